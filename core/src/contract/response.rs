@@ -1,0 +1,370 @@
+//! What is a caller told? The answers of the contract, field by field, and the words for a waiting task.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Error, Request};
+use crate::machine::{Outcome, Snapshot, WhyFailed};
+use crate::nouns::{Fence, Lease, LeaseId, Millis, Prefix, Slot};
+use crate::occupancy::{LeaseView, Occupancy, State, WaiterView};
+use crate::settings::Settings;
+
+/// How many holders one `status` lists: an answer of a Lambda is at most 6 MB (AWS quota, 2024).
+pub const HOLDERS_LISTED: usize = 1_000;
+
+/// The note on a release that found nothing to release.
+const ALREADY: &str = "already expired or missing";
+
+/// The answer to a request. Its JSON is what [`Display`](fmt::Display) writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Answer {
+    /// The caller has this lease. In queue mode the same object is the task's success output.
+    Acquired(Acquired),
+    /// Nothing was granted: ask again.
+    Wait {
+        /// In so many seconds: rounded up, at least 1.
+        retry_after_seconds: u64,
+        /// How many hold a lease that has not expired.
+        current_running: u32,
+        /// How many may.
+        limit: u32,
+        /// How many wait in the queue, as far as they were counted.
+        waiting: u32,
+        /// More than those wait. Only there if true.
+        #[serde(skip_serializing_if = "is_false")]
+        waiting_more: bool,
+    },
+    /// The task is told later.
+    Queued,
+    /// A lease or a place in the queue is given back.
+    Released {
+        /// Which lease; null for a place in the queue, or where there was nothing.
+        lease_id: Option<String>,
+        /// Only there if there was nothing to give back.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'static str>,
+    },
+    /// What an ended execution held or waited for is given back.
+    #[serde(rename = "released")]
+    Gone {
+        /// Null: there may be any number.
+        lease_id: (),
+        /// Leases that were freed.
+        freed: u32,
+        /// Waiters that left the queue.
+        left: u32,
+        /// Leases that went to others meanwhile.
+        granted: u32,
+        /// Expired leases that were cleared away meanwhile.
+        reclaimed: u32,
+        /// There is more to free than one call does. Only there if true.
+        #[serde(skip_serializing_if = "is_false")]
+        more: bool,
+        /// Only there if there was nothing to give back.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'static str>,
+    },
+    /// The lease lasts longer.
+    Renewed(Renewed),
+    /// The pool as it is.
+    #[serde(rename = "ok")]
+    Status(Box<PoolStatus>),
+    /// A sweep is over.
+    Swept {
+        /// Leases granted to waiters.
+        granted: u32,
+        /// Expired leases taken from their holders.
+        reclaimed: u32,
+        /// Notices sent again.
+        renotified: u32,
+        /// Leases extended because their execution runs.
+        extended: u32,
+        /// There is more to do than one sweep does. Only there if true.
+        #[serde(skip_serializing_if = "is_false")]
+        more: bool,
+    },
+    /// The event is one that frees nothing.
+    Ignored {
+        /// The status it told of.
+        execution_status: Arc<str>,
+    },
+}
+
+/// A lease, as its holder is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Acquired {
+    /// Its name, for renew and release.
+    pub lease_id: String,
+    /// Its generation.
+    pub fence: Fence,
+    /// Its place.
+    pub slot: Slot,
+    /// Its pool.
+    pub prefix: Prefix,
+    /// Since when, in milliseconds since the epoch.
+    pub acquired_at_ms: Millis,
+    /// Until when, in milliseconds since the epoch.
+    pub expires_at_ms: Millis,
+    /// Until when, in seconds since the epoch: rounded down, so that nobody believes it to last longer.
+    pub lease_expires_at: u64,
+}
+
+/// A lease that lasts longer. Since when is not read for a renewal, so it is not told again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Renewed {
+    /// Its name.
+    pub lease_id: String,
+    /// Its generation.
+    pub fence: Fence,
+    /// Its place.
+    pub slot: Slot,
+    /// Its pool.
+    pub prefix: Prefix,
+    /// Until when, in milliseconds since the epoch.
+    pub expires_at_ms: Millis,
+    /// Until when, in seconds since the epoch, rounded down.
+    pub lease_expires_at: u64,
+}
+
+/// A pool as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PoolStatus {
+    /// Which.
+    pub prefix: Prefix,
+    /// How many may hold a lease.
+    pub limit: u32,
+    /// How many hold one that has not expired.
+    pub current_running: u32,
+    /// How many slots still carry an expired one.
+    pub expired: u32,
+    /// How many wait, up to 100.
+    pub waiting: u32,
+    /// More than those wait. Only there if true.
+    #[serde(skip_serializing_if = "is_false")]
+    pub waiting_more: bool,
+    /// How long the first in the queue has waited, rounded down. Only there if someone waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_wait_seconds: Option<u64>,
+    /// In one word.
+    pub state: State,
+    /// Who holds, if it was asked for: by slot, at most [`HOLDERS_LISTED`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holders: Option<Vec<Holding>>,
+    /// More than those hold. Only there if true.
+    #[serde(skip_serializing_if = "is_false")]
+    pub holders_more: bool,
+    /// Who waits, if it was asked for: in order, at most 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Vec<Waits>>,
+}
+
+/// One who holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Holding {
+    /// The lease.
+    pub lease_id: String,
+    /// Its place.
+    pub slot: Slot,
+    /// The execution.
+    pub execution: String,
+    /// The item or branch in it. Only there if it has one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// The execution that started the map run. Only there if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Shown to people. Only there if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
+    /// Since when, in milliseconds since the epoch.
+    pub acquired_at_ms: Millis,
+    /// Until when, in milliseconds since the epoch.
+    pub expires_at_ms: Millis,
+    /// It has expired. Only there if true.
+    #[serde(skip_serializing_if = "is_false")]
+    pub expired: bool,
+    /// Its holder is not known to have been told. Only there if true.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unconfirmed: bool,
+}
+
+/// One who waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waits {
+    /// The execution.
+    pub execution: String,
+    /// The item or branch in it. Only there if it has one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// The execution that started the map run. Only there if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Since when, in milliseconds since the epoch.
+    pub waiting_since_ms: Millis,
+    /// When its first attempt gives up, in milliseconds since the epoch.
+    pub give_up_at_ms: Millis,
+}
+
+/// What a waiting task is failed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskFailure {
+    /// The name by which a workflow catches it.
+    pub error: &'static str,
+    /// For people.
+    pub cause: &'static str,
+}
+
+/// How a task is failed that waits for a lease it will not get. The names are those of [`Error`], and
+/// `WaitedTooLong`, which only a task that waits can meet.
+pub fn task_failure(why: WhyFailed) -> TaskFailure {
+    let (error, cause) = match why {
+        WhyFailed::WaitedTooLong => ("WaitedTooLong", "no slot was free for as long as it may wait"),
+        WhyFailed::Superseded => ("HolderBusy", "a newer attempt of this holder took its place"),
+        WhyFailed::Expired => ("LeaseLost", "its lease expired before it could be told"),
+        WhyFailed::Released => ("LeaseLost", "it was released, or its execution has ended"),
+    };
+    TaskFailure { error, cause }
+}
+
+impl Request {
+    /// The answer to this request, now that its operation is over on a pool with these settings.
+    ///
+    /// # Errors
+    /// What the operation failed with; `Internal` for an outcome that no request of the contract has.
+    pub fn answer(&self, outcome: &Outcome, settings: &Settings) -> Result<Answer, Error> {
+        Ok(match outcome {
+            Outcome::Acquired(lease) => Answer::Acquired(lease.into()),
+            Outcome::Queued => Answer::Queued,
+            Outcome::Wait { retry_after, held, waiting, waiting_more } => Answer::Wait {
+                retry_after_seconds: retry_after.0.div_ceil(1_000).max(1),
+                current_running: *held,
+                limit: settings.limit.count(),
+                waiting: *waiting,
+                waiting_more: *waiting_more,
+            },
+            Outcome::Released { lease, already } => {
+                Answer::Released { lease_id: lease.as_ref().map(LeaseId::to_string), note: already.then_some(ALREADY) }
+            }
+            Outcome::Renewed { id, expires_at } => Answer::Renewed(Renewed {
+                lease_id: id.to_string(),
+                fence: id.fence,
+                slot: id.slot,
+                prefix: id.prefix.clone(),
+                expires_at_ms: *expires_at,
+                lease_expires_at: seconds(*expires_at),
+            }),
+            Outcome::Swept(tally) => Answer::Swept {
+                granted: tally.granted,
+                reclaimed: tally.reclaimed,
+                renotified: tally.renotified,
+                extended: tally.extended,
+                more: tally.more,
+            },
+            Outcome::Gone { tally, more } => Answer::Gone {
+                lease_id: (),
+                freed: tally.freed,
+                left: tally.left,
+                granted: tally.granted,
+                reclaimed: tally.reclaimed,
+                more: more.is_some(),
+                note: (tally.freed == 0 && tally.left == 0 && more.is_none()).then_some(ALREADY),
+            },
+            Outcome::Status(snapshot) => {
+                let holders = matches!(self, Request::Status { holders: true });
+                Answer::Status(Box::new(PoolStatus::new(snapshot, settings, holders)))
+            }
+            Outcome::Failed(failure) => return Err(failure.clone().into()),
+            Outcome::Changed { .. } => return Err(Error::Internal("no request changes a limit".into())),
+        })
+    }
+
+    /// The answer where there is nothing to do.
+    pub fn ignored(&self) -> Option<Answer> {
+        match self {
+            Request::Ignored { execution_status } => {
+                Some(Answer::Ignored { execution_status: execution_status.clone() })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl From<&Lease> for Acquired {
+    fn from(lease: &Lease) -> Acquired {
+        Acquired {
+            lease_id: lease.id.to_string(),
+            fence: lease.id.fence,
+            slot: lease.id.slot,
+            prefix: lease.id.prefix.clone(),
+            acquired_at_ms: lease.acquired_at,
+            expires_at_ms: lease.expires_at,
+            lease_expires_at: seconds(lease.expires_at),
+        }
+    }
+}
+
+impl PoolStatus {
+    fn new(snapshot: &Snapshot, settings: &Settings, holders: bool) -> PoolStatus {
+        let seen = Occupancy::of(snapshot, settings);
+        let leases = || seen.slots.iter().filter_map(|row| Some((row.slot, row.fence, row.lease.as_ref()?)));
+        let listed =
+            || leases().take(HOLDERS_LISTED).map(|(slot, fence, lease)| holding(&seen.prefix, slot, fence, lease));
+        PoolStatus {
+            prefix: seen.prefix.clone(),
+            limit: seen.limit.count(),
+            current_running: seen.held,
+            expired: seen.expired,
+            waiting: seen.waiting,
+            waiting_more: seen.waiting_more,
+            oldest_wait_seconds: seen.oldest_wait.map(seconds),
+            state: seen.state,
+            holders: holders.then(|| listed().collect()),
+            holders_more: holders && leases().nth(HOLDERS_LISTED).is_some(),
+            queue: holders.then(|| seen.queue.iter().map(waits).collect()),
+        }
+    }
+}
+
+fn holding(prefix: &Prefix, slot: Slot, fence: Fence, lease: &LeaseView) -> Holding {
+    Holding {
+        lease_id: LeaseId { prefix: prefix.clone(), slot, fence }.to_string(),
+        slot,
+        execution: lease.holder.execution().into(),
+        key: lease.holder.key().into(),
+        parent: lease.holder.parent().map(Into::into),
+        label: lease.label.clone(),
+        acquired_at_ms: lease.acquired_at,
+        expires_at_ms: lease.expires_at,
+        expired: lease.expired,
+        unconfirmed: lease.unconfirmed,
+    }
+}
+
+fn waits(waiter: &WaiterView) -> Waits {
+    Waits {
+        execution: waiter.holder.execution().into(),
+        key: waiter.holder.key().into(),
+        parent: waiter.holder.parent().map(Into::into),
+        waiting_since_ms: waiter.since,
+        give_up_at_ms: waiter.give_up_at,
+    }
+}
+
+/// Whole seconds, rounded down.
+fn seconds(millis: Millis) -> u64 {
+    millis.0 / 1_000
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}

@@ -1,0 +1,329 @@
+//! How full is a pool, who holds it and who waits? From rows to what a person wants to see.
+//!
+//! The terminal and the page draw an [`Occupancy`], and the log beside it lists the [`changes`] from one to the
+//! next. Both are plain functions of the rows. No task token is in any of it.
+//!
+//! All times are [`Millis`]. Moments (`…_at`, `since`) are on the clock of whoever wrote the row, lengths
+//! (`…_for`, `…_in`, `…_wait`) are seen from the moment of the look. In JSON all of them end in `_ms`.
+
+mod difference;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Snapshot;
+use crate::nouns::{Fence, Holder, Limit, Millis, Prefix, Slot};
+use crate::settings::Settings;
+use crate::table::{Held, SlotRow, SummaryRow, WaitRow};
+
+pub use difference::{Event, PastLease, What, changes};
+
+/// A pool at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occupancy {
+    /// Which pool.
+    pub prefix: Prefix,
+    /// When its rows were read or, for a summary, when the sweep read them.
+    #[serde(rename = "at_ms")]
+    pub at: Millis,
+    /// How closely it was looked at.
+    pub detail: Detail,
+    /// How many may hold a lease.
+    pub limit: Limit,
+    /// How many hold a lease that has not expired. In a summary: how many slots were not free.
+    pub held: u32,
+    /// How many slots carry an expired lease that nobody has cleared away yet. In a summary: 0, as `held` has them.
+    pub expired: u32,
+    /// How many slots could be granted at this moment.
+    pub open: u32,
+    /// How many wait, as far as they were counted.
+    pub waiting: u32,
+    /// More than those wait.
+    pub waiting_more: bool,
+    /// How long the first in the queue has waited, if someone waits.
+    #[serde(rename = "oldest_wait_ms")]
+    pub oldest_wait: Option<Millis>,
+    /// All of it in one word.
+    pub state: State,
+    /// Every slot below the limit, and those above it that were ever granted, by number. Empty in a summary.
+    pub slots: Vec<SlotView>,
+    /// The first of the queue, in order. Empty in a summary.
+    pub queue: Vec<WaiterView>,
+}
+
+/// How closely a pool was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// Its slots and queue were read.
+    Rows,
+    /// Only what its last sweep counted.
+    Summary,
+}
+
+/// A pool in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// More hold a lease than the limit allows. Just after a limit was lowered this is right, and passes;
+    /// at any other time the pool is broken.
+    OverLimit,
+    /// Someone waits and nothing moves. Either a slot has been open for longer than the time between two
+    /// sweeps and was not granted; or the first in the queue has waited for a whole lease duration plus grace,
+    /// and in all that time nobody was granted a lease (the holders keep theirs longer, or the limit is 0).
+    ///
+    /// A free slot does not say since when it is free: for it the first one's wait counts, so the moment
+    /// between a raised limit and the grants may show as starving. A summary has no slots: only the first reason shows.
+    Starving,
+    /// No slot is open. That some wait is normal here.
+    Full,
+    /// Slots are open, others are held.
+    Ok,
+    /// Nobody holds, nobody waits.
+    Idle,
+}
+
+impl State {
+    /// In words for a person.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::OverLimit => "over limit",
+            State::Starving => "starving",
+            State::Full => "full",
+            State::Ok => "ok",
+            State::Idle => "idle",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotView {
+    /// Its number.
+    pub slot: Slot,
+    /// Its generation; 0 if it was never granted.
+    pub fence: Fence,
+    /// It lies above the limit: nobody is granted it.
+    pub above_limit: bool,
+    /// The lease that lies on it; none if it is free.
+    pub lease: Option<LeaseView>,
+}
+
+/// The lease on a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseView {
+    /// Whose.
+    #[serde(with = "holder")]
+    pub holder: Holder,
+    /// What the holder wants shown.
+    pub label: Option<Arc<str>>,
+    /// Since when.
+    #[serde(rename = "acquired_at_ms")]
+    pub acquired_at: Millis,
+    /// Until when it is the holder's.
+    #[serde(rename = "expires_at_ms")]
+    pub expires_at: Millis,
+    /// From when on another may take it: the grace later.
+    #[serde(rename = "lapses_at_ms")]
+    pub lapses_at: Millis,
+    /// When the holder itself last renewed it.
+    #[serde(rename = "renewed_at_ms")]
+    pub renewed_at: Option<Millis>,
+    /// How long it has been held.
+    #[serde(rename = "held_for_ms")]
+    pub held_for: Millis,
+    /// How long it still lasts; 0 once it has expired.
+    #[serde(rename = "expires_in_ms")]
+    pub expires_in: Millis,
+    /// It has expired: it is not the holder's any more.
+    pub expired: bool,
+    /// It expired longer than the grace ago: another may take it.
+    pub lapsed: bool,
+    /// Its holder is not known to have been told.
+    pub unconfirmed: bool,
+}
+
+/// A place in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaiterView {
+    /// Who waits.
+    #[serde(with = "holder")]
+    pub holder: Holder,
+    /// Since when.
+    #[serde(rename = "since_ms")]
+    pub since: Millis,
+    /// How long it has waited.
+    #[serde(rename = "waits_for_ms")]
+    pub waits_for: Millis,
+    /// When its first attempt gives up; a newer attempt of the same holder may wait longer.
+    #[serde(rename = "give_up_at_ms")]
+    pub give_up_at: Millis,
+}
+
+impl Occupancy {
+    /// A pool as its rows show it, read with these settings.
+    pub fn of(snapshot: &Snapshot, settings: &Settings) -> Occupancy {
+        let at = snapshot.at;
+        let slots = slots(snapshot, settings);
+        let queue: Vec<WaiterView> = snapshot.queue.iter().map(|row| WaiterView::of(row, at)).collect();
+        let leases = || slots.iter().filter_map(|row| row.lease.as_ref());
+        let effective = settings.effective_limit(&snapshot.slots, at);
+        let may_be_granted =
+            |row: &&SlotView| row.slot.0 < effective && row.lease.as_ref().is_none_or(|lease| lease.lapsed);
+        let open = || slots.iter().filter(may_be_granted);
+        let oldest_wait = queue.first().map(|first| first.waits_for);
+        let left_open = |waits: Millis| {
+            // How long a slot has been open at least, while someone waited.
+            let open_for =
+                |row: &SlotView| row.lease.as_ref().map_or(waits, |lease| at.since(lease.lapses_at).min(waits));
+            open().any(|row| open_for(row) > settings.sweep_every)
+        };
+        let unmoved = |waits: Millis| {
+            let patience = settings.lapses(settings.lease);
+            waits > patience && leases().all(|lease| lease.held_for > patience)
+        };
+        let starving = oldest_wait.is_some_and(|waits| left_open(waits) || unmoved(waits));
+        let unjudged = Occupancy {
+            prefix: settings.prefix.clone(),
+            at,
+            detail: Detail::Rows,
+            limit: snapshot.limit,
+            held: count(leases().filter(|lease| !lease.expired)),
+            expired: count(leases().filter(|lease| lease.expired)),
+            open: count(open()),
+            waiting: count(queue.iter()),
+            waiting_more: snapshot.more,
+            oldest_wait,
+            state: State::Ok,
+            slots,
+            queue,
+        };
+        unjudged.judged(starving)
+    }
+
+    /// A pool as its last sweep left it: cheap to read for all pools of a table, as old as its `at` says.
+    /// `settings` are those of the pool's own row; the limit is the sweep's, which knew of an operator's override.
+    pub fn summarised(summary: &SummaryRow, settings: &Settings) -> Occupancy {
+        let open = summary.limit.count().saturating_sub(summary.held);
+        let oldest_wait = summary.oldest_wait.map(|since| summary.at.since(since));
+        let starving = open > 0 && oldest_wait.is_some_and(|waits| waits > settings.sweep_every);
+        let unjudged = Occupancy {
+            prefix: settings.prefix.clone(),
+            at: summary.at,
+            detail: Detail::Summary,
+            limit: summary.limit,
+            held: summary.held,
+            expired: 0,
+            open,
+            waiting: summary.waiting,
+            waiting_more: summary.waiting_more,
+            oldest_wait,
+            state: State::Ok,
+            slots: vec![],
+            queue: vec![],
+        };
+        unjudged.judged(starving)
+    }
+
+    /// The same, in one word: the first that holds, from the most alarming on.
+    fn judged(self, starving: bool) -> Occupancy {
+        let state = match () {
+            () if self.held > self.limit.count() => State::OverLimit,
+            () if starving => State::Starving,
+            () if (self.held, self.expired, self.waiting) == (0, 0, 0) => State::Idle,
+            () if self.open == 0 => State::Full,
+            () => State::Ok,
+        };
+        Occupancy { state, ..self }
+    }
+}
+
+fn count(of: impl Iterator) -> u32 {
+    u32::try_from(of.count()).unwrap_or(u32::MAX)
+}
+
+/// The rows, and in between the slots below the limit that have none yet.
+fn slots(snapshot: &Snapshot, settings: &Settings) -> Vec<SlotView> {
+    let limit = snapshot.limit.count();
+    let view = |row: &SlotRow| SlotView {
+        slot: row.slot,
+        fence: row.fence,
+        above_limit: row.slot.0 >= limit,
+        lease: row.held.as_ref().map(|held| LeaseView::of(held, settings, snapshot.at)),
+    };
+    let never_granted = |index| SlotView { slot: Slot(index), fence: Fence(0), above_limit: false, lease: None };
+    let mut slots = Vec::with_capacity(snapshot.slots.len().max(limit as usize));
+    let mut next = 0;
+    for row in &snapshot.slots {
+        slots.extend((next..row.slot.0.min(limit)).map(never_granted));
+        slots.push(view(row));
+        next = row.slot.0.saturating_add(1);
+    }
+    slots.extend((next..limit).map(never_granted));
+    slots
+}
+
+impl LeaseView {
+    fn of(held: &Held, settings: &Settings, at: Millis) -> LeaseView {
+        let lapses_at = settings.lapses(held.expires_at);
+        LeaseView {
+            holder: held.holder.clone(),
+            label: held.label.clone(),
+            acquired_at: held.acquired_at,
+            expires_at: held.expires_at,
+            lapses_at,
+            renewed_at: held.renewed_at,
+            held_for: at.since(held.acquired_at),
+            expires_in: held.expires_at.since(at),
+            expired: at >= held.expires_at,
+            lapsed: at >= lapses_at,
+            unconfirmed: held.unconfirmed,
+        }
+    }
+}
+
+impl WaiterView {
+    fn of(row: &WaitRow, at: Millis) -> WaiterView {
+        WaiterView {
+            holder: row.holder.clone(),
+            since: row.ticket.at,
+            waits_for: at.since(row.ticket.at),
+            give_up_at: row.give_up_at,
+        }
+    }
+}
+
+/// A holder in JSON: its ids, without those it has not.
+mod holder {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::nouns::Holder;
+
+    #[derive(Serialize, Deserialize)]
+    struct Ids<'a> {
+        #[serde(borrow)]
+        execution: std::borrow::Cow<'a, str>,
+        #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+        key: std::borrow::Cow<'a, str>,
+        #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+        parent: Option<std::borrow::Cow<'a, str>>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(holder: &Holder, to: S) -> Result<S::Ok, S::Error> {
+        let parent = holder.parent().map(Into::into);
+        Ids { execution: holder.execution().into(), key: holder.key().into(), parent }.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Holder, D::Error> {
+        let ids = Ids::deserialize(from)?;
+        Holder::new(&ids.execution, &ids.key, ids.parent.as_deref()).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,207 @@
+//! What are a pool's rules just now? Its settings, and which slots they let anyone claim.
+
+use crate::nouns::{Limit, Millis, NotA, Prefix};
+use crate::table::{OverrideRow, PoolRow, SlotRow};
+
+/// How many waiters a call that grants reads from the head of the queue. About 2 read units.
+pub const QUEUE_HEAD: u32 = 10;
+
+/// How far anyone counts: `waiting` stops here, and a sweep looks no further down the queue.
+pub const COUNTED: u32 = 100;
+
+/// How many holders one call looks up, notifies or asks about.
+pub const BATCH: usize = 25;
+
+/// A pool's rules as one operation uses them from its first to its last step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// Whose rules.
+    pub prefix: Prefix,
+    /// How many may hold at once.
+    pub limit: Limit,
+    /// The highest limit that callers may still be using, and when it was lowered.
+    pub lowered: Option<Lowered>,
+    /// How long a lease lasts; a caller may ask for less.
+    pub lease: Millis,
+    /// The most that two clocks differ: an expired lease is taken by another only so much later.
+    pub grace: Millis,
+    /// How long after a change everyone surely follows it: settings cache + longest operation.
+    pub quiet: Millis,
+    /// How long a waiter may wait before its task is failed.
+    pub longest_wait: Millis,
+    /// How long a lease may be kept alive by sweeps because its execution still runs; zero: never.
+    pub longest_hold: Millis,
+    /// The time between two sweeps.
+    pub sweep_every: Millis,
+    /// How long a tombstone is kept: far longer than any copy of a call can be late.
+    pub tombstone: Millis,
+    /// How often one call tries again after it collided with others.
+    pub tries: u8,
+}
+
+/// A limit that was lowered, and may still be in use until the quiet period is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lowered {
+    /// The highest limit in force before.
+    pub from: Limit,
+    /// When it was lowered.
+    pub at: Millis,
+}
+
+impl Settings {
+    /// The defaults that a pool's row may leave out.
+    pub fn new(prefix: Prefix, limit: Limit) -> Self {
+        Settings {
+            prefix,
+            limit,
+            lowered: None,
+            lease: Millis::seconds(300),
+            grace: Millis::seconds(5),
+            // A settings cache of 5 s and a Lambda of at most 30 s.
+            quiet: Millis::seconds(35),
+            longest_wait: Millis::seconds(24 * 3_600),
+            longest_hold: Millis(0),
+            sweep_every: Millis::seconds(60),
+            tombstone: Millis::seconds(24 * 3_600),
+            tries: 8,
+        }
+    }
+
+    /// The rules that the pool's own rows give: an operator's override wins over the settings.
+    ///
+    /// # Errors
+    /// When a value in the rows makes no sense (`PoolMisconfigured`).
+    pub fn from_rows(prefix: Prefix, pool: &PoolRow, live: Option<&OverrideRow>) -> Result<Self, NotA> {
+        let mut settings = Settings::new(prefix, pool.limit);
+        let times = [
+            (&mut settings.lease, pool.lease),
+            (&mut settings.grace, pool.grace),
+            (&mut settings.quiet, pool.quiet),
+            (&mut settings.longest_wait, pool.longest_wait),
+            (&mut settings.longest_hold, pool.longest_hold),
+            (&mut settings.sweep_every, pool.sweep_every),
+        ];
+        for (setting, given) in times {
+            if let Some(given) = given {
+                *setting = given;
+            }
+        }
+        settings.lowered = pool.lowered;
+        if let Some(live) = live {
+            settings.limit = live.limit;
+            settings.lowered = live.lowered;
+        }
+        if settings.lease.0 == 0 {
+            return Err(NotA::new("lease", "0", "a lease duration above zero"));
+        }
+        Ok(settings)
+    }
+
+    /// How many slots from 0 count against the limit even when they look free: between a lowering and
+    /// the end of its quiet period, callers with the old limit may be claiming any of them.
+    fn counted_until(&self, now: Millis) -> u32 {
+        match self.lowered {
+            Some(lowered) if now < self.quiet_until(lowered) => lowered.from.count().max(self.limit.count()),
+            _ => self.limit.count(),
+        }
+    }
+
+    /// When everyone surely follows a lowered limit, on anyone's clock. The change is dated before it is
+    /// written, and is itself an operation that may take as long as the longest.
+    fn quiet_until(&self, lowered: Lowered) -> Millis {
+        lowered.at + self.quiet + self.quiet + self.grace
+    }
+
+    /// The effective limit: the largest `e` with `e + (held slots at index >= e) <= limit`. Claims, hand-offs
+    /// and grants to a newer attempt happen only on slots below it.
+    ///
+    /// It can only grow while leases above the limit end, so two callers that computed it from different
+    /// moments never grant more than the limit together. Every held slot counts, expired or not.
+    pub fn effective_limit(&self, slots: &[SlotRow], now: Millis) -> u32 {
+        let limit = self.limit.count();
+        let counted = self.counted_until(now);
+        let held = |from: u32| {
+            let below = slots
+                .iter()
+                .filter(|s| s.slot.0 >= from && (s.held.is_some() && !(limit..counted).contains(&s.slot.0)));
+            below.count() as u64 + u64::from(counted - limit)
+        };
+        (0..=limit).rev().find(|e| u64::from(*e) + held(*e) <= u64::from(limit)).unwrap_or(0)
+    }
+
+    /// When another may take a lease that expires then.
+    pub fn lapses(&self, expires_at: Millis) -> Millis {
+        expires_at + self.grace
+    }
+
+    /// The settings after the limit is changed at `now`: what was the highest limit in use stays counted.
+    pub fn lowered_by(&self, limit: Limit, now: Millis) -> Option<Lowered> {
+        let in_use = match self.lowered {
+            Some(lowered) if now < self.quiet_until(lowered) => lowered.from.max(self.limit),
+            _ => self.limit,
+        };
+        (limit < in_use).then_some(Lowered { from: in_use, at: now })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nouns::{Attempt, Fence, Holder, Slot};
+    use crate::table::Held;
+
+    fn settings(limit: u64) -> Settings {
+        Settings::new("p".parse().expect("prefix"), Limit::try_from(limit).expect("limit"))
+    }
+
+    fn held(indexes: &[u32]) -> Vec<SlotRow> {
+        let row = |i: &u32| SlotRow {
+            slot: Slot(*i),
+            fence: Fence(1),
+            held: Some(Held {
+                holder: Holder::new("e", "k", None).expect("holder"),
+                attempt: Attempt::default(),
+                acquired_at: Millis(0),
+                expires_at: Millis(1),
+                renewed_at: None,
+                unconfirmed: false,
+                label: None,
+            }),
+        };
+        indexes.iter().map(row).collect()
+    }
+
+    #[test]
+    fn with_nothing_above_the_limit_every_slot_below_it_may_be_claimed() {
+        assert_eq!(settings(3).effective_limit(&held(&[0, 2]), Millis(0)), 3);
+        assert_eq!(settings(0).effective_limit(&[], Millis(0)), 0);
+    }
+
+    #[test]
+    fn leases_above_a_lowered_limit_push_the_effective_limit_down() {
+        assert_eq!(settings(2).effective_limit(&held(&[2, 3]), Millis(0)), 0);
+        assert_eq!(settings(2).effective_limit(&held(&[3]), Millis(0)), 1);
+        assert_eq!(settings(2).effective_limit(&held(&[1, 3]), Millis(0)), 0);
+        assert_eq!(settings(2).effective_limit(&held(&[0, 1, 2]), Millis(0)), 0);
+    }
+
+    #[test]
+    fn until_the_quiet_period_ends_slots_up_to_the_old_limit_count_as_held() {
+        let mut lowered = settings(2);
+        lowered.lowered = Some(Lowered { from: Limit::try_from(3).expect("limit"), at: Millis(1_000) });
+        let end = Millis(1_000) + lowered.quiet + lowered.quiet + lowered.grace;
+        assert_eq!(lowered.effective_limit(&[], Millis(end.0 - 1)), 1);
+        assert_eq!(lowered.effective_limit(&held(&[0]), Millis(end.0 - 1)), 1);
+        assert_eq!(lowered.effective_limit(&held(&[0, 1]), Millis(end.0 - 1)), 0);
+        assert_eq!(lowered.effective_limit(&[], end), 2);
+    }
+
+    #[test]
+    fn a_second_change_within_the_quiet_period_keeps_the_highest_limit_counted() {
+        let mut now = settings(2);
+        now.lowered = Some(Lowered { from: Limit::try_from(5).expect("limit"), at: Millis(0) });
+        let after = now.lowered_by(Limit::try_from(3).expect("limit"), Millis(10)).expect("still lowered");
+        assert_eq!(after.from.count(), 5);
+        assert_eq!(settings(2).lowered_by(Limit::try_from(3).expect("limit"), Millis(10)), None);
+    }
+}

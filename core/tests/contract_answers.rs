@@ -1,0 +1,224 @@
+//! Each outcome is answered with the fields of the contract, no more and no fewer, rounded to the safe side.
+
+#![allow(clippy::expect_used, reason = "a test may")]
+
+use std::sync::Arc;
+
+use leasehold_core::contract::{Acquired, Answer, HOLDERS_LISTED, Request};
+use leasehold_core::machine::{Failure, Outcome, Snapshot, Tally};
+use leasehold_core::nouns::{Attempt, Fence, Holder, Lease, LeaseId, Limit, Millis, Slot, Ticket};
+use leasehold_core::settings::Settings;
+use leasehold_core::table::{Held, SlotRow, WaitRow};
+use serde_json::{Value, json};
+
+fn settings(limit: u64) -> Settings {
+    Settings::new("analytics".parse().expect("a prefix"), Limit::try_from(limit).expect("a limit"))
+}
+
+fn answer(request: &Request, outcome: &Outcome) -> Value {
+    let answer = request.answer(outcome, &settings(15)).expect("an answer");
+    let json = serde_json::to_value(&answer).expect("JSON");
+    assert_eq!(serde_json::from_str::<Value>(&answer.to_string()).expect("JSON"), json, "as text and as value");
+    json
+}
+
+fn id() -> LeaseId {
+    "analytics:3:41".parse().expect("a lease id")
+}
+
+fn lease() -> Lease {
+    Lease {
+        id: id(),
+        holder: Holder::new("arn:e", "item-3", None).expect("a holder"),
+        attempt: Attempt::default(),
+        acquired_at: Millis(1_732_270_272_345),
+        expires_at: Millis(1_732_270_572_999),
+    }
+}
+
+#[test]
+fn acquired_tells_the_lease_and_rounds_its_end_down() {
+    let expected = json!({
+        "status": "acquired", "lease_id": "analytics:3:41", "fence": 41, "slot": 3, "prefix": "analytics",
+        "acquired_at_ms": 1_732_270_272_345_u64, "expires_at_ms": 1_732_270_572_999_u64,
+        "lease_expires_at": 1_732_270_572
+    });
+    assert_eq!(answer(&Request::Sweep, &Outcome::Acquired(lease())), expected);
+    // What a waiting task succeeds with is the same object.
+    let notice = Answer::Acquired(Acquired::from(&lease()));
+    assert_eq!(serde_json::from_str::<Value>(&notice.to_string()).expect("JSON"), expected);
+}
+
+#[test]
+fn wait_says_when_to_ask_again_in_whole_seconds_and_never_at_once() {
+    let wait =
+        |retry_after| Outcome::Wait { retry_after: Millis(retry_after), held: 14, waiting: 3, waiting_more: false };
+    let expected = |seconds: u64| json!({"status": "wait", "retry_after_seconds": seconds, "current_running": 14, "limit": 15, "waiting": 3});
+    for (millis, seconds) in [(0, 1), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (25_000, 25), (25_999, 26)] {
+        assert_eq!(answer(&Request::Sweep, &wait(millis)), expected(seconds), "{millis} ms");
+    }
+}
+
+#[test]
+fn a_count_that_stopped_says_so() {
+    let wait = Outcome::Wait { retry_after: Millis(5_000), held: 15, waiting: 100, waiting_more: true };
+    assert_eq!(
+        answer(&Request::Sweep, &wait),
+        json!({"status": "wait", "retry_after_seconds": 5, "current_running": 15, "limit": 15, "waiting": 100,
+               "waiting_more": true})
+    );
+}
+
+#[test]
+fn queued_says_nothing_else() {
+    assert_eq!(answer(&Request::Sweep, &Outcome::Queued), json!({"status": "queued"}));
+}
+
+#[test]
+fn released_names_the_lease_and_says_if_it_was_gone() {
+    let released = |lease, already| answer(&Request::Sweep, &Outcome::Released { lease, already });
+    assert_eq!(released(Some(id()), false), json!({"status": "released", "lease_id": "analytics:3:41"}));
+    assert_eq!(
+        released(Some(id()), true),
+        json!({"status": "released", "lease_id": "analytics:3:41", "note": "already expired or missing"})
+    );
+    // Left the queue.
+    assert_eq!(released(None, false), json!({"status": "released", "lease_id": null}));
+    assert_eq!(
+        released(None, true),
+        json!({"status": "released", "lease_id": null, "note": "already expired or missing"})
+    );
+}
+
+#[test]
+fn renewed_tells_until_when_rounded_down() {
+    assert_eq!(
+        answer(&Request::Sweep, &Outcome::Renewed { id: id(), expires_at: Millis(5_999) }),
+        json!({"status": "renewed", "lease_id": "analytics:3:41", "fence": 41, "slot": 3, "prefix": "analytics",
+               "expires_at_ms": 5_999, "lease_expires_at": 5})
+    );
+}
+
+fn tally(more: bool) -> Tally {
+    Tally { granted: 1, reclaimed: 2, renotified: 3, extended: 4, freed: 5, left: 6, more }
+}
+
+#[test]
+fn swept_counts_what_was_done_and_says_if_more_is_left() {
+    let swept = json!({"status": "swept", "granted": 1, "reclaimed": 2, "renotified": 3, "extended": 4});
+    assert_eq!(answer(&Request::Sweep, &Outcome::Swept(tally(false))), swept);
+    let mut more = swept;
+    more["more"] = json!(true);
+    assert_eq!(answer(&Request::Sweep, &Outcome::Swept(tally(true))), more);
+}
+
+#[test]
+fn what_an_ended_execution_left_is_released_with_counts() {
+    let gone = |tally, more| answer(&Request::Sweep, &Outcome::Gone { tally, more });
+    let counted = json!({"status": "released", "lease_id": null, "freed": 5, "left": 6, "granted": 1, "reclaimed": 2});
+    assert_eq!(gone(tally(false), None), counted);
+    let mut more = counted;
+    more["more"] = json!(true);
+    assert_eq!(gone(tally(false), Some(7)), more);
+    let nothing = json!({"status": "released", "lease_id": null, "freed": 0, "left": 0, "granted": 0, "reclaimed": 0,
+                         "note": "already expired or missing"});
+    assert_eq!(gone(Tally::default(), None), nothing);
+    let not_yet = gone(Tally::default(), Some(7));
+    assert_eq!((&not_yet["more"], not_yet.get("note")), (&json!(true), None));
+}
+
+fn held(execution: &str, acquired: u64, expires: u64, unconfirmed: bool, label: Option<&str>) -> Held {
+    Held {
+        holder: Holder::new(execution, "", None).expect("a holder"),
+        attempt: Attempt::default(),
+        acquired_at: Millis(acquired),
+        expires_at: Millis(expires),
+        renewed_at: None,
+        unconfirmed,
+        label: label.map(Arc::from),
+    }
+}
+
+fn waits(execution: &str, key: &str, parent: Option<&str>, since: u64) -> WaitRow {
+    let holder = Holder::new(execution, key, parent).expect("a holder");
+    let ticket = Ticket { at: Millis(since), own: holder.hashed().own };
+    WaitRow { ticket, holder, give_up_at: Millis(90_000) }
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        at: Millis(50_000),
+        limit: Limit::try_from(15).expect("a limit"),
+        slots: vec![
+            SlotRow { slot: Slot(0), fence: Fence(9), held: Some(held("arn:a", 10_000, 60_000, true, Some("a's"))) },
+            SlotRow { slot: Slot(1), fence: Fence(4), held: None },
+            SlotRow { slot: Slot(3), fence: Fence(2), held: Some(held("arn:b", 20_000, 50_000, false, None)) },
+        ],
+        queue: vec![waits("arn:c", "item-1", Some("arn:p"), 48_500), waits("arn:d", "", None, 49_000)],
+        more: false,
+    }
+}
+
+#[test]
+fn status_tells_the_pool_in_numbers() {
+    let told = answer(&Request::Status { holders: false }, &Outcome::Status(snapshot()));
+    assert_eq!(
+        told,
+        json!({"status": "ok", "prefix": "analytics", "limit": 15, "current_running": 1, "expired": 1, "waiting": 2,
+               "oldest_wait_seconds": 1, "state": "ok"})
+    );
+    let empty = Snapshot { slots: vec![], queue: vec![], ..snapshot() };
+    assert_eq!(
+        answer(&Request::Status { holders: false }, &Outcome::Status(empty)),
+        json!({"status": "ok", "prefix": "analytics", "limit": 15, "current_running": 0, "expired": 0, "waiting": 0,
+               "state": "idle"})
+    );
+    let more = Snapshot { more: true, ..snapshot() };
+    let told = answer(&Request::Status { holders: false }, &Outcome::Status(more));
+    assert_eq!(told["waiting_more"], json!(true));
+}
+
+#[test]
+fn status_lists_who_holds_and_who_waits_if_it_is_asked_to() {
+    let told = answer(&Request::Status { holders: true }, &Outcome::Status(snapshot()));
+    assert_eq!(
+        told["holders"],
+        json!([
+            {"lease_id": "analytics:0:9", "slot": 0, "execution": "arn:a", "label": "a's", "acquired_at_ms": 10_000,
+             "expires_at_ms": 60_000, "unconfirmed": true},
+            {"lease_id": "analytics:3:2", "slot": 3, "execution": "arn:b", "acquired_at_ms": 20_000,
+             "expires_at_ms": 50_000, "expired": true},
+        ])
+    );
+    assert_eq!(
+        told["queue"],
+        json!([
+            {"execution": "arn:c", "key": "item-1", "parent": "arn:p", "waiting_since_ms": 48_500,
+             "give_up_at_ms": 90_000},
+            {"execution": "arn:d", "waiting_since_ms": 49_000, "give_up_at_ms": 90_000},
+        ])
+    );
+    assert_eq!(told.get("holders_more"), None);
+}
+
+#[test]
+fn a_list_of_holders_is_cut_where_an_answer_would_grow_too_long() {
+    let listed = |count: usize| {
+        let row =
+            |slot| SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held("arn:a", 0, 60_000, false, None)) };
+        let slots = (0..u32::try_from(count).expect("few")).map(row).collect();
+        let told = answer(&Request::Status { holders: true }, &Outcome::Status(Snapshot { slots, ..snapshot() }));
+        (told["holders"].as_array().expect("a list").len(), told.get("holders_more").cloned())
+    };
+    assert_eq!(listed(HOLDERS_LISTED), (HOLDERS_LISTED, None));
+    assert_eq!(listed(HOLDERS_LISTED + 1), (HOLDERS_LISTED, Some(json!(true))));
+}
+
+#[test]
+fn what_is_not_a_grant_is_not_a_grant() {
+    let failed = Request::Sweep.answer(&Outcome::Failed(Failure::Throttled), &settings(15));
+    assert_eq!(failed.expect_err("an error").error_type(), "Throttled");
+    let limit = |count| Limit::try_from(count).expect("a limit");
+    let changed = Request::Sweep.answer(&Outcome::Changed { from: limit(1), to: limit(2) }, &settings(15));
+    assert_eq!(changed.expect_err("an error").error_type(), "Internal");
+}

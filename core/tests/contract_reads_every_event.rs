@@ -1,0 +1,279 @@
+//! Each event of the contract is read as what it says, in every spelling that it allows.
+
+#![allow(clippy::expect_used, reason = "a test may")]
+
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::contract::{Error, Request, Who};
+use leasehold_core::gone::Ended;
+use leasehold_core::machine::Operation;
+use leasehold_core::nouns::{Attempt, Holder, LeaseId, Millis, Prefix, Token};
+use leasehold_core::release::What;
+use leasehold_core::renew::Longer;
+use serde_json::{Value, json};
+
+const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:analytics:run-7";
+
+fn prefix() -> Prefix {
+    "analytics".parse().expect("a prefix")
+}
+
+fn operation(event: Value) -> Operation {
+    let request = Request::from_value(&event).expect("a request");
+    request.operation(&prefix(), "request-1").expect("an operation").expect("something to do")
+}
+
+fn ask(event: Value) -> Ask {
+    match operation(event) {
+        Operation::Acquire(ask) => ask,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn holder(key: &str) -> Holder {
+    Holder::new(EXECUTION, key, None).expect("a holder")
+}
+
+fn lease_id(text: &str) -> LeaseId {
+    text.parse().expect("a lease id")
+}
+
+#[test]
+fn an_acquire_with_everything_in_it() {
+    let asked = ask(json!({
+        "action": "acquire", "execution": EXECUTION, "key": "item-3", "parent": "arn:parent",
+        "attempt": {"entered": "2024-11-22T10:11:12.345Z", "retry": 2},
+        "task_token": "AAAA-secret", "mode": "queue", "lease_seconds": 120, "label": "item 3 of 30"
+    }));
+    assert_eq!(
+        asked,
+        Ask {
+            holder: Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder"),
+            attempt: Some(Attempt { entered: Millis(1_732_270_272_345), retry: 2 }),
+            mode: Mode::Queue(Some(Token::new("AAAA-secret").expect("a token"))),
+            lease: Some(Millis(120_000)),
+            wait: None,
+            label: Some("item 3 of 30".into()),
+        }
+    );
+}
+
+#[test]
+fn an_acquire_with_nothing_but_its_execution() {
+    let asked = ask(json!({"action": "acquire", "execution": EXECUTION}));
+    let least = Ask { holder: holder(""), attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
+    assert_eq!(asked, least);
+}
+
+#[test]
+fn what_a_state_leaves_null_or_nobody_knows_is_as_if_it_were_not_there() {
+    let bare = ask(json!({"action": "acquire", "execution": EXECUTION}));
+    let full_of_nulls = ask(json!({
+        "action": "acquire", "execution": EXECUTION, "key": null, "resource_id": null, "parent": null, "attempt": null,
+        "task_token": null, "mode": null, "lease_seconds": null, "label": null, "colour": "green", "detail-type": 7
+    }));
+    assert_eq!(full_of_nulls, bare);
+    assert_eq!(ask(json!({"action": "acquire", "execution": EXECUTION, "key": "", "label": ""})), bare);
+}
+
+#[test]
+fn key_resource_id_and_reference_id_mean_the_same() {
+    for name in ["key", "resource_id", "reference_id"] {
+        let asked = ask(json!({"action": "acquire", "execution": EXECUTION, name: "item-3"}));
+        assert_eq!(asked.holder, holder("item-3"), "{name}");
+    }
+    let all = json!({"action": "acquire", "execution": EXECUTION, "key": "i", "resource_id": "i", "reference_id": "i"});
+    assert_eq!(ask(all).holder, holder("i"));
+}
+
+#[test]
+fn an_acquire_that_names_no_execution_is_a_new_holder_each_time() {
+    for name in ["key", "resource_id", "reference_id"] {
+        let event = json!({"action": "acquire", name: "table-a", "parent": "arn:parent"});
+        let request = Request::from_value(&event).expect("a request");
+        assert!(matches!(&request, Request::Acquire(acquire) if matches!(&acquire.who, Who::Unnamed { .. })));
+        let holder_of = |unique| match request.operation(&prefix(), unique) {
+            Ok(Some(Operation::Acquire(ask))) => ask.holder,
+            other => panic!("{other:?}"),
+        };
+        let expected = Holder::new("request-1", "table-a", Some("arn:parent")).expect("a holder");
+        assert_eq!(holder_of("request-1"), expected);
+        assert_ne!(holder_of("request-2"), expected);
+    }
+}
+
+#[test]
+fn an_execution_is_who_asks_whatever_the_call_is_named() {
+    let request = Request::from_value(&json!({"action": "acquire", "execution": EXECUTION})).expect("a request");
+    assert_eq!(request.operation(&prefix(), "one"), request.operation(&prefix(), "other"));
+}
+
+#[test]
+fn a_unique_id_that_is_none_is_the_lease_managers_own_fault() {
+    let request = Request::from_value(&json!({"action": "acquire", "key": "k"})).expect("a request");
+    for unique in ["", &"x".repeat(1_025)] {
+        assert!(matches!(request.operation(&prefix(), unique), Err(Error::Internal(_))));
+    }
+}
+
+#[test]
+fn a_token_makes_it_queue_and_none_makes_it_poll() {
+    let token = || Some(Token::new("t").expect("a token"));
+    let mode = |more: Value| {
+        let mut event = json!({"action": "acquire", "execution": EXECUTION});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        ask(event).mode
+    };
+    assert_eq!(mode(json!({"task_token": "t"})), Mode::Queue(token()));
+    assert_eq!(mode(json!({"task_token": "t", "mode": "queue"})), Mode::Queue(token()));
+    assert_eq!(mode(json!({"mode": "poll"})), Mode::Poll);
+    assert_eq!(mode(json!({})), Mode::Poll);
+}
+
+#[test]
+fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
+    let attempt = |attempt: Value| {
+        ask(json!({"action": "acquire", "execution": EXECUTION, "attempt": attempt})).attempt.expect("an attempt")
+    };
+    let at = |entered, retry| Attempt { entered: Millis(entered), retry };
+    let entered = "2024-11-22T10:11:12.345Z";
+    assert_eq!(attempt(json!({"entered": entered, "retry": 0})), at(1_732_270_272_345, 0));
+    assert_eq!(attempt(json!({"entered": entered, "retry": "3"})), at(1_732_270_272_345, 3));
+    assert_eq!(attempt(json!({"entered": entered, "retry": 3.0})), at(1_732_270_272_345, 3));
+    assert_eq!(attempt(json!({"entered": entered})), at(1_732_270_272_345, 0));
+    assert_eq!(attempt(json!({"entered": entered, "retry": null})), at(1_732_270_272_345, 0));
+    assert_eq!(attempt(json!({"entered": "2024-11-22T11:11:12.345+01:00"})), at(1_732_270_272_345, 0));
+    assert_eq!(attempt(json!({"entered": 1_732_270_272_345_u64, "retry": 1})), at(1_732_270_272_345, 1));
+    assert_eq!(attempt(json!({"entered": 0})), at(0, 0));
+}
+
+#[test]
+fn later_states_and_retries_are_newer_attempts() {
+    let attempt = |entered: &str, retry: u32| {
+        let event = json!({"action": "acquire", "execution": "e", "attempt": {"entered": entered, "retry": retry}});
+        ask(event).attempt.expect("an attempt")
+    };
+    let first = attempt("2024-11-22T10:11:12.345Z", 0);
+    let retried = attempt("2024-11-22T10:11:12.345Z", 1);
+    let redriven = attempt("2024-11-22T10:11:12.346Z", 0);
+    assert!(first < retried && retried < redriven);
+}
+
+#[test]
+fn lease_seconds_are_whole_and_never_overflow() {
+    let lease = |seconds: Value| ask(json!({"action": "acquire", "execution": "e", "lease_seconds": seconds})).lease;
+    assert_eq!(lease(json!(1)), Some(Millis(1_000)));
+    assert_eq!(lease(json!(300.0)), Some(Millis(300_000)));
+    assert_eq!(lease(json!(u64::MAX)), Some(Millis(u64::MAX)));
+}
+
+#[test]
+fn a_release_by_lease_needs_nothing_else() {
+    let expected = Operation::Release(What::Lease(lease_id("analytics:3:41")));
+    assert_eq!(operation(json!({"action": "release", "lease_id": "analytics:3:41"})), expected);
+    // As today's module sends it.
+    assert_eq!(operation(json!({"action": "release", "lease_id": "analytics:3:41", "resource_id": "r"})), expected);
+}
+
+#[test]
+fn a_release_by_execution_carries_its_attempt() {
+    let released = operation(json!({
+        "action": "release", "execution": EXECUTION, "key": "item-3", "parent": "arn:parent", "lease_id": null,
+        "attempt": {"entered": 5, "retry": 1}
+    }));
+    let who = Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder");
+    let attempt = Attempt { entered: Millis(5), retry: 1 };
+    assert_eq!(released, Operation::Release(What::Holder(who.clone(), Some(attempt))));
+    // Its row is found only with the parent.
+    assert_ne!(who.hashed(), holder("item-3").hashed());
+}
+
+#[test]
+fn a_renew_names_its_lease_and_perhaps_how_long() {
+    let renew = |lease| Operation::Renew(Longer { id: lease_id("analytics:3:41"), lease });
+    assert_eq!(operation(json!({"action": "renew", "lease_id": "analytics:3:41"})), renew(None));
+    let longer = json!({"action": "renew", "lease_id": "analytics:3:41", "lease_seconds": 60});
+    assert_eq!(operation(longer), renew(Some(Millis(60_000))));
+}
+
+#[test]
+fn status_and_sweep_need_only_their_names() {
+    assert_eq!(operation(json!({"action": "status"})), Operation::Status);
+    assert_eq!(operation(json!({"action": "sweep"})), Operation::Sweep);
+    for (holders, expected) in [(json!(true), true), (json!(false), false), (json!(null), false)] {
+        let request = Request::from_value(&json!({"action": "status", "holders": holders}));
+        assert_eq!(request, Ok(Request::Status { holders: expected }));
+    }
+}
+
+/// As in the developer guide of Step Functions ("Automating event delivery with EventBridge", 2024).
+fn status_change(status: &str, stop: Value) -> Value {
+    json!({
+        "version": "0",
+        "id": "315c1398-40ff-a850-213b-158f73e60175",
+        "detail-type": "Step Functions Execution Status Change",
+        "source": "aws.states",
+        "account": "123456789012",
+        "time": "2019-02-26T19:42:21Z",
+        "region": "eu-west-1",
+        "resources": [EXECUTION],
+        "detail": {
+            "executionArn": EXECUTION,
+            "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:analytics",
+            "name": "run-7", "status": status, "startDate": 1_551_225_146_847_u64, "stopDate": stop,
+            "input": "{}", "output": null, "stateMachineVersionArn": null, "stateMachineAliasArn": null,
+            "redriveCount": 0, "redriveDate": null, "redriveStatus": "REDRIVABLE", "redriveStatusReason": null,
+            "inputDetails": {"included": true}, "outputDetails": null
+        }
+    })
+}
+
+#[test]
+fn an_execution_that_failed_timed_out_or_was_aborted_is_gone_from_when_it_stopped() {
+    for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+        let gone = operation(status_change(status, json!(1_551_225_151_881_u64)));
+        let ended = Ended { execution: EXECUTION.into(), at: Millis(1_551_225_151_881), after: None };
+        assert_eq!(gone, Operation::Gone(ended), "{status}");
+    }
+}
+
+#[test]
+fn any_other_status_is_ignored_and_said_to_be() {
+    for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE", "SOMETHING_NEW"] {
+        let request = Request::from_value(&status_change(status, json!(null))).expect("a request");
+        assert_eq!(request.operation(&prefix(), "u"), Ok(None), "{status}");
+        let answer = request.ignored().expect("an answer");
+        let said: Value = serde_json::from_str(&answer.to_string()).expect("JSON");
+        assert_eq!(said, json!({"status": "ignored", "execution_status": status}));
+    }
+    assert_eq!(Request::Sweep.ignored(), None);
+}
+
+#[test]
+fn bytes_are_read_as_values_are() {
+    let event = br#" {"action": "renew", "lease_id": "analytics:3:41"} "#;
+    let value = serde_json::from_slice(event).expect("JSON");
+    assert_eq!(Request::from_slice(event), Request::from_value(&value));
+}
+
+#[test]
+fn each_request_has_its_name_in_the_log() {
+    let names = [
+        (json!({"action": "acquire", "key": "k"}), "acquire"),
+        (json!({"action": "release", "lease_id": "p:0:1"}), "release"),
+        (json!({"action": "renew", "lease_id": "p:0:1"}), "renew"),
+        (json!({"action": "status"}), "status"),
+        (json!({"action": "sweep"}), "sweep"),
+        (status_change("FAILED", json!(1)), "execution_ended"),
+        (status_change("RUNNING", json!(null)), "execution_ended"),
+    ];
+    for (event, name) in names {
+        assert_eq!(Request::from_value(&event).expect("a request").action(), name);
+    }
+}
+
+#[test]
+fn a_request_can_be_logged_without_its_token() {
+    let event = json!({"action": "acquire", "execution": "e", "task_token": "AAAA-secret"});
+    let request = Request::from_value(&event).expect("a request");
+    assert!(!format!("{request:?}").contains("secret"));
+}

@@ -1,0 +1,180 @@
+//! What does DynamoDB guarantee, and no more? A table in memory that serves the protocol's requests for one pool.
+//!
+//! Each write, and each transaction, is all or nothing and happens at one moment. What may go wrong on the way
+//! (lost replies, conflicts, throttling, a query that sees half of a concurrent transaction) is not decided
+//! here but by whoever sends the requests: the checker tries all of it, the simulator draws it from a seed.
+
+use std::hash::{Hash, Hasher};
+
+use leasehold_core::nouns::Fence;
+use leasehold_core::table::{Change, Condition, Guard, HolderState, Key, Refusal, Reply, Request, Row, SlotRow, Write};
+
+use crate::digest::Hashed;
+
+/// The rows of one pool, in key order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryTable {
+    rows: Vec<(Key, Hashed<Row>)>,
+}
+
+impl Hash for MemoryTable {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.rows.len().hash(state);
+        for (_, row) in &self.rows {
+            row.hash(state);
+        }
+    }
+}
+
+impl MemoryTable {
+    /// Serves a request.
+    pub fn serve(&mut self, request: &Request) -> Reply {
+        self.serve_ignoring(request, &[])
+    }
+
+    /// Serves a request as if writes did not carry the conditions of these names: what a guard is good for
+    /// shows when it is taken away.
+    pub fn serve_ignoring(&mut self, request: &Request, ignored: &[Guard]) -> Reply {
+        match request {
+            Request::Get(key) => Reply::Row(self.row(*key).cloned()),
+            Request::Slots => Reply::Slots(self.slots().cloned().collect()),
+            Request::Queue(limit) => {
+                let (rows, more) = first(
+                    *limit,
+                    self.rows().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None }),
+                );
+                Reply::Queue(rows, more)
+            }
+            Request::Holders { group, after, limit } => {
+                let of_group = self.rows().filter_map(|row| if let Row::Holder(row) = row { Some(row) } else { None });
+                let of_group = of_group.filter(|row| {
+                    let key = row.holder.hashed();
+                    key.group == *group && after.is_none_or(|after| key.own > after)
+                });
+                let (rows, more) = first(*limit, of_group);
+                Reply::Holders(rows, more)
+            }
+            Request::Write(write) => self.write(std::slice::from_ref(write), ignored),
+            Request::Transact(writes) => self.write(writes, ignored),
+        }
+    }
+
+    /// All rows, in key order.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().map(|(_, row)| &**row)
+    }
+
+    /// The slot rows, in order.
+    pub fn slots(&self) -> impl Iterator<Item = &SlotRow> {
+        self.rows().filter_map(|row| if let Row::Slot(row) = row { Some(row) } else { None })
+    }
+
+    /// One row.
+    pub fn row(&self, key: Key) -> Option<&Row> {
+        self.at(key).ok().map(|at| &*self.rows[at].1)
+    }
+
+    /// Puts a row there, whatever was there.
+    pub fn put(&mut self, row: Row) {
+        let key = row.key();
+        match self.at(key) {
+            Ok(at) => self.rows[at].1 = Hashed::new(row),
+            Err(at) => self.rows.insert(at, (key, Hashed::new(row))),
+        }
+    }
+
+    /// Deletes all tombstones, as if they were collected at once.
+    pub fn forget_ended(&mut self) {
+        self.rows
+            .retain(|(_, row)| !matches!(&**row, Row::Holder(row) if matches!(row.state, HolderState::Ended { .. })));
+    }
+
+    fn at(&self, key: Key) -> Result<usize, usize> {
+        self.rows.binary_search_by(|(there, _)| there.cmp(&key))
+    }
+
+    fn write(&mut self, writes: &[Write], ignored: &[Guard]) -> Reply {
+        // DynamoDB refuses a transaction that names a row twice.
+        if writes.iter().enumerate().any(|(at, write)| writes[..at].iter().any(|other| other.key == write.key)) {
+            return Reply::Unavailable;
+        }
+        let holds = |write: &Write| {
+            let row = self.row(write.key);
+            write.conditions.iter().all(|(guard, condition)| ignored.contains(guard) || met(condition, row))
+        };
+        if !writes.iter().all(holds) {
+            let refusal = |write: &Write| {
+                if holds(write) { Refusal::Passed } else { Refusal::Failed(self.row(write.key).cloned()) }
+            };
+            return Reply::Refused(writes.iter().map(refusal).collect());
+        }
+        for write in writes {
+            self.change(write);
+        }
+        Reply::Written
+    }
+
+    fn change(&mut self, write: &Write) {
+        match &write.change {
+            Change::Put(row) => self.put(row.clone()),
+            Change::Delete => {
+                if let Ok(at) = self.at(write.key) {
+                    self.rows.remove(at);
+                }
+            }
+            Change::Extend(expires_at, by_holder) => self.change_lease(write.key, |held| {
+                held.expires_at = *expires_at;
+                held.renewed_at = by_holder.or(held.renewed_at);
+            }),
+            Change::Confirm => self.change_lease(write.key, |held| held.unconfirmed = false),
+        }
+    }
+
+    fn change_lease(&mut self, key: Key, change: impl FnOnce(&mut leasehold_core::table::Held)) {
+        let Some(Row::Slot(row)) = self.row(key) else { return };
+        let mut row = row.clone();
+        if let Some(held) = row.held.as_mut() {
+            change(held);
+        }
+        self.put(Row::Slot(row));
+    }
+}
+
+fn first<'a, T: Clone + 'a>(limit: u32, mut rows: impl Iterator<Item = &'a T>) -> (Vec<T>, bool) {
+    let some: Vec<T> = rows.by_ref().take(limit as usize).cloned().collect();
+    (some, rows.next().is_some())
+}
+
+/// Whether a condition holds of a row.
+fn met(condition: &Condition, row: Option<&Row>) -> bool {
+    let slot = match row {
+        Some(Row::Slot(row)) => Some(row),
+        _ => None,
+    };
+    let leased = |fence: Fence| slot.filter(|row| row.fence == fence).and_then(|row| row.held.as_ref());
+    let holder = match row {
+        Some(Row::Holder(row)) => Some(row),
+        _ => None,
+    };
+    match condition {
+        Condition::SlotFence(Fence(0)) => row.is_none(),
+        Condition::SlotFence(fence) => slot.is_some_and(|row| row.fence == *fence),
+        Condition::SlotLease(fence) => leased(*fence).is_some(),
+        Condition::SlotExpires(fence, at) => leased(*fence).is_some_and(|held| held.expires_at == *at),
+        Condition::SlotExpiresBy(at) => {
+            slot.and_then(|row| row.held.as_ref()).is_some_and(|held| held.expires_at <= *at)
+        }
+        Condition::HolderAbsent => row.is_none(),
+        Condition::HolderEnded(attempt) => {
+            holder.is_some_and(|row| row.attempt == *attempt && matches!(row.state, HolderState::Ended { .. }))
+        }
+        Condition::HolderWaits(ticket, attempt) => holder.is_some_and(|row| {
+            row.attempt == *attempt && matches!(&row.state, HolderState::Waiting(waiting) if waiting.ticket == *ticket)
+        }),
+        Condition::HolderHolds(slot, fence) => holder.is_some_and(
+            |row| matches!(row.state, HolderState::Holding { slot: s, fence: f, .. } if (s, f) == (*slot, *fence)),
+        ),
+        Condition::OverrideMade(None) => row.is_none(),
+        Condition::OverrideMade(Some(at)) => matches!(row, Some(Row::Override(row)) if row.at == *at),
+    }
+}

@@ -1,0 +1,67 @@
+//! Do the promises hold in worlds too large to explore? Random histories to their ends, with every fault at once.
+//!
+//! A history that breaks one prints its seed; `LEASEHOLD_SEED=n cargo test -p leasehold-sim --test
+//! promises_hold_in_long_random_histories` begins with it. `LEASEHOLD_HISTORIES` sets how many are tried.
+
+use leasehold_sim::check::{Blind, Faults, Order, World, wander};
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
+}
+
+fn everything() -> Faults {
+    Faults {
+        crash: 2,
+        lose: 2,
+        refuse: 2,
+        freeze: 1,
+        copy: 2,
+        die: 1,
+        events: true,
+        redrive: 1,
+        abandon: 1,
+        unheard: 2,
+        unknown_life: 1,
+    }
+}
+
+fn large() -> World {
+    let world = World::new("five holders, three slots", 3).queue(3).poll(2).attempts(3).skew(0, 1).skew(3, 1);
+    world.time(8, 3).sweeps(3).order(Order::Every).torn().faults(everything())
+}
+
+fn wanders(world: World) {
+    let (seed, histories) = (number("LEASEHOLD_SEED", 1), number("LEASEHOLD_HISTORIES", 4_000));
+    let report = wander(world, seed, histories);
+    println!("{report}");
+    assert!(report.broken.is_none(), "{report}");
+    assert!(report.seen.told && report.seen.granted_from_queue && report.seen.reclaimed, "{report}");
+}
+
+#[test]
+fn five_holders_three_slots_and_every_fault() {
+    wanders(large());
+}
+
+#[test]
+fn renewals_long_work_and_giving_up() {
+    let world = World { give_up: 5, long_work: Some((6, 1)), ..large().renews(2) };
+    wanders(World { name: "renewals, long work, giving up", ..world });
+}
+
+#[test]
+fn a_limit_lowered_below_what_is_held() {
+    let faults = Faults { lose: 0, ..everything() };
+    wanders(World { name: "lowered", ..large().change(1, 1, 3).faults(faults) });
+}
+
+#[test]
+fn branches_that_share_a_name() {
+    wanders(World { name: "shared names", ..large().share_name(0, 1).share_name(3, 4) });
+}
+
+#[test]
+fn a_random_history_finds_a_guard_that_is_missing() {
+    let report = wander(large().blind(Blind::Grace), 1, 20_000);
+    assert!(report.broken.is_some_and(|broken| broken.seed.is_some()), "wandering finds what exploring finds");
+}

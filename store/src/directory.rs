@@ -1,0 +1,45 @@
+//! Which pools does a table have? One query of the directory index, over all of them.
+
+use std::collections::BTreeMap;
+
+use leasehold_core::nouns::Prefix;
+use leasehold_core::table::{PoolRow, Row, SummaryRow};
+
+use crate::error::{StoreError, Tried};
+use crate::expressions;
+use crate::rows::{self, DIRECTORY};
+use crate::table::{Failed, Table};
+
+/// One pool as the directory knows it. The index follows the table within about a second.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its settings; none if the row is gone, or is one that makes no sense.
+    pub pool: Option<PoolRow>,
+    /// What its last sweep saw.
+    pub summary: Option<SummaryRow>,
+    /// What is wrong with one of its rows. One bad row does not hide the other pools.
+    pub trouble: Option<String>,
+}
+
+/// All pools of the table, by prefix.
+///
+/// # Errors
+/// When the table gives no usable answer.
+pub async fn pools(table: &Table) -> Result<BTreeMap<Prefix, Listed>, StoreError> {
+    let tried = || Tried("reading the directory of pools".into());
+    let items = table.query(Some(DIRECTORY), expressions::directory(), usize::MAX).await;
+    let mut pools: BTreeMap<Prefix, Listed> = BTreeMap::new();
+    for item in items.map_err(|failed: Failed| failed.said(table, tried()))? {
+        match rows::row(&item) {
+            Ok((prefix, Row::Pool(pool))) => pools.entry(prefix).or_default().pool = Some(pool),
+            Ok((prefix, Row::Summary(summary))) => pools.entry(prefix).or_default().summary = Some(summary),
+            // No other row carries the index's keys.
+            Ok(_) => {}
+            Err(row) => match rows::prefix(&item) {
+                Ok(prefix) => pools.entry(prefix).or_default().trouble = Some(row.to_string()),
+                Err(row) => return Err(Failed::Row(row).said(table, tried())),
+            },
+        }
+    }
+    Ok(pools)
+}

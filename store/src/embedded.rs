@@ -1,0 +1,156 @@
+//! What serves the table where there is no AWS? DynamoDB's API on SQLite (dynoxide) inside this process, without a
+//! port: the SDK's requests go to a thread that owns the engine instead of to the network.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use dynoxide::Database;
+use dynoxide::errors::DynoxideError;
+use tokio::sync::oneshot;
+
+use crate::error::StoreError;
+use crate::table::Table;
+
+/// How often an engine on a file deletes what its TTL allows; DynamoDB does it within days.
+const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
+
+/// An engine in this process. Clones are the same engine; it ends with the last of them and of its tables.
+#[derive(Clone, Debug)]
+pub struct Embedded(Arc<Engine>);
+
+#[derive(Debug)]
+struct Engine(mpsc::Sender<Call>);
+
+struct Call {
+    operation: String,
+    body: Vec<u8>,
+    answer: oneshot::Sender<HttpResponse>,
+}
+
+impl Embedded {
+    /// An engine in memory, empty, gone when dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Embedded`] when the engine does not start.
+    pub fn memory() -> Result<Self, StoreError> {
+        Embedded::start("in memory", Database::memory, false)
+    }
+
+    /// An engine on this file, made if it is not there. Processes may share it.
+    ///
+    /// # Errors
+    /// [`StoreError::Embedded`] when the file cannot be opened, or is something else.
+    pub fn file(path: &Path) -> Result<Self, StoreError> {
+        let place = path.display().to_string();
+        Embedded::start(&place, || Database::new(&place), true)
+    }
+
+    /// The table of this name in the engine. It need not exist yet: see [`crate::create::create`].
+    pub fn table(&self, name: impl Into<String>) -> Table {
+        Table::from_builder(self.config(), name)
+    }
+
+    /// What a client of the SDK needs to talk to this engine.
+    pub fn config(&self) -> Builder {
+        Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url("http://embedded.invalid")
+            .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+            .http_client(self.clone())
+    }
+
+    fn start(
+        place: &str,
+        open: impl FnOnce() -> dynoxide::Result<Database>,
+        lasting: bool,
+    ) -> Result<Self, StoreError> {
+        let failed = |why: String| StoreError::Embedded { place: place.to_owned(), why };
+        let database = open().map_err(|e| failed(e.to_string()))?;
+        let (calls, waiting) = mpsc::channel();
+        let serve = move || serve(&database, &waiting, lasting);
+        // Its calls block, and SQLite writes one at a time: one thread is all it can use.
+        thread::Builder::new().name("dynoxide".into()).spawn(serve).map_err(|e| failed(e.to_string()))?;
+        Ok(Embedded(Arc::new(Engine(calls))))
+    }
+}
+
+fn serve(database: &Database, waiting: &mpsc::Receiver<Call>, lasting: bool) {
+    let mut collected: Option<Instant> = None;
+    for call in waiting {
+        if let Some(response) = respond(perform(database, &call.operation, &call.body)) {
+            // Whoever asked may have given up; the write stands, as it would on AWS.
+            let _ = call.answer.send(response);
+        }
+        if lasting && collected.is_none_or(|at| at.elapsed() >= COLLECT_EVERY) {
+            // Tombstones only: that it fails now and then (another process writes) costs nothing but space.
+            let _ = database.sweep_ttl();
+            collected = Some(Instant::now());
+        }
+    }
+}
+
+fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+    fn call<Q: serde::de::DeserializeOwned, A: serde::Serialize>(
+        body: &[u8],
+        call: impl FnOnce(Q) -> dynoxide::Result<A>,
+    ) -> Result<String, DynoxideError> {
+        let wrong = |e: serde_json::Error| DynoxideError::SerializationException(e.to_string());
+        serde_json::to_string(&call(serde_json::from_slice(body).map_err(wrong)?)?).map_err(wrong)
+    }
+    match operation {
+        "GetItem" => call(body, |q| database.get_item(q)),
+        "Query" => call(body, |q| database.query(q)),
+        "PutItem" => call(body, |q| database.put_item(q)),
+        "UpdateItem" => call(body, |q| database.update_item(q)),
+        "DeleteItem" => call(body, |q| database.delete_item(q)),
+        "TransactWriteItems" => call(body, |q| database.transact_write_items(q)),
+        "CreateTable" => call(body, |q| database.create_table(q)),
+        "DescribeTable" => call(body, |q| database.describe_table(q)),
+        "DescribeTimeToLive" => call(body, |q| database.describe_time_to_live(q)),
+        "UpdateTimeToLive" => call(body, |q| database.update_time_to_live(q)),
+        other => Err(DynoxideError::ValidationException(format!("{other} is not served by the embedded store"))),
+    }
+}
+
+fn respond(result: Result<String, DynoxideError>) -> Option<HttpResponse> {
+    let (status, body) = match result {
+        Ok(body) => (200, body),
+        Err(error) => (error.status_code(), error.to_json()),
+    };
+    let mut response = HttpResponse::new(status.try_into().ok()?, SdkBody::from(body));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    Some(response)
+}
+
+impl HttpConnector for Embedded {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let engine = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move {
+            let (answer, answered) = oneshot::channel();
+            // `x-amz-target: DynamoDB_20120810.PutItem`
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+            let body = request.body().bytes().unwrap_or_default().to_vec();
+            let gone = || ConnectorError::other("the embedded store has stopped".into(), None);
+            engine.0.send(Call { operation, body, answer }).map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())
+        })
+    }
+}
+
+impl HttpClient for Embedded {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

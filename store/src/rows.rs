@@ -1,0 +1,479 @@
+//! How does a row lie in the table? Its keys, the names of its attributes, and both ways between them and
+//! [`Row`]. No other file knows these names; Terraform writes `pool` rows with the same ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use leasehold_core::nouns::{Attempt, Fence, Holder, HolderKey, LeaseId, Limit, Millis, Prefix, Slot, Ticket, Token};
+use leasehold_core::settings::Lowered;
+use leasehold_core::table::{
+    Held, HolderRow, HolderState, Key, OverrideRow, PoolRow, Row, SlotRow, SummaryRow, WaitRow, Waiting,
+};
+
+/// A row as DynamoDB's API carries it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The partition key: `LEASES#<prefix>`.
+pub const PK: &str = "PK";
+/// The sort key: which row of the pool.
+pub const SK: &str = "SK";
+/// When DynamoDB may delete the row, in seconds since the epoch, as its TTL wants them. Only on tombstones.
+pub const TTL: &str = "ttl";
+/// The sparse index over `pool` and `summary` rows, and its partition key, always [`POOLS`].
+pub const DIRECTORY: &str = "directory";
+/// The index's sort key: `<prefix>#pool` or `<prefix>#summary`.
+pub const DIRECTORY_ROW: &str = "directory_row";
+/// The one value of [`DIRECTORY`].
+pub const POOLS: &str = "pools";
+
+pub(crate) const SLOTS: &str = "slot#";
+pub(crate) const WAITS: &str = "wait#";
+
+const LIMIT: &str = "limit";
+const LOWERED_FROM: &str = "lowered_from";
+const LOWERED_AT: &str = "lowered_at";
+const LEASE_MS: &str = "lease_ms";
+const GRACE_MS: &str = "grace_ms";
+const QUIET_MS: &str = "quiet_ms";
+const LONGEST_WAIT_MS: &str = "longest_wait_ms";
+const LONGEST_HOLD_MS: &str = "longest_hold_ms";
+const SWEEP_EVERY_MS: &str = "sweep_every_ms";
+pub(crate) const FENCE: &str = "fence";
+pub(crate) const EXECUTION: &str = "execution";
+pub(crate) const ATTEMPT_ENTERED: &str = "attempt_entered";
+pub(crate) const ATTEMPT_RETRY: &str = "attempt_retry";
+pub(crate) const EXPIRES_AT: &str = "expires_at";
+pub(crate) const RENEWED_AT: &str = "renewed_at";
+pub(crate) const UNCONFIRMED: &str = "unconfirmed";
+pub(crate) const STATE: &str = "state";
+pub(crate) const TICKET: &str = "ticket";
+pub(crate) const SLOT: &str = "slot";
+pub(crate) const MADE_AT: &str = "made_at";
+
+pub(crate) const WAITING: &str = "waiting";
+pub(crate) const HOLDING: &str = "holding";
+pub(crate) const ENDED: &str = "ended";
+
+/// What a pool's settings are made of.
+pub(crate) const SETTINGS: [&str; 9] =
+    [LIMIT, LOWERED_FROM, LOWERED_AT, LEASE_MS, GRACE_MS, QUIET_MS, LONGEST_WAIT_MS, LONGEST_HOLD_MS, SWEEP_EVERY_MS];
+
+const HOLDERS: &str = "holder#";
+const KEY: &str = "key";
+const PARENT: &str = "parent";
+const ACQUIRED_AT: &str = "acquired_at";
+const LABEL: &str = "label";
+/// The lease's name, for whoever looks at the row in a console; never read back.
+const LEASE_ID: &str = "lease_id";
+const GIVE_UP_AT: &str = "give_up_at";
+const TOKEN: &str = "token";
+/// The tombstone's end in milliseconds: `ttl` keeps only seconds.
+const TTL_MS: &str = "ttl_ms";
+const WHO: &str = "who";
+const WHY: &str = "why";
+const SEEN_AT: &str = "seen_at";
+const HELD: &str = "held";
+const WAITING_COUNT: &str = "waiting";
+const WAITING_MORE: &str = "waiting_more";
+const OLDEST_WAIT: &str = "oldest_wait";
+
+/// A row that is not what this crate would have written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("row {sk} of {pk}: attribute {attribute} is {found}, expected {expected}")]
+pub struct RowError {
+    /// Its partition key, as far as it could be read.
+    pub pk: String,
+    /// Its sort key.
+    pub sk: String,
+    /// Which attribute.
+    pub attribute: &'static str,
+    /// What it is instead. Never the value of a token.
+    pub found: String,
+    /// What it should be.
+    pub expected: &'static str,
+}
+
+/// The partition of a pool.
+pub fn partition(prefix: &Prefix) -> String {
+    format!("LEASES#{prefix}")
+}
+
+/// The sort key of a row.
+pub fn sort(key: &Key) -> String {
+    match key {
+        Key::Pool => "pool".into(),
+        Key::Override => "override".into(),
+        Key::Summary => "summary".into(),
+        Key::Slot(slot) => format!("{SLOTS}{:05}", slot.0),
+        Key::Holder(HolderKey { group, own }) => format!("{HOLDERS}{group:032x}#{own:032x}"),
+        Key::Wait(ticket) => format!("{WAITS}{}", ticket_text(*ticket)),
+    }
+}
+
+/// A place in the queue as text that sorts as the queue does (13 digits of milliseconds: until 2286).
+pub(crate) fn ticket_text(ticket: Ticket) -> String {
+    format!("{:013}-{:032x}", ticket.at.0, ticket.own)
+}
+
+/// The primary key of a row.
+pub fn key(prefix: &Prefix, key: &Key) -> Item {
+    HashMap::from([(PK.into(), s(partition(prefix))), (SK.into(), s(sort(key)))])
+}
+
+/// The whole row.
+pub fn item(prefix: &Prefix, row: &Row) -> Item {
+    let mut item = key(prefix, &row.key());
+    let mut set = |name: &str, value: AttributeValue| {
+        item.insert(name.into(), value);
+    };
+    match row {
+        Row::Pool(pool) => {
+            set(LIMIT, n(u64::from(pool.limit.count())));
+            for (name, time) in pool_times(pool) {
+                if let Some(time) = time {
+                    set(name, n(time.0));
+                }
+            }
+            write_lowered(&mut set, pool.lowered);
+            write_directory(&mut set, prefix, row);
+        }
+        Row::Override(live) => {
+            set(LIMIT, n(u64::from(live.limit.count())));
+            set(MADE_AT, n(live.at.0));
+            set(WHO, s(&*live.who));
+            set(WHY, s(&*live.why));
+            write_lowered(&mut set, live.lowered);
+        }
+        Row::Summary(summary) => {
+            set(SEEN_AT, n(summary.at.0));
+            set(LIMIT, n(u64::from(summary.limit.count())));
+            set(HELD, n(u64::from(summary.held)));
+            set(WAITING_COUNT, n(u64::from(summary.waiting)));
+            set(WAITING_MORE, AttributeValue::Bool(summary.waiting_more));
+            if let Some(since) = summary.oldest_wait {
+                set(OLDEST_WAIT, n(since.0));
+            }
+            write_directory(&mut set, prefix, row);
+        }
+        Row::Slot(slot) => {
+            set(FENCE, n(slot.fence.0));
+            if let Some(held) = &slot.held {
+                let id = LeaseId { prefix: prefix.clone(), slot: slot.slot, fence: slot.fence };
+                set(LEASE_ID, s(id.to_string()));
+                write_holder(&mut set, &held.holder);
+                write_attempt(&mut set, held.attempt);
+                set(ACQUIRED_AT, n(held.acquired_at.0));
+                set(EXPIRES_AT, n(held.expires_at.0));
+                if let Some(at) = held.renewed_at {
+                    set(RENEWED_AT, n(at.0));
+                }
+                if held.unconfirmed {
+                    set(UNCONFIRMED, AttributeValue::Bool(true));
+                }
+                if let Some(label) = &held.label {
+                    set(LABEL, s(&**label));
+                }
+            }
+        }
+        Row::Holder(holder) => {
+            write_holder(&mut set, &holder.holder);
+            write_attempt(&mut set, holder.attempt);
+            write_state(&mut set, &holder.state);
+        }
+        Row::Wait(wait) => {
+            write_holder(&mut set, &wait.holder);
+            set(GIVE_UP_AT, n(wait.give_up_at.0));
+        }
+    }
+    item
+}
+
+/// The row that an item is, and whose pool's.
+///
+/// # Errors
+/// When a key or an attribute is missing or not of its kind.
+pub fn row(item: &Item) -> Result<(Prefix, Row), RowError> {
+    let read = Read(item);
+    let prefix = prefix(item)?;
+    let sk = read.text(SK)?;
+    let row = match sk {
+        "pool" => Row::Pool(read.pool()?),
+        "override" => Row::Override(OverrideRow {
+            limit: read.limit()?,
+            lowered: read.lowered()?,
+            at: read.time(MADE_AT)?,
+            who: read.text(WHO)?.into(),
+            why: read.text(WHY)?.into(),
+        }),
+        "summary" => Row::Summary(SummaryRow {
+            at: read.time(SEEN_AT)?,
+            limit: read.limit()?,
+            held: read.small(HELD)?,
+            waiting: read.small(WAITING_COUNT)?,
+            waiting_more: read.flag(WAITING_MORE)?,
+            oldest_wait: read.maybe_time(OLDEST_WAIT)?,
+        }),
+        _ if sk.starts_with(SLOTS) => Row::Slot(read.slot(sk)?),
+        _ if sk.starts_with(HOLDERS) => {
+            Row::Holder(HolderRow { holder: read.holder()?, attempt: read.attempt()?, state: read.state()? })
+        }
+        _ => Row::Wait(WaitRow {
+            ticket: sk.strip_prefix(WAITS).and_then(ticket).ok_or_else(|| read.wrong(SK, ROW_KINDS))?,
+            holder: read.holder()?,
+            give_up_at: read.time(GIVE_UP_AT)?,
+        }),
+    };
+    if sort(&row.key()) == sk { Ok((prefix, row)) } else { Err(read.wrong(SK, "the key that the row's own ids give")) }
+}
+
+/// Whose pool's row an item is.
+///
+/// # Errors
+/// When its partition key is not one of ours.
+pub fn prefix(item: &Item) -> Result<Prefix, RowError> {
+    let read = Read(item);
+    let prefix = read.text(PK)?.strip_prefix("LEASES#").and_then(|prefix| prefix.parse().ok());
+    prefix.ok_or_else(|| read.wrong(PK, "LEASES# and a prefix"))
+}
+
+const ROW_KINDS: &str = "pool, override, summary, slot#…, holder#… or wait#…";
+
+fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn n(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn pool_times(pool: &PoolRow) -> [(&'static str, Option<Millis>); 6] {
+    [
+        (LEASE_MS, pool.lease),
+        (GRACE_MS, pool.grace),
+        (QUIET_MS, pool.quiet),
+        (LONGEST_WAIT_MS, pool.longest_wait),
+        (LONGEST_HOLD_MS, pool.longest_hold),
+        (SWEEP_EVERY_MS, pool.sweep_every),
+    ]
+}
+
+fn write_lowered(set: &mut impl FnMut(&str, AttributeValue), lowered: Option<Lowered>) {
+    if let Some(lowered) = lowered {
+        set(LOWERED_FROM, n(u64::from(lowered.from.count())));
+        set(LOWERED_AT, n(lowered.at.0));
+    }
+}
+
+fn write_directory(set: &mut impl FnMut(&str, AttributeValue), prefix: &Prefix, row: &Row) {
+    set(DIRECTORY, s(POOLS));
+    set(DIRECTORY_ROW, s(format!("{prefix}#{}", sort(&row.key()))));
+}
+
+fn write_holder(set: &mut impl FnMut(&str, AttributeValue), holder: &Holder) {
+    set(EXECUTION, s(holder.execution()));
+    if !holder.key().is_empty() {
+        set(KEY, s(holder.key()));
+    }
+    if let Some(parent) = holder.parent() {
+        set(PARENT, s(parent));
+    }
+}
+
+fn write_attempt(set: &mut impl FnMut(&str, AttributeValue), attempt: Attempt) {
+    set(ATTEMPT_ENTERED, n(attempt.entered.0));
+    set(ATTEMPT_RETRY, n(u64::from(attempt.retry)));
+}
+
+fn write_state(set: &mut impl FnMut(&str, AttributeValue), state: &HolderState) {
+    match state {
+        HolderState::Waiting(waiting) => {
+            set(STATE, s(WAITING));
+            set(TICKET, s(ticket_text(waiting.ticket)));
+            set(GIVE_UP_AT, n(waiting.give_up_at.0));
+            set(LEASE_MS, n(waiting.lease.0));
+            if let Some(token) = &waiting.token {
+                set(TOKEN, s(token.secret()));
+            }
+            if let Some(label) = &waiting.label {
+                set(LABEL, s(&**label));
+            }
+        }
+        HolderState::Holding { slot, fence, acquired_at, token } => {
+            set(STATE, s(HOLDING));
+            set(SLOT, n(u64::from(slot.0)));
+            set(FENCE, n(fence.0));
+            set(ACQUIRED_AT, n(acquired_at.0));
+            if let Some(token) = token {
+                set(TOKEN, s(token.secret()));
+            }
+        }
+        HolderState::Ended { ttl } => {
+            set(STATE, s(ENDED));
+            set(TTL_MS, n(ttl.0));
+            // Rounded up: a tombstone must not go early.
+            set(TTL, n(ttl.0.div_ceil(1_000)));
+        }
+    }
+}
+
+fn ticket(text: &str) -> Option<Ticket> {
+    let (at, own) = text.split_once('-')?;
+    let ticket = Ticket { at: Millis(at.parse().ok()?), own: u128::from_str_radix(own, 16).ok()? };
+    (ticket_text(ticket) == text).then_some(ticket)
+}
+
+struct Read<'a>(&'a Item);
+
+impl<'a> Read<'a> {
+    fn wrong(&self, attribute: &'static str, expected: &'static str) -> RowError {
+        let shown = |name: &str| match self.0.get(name) {
+            Some(AttributeValue::S(text)) => text.clone(),
+            _ => "?".into(),
+        };
+        let found = match self.0.get(attribute) {
+            None => "missing".into(),
+            Some(_) if attribute == TOKEN => "something else".into(),
+            Some(AttributeValue::S(text)) => format!("the text {:?}", text.chars().take(80).collect::<String>()),
+            Some(AttributeValue::N(number)) => format!("the number {number}"),
+            Some(AttributeValue::Bool(flag)) => format!("{flag}"),
+            Some(_) => "of another type".into(),
+        };
+        RowError { pk: shown(PK), sk: shown(SK), attribute, found, expected }
+    }
+
+    fn maybe_text(&self, name: &'static str) -> Result<Option<&'a str>, RowError> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::S(text)) => Ok(Some(text)),
+            Some(_) => Err(self.wrong(name, "text (S)")),
+        }
+    }
+
+    fn text(&self, name: &'static str) -> Result<&'a str, RowError> {
+        self.maybe_text(name)?.ok_or_else(|| self.wrong(name, "text (S)"))
+    }
+
+    fn maybe_number<N: std::str::FromStr>(&self, name: &'static str) -> Result<Option<N>, RowError> {
+        let wrong = || self.wrong(name, "a whole number (N) that is not negative");
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(AttributeValue::N(number)) => number.parse().map(Some).map_err(|_| wrong()),
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    fn number(&self, name: &'static str) -> Result<u64, RowError> {
+        self.maybe_number(name)?.ok_or_else(|| self.wrong(name, "a whole number (N)"))
+    }
+
+    fn small(&self, name: &'static str) -> Result<u32, RowError> {
+        self.maybe_number(name)?.ok_or_else(|| self.wrong(name, "a whole number (N)"))
+    }
+
+    fn time(&self, name: &'static str) -> Result<Millis, RowError> {
+        self.number(name).map(Millis)
+    }
+
+    fn maybe_time(&self, name: &'static str) -> Result<Option<Millis>, RowError> {
+        Ok(self.maybe_number(name)?.map(Millis))
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, RowError> {
+        match self.0.get(name) {
+            None => Ok(false),
+            Some(AttributeValue::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(self.wrong(name, "true or false (BOOL), or nothing")),
+        }
+    }
+
+    fn limit(&self) -> Result<Limit, RowError> {
+        Limit::try_from(self.number(LIMIT)?).map_err(|e| self.wrong(LIMIT, e.expected))
+    }
+
+    fn lowered(&self) -> Result<Option<Lowered>, RowError> {
+        match (self.maybe_number::<u64>(LOWERED_FROM)?, self.maybe_time(LOWERED_AT)?) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(self.wrong(LOWERED_FROM, "there, as lowered_at is")),
+            (Some(_), None) => Err(self.wrong(LOWERED_AT, "there, as lowered_from is")),
+            (Some(from), Some(at)) => match Limit::try_from(from) {
+                Ok(from) => Ok(Some(Lowered { from, at })),
+                Err(e) => Err(self.wrong(LOWERED_FROM, e.expected)),
+            },
+        }
+    }
+
+    fn pool(&self) -> Result<PoolRow, RowError> {
+        Ok(PoolRow {
+            limit: self.limit()?,
+            lowered: self.lowered()?,
+            lease: self.maybe_time(LEASE_MS)?,
+            grace: self.maybe_time(GRACE_MS)?,
+            quiet: self.maybe_time(QUIET_MS)?,
+            longest_wait: self.maybe_time(LONGEST_WAIT_MS)?,
+            longest_hold: self.maybe_time(LONGEST_HOLD_MS)?,
+            sweep_every: self.maybe_time(SWEEP_EVERY_MS)?,
+        })
+    }
+
+    fn holder(&self) -> Result<Holder, RowError> {
+        let key = self.maybe_text(KEY)?.unwrap_or_default();
+        Holder::new(self.text(EXECUTION)?, key, self.maybe_text(PARENT)?).map_err(|e| {
+            let attribute = [KEY, PARENT].into_iter().find(|name| *name == e.what).unwrap_or(EXECUTION);
+            self.wrong(attribute, e.expected)
+        })
+    }
+
+    fn attempt(&self) -> Result<Attempt, RowError> {
+        Ok(Attempt { entered: self.time(ATTEMPT_ENTERED)?, retry: self.small(ATTEMPT_RETRY)? })
+    }
+
+    fn token(&self) -> Result<Option<Token>, RowError> {
+        let token = self.maybe_text(TOKEN)?.map(Token::new).transpose();
+        token.map_err(|e| self.wrong(TOKEN, e.expected))
+    }
+
+    fn label(&self) -> Result<Option<Arc<str>>, RowError> {
+        Ok(self.maybe_text(LABEL)?.map(Into::into))
+    }
+
+    fn slot(&self, sk: &str) -> Result<SlotRow, RowError> {
+        let number = sk.strip_prefix(SLOTS).and_then(|digits| digits.parse().ok());
+        let slot = Slot(number.ok_or_else(|| self.wrong(SK, "slot# and five digits"))?);
+        let fence = Fence(self.number(FENCE)?);
+        if self.maybe_text(EXECUTION)?.is_none() {
+            return Ok(SlotRow { slot, fence, held: None });
+        }
+        let held = Held {
+            holder: self.holder()?,
+            attempt: self.attempt()?,
+            acquired_at: self.time(ACQUIRED_AT)?,
+            expires_at: self.time(EXPIRES_AT)?,
+            renewed_at: self.maybe_time(RENEWED_AT)?,
+            unconfirmed: self.flag(UNCONFIRMED)?,
+            label: self.label()?,
+        };
+        Ok(SlotRow { slot, fence, held: Some(held) })
+    }
+
+    fn state(&self) -> Result<HolderState, RowError> {
+        match self.text(STATE)? {
+            WAITING => Ok(HolderState::Waiting(Waiting {
+                ticket: ticket(self.text(TICKET)?)
+                    .ok_or_else(|| self.wrong(TICKET, "13 digits, - and 32 hex digits"))?,
+                give_up_at: self.time(GIVE_UP_AT)?,
+                token: self.token()?,
+                lease: self.time(LEASE_MS)?,
+                label: self.label()?,
+            })),
+            HOLDING => Ok(HolderState::Holding {
+                slot: Slot(self.small(SLOT)?),
+                fence: Fence(self.number(FENCE)?),
+                acquired_at: self.time(ACQUIRED_AT)?,
+                token: self.token()?,
+            }),
+            ENDED => Ok(HolderState::Ended { ttl: self.time(TTL_MS)? }),
+            _ => Err(self.wrong(STATE, "waiting, holding or ended")),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! How does the table answer a request? Sends the protocol's requests over the SDK and says what came of them.
+//!
+//! The SDK's own retries are off: it would repeat a write whose first copy may have happened, and hand back a
+//! failed condition that the first copy caused. Here only what certainly did not happen is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
+use leasehold_core::nouns::{HolderKey, Prefix};
+use leasehold_core::table::{Key, Refusal, Reply, Request, Row, Write};
+
+use crate::error::{StoreError, Tried};
+use crate::expressions::{self, Said, Sought};
+use crate::meter::Meter;
+use crate::rows::{self, Item, RowError};
+use crate::verdict::{Verdict, verdict};
+use crate::writes;
+
+/// How often one request is sent at most, the first time included.
+const TRIES: u32 = 4;
+
+/// How often a reading that got no answer is sent at most: each may take [`ANSWER_WITHIN`].
+const READ_TRIES_UNANSWERED: u32 = 2;
+
+/// The longest first pause between two tries; it doubles from try to try.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long one request may take. Far above DynamoDB's own slowest; without it a dead connection holds forever.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to open.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// One table, and whatever serves it. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Table(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    client: Client,
+    name: String,
+    meter: Meter,
+}
+
+/// What came of one request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    /// What the protocol is told.
+    pub reply: Reply,
+    /// What a person should be told, where the reply is neither rows, written nor refused.
+    pub trouble: Option<StoreError>,
+}
+
+impl Table {
+    /// The table of this name, with the region, credentials and endpoint of `config`.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        Table::from_builder(config::Builder::from(config), name)
+    }
+
+    /// As [`Table::new`], from the service's own configuration. Retries and timeouts in it are replaced.
+    pub fn from_builder(config: config::Builder, name: impl Into<String>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .operation_attempt_timeout(ANSWER_WITHIN)
+            .operation_timeout(ANSWER_WITHIN)
+            .build();
+        let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
+        Table(Arc::new(Inner { client: Client::from_conf(config), name: name.into(), meter: Meter::default() }))
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What was sent to it and what that used.
+    pub fn meter(&self) -> &Meter {
+        &self.0.meter
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// Sends one request to the pool of this prefix.
+    ///
+    /// Whatever goes wrong is a reply too; `trouble` then says it in words.
+    pub async fn send(&self, prefix: &Prefix, request: &Request) -> Sent {
+        let answered = match request {
+            Request::Get(key) => self.get(prefix, key).await.map(Reply::Row),
+            Request::Slots => {
+                self.first(expressions::beginning(prefix, rows::SLOTS), u32::MAX).await.map(|(rows, _)| slots(rows))
+            }
+            Request::Queue(most) => self.first(expressions::beginning(prefix, rows::WAITS), *most).await.map(queue),
+            Request::Holders { group, after, limit } => match after.map_or(Some(0), |own| own.checked_add(1)) {
+                Some(own) => {
+                    let [from, to] =
+                        [own, u128::MAX].map(|own| rows::sort(&Key::Holder(HolderKey { group: *group, own })));
+                    self.first(expressions::between(prefix, &from, &to), *limit).await.map(holders)
+                }
+                None => Ok(Reply::Holders(Vec::new(), false)),
+            },
+            Request::Write(write) => self.write(prefix, write).await,
+            Request::Transact(writes) => match &writes[..] {
+                [] => Ok(Reply::Written),
+                // Alone, a write costs half of what it costs in a transaction, and answers the same.
+                [write] => self.write(prefix, write).await,
+                writes => self.transact(prefix, writes).await,
+            },
+        };
+        match answered {
+            Ok(reply) => Sent { reply, trouble: None },
+            Err(failed) => {
+                let reply = match &failed {
+                    Failed::Sdk(Verdict::Conflict(_)) => Reply::Conflict,
+                    Failed::Sdk(Verdict::Throttled(_)) => Reply::Throttled,
+                    Failed::Sdk(Verdict::Unknown(_)) if !request.writes().is_empty() => Reply::Unknown,
+                    _ => Reply::Unavailable,
+                };
+                Sent { reply, trouble: Some(failed.said(self, tried(prefix, request))) }
+            }
+        }
+    }
+
+    pub(crate) async fn get(&self, prefix: &Prefix, key: &Key) -> Result<Option<Row>, Failed> {
+        let get =
+            self.client().get_item().table_name(self.name()).consistent_read(true).return_consumed_capacity(Total);
+        let get = get.set_key(Some(rows::key(prefix, key)));
+        let got = self.repeat(Kind::Read, || async { get.clone().send().await.map_err(|e| verdict(&e)) }).await?;
+        self.meter().read(got.consumed_capacity());
+        got.item.as_ref().map(row).transpose()
+    }
+
+    /// The first rows of a query, at most so many; and whether there are more.
+    async fn first(&self, sought: Sought, most: u32) -> Result<(Vec<Row>, bool), Failed> {
+        let most = most as usize;
+        // One more than asked for: only a row proves that there is one.
+        let items = self.query(None, sought, most + 1).await?;
+        let more = items.len() > most;
+        let rows = items.iter().take(most).map(row).collect::<Result<_, _>>()?;
+        Ok((rows, more))
+    }
+
+    /// The first items of a query, at most so many, over as many pages as it takes.
+    pub(crate) async fn query(&self, index: Option<&str>, sought: Sought, most: usize) -> Result<Vec<Item>, Failed> {
+        let query = self.client().query().table_name(self.name()).return_consumed_capacity(Total);
+        let query = query.set_index_name(index.map(Into::into)).consistent_read(index.is_none());
+        let query = query.key_condition_expression(sought.key_condition);
+        let query = query.set_expression_attribute_names(sought.terms.names());
+        let query = query.set_expression_attribute_values(sought.terms.values());
+        let mut items = Vec::new();
+        let mut from: Option<Item> = None;
+        loop {
+            let left = i32::try_from(most - items.len()).ok();
+            let page = query.clone().set_limit(left).set_exclusive_start_key(from.take());
+            let page = self.repeat(Kind::Read, || async { page.clone().send().await.map_err(|e| verdict(&e)) }).await?;
+            self.meter().read(page.consumed_capacity());
+            items.extend(page.items.unwrap_or_default());
+            from = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() || items.len() >= most {
+                return Ok(items);
+            }
+        }
+    }
+
+    async fn write(&self, prefix: &Prefix, write: &Write) -> Result<Reply, Failed> {
+        self.refusals(self.put(expressions::write(prefix, write)).await)
+    }
+
+    async fn transact(&self, prefix: &Prefix, writes: &[Write]) -> Result<Reply, Failed> {
+        let said = writes.iter().map(|write| expressions::write(prefix, write)).collect();
+        self.refusals(self.put_all(said).await)
+    }
+
+    fn refusals(&self, written: Result<(), Verdict>) -> Result<Reply, Failed> {
+        match written {
+            Ok(()) => Ok(Reply::Written),
+            Err(Verdict::Refused(writes)) => {
+                let refusal = |write: Option<Option<Item>>| match write {
+                    None => Ok(Refusal::Passed),
+                    Some(item) => Ok(Refusal::Failed(item.as_ref().map(row).transpose()?)),
+                };
+                Ok(Reply::Refused(writes.into_iter().map(refusal).collect::<Result<_, Failed>>()?))
+            }
+            Err(verdict) => Err(Failed::Sdk(verdict)),
+        }
+    }
+
+    /// One write, alone.
+    pub(crate) async fn put(&self, said: Said) -> Result<(), Verdict> {
+        let (client, name) = (self.client(), self.name());
+        let written = self.repeat(Kind::Write, || writes::alone(client, name, said.clone())).await?;
+        self.meter().written(written.as_slice());
+        Ok(())
+    }
+
+    /// Several writes, all or nothing.
+    pub(crate) async fn put_all(&self, said: Vec<Said>) -> Result<(), Verdict> {
+        let items = said.into_iter().map(|said| writes::together(self.name(), said)).collect::<Result<_, _>>();
+        let items = items.map_err(|e| Verdict::Rejected(e.to_string()))?;
+        let transaction = self.client().transact_write_items().return_consumed_capacity(Total);
+        let transaction = transaction.set_transact_items(Some(items));
+        let written =
+            self.repeat(Kind::Write, || async { transaction.clone().send().await.map_err(|e| verdict(&e)) }).await?;
+        self.meter().written(written.consumed_capacity());
+        Ok(())
+    }
+
+    /// Sends until there is an answer that trying again would not better.
+    pub(crate) async fn repeat<T, F>(&self, kind: Kind, send: impl Fn() -> F) -> Result<T, Verdict>
+    where
+        F: Future<Output = Result<T, Verdict>>,
+    {
+        let mut tries = 0;
+        loop {
+            let answer = send().await;
+            tries += 1;
+            self.count(kind, answer.as_ref().err());
+            let verdict = match answer {
+                Ok(done) => return Ok(done),
+                Err(verdict) => verdict,
+            };
+            let again = match (&verdict, kind) {
+                (Verdict::Throttled(_) | Verdict::Conflict(_), _) => tries < TRIES,
+                (Verdict::Unknown(_), Kind::Read) => tries < READ_TRIES_UNANSWERED,
+                _ => false,
+            };
+            if !again {
+                return Err(verdict);
+            }
+            // Full jitter: anywhere up to a bound that doubles, so that callers who collided spread.
+            let most = PAUSE.saturating_mul(1 << tries);
+            tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
+        }
+    }
+
+    fn count(&self, kind: Kind, verdict: Option<&Verdict>) {
+        self.meter().add(|used| {
+            match kind {
+                Kind::Read => used.reads += 1,
+                Kind::Write => used.writes += 1,
+            }
+            match verdict {
+                Some(Verdict::Refused(writes)) => used.refused += writes.len() as u64,
+                Some(Verdict::Conflict(_)) => used.conflicts += 1,
+                Some(Verdict::Throttled(_)) => used.throttled += 1,
+                _ => {}
+            }
+        });
+    }
+
+    /// What did not work, in words.
+    pub(crate) fn trouble(&self, tried: Tried, verdict: Verdict) -> StoreError {
+        let table = self.name().to_owned();
+        match verdict {
+            Verdict::Missing => StoreError::TableMissing { tried, table },
+            Verdict::Denied(why) => StoreError::Denied { tried, table, why },
+            Verdict::Rejected(why) => StoreError::Rejected { tried, table, why },
+            Verdict::Conflict(why) | Verdict::Throttled(why) => StoreError::Busy { tried, table, why },
+            Verdict::Unknown(why) => StoreError::NoAnswer { tried, table, why },
+            Verdict::Refused(_) => StoreError::Rejected { tried, table, why: "a condition failed".into() },
+        }
+    }
+}
+
+/// Whether a request reads or writes: what is safe to repeat, and how it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Read,
+    Write,
+}
+
+/// A request without a reply: the SDK's error, or a row that makes no sense.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Failed {
+    Sdk(Verdict),
+    Row(RowError),
+}
+
+impl Failed {
+    /// In words.
+    pub(crate) fn said(self, table: &Table, tried: Tried) -> StoreError {
+        match self {
+            Failed::Sdk(verdict) => table.trouble(tried, verdict),
+            Failed::Row(row) => StoreError::BadRow { tried, table: table.name().into(), row: Box::new(row) },
+        }
+    }
+}
+
+impl From<Verdict> for Failed {
+    fn from(verdict: Verdict) -> Self {
+        Failed::Sdk(verdict)
+    }
+}
+
+pub(crate) fn row(item: &Item) -> Result<Row, Failed> {
+    rows::row(item).map(|(_, row)| row).map_err(Failed::Row)
+}
+
+// The sort key a row was found under decides its kind, so nothing is dropped here.
+
+fn slots(rows: Vec<Row>) -> Reply {
+    Reply::Slots(rows.into_iter().filter_map(|row| if let Row::Slot(row) = row { Some(row) } else { None }).collect())
+}
+
+fn queue((rows, more): (Vec<Row>, bool)) -> Reply {
+    let waits = rows.into_iter().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
+    Reply::Queue(waits.collect(), more)
+}
+
+fn holders((rows, more): (Vec<Row>, bool)) -> Reply {
+    let holders = rows.into_iter().filter_map(|row| if let Row::Holder(row) = row { Some(row) } else { None });
+    Reply::Holders(holders.collect(), more)
+}
+
+fn tried(prefix: &Prefix, request: &Request) -> Tried {
+    let what = match request {
+        Request::Get(key) => format!("reading the row {}", rows::sort(key)),
+        Request::Slots => "reading the slots".into(),
+        Request::Queue(_) => "reading the queue".into(),
+        Request::Holders { .. } => "reading the holders of an execution".into(),
+        Request::Write(write) => format!("writing the row {}", rows::sort(&write.key)),
+        Request::Transact(writes) => {
+            let keys: Vec<_> = writes.iter().map(|write| rows::sort(&write.key)).collect();
+            format!("writing the rows {}", keys.join(", "))
+        }
+    };
+    Tried(format!("{what} of pool {prefix}"))
+}

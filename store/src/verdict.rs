@@ -1,0 +1,232 @@
+//! What does an SDK error mean for what was asked: did it happen, did it not, or does nobody know?
+//!
+//! Error names: DynamoDB developer guide, "Error handling", and `TransactWriteItems` in the API reference (2026-11).
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
+use aws_sdk_dynamodb::operation::describe_time_to_live::DescribeTimeToLiveError;
+use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError;
+
+use crate::rows::Item;
+
+/// What an error says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// Conditions failed; nothing happened. Per write: `None` if its own held, else the row as it was.
+    Refused(Vec<Option<Option<Item>>>),
+    /// Something else was at work on a row; nothing happened.
+    Conflict(String),
+    /// Too many requests; nothing happened.
+    Throttled(String),
+    /// No such table; nothing happened.
+    Missing,
+    /// Not allowed; nothing happened.
+    Denied(String),
+    /// Refused as it is; nothing happened.
+    Rejected(String),
+    /// It may have happened, or may happen yet.
+    Unknown(String),
+}
+
+/// The parts of an operation's error that carry rows.
+pub(crate) trait Refusing: ProvideErrorMetadata + Error + Send + Sync + 'static {
+    /// Per write, if this error says that conditions failed or a transaction was cancelled.
+    fn reasons(&self) -> Option<Vec<Reason>> {
+        None
+    }
+}
+
+/// Why one write of a refused request did not happen: DynamoDB's code, its words, the row as it was.
+pub(crate) struct Reason {
+    code: String,
+    message: String,
+    item: Option<Item>,
+}
+
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
+macro_rules! refusing {
+    ($($one:ident),*) => {$(
+        impl Refusing for $one {
+            fn reasons(&self) -> Option<Vec<Reason>> {
+                match self {
+                    $one::ConditionalCheckFailedException(e) => {
+                        Some(vec![Reason { code: CONDITION_FAILED.into(), message: String::new(), item: e.item.clone() }])
+                    }
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+refusing!(PutItemError, UpdateItemError, DeleteItemError);
+
+impl Refusing for TransactWriteItemsError {
+    fn reasons(&self) -> Option<Vec<Reason>> {
+        let TransactWriteItemsError::TransactionCanceledException(e) = self else { return None };
+        let reason = |r: &aws_sdk_dynamodb::types::CancellationReason| Reason {
+            code: r.code().unwrap_or("None").into(),
+            message: r.message().unwrap_or_default().into(),
+            item: r.item().cloned(),
+        };
+        Some(e.cancellation_reasons().iter().map(reason).collect())
+    }
+}
+
+impl Refusing for GetItemError {}
+impl Refusing for QueryError {}
+impl Refusing for CreateTableError {}
+impl Refusing for DescribeTableError {}
+impl Refusing for DescribeTimeToLiveError {}
+impl Refusing for UpdateTimeToLiveError {}
+
+/// What this error means.
+pub(crate) fn verdict<E: Refusing>(error: &SdkError<E, HttpResponse>) -> Verdict {
+    match error {
+        // Never sent.
+        SdkError::ConstructionFailure(_) => Verdict::Rejected(chain(error)),
+        SdkError::ServiceError(answer) => match answer.err().reasons() {
+            Some(reasons) => cancelled(reasons),
+            None => named(answer.err(), answer.raw().status().as_u16(), || chain(error)),
+        },
+        // Nothing is sent unsigned.
+        _ if causes(error).any(|cause| cause.is::<CredentialsError>()) => Verdict::Denied(chain(error)),
+        // A timeout, a connection that broke, half an answer: it may have arrived.
+        _ => Verdict::Unknown(chain(error)),
+    }
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The whole chain of causes: the SDK's own messages are only "service error" or "dispatch failure".
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words: Vec<String> = causes(error).map(|cause| cause.to_string()).collect();
+    words.dedup();
+    words.join(": ")
+}
+
+fn cancelled(reasons: Vec<Reason>) -> Verdict {
+    let any =
+        |codes: &[&str]| reasons.iter().find(|r| codes.contains(&r.code.as_str())).map(|r| words(&r.code, &r.message));
+    if let Some(why) = any(&["TransactionConflict"]) {
+        return Verdict::Conflict(why);
+    }
+    if let Some(why) = any(&["ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"]) {
+        return Verdict::Throttled(why);
+    }
+    if let Some(other) = reasons.iter().find(|r| r.code != "None" && r.code != CONDITION_FAILED) {
+        return Verdict::Rejected(words(&other.code, &other.message));
+    }
+    if reasons.iter().all(|r| r.code == "None") {
+        // A cancellation without a reason: which row, and why, is not known; but nothing happened.
+        return Verdict::Conflict("the transaction was cancelled without a reason".into());
+    }
+    Verdict::Refused(reasons.into_iter().map(|r| (r.code != "None").then_some(r.item)).collect())
+}
+
+fn words(code: &str, message: &str) -> String {
+    if message.is_empty() { code.into() } else { format!("{code}: {message}") }
+}
+
+fn named<E: ProvideErrorMetadata>(error: &E, status: u16, chain: impl Fn() -> String) -> Verdict {
+    let why = || match error.code() {
+        Some(code) => words(code, error.message().unwrap_or_default()),
+        None => chain(),
+    };
+    match error.code().unwrap_or_default() {
+        "TransactionConflictException" | "ReplicatedWriteConflictException" => Verdict::Conflict(why()),
+        "ThrottlingException"
+        | "Throttling"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "LimitExceededException"
+        | "TooManyRequestsException" => Verdict::Throttled(why()),
+        "ResourceNotFoundException" => Verdict::Missing,
+        "AccessDeniedException"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "IncompleteSignatureException"
+        | "ExpiredTokenException"
+        | "MissingAuthenticationTokenException"
+        | "InvalidClientTokenId" => Verdict::Denied(why()),
+        // Another copy of this very request is at work: that one may yet happen.
+        "TransactionInProgressException" => Verdict::Unknown(why()),
+        _ if (400..500).contains(&status) => Verdict::Rejected(why()),
+        _ => Verdict::Unknown(why()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::error::ErrorMetadata;
+    use aws_sdk_dynamodb::types::CancellationReason;
+    use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+
+    fn service<E: Refusing>(error: E, status: u16) -> Verdict {
+        let status = status.try_into().expect("a status");
+        verdict(&SdkError::service_error(error, HttpResponse::new(status, "".into())))
+    }
+
+    fn coded(code: &str, status: u16) -> Verdict {
+        service(UpdateItemError::generic(ErrorMetadata::builder().code(code).message("so").build()), status)
+    }
+
+    fn transaction(codes: &[&str]) -> Verdict {
+        let reasons = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
+        let cancelled = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
+        service(TransactWriteItemsError::TransactionCanceledException(cancelled), 400)
+    }
+
+    #[test]
+    fn only_an_answer_says_that_nothing_happened() {
+        let timeout = SdkError::<UpdateItemError, _>::timeout_error("too slow");
+        assert!(matches!(verdict(&timeout), Verdict::Unknown(_)));
+        let response = HttpResponse::new(200.try_into().expect("status"), "".into());
+        let cut = SdkError::<UpdateItemError, _>::response_error("cut short", response);
+        assert!(matches!(verdict(&cut), Verdict::Unknown(_)));
+        for (code, status) in [("InternalServerError", 500), ("ServiceUnavailable", 503), ("", 502)] {
+            assert!(matches!(coded(code, status), Verdict::Unknown(_)), "{code}");
+        }
+        let unsent = SdkError::<UpdateItemError, HttpResponse>::construction_failure("no region");
+        assert!(matches!(verdict(&unsent), Verdict::Rejected(_)));
+    }
+
+    #[test]
+    fn a_copy_of_a_transaction_at_work_is_unknown() {
+        assert!(matches!(coded("TransactionInProgressException", 400), Verdict::Unknown(_)));
+    }
+
+    #[test]
+    fn dynamodbs_names_are_told_apart() {
+        assert!(matches!(coded("ThrottlingException", 400), Verdict::Throttled(_)));
+        assert!(matches!(coded("ProvisionedThroughputExceededException", 400), Verdict::Throttled(_)));
+        assert!(matches!(coded("RequestLimitExceeded", 400), Verdict::Throttled(_)));
+        assert!(matches!(coded("TransactionConflictException", 400), Verdict::Conflict(_)));
+        assert!(matches!(coded("AccessDeniedException", 400), Verdict::Denied(_)));
+        assert!(matches!(coded("ResourceNotFoundException", 400), Verdict::Missing));
+        assert!(matches!(coded("ValidationException", 400), Verdict::Rejected(_)));
+    }
+
+    #[test]
+    fn a_conflict_anywhere_in_a_transaction_makes_it_a_conflict() {
+        assert!(matches!(transaction(&["ConditionalCheckFailed", "TransactionConflict"]), Verdict::Conflict(_)));
+        assert!(matches!(transaction(&["None", "ThrottlingError"]), Verdict::Throttled(_)));
+        assert!(matches!(transaction(&["None", "ValidationError"]), Verdict::Rejected(_)));
+        assert_eq!(transaction(&["None", "ConditionalCheckFailed"]), Verdict::Refused(vec![None, Some(None)]));
+    }
+}

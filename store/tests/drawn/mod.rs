@@ -1,0 +1,266 @@
+//! Rows and requests drawn from a seed, of every kind, over so few keys that conditions often hold and often fail.
+#![allow(dead_code, reason = "each test draws what it needs")]
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot, Ticket, Token};
+use leasehold_core::settings::Lowered;
+use leasehold_core::table::{
+    Change, Condition, Guard, Held, HolderRow, HolderState, Key, OverrideRow, PoolRow, Request, Row, SlotRow,
+    SummaryRow, WaitRow, Waiting, Write,
+};
+use leasehold_sim::table::MemoryTable;
+
+/// The name says nothing here; every condition carries one.
+const GUARD: Guard = Guard::ClaimSlotUnchanged;
+
+/// Draws rows and requests.
+pub(crate) struct Drawn(Rng);
+
+impl Drawn {
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Drawn(Rng::with_seed(seed))
+    }
+
+    fn maybe<T>(&mut self, one: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.0.bool().then(|| one(self))
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.0.usize(..of.len())].clone()
+    }
+
+    fn time(&mut self) -> Millis {
+        Millis(self.one(&[0, 1, 2, 999, 1_000, 1_001, 1_700_000_000_000, u64::MAX]))
+    }
+
+    fn slot(&mut self) -> Slot {
+        Slot(self.one(&[0, 1, 2, 9_999]))
+    }
+
+    /// Never 0, as in the protocol: a slot row is written by its first grant.
+    fn fence(&mut self) -> Fence {
+        Fence(self.one(&[1, 2, 3]))
+    }
+
+    fn attempt(&mut self) -> Attempt {
+        Attempt { entered: Millis(self.0.u64(0..2)), retry: self.0.u32(0..2) }
+    }
+
+    fn holder(&mut self) -> Holder {
+        let (execution, key, parent) = self.one(&[
+            ("arn:aws:states:eu-west-1:123456789012:execution:m:1", "", None),
+            ("e", "k", None),
+            ("e", "ü \" # / \u{1F980}", None),
+            ("child", "7", Some("e")),
+            ("child", "8", Some("e")),
+        ]);
+        Holder::new(execution, key, parent).expect("a holder")
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        Ticket { at: Millis(self.one(&[5, 40, 1_700_000_000_000])), own: self.one(&[0, 7, u128::MAX]) }
+    }
+
+    fn text(&mut self) -> Arc<str> {
+        self.one(&["", "x", "a longer \n text, ümläuts and \u{1F980}"]).into()
+    }
+
+    fn token(&mut self) -> Token {
+        let text = self.one(&["t".to_owned(), "A+/=".repeat(512)]);
+        Token::new(&text).expect("a token")
+    }
+
+    fn limit(&mut self) -> Limit {
+        Limit::try_from(self.one(&[0, 5, 10_000])).expect("a limit")
+    }
+
+    fn lowered(&mut self) -> Lowered {
+        Lowered { from: self.limit(), at: self.time() }
+    }
+
+    pub(crate) fn key(&mut self) -> Key {
+        match self.0.u8(0..16) {
+            0 => Key::Pool,
+            1 => Key::Override,
+            2 => Key::Summary,
+            3..8 => Key::Slot(self.slot()),
+            8..13 => Key::Holder(self.holder().hashed()),
+            _ => Key::Wait(self.ticket()),
+        }
+    }
+
+    pub(crate) fn row(&mut self) -> Row {
+        let key = self.key();
+        self.row_at(key)
+    }
+
+    /// A row that lies at this key.
+    pub(crate) fn row_at(&mut self, key: Key) -> Row {
+        match key {
+            Key::Pool => Row::Pool(PoolRow {
+                limit: self.limit(),
+                lowered: self.maybe(Drawn::lowered),
+                lease: self.maybe(Drawn::time),
+                grace: self.maybe(Drawn::time),
+                quiet: self.maybe(Drawn::time),
+                longest_wait: self.maybe(Drawn::time),
+                longest_hold: self.maybe(Drawn::time),
+                sweep_every: self.maybe(Drawn::time),
+            }),
+            Key::Override => Row::Override(OverrideRow {
+                limit: self.limit(),
+                lowered: self.maybe(Drawn::lowered),
+                at: self.time(),
+                who: self.text(),
+                why: self.text(),
+            }),
+            Key::Summary => Row::Summary(SummaryRow {
+                at: self.time(),
+                limit: self.limit(),
+                held: self.0.u32(..),
+                waiting: self.0.u32(..),
+                waiting_more: self.0.bool(),
+                oldest_wait: self.maybe(Drawn::time),
+            }),
+            Key::Slot(slot) => {
+                let held = if self.0.u8(0..4) > 0 { Some(self.held()) } else { None };
+                Row::Slot(SlotRow { slot, fence: self.fence(), held })
+            }
+            Key::Holder(there) => {
+                let mut holder = self.holder();
+                while holder.hashed() != there {
+                    holder = self.holder();
+                }
+                Row::Holder(HolderRow { holder, attempt: self.attempt(), state: self.state() })
+            }
+            Key::Wait(ticket) => Row::Wait(WaitRow { ticket, holder: self.holder(), give_up_at: self.time() }),
+        }
+    }
+
+    fn held(&mut self) -> Held {
+        Held {
+            holder: self.holder(),
+            attempt: self.attempt(),
+            acquired_at: self.time(),
+            expires_at: self.time(),
+            renewed_at: self.maybe(Drawn::time),
+            unconfirmed: self.0.bool(),
+            label: self.maybe(Drawn::text),
+        }
+    }
+
+    fn state(&mut self) -> HolderState {
+        match self.0.u8(0..3) {
+            0 => HolderState::Waiting(Waiting {
+                ticket: self.ticket(),
+                give_up_at: self.time(),
+                token: self.maybe(Drawn::token),
+                lease: self.time(),
+                label: self.maybe(Drawn::text),
+            }),
+            1 => HolderState::Holding {
+                slot: self.slot(),
+                fence: self.fence(),
+                acquired_at: self.time(),
+                token: self.maybe(Drawn::token),
+            },
+            _ => HolderState::Ended { ttl: self.time() },
+        }
+    }
+
+    /// A request, of any kind. `now` is the table it will meet: most conditions are drawn so that they hold.
+    pub(crate) fn request(&mut self, now: &MemoryTable) -> Request {
+        match self.0.u8(0..20) {
+            0..2 => Request::Get(self.key()),
+            2 => Request::Slots,
+            3 => Request::Queue(self.0.u32(0..5)),
+            4..6 => {
+                let holder = self.holder().hashed();
+                let after = match self.0.u8(0..4) {
+                    0 => None,
+                    1 => Some(u128::MAX),
+                    2 => Some(0),
+                    _ => Some(holder.own),
+                };
+                Request::Holders { group: holder.group, after, limit: self.0.u32(0..5) }
+            }
+            6..13 => {
+                let key = self.key();
+                Request::Write(self.write(now, key))
+            }
+            _ => {
+                let mut keys: Vec<Key> = Vec::new();
+                while keys.len() < self.0.usize(1..5) {
+                    let key = self.key();
+                    // Rarely the same row twice, which a table must refuse as a whole.
+                    if !keys.contains(&key) || self.0.u8(0..12) == 0 {
+                        keys.push(key);
+                    }
+                }
+                Request::Transact(keys.into_iter().map(|key| self.write(now, key)).collect())
+            }
+        }
+    }
+
+    fn write(&mut self, now: &MemoryTable, key: Key) -> Write {
+        let there = if self.0.u8(0..5) > 0 { now.row(key) } else { None };
+        let mut conditions = match key {
+            Key::Slot(_) => self.of_slot(there),
+            Key::Holder(_) => vec![self.of_holder(there)],
+            Key::Override => vec![Condition::OverrideMade(match there {
+                Some(Row::Override(row)) => Some(row.at),
+                _ => self.maybe(Drawn::time),
+            })],
+            _ => Vec::new(),
+        };
+        let change = match key {
+            // Only of what is held, as in the protocol; the lease is the condition.
+            Key::Slot(_) if self.0.u8(0..3) == 0 => {
+                if !conditions.iter().any(|c| matches!(c, Condition::SlotLease(_) | Condition::SlotExpires(..))) {
+                    conditions.push(Condition::SlotLease(self.fence()));
+                }
+                let extend = Change::Extend(self.time(), self.maybe(Drawn::time));
+                self.one(&[extend, Change::Confirm])
+            }
+            _ if self.0.u8(0..5) == 0 => Change::Delete,
+            _ => Change::Put(self.row_at(key)),
+        };
+        Write { key, conditions: conditions.into_iter().map(|condition| (GUARD, condition)).collect(), change }
+    }
+
+    fn of_slot(&mut self, there: Option<&Row>) -> Vec<Condition> {
+        let (fence, expires_at) = match there {
+            Some(Row::Slot(row)) => (row.fence, row.held.as_ref().map(|held| held.expires_at)),
+            _ => (Fence(self.0.u64(0..4)), None),
+        };
+        let expires_at = expires_at.unwrap_or_else(|| self.time());
+        let lease = if fence.0 > 0 { Condition::SlotLease(fence) } else { Condition::SlotFence(fence) };
+        match self.0.u8(0..7) {
+            0 => Vec::new(),
+            1 => vec![Condition::SlotFence(fence)],
+            2 => vec![lease],
+            3 => vec![Condition::SlotExpires(fence, expires_at)],
+            4 => vec![Condition::SlotExpiresBy(self.time())],
+            5 => vec![lease, Condition::SlotExpiresBy(expires_at)],
+            _ => vec![lease.clone(), lease],
+        }
+    }
+
+    fn of_holder(&mut self, there: Option<&Row>) -> Condition {
+        match there {
+            Some(Row::Holder(row)) => match &row.state {
+                HolderState::Waiting(waiting) => Condition::HolderWaits(waiting.ticket, row.attempt),
+                HolderState::Holding { slot, fence, .. } => Condition::HolderHolds(*slot, *fence),
+                HolderState::Ended { .. } => Condition::HolderEnded(row.attempt),
+            },
+            _ => match self.0.u8(0..5) {
+                0 => Condition::HolderEnded(self.attempt()),
+                1 => Condition::HolderWaits(self.ticket(), self.attempt()),
+                2 => Condition::HolderHolds(self.slot(), self.fence()),
+                _ => Condition::HolderAbsent,
+            },
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Does a row survive the table? Every kind of row is written as an item and read back; what is not a row of
+//! ours is an error that names the row and the attribute.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod drawn;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use drawn::Drawn;
+use leasehold_core::nouns::{Attempt, Fence, Holder, HolderKey, Limit, Millis, Prefix, Slot, Ticket};
+use leasehold_core::table::{HolderRow, HolderState, Key, PoolRow, Row};
+use leasehold_store::rows::{self, Item};
+
+fn prefix() -> Prefix {
+    "analytics".parse().expect("a prefix")
+}
+
+fn n(number: &str) -> AttributeValue {
+    AttributeValue::N(number.into())
+}
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+#[test]
+fn every_row_reads_back_as_it_was_written() {
+    let mut drawn = Drawn::seeded(1);
+    for _ in 0..5_000 {
+        let row = drawn.row();
+        let item = rows::item(&prefix(), &row);
+        assert_eq!(rows::row(&item), Ok((prefix(), row)));
+    }
+}
+
+#[test]
+fn only_a_tombstone_may_be_deleted_by_the_table() {
+    let mut drawn = Drawn::seeded(2);
+    for _ in 0..2_000 {
+        let row = drawn.row();
+        let ended = match &row {
+            Row::Holder(HolderRow { state: HolderState::Ended { ttl }, .. }) => Some(*ttl),
+            _ => None,
+        };
+        let item = rows::item(&prefix(), &row);
+        let ttl = item.get(rows::TTL).map(|ttl| ttl.as_n().expect("a number").parse::<u64>().expect("seconds"));
+        assert_eq!(ttl, ended.map(|ended| ended.0.div_ceil(1_000)), "{row:?}");
+    }
+}
+
+#[test]
+fn only_pools_and_summaries_are_in_the_directory() {
+    let mut drawn = Drawn::seeded(3);
+    for _ in 0..2_000 {
+        let row = drawn.row();
+        let item = rows::item(&prefix(), &row);
+        let expected = match row.key() {
+            Key::Pool => Some(s("analytics#pool")),
+            Key::Summary => Some(s("analytics#summary")),
+            _ => None,
+        };
+        assert_eq!(item.get(rows::DIRECTORY_ROW), expected.as_ref());
+        assert_eq!(item.contains_key(rows::DIRECTORY), expected.is_some());
+    }
+}
+
+#[test]
+fn keys_sort_as_the_protocol_reads_them() {
+    let wait = |at, own| rows::sort(&Key::Wait(Ticket { at: Millis(at), own }));
+    assert_eq!(wait(1_700_000_000_000, 10), "wait#1700000000000-0000000000000000000000000000000a");
+    assert!(wait(9, 5) < wait(10, 1) && wait(10, 1) < wait(10, 2));
+    assert_eq!(rows::sort(&Key::Slot(Slot(7))), "slot#00007");
+    assert!(rows::sort(&Key::Slot(Slot(99))) < rows::sort(&Key::Slot(Slot(9_999))));
+    let holder = |group, own| rows::sort(&Key::Holder(HolderKey { group, own }));
+    assert_eq!(holder(1, 2), "holder#00000000000000000000000000000001#00000000000000000000000000000002");
+    assert!(holder(1, u128::MAX) < holder(2, 0));
+    assert_eq!(rows::partition(&prefix()), "LEASES#analytics");
+}
+
+#[test]
+fn a_pool_that_terraform_wrote_needs_only_its_limit() {
+    let pool = PoolRow {
+        limit: Limit::try_from(15).expect("a limit"),
+        lowered: None,
+        lease: None,
+        grace: None,
+        quiet: None,
+        longest_wait: None,
+        longest_hold: None,
+        sweep_every: None,
+    };
+    let written = [("PK", s("LEASES#analytics")), ("SK", s("pool")), ("limit", n("15")), ("owner", s("a team"))];
+    let item: Item = written.map(|(name, value)| (name.to_owned(), value)).into();
+    assert_eq!(rows::row(&item), Ok((prefix(), Row::Pool(pool))));
+}
+
+#[test]
+fn what_is_not_a_row_of_ours_is_named() {
+    let holder = Holder::new("e", "", None).expect("a holder");
+    let row = Row::Holder(HolderRow {
+        holder,
+        attempt: Attempt::first(Millis(1)),
+        state: HolderState::Holding { slot: Slot(1), fence: Fence(1), acquired_at: Millis(1), token: None },
+    });
+    let good = rows::item(&prefix(), &row);
+    let wrong: [(&str, Option<AttributeValue>, &str); 10] = [
+        ("PK", Some(s("LEASES#")), "LEASES# and a prefix"),
+        ("PK", None, "missing"),
+        ("SK", Some(s("holder#1")), "the row's own ids"),
+        ("SK", Some(s("elsewhere")), "wait#…"),
+        ("fence", None, "missing"),
+        ("fence", Some(s("1")), "whole number"),
+        ("fence", Some(n("-1")), "not negative"),
+        ("state", Some(s("idle")), "waiting, holding or ended"),
+        ("execution", Some(s("")), "not empty"),
+        ("token", Some(s(&"secret".repeat(1_000))), "2048 bytes"),
+    ];
+    for (attribute, value, says) in wrong {
+        let mut item = good.clone();
+        match value {
+            Some(value) => item.insert(attribute.into(), value),
+            None => item.remove(attribute),
+        };
+        let error = rows::row(&item).expect_err(attribute);
+        let said = error.to_string();
+        assert_eq!(error.attribute, attribute, "{said}");
+        assert!(said.contains(says) && !said.contains("secret"), "{said}");
+    }
+}

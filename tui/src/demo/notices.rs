@@ -1,0 +1,114 @@
+//! How does a waiting worker learn what became of its wish? By its token, as a Step Functions task does: the
+//! first notice for a token ends its task, and later ones find it closed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use leasehold_core::machine::{Life, News, Notice, Notified};
+use leasehold_core::nouns::Token;
+use leasehold_store::run::{Lives, Notifier};
+use tokio::sync::oneshot;
+
+/// The tasks that wait, by their tokens. Clones are the same tasks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tasks(Arc<Mutex<HashMap<Token, oneshot::Sender<News>>>>);
+
+/// A task that waits. Dropped, it is closed.
+pub(crate) struct Task {
+    /// What a notice is sent to.
+    pub(crate) token: Token,
+    news: oneshot::Receiver<News>,
+    tasks: Tasks,
+}
+
+impl Tasks {
+    /// A new task with this token, which must be new too.
+    pub(crate) fn open(&self, token: Token) -> Task {
+        let (tell, news) = oneshot::channel();
+        self.waiting().insert(token.clone(), tell);
+        Task { token, news, tasks: self.clone() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Token, oneshot::Sender<News>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notifier for Tasks {
+    async fn notify(&self, notice: &Notice) -> Notified {
+        let task = self.waiting().remove(&notice.token);
+        match task.map(|tell| tell.send(notice.news.clone())) {
+            Some(Ok(())) => Notified::Delivered,
+            Some(Err(_)) | None => Notified::Closed,
+        }
+    }
+}
+
+impl Task {
+    /// What the task is told; never, if nobody tells it.
+    pub(crate) async fn news(&mut self) -> News {
+        match (&mut self.news).await {
+            Ok(news) => news,
+            // The sender goes only when it sends or when the task itself goes.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Closes the task: what it was told in time, if anything. Whoever comes later finds it closed.
+    pub(crate) fn close(mut self) -> Option<News> {
+        self.news.close();
+        self.news.try_recv().ok()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.tasks.waiting().remove(&self.token);
+    }
+}
+
+/// What is known of the executions of one run: its own run as long as this program does, others it knows nothing of.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnRun(pub(crate) Arc<str>);
+
+impl Lives for OwnRun {
+    async fn alive(&self, execution: &str) -> Life {
+        // A worker that died silently counts as running: only time shows that it does not.
+        if execution.starts_with(&*self.0) { Life::Running } else { Life::Unknown }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leasehold_core::machine::WhyFailed;
+
+    use super::*;
+
+    async fn tell(tasks: &Tasks, token: &Token) -> Notified {
+        tasks.notify(&Notice { token: token.clone(), news: News::Failed(WhyFailed::Released) }).await
+    }
+
+    #[tokio::test]
+    async fn the_first_notice_ends_a_task_and_later_ones_find_it_closed() {
+        let (tasks, token) = (Tasks::default(), Token::new("t").expect("token"));
+        let mut task = tasks.open(token.clone());
+        assert_eq!(tell(&tasks, &token).await, Notified::Delivered);
+        assert_eq!(task.news().await, News::Failed(WhyFailed::Released));
+        assert_eq!(tell(&tasks, &token).await, Notified::Closed);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_gone_is_closed() {
+        let (tasks, token) = (Tasks::default(), Token::new("t").expect("token"));
+        drop(tasks.open(token.clone()));
+        assert_eq!(tell(&tasks, &token).await, Notified::Closed);
+    }
+
+    #[tokio::test]
+    async fn a_notice_that_came_in_time_is_found_when_the_task_closes() {
+        let (tasks, token) = (Tasks::default(), Token::new("t").expect("token"));
+        let task = tasks.open(token.clone());
+        assert_eq!(tell(&tasks, &token).await, Notified::Delivered);
+        assert_eq!(task.close(), Some(News::Failed(WhyFailed::Released)));
+    }
+}

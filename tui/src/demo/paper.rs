@@ -1,0 +1,264 @@
+//! How is a report read by a person, and by a program? As a table with a verdict, or as one JSON object.
+
+use super::report::{Cost, PoolReport, Report};
+
+/// The widest a block of columns gets; more pools than fit make another block below.
+const WIDTH: usize = 100;
+
+/// How many violations or losses of one kind are told in full.
+const TOLD: usize = 10;
+
+/// One line of the table: what it says, and what it says of each pool (`None`: nothing of any interest).
+struct Line {
+    name: &'static str,
+    of: fn(&PoolReport) -> Option<String>,
+}
+
+/// Lines that stand together. Those that say nothing of any pool are left out.
+const TABLE: [&[Line]; 4] = [
+    &[
+        Line { name: "items done", of: |pool| Some(format!("{} of {}", pool.done, pool.items)) },
+        Line { name: "peak held / limit", of: |pool| Some(format!("{} / {}", pool.peak_held, limits(pool))) },
+        Line { name: "limit changed", of: changes },
+        Line { name: "makespan", of: |pool| Some(time(pool.makespan)) },
+        Line { name: "  ideal", of: |pool| Some(time(pool.ideal)) },
+        Line { name: "  over it", of: |pool| Some(format!("{:.1} %", pool.over_ideal_percent)) },
+    ],
+    &[
+        Line { name: "wait p50", of: |pool| Some(time(pool.wait?.p50)) },
+        Line { name: "  p99", of: |pool| Some(time(pool.wait?.p99)) },
+        Line { name: "  max", of: |pool| Some(time(pool.wait?.max)) },
+    ],
+    &[
+        Line { name: "requests per job", of: |pool| cost(pool, |cost| cost.requests) },
+        Line { name: "  read units", of: |pool| cost(pool, |cost| cost.read_units) },
+        Line { name: "  write units", of: |pool| cost(pool, |cost| cost.write_units) },
+    ],
+    &[
+        Line { name: "died holding a lease", of: |pool| some(u64::from(pool.died)) },
+        Line { name: "  slots back", of: |pool| (pool.died > 0).then(|| pool.reclaimed.to_string()) },
+        Line { name: "  after at most", of: |pool| pool.reclaimed_after.map(time) },
+        Line { name: "leases renewed", of: |pool| some(pool.renewed) },
+        Line { name: "leases lost at work", of: |pool| some(pool.leases_lost) },
+        Line { name: "asked again", of: |pool| some(pool.asked_again) },
+    ],
+];
+
+/// The table and the verdict, with colours or without.
+pub(crate) fn text(report: &Report, colour: bool) -> String {
+    let paint = Paint(colour);
+    let place = if report.store == "memory" { "in memory" } else { &report.store };
+    let summary = format!("{} mode, table {place}, {}", report.mode, time(report.seconds));
+    let mut text = format!("\n  {}  {}\n", paint.bold("leasehold demo"), paint.dim(&summary));
+    for pools in blocks(&report.pools) {
+        text.push('\n');
+        text.push_str(&block(pools, &paint));
+    }
+    text.push('\n');
+    for (good, line) in verdict(report) {
+        let mark = if good { paint.green("✔") } else { paint.red("✘") };
+        text.push_str(&format!("  {mark} {line}\n"));
+    }
+    text.push('\n');
+    text
+}
+
+/// The report as one JSON object.
+pub(crate) fn json(report: &Report) -> String {
+    match serde_json::to_string_pretty(report) {
+        Ok(json) => json + "\n",
+        // Numbers, text and lists: there is nothing in it that JSON does not have.
+        Err(wrong) => format!("{{\"ok\": false, \"error\": {:?}}}\n", wrong.to_string()),
+    }
+}
+
+/// As many pools at a time as fit beside one another.
+fn blocks(pools: &[PoolReport]) -> std::slice::Chunks<'_, PoolReport> {
+    let widest = pools.iter().map(|pool| pool.prefix.len()).max().unwrap_or(0).max(12) + 3;
+    pools.chunks((WIDTH.saturating_sub(24) / widest).max(1))
+}
+
+fn block(pools: &[PoolReport], paint: &Paint) -> String {
+    let groups = TABLE.map(|lines| {
+        let said = |line: &Line| (line.name, pools.iter().map(line.of).collect::<Vec<_>>());
+        let lines = lines.iter().map(said).filter(|(_, cells)| cells.iter().any(Option::is_some));
+        lines.collect::<Vec<(&str, Vec<Option<String>>)>>()
+    });
+    let lines = || groups.iter().flatten();
+    let first = lines().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = lines().filter_map(|(_, cells)| cells[column].as_ref()).map(|cell| cell.chars().count());
+        cells.max().unwrap_or(0).max(pools[column].prefix.len()).max(10)
+    };
+    let widths: Vec<usize> = (0..pools.len()).map(width).collect();
+    let mut text = format!("  {:first$}", "");
+    for (pool, width) in pools.iter().zip(&widths) {
+        text.push_str(&format!("   {}{}", " ".repeat(width - pool.prefix.len()), paint.bold(&pool.prefix)));
+    }
+    text.push('\n');
+    for (at, lines) in groups.iter().filter(|lines| !lines.is_empty()).enumerate() {
+        if at > 0 {
+            text.push('\n');
+        }
+        for (name, cells) in lines {
+            text.push_str(&format!("  {name:first$}"));
+            for (cell, width) in cells.iter().zip(&widths) {
+                text.push_str(&format!("   {:>width$}", cell.as_deref().unwrap_or("-")));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// What is to be said of the whole, and whether it is good.
+fn verdict(report: &Report) -> Vec<(bool, String)> {
+    let mut said = vec![];
+    for pool in &report.pools {
+        let prefix = &pool.prefix;
+        let tell = |all: Vec<String>, what: &str| {
+            let more = all.len().saturating_sub(TOLD);
+            let rest = (more > 0).then(|| format!("{prefix}: and {more} more {what}"));
+            all.into_iter().take(TOLD).chain(rest).map(|line| (false, line)).collect::<Vec<_>>()
+        };
+        let broken = pool.violations.iter().map(|it| format!("{prefix}: at {:.3} s {} {}", it.at, it.who, it.what));
+        said.extend(tell(broken.collect(), "violations"));
+        let lost = pool.lost.iter().map(|it| format!("{prefix}: {} was lost: {}", it.item, it.why));
+        said.extend(tell(lost.collect(), "items were lost"));
+        let held = pool.still_held.iter().map(|it| format!("{prefix}: after the end there is still {it}"));
+        said.extend(tell(held.collect(), "are still held"));
+    }
+    if said.is_empty() {
+        said.push((true, "no limit was exceeded, no item was lost, every slot is free".into()));
+    }
+    said
+}
+
+fn limits(pool: &PoolReport) -> String {
+    match &pool.limit_changes[..] {
+        [] => pool.limit.to_string(),
+        changes => {
+            let steps: Vec<String> = changes.iter().map(|change| change.limit.to_string()).collect();
+            format!("{} → {}", pool.limit_at_start, steps.join(" → "))
+        }
+    }
+}
+
+fn changes(pool: &PoolReport) -> Option<String> {
+    let each: Vec<String> = pool.limit_changes.iter().map(|change| format!("at {}", time(change.at))).collect();
+    (!each.is_empty()).then(|| each.join(", "))
+}
+
+fn cost(pool: &PoolReport, which: fn(Cost) -> f64) -> Option<String> {
+    Some(format!("{:.1}", which(pool.per_job?)))
+}
+
+fn some(count: u64) -> Option<String> {
+    (count > 0).then(|| count.to_string())
+}
+
+fn time(seconds: f64) -> String {
+    format!("{seconds:.2} s")
+}
+
+/// Colours, where there is a terminal that wants them. No meaning is told by colour alone.
+struct Paint(bool);
+
+impl Paint {
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn green(&self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn red(&self, text: &str) -> String {
+        self.with("31;1", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::Ledger;
+    use super::super::report::{Broken, LostItem, Waits};
+    use super::*;
+
+    fn pool(prefix: &str) -> PoolReport {
+        PoolReport {
+            prefix: prefix.into(),
+            limit_at_start: 1,
+            limit: 1,
+            limit_changes: vec![],
+            items: 2,
+            done: 2,
+            lost: vec![],
+            peak_held: 1,
+            makespan: 6.1,
+            ideal: 6.0,
+            over_ideal_percent: 1.7,
+            wait: Some(Waits { p50: 0.0, p99: 3.0, max: 3.0 }),
+            died: 0,
+            reclaimed: 0,
+            reclaimed_after: None,
+            asked_again: 0,
+            renewed: 0,
+            leases_lost: 0,
+            per_job: Some(Cost { requests: 9.0, read_units: 4.5, write_units: 8.0 }),
+            upkeep: Cost { requests: 9.0, read_units: 4.5, write_units: 8.0 },
+            still_held: vec![],
+            violations: vec![],
+        }
+    }
+
+    fn report(pools: Vec<PoolReport>) -> Report {
+        let ok = pools.iter().all(PoolReport::ok);
+        Report { ok, run: "demo:1".into(), mode: "queue", store: "memory".into(), seconds: 6.1, pools }
+    }
+
+    #[test]
+    fn a_limit_that_was_exceeded_fails_the_run_and_is_told_with_when_and_who() {
+        let mut ledger = Ledger::new(1, std::time::Duration::ZERO);
+        for (who, at) in [("batch-001", 1), ("batch-002", 2)] {
+            let seconds = std::time::Duration::from_secs;
+            ledger.told(&who.into(), (0, at), seconds(at), seconds(9));
+        }
+        let mut broken = pool("batch");
+        let found = ledger.judge().violations.remove(0);
+        broken.violations = vec![Broken { at: found.at.as_secs_f64(), who: found.who.to_string(), what: found.what }];
+        let report = report(vec![pool("analytics"), broken]);
+        assert!(!report.ok);
+        let text = text(&report, false);
+        let expected =
+            "✘ batch: at 2.000 s batch-002 was granted a lease as number 2 of 1; held by batch-001, batch-002";
+        assert!(text.contains(expected) && !text.contains('✔'), "{text}");
+    }
+
+    #[test]
+    fn a_lost_item_and_a_slot_that_is_not_back_fail_the_run_too() {
+        let (mut losing, mut keeping) = (pool("losing"), pool("keeping"));
+        losing.lost = vec![LostItem { item: "a".into(), why: "nobody came".into() }];
+        keeping.still_held = vec!["slot 0: demo:1:a#a".into()];
+        let report = report(vec![losing, keeping]);
+        let text = text(&report, false);
+        assert!(!report.ok);
+        assert!(text.contains("✘ losing: a was lost: nobody came"), "{text}");
+        assert!(text.contains("✘ keeping: after the end there is still slot 0"), "{text}");
+    }
+
+    #[test]
+    fn many_pools_are_told_in_blocks_that_fit() {
+        let pools: Vec<PoolReport> = (0..20).map(|n| pool(&format!("workload-{n:02}"))).collect();
+        let text = text(&report(pools), false);
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!((0..20).all(|n| text.contains(&format!("workload-{n:02}"))), "{text}");
+    }
+}

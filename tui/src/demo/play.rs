@@ -1,0 +1,312 @@
+//! How does a run go, from the first question to the last free slot? Workers, sweeps, changes of limits, deaths
+//! and replacements, until every item is done or lost and every slot is back.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use leasehold_core::change::NewLimit as Change;
+use leasehold_core::gone::Ended;
+use leasehold_core::machine::{Operation, Outcome, Snapshot};
+use leasehold_core::nouns::Millis;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::ledger::Moment;
+use super::notices::{OwnRun, Tasks};
+use super::options::{NewLimit, Options};
+use super::pools::Store;
+use super::progress::Progress;
+use super::scenario::Scenario;
+use super::worker::{Dead, Ending, Worker};
+use super::workload::{Start, Workload};
+use crate::words::Trouble;
+
+/// How often a slot is looked at whose dead holder's lease has expired.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long giving back may take when the run is stopped.
+const TIDY_WITHIN: Duration = Duration::from_secs(3);
+
+/// A run: everything that takes part in it.
+pub(crate) struct Run {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// One for each pool of the scenario.
+    pub(crate) workloads: Vec<Arc<Workload>>,
+    /// When it began.
+    pub(crate) start: Start,
+    progress: Arc<Progress>,
+}
+
+/// What became of one pool's work.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// When the last item was done and its slot given back.
+    pub(crate) makespan: Moment,
+    /// The items done, by their place in the plan.
+    pub(crate) items: HashSet<usize>,
+    /// Why an item was not done.
+    pub(crate) lost: BTreeMap<usize, String>,
+    /// How many workers died.
+    pub(crate) died: u32,
+    /// How long after their deaths the slots were back.
+    pub(crate) back: Vec<Duration>,
+    /// The pool at the end, or why it could not be seen.
+    pub(crate) end: Option<Result<Snapshot, String>>,
+}
+
+/// Something that happened.
+enum Event {
+    Ended { pool: usize, item: usize, replaces: u32, ending: Ending },
+    Back { pool: usize, after: Option<Duration> },
+}
+
+impl Run {
+    /// Opens the store and puts the pools in order. Says what an earlier run left there.
+    pub(crate) async fn prepare(scenario: Scenario, options: &Options) -> Result<Self, Trouble> {
+        let name: Arc<str> = format!("demo:{:08x}", fastrand::u32(..)).into();
+        let tasks = Tasks::default();
+        let store = Store::open(options.store.as_deref(), tasks.clone(), OwnRun(name.clone())).await?;
+        let (mut pools, mut notes) = (vec![], vec![]);
+        for plan in scenario.pools {
+            let (pool, left) = store.pool(&plan).await?;
+            if let Some(left) = left {
+                let (prefix, limit) = (&plan.prefix, plan.limit);
+                let was = format!("limit {} set by {} ({})", left.limit, left.who, left.why);
+                notes.push(format!("{prefix}: {was} was left by an earlier run; back to limit {limit}"));
+            }
+            pools.push((plan, pool));
+        }
+        let start = Start::now();
+        let workload =
+            |(plan, pool)| Arc::new(Workload::new(plan, pool, options.poll, tasks.clone(), name.clone(), start));
+        let workloads: Vec<Arc<Workload>> = pools.into_iter().map(workload).collect();
+        let progress = Arc::new(Progress::new(workloads.clone(), start));
+        notes.iter().for_each(|note| progress.say(note));
+        Ok(Run { name, workloads, start, progress })
+    }
+
+    /// Does all the work; what became of it, pool by pool.
+    pub(crate) async fn play(&self, options: &Options) -> Vec<Done> {
+        let mut upkeep = self.upkeep(&options.limits);
+        let mut events = JoinSet::new();
+        let mut done: Vec<Done> = self.workloads.iter().map(|_| Done::default()).collect();
+        for (pool, victims) in self.victims(options.kill).into_iter().enumerate() {
+            for item in 0..self.workloads[pool].plan.items.len() {
+                self.start_worker(&mut events, &mut done, (pool, item), 0, victims.contains(&item));
+            }
+        }
+        let mut told = false;
+        while let Some(event) = events.join_next().await {
+            match event {
+                Ok(Event::Ended { pool, item, replaces, ending }) => {
+                    self.ended(&mut events, &mut done, (pool, item), replaces, ending);
+                }
+                Ok(Event::Back { pool, after }) => self.back(&mut done[pool], pool, after),
+                // A worker that panicked: its item is found missing below.
+                Err(_) => {}
+            }
+            if !told && self.only_slots_are_left(&done, events.len()) {
+                told = true;
+                self.progress.say("all work is done; the slots of workers that died are still to come back");
+            }
+        }
+        upkeep.abort_all();
+        for (workload, done) in self.workloads.iter().zip(&mut done) {
+            let missing = (0..workload.plan.items.len()).filter(|item| !done.items.contains(item));
+            for item in missing.collect::<Vec<_>>() {
+                done.lost.entry(item).or_insert_with(|| "its worker ended unexpectedly".into());
+            }
+            done.end = Some(look(workload).await);
+        }
+        self.progress.finish();
+        done
+    }
+
+    /// Stopped half way: gives back what the workers hold, so that a store on a file is free for the next run.
+    pub(crate) async fn tidy(&self) -> String {
+        self.progress.finish();
+        let gone = async {
+            for workload in &self.workloads {
+                let mut after = None;
+                loop {
+                    // What was acquired in this very millisecond is meant too.
+                    let at = workload.start.time() + Millis(1);
+                    let ended = Ended { execution: self.name.clone(), at, after };
+                    match workload.pool.look_after(Operation::Gone(ended)).await.outcome {
+                        Outcome::Gone { more: Some(more), .. } => after = Some(more),
+                        Outcome::Gone { more: None, .. } => break,
+                        _ => return false,
+                    }
+                }
+            }
+            true
+        };
+        match timeout(TIDY_WITHIN, gone).await {
+            Ok(true) => "its leases are given back".into(),
+            _ => "its leases end when they expire".into(),
+        }
+    }
+
+    /// Which items' first workers die: so many, spread over the pools and over their items.
+    fn victims(&self, kill: usize) -> Vec<HashSet<usize>> {
+        let sizes: Vec<usize> = self.workloads.iter().map(|workload| workload.plan.items.len()).collect();
+        let mut shares = vec![0; sizes.len()];
+        let mut left = kill.min(sizes.iter().sum());
+        while left > 0 {
+            for (share, size) in shares.iter_mut().zip(&sizes) {
+                if left > 0 && *share < *size {
+                    *share += 1;
+                    left -= 1;
+                }
+            }
+        }
+        let spread = |(share, size): (usize, usize)| (0..share).map(|n| n * size / share).collect();
+        shares.into_iter().zip(sizes).map(spread).collect()
+    }
+
+    fn start_worker(
+        &self,
+        events: &mut JoinSet<Event>,
+        done: &mut [Done],
+        (pool, item): (usize, usize),
+        replaces: u32,
+        dies: bool,
+    ) {
+        let workload = &self.workloads[pool];
+        match Worker::new(Arc::clone(workload), &workload.plan.items[item], replaces, dies) {
+            Ok(worker) => {
+                events.spawn(async move { Event::Ended { pool, item, replaces, ending: worker.work().await } });
+            }
+            Err(wrong) => drop(done[pool].lost.insert(item, wrong.to_string())),
+        }
+    }
+
+    fn ended(
+        &self,
+        events: &mut JoinSet<Event>,
+        done: &mut [Done],
+        (pool, item): (usize, usize),
+        replaces: u32,
+        ending: Ending,
+    ) {
+        let (workload, of) = (&self.workloads[pool], &mut done[pool]);
+        match ending {
+            Ending::Done => {
+                of.items.insert(item);
+                of.makespan = of.makespan.max(self.start.elapsed());
+            }
+            Ending::Died(dead) => {
+                of.died += 1;
+                let (prefix, slot) = (&workload.plan.prefix, dead.lease.id.slot);
+                self.progress.say(&format!("{prefix}: {} died holding {slot}; another takes its item", dead.who));
+                let workload = Arc::clone(workload);
+                events.spawn(async move { Event::Back { pool, after: comes_back(&workload, &dead).await } });
+                self.start_worker(events, done, (pool, item), replaces + 1, false);
+            }
+            Ending::Lost(why) => {
+                self.progress.say(&format!("{}: {} is lost: {why}", workload.plan.prefix, workload.plan.items[item]));
+                of.lost.insert(item, why);
+            }
+        }
+    }
+
+    fn back(&self, done: &mut Done, pool: usize, after: Option<Duration>) {
+        let workload = &self.workloads[pool];
+        workload.counts.held.fetch_sub(1, Relaxed);
+        if let Some(after) = after {
+            done.back.push(after);
+            let after = after.as_secs_f64();
+            let prefix = &workload.plan.prefix;
+            self.progress.say(&format!("{prefix}: a slot is back, {after:.1} s after its worker died"));
+        }
+    }
+
+    /// Whether everything that goes on is waiting for dead workers' slots.
+    fn only_slots_are_left(&self, done: &[Done], going_on: usize) -> bool {
+        let over =
+            |(workload, done): (&Arc<Workload>, &Done)| done.items.len() + done.lost.len() == workload.plan.items.len();
+        going_on > 0 && self.workloads.iter().zip(done).all(over)
+    }
+
+    /// What goes on beside the workers: sweeps (EventBridge's schedule), changes of limits, progress.
+    fn upkeep(&self, limits: &[NewLimit]) -> JoinSet<()> {
+        let mut upkeep = JoinSet::new();
+        let progress = Arc::clone(&self.progress);
+        upkeep.spawn(async move { progress.keep_showing().await });
+        for workload in &self.workloads {
+            let one = Arc::clone(workload);
+            upkeep.spawn(async move {
+                loop {
+                    sleep(one.plan.sweep).await;
+                    // One that fails is made up for by the next.
+                    one.pool.look_after(Operation::Sweep).await;
+                }
+            });
+            let mut changes: Vec<NewLimit> =
+                limits.iter().filter(|new| new.prefix == workload.plan.prefix).cloned().collect();
+            changes.sort_by_key(|new| new.at);
+            let (one, progress) = (Arc::clone(workload), Arc::clone(&self.progress));
+            upkeep.spawn(async move {
+                for new in changes {
+                    change(&one, &progress, new).await;
+                }
+            });
+        }
+        upkeep
+    }
+}
+
+async fn change(workload: &Workload, progress: &Progress, new: NewLimit) {
+    sleep(new.at.saturating_sub(workload.start.elapsed())).await;
+    workload.ledger().limit_asked(new.limit.count(), workload.start.elapsed());
+    loop {
+        let change = Change { limit: new.limit, who: "leasehold demo".into(), why: "--limit".into() };
+        let ran = workload.pool.look_after(Operation::Change(change)).await;
+        if let Outcome::Changed { from, to } = ran.outcome {
+            workload.ledger().limit_changed(workload.start.elapsed());
+            progress.say(&format!("{}: limit {from} is now {to}", new.prefix));
+            return;
+        }
+        progress.say(&format!("{}: the limit is not changed yet: {}", new.prefix, ran.why()));
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Waits until a dead worker's slot is free or another's: how long after its death, if in time.
+async fn comes_back(workload: &Workload, dead: &Dead) -> Option<Duration> {
+    let (start, plan) = (workload.start, &workload.plan);
+    let expires = workload.ledger().expiry(&dead.who).unwrap_or_else(|| start.moment(dead.lease.expires_at));
+    // Expiry, grace and a sweep; and a second sweep and some seconds for a busy machine.
+    let latest = expires + plan.grace + plan.sweep * 2 + Duration::from_secs(10);
+    sleep(expires.saturating_sub(start.elapsed())).await;
+    while start.elapsed() < latest {
+        if let Ok(seen) = look(workload).await {
+            let id = &dead.lease.id;
+            let held = |row: &leasehold_core::table::SlotRow| {
+                row.slot == id.slot && row.fence == id.fence && row.held.is_some()
+            };
+            if !seen.slots.iter().any(held) {
+                return Some(start.elapsed().saturating_sub(dead.at));
+            }
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    None
+}
+
+/// The pool's slots and queue as they are.
+async fn look(workload: &Workload) -> Result<Snapshot, String> {
+    let mut why = String::new();
+    for _ in 0..5 {
+        let ran = workload.pool.look_after(Operation::Status).await;
+        match ran.outcome {
+            Outcome::Status(seen) => return Ok(seen),
+            _ => why = ran.why(),
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Err(why)
+}

@@ -1,0 +1,118 @@
+//! How does a person see that something happens? One bar per pool on a terminal, else a line now and then; both
+//! on standard error, because standard output is the report's.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::workload::{Start, Workload};
+
+/// How often bars are drawn.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// How often a line is written, if there is anything new to say.
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// Where progress is shown.
+pub(crate) struct Progress {
+    workloads: Vec<Arc<Workload>>,
+    start: Start,
+    shown: Shown,
+}
+
+enum Shown {
+    Bars { all: MultiProgress, each: Vec<ProgressBar> },
+    Lines { last: Mutex<String> },
+}
+
+impl Progress {
+    /// Bars if standard error is a terminal, else lines.
+    pub(crate) fn new(workloads: Vec<Arc<Workload>>, start: Start) -> Self {
+        let shown = if std::io::stderr().is_terminal() { bars(&workloads) } else { lines() };
+        Progress { workloads, start, shown }
+    }
+
+    /// Something happened: a line of its own.
+    pub(crate) fn say(&self, what: &str) {
+        let line = format!("{:6.1} s  {what}", self.start.elapsed().as_secs_f64());
+        match &self.shown {
+            // What cannot be shown is no reason to stop.
+            Shown::Bars { all, .. } => drop(all.println(line)),
+            Shown::Lines { .. } => drop(writeln!(std::io::stderr(), "{line}")),
+        }
+    }
+
+    /// Shows how far the work is, again and again.
+    pub(crate) async fn keep_showing(&self) {
+        loop {
+            self.show();
+            tokio::time::sleep(if self.is_bars() { DRAW_EVERY } else { LINE_EVERY }).await;
+        }
+    }
+
+    /// The work is over: the bars go, the last line comes.
+    pub(crate) fn finish(&self) {
+        self.show();
+        if let Shown::Bars { all, each } = &self.shown {
+            each.iter().for_each(ProgressBar::finish_and_clear);
+            drop(all.clear());
+        }
+    }
+
+    fn is_bars(&self) -> bool {
+        matches!(self.shown, Shown::Bars { .. })
+    }
+
+    fn show(&self) {
+        match &self.shown {
+            Shown::Bars { each, .. } => {
+                for (bar, workload) in each.iter().zip(&self.workloads) {
+                    bar.set_message(told(workload));
+                    bar.set_position(workload.counts.done.load(Relaxed));
+                }
+            }
+            Shown::Lines { last } => {
+                let pools: Vec<String> =
+                    self.workloads.iter().map(|w| format!("{} {}", w.plan.prefix, told(w).trim())).collect();
+                let line = pools.join(" · ");
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                if *last != line {
+                    self.say(&line);
+                    *last = line;
+                }
+            }
+        }
+    }
+}
+
+fn lines() -> Shown {
+    Shown::Lines { last: Mutex::default() }
+}
+
+fn bars(workloads: &[Arc<Workload>]) -> Shown {
+    let width = workloads.iter().map(|workload| workload.plan.prefix.as_str().len()).max().unwrap_or(0);
+    // `NO_COLOR` is respected by the styles themselves.
+    let Ok(style) = ProgressStyle::with_template("  {prefix:.bold} {bar:30.cyan/dim} {msg}") else { return lines() };
+    let style = style.progress_chars("━╸─");
+    let all = MultiProgress::new();
+    let bar = |workload: &Arc<Workload>| {
+        let bar = all.add(ProgressBar::new(workload.plan.items.len() as u64).with_style(style.clone()));
+        bar.set_prefix(format!("{:width$}", workload.plan.prefix.as_str()));
+        bar
+    };
+    let each = workloads.iter().map(bar).collect();
+    Shown::Bars { all, each }
+}
+
+/// A pool in a few words. The widths keep the columns of several bars in line.
+fn told(workload: &Workload) -> String {
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
+    let (limit, items) = (workload.ledger().limit(), workload.plan.items.len());
+    let (held, waiting, done) = (&workload.counts.held, &workload.counts.waiting, &workload.counts.done);
+    let held = format!("{}/{limit}", count(held));
+    let done = format!("{}/{items}", count(done));
+    format!("{held:>7} held {:>5} waiting {done:>7} done", count(waiting))
+}

@@ -1,0 +1,150 @@
+//! What work is done, in which pools, under which limits? A scenario, as read from its file and trusted after.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasehold_core::nouns::{Limit, Prefix};
+
+use super::schedule;
+use crate::words::Trouble;
+
+/// The example that runs when no scenario is named, and the items its pools name.
+const EXAMPLE: &str = include_str!("../../../examples/shared-table/scenario.toml");
+const EXAMPLE_NAME: &str = "examples/shared-table/scenario.toml";
+const EXAMPLE_ITEMS: [(&str, &str); 2] = [
+    ("items/analytics.json", include_str!("../../../examples/shared-table/items/analytics.json")),
+    ("items/batch.json", include_str!("../../../examples/shared-table/items/batch.json")),
+];
+
+/// The workloads that share one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    /// Each with a pool of its own.
+    pub(crate) pools: Vec<PoolPlan>,
+}
+
+/// One workload, and the rules of its pool.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolPlan {
+    /// The pool's name.
+    pub(crate) prefix: Prefix,
+    /// How many may hold a lease at once, at the start.
+    pub(crate) limit: Limit,
+    /// The ids of its items.
+    pub(crate) items: Vec<Arc<str>>,
+    /// How long each item's work lasts.
+    pub(crate) work: Duration,
+    /// How long a lease lasts.
+    pub(crate) lease: Duration,
+    /// The most that clocks differ.
+    pub(crate) grace: Duration,
+    /// How often it is swept.
+    pub(crate) sweep: Duration,
+    /// How long after a change of the limit somebody may still follow the old one.
+    pub(crate) quiet: Duration,
+    /// How long a polling worker waits at most before it asks again.
+    pub(crate) poll: Duration,
+    /// When a worker gives its item up as lost.
+    pub(crate) wait: Duration,
+}
+
+/// The times of a pool that a scenario may leave out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) work: Option<Duration>,
+    pub(crate) lease: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) sweep: Option<Duration>,
+    pub(crate) quiet: Option<Duration>,
+    pub(crate) poll: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
+}
+
+impl Times {
+    /// These, and what they leave out from `others`.
+    pub(crate) fn or(self, others: Times) -> Times {
+        Times {
+            work: self.work.or(others.work),
+            lease: self.lease.or(others.lease),
+            grace: self.grace.or(others.grace),
+            sweep: self.sweep.or(others.sweep),
+            quiet: self.quiet.or(others.quiet),
+            poll: self.poll.or(others.poll),
+            wait: self.wait.or(others.wait),
+        }
+    }
+}
+
+impl PoolPlan {
+    /// A plan with these times, and defaults for those that are left out.
+    pub(crate) fn new(prefix: Prefix, limit: Limit, items: Vec<Arc<str>>, work: Duration, times: Times) -> Self {
+        let seconds = Duration::from_secs_f64;
+        let lease = times.lease.unwrap_or(seconds(10.0));
+        let ideal = schedule::ideal(items.len(), work, &[(Duration::ZERO, limit.count())]);
+        PoolPlan {
+            prefix,
+            limit,
+            items,
+            work,
+            lease,
+            grace: times.grace.unwrap_or(seconds(1.0)),
+            sweep: times.sweep.unwrap_or(seconds(2.0)),
+            quiet: times.quiet.unwrap_or(seconds(3.0)),
+            poll: times.poll.unwrap_or(seconds(0.5)),
+            wait: times.wait.unwrap_or(ideal * 10 + lease * 3 + seconds(60.0)),
+        }
+    }
+}
+
+/// Where the files that a scenario names are read from.
+pub(crate) enum Files<'a> {
+    /// The folder of the scenario's own file.
+    Beside(&'a Path),
+    /// The files of the example, which this program carries.
+    Carried,
+}
+
+impl Files<'_> {
+    /// A file's name as a person would look for it, and its text.
+    pub(crate) fn read(&self, name: &str) -> Result<(String, String), Trouble> {
+        match self {
+            Files::Beside(scenario) => {
+                let path = scenario.parent().unwrap_or(Path::new("")).join(name);
+                let text = read(&path)?;
+                Ok((path.display().to_string(), text))
+            }
+            Files::Carried => {
+                let found = EXAMPLE_ITEMS.iter().find(|(carried, _)| *carried == name);
+                let missing = || Trouble::Unreadable { path: name.into(), why: std::io::ErrorKind::NotFound.into() };
+                found.map(|(_, text)| (name.to_owned(), (*text).to_owned())).ok_or_else(missing)
+            }
+        }
+    }
+}
+
+/// The scenario of this file, or the shared-table example.
+pub(crate) fn load(file: Option<&PathBuf>) -> Result<Scenario, Trouble> {
+    match file {
+        Some(path) => super::reading::scenario(&path.display().to_string(), &read(path)?, &Files::Beside(path)),
+        None => super::reading::scenario(EXAMPLE_NAME, EXAMPLE, &Files::Carried),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Trouble> {
+    std::fs::read_to_string(path).map_err(|why| Trouble::Unreadable { path: path.into(), why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_30_items_with_limit_15_and_20_with_limit_5_at_3_seconds_of_work() {
+        let example = load(None).expect("the example");
+        let shape = |pool: &PoolPlan| (pool.prefix.to_string(), pool.items.len(), pool.limit.count(), pool.work);
+        let work = Duration::from_secs(3);
+        let expected = [("analytics".to_owned(), 30, 15, work), ("batch".to_owned(), 20, 5, work)];
+        assert_eq!(example.pools.iter().map(shape).collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,295 @@
+//! How is one item done? Ask for a lease, wait, work, give the lease back; and never work without a lease.
+//!
+//! A worker stands for one child of a Distributed Map: `AcquireLease` -> wait -> `Process` -> `ReleaseLease`.
+//! What fails is asked for again with a newer attempt and a growing pause, as a state machine's `Retry` would.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::machine::{Failure, News, Operation, Outcome, WhyFailed};
+use leasehold_core::nouns::{Attempt, Holder, Lease, Millis, NotA, Token};
+use leasehold_core::release::What;
+use leasehold_core::renew::Longer;
+use tokio::time::sleep;
+
+use super::ledger::{Line, Moment};
+use super::workload::{Counted, Workload};
+
+/// The first pause after something went wrong; it doubles from try to try.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// One worker, before it starts.
+pub(crate) struct Worker {
+    workload: Arc<Workload>,
+    who: Arc<str>,
+    holder: Holder,
+    last: Option<Attempt>,
+    dies: bool,
+}
+
+/// What became of a worker.
+#[derive(Clone, Debug)]
+pub(crate) enum Ending {
+    /// Its item is done and its lease given back.
+    Done,
+    /// It died holding this lease.
+    Died(Dead),
+    /// Its item was not done.
+    Lost(String),
+}
+
+/// A lease whose worker died.
+#[derive(Clone, Debug)]
+pub(crate) struct Dead {
+    /// The lease.
+    pub(crate) lease: Lease,
+    /// Whose it was.
+    pub(crate) who: Arc<str>,
+    /// When it died.
+    pub(crate) at: Moment,
+}
+
+/// What a question for a lease came to.
+enum Answer {
+    Lease(Lease),
+    /// Ask again, after this pause.
+    Later(Duration),
+    /// Ask again after a pause, because of this.
+    Failed(String),
+    /// Asking again is of no use.
+    Never(String),
+}
+
+/// How the work ended.
+enum Worked {
+    Done,
+    Died(Moment),
+    LeaseLost,
+}
+
+impl Worker {
+    /// The worker of an item; `replaces` says how many died on it before.
+    pub(crate) fn new(workload: Arc<Workload>, item: &str, replaces: u32, dies: bool) -> Result<Self, NotA> {
+        let who: Arc<str> = match replaces {
+            0 => item.into(),
+            n => format!("{item} (replacement {n})").into(),
+        };
+        let execution = match replaces {
+            0 => format!("{}:{item}", workload.run),
+            n => format!("{}:{item}:{n}", workload.run),
+        };
+        let holder = Holder::new(&execution, item, Some(&workload.run))?;
+        Ok(Worker { workload, who, holder, last: None, dies })
+    }
+
+    /// Does the item.
+    pub(crate) async fn work(mut self) -> Ending {
+        let workload = Arc::clone(&self.workload);
+        loop {
+            let lease = match self.acquire().await {
+                Ok(lease) => lease,
+                Err(why) => return Ending::Lost(why),
+            };
+            let held = Counted::in_(&workload.counts.held);
+            let (at, ends) = (workload.start.elapsed(), workload.start.moment(lease.expires_at));
+            let line = workload.ledger().told(&self.who, (lease.id.slot.0, lease.id.fence.0), at, ends);
+            match self.process(&lease, line, at).await {
+                Worked::Done => {
+                    workload.ledger().returned(line, workload.start.elapsed());
+                    drop(held);
+                    self.release(&lease).await;
+                    return Ending::Done;
+                }
+                Worked::Died(at) => {
+                    held.keep();
+                    return Ending::Died(Dead { lease, who: self.who, at });
+                }
+                Worked::LeaseLost => {
+                    workload.ledger().returned(line, workload.start.elapsed());
+                    workload.counts.leases_lost.fetch_add(1, Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Waits for a lease, at most as long as the plan says.
+    async fn acquire(&mut self) -> Result<Lease, String> {
+        let workload = Arc::clone(&self.workload);
+        let _waiting = Counted::in_(&workload.counts.waiting);
+        let (since, patience) = (Instant::now(), workload.plan.wait);
+        let mut tries = 0;
+        loop {
+            let answer = if workload.polling { self.poll().await } else { self.queue(since).await };
+            let (pause, why) = match answer {
+                Answer::Lease(lease) => {
+                    workload.waits().push(since.elapsed());
+                    return Ok(lease);
+                }
+                Answer::Never(why) => return Err(why),
+                Answer::Later(pause) => (pause, "the pool was full".to_owned()),
+                Answer::Failed(why) => {
+                    workload.counts.asked_again.fetch_add(1, Relaxed);
+                    tries += 1;
+                    (backoff(tries), why)
+                }
+            };
+            if since.elapsed() + pause >= patience {
+                return Err(format!("no lease within {:.1} s: {why}", patience.as_secs_f64()));
+            }
+            sleep(pause).await;
+        }
+    }
+
+    fn asks(&mut self, mode: Mode, since: Instant) -> Operation {
+        let now = Attempt::first(self.workload.start.time());
+        // Two within one millisecond are still two.
+        let attempt = self.last.map_or(now, |last| now.max(last.next()));
+        self.last = Some(attempt);
+        let left = self.workload.plan.wait.saturating_sub(since.elapsed());
+        let wait = Some(Millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)));
+        let label = Some(Arc::clone(&self.who));
+        Operation::Acquire(Ask { holder: self.holder.clone(), attempt: Some(attempt), mode, lease: None, wait, label })
+    }
+
+    /// One question in poll mode.
+    async fn poll(&mut self) -> Answer {
+        let asks = self.asks(Mode::Poll, Instant::now());
+        let ran = self.workload.pool.run(asks).await;
+        match &ran.outcome {
+            Outcome::Acquired(lease) => self.fresh(lease.clone()),
+            Outcome::Wait { retry_after, .. } => {
+                Answer::Later(Duration::from_millis(retry_after.0).min(self.workload.plan.poll))
+            }
+            Outcome::Failed(failure) => refused(failure, ran.why()),
+            _ => Answer::Failed(ran.why()),
+        }
+    }
+
+    /// One question in queue mode: the answer that counts comes by the token.
+    async fn queue(&mut self, since: Instant) -> Answer {
+        let name = format!("{}#{:016x}", self.holder, fastrand::u64(..));
+        let Ok(token) = Token::new(&name) else { return Answer::Never(format!("{name} is no token")) };
+        let mut task = self.workload.tasks.open(token);
+        let asks = self.asks(Mode::Queue(Some(task.token.clone())), since);
+        // The lease manager's invocation: it goes on when the worker has its lease, or is dead.
+        let workload = Arc::clone(&self.workload);
+        let mut call = tokio::spawn(async move { workload.pool.run(asks).await });
+        let ran = tokio::select! {
+            biased;
+            news = task.news() => return self.hear(news),
+            ran = &mut call => ran,
+        };
+        let failed = match ran {
+            Ok(ran) => match &ran.outcome {
+                Outcome::Queued | Outcome::Acquired(_) => None,
+                Outcome::Failed(failure) => Some(refused(failure, ran.why())),
+                _ => Some(Answer::Failed(ran.why())),
+            },
+            Err(_) => Some(Answer::Failed("the call that asked for it ended unexpectedly".to_owned())),
+        };
+        if let Some(answer) = failed {
+            return task.close().map_or(answer, |news| self.hear(news));
+        }
+        // A sweep fails the task of whoever waits too long; this is for the case that none does.
+        let plan = &self.workload.plan;
+        let longest = (plan.wait + plan.sweep * 4 + plan.lease).saturating_sub(since.elapsed());
+        match tokio::time::timeout(longest, task.news()).await {
+            Ok(news) => self.hear(news),
+            Err(_) => Answer::Never(format!("it was never told anything in {:.1} s", since.elapsed().as_secs_f64())),
+        }
+    }
+
+    fn hear(&self, news: News) -> Answer {
+        match news {
+            News::Acquired(lease) => self.fresh(lease),
+            News::Failed(WhyFailed::WaitedTooLong) => {
+                Answer::Never(format!("no lease within {:.1} s", self.workload.plan.wait.as_secs_f64()))
+            }
+            News::Failed(why) => Answer::Failed(format!("its task was failed: {why:?}")),
+        }
+    }
+
+    /// A lease that has expired on its way is none.
+    fn fresh(&self, lease: Lease) -> Answer {
+        if self.workload.start.time() < lease.expires_at {
+            Answer::Lease(lease)
+        } else {
+            Answer::Failed("its lease expired on the way".to_owned())
+        }
+    }
+
+    /// The work itself, with renewals at half of the lease.
+    async fn process(&self, lease: &Lease, line: Line, told: Moment) -> Worked {
+        let (plan, start) = (&self.workload.plan, self.workload.start);
+        let work = if self.dies { plan.work / 2 } else { plan.work };
+        let end = told + work;
+        let mut expires = start.moment(lease.expires_at);
+        let mut renew = told + expires.saturating_sub(told) / 2;
+        loop {
+            let now = start.elapsed();
+            if now >= expires {
+                return Worked::LeaseLost;
+            }
+            if now >= end {
+                return if self.dies { Worked::Died(now) } else { Worked::Done };
+            }
+            if now < renew {
+                sleep(renew.min(end).min(expires) - now).await;
+                continue;
+            }
+            let longer = Operation::Renew(Longer { id: lease.id.clone(), lease: None });
+            let ran = tokio::select! {
+                ran = self.workload.pool.run(longer) => ran,
+                () = sleep(end.min(expires) - now) => continue,
+            };
+            let now = start.elapsed();
+            match ran.outcome {
+                Outcome::Renewed { expires_at, .. } => {
+                    self.workload.counts.renewed.fetch_add(1, Relaxed);
+                    expires = start.moment(expires_at);
+                    self.workload.ledger().renewed(line, expires);
+                    renew = now + expires.saturating_sub(now) / 2;
+                }
+                Outcome::Failed(Failure::Lost(_)) => return Worked::LeaseLost,
+                _ => {
+                    self.workload.counts.asked_again.fetch_add(1, Relaxed);
+                    renew = now + PAUSE;
+                }
+            }
+        }
+    }
+
+    /// Gives the lease back; if that can't be done before it expires, its expiry does it.
+    async fn release(&self, lease: &Lease) {
+        let (mut tries, since) = (0, Instant::now());
+        while since.elapsed() < self.workload.plan.lease + self.workload.plan.grace {
+            let ran = self.workload.pool.run(Operation::Release(What::Lease(lease.id.clone()))).await;
+            if matches!(ran.outcome, Outcome::Released { .. }) {
+                break;
+            }
+            self.workload.counts.asked_again.fetch_add(1, Relaxed);
+            tries += 1;
+            sleep(backoff(tries)).await;
+        }
+        // Only now: the item is done when its slot is free for another.
+        self.workload.counts.done.fetch_add(1, Relaxed);
+    }
+}
+
+fn refused(failure: &Failure, why: String) -> Answer {
+    match failure {
+        Failure::NoPool | Failure::Misconfigured(_) => Answer::Never(why),
+        Failure::Busy(_) | Failure::Lost(_) | Failure::Throttled | Failure::Unavailable => Answer::Failed(why),
+    }
+}
+
+/// A pause that doubles from try to try, half of it left to chance.
+fn backoff(tries: u32) -> Duration {
+    let most = PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(8)).min(LONGEST_PAUSE);
+    most.mul_f64(0.5 + fastrand::f64() / 2.0)
+}

@@ -1,0 +1,204 @@
+//! Does `leasehold demo` keep its promises? The real binary on short scenarios.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn scenario(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name)
+}
+
+fn demo(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    command.arg("demo").args(arguments).output().expect("the binary runs")
+}
+
+fn quick(arguments: &[&str]) -> Output {
+    let file = scenario("quick.toml");
+    demo(&[&[file.to_str().expect("a path")], arguments].concat())
+}
+
+/// The report of a run that ended well.
+fn report(output: &Output) -> Value {
+    let told = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    assert_eq!(output.status.code(), Some(0), "{told}{report:#}");
+    assert_eq!(report["ok"], true, "{told}{report:#}");
+    report
+}
+
+fn pool<'a>(report: &'a Value, prefix: &str) -> &'a Value {
+    let pools = report["pools"].as_array().expect("pools");
+    pools.iter().find(|pool| pool["prefix"] == prefix).expect(prefix)
+}
+
+/// A file in a folder of its own, gone when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        Folder(folder)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a path").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn both_pools_are_filled_to_their_limit_and_nothing_is_lost() {
+    let report = report(&quick(&["--json"]));
+    for (prefix, limit, items) in [("analytics", 4, 12), ("batch", 2, 6)] {
+        let pool = pool(&report, prefix);
+        assert_eq!((&pool["peak_held"], &pool["done"], &pool["items"]), (&limit.into(), &items.into(), &items.into()));
+        assert_eq!((&pool["lost"], &pool["still_held"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+    }
+}
+
+#[test]
+fn the_json_report_has_the_fields_that_the_help_names() {
+    let help = demo(&["--help"]);
+    let help = String::from_utf8(help.stdout).expect("text");
+    let report = report(&quick(&["--json", "--kill", "1", "--limit", "batch=3@0.3"]));
+    let named = |value: &Value, place: &str| {
+        for field in value.as_object().expect(place).keys() {
+            let word = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|w| w == field);
+            assert!(word(&help), "{field} of {place} is not in the help");
+        }
+    };
+    named(&report, "the report");
+    for pool in report["pools"].as_array().expect("pools") {
+        named(pool, "a pool");
+        for part in ["wait", "per_job", "upkeep"] {
+            named(&pool[part], part);
+            assert!(pool[part].as_object().expect(part).values().all(|number| number.as_f64().is_some()), "{part}");
+        }
+        assert!(
+            pool["per_job"]["requests"].as_f64() > Some(1.0) && pool["per_job"]["write_units"].as_f64() > Some(1.0)
+        );
+    }
+}
+
+#[test]
+fn the_slots_of_workers_that_die_come_back_and_their_items_are_done() {
+    let report = report(&quick(&["--json", "--kill", "3"]));
+    let (analytics, batch) = (pool(&report, "analytics"), pool(&report, "batch"));
+    assert_eq!((&analytics["died"], &analytics["reclaimed"], &analytics["done"]), (&2.into(), &2.into(), &12.into()));
+    assert_eq!((&batch["died"], &batch["reclaimed"], &batch["done"]), (&1.into(), &1.into(), &6.into()));
+}
+
+#[test]
+fn more_workers_may_die_than_there_are_slots() {
+    let report = report(&quick(&["--json", "--kill", "18"]));
+    assert_eq!((&pool(&report, "analytics")["died"], &pool(&report, "batch")["reclaimed"]), (&12.into(), &6.into()));
+}
+
+#[test]
+fn workers_that_poll_get_everything_done_too() {
+    let report = report(&quick(&["--json", "--poll"]));
+    assert_eq!((&report["mode"], &pool(&report, "analytics")["done"]), (&"poll".into(), &12.into()));
+    assert_eq!(pool(&report, "analytics")["peak_held"], 4);
+}
+
+#[test]
+fn a_limit_that_is_raised_or_lowered_is_followed() {
+    let report = report(&quick(&["--json", "--limit", "analytics=6@0.1", "--limit", "batch=1@0.3"]));
+    let (analytics, batch) = (pool(&report, "analytics"), pool(&report, "batch"));
+    assert_eq!((&analytics["limit"], &analytics["peak_held"]), (&6.into(), &6.into()));
+    assert_eq!(
+        (&batch["limit"], &batch["limit_changes"][0]["limit"], &batch["done"]),
+        (&1.into(), &1.into(), &6.into())
+    );
+}
+
+#[test]
+fn long_work_keeps_its_lease_by_renewing_it() {
+    let folder = Folder::new("renewing");
+    let file = folder.file("long.toml");
+    let text = "work_seconds = 1.5\nlease_seconds = 0.6\ngrace_seconds = 0.1\nsweep_seconds = 0.1\n\
+                [[pool]]\nprefix = \"long\"\nlimit = 2\nitems = 3\n";
+    std::fs::write(&file, text).expect("written");
+    let report = report(&demo(&["--scenario", &file, "--json"]));
+    assert!(pool(&report, "long")["renewed"].as_u64() >= Some(6), "{report:#}");
+    assert_eq!(pool(&report, "long")["done"], 3);
+}
+
+#[test]
+fn two_runs_one_after_another_share_a_file() {
+    let folder = Folder::new("sharing");
+    let file = folder.file("store.db");
+    let first = quick(&["--json", "--store", &file, "--limit", "batch=1@0.1"]);
+    assert_eq!(pool(&report(&first), "batch")["limit"], 1);
+    let second = quick(&["--json", "--store", &file]);
+    let told = String::from_utf8_lossy(&second.stderr);
+    assert!(told.contains("batch: limit 1 set by leasehold demo") && told.contains("back to limit 2"), "{told}");
+    let report = report(&second);
+    assert_eq!((&report["store"], &pool(&report, "batch")["peak_held"]), (&file.into(), &2.into()));
+}
+
+#[test]
+fn the_report_for_people_ends_with_a_verdict() {
+    let output = quick(&[]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("no limit was exceeded, no item was lost, every slot is free"), "{text}");
+    assert!(text.contains("4 / 4") && text.contains("12 of 12"), "{text}");
+    assert!(!text.contains('\u{1b}'), "colours without a terminal: {text:?}");
+}
+
+#[test]
+fn an_item_nobody_can_do_in_time_is_lost_and_the_exit_status_is_1() {
+    let folder = Folder::new("losing");
+    let file = folder.file("slow.toml");
+    let text = "work_seconds = 2\nwait_seconds = 0.5\nsweep_seconds = 0.1\n\
+                [[pool]]\nprefix = \"slow\"\nlimit = 1\nitems = 2\n";
+    std::fs::write(&file, text).expect("written");
+    for mode in [&[][..], &["--poll"]] {
+        let output = demo(&[&[&*file, "--json"], mode].concat());
+        let report: Value = serde_json::from_slice(&output.stdout).expect("json");
+        assert_eq!((output.status.code(), &report["ok"]), (Some(1), &false.into()), "{report:#}");
+        let lost = report["pools"][0]["lost"].as_array().expect("a list");
+        assert_eq!(lost.len(), 1, "{report:#}");
+        assert!(lost[0]["why"].as_str().expect("words").contains("no lease within 0.5 s"), "{lost:?}");
+    }
+}
+
+/// Sends a signal once the run has begun; the exit status and what was told.
+fn stopped(signal: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    use std::io::{BufRead, BufReader, Read};
+    use std::process::Stdio;
+
+    let file = scenario("quick.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    command.arg("demo").arg(&file).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    let mut told = BufReader::new(child.stderr.take().expect("its standard error"));
+    let mut text = String::new();
+    // The first line: it runs.
+    told.read_line(&mut text).expect("a line");
+    Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+    told.read_to_string(&mut text).expect("the rest");
+    (child.wait().expect("it ends").code(), text)
+}
+
+#[test]
+fn a_run_that_is_stopped_gives_its_leases_back_and_says_so() {
+    let folder = Folder::new("stopping");
+    let file = folder.file("store.db");
+    let (status, told) = stopped("-INT", &["--store", &file]);
+    assert_eq!(status, Some(130), "{told}");
+    assert!(told.contains("stopped by ctrl-C; its leases are given back"), "{told}");
+    assert_eq!(stopped("-TERM", &["--store", &file]).0, Some(143));
+    // Nothing of it is in the way of the next.
+    assert_eq!(pool(&report(&quick(&["--json", "--store", &file])), "analytics")["peak_held"], 4);
+}
