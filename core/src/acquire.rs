@@ -18,7 +18,7 @@ use crate::machine::{
 };
 use crate::nouns::{Attempt, Fence, Holder, Lease, Millis, Slot, Ticket, Token};
 use crate::plan::token_of;
-use crate::settings::{QUEUE_HEAD, Settings};
+use crate::settings::{COUNTED, Settings};
 use crate::settle::{Give, Settle, Settling};
 use crate::status::{look, replies, seen, why};
 use crate::table::{Held, HolderRow, HolderState, Key, Refusal, Reply, Request, Row, SlotRow, WaitRow, Waiting};
@@ -126,7 +126,9 @@ impl Acquire {
     fn look(&mut self, pause: Millis) -> Step {
         self.phase = Phase::Looking;
         let row = Request::Get(Key::Holder(self.ask.holder.hashed()));
-        ask_after(pause, std::iter::once(row).chain(look(QUEUE_HEAD)).collect())
+        // Who polls is told how many wait; who queues only needs to know whether anybody does.
+        let head = if self.ask.mode == Mode::Poll { COUNTED } else { 1 };
+        ask_after(pause, std::iter::once(row).chain(look(head)).collect())
     }
 
     pub(crate) fn resume(&mut self, answer: Answer, now: Millis) -> Step {

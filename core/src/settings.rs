@@ -120,13 +120,22 @@ impl Settings {
     pub fn effective_limit(&self, slots: &[SlotRow], now: Millis) -> u32 {
         let limit = self.limit.count();
         let counted = self.counted_until(now);
-        let held = |from: u32| {
-            let below = slots
-                .iter()
-                .filter(|s| s.slot.0 >= from && (s.held.is_some() && !(limit..counted).contains(&s.slot.0)));
-            below.count() as u64 + u64::from(counted - limit)
-        };
-        (0..=limit).rev().find(|e| u64::from(*e) + held(*e) <= u64::from(limit)).unwrap_or(0)
+        let mut held = vec![false; limit as usize];
+        let mut above = u64::from(counted - limit);
+        for row in slots.iter().filter(|row| row.held.is_some()) {
+            match held.get_mut(row.slot.0 as usize) {
+                Some(held) => *held = true,
+                None if row.slot.0 >= counted => above += 1,
+                None => {}
+            }
+        }
+        // From e = limit down: a free slot less makes e + held one less, a held one leaves it as it is.
+        let (mut e, mut sum) = (limit, u64::from(limit) + above);
+        while sum > u64::from(limit) && e > 0 {
+            e -= 1;
+            sum -= u64::from(!held[e as usize]);
+        }
+        e
     }
 
     /// When another may take a lease that expires then.
@@ -183,6 +192,20 @@ mod tests {
         assert_eq!(settings(2).effective_limit(&held(&[3]), Millis(0)), 1);
         assert_eq!(settings(2).effective_limit(&held(&[1, 3]), Millis(0)), 0);
         assert_eq!(settings(2).effective_limit(&held(&[0, 1, 2]), Millis(0)), 0);
+    }
+
+    #[test]
+    fn the_effective_limit_is_the_largest_that_its_definition_allows() {
+        for (limit, mask) in (0u32..5).flat_map(|limit| (0u32..64).map(move |mask| (limit, mask))) {
+            let indexes: Vec<u32> = (0..6).filter(|bit| mask & (1 << bit) != 0).collect();
+            let at_or_above = |e: u32| indexes.iter().filter(|index| **index >= e).count() as u32;
+            let expected = (0..=limit).rev().find(|e| e + at_or_above(*e) <= limit).unwrap_or(0);
+            assert_eq!(
+                settings(limit.into()).effective_limit(&held(&indexes), Millis(0)),
+                expected,
+                "{limit} {indexes:?}"
+            );
+        }
     }
 
     #[test]

@@ -139,10 +139,11 @@ impl Sweep {
 
     fn summarise(&mut self, (slots, queue, more): &Seen, now: Millis) -> Step {
         self.phase = Phase::Writing;
+        let lasting = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| now < held.expires_at);
         ask(vec![writes::summarise(SummaryRow {
             at: now,
             limit: self.settings.limit,
-            held: u32::try_from(slots.iter().filter(|row| row.held.is_some()).count()).unwrap_or(u32::MAX),
+            held: u32::try_from(slots.iter().filter(lasting).count()).unwrap_or(u32::MAX),
             waiting: u32::try_from(queue.len()).unwrap_or(u32::MAX),
             waiting_more: *more,
             oldest_wait: queue.first().map(|row| row.ticket.at),

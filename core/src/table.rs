@@ -77,6 +77,22 @@ pub struct PoolRow {
     pub sweep_every: Option<Millis>,
 }
 
+impl PoolRow {
+    /// A pool with this limit and every default.
+    pub fn new(limit: Limit) -> Self {
+        PoolRow {
+            limit,
+            lowered: None,
+            lease: None,
+            grace: None,
+            quiet: None,
+            longest_wait: None,
+            longest_hold: None,
+            sweep_every: None,
+        }
+    }
+}
+
 /// A live change by an operator. It wins over the settings and survives a deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OverrideRow {
@@ -99,7 +115,7 @@ pub struct SummaryRow {
     pub at: Millis,
     /// The limit in force.
     pub limit: Limit,
-    /// How many slots were held.
+    /// How many slots were held by a lease that had not expired.
     pub held: u32,
     /// How many waited, up to 100.
     pub waiting: u32,

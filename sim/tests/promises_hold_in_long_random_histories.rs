@@ -57,7 +57,7 @@ fn a_limit_lowered_below_what_is_held() {
 
 #[test]
 fn branches_that_share_a_name() {
-    wanders(World { name: "shared names", ..large().share_name(0, 1).share_name(3, 4) });
+    wanders(World { name: "shared names", ..large().share_name(0, 1) });
 }
 
 #[test]

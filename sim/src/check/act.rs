@@ -292,9 +292,12 @@ impl Shared {
                 state.client(client, |asker| asker.report = None);
                 let execution = self.holder(client).execution().into();
                 let ended = Operation::Gone(Ended { execution, at, after: None });
-                let mine = |by: By| matches!(by, By::Acquire(c, _) | By::Release(c) | By::Renew(c) if c == client);
-                let alone =
-                    state.left.copy == 0 && state.late.is_empty() && !state.calls.iter().any(|call| mine(call.by));
+                let same = |other: usize| self.holder(other) == self.holder(client);
+                let mine = |by: By| matches!(by, By::Acquire(c, _) | By::Release(c) | By::Renew(c) if same(c));
+                let alone = state.left.copy == 0
+                    && state.late.is_empty()
+                    && !state.calls.iter().any(|call| mine(call.by))
+                    && (0..state.clients.len()).all(|c| !same(c) || state.clients[c].stage == Stage::Over);
                 self.begin_call(state, By::Gone(client, alone.then_some(at)), 0, false, ended, seen)
             }
             Action::Redrive { client } => {
