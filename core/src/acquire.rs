@@ -286,7 +286,7 @@ impl Acquire {
         let start = Attempt::first(now);
         self.attempt_or(last.map_or(start, |last| start.max(last.next())));
         match self.open_slot(now) {
-            Some((slot, open)) if self.view.queue.is_empty() => {
+            Some((slot, open)) if self.view.queue.is_empty() && !self.gave_in() => {
                 let burn = slot.held.as_ref().filter(|held| held.unconfirmed).map(|held| held.holder.hashed());
                 match burn {
                     Some(holder) => {
@@ -390,16 +390,26 @@ impl Acquire {
             },
             Some([Reply::Refused(refusals)]) => {
                 self.patch(request, refusals);
-                self.failure = Failure::Throttled;
-                match self.next_try() {
-                    Some(_) => self.decide(now),
-                    None => failed(Failure::Throttled),
-                }
+                self.refused(now)
             }
             // If it happened after all, the next look shows this attempt waiting or holding.
             Some([other]) => self.again(why(&other)),
             None => failed(Failure::Unavailable),
         }
+    }
+
+    /// Decides again on the patched view; where that collides too, on a new one. A caller that collided too often
+    /// stops claiming: it waits as if the pool were full.
+    fn refused(&mut self, now: Millis) -> Step {
+        self.tried += 1;
+        if self.tried > self.settings.tries + 1 {
+            return failed(Failure::Throttled);
+        }
+        if self.tried == 1 || self.gave_in() { self.decide(now) } else { self.look(jitter(self.entropy, self.tried)) }
+    }
+
+    fn gave_in(&self) -> bool {
+        self.tried > self.settings.tries
     }
 
     /// A failed condition brought the rows back as they are.

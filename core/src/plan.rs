@@ -53,6 +53,8 @@ pub(crate) struct Round<'a> {
     pub(crate) now: Millis,
     /// Whether to look after everything, not only what can be granted.
     pub(crate) thorough: bool,
+    /// Whether what is given back is only freed now: handing it over failed too often.
+    pub(crate) last_try: bool,
     /// Grants of this call that got no answer.
     pub(crate) unsure: &'a [(Slot, Fence)],
 }
@@ -84,7 +86,8 @@ impl Round<'_> {
                     continue;
                 }
             };
-            match waiters.next_if(|_| below) {
+            let hand_over = below && !(self.last_try && open == Open::Given);
+            match waiters.next_if(|_| hand_over) {
                 Some(waiter) => works.push(Work::Grant(row, open, waiter)),
                 None => {
                     unpaired += usize::from(below);

@@ -3,8 +3,8 @@
 use crate::nouns::{Limit, Millis, NotA, Prefix};
 use crate::table::{OverrideRow, PoolRow, SlotRow};
 
-/// How many waiters a call that grants reads from the head of the queue. About 2 read units.
-pub const QUEUE_HEAD: u32 = 10;
+/// How many waiters a call that grants reads from the head of the queue: about 6 KB, 2 read units.
+pub const QUEUE_HEAD: u32 = 25;
 
 /// How far anyone counts: `waiting` stops here, and a sweep looks no further down the queue.
 pub const COUNTED: u32 = 100;

@@ -6,9 +6,10 @@
 //! that waited too long). A round looks, reads the holders concerned, fails the tokens that must be closed
 //! before anything is taken from their owners (*burn*), writes, and delivers.
 //!
-//! Order: the first try pairs open slots with the queue from its head; after a collision it starts up to
-//! `SPREAD - 1` places further on, so that callers spread. So one round overtakes a waiter by at most
-//! `SPREAD - 1` others, besides callers that saw no queue before it joined.
+//! Order: the first try pairs open slots with the queue from its head. Callers that free slots at the same moment
+//! all try the same waiter and collide; each then starts at a random one of the first 4, then 8, 16 and at most
+//! `QUEUE_HEAD`. So a waiter is overtaken by fewer than `QUEUE_HEAD` others at each such collision, and besides
+//! only by callers that looked before it joined; where slots are freed one after the other, by nobody.
 
 use std::sync::Arc;
 
@@ -20,9 +21,6 @@ use crate::settings::{BATCH, COUNTED, QUEUE_HEAD, Settings};
 use crate::status::{Seen, look, seen, why};
 use crate::table::{Key, Reply, Request, Row, SlotRow, WaitRow};
 use crate::writes::Open;
-
-/// How many of the first waiters callers choose among once they collided.
-const SPREAD: u64 = 3;
 
 /// How many rounds one call makes while every one of them gets something done.
 const ROUNDS: u8 = 16;
@@ -145,7 +143,13 @@ impl Settle {
     }
 
     fn round(&self, now: Millis) -> Round<'_> {
-        Round { settings: &self.settings, now, thorough: self.thorough, unsure: &self.unsure }
+        Round {
+            settings: &self.settings,
+            now,
+            thorough: self.thorough,
+            last_try: self.tried >= self.settings.tries,
+            unsure: &self.unsure,
+        }
     }
 
     pub(crate) fn resume(&mut self, answer: Answer, now: Millis) -> Settling {
@@ -212,12 +216,12 @@ impl Settle {
         }
     }
 
-    /// The queue from its head; after a collision from up to `SPREAD - 1` places further on.
+    /// The queue from its head; after each collision from one of the first few, twice as many as before.
     fn spread(&self, mut queue: Vec<WaitRow>) -> Vec<WaitRow> {
         if self.tried > 0 && !queue.is_empty() {
-            let among = SPREAD.min(queue.len() as u64);
-            let skip = machine::spread(self.entropy, u64::from(self.tried)) % among;
-            queue.rotate_left(usize::try_from(skip).unwrap_or(0));
+            let among = (2usize << self.tried.min(8)).min(queue.len()).min(QUEUE_HEAD as usize);
+            let pick = machine::spread(self.entropy, u64::from(self.tried)) % (among as u64);
+            queue.rotate_left(usize::try_from(pick).unwrap_or(0));
         }
         queue
     }
