@@ -405,7 +405,8 @@ impl Acquire {
         if self.tried > self.settings.tries + 1 {
             return failed(Failure::Throttled);
         }
-        if self.tried == 1 || self.gave_in() { self.decide(now) } else { self.look(jitter(self.entropy, self.tried)) }
+        // No pause: a condition that failed means that somebody else got on, not that the table is busy.
+        if self.tried == 1 || self.gave_in() { self.decide(now) } else { self.look(Millis(0)) }
     }
 
     fn gave_in(&self) -> bool {

@@ -84,6 +84,8 @@ enum Phase {
 struct This {
     /// Something failed or changed under way: look again.
     collided: bool,
+    /// The table is busy or does not answer: pause before.
+    busy: bool,
     /// Slots were freed: whoever joined the queue meanwhile may have seen them held.
     freed: bool,
     /// Something got done, and open slots were left without a waiter.
@@ -260,6 +262,7 @@ impl Settle {
             let open = ready.burn.is_some() && matches!(answers.next(), None | Some(Notified::Unknown));
             if open {
                 self.this.collided = true;
+                self.this.busy = true;
                 self.failure = Some(Failure::Unavailable);
             } else {
                 closed.push(ready);
@@ -328,7 +331,8 @@ impl Settle {
 
     fn not_written(&mut self, sent: &Sent, reply: &Reply) {
         self.this.collided = true;
-        self.failure = Some(if matches!(reply, Reply::Refused(_)) { Failure::Throttled } else { why(reply) });
+        self.this.busy |= !matches!(reply, Reply::Refused(_));
+        self.failure = Some(why(reply));
         if *reply != Reply::Unknown {
             return;
         }
@@ -358,6 +362,7 @@ impl Settle {
 
     fn collided(&mut self, failure: Failure) -> Settling {
         self.this.collided = true;
+        self.this.busy = true;
         self.failure = Some(failure);
         self.next_round()
     }
@@ -369,7 +374,8 @@ impl Settle {
         if this.collided {
             self.tried += 1;
             if self.tried <= self.settings.tries {
-                return self.look(jitter(self.entropy, self.tried));
+                let pause = if this.busy { jitter(self.entropy, self.tried) } else { Millis(0) };
+                return self.look(pause);
             }
         } else if pending || this.left || (this.progress && this.unpaired && self.tally.more) {
             if self.rounds <= ROUNDS {

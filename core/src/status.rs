@@ -26,7 +26,7 @@ pub(crate) fn seen(slots: Reply, queue: Reply) -> Result<Seen, Failure> {
 /// The failure that a reply which is no answer stands for.
 pub(crate) fn why(reply: &Reply) -> Failure {
     match reply {
-        Reply::Throttled | Reply::Conflict => Failure::Throttled,
+        Reply::Throttled | Reply::Conflict | Reply::Refused(_) => Failure::Throttled,
         _ => Failure::Unavailable,
     }
 }

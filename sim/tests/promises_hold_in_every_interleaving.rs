@@ -75,7 +75,7 @@ fn replies_are_lost_and_writes_are_served_late() {
     complete(World::new("lost replies", 1).queue(2).tries(2).faults(Faults { lose: 1, ..F }), 44_064);
     complete(
         World::new("lost replies, polling", 1).poll(2).attempts(2).tries(2).faults(Faults { lose: 2, ..F }),
-        4_954,
+        4_632,
     );
 }
 
