@@ -63,6 +63,8 @@ impl Mode {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acquire {
     ask: Ask,
+    /// The attempt that asks: the caller's, or what none means as things stand.
+    attempt: Attempt,
     settings: Arc<Settings>,
     entropy: u64,
     tried: u8,
@@ -111,6 +113,7 @@ enum Gives {
 impl Acquire {
     pub(crate) fn start(ask: Ask, settings: Arc<Settings>, entropy: u64) -> (Acquire, Step) {
         let mut acquire = Acquire {
+            attempt: ask.attempt.unwrap_or_default(),
             ask,
             settings,
             entropy,
@@ -213,9 +216,22 @@ impl Acquire {
         }
     }
 
-    /// The attempt that is asking: which one is settled at the first look, and stays.
+    /// The attempt that is asking; without one, what that means is decided anew at every look, so that a copy
+    /// of the same request is a repeat and not a newer attempt.
     fn attempt_or(&mut self, otherwise: Attempt) -> Attempt {
-        *self.ask.attempt.get_or_insert(otherwise)
+        self.attempt = self.ask.attempt.unwrap_or(otherwise);
+        self.attempt
+    }
+
+    /// Whether the caller's task is another one than the row knows.
+    fn other_task(&self, known: Option<&Token>) -> bool {
+        self.ask.mode.token().is_some_and(|token| Some(token) != known)
+    }
+
+    /// What none means while this holder waits or holds: a repeat, or a newer attempt if its task is another one.
+    fn repeat_or_newer(&mut self, row: &HolderRow, known: Option<&Token>, now: Millis) -> Attempt {
+        let newer = Attempt::first(now).max(row.attempt.next());
+        self.attempt_or(if self.other_task(known) { newer } else { row.attempt })
     }
 
     /// A tombstone: a late copy of an attempt that has ended changes nothing.
@@ -228,9 +244,9 @@ impl Acquire {
     }
 
     fn while_waiting(&mut self, row: &HolderRow, waiting: &Waiting, now: Millis) -> Step {
-        let other_task = self.ask.attempt.is_none() && self.ask.mode.token() != waiting.token.as_ref();
-        let attempt = self.attempt_or(if other_task { row.attempt.next() } else { row.attempt });
-        if attempt < row.attempt {
+        let attempt = self.repeat_or_newer(row, waiting.token.as_ref(), now);
+        // Two tasks of one attempt are two branches that share a name: the second would never be told.
+        if attempt < row.attempt || (attempt == row.attempt && self.other_task(waiting.token.as_ref())) {
             return failed(Failure::Busy(row.attempt));
         }
         if attempt == row.attempt {
@@ -247,10 +263,8 @@ impl Acquire {
         token: Option<&Token>,
         now: Millis,
     ) -> Step {
-        let other_task =
-            self.ask.attempt.is_none() && self.ask.mode.token().is_some() && self.ask.mode.token() != token;
-        let attempt = self.attempt_or(if other_task { row.attempt.next() } else { row.attempt });
-        if attempt < row.attempt {
+        let attempt = self.repeat_or_newer(row, token, now);
+        if attempt < row.attempt || (attempt == row.attempt && self.other_task(token)) {
             return failed(Failure::Busy(row.attempt));
         }
         let expired = now >= held.expires_at;
@@ -259,7 +273,7 @@ impl Acquire {
             let token = token.filter(|_| held.unconfirmed).cloned();
             return self.tell(lease, token, now);
         }
-        if attempt > row.attempt && held.renewed_at.is_some_and(|renewed| renewed >= attempt.entered) {
+        if attempt > row.attempt && !expired && held.renewed_at.is_some_and(|renewed| renewed >= attempt.entered) {
             // The older attempt renewed its lease after the newer one began: both run.
             return failed(Failure::Busy(row.attempt));
         }
@@ -382,7 +396,7 @@ impl Acquire {
         match replies(answer) {
             Some([Reply::Written]) => match gives {
                 Gives::Lease(lease, token) => self.tell(lease, token, now),
-                Gives::Place => self.settle(vec![], Outcome::Queued),
+                Gives::Place => self.settle_waiting(now),
                 Gives::Nothing => {
                     let wait = self.waits(now);
                     self.settle(vec![], wait)
@@ -494,7 +508,7 @@ impl Acquire {
     fn terms(&self) -> Terms {
         Terms {
             holder: self.ask.holder.clone(),
-            attempt: self.ask.attempt.unwrap_or_default(),
+            attempt: self.attempt,
             token: self.ask.mode.token().cloned(),
             lease: self.lease(),
             label: self.ask.label.clone(),

@@ -92,13 +92,22 @@ impl ChangeLimit {
         let row = OverrideRow {
             limit: self.new.limit,
             lowered,
-            at: now,
+            // Later than the one before, whatever the clocks say: the time tells two changes apart.
+            at: read.map_or(now, |read| now.max(read.at + Millis(1))),
             who: self.new.who.clone(),
             why: self.new.why.clone(),
         };
         let from = current.limit;
-        self.phase =
-            Phase::Writing(Arc::new(Settings { limit: self.new.limit, lowered, ..(*self.settings).clone() }), from);
+        self.phase = Phase::Writing(
+            Arc::new(Settings {
+                limit: self.new.limit,
+                lowered,
+                tombstone: self.settings.tombstone,
+                tries: self.settings.tries,
+                ..current
+            }),
+            from,
+        );
         ask_after(Millis(0), vec![writes::change(row, read)])
     }
 

@@ -1,7 +1,8 @@
 //! What does an ended execution leave behind? Its leases are given back, its places in the queue removed.
 //!
-//! A redriven execution keeps its id: only what was acquired or queued before the end is freed. The holders
-//! of one execution, and of map items whose parent it is, sort together; they are read page by page.
+//! A redriven execution keeps its id: only what an attempt entered before the end holds or waits for is freed.
+//! The holders of one execution, and of map items whose parent it is, sort together and are read page by page; an
+//! item's own execution is not a place to look for it, so its end alone frees nothing until its lease expires.
 
 use std::sync::Arc;
 
@@ -101,7 +102,10 @@ impl Gone {
                     self.tally.granted += done.granted;
                     self.tally.reclaimed += done.reclaimed;
                     self.tally.freed += done.freed;
-                    self.next_page(collided)
+                    match settle.gave_all() {
+                        Ok(_) => self.next_page(collided),
+                        Err(failure) => self.again(failure),
+                    }
                 }
             },
             _ => failed(Failure::Unavailable),
@@ -122,11 +126,11 @@ impl Gone {
         let (mut waiting, mut giving) = (vec![], vec![]);
         for row in rows.into_iter().filter(|row| row.holder.belongs_to(&self.ended.execution)) {
             match &row.state {
-                HolderState::Holding { slot, fence, acquired_at, .. } if *acquired_at < self.ended.at => {
-                    giving.push(Give::back(*slot, *fence));
-                }
-                HolderState::Waiting(place) if place.ticket.at < self.ended.at => waiting.push(row),
-                _ => {}
+                // A redriven execution's attempts are entered later, on the same clock as the end.
+                _ if row.attempt.entered >= self.ended.at => {}
+                HolderState::Holding { slot, fence, .. } => giving.push(Give::back(*slot, *fence)),
+                HolderState::Waiting(_) => waiting.push(row),
+                HolderState::Ended { .. } => {}
             }
         }
         let notices: Vec<Notice> = waiting
@@ -187,6 +191,7 @@ impl Gone {
             return Step::Done(Outcome::Gone { tally: self.tally, more: self.next });
         }
         self.ended.after = self.next;
+        self.tried = 0;
         self.page(Millis(0))
     }
 }

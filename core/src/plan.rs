@@ -66,14 +66,26 @@ pub(crate) struct Plan {
 }
 
 impl Round<'_> {
-    /// Open slots are paired with waiters in order. `given` says which leases are to be given back.
-    pub(crate) fn plan(&self, slots: &[SlotRow], queue: Vec<WaitRow>, given: impl Fn(&SlotRow) -> bool) -> Plan {
+    /// Open slots, from `start` on, are paired with waiters in order. `given` says which leases are to be given
+    /// back. What matters most comes first: one round does not do everything.
+    pub(crate) fn plan(
+        &self,
+        slots: &[SlotRow],
+        queue: Vec<WaitRow>,
+        start: usize,
+        given: impl Fn(&SlotRow) -> bool,
+    ) -> Plan {
         let effective = self.settings.effective_limit(slots, self.now);
         let highest = slots.last().map_or(0, |row| row.slot.0 + 1).max(self.settings.limit.count());
         let mut works = vec![];
         let mut unpaired = 0;
         let mut waiters = queue.into_iter().peekable();
-        for row in (0..highest).map(|index| slot_row(slots, Slot(index))) {
+        let mut rows: Vec<SlotRow> = (0..highest).map(|index| slot_row(slots, Slot(index))).collect();
+        let length = rows.len().max(1);
+        rows.rotate_left(start % length);
+        // What is given back is handed over before anything else.
+        rows.sort_by_key(|row| !(row.held.is_some() && given(row)));
+        for row in rows {
             let below = row.slot.0 < effective;
             let open = match &row.held {
                 None => Open::Free,
@@ -98,6 +110,7 @@ impl Round<'_> {
             }
         }
         works.extend(waiters.filter(|waiter| waiter.give_up_at <= self.now).map(Work::GiveUp));
+        works.sort_by_key(Work::rank);
         Plan { works, unpaired }
     }
 
@@ -192,6 +205,17 @@ pub(crate) fn token_of(row: Option<HolderRow>, at: &SlotRow) -> Option<Option<To
 }
 
 impl Work {
+    /// What matters most when there is more than one round does.
+    fn rank(&self) -> u8 {
+        match self {
+            Work::Grant(_, Open::Given, _) | Work::Free(_, Open::Given) => 0,
+            Work::Grant(..) => 1,
+            Work::Free(..) => 2,
+            Work::GiveUp(_) => 3,
+            Work::Notify(_) => 4,
+        }
+    }
+
     /// The holders whose rows say what to do exactly.
     pub(crate) fn concerns(&self) -> Vec<HolderKey> {
         let burned = |slot: &SlotRow| slot.held.as_ref().filter(|_| must_burn(slot)).map(|held| held.holder.hashed());

@@ -85,7 +85,7 @@ impl Release {
                     self.phase = Phase::Settling(settle, id);
                     step
                 }
-                Settling::Done => match settle.gave() {
+                Settling::Done => match settle.gave_all() {
                     Ok(given) => Step::Done(Outcome::Released { lease: Some(id), already: given == Given::Already }),
                     Err(failure) => failed(failure),
                 },

@@ -51,7 +51,7 @@ impl Renew {
             _ => Failure::Unavailable,
         };
         self.tried += 1;
-        if self.tried >= self.settings.tries {
+        if self.tried > self.settings.tries {
             return failed(failure);
         }
         self.write(jitter(self.asked_at.0, self.tried))

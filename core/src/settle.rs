@@ -8,8 +8,8 @@
 //!
 //! Order: the first try pairs open slots with the queue from its head. Callers that free slots at the same moment
 //! all try the same waiter and collide; each then starts at a random one of the first 4, then 8, 16 and at most
-//! `QUEUE_HEAD`. So a waiter is overtaken by fewer than `QUEUE_HEAD` others at each such collision, and besides
-//! only by callers that looked before it joined; where slots are freed one after the other, by nobody.
+//! `COUNTED`. So when k slots free at once a waiter is overtaken by at most k - 1 others for it, and besides only
+//! by callers that looked before it joined; where slots are freed one after the other, by nobody.
 
 use std::sync::Arc;
 
@@ -88,9 +88,10 @@ struct This {
     busy: bool,
     /// Slots were freed: whoever joined the queue meanwhile may have seen them held.
     freed: bool,
-    /// Something got done, and open slots were left without a waiter.
+    /// Something got done.
     progress: bool,
-    unpaired: bool,
+    /// There was more to do than one round does.
+    more: bool,
     /// A waiter left, perhaps the one that a slot was meant for.
     left: bool,
 }
@@ -132,16 +133,21 @@ impl Settle {
         self.tally
     }
 
-    /// What became of the first lease that was to be given back, or why nothing did.
-    pub(crate) fn gave(&self) -> Result<Given, Failure> {
-        match self.giving.first().map(|give| give.given) {
-            Some(given @ (Given::Done | Given::Already)) => Ok(given),
-            _ => Err(self.failure.clone().unwrap_or(Failure::Throttled)),
+    /// What became of what was to be given back, or why something was not: `Already` if all of it was gone.
+    pub(crate) fn gave_all(&self) -> Result<Given, Failure> {
+        if self.is_pending() {
+            return Err(self.failure.clone().unwrap_or(Failure::Throttled));
         }
+        let done = self.giving.iter().any(|give| give.given == Given::Done);
+        Ok(if done { Given::Done } else { Given::Already })
+    }
+
+    fn is_pending(&self) -> bool {
+        self.giving.iter().any(|give| matches!(give.given, Given::Pending | Given::Unsure))
     }
 
     fn head(&self) -> u32 {
-        if self.thorough { COUNTED } else { QUEUE_HEAD }
+        if self.thorough || self.tried > 0 { COUNTED } else { QUEUE_HEAD }
     }
 
     fn round(&self, now: Millis) -> Round<'_> {
@@ -190,10 +196,12 @@ impl Settle {
         let queue = self.spread(queue);
         let giving = &self.giving;
         let given = |row: &SlotRow| giving.iter().any(|give| (give.slot, give.fence) == (row.slot, row.fence));
-        let Plan { mut works, unpaired } = self.round(now).plan(&slots, queue, given);
-        self.tally.more = more || works.len() > BATCH;
+        let start = self.pick(usize::try_from(self.settings.limit.count()).unwrap_or(usize::MAX));
+        let Plan { mut works, unpaired } = self.round(now).plan(&slots, queue, start, given);
+        let cut = works.len() > BATCH;
         works.truncate(BATCH);
-        self.this.unpaired = unpaired > 0 || works.len() == BATCH;
+        self.this.more = cut || (unpaired > 0 && more);
+        self.tally.more = self.this.more;
         let concerned = works.iter().flat_map(Work::concerns);
         let requests: Vec<Request> = concerned.map(|holder| Request::Get(Key::Holder(holder))).collect();
         if requests.is_empty() {
@@ -220,12 +228,18 @@ impl Settle {
 
     /// The queue from its head; after each collision from one of the first few, twice as many as before.
     fn spread(&self, mut queue: Vec<WaitRow>) -> Vec<WaitRow> {
-        if self.tried > 0 && !queue.is_empty() {
-            let among = (2usize << self.tried.min(8)).min(queue.len()).min(QUEUE_HEAD as usize);
-            let pick = machine::spread(self.entropy, u64::from(self.tried)) % (among as u64);
-            queue.rotate_left(usize::try_from(pick).unwrap_or(0));
-        }
+        let among = (2usize << self.tried.min(8)).min(queue.len());
+        queue.rotate_left(self.pick(among));
         queue
+    }
+
+    /// One of so many, after a collision; the first, before.
+    fn pick(&self, among: usize) -> usize {
+        if self.tried == 0 || among == 0 {
+            return 0;
+        }
+        let pick = machine::spread(self.entropy, u64::from(self.tried)) % (among as u64);
+        usize::try_from(pick).unwrap_or(0)
     }
 
     fn read(&mut self, works: Vec<Work>, replies: Vec<Reply>, now: Millis) -> Settling {
@@ -353,6 +367,7 @@ impl Settle {
     fn deliver(&mut self, told: Vec<(Lease, Token)>, now: Millis) -> Settling {
         match Deliver::start(told, now) {
             Some((deliver, step)) => {
+                self.this.progress = true;
                 self.phase = Phase::Delivering(deliver);
                 Settling::Next(step)
             }
@@ -369,16 +384,19 @@ impl Settle {
 
     fn next_round(&mut self) -> Settling {
         let this = std::mem::take(&mut self.this);
-        let pending = self.giving.iter().any(|give| matches!(give.given, Given::Pending | Given::Unsure));
+        let pending = self.is_pending();
         self.rounds += 1;
         if this.collided {
-            self.tried += 1;
+            // A round in which this call got on is not a try.
+            self.tried += u8::from(!this.progress || this.busy || self.rounds > ROUNDS);
             if self.tried <= self.settings.tries {
                 let pause = if this.busy { jitter(self.entropy, self.tried) } else { Millis(0) };
                 return self.look(pause);
             }
-        } else if pending || this.left || (this.progress && this.unpaired && self.tally.more) {
-            if self.rounds <= ROUNDS {
+        } else if pending || this.left || (this.progress && this.more) {
+            // A release does not pay for a whole backlog: a sweep does.
+            let most = if self.thorough || pending { ROUNDS } else { ROUNDS / 4 };
+            if self.rounds <= most {
                 return self.look(Millis(0));
             }
         } else if this.freed {

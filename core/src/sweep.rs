@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::machine::{Answer, Failure, Life, Outcome, Step, Tally, ask, failed};
+use crate::machine::{Answer, Failure, Life, Outcome, Step, Tally, ask};
 use crate::nouns::Millis;
 use crate::settings::{BATCH, COUNTED, Settings};
 use crate::settle::{Give, Settle, Settling};
@@ -55,7 +55,7 @@ impl Sweep {
             },
             (Phase::Looking, answer) => match look_of(answer) {
                 Ok(seen) => self.long_work(seen, now),
-                Err(failure) => failed(failure),
+                Err(_) => self.done_so_far(),
             },
             (Phase::Asking(slots), Answer::Lives(lives)) => self.extend(slots, lives, now),
             (Phase::Extending(giving), Answer::Replies(replies)) => {
@@ -71,28 +71,37 @@ impl Sweep {
                 Settling::Done => {
                     let done = settle.tally();
                     self.tally.granted += done.granted;
+                    self.tally.reclaimed += done.reclaimed;
                     self.tally.freed += done.freed;
+                    self.tally.left += done.left;
                     self.count()
                 }
             },
             (Phase::Counting, answer) => match look_of(answer) {
                 Ok(seen) => self.summarise(&seen, now),
-                Err(failure) => failed(failure),
+                Err(_) => self.done_so_far(),
             },
-            // The sweep has done its work; the next one writes the summary again.
-            _ => Step::Done(Outcome::Swept(self.tally)),
+            (Phase::Writing, _) => Step::Done(Outcome::Swept(self.tally)),
+            _ => self.done_so_far(),
         }
+    }
+
+    /// What was done is done; the next sweep looks again and writes the summary.
+    fn done_so_far(&mut self) -> Step {
+        self.tally.more = true;
+        Step::Done(Outcome::Swept(self.tally))
     }
 
     /// The leases that would expire before the next two sweeps and may be kept longer.
     fn long_work(&mut self, seen: Seen, now: Millis) -> Step {
         let soon = now + self.settings.sweep_every + self.settings.sweep_every;
         let ends = |row: &&SlotRow| {
-            row.held.as_ref().is_some_and(|held| {
-                held.expires_at < soon
-                    && now < self.settings.lapses(held.expires_at)
-                    && now < held.acquired_at + self.settings.longest_hold
-            })
+            self.settings.longest_hold > Millis(0)
+                && row.held.as_ref().is_some_and(|held| {
+                    held.expires_at < soon
+                        && now < self.settings.lapses(held.expires_at)
+                        && now < held.acquired_at + self.settings.longest_hold
+                })
         };
         let mut slots: Vec<SlotRow> = seen.0.iter().filter(ends).cloned().collect();
         if slots.is_empty() {
@@ -111,7 +120,11 @@ impl Sweep {
         let (mut requests, mut giving) = (vec![], vec![]);
         for (row, life) in slots.into_iter().zip(lives) {
             match life {
-                Life::Running => requests.push(writes::extend(row.slot, row.fence, now + self.settings.lease, None)),
+                Life::Running => {
+                    let longest = row.held.as_ref().map_or(now, |held| held.acquired_at + self.settings.longest_hold);
+                    let expires_at = longest.min(now + self.settings.lease);
+                    requests.push(writes::extend(row.slot, row.fence, expires_at, None));
+                }
                 Life::Ended => giving.push(Give::back(row.slot, row.fence)),
                 Life::Unknown => {}
             }

@@ -204,14 +204,14 @@ pub struct Waiting {
     pub label: Option<Arc<str>>,
 }
 
-/// A place in the queue. It never changes: what can change of a waiter lies on its holder row.
+/// A place in the queue. Only when it gives up can change: all else that can lies on the holder's row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WaitRow {
     /// The place; it also says since when.
     pub ticket: Ticket,
     /// Who waits.
     pub holder: Holder,
-    /// When its first attempt gives up; the holder's row says it of the newest.
+    /// When it gives up, as the holder's row says too.
     pub give_up_at: Millis,
 }
 

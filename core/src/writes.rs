@@ -184,7 +184,8 @@ pub(crate) fn vacate(slot: Slot, fence: Fence, terms: &Terms, now: Millis, give_
 /// A newer attempt takes over its holder's place in the queue. The older attempt's task was failed before.
 pub(crate) fn replace(ticket: Ticket, older: Attempt, terms: &Terms, give_up_at: Millis) -> Request {
     let unchanged = vec![(Guard::ReplaceWaiterUnchanged, Condition::HolderWaits(ticket, older))];
-    Request::Write(put(waiting(terms, ticket, give_up_at), unchanged))
+    let place = WaitRow { ticket, holder: terms.holder.clone(), give_up_at };
+    Request::Transact(vec![put(waiting(terms, ticket, give_up_at), unchanged), put(Row::Wait(place), vec![])])
 }
 
 /// A waiter leaves the queue. Its task was failed before.

@@ -42,7 +42,7 @@ fn two_slots_with_queries_that_see_rows_of_different_moments() {
 
 #[test]
 fn three_holders_two_slots_polling_and_queueing() {
-    let seen = complete(World::new("poll and queue", 2).queue(2).poll(1).attempts(2), 189_150);
+    let seen = complete(World::new("poll and queue", 2).queue(2).poll(1).attempts(2), 134_634);
     assert!(seen.claimed && seen.granted_from_queue && seen.refused);
     assert!(seen.most_overtaken <= 1);
 }
@@ -98,6 +98,14 @@ fn requests_are_delivered_twice_or_after_the_end() {
 }
 
 #[test]
+fn releases_by_holder_are_fenced_by_their_attempt() {
+    let faults = Faults { copy: 1, ..F };
+    let world = World::new("release by holder", 1).poll(1).queue(1).attempts(2).tries(2).faults(faults);
+    let seen = complete(World { release_by_holder: true, ..world }, 30_714);
+    assert!(seen.already);
+}
+
+#[test]
 fn a_waiting_task_times_out_and_asks_again() {
     let faults = Faults { abandon: 1, ..F };
     assert!(complete(World::new("newer attempts", 1).queue(2).attempts(2).tries(2).faults(faults), 167_996).busy);
@@ -123,18 +131,18 @@ fn an_execution_is_redriven_before_its_end_is_reported() {
 
 #[test]
 fn the_limit_is_lowered_while_leases_are_held() {
-    let seen = complete(World::new("lowered", 2).queue(1).poll(1).change(1, 1, 2).time(2, 9), 384_469);
+    let seen = complete(World::new("lowered", 2).queue(1).poll(1).change(1, 1, 2).time(2, 9), 381_731);
     assert!(seen.granted_from_queue && seen.refused);
 }
 
 #[test]
 fn the_limit_is_raised_while_somebody_waits() {
-    assert!(complete(World::new("raised", 1).queue(2).change(2, 0, 1), 69_785).granted_from_queue);
+    assert!(complete(World::new("raised", 1).queue(2).change(2, 0, 1), 66_113).granted_from_queue);
 }
 
 #[test]
 fn two_branches_share_a_name() {
-    let seen = complete(World::new("shared name", 1).queue(2).poll(1).share_name(0, 1).tries(2), 137_191);
+    let seen = complete(World::new("shared name", 1).queue(2).poll(1).share_name(0, 1).tries(4), 119_454);
     assert!(seen.busy && seen.closed_task);
 }
 

@@ -38,9 +38,9 @@ pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
                 _ = ended.recv() => SignalKind::terminate(),
             }
         };
-        let signal = tokio::select! {
-            done = run.play(&options) => return Ok(Report::new(&run, &done, &options)),
-            signal = stopped => signal,
+        let signal = match run.play(&options, stopped).await {
+            Ok(done) => return Ok(Report::new(&run, &done, &options)),
+            Err(signal) => signal,
         };
         let signal = u8::try_from(signal.as_raw_value()).unwrap_or_default();
         // A second signal is in more of a hurry than the leases.

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 /// Leases with a limit, on one DynamoDB table shared by any number of applications.
 #[derive(Debug, Parser)]
-#[command(name = "leasehold", version, max_term_width = 100)]
+#[command(name = "leasehold", version)]
 struct Leasehold {
     #[command(subcommand)]
     command: Command,

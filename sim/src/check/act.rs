@@ -240,11 +240,12 @@ impl Shared {
         match action {
             Action::Ask { client, stale } => {
                 let client = usize::from(client);
-                let clock = Millis(state.now + self.world.clients[client].skew);
+                // The clock of whoever runs the workflow, which is also that of its events.
+                let entered = Millis(state.now);
                 state.client(client, |asker| {
                     asker.stage = Stage::Asking;
                     asker.begun += 1;
-                    asker.entered = clock;
+                    asker.entered = entered;
                     asker.tasks.push(Task::Open);
                 });
                 self.acquire(state, client, stale, seen)
@@ -475,7 +476,12 @@ impl Shared {
 
     fn release(&self, state: &mut State, client: usize, stale: bool, seen: &mut Seen) -> Result<(), Violation> {
         let Some(told) = state.clients[client].lease else { return Ok(()) };
-        let what = What::Lease(LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence });
+        let what = if self.world.release_by_holder {
+            let asker = &state.clients[client];
+            What::Holder(self.holder(client).clone(), Some(asker.attempt(client, asker.begun)))
+        } else {
+            What::Lease(LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence })
+        };
         let skew = self.world.clients[client].skew;
         self.begin_call(state, By::Release(client), skew, stale, Operation::Release(what), seen)
     }
@@ -658,7 +664,15 @@ impl Shared {
     }
 
     fn done(&self, state: &mut State, by: By, outcome: Outcome, seen: &mut Seen) -> Result<(), Violation> {
+        if let Outcome::Failed(failure @ (Failure::Throttled | Failure::Unavailable)) = &outcome
+            && !state.faulted
+        {
+            return Err(Violation::new(promise::STUCK, format!("{by:?}: {failure}, though nothing went wrong")));
+        }
         match (by, outcome) {
+            (By::Acquire(client, _), Outcome::Queued) if !self.world.clients[client].queue => {
+                Err(Violation::new(promise::TOLD, format!("{} polls and was queued", self.holder(client))))
+            }
             (By::Acquire(client, attempt), Outcome::Acquired(lease)) if !self.world.clients[client].queue => {
                 self.told(state, client, attempt, &lease, seen)
             }

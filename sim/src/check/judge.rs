@@ -227,8 +227,7 @@ impl Shared {
         let row = state.table.row(Key::Holder(holder.hashed()));
         let before = match row {
             Some(Row::Holder(row)) => match &row.state {
-                HolderState::Holding { acquired_at, .. } => *acquired_at < ended,
-                HolderState::Waiting(waiting) => waiting.ticket.at < ended,
+                HolderState::Holding { .. } | HolderState::Waiting(_) => row.attempt.entered < ended,
                 HolderState::Ended { .. } => false,
             },
             _ => false,

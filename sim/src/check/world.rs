@@ -44,6 +44,8 @@ pub struct World {
     pub torn: bool,
     /// A new limit that an operator sets at some moment.
     pub change: Option<Change>,
+    /// Whether clients release by who they are instead of by their lease.
+    pub release_by_holder: bool,
     /// What decides: the protocol or what people use today.
     pub strategy: Strategy,
     /// What is taken away, to see what it was good for.
@@ -180,6 +182,7 @@ impl World {
             order: Order::ReadsTogether,
             torn: false,
             change: None,
+            release_by_holder: false,
             strategy: Strategy::Leasehold,
             without: Without::default(),
         }

@@ -9,7 +9,7 @@ use leasehold_core::nouns::{Limit, Prefix};
 use super::scenario::Scenario;
 use crate::words::Trouble;
 
-/// Run a scenario's work on an embedded table: nothing to install, no AWS account.
+/// Run a scenario's work on an embedded table: nothing to install, no AWS account
 ///
 /// Each item is a worker that acquires a lease, works, and releases the lease; each pool has a limit on how many
 /// hold a lease at once. By default it runs the shared-table example: 30 analytics items with limit 15 and 20
@@ -18,7 +18,7 @@ use crate::words::Trouble;
 /// Whether a limit was kept is judged from what the workers were told and when they gave it back, not from the
 /// rows of the table.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_long_help = AFTER)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct Options {
     /// The scenario to run: a TOML file (by default the shared-table example)
     #[arg(value_name = "SCENARIO", conflicts_with = "scenario")]
@@ -60,6 +60,7 @@ A scenario is a TOML file; times are in seconds. A time given before the first p
     quiet_seconds = 3     # how long after a change of the limit somebody may still follow the old one
     poll_seconds = 0.5    # with --poll: how long to wait at most before asking again
     wait_seconds = 150    # when a worker gives its item up (default: 10 x ideal + 3 leases + 60 s)
+    start_seconds = 0     # over how long the workers start, one after another (default: all at once)
 
     [[pool]]
     prefix = \"analytics\"  # 1 to 64 of A-Z a-z 0-9 . _ -

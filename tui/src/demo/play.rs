@@ -88,8 +88,9 @@ impl Run {
         Ok(Run { name, workloads, start, progress })
     }
 
-    /// Does all the work; what became of it, pool by pool.
-    pub(crate) async fn play(&self, options: &Options) -> Vec<Done> {
+    /// Does all the work, unless it is stopped: what became of it, pool by pool, or what stopped it.
+    pub(crate) async fn play<S>(&self, options: &Options, stopped: impl Future<Output = S>) -> Result<Vec<Done>, S> {
+        let mut stopped = std::pin::pin!(stopped);
         let mut upkeep = self.upkeep(&options.limits);
         let mut events = JoinSet::new();
         let mut done: Vec<Done> = self.workloads.iter().map(|_| Done::default()).collect();
@@ -99,7 +100,20 @@ impl Run {
             }
         }
         let mut told = false;
-        while let Some(event) = events.join_next().await {
+        loop {
+            let event = tokio::select! {
+                event = events.join_next() => event,
+                why = &mut stopped => {
+                    // Nobody asks any more when what they have is given back.
+                    events.shutdown().await;
+                    upkeep.shutdown().await;
+                    for workload in &self.workloads {
+                        workload.end_calls().await;
+                    }
+                    return Err(why);
+                }
+            };
+            let Some(event) = event else { break };
             match event {
                 Ok(Event::Ended { pool, item, replaces, ending }) => {
                     self.ended(&mut events, &mut done, (pool, item), replaces, ending);
@@ -122,7 +136,7 @@ impl Run {
             done.end = Some(look(workload).await);
         }
         self.progress.finish();
-        done
+        Ok(done)
     }
 
     /// Stopped half way: gives back what the workers hold, so that a store on a file is free for the next run.
@@ -130,23 +144,14 @@ impl Run {
         self.progress.finish();
         let gone = async {
             for workload in &self.workloads {
-                let mut after = None;
-                loop {
-                    // What was acquired in this very millisecond is meant too.
-                    let at = workload.start.time() + Millis(1);
-                    let ended = Ended { execution: self.name.clone(), at, after };
-                    match workload.pool.look_after(Operation::Gone(ended)).await.outcome {
-                        Outcome::Gone { more: Some(more), .. } => after = Some(more),
-                        Outcome::Gone { more: None, .. } => break,
-                        _ => return false,
-                    }
+                while !gone(workload).await {
+                    sleep(LOOK_EVERY).await;
                 }
             }
-            true
         };
         match timeout(TIDY_WITHIN, gone).await {
-            Ok(true) => "its leases are given back".into(),
-            _ => "its leases end when they expire".into(),
+            Ok(()) => "its leases are given back".into(),
+            Err(_) => "its leases end when they expire".into(),
         }
     }
 
@@ -178,7 +183,13 @@ impl Run {
         let workload = &self.workloads[pool];
         match Worker::new(Arc::clone(workload), &workload.plan.items[item], replaces, dies) {
             Ok(worker) => {
-                events.spawn(async move { Event::Ended { pool, item, replaces, ending: worker.work().await } });
+                let items = u32::try_from(workload.plan.items.len()).unwrap_or(u32::MAX);
+                let turn = workload.plan.start / items.max(1) * u32::try_from(item).unwrap_or(u32::MAX);
+                let wait = if replaces == 0 { turn } else { Duration::ZERO };
+                events.spawn(async move {
+                    sleep(wait).await;
+                    Event::Ended { pool, item, replaces, ending: worker.work().await }
+                });
             }
             Err(wrong) => drop(done[pool].lost.insert(item, wrong.to_string())),
         }
@@ -295,6 +306,21 @@ async fn comes_back(workload: &Workload, dead: &Dead) -> Option<Duration> {
         sleep(LOOK_EVERY).await;
     }
     None
+}
+
+/// Frees whatever a run that was stopped still has in a pool; whether nothing is left.
+async fn gone(workload: &Workload) -> bool {
+    let mut after = None;
+    loop {
+        // What was acquired in this very millisecond is meant too.
+        let ended = Ended { execution: workload.run.clone(), at: workload.start.time() + Millis(1), after };
+        match workload.pool.look_after(Operation::Gone(ended)).await.outcome {
+            Outcome::Gone { more: None, .. } => break,
+            Outcome::Gone { more, .. } => after = more,
+            _ => return false,
+        }
+    }
+    look(workload).await.is_ok_and(|seen| workload.still_in(&seen).is_empty())
 }
 
 /// The pool's slots and queue as they are.

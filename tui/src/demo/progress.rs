@@ -95,7 +95,9 @@ fn lines() -> Shown {
 fn bars(workloads: &[Arc<Workload>]) -> Shown {
     let width = workloads.iter().map(|workload| workload.plan.prefix.as_str().len()).max().unwrap_or(0);
     // `NO_COLOR` is respected by the styles themselves.
-    let Ok(style) = ProgressStyle::with_template("  {prefix:.bold} {bar:30.cyan/dim} {msg}") else { return lines() };
+    let Ok(style) = ProgressStyle::with_template("  {prefix:.bold} {bar:30.cyan/dim} {wide_msg}") else {
+        return lines();
+    };
     let style = style.progress_chars("━╸─");
     let all = MultiProgress::new();
     let bar = |workload: &Arc<Workload>| {

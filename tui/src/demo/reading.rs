@@ -27,7 +27,7 @@ const WORK: &str = "work_seconds = a number above 0 and at most 86400, in the po
 const POOL: &str = "at least one [[pool]] with prefix, limit and items";
 
 /// Each time's name, and the least it may be in seconds: nothing can be expired, swept or asked without end.
-const TIMES: [(&str, f64); 7] = [
+const TIMES: [(&str, f64); 8] = [
     ("work_seconds", 0.001),
     ("lease_seconds", 0.1),
     ("grace_seconds", 0.0),
@@ -35,6 +35,7 @@ const TIMES: [(&str, f64); 7] = [
     ("quiet_seconds", 0.0),
     ("poll_seconds", 0.01),
     ("wait_seconds", 0.1),
+    ("start_seconds", 0.0),
 ];
 
 /// What is wrong with a scenario, or with a file that it names.
@@ -199,8 +200,17 @@ impl<'a, 'i> Fields<'a, 'i> {
     }
 
     fn times(&self) -> Result<Times, Flaw> {
-        let [work, lease, grace, sweep, quiet, poll, wait] = TIMES.map(|(key, least)| self.seconds(key, least));
-        Ok(Times { work: work?, lease: lease?, grace: grace?, sweep: sweep?, quiet: quiet?, poll: poll?, wait: wait? })
+        let [work, lease, grace, sweep, quiet, poll, wait, start] = TIMES.map(|(key, least)| self.seconds(key, least));
+        Ok(Times {
+            work: work?,
+            lease: lease?,
+            grace: grace?,
+            sweep: sweep?,
+            quiet: quiet?,
+            poll: poll?,
+            wait: wait?,
+            start: start?,
+        })
     }
 
     fn seconds(&self, key: &str, least: f64) -> Result<Option<Duration>, Flaw> {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use leasehold_core::machine::Snapshot;
 use leasehold_store::Used;
 use serde::Serialize;
 
@@ -153,26 +152,17 @@ fn pool(workload: &Workload, done: &Done) -> PoolReport {
         leases_lost: count(&workload.counts.leases_lost),
         per_job: (jobs > 0).then(|| cost(workload.pool.used(), jobs)),
         upkeep: cost(workload.pool.used_by_upkeep(), 1),
-        still_held: still_held(&workload.run, done.end.as_ref()),
+        still_held: match &done.end {
+            Some(Ok(seen)) => workload.still_in(seen),
+            Some(Err(why)) => vec![format!("not known: {why}")],
+            None => vec!["not known: nobody looked".into()],
+        },
         violations: judged
             .violations
             .into_iter()
             .map(|found| Broken { at: seconds(found.at), who: found.who.to_string(), what: found.what })
             .collect(),
     }
-}
-
-fn still_held(run: &str, end: Option<&Result<Snapshot, String>>) -> Vec<String> {
-    let seen = match end {
-        Some(Ok(seen)) => seen,
-        Some(Err(why)) => return vec![format!("not known: {why}")],
-        None => return vec!["not known: nobody looked".into()],
-    };
-    let held = seen.slots.iter().filter_map(|row| Some((row.slot, &row.held.as_ref()?.holder)));
-    let held =
-        held.filter(|(_, holder)| holder.parent() == Some(run)).map(|(slot, holder)| format!("{slot}: {holder}"));
-    let waiting = seen.queue.iter().filter(|row| row.holder.parent() == Some(run));
-    held.chain(waiting.map(|row| format!("a place in the queue: {}", row.holder))).collect()
 }
 
 /// Percentiles by nearest rank.

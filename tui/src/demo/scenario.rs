@@ -47,6 +47,8 @@ pub(crate) struct PoolPlan {
     pub(crate) poll: Duration,
     /// When a worker gives its item up as lost.
     pub(crate) wait: Duration,
+    /// Over how long its workers start, evenly.
+    pub(crate) start: Duration,
 }
 
 /// The times of a pool that a scenario may leave out.
@@ -59,6 +61,7 @@ pub(crate) struct Times {
     pub(crate) quiet: Option<Duration>,
     pub(crate) poll: Option<Duration>,
     pub(crate) wait: Option<Duration>,
+    pub(crate) start: Option<Duration>,
 }
 
 impl Times {
@@ -72,6 +75,7 @@ impl Times {
             quiet: self.quiet.or(others.quiet),
             poll: self.poll.or(others.poll),
             wait: self.wait.or(others.wait),
+            start: self.start.or(others.start),
         }
     }
 }
@@ -93,6 +97,7 @@ impl PoolPlan {
             quiet: times.quiet.unwrap_or(seconds(3.0)),
             poll: times.poll.unwrap_or(seconds(0.5)),
             wait: times.wait.unwrap_or(ideal * 10 + lease * 3 + seconds(60.0)),
+            start: times.start.unwrap_or_default(),
         }
     }
 }

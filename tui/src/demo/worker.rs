@@ -176,9 +176,7 @@ impl Worker {
         let Ok(token) = Token::new(&name) else { return Answer::Never(format!("{name} is no token")) };
         let mut task = self.workload.tasks.open(token);
         let asks = self.asks(Mode::Queue(Some(task.token.clone())), since);
-        // The lease manager's invocation: it goes on when the worker has its lease, or is dead.
-        let workload = Arc::clone(&self.workload);
-        let mut call = tokio::spawn(async move { workload.pool.run(asks).await });
+        let mut call = self.workload.call(asks);
         let ran = tokio::select! {
             biased;
             news = task.news() => return self.hear(news),

@@ -4,11 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use leasehold_core::nouns::Millis;
+use leasehold_core::machine::{Operation, Snapshot};
+use leasehold_core::nouns::{Holder, Millis};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::ledger::{Ledger, Moment};
 use super::notices::Tasks;
-use super::pools::Pool;
+use super::pools::{Pool, Ran};
 use super::scenario::PoolPlan;
 
 /// One pool's workers, while they work.
@@ -28,6 +31,7 @@ pub(crate) struct Workload {
     pub(crate) start: Start,
     /// Counts for people to watch.
     pub(crate) counts: Counts,
+    calls: Mutex<JoinSet<()>>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Vec<Duration>>,
 }
@@ -104,8 +108,36 @@ impl Workload {
     /// A workload about to start.
     pub(crate) fn new(plan: PoolPlan, pool: Pool, polling: bool, tasks: Tasks, run: Arc<str>, start: Start) -> Self {
         let ledger = Mutex::new(Ledger::new(plan.limit.count(), plan.quiet));
-        let (counts, waits) = (Counts::default(), Mutex::default());
-        Workload { plan, pool, polling, tasks, run, start, counts, ledger, waits }
+        let (counts, calls, waits) = (Counts::default(), Mutex::default(), Mutex::default());
+        Workload { plan, pool, polling, tasks, run, start, counts, calls, ledger, waits }
+    }
+
+    /// Carries out a worker's operation as an invocation of its own, which goes on whatever becomes of the worker.
+    pub(crate) fn call(self: &Arc<Self>, operation: Operation) -> oneshot::Receiver<Ran> {
+        let (answer, answered) = oneshot::channel();
+        let workload = Arc::clone(self);
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        while calls.try_join_next().is_some() {}
+        calls.spawn(async move {
+            // The worker may have its lease already, by its notice.
+            let _ = answer.send(workload.pool.run(operation).await);
+        });
+        answered
+    }
+
+    /// Ends all invocations that go on.
+    pub(crate) async fn end_calls(&self) {
+        let mut calls = std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        calls.shutdown().await;
+    }
+
+    /// What this run has in the pool as it was seen: slots and places in the queue.
+    pub(crate) fn still_in(&self, seen: &Snapshot) -> Vec<String> {
+        let ours = |holder: &Holder| holder.parent() == Some(&*self.run);
+        let held = seen.slots.iter().filter_map(|row| Some((row.slot, &row.held.as_ref()?.holder)));
+        let held = held.filter(|(_, holder)| ours(holder)).map(|(slot, holder)| format!("{slot}: {holder}"));
+        let waiting = seen.queue.iter().filter(|row| ours(&row.holder));
+        held.chain(waiting.map(|row| format!("a place in the queue: {}", row.holder))).collect()
     }
 
     /// What the workers were told, and when.
