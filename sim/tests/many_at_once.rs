@@ -1,6 +1,8 @@
 //! What happens when everybody comes at the same moment? Crowds in lockstep: every caller's nth request is served
 //! before any caller's next one, which makes them collide as often as they can.
 
+#![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
+
 use std::sync::Arc;
 
 use leasehold_core::acquire::{Ask, Mode};
