@@ -1,4 +1,4 @@
-#![doc = "The lease protocol as a pure state machine."]
+//! Who may hold a lease? The lease protocol as a pure state machine.
 //!
 //! This crate never does I/O, reads a clock, draws a random number, logs, sleeps or waits. Each operation is a
 //! [`machine::Machine`]: start it, carry out the [`machine::Step`] it gives, resume it with the

@@ -32,9 +32,9 @@ pub struct Occupancy {
     pub detail: Detail,
     /// How many may hold a lease.
     pub limit: Limit,
-    /// How many hold a lease that has not expired. In a summary: how many slots were not free.
+    /// How many hold a lease that has not expired.
     pub held: u32,
-    /// How many slots carry an expired lease that nobody has cleared away yet. In a summary: 0, as `held` has them.
+    /// How many slots carry an expired lease that nobody has cleared away yet. In a summary: 0, as it does not say.
     pub expired: u32,
     /// How many slots could be granted at this moment.
     pub open: u32,

@@ -162,7 +162,6 @@ impl Shared {
         let held = held.filter(|(_, held)| held.holder == *holder);
         match held {
             Some((fence, held)) if fence > told.fence || told.expires_at <= held.expires_at => Ok(()),
-
             Some((_, held)) => {
                 let what = format!("{holder} was told until {}, the slot says {}", told.expires_at, held.expires_at);
                 Err(Violation::new(promise::TOLD, what))
