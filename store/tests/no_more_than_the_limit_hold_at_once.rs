@@ -82,16 +82,7 @@ async fn contend(engines: Vec<Embedded>) {
     let prefix: Prefix = "p".parse().expect("a prefix");
     let tables: Vec<_> = engines.iter().map(|engine| engine.table("leases")).collect();
     create::create(&tables[0]).await.expect("a table");
-    let pool = PoolRow {
-        limit: Limit::try_from(LIMIT as u64).expect("a limit"),
-        lowered: None,
-        lease: None,
-        grace: None,
-        quiet: None,
-        longest_wait: None,
-        longest_hold: None,
-        sweep_every: None,
-    };
+    let pool = PoolRow::new(Limit::try_from(LIMIT as u64).expect("a limit"));
     create::set_pool(&tables[0], &prefix, &pool, None).await.expect("a pool");
     let runners: Vec<_> = tables.into_iter().map(|table| Arc::new(Runner::new(table))).collect();
     let (holding, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

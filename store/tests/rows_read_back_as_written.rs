@@ -78,16 +78,7 @@ fn keys_sort_as_the_protocol_reads_them() {
 
 #[test]
 fn a_pool_that_terraform_wrote_needs_only_its_limit() {
-    let pool = PoolRow {
-        limit: Limit::try_from(15).expect("a limit"),
-        lowered: None,
-        lease: None,
-        grace: None,
-        quiet: None,
-        longest_wait: None,
-        longest_hold: None,
-        sweep_every: None,
-    };
+    let pool = PoolRow::new(Limit::try_from(15).expect("a limit"));
     let written = [("PK", s("LEASES#analytics")), ("SK", s("pool")), ("limit", n("15")), ("owner", s("a team"))];
     let item: Item = written.map(|(name, value)| (name.to_owned(), value)).into();
     assert_eq!(rows::row(&item), Ok((prefix(), Row::Pool(pool))));
