@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Answer, Life, Machine, News, Notified, Operation, Outcome, Step};
+use leasehold_core::machine::{Answer, Failure, Life, Machine, News, Notified, Operation, Outcome, Step};
 use leasehold_core::nouns::{Holder, LeaseId, Limit, Millis, Prefix, Token};
 use leasehold_core::release::What;
 use leasehold_core::settings::Settings;
@@ -154,4 +154,17 @@ fn what_a_job_costs_does_not_depend_on_how_many_wait() {
     };
     assert_eq!(cost(1), cost(30));
     assert_eq!(cost(30), cost(300));
+}
+
+#[test]
+fn a_second_task_of_one_attempt_is_refused_while_it_waits_and_while_it_holds() {
+    let mut crowd = Crowd::new(1);
+    for name in ["holds", "waits"] {
+        let ask = crowd.ask(name.to_owned(), 1);
+        crowd.run(vec![ask]);
+        let Operation::Acquire(same) = crowd.ask(name.to_owned(), 1) else { panic!("it asks") };
+        let other = Mode::Queue(Some(Token::new("another task").expect("a token")));
+        let outcomes = crowd.run(vec![Operation::Acquire(Ask { mode: other, ..same })]);
+        assert!(matches!(outcomes[..], [Outcome::Failed(Failure::Busy(_))]), "{name}: {outcomes:?}");
+    }
 }
