@@ -483,17 +483,22 @@ impl Acquire {
         let lasting = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| now < held.expires_at);
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Outcome::Wait {
-            retry_after: self.retry_after(),
+            retry_after: self.retry_after(now),
             held: count(self.view.slots.iter().filter(lasting).count()),
             waiting: count(self.view.queue.len()),
             waiting_more: self.view.more,
         }
     }
 
-    /// A sensible time to ask again: a twelfth of a lease, from 2 to 30 s, a quarter more or less so that
-    /// callers that were refused together do not come back together.
-    fn retry_after(&self) -> Millis {
-        let base = (self.settings.lease.0 / 12).clamp(2_000, 30_000);
+    /// A sensible time to ask again: as long as the leases have lasted so far (the middle one of them), so that short
+    /// work is asked for often and long work ever more rarely; from 2 s up to a twelfth of a lease, at most 30 s. A
+    /// quarter more or less, so that callers that were refused together do not come back together.
+    fn retry_after(&self, now: Millis) -> Millis {
+        let most = (self.settings.lease.0 / 12).clamp(2_000, 30_000);
+        let held = self.view.slots.iter().filter_map(|row| row.held.as_ref());
+        let mut ages: Vec<u64> = held.map(|held| now.since(held.acquired_at).0).collect();
+        ages.sort_unstable();
+        let base = ages.get(ages.len() / 2).map_or(most, |age| (*age).clamp(2_000, most));
         Millis(base * 3 / 4 + machine::spread(self.entropy, 99) % (base / 2))
     }
 

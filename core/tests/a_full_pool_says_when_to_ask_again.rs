@@ -1,0 +1,80 @@
+//! When does a caller that polls ask again? Often where the work is short, rarely where it is long.
+
+#![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
+
+use std::sync::Arc;
+
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::machine::{Answer, Machine, Operation, Outcome, Step};
+use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot};
+use leasehold_core::settings::Settings;
+use leasehold_core::table::{Held, Reply, Request, SlotRow};
+
+const NOW: Millis = Millis(1_000_000_000);
+
+fn settings() -> Settings {
+    let mut settings = Settings::new("p".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"));
+    settings.lease = Millis::seconds(600);
+    settings
+}
+
+/// What a poll is told by a pool whose five slots are held for so long.
+fn told_after(ages: [u64; 5], entropy: u64) -> Millis {
+    let slots: Vec<_> = (0..5).zip(ages).map(|(slot, age)| held(slot, Millis(NOW.0 - age))).collect();
+    let holder = Holder::new("e", "asks", None).expect("a holder");
+    let ask = Ask { holder, attempt: Some(Attempt::default()), mode: Mode::Poll, lease: None, wait: None, label: None };
+    let (mut machine, mut step) = Machine::start(Operation::Acquire(ask), Arc::new(settings()), NOW, entropy);
+    loop {
+        let requests = match step {
+            Step::Ask { requests, .. } => requests,
+            Step::Done(Outcome::Wait { retry_after, .. }) => return retry_after,
+            other => panic!("expected a wait, got {other:?}"),
+        };
+        let reply = |request: &Request| match request {
+            Request::Get(_) => Reply::Row(None),
+            Request::Slots => Reply::Slots(slots.clone()),
+            Request::Queue(_) => Reply::Queue(Vec::new(), false),
+            other => panic!("a poll of a full pool only reads, it asked for {other:?}"),
+        };
+        step = machine.resume(Answer::Replies(requests.iter().map(reply).collect()), NOW);
+    }
+}
+
+fn held(slot: u32, acquired_at: Millis) -> SlotRow {
+    let holder = Holder::new("e", &slot.to_string(), None).expect("a holder");
+    let held = Held {
+        holder,
+        attempt: Attempt::default(),
+        acquired_at,
+        expires_at: acquired_at + Millis::seconds(600),
+        renewed_at: None,
+        unconfirmed: false,
+        label: None,
+    };
+    SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) }
+}
+
+#[test]
+fn it_is_about_as_long_as_the_middle_lease_has_lasted() {
+    for (ages, least, most) in [
+        // Just granted, or short work: 2 s, a quarter more or less.
+        ([0; 5], 1_500, 2_500),
+        ([500, 900, 1_000, 1_500, 1_900], 1_500, 2_500),
+        // One that hangs says nothing about the others.
+        ([300_000, 8_000, 8_000, 8_000, 8_000], 6_000, 10_000),
+        ([20_000; 5], 15_000, 25_000),
+        // Never more rarely than this.
+        ([400_000; 5], 22_500, 37_500),
+    ] {
+        for entropy in 0..500 {
+            let told = told_after(ages, entropy).0;
+            assert!((least..=most).contains(&told), "{ages:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn callers_that_were_refused_together_do_not_come_back_together() {
+    let told: std::collections::BTreeSet<_> = (0..500).map(|entropy| told_after([0; 5], entropy)).collect();
+    assert!(told.len() > 100, "only {} different times", told.len());
+}
