@@ -1,0 +1,93 @@
+# What does the author of a workflow need next?
+
+# --- The states: those of ../states, under the same names. Empty with create = false. -----------------------------
+
+output "states" {
+  description = "All the states as one object, to be merged with the workflow's own: `merge(module.pool.states, { Process = ... })`."
+  value       = try(module.states[0].states, {})
+}
+
+output "start_at" {
+  description = "Name of the first state: where whatever wants a lease goes."
+  value       = one(module.states[*].start_at)
+}
+
+output "work_catch" {
+  description = "The `Catch` of the work state: it releases the lease, then raises the error again."
+  value       = try(module.states[0].work_catch, [])
+}
+
+output "acquire_lease_state" {
+  description = "AcquireLease, as JSON of `{name: state}`."
+  value       = try(module.states[0].acquire_lease_state, "{}")
+}
+
+output "check_lease_status_state" {
+  description = "CheckLeaseStatus and where it leads when the answer is unexpected, as JSON of `{name: state}`; `{}` in queue mode."
+  value       = try(module.states[0].check_lease_status_state, "{}")
+}
+
+output "wait_for_lease_state" {
+  description = "WaitForLease, as JSON of `{name: state}`; `{}` in queue mode."
+  value       = try(module.states[0].wait_for_lease_state, "{}")
+}
+
+output "release_lease_state" {
+  description = "ReleaseLease and the states that release after a failure and raise the error again, as JSON of `{name: state}`."
+  value       = try(module.states[0].release_lease_state, "{}")
+}
+
+output "sfn_acquire_lease_state_name" {
+  description = "Name of the state that acquires."
+  value       = one(module.states[*].sfn_acquire_lease_state_name)
+}
+
+output "sfn_check_lease_state_name" {
+  description = "Name of the state that looks at the answer (poll mode)."
+  value       = one(module.states[*].sfn_check_lease_state_name)
+}
+
+output "sfn_wait_state_name" {
+  description = "Name of the state that waits before asking again (poll mode)."
+  value       = one(module.states[*].sfn_wait_state_name)
+}
+
+output "sfn_release_lease_state_name" {
+  description = "Name of the state that releases: where the work goes when it is done."
+  value       = one(module.states[*].sfn_release_lease_state_name)
+}
+
+output "sfn_release_after_failure_state_name" {
+  description = "Name of the state that releases when the work has failed: where its `Catch` goes."
+  value       = one(module.states[*].sfn_release_after_failure_state_name)
+}
+
+# --- The lease manager -------------------------------------------------------------------------------------------
+
+output "lambda_permissions" {
+  description = "IAM policy (JSON) that the workflow's role needs to call the lease manager."
+  value = var.create ? jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "CallLeaseManager"
+      Effect   = "Allow"
+      Action   = "lambda:InvokeFunction"
+      Resource = [aws_lambda_function.lease_manager[0].arn, "${aws_lambda_function.lease_manager[0].arn}:*"]
+    }]
+  }) : null
+}
+
+output "lease_manager_function_arn" {
+  description = "ARN of the lease manager, for terraform/states where another workflow shares this pool."
+  value       = one(aws_lambda_function.lease_manager[*].arn)
+}
+
+output "lease_manager_function_name" {
+  description = "Name of the lease manager, for `aws lambda invoke`."
+  value       = one(aws_lambda_function.lease_manager[*].function_name)
+}
+
+output "lease_prefix" {
+  description = "The pool's name."
+  value       = var.lease_prefix
+}

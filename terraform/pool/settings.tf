@@ -1,0 +1,48 @@
+# What are the pool's rules? One row of the table, which the lease manager reads every few seconds.
+#
+# A limit that an operator changes live lies in another row, `override`: it wins over this one, and a deploy keeps it.
+
+resource "aws_dynamodb_table_item" "settings" {
+  count = local.create
+
+  table_name = var.table_name
+  hash_key   = "PK"
+  range_key  = "SK"
+
+  item = jsonencode({
+    PK              = { S = local.partition_key }
+    SK              = { S = "pool" }
+    limit           = { N = tostring(var.max_concurrent_leases) }
+    lease_ms        = { N = tostring(var.max_lease_duration_seconds * 1000) }
+    grace_ms        = { N = tostring(var.grace_seconds * 1000) }
+    quiet_ms        = { N = tostring(local.quiet_seconds * 1000) }
+    longest_wait_ms = { N = tostring(var.longest_wait_seconds * 1000) }
+    longest_hold_ms = { N = tostring(var.longest_hold_seconds * 1000) }
+    sweep_every_ms  = { N = tostring(local.sweep_every_seconds * 1000) }
+    directory       = { S = "pools" }
+    directory_row   = { S = "${var.lease_prefix}#pool" }
+  })
+
+  lifecycle {
+    precondition {
+      condition     = endswith(var.table_arn, ":table/${var.table_name}")
+      error_message = "table_name and table_arn are of two tables: write the outputs dynamodb_table_name and dynamodb_table_arn of the same table module."
+    }
+    precondition {
+      condition     = local.quiet_seconds >= local.settings_cache_seconds + var.timeout_seconds
+      error_message = "quiet_seconds must be at least ${local.settings_cache_seconds + var.timeout_seconds} (a settings cache of ${local.settings_cache_seconds} s and timeout_seconds): leave it out, or write that or more."
+    }
+    precondition {
+      condition     = var.longest_hold_seconds == 0 || var.longest_hold_seconds > var.max_lease_duration_seconds
+      error_message = "longest_hold_seconds must be 0 (off) or more than max_lease_duration_seconds (${var.max_lease_duration_seconds}): a lease lasts that long without any help."
+    }
+    precondition {
+      condition     = var.longest_hold_seconds == 0 || var.max_lease_duration_seconds >= 2 * local.sweep_every_seconds
+      error_message = "With longest_hold_seconds, max_lease_duration_seconds must be at least two sweeps (${2 * local.sweep_every_seconds} s), so that one sweep may fail before a running workflow loses its lease: write more, or make sweep_every_minutes smaller."
+    }
+    precondition {
+      condition     = var.lease_seconds == null ? true : var.lease_seconds <= var.max_lease_duration_seconds
+      error_message = "lease_seconds must be at most max_lease_duration_seconds (${var.max_lease_duration_seconds}): write less, or leave it out for that."
+    }
+  }
+}

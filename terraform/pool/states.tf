@@ -1,0 +1,35 @@
+# Which states does a workflow put around its work? Those of ../states, made for this pool's lease manager.
+
+module "states" {
+  source = "../states"
+  count  = local.create
+
+  lease_manager_function_arn = aws_lambda_function.lease_manager[0].arn
+
+  mode           = var.mode
+  query_language = var.query_language
+  key_path       = var.key_path
+  single_holder  = var.single_holder
+  parent_path    = var.parent_path
+  label_path     = var.label_path
+  lease_seconds  = var.lease_seconds
+
+  # The lease manager fails a task that has waited too long; the task's own timeout is for when even that is lost.
+  acquire_timeout_seconds = coalesce(var.acquire_timeout_seconds, var.longest_wait_seconds + 60)
+
+  sfn_acquire_lease_state_name         = var.sfn_acquire_lease_state_name
+  sfn_check_lease_state_name           = var.sfn_check_lease_state_name
+  sfn_wait_state_name                  = var.sfn_wait_state_name
+  sfn_release_lease_state_name         = var.sfn_release_lease_state_name
+  sfn_release_after_failure_state_name = var.sfn_release_after_failure_state_name
+  sfn_raise_error_state_name           = var.sfn_raise_error_state_name
+  sfn_unexpected_answer_state_name     = var.sfn_unexpected_answer_state_name
+  sfn_left_to_expire_state_name        = var.sfn_left_to_expire_state_name
+  sfn_lease_result_path                = var.sfn_lease_result_path
+  sfn_lease_id_jsonpath                = var.sfn_lease_id_jsonpath
+  sfn_release_lease_result_path        = var.sfn_release_lease_result_path
+  sfn_error_path                       = var.sfn_error_path
+  sfn_post_acquire_lease_state         = var.sfn_post_acquire_lease_state
+  sfn_post_release_lease_state         = var.sfn_post_release_lease_state
+  end_state_after_release_lease        = var.end_state_after_release_lease
+}

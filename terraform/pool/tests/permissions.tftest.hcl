@@ -1,0 +1,198 @@
+# What may the lease manager do, and who may call it? Exactly this: a policy with more in it fails as well.
+#
+# Emulators of AWS do not enforce these conditions, so here is where they are kept. Needs Terraform 1.7.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name_prefix    = "team"
+  table_name     = "leases"
+  table_arn      = "arn:aws:dynamodb:eu-central-1:123456789012:table/leases"
+  lease_prefix   = "analytics"
+  key_path       = "$.resource_id"
+  lambda_package = "versions.tf"
+}
+
+run "by_itself_it_reaches_its_own_partition_its_waiters_and_its_log" {
+  assert {
+    condition = jsondecode(aws_iam_role_policy.lease_manager[0].policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid      = "OwnRows"
+          Effect   = "Allow"
+          Action   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+          Resource = "arn:aws:dynamodb:eu-central-1:123456789012:table/leases"
+          Condition = {
+            "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["LEASES#analytics"] }
+            Null                        = { "dynamodb:LeadingKeys" = "false" }
+          }
+        },
+        {
+          Sid      = "TellWaiters"
+          Effect   = "Allow"
+          Action   = ["states:SendTaskSuccess", "states:SendTaskFailure"]
+          Resource = "*"
+        },
+        {
+          Sid      = "OwnLogs"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/team-lease-manager:*"
+        },
+      ]
+    }
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition     = aws_iam_role_policy.lease_manager[0].role == aws_iam_role.lease_manager[0].id && aws_lambda_function.lease_manager[0].role == aws_iam_role.lease_manager[0].arn
+    error_message = "The policy, the role and the function do not belong together."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.executions) == 0
+    error_message = "Without state machines it may look at executions."
+  }
+}
+
+run "only_lambda_may_take_its_role" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role.lease_manager[0].assume_role_policy) == {
+      Version   = "2012-10-17"
+      Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]
+    }
+    error_message = "The trust policy is ${aws_iam_role.lease_manager[0].assume_role_policy}."
+  }
+  assert {
+    condition     = aws_iam_role.lease_manager[0].name_prefix == "team-lease-manager-"
+    error_message = "The role's name begins with ${aws_iam_role.lease_manager[0].name_prefix}."
+  }
+}
+
+run "a_long_name_leaves_room_for_the_roles_suffix" {
+  command = plan
+  variables { name_prefix = "a2345678901234567890123456789012345678901234567890" }
+
+  assert {
+    condition     = length(aws_iam_role.lease_manager[0].name_prefix) == 38 && length(aws_lambda_function.lease_manager[0].function_name) == 64
+    error_message = "AWS takes 38 characters of a role's prefix and 64 of a function's name."
+  }
+}
+
+run "it_may_ask_after_the_executions_of_the_named_state_machines_alone" {
+  command = plan
+
+  variables {
+    state_machine_arns = [
+      "arn:aws:states:eu-central-1:123456789012:stateMachine:one",
+      "arn:aws:states:eu-central-1:123456789012:stateMachine:two",
+      "arn:aws:states:eu-central-1:123456789012:stateMachine:one",
+    ]
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.executions[0].policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid    = "OwnExecutions"
+        Effect = "Allow"
+        Action = "states:DescribeExecution"
+        Resource = [
+          "arn:aws:states:eu-central-1:123456789012:execution:one:*",
+          "arn:aws:states:eu-central-1:123456789012:execution:one/*:*",
+          "arn:aws:states:eu-central-1:123456789012:execution:two:*",
+          "arn:aws:states:eu-central-1:123456789012:execution:two/*:*",
+        ]
+      }]
+    }
+    error_message = "The policy is ${aws_iam_role_policy.executions[0].policy}."
+  }
+}
+
+run "tracing_adds_what_x_ray_needs_and_no_more" {
+  variables { lambdas_tracing_enabled = true }
+
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement : s.Sid] == ["OwnRows", "TellWaiters", "OwnLogs", "Traces"]
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement[3] == {
+      Sid      = "Traces"
+      Effect   = "Allow"
+      Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+      Resource = "*"
+    }
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].tracing_config[0].mode == "Active"
+    error_message = "Tracing was asked for and is off."
+  }
+}
+
+run "a_table_key_may_be_used_through_dynamodb_only" {
+  variables { table_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/table" }
+
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement : s.Sid] == ["OwnRows", "TellWaiters", "OwnLogs", "TableKey"]
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement[3] == {
+      Sid       = "TableKey"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+      Resource  = "arn:aws:kms:eu-central-1:123456789012:key/table"
+      Condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
+    }
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].kms_key_arn == null && aws_cloudwatch_log_group.lease_manager[0].kms_key_id == null
+    error_message = "The table's key is used for something else."
+  }
+}
+
+run "a_key_of_its_own_encrypts_the_log_and_the_environment" {
+  variables { kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/own" }
+
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement : s.Sid] == ["OwnRows", "TellWaiters", "OwnLogs", "EnvironmentKey"]
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement[3] == {
+      Sid      = "EnvironmentKey"
+      Effect   = "Allow"
+      Action   = "kms:Decrypt"
+      Resource = "arn:aws:kms:eu-central-1:123456789012:key/own"
+    }
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].kms_key_arn == "arn:aws:kms:eu-central-1:123456789012:key/own" && aws_cloudwatch_log_group.lease_manager[0].kms_key_id == "arn:aws:kms:eu-central-1:123456789012:key/own"
+    error_message = "The key that was given encrypts nothing."
+  }
+}
+
+run "a_workflow_is_told_what_its_role_needs" {
+  assert {
+    condition = jsondecode(output.lambda_permissions) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid    = "CallLeaseManager"
+        Effect = "Allow"
+        Action = "lambda:InvokeFunction"
+        Resource = [
+          "arn:aws:lambda:eu-central-1:123456789012:function:team-lease-manager",
+          "arn:aws:lambda:eu-central-1:123456789012:function:team-lease-manager:*",
+        ]
+      }]
+    }
+    error_message = "The policy is ${output.lambda_permissions}."
+  }
+}

@@ -1,0 +1,359 @@
+# What can be chosen about a pool? (What can be chosen about its workflow states is in variables_states.tf.)
+#
+# The bounds are those that the lease manager keeps to (core/src/nouns.rs, core/src/settings.rs), and AWS's own.
+
+variable "create" {
+  description = "Whether to make anything at all."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "name_prefix" {
+  description = "What the names of the function, rules and alarms begin with; the function is `<name_prefix>-lease-manager`. Unique in the account and region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,50}$", var.name_prefix))
+    error_message = "Write 1 to 50 of A-Z a-z 0-9 _ - as name_prefix, for example \"analytics\"."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:")])
+    error_message = "Write tag keys of 1 to 128 characters that do not begin with \"aws:\", which AWS keeps for itself."
+  }
+}
+
+# --- The table ---------------------------------------------------------------------------------------------------
+
+variable "table_name" {
+  description = "Name of the shared table: `dynamodb_table_name` of terraform/table."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table_name))
+    error_message = "Write the table's name (3 to 255 of A-Z a-z 0-9 _ . -), for example module.table.dynamodb_table_name."
+  }
+}
+
+variable "table_arn" {
+  description = "ARN of the shared table: `dynamodb_table_arn` of terraform/table. The pool is made in the table's region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]{3,255}$", var.table_arn))
+    error_message = "Write the table's ARN, arn:aws:dynamodb:REGION:ACCOUNT:table/NAME, for example module.table.dynamodb_table_arn."
+  }
+}
+
+variable "table_kms_key_arn" {
+  description = "ARN of the KMS key that encrypts the table, if it is not AWS's own: the lease manager may then use it through DynamoDB."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.table_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.table_kms_key_arn))
+    error_message = "Write the key's ARN, arn:aws:kms:REGION:ACCOUNT:key/ID (not an alias), or leave table_kms_key_arn out if the table has AWS's own key."
+  }
+}
+
+# --- The pool's rules --------------------------------------------------------------------------------------------
+
+variable "lease_prefix" {
+  description = "The pool's name. Unique in the table: two modules with one prefix would overwrite each other's settings."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]{1,64}$", var.lease_prefix))
+    error_message = "Write 1 to 64 of A-Z a-z 0-9 . _ - as lease_prefix, for example \"analytics\"."
+  }
+}
+
+variable "max_concurrent_leases" {
+  description = "The limit: how many holders may hold a lease at once, 0 (nobody: the pool is drained) to 10,000."
+  type        = number
+  default     = 100
+  nullable    = false
+
+  validation {
+    condition     = var.max_concurrent_leases >= 0 && var.max_concurrent_leases <= 10000 && floor(var.max_concurrent_leases) == var.max_concurrent_leases
+    error_message = "Write a whole number from 0 to 10000 as max_concurrent_leases."
+  }
+}
+
+variable "max_lease_duration_seconds" {
+  description = "How long a lease lasts, in seconds, unless a caller asks for less. Work that may take longer needs `longest_hold_seconds`, or must renew."
+  type        = number
+  default     = 600
+  nullable    = false
+
+  validation {
+    condition     = var.max_lease_duration_seconds >= 1 && var.max_lease_duration_seconds <= 31536000 && floor(var.max_lease_duration_seconds) == var.max_lease_duration_seconds
+    error_message = "Write a whole number of seconds from 1 to 31536000 (a year, as long as a workflow can run) as max_lease_duration_seconds."
+  }
+}
+
+variable "grace_seconds" {
+  description = "The most that two clocks differ, in seconds: an expired lease is taken by another only so much later."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.grace_seconds >= 1 && var.grace_seconds <= 3600 && floor(var.grace_seconds) == var.grace_seconds
+    error_message = "Write a whole number of seconds from 1 to 3600 as grace_seconds."
+  }
+}
+
+variable "quiet_seconds" {
+  description = "How long after a change of the limit somebody may still follow the old one, in seconds. `null`: the settings cache (5 s) and `timeout_seconds`, which is the least it can be. Write more if other programs with longer operations use the pool."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.quiet_seconds == null ? true : var.quiet_seconds >= 5 && var.quiet_seconds <= 86400 && floor(var.quiet_seconds) == var.quiet_seconds
+    error_message = "Write a whole number of seconds from 5 to 86400 as quiet_seconds, or leave it out."
+  }
+}
+
+variable "longest_wait_seconds" {
+  description = "How long somebody may wait in the queue, in seconds; then the waiting task fails. A day by default."
+  type        = number
+  default     = 86400
+  nullable    = false
+
+  validation {
+    condition     = var.longest_wait_seconds >= 1 && var.longest_wait_seconds <= 31536000 && floor(var.longest_wait_seconds) == var.longest_wait_seconds
+    error_message = "Write a whole number of seconds from 1 to 31536000 (a year, as long as a workflow can run) as longest_wait_seconds."
+  }
+}
+
+variable "longest_hold_seconds" {
+  description = "How long sweeps may keep a lease alive because its execution still runs, in seconds; 0 turns it off. Needs `state_machine_arns`."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.longest_hold_seconds >= 0 && var.longest_hold_seconds <= 31536000 && floor(var.longest_hold_seconds) == var.longest_hold_seconds
+    error_message = "Write a whole number of seconds from 0 (off) to 31536000 (a year, as long as a workflow can run) as longest_hold_seconds."
+  }
+}
+
+variable "sweep_every_minutes" {
+  description = "The time between two sweeps, in minutes."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.sweep_every_minutes >= 1 && var.sweep_every_minutes <= 60 && floor(var.sweep_every_minutes) == var.sweep_every_minutes
+    error_message = "Write a whole number of minutes from 1 to 60 as sweep_every_minutes."
+  }
+}
+
+variable "state_machine_arns" {
+  description = "ARNs of the state machines that use this pool: what their executions hold is freed at once when they fail, time out or are stopped, and the sweep may ask whether they still run. Without any, leases of such executions end when they expire. They may be made of this module's `states`."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.state_machine_arns : can(regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[^:/*?]{1,80}$", arn))])
+    error_message = "Write the ARNs of state machines, arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, without a version or alias, for example aws_sfn_state_machine.this.arn."
+  }
+}
+
+# --- The lease manager -------------------------------------------------------------------------------------------
+
+variable "lambda_package" {
+  description = "Path of the lease manager's `bootstrap.zip`; `null`: where `make lambda` puts it in this checkout."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.lambda_package == null || can(regex("[^\\s]", var.lambda_package))
+    error_message = "Write the path of a bootstrap.zip as lambda_package, or leave it out for the one that `make lambda` makes."
+  }
+}
+
+variable "architecture" {
+  description = "The processor that `lambda_package` was built for: `x86_64` or `arm64`. `make lambda` builds for the machine it runs on, `scripts/lambda --target arm64` for another."
+  type        = string
+  default     = "x86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "Write \"x86_64\" or \"arm64\" as architecture: what the package was built for."
+  }
+}
+
+variable "memory_size" {
+  description = "Memory of the lease manager, in MB. It needs less than 30; the processor's share grows with it."
+  type        = number
+  default     = 256
+  nullable    = false
+
+  validation {
+    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
+    error_message = "Write a whole number of megabytes from 128 to 10240 as memory_size."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "How long one call of the lease manager may take, in seconds. One request to the table may take 5, and a call makes several."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "Write a whole number of seconds from 1 to 900 as timeout_seconds."
+  }
+}
+
+variable "log_level" {
+  description = "What the lease manager logs: `error`, `warn`, `info` or `debug`."
+  type        = string
+  default     = "info"
+  nullable    = false
+
+  validation {
+    condition     = contains(["error", "warn", "info", "debug"], var.log_level)
+    error_message = "Write \"error\", \"warn\", \"info\" or \"debug\" as log_level."
+  }
+}
+
+variable "cloudwatch_logs_retention_in_days" {
+  description = "How many days the log is kept; 0 keeps it for ever."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.cloudwatch_logs_retention_in_days)
+    error_message = "Write one of CloudWatch's own numbers of days as cloudwatch_logs_retention_in_days: 0 (for ever), 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts the log and the function's environment; `null`: AWS's own. Its key policy must let CloudWatch Logs use it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
+    error_message = "Write the key's ARN, arn:aws:kms:REGION:ACCOUNT:key/ID (not an alias), or leave kms_key_arn out for AWS's own."
+  }
+}
+
+variable "lambdas_tracing_enabled" {
+  description = "Whether X-Ray traces the lease manager's calls."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the lease manager's metrics."
+  type        = string
+  default     = "leasehold"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_./#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
+    error_message = "Write 1 to 255 of A-Z a-z 0-9 _ . / # - that do not begin with AWS/ as metrics_namespace, for example \"leasehold\"."
+  }
+}
+
+# --- Alarms ------------------------------------------------------------------------------------------------------
+
+variable "create_alarms" {
+  description = "Whether to make the six alarms."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "alarm_actions" {
+  description = "ARNs, of SNS topics for example, that are told when an alarm goes off and when it is over."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.alarm_actions) <= 5 && alltrue([for arn in var.alarm_actions : startswith(arn, "arn:")])
+    error_message = "Write at most 5 ARNs as alarm_actions, for example [aws_sns_topic.alarms.arn]."
+  }
+}
+
+variable "over_limit_alarm_threshold" {
+  description = "The alarm `over-limit` goes off when more leases than this are held; `null`: `max_concurrent_leases`. Write the highest limit that operators may set live."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.over_limit_alarm_threshold == null ? true : var.over_limit_alarm_threshold >= 0 && var.over_limit_alarm_threshold <= 10000
+    error_message = "Write a number from 0 to 10000 as over_limit_alarm_threshold, or leave it out for max_concurrent_leases."
+  }
+}
+
+variable "oldest_waiter_alarm_seconds" {
+  description = "The alarm `oldest-waiter` goes off when somebody has waited for longer than this, in seconds."
+  type        = number
+  default     = 3600
+  nullable    = false
+
+  validation {
+    condition     = var.oldest_waiter_alarm_seconds >= 1 && var.oldest_waiter_alarm_seconds <= 31536000
+    error_message = "Write a number of seconds from 1 to 31536000 as oldest_waiter_alarm_seconds."
+  }
+}
+
+variable "errors_alarm_threshold" {
+  description = "The alarms `errors` and `failed-calls` go off when there are more than this in five minutes."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.errors_alarm_threshold >= 0
+    error_message = "Write 0 or more as errors_alarm_threshold."
+  }
+}
+
+variable "lost_leases_alarm_threshold" {
+  description = "The alarm `lost-leases` goes off when more than this were lost in five minutes."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.lost_leases_alarm_threshold >= 0
+    error_message = "Write 0 or more as lost_leases_alarm_threshold."
+  }
+}
+
+variable "throttles_alarm_threshold" {
+  description = "The alarm `throttles` goes off when Lambda refused more calls than this in five minutes. Workflows try again by themselves."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.throttles_alarm_threshold >= 0
+    error_message = "Write 0 or more as throttles_alarm_threshold."
+  }
+}

@@ -1,0 +1,158 @@
+# What does each state say in JSONPath?
+
+locals {
+  # `$.lease.lease_id`, unless the work moved it.
+  jsonpath_lease_id = coalesce(var.sfn_lease_id_jsonpath, "${var.sfn_lease_result_path}.lease_id")
+
+  # The contract's acquire event, without the fields that were not asked for.
+  jsonpath_acquire = { for field, value in {
+    "action"      = "acquire"
+    "mode"        = var.mode
+    "execution.$" = "$$.Execution.Id"
+    "key.$"       = var.key_path
+    "parent.$"    = var.parent_path
+    # Orders the repeats of this request: a retry is newer than what it repeats, and a copy that comes late is older.
+    "attempt" = {
+      "entered.$" = "$$.State.EnteredTime"
+      "retry.$"   = "$$.State.RetryCount"
+    }
+    "task_token.$"  = local.queue ? "$$.Task.Token" : null
+    "lease_seconds" = var.lease_seconds
+    "label.$"       = var.label_path
+  } : field => value if value != null }
+
+  jsonpath_release = {
+    "action"     = "release"
+    "lease_id.$" = local.jsonpath_lease_id
+  }
+
+  jsonpath = {
+    acquire = {
+      queue = {
+        Type     = "Task"
+        Comment  = local.comments.acquire
+        Resource = local.queue_resource
+        Parameters = {
+          FunctionName = var.lease_manager_function_arn
+          Payload      = local.jsonpath_acquire
+        }
+        TimeoutSeconds = var.acquire_timeout_seconds
+        # A path that is not there fails the state: an answer that is no grant does not get past this.
+        ResultSelector = { for field in local.grant_fields : "${field}.$" => "$.${field}" }
+        ResultPath     = var.sfn_lease_result_path
+        Retry          = local.acquire_retry
+        Next           = var.sfn_post_acquire_lease_state
+      }
+      poll = {
+        Type           = "Task"
+        Comment        = local.comments.acquire
+        Resource       = local.call_resource
+        Parameters     = local.jsonpath_acquire
+        TimeoutSeconds = local.call_timeout_seconds
+        ResultPath     = var.sfn_lease_result_path
+        Retry          = local.acquire_retry
+        Next           = var.sfn_check_lease_state_name
+      }
+    }
+
+    check = {
+      Type    = "Choice"
+      Comment = local.comments.check
+      Choices = [
+        {
+          And = [
+            { Variable = "${var.sfn_lease_result_path}.status", IsPresent = true },
+            { Variable = "${var.sfn_lease_result_path}.status", StringEquals = "acquired" },
+            { Variable = "${var.sfn_lease_result_path}.lease_id", IsPresent = true },
+            { Variable = "${var.sfn_lease_result_path}.lease_id", IsString = true },
+            { Variable = "${var.sfn_lease_result_path}.lease_id", StringGreaterThan = "" },
+          ]
+          Next = var.sfn_post_acquire_lease_state
+        },
+        {
+          And = [
+            { Variable = "${var.sfn_lease_result_path}.status", IsPresent = true },
+            { Variable = "${var.sfn_lease_result_path}.status", StringEquals = "wait" },
+            { Variable = "${var.sfn_lease_result_path}.retry_after_seconds", IsPresent = true },
+            { Variable = "${var.sfn_lease_result_path}.retry_after_seconds", IsNumeric = true },
+            { Variable = "${var.sfn_lease_result_path}.retry_after_seconds", NumericGreaterThan = 0 },
+          ]
+          Next = var.sfn_wait_state_name
+        },
+      ]
+      Default = var.sfn_unexpected_answer_state_name
+    }
+
+    unexpected = {
+      Type      = "Fail"
+      Comment   = local.comments.unexpected
+      Error     = "UnexpectedLeaseAnswer"
+      CausePath = "States.Format('expected a lease or a time to wait, the lease manager answered: {}', States.JsonToString(${var.sfn_lease_result_path}))"
+    }
+
+    wait = {
+      Type        = "Wait"
+      Comment     = local.comments.wait
+      SecondsPath = "${var.sfn_lease_result_path}.retry_after_seconds"
+      Next        = var.sfn_acquire_lease_state_name
+    }
+
+    release = merge(
+      {
+        Type           = "Task"
+        Comment        = local.comments.release
+        Resource       = local.call_resource
+        Parameters     = local.jsonpath_release
+        TimeoutSeconds = local.call_timeout_seconds
+        ResultPath     = var.sfn_release_lease_result_path
+        Retry          = local.release_retry
+        Catch = [
+          {
+            ErrorEquals = local.release_mistakes
+            ResultPath  = var.sfn_error_path
+            Next        = var.sfn_raise_error_state_name
+          },
+          {
+            ErrorEquals = ["States.ALL"]
+            ResultPath  = var.sfn_release_lease_result_path
+            Next        = local.after_failed_release
+          },
+        ]
+      },
+      local.after_release,
+    )
+
+    release_after_failure = {
+      Type           = "Task"
+      Comment        = local.comments.release_after_failure
+      Resource       = local.call_resource
+      Parameters     = local.jsonpath_release
+      TimeoutSeconds = local.call_timeout_seconds
+      ResultPath     = null
+      Retry          = local.release_retry
+      Catch = [
+        {
+          ErrorEquals = ["States.ALL"]
+          ResultPath  = null
+          Next        = var.sfn_raise_error_state_name
+        },
+      ]
+      Next = var.sfn_raise_error_state_name
+    }
+
+    raise = {
+      Type      = "Fail"
+      Comment   = local.comments.raise
+      ErrorPath = "${var.sfn_error_path}.Error"
+      CausePath = "${var.sfn_error_path}.Cause"
+    }
+
+    work_catch = [
+      {
+        ErrorEquals = ["States.ALL"]
+        ResultPath  = var.sfn_error_path
+        Next        = var.sfn_release_after_failure_state_name
+      },
+    ]
+  }
+}

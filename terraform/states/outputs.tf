@@ -1,0 +1,124 @@
+# What does a workflow author put into a state machine? What several variables can get wrong together is refused here.
+
+locals {
+  paths = { for name, path in {
+    key_path              = var.key_path
+    parent_path           = var.parent_path
+    label_path            = var.label_path
+    sfn_lease_id_jsonpath = var.sfn_lease_id_jsonpath
+  } : name => path if path != null }
+
+  not_jsonpath = [for name, path in local.paths : name if !can(regex("^(\\$\\.[^$]|\\$\\$\\.[^$]|\\$\\[|States\\.)", path))]
+  not_jsonata  = [for name, path in local.paths : name if can(regex("^(\\$\\.|\\$\\$\\.|\\$\\[|States\\.)", path))]
+
+  # Not the keys of `states`: a name given twice is there once.
+  own_names = compact([
+    var.sfn_acquire_lease_state_name,
+    local.queue ? "" : var.sfn_check_lease_state_name,
+    local.queue ? "" : var.sfn_wait_state_name,
+    local.queue ? "" : var.sfn_unexpected_answer_state_name,
+    var.sfn_release_lease_state_name,
+    var.sfn_release_after_failure_state_name,
+    var.sfn_raise_error_state_name,
+    var.end_state_after_release_lease ? var.sfn_left_to_expire_state_name : "",
+  ])
+}
+
+output "states" {
+  description = "All states in one object, for `merge(module.<this>.states, { Process = ... })`."
+  value       = local.states
+
+  precondition {
+    condition     = var.key_path != null || var.single_holder
+    error_message = "key_path is missing: write where the name of the item or branch lies, such as key_path = \"$.resource_id\" (JSONata: \"$states.input.resource_id\"). Iterations of an inline Map and branches of a Parallel share their execution's id, and without a key they would be one holder. If each execution asks for one lease at a time, write single_holder = true."
+  }
+
+  precondition {
+    condition     = var.key_path == null || !var.single_holder
+    error_message = "key_path and single_holder exclude each other: leave out single_holder = true, as the key tells the holders of one execution apart, or leave out key_path."
+  }
+
+  precondition {
+    condition     = var.end_state_after_release_lease != (var.sfn_post_release_lease_state != null)
+    error_message = "What comes after ReleaseLease must be said once: write sfn_post_release_lease_state = \"<the next state>\" together with end_state_after_release_lease = false, or neither of the two if ReleaseLease is the end."
+  }
+
+  precondition {
+    condition     = local.jsonata || length(local.not_jsonpath) == 0
+    error_message = "${join(", ", local.not_jsonpath)}: with query_language = \"JSONPath\" write a path that starts with $., $[ or $$., or an intrinsic function such as States.Format('{}', $.id)."
+  }
+
+  precondition {
+    condition     = !local.jsonata || length(local.not_jsonata) == 0
+    error_message = "${join(", ", local.not_jsonata)}: with query_language = \"JSONata\" write an expression without its {% %}, such as $states.input.resource_id or $states.context.Execution.Name, not a JSONPath."
+  }
+
+  precondition {
+    condition = (
+      length(distinct(local.own_names)) == length(local.own_names)
+      && !contains(local.own_names, var.sfn_post_acquire_lease_state)
+      && !contains(local.own_names, coalesce(var.sfn_post_release_lease_state, " "))
+    )
+    error_message = "Two states have the same name: write a different name for each of ${join(", ", local.own_names)}, for the work (sfn_post_acquire_lease_state) and for what comes after the release (sfn_post_release_lease_state)."
+  }
+
+  precondition {
+    condition     = !startswith("${var.sfn_lease_result_path}.", "${var.sfn_error_path}.")
+    error_message = "sfn_error_path would overwrite the lease, which the release still needs: write a field beside sfn_lease_result_path, such as $.lease_error."
+  }
+}
+
+output "start_at" {
+  description = "Name of the first state, for `StartAt`."
+  value       = var.sfn_acquire_lease_state_name
+}
+
+output "work_catch" {
+  description = "The `Catch` of the work state (a Task, Parallel or Map): releases the lease, then raises the same error again."
+  value       = local.said.work_catch
+}
+
+output "acquire_lease_state" {
+  description = "JSON of an object with the state that asks for a lease, for `merge(jsondecode(...), ...)`."
+  value       = jsonencode(local.acquire_lease_state)
+}
+
+output "check_lease_status_state" {
+  description = "JSON of an object with the Choice that lets only a granted lease through, and the Fail state for unexpected answers; `{}` in queue mode."
+  value       = jsonencode(local.check_lease_status_state)
+}
+
+output "wait_for_lease_state" {
+  description = "JSON of an object with the Wait between two questions; `{}` in queue mode."
+  value       = jsonencode(local.wait_for_lease_state)
+}
+
+output "release_lease_state" {
+  description = "JSON of an object with the states that give the lease back: after the work, after it failed, and the ends of both."
+  value       = jsonencode(local.release_lease_state)
+}
+
+output "sfn_acquire_lease_state_name" {
+  description = "Name of the state that asks for a lease."
+  value       = var.sfn_acquire_lease_state_name
+}
+
+output "sfn_check_lease_state_name" {
+  description = "Name of the Choice that lets only a granted lease through (poll mode)."
+  value       = var.sfn_check_lease_state_name
+}
+
+output "sfn_wait_state_name" {
+  description = "Name of the Wait between two questions (poll mode)."
+  value       = var.sfn_wait_state_name
+}
+
+output "sfn_release_lease_state_name" {
+  description = "Name of the state that gives the lease back: `Next` of the work."
+  value       = var.sfn_release_lease_state_name
+}
+
+output "sfn_release_after_failure_state_name" {
+  description = "Name of the state that gives the lease back after the work failed: where `work_catch` leads."
+  value       = var.sfn_release_after_failure_state_name
+}

@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Does a Step Functions interpreter run the rendered states as the lease manager's tests say they run?
+
+Those tests evaluate the states themselves. Here an independent interpreter does, with its own JSONPath and JSONata:
+the four rendered machines on the local AWS of scripts/ministack, with a lease manager that answers as each job's key
+says. It finds its own virtual environment; run it with any python3:
+
+    terraform/states/tests/interpreter_agrees.py
+"""
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+VENV = ROOT / "target" / "ministack-venv"
+RENDERED = Path(__file__).resolve().parent / "rendered"
+ACCOUNT, REGION = "123456789012", "eu-central-1"  # Those of the rendered machines.
+UP_WITHIN = 60  # seconds; it takes about one
+ENDED_WITHIN = 120  # seconds; a job takes less than one, and a retry a few
+
+# The two functions in one: the work, and the lease manager, which answers what the job's key holds.
+FUNCTIONS = '''
+import json, os, urllib.request
+
+class RowMissing(Exception): pass
+class PoolNotFound(Exception): pass
+
+def tell(body):
+    headers = {"X-Amz-Target": "AWSStepFunctions.SendTaskSuccess", "Content-Type": "application/x-amz-json-1.0",
+               "Authorization": "AWS4-HMAC-SHA256 Credential=%s/20241122/%s/states/aws4_request"}
+    request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], json.dumps(body).encode(), headers)
+    urllib.request.urlopen(request).read()
+
+def handler(event, context):
+    print(json.dumps(event))
+    if "item" in event:
+        if event["item"].get("fails"):
+            raise RowMissing("no row 'seven' {}")
+        return {"rows": 3}
+    if event["action"] == "release":
+        if event["lease_id"] == "not to be released":
+            raise PoolNotFound("while it was held")
+        return {"status": "released", "lease_id": event["lease_id"]}
+    assert event["execution"].startswith("arn:aws:states:") and event["attempt"]["retry"] == 0, event
+    assert event["lease_seconds"] == 600 and event["parent"] and event["label"], event
+    told = json.loads(event["key"])
+    answer = told["answer"]
+    if "first" in told and not os.path.exists(told["seen"]):
+        open(told["seen"], "w").close()
+        answer = told["first"]
+    if "task_token" in event:
+        tell({"taskToken": event["task_token"], "output": json.dumps(answer)})
+        return {"status": "queued"}
+    return answer
+''' % (ACCOUNT, REGION)
+
+GRANT = {
+    "status": "acquired", "lease_id": "analytics:0:1", "fence": 1, "slot": 0, "prefix": "analytics",
+    "acquired_at_ms": 1732270272345, "expires_at_ms": 1732270872345, "lease_expires_at": 1732270872,
+}  # fmt: skip
+NO_GRANTS = [
+    None, "acquired", 7, True, [], [GRANT], {}, {"Payload": GRANT},
+    {"status": "queued"}, {"status": "released", "lease_id": GRANT["lease_id"]}, {"status": "ok"}, {"status": "swept"},
+    {"status": "acquired"}, {"lease_id": GRANT["lease_id"]}, {**GRANT, "status": ["acquired"]},
+    {**GRANT, "status": "Acquired"}, {**GRANT, "lease_id": None}, {**GRANT, "lease_id": ""}, {**GRANT, "lease_id": 7},
+    {"status": "wait"}, {"status": "wait", "retry_after_seconds": None}, {"status": "wait", "retry_after_seconds": "5"},
+    {"status": "wait", "retry_after_seconds": 0}, {"status": "wait", "retry_after_seconds": -1},
+    {"status": "queued", "retry_after_seconds": 5},
+]  # fmt: skip
+
+
+class Interpreter:
+    """ministack with the two functions and the four machines."""
+
+    def __init__(self):
+        import botocore.session
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        # It ends when its standard input does, so with this process, however that ends.
+        command = [ROOT / "scripts" / "ministack", str(port)]
+        # It leaves the functions' code behind.
+        self.scratch = tempfile.TemporaryDirectory()
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        kept = os.environ | {"TMPDIR": self.scratch.name}
+        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, env=kept, **quiet)
+        self.wait_until_up()
+        session = botocore.session.get_session()
+        keys = {"aws_access_key_id": ACCOUNT, "aws_secret_access_key": "any", "region_name": REGION}
+        self.machines = session.create_client("stepfunctions", endpoint_url=self.url, **keys)
+        functions = session.create_client("lambda", endpoint_url=self.url, **keys)
+        zipped = io.BytesIO()
+        with zipfile.ZipFile(zipped, "w") as file:
+            file.writestr("functions.py", FUNCTIONS)
+        for name in ("analytics-lease-manager", "analytics-work"):
+            functions.create_function(
+                FunctionName=name, Runtime="python3.12", Handler="functions.handler", Timeout=30,
+                Role=f"arn:aws:iam::{ACCOUNT}:role/any", Code={"ZipFile": zipped.getvalue()},
+                Environment={"Variables": {"AWS_ENDPOINT_URL": self.url}},
+            )  # fmt: skip
+
+    def wait_until_up(self):
+        until = time.monotonic() + UP_WITHIN
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2).close()
+                return
+            except (urllib.error.URLError, OSError):
+                if self.server.poll() is not None or time.monotonic() > until:
+                    raise SystemExit(f"{self.url} did not come up; try scripts/ministack by hand") from None
+                time.sleep(0.05)
+
+    def create(self, name):
+        definition = (RENDERED / f"{name}.json").read_text(encoding="utf-8")
+        role = f"arn:aws:iam::{ACCOUNT}:role/any"
+        made = self.machines.create_state_machine(name=name, definition=definition, roleArn=role)
+        return made["stateMachineArn"]
+
+    def run(self, machine, told, **item):
+        """How a job ends that is answered so, and the states it entered."""
+        parent = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:analytics:7"
+        job = {"parent": parent, "item": {"id": json.dumps(told), **item}}
+        arn = self.machines.start_execution(stateMachineArn=machine, input=json.dumps(job))["executionArn"]
+        until = time.monotonic() + ENDED_WITHIN
+        while (ended := self.machines.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            assert time.monotonic() < until, f"{machine}: {told} still runs"
+            time.sleep(0.02)
+        pages = self.machines.get_paginator("get_execution_history").paginate(executionArn=arn)
+        entered = [event.get("stateEnteredEventDetails") for page in pages for event in page["events"]]
+        return ended, [state["name"] for state in entered if state]
+
+    def stop(self):
+        self.server.stdin.close()
+        self.server.wait(30)
+        self.scratch.cleanup()
+
+
+class InterpreterAgrees(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.interpreter = Interpreter()
+        cls.addClassCleanup(cls.interpreter.stop)
+        cls.machines = {path.stem: cls.interpreter.create(path.stem) for path in sorted(RENDERED.glob("*.json"))}
+        assert len(cls.machines) == 4, cls.machines
+
+    def acquired(self, name):
+        return ["AcquireLease"] if name.startswith("queue") else ["AcquireLease", "CheckLeaseStatus"]
+
+    def each(self):
+        for name, machine in self.machines.items():
+            with self.subTest(machine=name):
+                yield name, machine
+
+    def test_a_grant_leads_to_the_work_and_its_lease_flows_on(self):
+        for name, machine in self.each():
+            ended, entered = self.interpreter.run(machine, {"answer": GRANT})
+            self.assertEqual(entered, [*self.acquired(name), "Process", "ReleaseLease"])
+            output = json.loads(ended["output"])
+            self.assertEqual((output["lease"], output["result"]), (GRANT, {"rows": 3}))
+            self.assertEqual(sorted(output), ["item", "lease", "parent", "result"])
+
+    def test_no_other_answer_leads_to_the_work(self):
+        for name, machine in self.each():
+            if name == "queue-jsonpath":
+                continue  # Its guard is that a path must be there; this interpreter takes null for one that is not.
+            with ThreadPoolExecutor(4) as several:
+                ends = several.map(lambda answer: self.interpreter.run(machine, {"answer": answer}), NO_GRANTS)
+            for answer, (ended, entered) in zip(NO_GRANTS, ends, strict=True):
+                with self.subTest(machine=name, answer=answer):
+                    self.assertNotIn("Process", entered)
+                    self.assertEqual(ended["status"], "FAILED")
+                    queue = name.startswith("queue")
+                    self.assertEqual(ended["error"], "States.QueryEvaluationError" if queue else "UnexpectedLeaseAnswer")
+                    shown = answer if isinstance(answer, str) else json.dumps(answer, separators=(",", ":"))
+                    self.assertIn(shown, ended["cause"].replace('", "', '","').replace('": ', '":'))
+
+    def test_a_time_to_wait_leads_to_another_question(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        for name, machine in self.each():
+            if name.startswith("queue"):
+                continue
+            wait = {"status": "wait", "retry_after_seconds": 1, "current_running": 15, "limit": 15, "waiting": 0}
+            told = {"first": wait, "seen": os.path.join(folder, name), "answer": GRANT}
+            ended, entered = self.interpreter.run(machine, told)
+            self.assertEqual(ended["status"], "SUCCEEDED")
+            once = self.acquired(name)
+            self.assertEqual(entered, [*once, "WaitForLease", *once, "Process", "ReleaseLease"])
+
+    def test_work_that_fails_gives_the_lease_back_and_fails_the_job_with_its_own_error(self):
+        for name, machine in self.each():
+            for lease_id in ("analytics:0:1", "not to be released"):
+                ended, entered = self.interpreter.run(machine, {"answer": {**GRANT, "lease_id": lease_id}}, fails=True)
+                self.assertEqual(entered[-3:], ["Process", "ReleaseLeaseAfterFailure", "RaiseOriginalError"])
+                self.assertEqual(ended["status"], "FAILED")
+                self.assertIn("no row 'seven' {}", ended["cause"])
+
+    def test_a_release_that_fails_leaves_the_job_its_output(self):
+        for name, machine in self.each():
+            ended, entered = self.interpreter.run(machine, {"answer": {**GRANT, "lease_id": "not to be released"}})
+            self.assertEqual(entered[-2:], ["ReleaseLease", "LeaseLeftToExpire"])
+            self.assertEqual(json.loads(ended["output"])["result"], {"rows": 3})
+
+
+if __name__ == "__main__":
+    subprocess.run([ROOT / "scripts" / "ministack"], check=True)
+    python = VENV / "bin" / "python"
+    if Path(sys.prefix) != VENV:
+        os.execv(python, [python, __file__, *sys.argv[1:]])
+    unittest.main(verbosity=1)

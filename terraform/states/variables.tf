@@ -1,0 +1,285 @@
+# What does a workflow say about itself? Who asks for the lease, where its states lie, and what they are called.
+# What one variable alone can get wrong is refused here; what two can, in outputs.tf.
+
+# --- Whom to ask, and how -------------------------------------------------------------------------------------------
+
+variable "lease_manager_function_arn" {
+  description = "ARN of the pool's lease manager, a Lambda function of the state machine's region. A version or an alias may follow its name."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition = can(regex(
+      "^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]{1,128})?$",
+      var.lease_manager_function_arn,
+    ))
+    error_message = "lease_manager_function_arn must be a function's ARN, such as arn:aws:lambda:eu-central-1:123456789012:function:analytics-lease-manager: write module.<pool>.lease_manager_function_arn."
+  }
+}
+
+variable "mode" {
+  description = "`queue`: AcquireLease waits in the pool's queue with its task token, three state transitions a job however long it waits. `poll`: it asks again and again, for workflows that have no task tokens (Express)."
+  type        = string
+  default     = "queue"
+  nullable    = false
+
+  validation {
+    condition     = contains(["queue", "poll"], var.mode)
+    error_message = "mode must be \"queue\" or \"poll\": write \"queue\", or \"poll\" in an Express workflow, which has no task tokens."
+  }
+}
+
+variable "query_language" {
+  description = "The query language of the states: `JSONPath`, or `JSONata`, which then stands on each of them. A machine whose own QueryLanguage is JSONata holds no JSONPath state; the other way round, both may be mixed."
+  type        = string
+  default     = "JSONPath"
+  nullable    = false
+
+  validation {
+    condition     = contains(["JSONPath", "JSONata"], var.query_language)
+    error_message = "query_language must be \"JSONPath\" or \"JSONata\", written like this."
+  }
+}
+
+# --- Who asks -------------------------------------------------------------------------------------------------------
+
+variable "key_path" {
+  description = "Where the name of the item or branch lies, a string that no other branch of the same execution has: iterations of an inline Map and branches of a Parallel share their execution's id. JSONPath: a path such as `$.resource_id`, or an intrinsic function such as `States.Format('{}', $.id)` for a number. JSONata: an expression without its {% %}, such as `$states.input.resource_id`. Required unless `single_holder` is true."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.key_path == null || can(regex("^[^%[:cntrl:]]{2,1000}$", var.key_path))
+    error_message = "key_path must be a path such as $.resource_id, or with JSONata an expression without its {% %}, such as $states.input.resource_id; at most 1,000 characters on one line."
+  }
+}
+
+variable "single_holder" {
+  description = "True: each execution asks for one lease at a time, so its id alone is the holder and no `key_path` is needed."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "parent_path" {
+  description = "Where the id of the execution that started the map run lies: in a Distributed Map, what its ItemSelector passes as `$$.Execution.Id`. The leases of all its items are freed when that execution fails, times out or is aborted. Written like `key_path`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.parent_path == null || can(regex("^[^%[:cntrl:]]{2,1000}$", var.parent_path))
+    error_message = "parent_path must be a path such as $.parent, or with JSONata an expression without its {% %}, such as $states.input.parent; at most 1,000 characters on one line."
+  }
+}
+
+variable "label_path" {
+  description = "Where a text lies that people see beside the lease, such as `$$.Execution.Name`. Written like `key_path`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.label_path == null || can(regex("^[^%[:cntrl:]]{2,1000}$", var.label_path))
+    error_message = "label_path must be a path such as $$.Execution.Name, or with JSONata an expression without its {% %}, such as $states.context.Execution.Name; at most 1,000 characters on one line."
+  }
+}
+
+variable "lease_seconds" {
+  description = "How long a lease lasts, in whole seconds; the pool's own duration caps it. Null: as long as the pool says."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.lease_seconds == null ? true : var.lease_seconds >= 1 && var.lease_seconds <= 31536000 && floor(var.lease_seconds) == var.lease_seconds
+    error_message = "lease_seconds must be a whole number of seconds from 1 to 31536000 (a year), or null for the pool's own duration."
+  }
+}
+
+variable "acquire_timeout_seconds" {
+  description = "Queue mode: after so many seconds without a word from the lease manager, AcquireLease fails with States.Timeout and asks again. Longer than the pool's longest wait (24 hours by default), after which it is told WaitedTooLong."
+  type        = number
+  default     = 86460
+  nullable    = false
+
+  validation {
+    condition     = var.acquire_timeout_seconds >= 1 && var.acquire_timeout_seconds <= 99999999 && floor(var.acquire_timeout_seconds) == var.acquire_timeout_seconds
+    error_message = "acquire_timeout_seconds must be a whole number of seconds from 1 to 99999999: write the pool's longest wait and 60 more."
+  }
+}
+
+# --- Where things lie in the state ----------------------------------------------------------------------------------
+
+variable "sfn_lease_result_path" {
+  description = "Where the lease lies after AcquireLease, also with JSONata: the object itself, so that its id is `$.lease.lease_id` and its fence `$.lease.fence`. The input of AcquireLease must be an object, and the work must leave this field alone."
+  type        = string
+  default     = "$.lease"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\$(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.sfn_lease_result_path))
+    error_message = "sfn_lease_result_path must name a field of the state's input, such as $.lease or $.job.lease (letters, digits and _), also with JSONata."
+  }
+}
+
+variable "sfn_lease_id_jsonpath" {
+  description = "Where ReleaseLease finds the lease's id, if the work moved it. Written like `key_path`. Null: where AcquireLease put it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.sfn_lease_id_jsonpath == null || can(regex("^[^%[:cntrl:]]{2,1000}$", var.sfn_lease_id_jsonpath))
+    error_message = "sfn_lease_id_jsonpath must be a path such as $.lease.lease_id, or with JSONata an expression without its {% %}, such as $states.input.lease.lease_id; or null for where AcquireLease put it."
+  }
+}
+
+variable "sfn_release_lease_result_path" {
+  description = "Where the answer to the release goes, such as `$.released` (its `note` says if the lease had expired); if the release fails, its error. Null: nowhere, the state's input flows on unchanged."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.sfn_release_lease_result_path == null || can(regex("^\\$(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.sfn_release_lease_result_path))
+    error_message = "sfn_release_lease_result_path must name a field of the state's input, such as $.released (letters, digits and _), also with JSONata; or null to keep the input as it is."
+  }
+}
+
+variable "sfn_error_path" {
+  description = "Where the work's Catch (output `work_catch`) puts the error that is raised again after the release."
+  type        = string
+  default     = "$.lease_error"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\$(\\.[A-Za-z_][A-Za-z0-9_]*)+$", var.sfn_error_path))
+    error_message = "sfn_error_path must name a field of the state's input, such as $.lease_error (letters, digits and _), also with JSONata."
+  }
+}
+
+# --- What comes next ------------------------------------------------------------------------------------------------
+
+variable "sfn_post_acquire_lease_state" {
+  description = "The work: name of the state that runs once a lease is granted. Yours; it must have `Next` = ReleaseLease and `Catch` = the output `work_catch`."
+  type        = string
+  default     = "Process"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_post_acquire_lease_state))
+    error_message = "sfn_post_acquire_lease_state must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_post_release_lease_state" {
+  description = "Name of the state after ReleaseLease; then `end_state_after_release_lease` must be false."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.sfn_post_release_lease_state == null || can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_post_release_lease_state))
+    error_message = "sfn_post_release_lease_state must be the name of a state, 1 to 80 characters on one line, or null if ReleaseLease is the end."
+  }
+}
+
+variable "end_state_after_release_lease" {
+  description = "True: ReleaseLease ends the workflow, branch or iteration. False: `sfn_post_release_lease_state` comes next."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+# --- What the states are called -------------------------------------------------------------------------------------
+
+variable "sfn_acquire_lease_state_name" {
+  description = "Name of the state that asks for a lease. Names are unique in a whole state machine: choose others in each branch of a Parallel."
+  type        = string
+  default     = "AcquireLease"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_acquire_lease_state_name))
+    error_message = "sfn_acquire_lease_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_check_lease_state_name" {
+  description = "Poll mode: name of the Choice that lets a granted lease through to the work, and nothing else."
+  type        = string
+  default     = "CheckLeaseStatus"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_check_lease_state_name))
+    error_message = "sfn_check_lease_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_wait_state_name" {
+  description = "Poll mode: name of the Wait between two questions, as long as the lease manager suggests."
+  type        = string
+  default     = "WaitForLease"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_wait_state_name))
+    error_message = "sfn_wait_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_unexpected_answer_state_name" {
+  description = "Poll mode: name of the Fail state for an answer that is neither a lease nor a time to wait. Its error is UnexpectedLeaseAnswer."
+  type        = string
+  default     = "UnexpectedLeaseAnswer"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_unexpected_answer_state_name))
+    error_message = "sfn_unexpected_answer_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_release_lease_state_name" {
+  description = "Name of the state that gives the lease back after the work."
+  type        = string
+  default     = "ReleaseLease"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_release_lease_state_name))
+    error_message = "sfn_release_lease_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_left_to_expire_state_name" {
+  description = "Name of the Succeed state that ends a job whose work is done but whose release failed after all retries; only there if ReleaseLease is the end."
+  type        = string
+  default     = "LeaseLeftToExpire"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_left_to_expire_state_name))
+    error_message = "sfn_left_to_expire_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_release_after_failure_state_name" {
+  description = "Name of the state that gives the lease back after the work failed."
+  type        = string
+  default     = "ReleaseLeaseAfterFailure"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_release_after_failure_state_name))
+    error_message = "sfn_release_after_failure_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_raise_error_state_name" {
+  description = "Name of the Fail state that raises the work's own error again, once its lease is given back."
+  type        = string
+  default     = "RaiseOriginalError"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_raise_error_state_name))
+    error_message = "sfn_raise_error_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}

@@ -1,0 +1,5 @@
+# What does this module need? Terraform, and no provider.
+
+terraform {
+  required_version = "~> 1.6"
+}
