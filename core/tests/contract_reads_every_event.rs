@@ -68,11 +68,28 @@ fn an_acquire_with_nothing_but_its_execution() {
 fn what_a_state_leaves_null_or_nobody_knows_is_as_if_it_were_not_there() {
     let bare = ask(json!({"action": "acquire", "execution": EXECUTION}));
     let full_of_nulls = ask(json!({
-        "action": "acquire", "execution": EXECUTION, "key": null, "resource_id": null, "parent": null, "attempt": null,
+        "action": "acquire", "execution": EXECUTION, "parent": null, "attempt": null,
         "task_token": null, "mode": null, "lease_seconds": null, "label": null, "colour": "green", "detail-type": 7
     }));
     assert_eq!(full_of_nulls, bare);
-    assert_eq!(ask(json!({"action": "acquire", "execution": EXECUTION, "key": "", "label": ""})), bare);
+    assert_eq!(ask(json!({"action": "acquire", "execution": EXECUTION, "label": ""})), bare);
+    let one = json!({"action": "acquire", "execution": EXECUTION, "key": "i", "resource_id": null, "reference_id": ""});
+    assert_eq!(ask(one).holder, holder("i"));
+}
+
+#[test]
+fn items_without_a_name_are_never_taken_for_one_holder() {
+    for name in ["key", "resource_id", "reference_id"] {
+        for (blank, got) in [(json!(null), "null"), (json!(""), "\"\"")] {
+            let event = json!({"action": "acquire", "execution": EXECUTION, name: blank});
+            let refused = Request::from_value(&event).map_err(|error| (error.error_type(), error.to_string()));
+            let expected = format!(
+                "{name}: expected a string that is not empty, the item or branch (left out where an execution asks \
+                 for one lease at a time), got {got}"
+            );
+            assert_eq!(refused, Err(("InvalidRequest", expected)));
+        }
+    }
 }
 
 #[test]

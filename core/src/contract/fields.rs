@@ -35,6 +35,11 @@ impl<'a> Fields<'a> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether the field is named at all, be it with `null`.
+    pub(super) fn named(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
     /// A string, if it is there; `what` says which.
     pub(super) fn text(&self, name: &'static str, what: &str) -> Result<Option<&'a str>, Invalid> {
         match self.value(name) {

@@ -23,6 +23,8 @@ const ACTIONS: &str = "one of acquire, release, renew, status, sweep";
 const A_LEASE_ID: &str = "the lease id as acquire returned it";
 const AN_EXECUTION: &str = "the execution's ARN or another stable id";
 const A_KEY: &str = "the item or branch";
+const A_KEY_OR_NONE: &str =
+    "a string that is not empty, the item or branch (left out where an execution asks for one lease at a time)";
 const AN_ATTEMPT: &str = "an object with `entered` ($$.State.EnteredTime) and `retry` ($$.State.RetryCount)";
 const A_TIME: &str = "a time such as \"2024-11-22T10:11:12.345Z\" or whole milliseconds since 1970";
 const SECONDS: &str = "a whole number of seconds above 0";
@@ -197,8 +199,12 @@ fn release(fields: &Fields<'_>) -> Result<What, Invalid> {
 /// Who an event speaks for, if it says. The key has three names; where several are given they must agree.
 fn who(fields: &Fields<'_>) -> Result<Option<Who>, Invalid> {
     let mut key: Option<(&'static str, &str)> = None;
+    let mut blank = None;
     for name in ["key", "resource_id", "reference_id"] {
-        let Some(given) = fields.text(name, A_KEY)?.filter(|given| !given.is_empty()) else { continue };
+        let Some(given) = fields.text(name, A_KEY)?.filter(|given| !given.is_empty()) else {
+            blank = blank.or(fields.named(name).then_some(name));
+            continue;
+        };
         match key {
             Some((first, same)) if same != given => {
                 let expected = format!("the same as {first} ({}), as both name the item", quoted(same));
@@ -209,6 +215,11 @@ fn who(fields: &Fields<'_>) -> Result<Option<Who>, Invalid> {
     }
     let parent = fields.text("parent", "the execution that started the map run")?;
     let execution = fields.text("execution", AN_EXECUTION)?;
+    if let (Some(name), None, Some(_)) = (blank, key, execution) {
+        // Items whose key is empty would all be one holder, and work side by side under one lease.
+        let got = fields.text(name, A_KEY)?.map_or_else(|| "null".into(), quoted);
+        return Err(fields.wrong(name, A_KEY_OR_NONE, got));
+    }
     // The noun says `key`; the caller may know it by another name.
     let named = |not: NotA| match (not.what, key) {
         ("key", Some((name, _))) => Invalid::noun(name, not),
