@@ -162,6 +162,16 @@ impl<N: Notifier, L: Lives, C: Clock> Runner<N, L, C> {
     ///
     /// Dropping the future part way is a crash as the protocol knows it: safe, and finished by the next sweep.
     pub async fn run(&self, operation: Operation, settings: Arc<Settings>) -> Ran {
+        self.run_watched(operation, settings, |_, _| {}).await
+    }
+
+    /// As [`Runner::run`], and shows `watch` each request with its reply: for whoever counts what happens.
+    pub async fn run_watched(
+        &self,
+        operation: Operation,
+        settings: Arc<Settings>,
+        mut watch: impl FnMut(&Request, &Reply) + Send,
+    ) -> Ran {
         let prefix = settings.prefix.clone();
         let changes = matches!(operation, Operation::Change(_));
         let (mut machine, mut step) = Machine::start(operation, settings, self.clock.now(), fastrand::u64(..));
@@ -173,12 +183,13 @@ impl<N: Notifier, L: Lives, C: Clock> Runner<N, L, C> {
                         tokio::time::sleep(Duration::from_millis(pause.0)).await;
                     }
                     let sent = join_all(requests.iter().map(|request| self.table.send(&prefix, request))).await;
-                    let reply = |sent: Sent| {
+                    let reply = |(request, sent): (&Request, Sent)| {
                         trouble = sent.trouble.or(trouble.take());
                         conflicts += u32::from(sent.reply == Reply::Conflict);
+                        watch(request, &sent.reply);
                         sent.reply
                     };
-                    Answer::Replies(sent.into_iter().map(reply).collect())
+                    Answer::Replies(requests.iter().zip(sent).map(reply).collect())
                 }
                 Step::Notify(notices) => {
                     let notified = join_all(notices.iter().map(|notice| self.notifier.notify(notice))).await;

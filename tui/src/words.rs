@@ -29,6 +29,34 @@ pub(crate) enum Trouble {
     /// The table could not be used.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// The table could not be used, and where it was looked for.
+    #[error("{wrong} [{place}]")]
+    StoreAt {
+        /// What went wrong.
+        wrong: StoreError,
+        /// The region, and the endpoint if there is one.
+        place: String,
+    },
+    /// Nothing says in which region the table is.
+    #[error("no region: add --region, set AWS_REGION, or give the profile one (aws configure set region ...)")]
+    NoRegion,
+    /// Requests could not be signed.
+    #[error(
+        "no credentials for table {table}{}: {why}; sign in (aws configure, aws sso login), name a profile with \
+         --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a local endpoint takes any)",
+        profile.as_ref().map(|name| format!(" in profile {name}")).unwrap_or_default()
+    )]
+    NoCredentials {
+        /// What they were wanted for.
+        table: String,
+        /// The profile that was named, if one was.
+        profile: Option<String>,
+        /// What each place where they might have been said.
+        why: String,
+    },
+    /// What was asked for was not done, for a reason that lies in the pool or with whoever asked.
+    #[error("{0}")]
+    NotDone(String),
     /// The system refused something that every run needs.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -43,11 +71,26 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    /// The exit status it is told by; `leasehold demo --help` lists them.
+    /// The same, with where the table was looked for: a wrong region is the commonest reason that it is missing.
+    pub(crate) fn at(self, place: Option<&str>) -> Trouble {
+        match (self, place) {
+            (Trouble::Store(wrong), Some(place)) => Trouble::StoreAt { wrong, place: place.into() },
+            (other, _) => other,
+        }
+    }
+
+    /// The exit status it is told by; `leasehold --help` and `leasehold demo --help` list them.
     fn status(&self) -> u8 {
         match self {
             Trouble::Usage(_) | Trouble::Unreadable { .. } | Trouble::Scenario(_) => 2,
-            Trouble::Store(_) | Trouble::System(_) => 3,
+            Trouble::NotDone(_)
+            | Trouble::Store(StoreError::PoolNotFound { .. })
+            | Trouble::StoreAt { wrong: StoreError::PoolNotFound { .. }, .. } => 1,
+            Trouble::Store(_)
+            | Trouble::StoreAt { .. }
+            | Trouble::NoRegion
+            | Trouble::NoCredentials { .. }
+            | Trouble::System(_) => 3,
             // As shells report a process that a signal ended.
             Trouble::Stopped { signal, .. } => 128 + signal,
         }

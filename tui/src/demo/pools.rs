@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use leasehold_core::machine::{Failure, Operation, Outcome};
 use leasehold_core::nouns::{Millis, Prefix};
-use leasehold_core::table::{Change, Key, OverrideRow, PoolRow, Reply, Request, Row, Write};
+use leasehold_core::table::{Change, Key, OverrideRow, PoolRow, Request, Row, Write};
 use leasehold_store::create::{PoolSet, create, set_pool};
 use leasehold_store::run::SystemClock;
-use leasehold_store::{Embedded, Runner, StoreError, Table, Used};
+use leasehold_store::{Embedded, Runner, StoreError, Used};
 
 use super::notices::{OwnRun, Tasks};
 use super::scenario::PoolPlan;
+use crate::operation::own_row;
 
 /// The table's name inside the embedded store.
 const TABLE: &str = "leasehold-demo";
@@ -73,7 +74,7 @@ impl Store {
     /// A pool with the settings of this plan, whatever they were before. Says what was taken away.
     pub(crate) async fn pool(&self, plan: &PoolPlan) -> Result<(Pool, Option<OverrideRow>), StoreError> {
         let table = self.engine.table(TABLE);
-        let mut before = match get(&table, &plan.prefix, Key::Pool).await? {
+        let mut before = match own_row(&table, &plan.prefix, Key::Pool).await? {
             Some(Row::Pool(row)) => Some(row),
             _ => None,
         };
@@ -83,7 +84,7 @@ impl Store {
                 PoolSet::Changed(now) => before = now,
             }
         }
-        let left = match get(&table, &plan.prefix, Key::Override).await? {
+        let left = match own_row(&table, &plan.prefix, Key::Override).await? {
             Some(Row::Override(left)) => {
                 let delete = Write { key: Key::Override, conditions: vec![], change: Change::Delete };
                 let sent = table.send(&plan.prefix, &Request::Write(delete)).await;
@@ -135,15 +136,6 @@ async fn on(runner: &Runner<Tasks, OwnRun>, prefix: &Prefix, operation: Operatio
             };
             Ran { outcome: Outcome::Failed(failure), trouble: Some(trouble.to_string()) }
         }
-    }
-}
-
-async fn get(table: &Table, prefix: &Prefix, key: Key) -> Result<Option<Row>, StoreError> {
-    let sent = table.send(prefix, &Request::Get(key)).await;
-    match (sent.reply, sent.trouble) {
-        (_, Some(trouble)) => Err(trouble),
-        (Reply::Row(row), None) => Ok(row),
-        (_, None) => Ok(None),
     }
 }
 

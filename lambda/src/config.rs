@@ -1,0 +1,139 @@
+//! Which pool does this function serve, and how does it report? Its environment, read once.
+
+use std::fmt;
+
+use leasehold_core::nouns::Prefix;
+
+/// The name of the table.
+pub const TABLE_NAME: &str = "LEASE_TABLE_NAME";
+/// The pool's prefix.
+pub const PREFIX: &str = "LEASE_PREFIX";
+/// Under which CloudWatch namespace metrics are written; [`DEFAULT_NAMESPACE`] if not set.
+pub const METRICS_NAMESPACE: &str = "LEASE_METRICS_NAMESPACE";
+/// How much is logged: `error`, `warn`, `info` (the default) or `debug`.
+pub const LOG_LEVEL: &str = "LEASE_LOG_LEVEL";
+
+/// The namespace of the metrics, if none is given.
+pub const DEFAULT_NAMESPACE: &str = "leasehold";
+
+/// CloudWatch's own bound on the length of a namespace, in bytes (API reference of `PutMetricData`, 2024).
+const NAMESPACE_BYTES: usize = 255;
+
+/// What the function serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The table's name.
+    pub table: String,
+    /// The pool.
+    pub prefix: Prefix,
+    /// How it reports.
+    pub reporting: Reporting,
+}
+
+/// How the function reports: also known where what it serves is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reporting {
+    /// The CloudWatch namespace of its metrics.
+    pub namespace: String,
+    /// How much it logs.
+    pub level: Level,
+}
+
+/// How grave a log line is, and from which on they are written in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For whoever looks for a cause.
+    Debug,
+    /// What was asked and what came of it.
+    Info,
+    /// It worked, but something on the way did not; or the caller was told no.
+    Warn,
+    /// It did not work.
+    Error,
+}
+
+/// A variable of the environment that makes no sense: which, and what is expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misconfigured(String);
+
+impl fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Default for Reporting {
+    fn default() -> Self {
+        Reporting { namespace: DEFAULT_NAMESPACE.into(), level: Level::Info }
+    }
+}
+
+impl Config {
+    /// Reads the variables that `get` knows. An empty one is the same as none.
+    ///
+    /// # Errors
+    /// Says every variable that is missing or wrong, and what is expected of each.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Config, Misconfigured> {
+        let get = |name: &str| get(name).filter(|value| !value.is_empty());
+        let mut wrong = Vec::new();
+        let table = get(TABLE_NAME).unwrap_or_else(|| {
+            wrong.push(format!("{TABLE_NAME} is not set: expected the name of the table of leases"));
+            String::new()
+        });
+        let prefix = match get(PREFIX).map(|prefix| prefix.parse::<Prefix>()) {
+            Some(Ok(prefix)) => Some(prefix),
+            Some(Err(not)) => {
+                wrong.push(format!("{PREFIX} is {}: expected {}", not.got, not.expected));
+                None
+            }
+            None => {
+                wrong.push(format!("{PREFIX} is not set: expected the pool's prefix, 1 to 64 of A-Z a-z 0-9 . _ -"));
+                None
+            }
+        };
+        let reporting = Reporting::read(get).unwrap_or_else(|reasons| {
+            wrong.extend(reasons);
+            Reporting::default()
+        });
+        match prefix {
+            Some(prefix) if wrong.is_empty() => Ok(Config { table, prefix, reporting }),
+            _ => Err(Misconfigured(format!("the function's environment is wrong: {}", wrong.join("; ")))),
+        }
+    }
+}
+
+impl Reporting {
+    fn read(get: impl Fn(&str) -> Option<String>) -> Result<Reporting, Vec<String>> {
+        let mut wrong = Vec::new();
+        let namespace = get(METRICS_NAMESPACE).unwrap_or_else(|| DEFAULT_NAMESPACE.into());
+        if namespace.len() > NAMESPACE_BYTES || namespace.starts_with("AWS/") || namespace.starts_with(':') {
+            wrong.push(format!(
+                "{METRICS_NAMESPACE} is {namespace:?}: expected at most {NAMESPACE_BYTES} bytes that begin with \
+                 neither AWS/ nor a colon"
+            ));
+        }
+        let level = match get(LOG_LEVEL).as_deref() {
+            Some("debug") => Level::Debug,
+            Some("info") | None => Level::Info,
+            Some("warn") => Level::Warn,
+            Some("error") => Level::Error,
+            Some(other) => {
+                wrong.push(format!("{LOG_LEVEL} is {other:?}: expected one of error, warn, info, debug"));
+                Level::Info
+            }
+        };
+        if wrong.is_empty() { Ok(Reporting { namespace, level }) } else { Err(wrong) }
+    }
+}
+
+impl Level {
+    /// As log lines say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO",
+            Level::Warn => "WARN",
+            Level::Error => "ERROR",
+        }
+    }
+}

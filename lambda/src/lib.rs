@@ -1,0 +1,46 @@
+//! The lease manager: a Lambda that serves one pool.
+//!
+//! An event comes in; [`LeaseManager::handle`] carries out what it asks for on the pool's rows, tells the tasks that
+//! were granted a lease meanwhile, and gives an answer or a failure by name. No rule of the protocol is here, and
+//! nothing of the JSON contract: both are `leasehold-core`'s.
+//!
+//! # What it writes
+//!
+//! One JSON line for each invocation: what was asked, what came of it, and the metrics in CloudWatch's embedded metric
+//! format, under the dimensions `service` and `prefix`. A line less grave than `LEASE_LOG_LEVEL` carries the metrics
+//! alone. Whatever needed a request of its own to be known is not measured. A metric that is not there was zero,
+//! apart from those that only some calls know.
+//!
+//! | metric | what it counts |
+//! |---|---|
+//! | `LeaseGranted` | leases put on a slot: claimed, handed over, or given anew to a newer attempt. A repeat that is told the same lease again counts nothing |
+//! | `LeaseWait` | answers `wait`: a poll that found the pool full |
+//! | `LeaseQueued` | answers `queued`, also to a repeat |
+//! | `LeaseReleased` | leases given back: by their holders, or because their execution has ended |
+//! | `LeaseExpired` | releases that came too late: of these, leases that had expired; and releases that found nothing (also a repeated one) |
+//! | `LeaseReclaimed` | expired leases that were taken from their holders |
+//! | `LeaseLost` | calls that failed with `LeaseLost` |
+//! | `WaiterGone` | notices that found their task closed |
+//! | `TableConflict` | requests that met another transaction at work, after the store's own tries |
+//! | `Errors` | 1 if the invocation failed, else 0: always there, so that its average is the share of failures |
+//! | `ColdStart` | first invocations of an environment |
+//! | `WaitTime` | ms from joining the queue to the grant, one value for each lease granted in queue mode; 0 for one that was claimed at once. Who polls leaves no row behind, so that how long it asked is not known |
+//! | `HoldTime` | ms from the grant to the release, one value for each lease given back |
+//! | `Held`, `Waiting` | leases that have not expired, and waiters (up to 100), as a sweep or a status counted them |
+//! | `OldestWait` | ms that the first in the queue has waited, counted with them; 0 if nobody waits |
+//!
+//! A write whose reply was lost counts nowhere, though it may have happened.
+
+pub mod config;
+mod executions;
+pub mod failed;
+pub mod record;
+mod seen;
+mod serve;
+mod tasks;
+
+pub use config::{Config, Level, Misconfigured, Reporting};
+pub use failed::Failed;
+pub use record::Record;
+pub use serve::{Event, Handled, Invocation, LeaseManager};
+pub use tasks::client_from as step_functions;

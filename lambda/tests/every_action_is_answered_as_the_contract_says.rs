@@ -1,0 +1,177 @@
+//! Every event of the contract gets the answer that the contract has for it, today's module's events too.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod pool;
+
+use pool::{BEGIN, LEASE, Pool, acquire, execution, queue, release, status_change};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_free_slot_is_acquired_with_all_the_fields_of_a_lease() {
+    let pool = Pool::of(2).await;
+    let expected = json!({
+        "status": "acquired", "lease_id": "analytics:0:1", "fence": 1, "slot": 0, "prefix": "analytics",
+        "acquired_at_ms": BEGIN, "expires_at_ms": BEGIN + LEASE, "lease_expires_at": (BEGIN + LEASE) / 1_000,
+    });
+    let mut told = pool.acquire("item-1").await;
+    // Which of the free slots it is, is chance.
+    let slot = told["slot"].as_u64().expect("a slot");
+    assert_eq!(told["lease_id"], format!("analytics:{slot}:1"));
+    told["slot"] = json!(0);
+    told["lease_id"] = json!("analytics:0:1");
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_full_pool_says_when_to_ask_again_and_how_many_run() {
+    let pool = Pool::of(1).await;
+    pool.acquire("item-1").await;
+    let mut wait = pool.acquire("item-2").await;
+    let seconds = wait["retry_after_seconds"].take().as_u64().expect("whole seconds");
+    assert!(seconds > 0);
+    let expected =
+        json!({ "status": "wait", "retry_after_seconds": null, "current_running": 1, "limit": 1, "waiting": 0 });
+    assert_eq!(wait, expected);
+}
+
+#[tokio::test]
+async fn todays_events_are_understood_and_answered_with_todays_fields() {
+    let pool = Pool::of(1).await;
+    for name in ["resource_id", "reference_id"] {
+        let taken = pool.answer(json!({ "action": "acquire", name: "item-1" })).await;
+        assert_eq!(taken["status"], "acquired");
+        assert_eq!(taken["lease_expires_at"], (BEGIN + LEASE) / 1_000);
+        // Another execution's item of the same name is another holder.
+        let other = pool.answer(json!({ "action": "acquire", name: "item-1" })).await;
+        assert_eq!((&other["status"], &other["current_running"]), (&json!("wait"), &json!(1)));
+        let given = pool.answer(json!({ "action": "release", name: "item-1", "lease_id": taken["lease_id"] })).await;
+        assert_eq!(given, json!({ "status": "released", "lease_id": taken["lease_id"] }));
+        let again = pool.answer(release(&taken["lease_id"])).await;
+        assert_eq!(again["note"], "already expired or missing");
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_lease_lasts_longer_from_now() {
+    let pool = Pool::of(1).await;
+    let lease = pool.acquire("item-1").await;
+    pool.clock.forward(20_000);
+    let renewed = pool.answer(json!({ "action": "renew", "lease_id": lease["lease_id"] })).await;
+    assert_eq!(renewed["status"], "renewed");
+    assert_eq!(renewed["expires_at_ms"], BEGIN + 20_000 + LEASE);
+}
+
+#[tokio::test]
+async fn a_status_counts_and_lists_whom_it_is_asked_for() {
+    let pool = Pool::of(1).await;
+    pool.acquire("item-1").await;
+    pool.queue("item-2", "token-2").await;
+    let status = pool.answer(json!({ "action": "status" })).await;
+    assert_eq!((&status["limit"], &status["current_running"], &status["waiting"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(status["holders"], Value::Null);
+    let listed = pool.answer(json!({ "action": "status", "holders": true })).await;
+    assert_eq!(listed["holders"][0]["key"], "item-1");
+    assert_eq!(listed["queue"][0]["key"], "item-2");
+}
+
+#[tokio::test]
+async fn a_sweep_takes_expired_leases_back_and_says_how_many() {
+    let pool = Pool::of(2).await;
+    pool.acquire("item-1").await;
+    pool.acquire("item-2").await;
+    pool.clock.forward(LEASE + pool::GRACE);
+    let swept = pool.answer(json!({ "action": "sweep" })).await;
+    assert_eq!(swept, json!({ "status": "swept", "granted": 0, "reclaimed": 2, "renotified": 0, "extended": 0 }));
+}
+
+#[tokio::test]
+async fn a_holder_is_released_by_its_name_and_attempt_and_an_older_one_frees_nothing() {
+    let pool = Pool::of(1).await;
+    pool.queue("item-1", "token-1").await;
+    let by_name = |millis: u64| {
+        json!({ "action": "release", "execution": execution(), "key": "item-1",
+                "attempt": { "entered": BEGIN - millis, "retry": 0 } })
+    };
+    assert_eq!(pool.answer(by_name(1)).await["note"], "already expired or missing");
+    assert_eq!(pool.acquire("item-2").await["status"], "wait");
+    assert_eq!(pool.answer(by_name(0)).await["note"], Value::Null);
+    assert_eq!(pool.acquire("item-2").await["status"], "acquired");
+}
+
+#[tokio::test]
+async fn who_leaves_the_queue_by_its_name_is_told_and_gone() {
+    let pool = Pool::of(1).await;
+    pool.acquire("item-1").await;
+    assert_eq!(pool.queue("item-2", "token-2").await, json!({ "status": "queued" }));
+    let leave =
+        json!({ "action": "release", "execution": execution(), "key": "item-2", "attempt": { "entered": BEGIN } });
+    assert_eq!(pool.answer(leave).await, json!({ "status": "released", "lease_id": null }));
+    assert_eq!(pool.tasks.asked("SendTaskFailure")[0]["error"], "LeaseLost");
+    assert_eq!(pool.answer(json!({ "action": "status" })).await["waiting"], 0);
+}
+
+#[tokio::test]
+async fn an_execution_that_failed_timed_out_or_was_aborted_frees_what_it_had() {
+    for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+        let pool = Pool::of(1).await;
+        pool.acquire("item-1").await;
+        pool.queue("item-2", "token-2").await;
+        pool.clock.forward(1_000);
+        let freed = pool.answer(status_change(status, BEGIN + 500)).await;
+        let expected =
+            json!({ "status": "released", "lease_id": null, "freed": 1, "left": 1, "granted": 0, "reclaimed": 0 });
+        assert_eq!(freed, expected, "{status}");
+        let again = pool.answer(status_change(status, BEGIN + 500)).await;
+        assert_eq!(again["note"], "already expired or missing");
+    }
+}
+
+#[tokio::test]
+async fn map_items_go_with_the_execution_that_started_the_map_run() {
+    let pool = Pool::of(1).await;
+    let child = "arn:aws:states:eu-central-1:123456789012:execution:nightly/Map:0f9d2a66";
+    let event = json!({ "action": "acquire", "execution": child, "key": "3", "parent": execution() });
+    assert_eq!(pool.answer(event).await["status"], "acquired");
+    pool.clock.forward(1_000);
+    assert_eq!(pool.answer(status_change("ABORTED", BEGIN + 500)).await["freed"], 1);
+}
+
+#[tokio::test]
+async fn an_execution_that_succeeded_or_runs_frees_nothing() {
+    let pool = Pool::of(1).await;
+    pool.acquire("item-1").await;
+    pool.clock.forward(1_000);
+    for status in ["SUCCEEDED", "RUNNING", "PENDING_REDRIVE"] {
+        let ignored = pool.answer(status_change(status, BEGIN + 500)).await;
+        assert_eq!(ignored, json!({ "status": "ignored", "execution_status": status }));
+    }
+    assert_eq!(pool.acquire("item-2").await["status"], "wait");
+}
+
+#[tokio::test]
+async fn a_thousand_and_more_waiters_of_one_ended_execution_all_leave_in_one_call() {
+    // More than one call of the protocol looks through: it is called again until nothing is left.
+    let pool = Pool::of(0).await;
+    for key in 0..1_030 {
+        assert_eq!(pool.queue(&format!("item-{key}"), &format!("token-{key}")).await["status"], "queued");
+    }
+    pool.clock.forward(1_000);
+    let freed = pool.answer(status_change("FAILED", BEGIN + 500)).await;
+    assert_eq!((&freed["left"], &freed["more"]), (&json!(1_030), &Value::Null));
+    assert_eq!(pool.tasks.asked("SendTaskFailure").len(), 1_030);
+}
+
+#[tokio::test]
+async fn the_same_event_delivered_twice_is_the_same_lease() {
+    let pool = Pool::of(2).await;
+    for event in [acquire("item-1"), queue("item-2", "token-2")] {
+        let first = pool.redelivered(event.clone(), "request").await.answer.expect("a lease");
+        let second = pool.redelivered(event, "request").await.answer.expect("the same");
+        assert_eq!(first, second);
+    }
+    let pool = Pool::of(2).await;
+    let nameless = json!({ "action": "acquire", "resource_id": "item" });
+    let first = pool.redelivered(nameless.clone(), "request").await.answer.expect("a lease");
+    let second = pool.redelivered(nameless, "request").await.answer.expect("the same");
+    assert_eq!(first, second, "Lambda gives a repeated delivery the same request id");
+}

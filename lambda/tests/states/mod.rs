@@ -1,0 +1,80 @@
+//! The rendered states, run as Step Functions runs them, but strictly: what AWS would fail on, fails here.
+#![allow(dead_code, reason = "each test uses what it needs")]
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+pub(crate) mod job;
+mod jsonata;
+mod jsonpath;
+pub(crate) mod walk;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+/// What went wrong: the name by which a state catches it, and the words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    pub(crate) error: String,
+    pub(crate) cause: String,
+}
+
+impl Wrong {
+    pub(crate) fn new(error: impl Into<String>, cause: impl Into<String>) -> Wrong {
+        Wrong { error: error.into(), cause: cause.into() }
+    }
+
+    /// What AWS ends an execution with at once: nothing retries or catches it.
+    pub(crate) fn runtime(cause: impl Into<String>) -> Wrong {
+        Wrong::new("States.Runtime", cause)
+    }
+
+    /// What these tests can not judge, as they know no more of the languages than the states use. No state may get here.
+    pub(crate) fn unknown(what: &str) -> Wrong {
+        Wrong::new("NotKnownHere", what)
+    }
+
+    pub(crate) fn query(cause: impl Into<String>) -> Wrong {
+        Wrong::new("States.QueryEvaluationError", cause)
+    }
+}
+
+/// A rendered state machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    pub(crate) name: &'static str,
+    pub(crate) definition: Value,
+}
+
+/// The machines that Terraform's tests hold equal to what `terraform/states` makes.
+pub(crate) const MACHINES: [&str; 4] = ["queue-jsonpath", "queue-jsonata", "poll-jsonpath", "poll-jsonata"];
+
+impl Machine {
+    pub(crate) fn rendered(name: &'static str) -> Machine {
+        let path = states_folder().join(format!("tests/rendered/{name}.json"));
+        let json = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Machine { name, definition: serde_json::from_slice(&json).expect("JSON") }
+    }
+
+    /// All four of them.
+    pub(crate) fn all() -> [Machine; 4] {
+        MACHINES.map(Machine::rendered)
+    }
+
+    /// The two that ask again and look at the answer.
+    pub(crate) fn polling() -> Vec<Machine> {
+        Machine::all().into_iter().filter(|machine| !machine.queues()).collect()
+    }
+
+    pub(crate) fn queues(&self) -> bool {
+        self.name.starts_with("queue")
+    }
+
+    pub(crate) fn state(&self, name: &str) -> &Value {
+        self.definition["States"].get(name).unwrap_or_else(|| panic!("{}: no state {name}", self.name))
+    }
+}
+
+/// Where the module lies.
+pub(crate) fn states_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../terraform/states")
+}

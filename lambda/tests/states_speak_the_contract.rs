@@ -1,0 +1,176 @@
+//! What Terraform's states send is what the lease manager understands, and what it answers is what they understand.
+//! The machines are the rendered ones of `terraform/states`; the lease manager is the real one.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod pool;
+mod states;
+
+use pool::{BEGIN, acquire, release};
+use serde_json::{Value, json};
+use states::job::{CHILD, PARENT, call, ended, item, pool_of, serve, status, to_the_work, told};
+use states::walk::{Turn, Walk};
+use states::{Machine, Wrong};
+
+#[tokio::test]
+async fn a_job_holds_its_lease_from_acquire_to_release() {
+    for machine in Machine::all() {
+        let pool = pool_of(1).await;
+        let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+        let work = to_the_work(&pool, &mut walk, turn).await;
+        assert_eq!(work.payload, json!({ "item": item("item-07")["item"] }), "{}", machine.name);
+
+        let held = status(&pool).await["holders"][0].clone();
+        assert_eq!((&held["execution"], &held["key"]), (&json!(CHILD), &json!("item-07")), "{}", machine.name);
+        let name = CHILD.rsplit(':').next();
+        assert_eq!((&held["parent"], &held["label"]), (&json!(PARENT), &json!(name)), "{}", machine.name);
+        assert_eq!(held["expires_at_ms"], BEGIN + 600_000, "{}: the lease_seconds that were asked for", machine.name);
+
+        let giving_back = call(walk.answered(Ok(json!({ "rows": 3 }))));
+        assert_eq!(giving_back.token, None, "{}: nobody tells it anything later", machine.name);
+        let released = serve(&pool, &giving_back).await.expect("an answer").expect("a success");
+        assert_eq!(released, json!({ "status": "released", "lease_id": held["lease_id"] }), "{}", machine.name);
+        let mut output = ended(walk.answered(Ok(released))).expect("a success");
+        assert_eq!(status(&pool).await["current_running"], 0, "{}", machine.name);
+
+        let lease = output["lease"].take();
+        assert_eq!((&lease["status"], &lease["lease_id"]), (&json!("acquired"), &held["lease_id"]), "{}", machine.name);
+        assert_eq!((&lease["fence"], &lease["slot"]), (&json!(1), &json!(0)), "{}", machine.name);
+        let input = item("item-07");
+        let flows = json!({ "parent": input["parent"], "item": input["item"], "lease": null, "result": { "rows": 3 } });
+        assert_eq!(output, flows, "{}: what went in flows on, with the lease and the result", machine.name);
+        let way: &[&str] = match machine.queues() {
+            true => &["AcquireLease", "Process", "ReleaseLease"],
+            false => &["AcquireLease", "CheckLeaseStatus", "Process", "ReleaseLease"],
+        };
+        assert_eq!(walk.entered, way, "{}", machine.name);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_polls_a_full_pool_waits_as_long_as_it_is_told_and_asks_again() {
+    for machine in Machine::polling() {
+        let pool = pool_of(1).await;
+        let other = pool.acquire("another").await;
+        let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+        let wait = serve(&pool, &call(turn)).await.expect("an answer").expect("a success");
+        let seconds = wait["retry_after_seconds"].as_u64().expect("seconds");
+        walk.clock = "2024-11-22T10:11:20.000Z".into();
+        let again = call(walk.answered(Ok(wait)));
+        assert_eq!(walk.waited, [seconds], "{}", machine.name);
+        assert_eq!(again.payload["attempt"], json!({ "entered": walk.clock, "retry": 0 }), "{}", machine.name);
+        pool.answer(release(&other["lease_id"])).await;
+        to_the_work(&pool, &mut walk, Turn::Call(again)).await;
+        let way = ["AcquireLease", "CheckLeaseStatus", "WaitForLease", "AcquireLease", "CheckLeaseStatus", "Process"];
+        assert_eq!(walk.entered, way, "{}", machine.name);
+    }
+}
+
+#[tokio::test]
+async fn a_job_in_the_queue_is_told_when_its_turn_comes() {
+    for machine in Machine::all().into_iter().filter(Machine::queues) {
+        let pool = pool_of(1).await;
+        let other = pool.acquire("another").await;
+        let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+        let asking = call(turn);
+        assert_eq!(serve(&pool, &asking).await, None, "{}: nobody has told the task anything", machine.name);
+        assert_eq!(status(&pool).await["queue"][0]["key"], "item-07", "{}", machine.name);
+        pool.answer(release(&other["lease_id"])).await;
+        let granted = told(&pool, asking.token.as_deref().expect("a token")).expect("its turn");
+        call(walk.answered(granted));
+        assert_eq!(walk.entered, ["AcquireLease", "Process"], "{}", machine.name);
+    }
+}
+
+#[tokio::test]
+async fn a_retry_is_a_newer_attempt_of_the_same_holder() {
+    for machine in Machine::all() {
+        let pool = pool_of(2).await;
+        let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+        let first = call(turn);
+        let granted = serve(&pool, &first).await.expect("a free slot").expect("a grant");
+        // The grant was written, and its answer lost.
+        let retry = call(walk.answered(Err(Wrong::new("Sandbox.Timedout", "…"))));
+        let attempt = |retry: u64| json!({ "entered": "2024-11-22T10:11:12.345Z", "retry": retry });
+        assert_eq!((&first.payload["attempt"], &retry.payload["attempt"]), (&attempt(0), &attempt(1)));
+        assert!(first.token.is_none() || first.token != retry.token, "{}: a token of its own", machine.name);
+        let again = serve(&pool, &retry).await.expect("a free slot").expect("a grant");
+        assert_eq!(again["slot"], granted["slot"], "{}: the same slot", machine.name);
+        assert_eq!(again["fence"], 2, "{}: what the first attempt was told is worth nothing now", machine.name);
+        assert_eq!(status(&pool).await["current_running"], 1, "{}", machine.name);
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_work_fails_gives_its_lease_back_and_fails_with_the_same_error() {
+    for machine in Machine::all() {
+        let pool = pool_of(1).await;
+        let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+        to_the_work(&pool, &mut walk, turn).await;
+        let broken = Wrong::new("RowMissing", "{\"errorMessage\":\"no row {} 'seven'\"}");
+        let giving_back = call(walk.answered(Err(broken.clone())));
+        let released = serve(&pool, &giving_back).await.expect("an answer");
+        assert_eq!(status(&pool).await["current_running"], 0, "{}", machine.name);
+        assert_eq!(ended(walk.answered(released)), Err(broken), "{}", machine.name);
+        let way = ["Process", "ReleaseLeaseAfterFailure", "RaiseOriginalError"];
+        assert!(walk.entered.ends_with(&way.map(String::from)), "{}: {:?}", machine.name, walk.entered);
+    }
+}
+
+#[tokio::test]
+async fn iterations_that_share_an_execution_are_told_apart_by_their_key() {
+    for machine in Machine::all() {
+        let pool = pool_of(2).await;
+        for id in ["item-1", "item-2"] {
+            let (mut walk, turn) = Walk::start(&machine, PARENT, item(id));
+            to_the_work(&pool, &mut walk, turn).await;
+        }
+        assert_eq!(status(&pool).await["current_running"], 2, "{}", machine.name);
+    }
+}
+
+#[tokio::test]
+async fn all_items_of_a_map_are_freed_when_the_execution_that_started_it_ends() {
+    for machine in Machine::all() {
+        let pool = pool_of(2).await;
+        for child in 1..=2 {
+            let (mut walk, turn) = Walk::start(&machine, &format!("{CHILD}-{child}"), item("item-07"));
+            to_the_work(&pool, &mut walk, turn).await;
+        }
+        pool.clock.forward(1_000);
+        let mut event = pool::status_change("TIMED_OUT", BEGIN + 1_000);
+        event["detail"]["executionArn"] = json!(PARENT);
+        let answer = pool.answer(event).await;
+        assert_eq!((&answer["status"], &answer["freed"]), (&json!("released"), &json!(2)), "{}", machine.name);
+        assert_eq!(status(&pool).await["current_running"], 0, "{}", machine.name);
+    }
+}
+
+#[tokio::test]
+async fn the_state_that_guards_a_redriven_job_lets_nobody_work_without_its_lease() {
+    let readme = std::fs::read_to_string(states::states_folder().join("README.md")).expect("the README");
+    let guard = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let guard = guard.map(|json| serde_json::from_str::<Value>(json).expect("JSON"));
+    let guard = guard.into_iter().find(|json| json.get("CheckLease").is_some()).expect("CheckLease");
+
+    let pool = pool_of(1).await;
+    let grant = pool.answer(acquire("item-07")).await;
+    let mut machine = Machine::rendered("queue-jsonpath");
+    let states = &mut machine.definition["States"];
+    states["AcquireLease"]["Next"] = json!("CheckLease");
+    states["CheckLease"] = guard["CheckLease"].clone();
+
+    let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+    call(turn);
+    let check = call(walk.answered(Ok(grant.clone())));
+    assert!(!walk.worked(), "the lease is looked at first");
+    let still_his = serve(&pool, &check).await.expect("an answer");
+    let work = call(walk.clone().answered(still_his));
+    assert!(work.function.ends_with(":function:analytics-work"), "{work:?}");
+
+    // Redriven, and meanwhile its execution had ended and its lease was freed.
+    pool.answer(release(&grant["lease_id"])).await;
+    let lost = serve(&pool, &check).await.expect("an answer");
+    let wrong = ended(walk.answered(lost)).expect_err("an error");
+    assert_eq!(wrong.error, "LeaseLost");
+    assert!(!walk.worked());
+}

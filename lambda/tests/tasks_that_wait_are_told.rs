@@ -1,0 +1,202 @@
+//! A task that waits is told of its lease, or that there is none; what may not have arrived is told again, and what is
+//! closed is given to the next.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod pool;
+
+use leasehold_core::nouns::Millis;
+use pool::{BEGIN, GRACE, LEASE, Play, Pool, execution, line, queue, release};
+use serde_json::{Value, json};
+
+fn sweep() -> Value {
+    json!({ "action": "sweep" })
+}
+
+#[tokio::test]
+async fn a_task_succeeds_with_what_acquire_answers() {
+    let pool = Pool::of(1).await;
+    let told = pool.queue("item-1", "token-1").await;
+    assert_eq!(told["status"], "acquired");
+    assert_eq!(pool.tasks.output("token-1"), Some(told));
+}
+
+#[tokio::test]
+async fn a_release_tells_the_first_in_the_queue() {
+    let pool = Pool::of(1).await;
+    let first = pool.queue("item-1", "token-1").await;
+    assert_eq!(pool.queue("item-2", "token-2").await["status"], "queued");
+    pool.clock.forward(10);
+    assert_eq!(pool.queue("item-3", "token-3").await["status"], "queued");
+    pool.answer(release(&first["lease_id"])).await;
+    let second = pool.tasks.output("token-2").expect("it was told");
+    assert_eq!((&second["status"], &second["lease_id"]), (&json!("acquired"), &json!("analytics:0:2")));
+    assert_eq!(pool.tasks.output("token-3"), None);
+    pool.answer(release(&second["lease_id"])).await;
+    assert_eq!(pool.tasks.output("token-3").expect("it was told")["lease_id"], "analytics:0:3");
+}
+
+#[tokio::test]
+async fn a_notice_that_may_not_have_arrived_is_sent_again_by_the_next_sweep() {
+    let plays = [
+        Play::Break,
+        Play::Error(500, "InternalServerError"),
+        Play::Error(400, "ThrottlingException"),
+        Play::Error(400, "AccessDeniedException"),
+        Play::Error(400, "KmsAccessDeniedException"),
+    ];
+    for play in plays {
+        let pool = Pool::of(1).await;
+        let first = pool.queue("item-1", "token-1").await;
+        pool.queue("item-2", "token-2").await;
+        pool.tasks.always(Some(play.clone()));
+        let released = pool.handle(release(&first["lease_id"])).await;
+        let said = line(&released);
+        released.answer.expect("the release itself worked");
+        assert_eq!(said["level"], "WARN", "{play:?}");
+        let note = said["notes"][0].as_str().expect("a note");
+        assert!(note.contains("telling the grant of analytics:0:2") && !note.contains("token-2"), "{note}");
+        pool.tasks.always(None);
+        let sent = pool.tasks.asked("SendTaskSuccess").len();
+        let swept = pool.answer(sweep()).await;
+        assert_eq!(swept["renotified"], 1, "{play:?}");
+        assert_eq!(pool.tasks.asked("SendTaskSuccess").len(), sent + 1);
+        assert_eq!(pool.answer(sweep()).await["renotified"], 0, "it is confirmed: {play:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_notice_is_tried_again_at_once_before_it_is_left_to_the_sweep() {
+    let pool = Pool::of(1).await;
+    pool.tasks.next(Play::Error(500, "InternalServerError"));
+    pool.tasks.next(Play::Error(400, "ThrottlingException"));
+    assert_eq!(pool.queue("item-1", "token-1").await["status"], "acquired");
+    assert_eq!(pool.tasks.asked("SendTaskSuccess").len(), 3);
+}
+
+#[tokio::test]
+async fn a_closed_task_of_an_ended_execution_gives_its_slot_to_the_next() {
+    for name in ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "ValidationException"] {
+        let pool = Pool::of(1).await;
+        pool.tasks.execution_is(execution(), "ABORTED");
+        let first = pool.queue("item-1", "token-1").await;
+        pool.queue("item-2", "token-2").await;
+        pool.clock.forward(10);
+        pool.queue("item-3", "token-3").await;
+        pool.tasks.next(Play::Error(400, name));
+        let said = pool.line(release(&first["lease_id"])).await;
+        assert_eq!(said["WaiterGone"], 1, "{name}");
+        assert_eq!(pool.tasks.asked("DescribeExecution").len(), 1, "{name}");
+        assert!(pool.tasks.output("token-3").is_some(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_task_whose_execution_runs_or_is_not_known_keeps_its_lease() {
+    // Our own notice may have got through, and only its reply was lost.
+    for status in ["RUNNING", "PENDING_REDRIVE", "SOMETHING_NEW", "not found"] {
+        let pool = Pool::of(1).await;
+        if status != "not found" {
+            pool.tasks.execution_is(execution(), status);
+        }
+        let first = pool.queue("item-1", "token-1").await;
+        pool.queue("item-2", "token-2").await;
+        pool.tasks.close("token-2");
+        pool.answer(release(&first["lease_id"])).await;
+        assert_eq!(pool.answer(json!({ "action": "status" })).await["current_running"], 1, "{status}");
+        assert_eq!(pool.answer(sweep()).await["renotified"], 0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn who_waited_too_long_is_told_by_name() {
+    let pool = Pool::with(1, |row| row.longest_wait = Some(Millis(1_000))).await;
+    pool.queue("item-1", "token-1").await;
+    pool.queue("item-2", "token-2").await;
+    pool.clock.forward(1_001);
+    pool.answer(sweep()).await;
+    let told = pool.tasks.asked("SendTaskFailure");
+    assert_eq!((&told[0]["taskToken"], &told[0]["error"]), (&json!("token-2"), &json!("WaitedTooLong")));
+    assert!(told[0]["cause"].as_str().is_some_and(|cause| cause.contains("no slot was free")), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_retried_task_takes_over_and_the_older_one_is_failed() {
+    let pool = Pool::of(1).await;
+    pool.acquire("item-1").await;
+    pool.queue("item-2", "token-2").await;
+    let mut retried = queue("item-2", "token-2b");
+    retried["attempt"]["retry"] = json!("1");
+    assert_eq!(pool.answer(retried).await["status"], "queued");
+    let told = pool.tasks.asked("SendTaskFailure");
+    assert_eq!((&told[0]["taskToken"], &told[0]["error"]), (&json!("token-2"), &json!("HolderBusy")));
+}
+
+#[tokio::test]
+async fn an_untold_lease_is_taken_only_after_its_task_is_closed() {
+    let pool = Pool::of(1).await;
+    pool.tasks.always(Some(Play::Break));
+    assert_eq!(pool.queue("item-1", "token-1").await["status"], "queued", "it is not known to have been told");
+    pool.clock.forward(LEASE + GRACE);
+    assert_eq!(pool.failure(queue("item-2", "token-2")).await.0, "TableUnavailable");
+    assert_eq!(pool.answer(sweep()).await["reclaimed"], 0);
+    pool.tasks.always(None);
+    assert_eq!(pool.answer(sweep()).await["reclaimed"], 1);
+    assert_eq!(pool.tasks.asked("SendTaskFailure").last().expect("it was told")["error"], "LeaseLost");
+}
+
+#[tokio::test]
+async fn long_work_keeps_its_lease_while_its_execution_runs_and_loses_it_when_that_ends() {
+    let pool = Pool::with(3, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    let other = "arn:aws:states:eu-central-1:123456789012:execution:nightly:8";
+    pool.acquire("item-1").await;
+    pool.acquire("item-2").await;
+    pool.answer(json!({ "action": "acquire", "execution": other })).await;
+    pool.tasks.execution_is(execution(), "RUNNING");
+    pool.tasks.execution_is(other, "SUCCEEDED");
+    pool.clock.forward(30_000);
+    let swept = pool.answer(sweep()).await;
+    assert_eq!(swept["extended"], 2);
+    // One question for each execution, though one has two leases.
+    assert_eq!(pool.tasks.asked("DescribeExecution").len(), 2);
+    let holders = pool.answer(json!({ "action": "status", "holders": true })).await;
+    assert_eq!(holders["current_running"], 2);
+    assert_eq!(holders["holders"][0]["expires_at_ms"], BEGIN + 30_000 + LEASE);
+}
+
+#[tokio::test]
+async fn what_is_no_execution_is_not_asked_for() {
+    let pool = Pool::with(3, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    let express = "arn:aws:states:eu-central-1:123456789012:express:nightly:7:1";
+    for id in ["a laptop", "arn:aws:lambda:eu-central-1:123456789012:function:f", express] {
+        pool.answer(json!({ "action": "acquire", "execution": id })).await;
+    }
+    assert_eq!(pool.answer(sweep()).await["extended"], 0);
+    assert_eq!(pool.tasks.asked("DescribeExecution"), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn an_execution_that_can_not_be_asked_for_keeps_its_lease_until_it_expires() {
+    let pool = Pool::with(1, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    pool.acquire("item-1").await;
+    pool.tasks.always(Some(Play::Error(400, "AccessDeniedException")));
+    let said = pool.line(sweep()).await;
+    let note = said["notes"][0].as_str().expect("a note");
+    assert!(note.contains(execution()) && note.contains("AccessDeniedException"), "{note}");
+    assert_eq!((&said["Held"], &said["outcome"]), (&json!(1), &json!("swept")));
+    pool.clock.forward(LEASE + GRACE);
+    assert_eq!(pool.answer(sweep()).await["reclaimed"], 1);
+}
+
+#[tokio::test]
+async fn executions_are_asked_for_slowly_enough_for_all_pools_of_an_account() {
+    let pool = Pool::with(20, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    for run in 0..20 {
+        let id = format!("arn:aws:states:eu-central-1:123456789012:execution:nightly:{run}");
+        pool.tasks.execution_is(&id, "RUNNING");
+        pool.answer(json!({ "action": "acquire", "execution": id })).await;
+    }
+    let started = std::time::Instant::now();
+    assert_eq!(pool.answer(sweep()).await["extended"], 20);
+    // Five at once, then one in 100 ms.
+    assert!(started.elapsed().as_millis() >= 1_500, "{:?}", started.elapsed());
+}

@@ -1,0 +1,77 @@
+//! How is a command's answer told? In words or as one JSON document, on standard output.
+
+use std::io::{ErrorKind, Write};
+
+use serde::Serialize;
+
+use crate::words::Trouble;
+
+/// In which form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Output {
+    /// For a person.
+    #[default]
+    Text,
+    /// For a program.
+    Json,
+}
+
+impl Output {
+    /// Tells it. The words end with a line's end.
+    pub(crate) fn tell(self, text: &str, document: &impl Serialize) -> Result<(), Trouble> {
+        let told = match self {
+            Output::Text => text.to_owned(),
+            Output::Json => serde_json::to_string_pretty(document).map_err(std::io::Error::from)? + "\n",
+        };
+        match std::io::stdout().write_all(told.as_bytes()) {
+            // Whoever closed the pipe has read enough.
+            Err(wrong) if wrong.kind() != ErrorKind::BrokenPipe => Err(wrong.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A table of cells under headings: the columns as wide as their widest cell, numbers to the right.
+pub(crate) fn columns<const N: usize>(headings: [(&str, Side); N], rows: &[[String; N]]) -> String {
+    let mut widths = headings.map(|(heading, _)| heading.len());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    let mut line = |cells: [&str; N]| {
+        let padded = cells.iter().zip(widths).zip(&headings).map(|((cell, width), (_, side))| match side {
+            Side::Left => format!("{cell:width$}"),
+            Side::Right => format!("{cell:>width$}"),
+        });
+        text += padded.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    };
+    line(headings.map(|(heading, _)| heading));
+    for row in rows {
+        line(row.each_ref().map(String::as_str));
+    }
+    text
+}
+
+/// On which side a column's cells are lined up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Side {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a".to_owned(), "10".to_owned()], ["longer-ü".to_owned(), "9".to_owned()]];
+        let text = columns([("PREFIX", Side::Left), ("LIMIT", Side::Right)], &rows);
+        assert_eq!(text, "PREFIX    LIMIT\na            10\nlonger-ü      9\n");
+    }
+}

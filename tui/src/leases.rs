@@ -1,0 +1,143 @@
+//! What is `leasehold leases`? One pool, read live: who holds, who waits, since when and until when.
+
+use leasehold_core::nouns::{Fence, LeaseId, Limit, Millis, Prefix, Slot};
+use leasehold_core::occupancy::{LeaseView, Occupancy, SlotView, State, WaiterView};
+use leasehold_store::Runner;
+use serde::Serialize;
+
+use crate::answer::{Output, Side, columns};
+use crate::length;
+use crate::operation::look;
+use crate::place::Place;
+use crate::words::Trouble;
+
+/// Say who holds a lease of a pool and who waits, since when and until when
+///
+/// Reads the pool's slots and the first 100 of its queue as they are now.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {
+    /// The pool
+    prefix: Prefix,
+}
+
+const AFTER: &str = "\
+NOTE says what is special: `expired` (not the holder's any more), `not told` (its notice is not known to have
+arrived), `above the limit` (held since before the limit was lowered), and the holder's label.
+
+With --output json:
+
+    {\"table\": NAME, \"prefix\", \"at_ms\": now, \"limit\", \"held\", \"waiting\", \"waiting_more\": whether there are more
+     than that, \"state\": \"over_limit\", \"starving\", \"full\", \"ok\" or \"idle\",
+     \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",
+     \"acquired_at_ms\", \"expires_at_ms\", \"lapses_at_ms\": when another may take it, \"renewed_at_ms\",
+     \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its notice may not have arrived}],
+     \"queue\": [{\"holder\", \"since_ms\", \"waits_for_ms\", \"give_up_at_ms\"}]}
+
+`key` and `parent` are there if the holder has them. Times are milliseconds; moments since 1970.";
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    table: &'a str,
+    prefix: &'a Prefix,
+    at_ms: Millis,
+    limit: Limit,
+    held: u32,
+    waiting: u32,
+    waiting_more: bool,
+    state: State,
+    leases: &'a [Held<'a>],
+    queue: &'a [WaiterView],
+}
+
+#[derive(Debug, Serialize)]
+struct Held<'a> {
+    lease_id: String,
+    slot: Slot,
+    fence: Fence,
+    above_limit: bool,
+    #[serde(flatten)]
+    lease: &'a LeaseView,
+}
+
+impl Options {
+    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+        let runner = Runner::new(place.table().await?);
+        let settings = runner.settings(&self.prefix).await?;
+        let pool = look(&runner, &settings).await?;
+        let leases: Vec<Held<'_>> = pool.slots.iter().filter_map(|slot| Held::of(&self.prefix, slot)).collect();
+        let table = runner.table().name();
+        let answer = Answer {
+            table,
+            prefix: &self.prefix,
+            at_ms: pool.at,
+            limit: pool.limit,
+            held: pool.held,
+            waiting: pool.waiting,
+            waiting_more: pool.waiting_more,
+            state: pool.state,
+            leases: &leases,
+            queue: &pool.queue,
+        };
+        output.tell(&words(table, &pool, &leases), &answer)
+    }
+}
+
+impl<'a> Held<'a> {
+    fn of(prefix: &Prefix, view: &'a SlotView) -> Option<Self> {
+        let SlotView { slot, fence, above_limit, lease } = view;
+        let lease_id = LeaseId { prefix: prefix.clone(), slot: *slot, fence: *fence }.to_string();
+        let lease = lease.as_ref()?;
+        Some(Held { lease_id, slot: *slot, fence: *fence, above_limit: *above_limit, lease })
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let LeaseView { holder, acquired_at, expires_at, label, .. } = self.lease;
+        let special = [
+            (self.lease.expired, "expired"),
+            (self.lease.unconfirmed, "not told"),
+            (self.above_limit, "above the limit"),
+        ];
+        let notes = special.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).chain(label.as_deref());
+        [
+            self.lease_id.clone(),
+            self.fence.0.to_string(),
+            length::moment(*acquired_at),
+            length::moment(*expires_at),
+            holder.to_string(),
+            notes.collect::<Vec<_>>().join(", "),
+        ]
+    }
+}
+
+fn words(table: &str, pool: &Occupancy, leases: &[Held<'_>]) -> String {
+    let Occupancy { prefix, limit, held, waiting, state, .. } = pool;
+    let more = if pool.waiting_more { "+" } else { "" };
+    let mut text =
+        format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}\n");
+    if !leases.is_empty() {
+        let headings = ["LEASE", "FENCE", "SINCE", "UNTIL", "HOLDER", "NOTE"];
+        let sides = [Side::Left, Side::Right, Side::Left, Side::Left, Side::Left, Side::Left];
+        let rows: Vec<_> = leases.iter().map(Held::cells).collect();
+        text.push('\n');
+        text += &columns(std::array::from_fn(|at| (headings[at], sides[at])), &rows);
+    }
+    if !pool.queue.is_empty() {
+        let row = |(at, waiter): (usize, &WaiterView)| {
+            let since = length::moment(waiter.since);
+            let gives_up = length::moment(waiter.give_up_at);
+            [(at + 1).to_string(), since, length::seconds(waiter.waits_for), gives_up, waiter.holder.to_string()]
+        };
+        let rows: Vec<_> = pool.queue.iter().enumerate().map(row).collect();
+        let headings = [
+            ("WAITS", Side::Right),
+            ("SINCE", Side::Left),
+            ("FOR", Side::Right),
+            ("GIVES UP", Side::Left),
+            ("HOLDER", Side::Left),
+        ];
+        text.push('\n');
+        text += &columns(headings, &rows);
+    }
+    text
+}

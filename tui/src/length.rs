@@ -1,0 +1,94 @@
+//! How is a length of time written? As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same.
+
+use leasehold_core::nouns::Millis;
+
+/// The longest that makes any sense: a Step Functions execution lasts at most a year (quotas, 2024-11).
+const LONGEST: Millis = Millis::seconds(366 * 24 * 3_600);
+
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+const EXPECTED: &str = "a length of time, as in 500ms, 5s, 10m, 1h30m or 2d";
+
+/// Any length.
+pub(crate) fn parse(text: &str) -> Result<Millis, String> {
+    between(Millis(0), text)
+}
+
+/// A length that is not zero.
+pub(crate) fn above_zero(text: &str) -> Result<Millis, String> {
+    between(Millis(1), text)
+}
+
+/// A length of at least so much.
+pub(crate) fn between(shortest: Millis, text: &str) -> Result<Millis, String> {
+    let length = humantime::parse_duration(text).map_err(|_| format!("expected {EXPECTED}"))?;
+    let whole = length.subsec_nanos() % 1_000_000 == 0;
+    match u64::try_from(length.as_millis()).map(Millis) {
+        Ok(millis) if whole && (shortest..=LONGEST).contains(&millis) => Ok(millis),
+        _ if !whole => Err("expected whole milliseconds".into()),
+        _ => Err(format!("expected a length of time from {} to {}", words(shortest), words(LONGEST))),
+    }
+}
+
+/// In words: `1h30m`. Every unit down to the last that is not zero.
+pub(crate) fn words(Millis(mut left): Millis) -> String {
+    let mut text = String::new();
+    for (unit, millis) in UNITS {
+        if left >= millis {
+            text += &format!("{}{unit}", left / millis);
+            left %= millis;
+        }
+    }
+    if text.is_empty() { "0s".into() } else { text }
+}
+
+/// In words, to the second, for times that nobody set: `1h30m5s`.
+pub(crate) fn seconds(length: Millis) -> String {
+    words(Millis(length.0 / 1_000 * 1_000))
+}
+
+/// A moment, in UTC to the second: `2024-11-22T10:11:12Z`.
+pub(crate) fn moment(at: Millis) -> String {
+    match std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_millis(at.0)) {
+        // Beyond the year 9999 there is no such form.
+        Some(time) if at.0 < 253_402_300_800_000 => humantime::format_rfc3339_seconds(time).to_string(),
+        _ => at.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for text in ["0s", "1ms", "500ms", "5s", "10m", "1h30m", "2d", "366d", "1d2h3m4s5ms"] {
+            assert_eq!(words(parse(text).expect(text)), text);
+        }
+    }
+
+    #[test]
+    fn other_ways_to_write_it_are_read_too() {
+        for (text, millis) in
+            [("90s", 90_000), ("1h 30m", 5_400_000), ("1.5h", 5_400_000), ("2 days", 172_800_000), ("0", 0)]
+        {
+            assert_eq!(parse(text), Ok(Millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_length_is_refused_with_what_was_expected() {
+        for text in ["", "5", "soon", "-5s", "5x", "s", "99999999999999999999s"] {
+            assert!(parse(text).expect_err(text).contains("500ms, 5s, 10m"), "{text:?}");
+        }
+        assert!(parse("1us").expect_err("too fine").contains("whole milliseconds"));
+        assert!(parse("367d").expect_err("too long").contains("to 366d"));
+        assert!(above_zero("0s").expect_err("zero").contains("from 1ms"));
+    }
+
+    #[test]
+    fn a_moment_is_written_in_utc() {
+        assert_eq!(moment(Millis(1_732_270_272_345)), "2024-11-22T10:11:12Z");
+        assert_eq!(moment(Millis(u64::MAX)), "18446744073709551615 ms");
+    }
+}

@@ -1,0 +1,209 @@
+//! Which table is meant, and as whom is it used? What the flags, the SDK's own environment and the files in
+//! `~/.aws` say, in the AWS CLI's order, as one [`Table`].
+
+use std::error::Error;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use leasehold_store::Table;
+
+use crate::words::Trouble;
+
+/// The table's name where nothing says another: that of the example and of Terraform's `table` module.
+const TABLE: &str = "regional-concurrency-leases";
+
+/// The environment variable that names the table.
+const TABLE_VARIABLE: &str = "LEASEHOLD_TABLE";
+
+/// How long the instance metadata service may take. On an EC2 instance it answers within milliseconds; anywhere
+/// else it is the last that is asked, and a person waits.
+const METADATA_WITHIN: Duration = Duration::from_millis(500);
+
+/// The flags that every command on a table takes.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Place {
+    /// The DynamoDB table [default: $LEASEHOLD_TABLE, else regional-concurrency-leases]
+    #[arg(long, global = true, value_name = "NAME", value_parser = table_name)]
+    table: Option<String>,
+
+    /// The AWS region [default: $AWS_REGION, else the profile's]
+    #[arg(long, global = true, value_name = "REGION", value_parser = region)]
+    region: Option<String>,
+
+    /// The profile in ~/.aws whose credentials and region are used [default: $AWS_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// Where DynamoDB's API is, if not at AWS: http://127.0.0.1:8000 [default: $AWS_ENDPOINT_URL]
+    #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
+    endpoint_url: Option<String>,
+
+    /// Where the table was looked for, once it was.
+    #[arg(skip)]
+    asked: OnceLock<String>,
+}
+
+impl Place {
+    /// For a command that uses no such table: none of the flags may be given.
+    pub(crate) fn refuse(&self, why: &str) -> Result<(), Trouble> {
+        let given = [
+            ("--table", &self.table),
+            ("--region", &self.region),
+            ("--profile", &self.profile),
+            ("--endpoint-url", &self.endpoint_url),
+        ];
+        match given.iter().find(|(_, value)| value.is_some()) {
+            Some((flag, _)) => Err(Trouble::Usage(format!("{flag}: {why}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The table. Nothing is sent to it yet, but the credentials are there.
+    pub(crate) async fn table(&self) -> Result<Table, Trouble> {
+        let name = self.table_name()?;
+        let config = self.config(&name).await?;
+        let region = config.region().map(Region::as_ref).unwrap_or_default();
+        let endpoint = config.endpoint_url().map(|url| format!(", endpoint {url}")).unwrap_or_default();
+        let _ = self.asked.set(format!("region {region}{endpoint}"));
+        Ok(Table::new(&config, name))
+    }
+
+    /// Where the table was looked for: its region, and the endpoint if it is not AWS's own.
+    pub(crate) fn asked(&self) -> Option<&str> {
+        self.asked.get().map(String::as_str)
+    }
+
+    fn table_name(&self) -> Result<String, Trouble> {
+        if let Some(name) = &self.table {
+            return Ok(name.clone());
+        }
+        match std::env::var(TABLE_VARIABLE) {
+            Ok(name) if !name.is_empty() => {
+                table_name(&name).map_err(|wrong| Trouble::Usage(format!("{TABLE_VARIABLE}={name:?}: {wrong}")))
+            }
+            _ => Ok(TABLE.into()),
+        }
+    }
+
+    async fn config(&self, table: &str) -> Result<SdkConfig, Trouble> {
+        let metadata = imds::Client::builder().connect_timeout(METADATA_WITHIN).read_timeout(METADATA_WITHIN);
+        let metadata = metadata.max_attempts(2).build();
+        let region = self.find_region(&metadata).await.ok_or(Trouble::NoRegion)?;
+        let credentials = self.find_credentials(&region, metadata).await;
+        let credentials = Asked::first(credentials).await.map_err(|why| Trouble::NoCredentials {
+            table: table.into(),
+            profile: self.profile.clone(),
+            why: match &why {
+                CredentialsError::CredentialsNotLoaded(_) if why.source().is_none() => match self.profile {
+                    Some(_) => "no file in ~/.aws has such a profile with credentials in it".into(),
+                    None => "neither the environment nor a file in ~/.aws has any".into(),
+                },
+                _ => causes(&why),
+            },
+        })?;
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).region(region).credentials_provider(credentials);
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = &self.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        Ok(loader.load().await)
+    }
+
+    async fn find_region(&self, metadata: &imds::Client) -> Option<Region> {
+        let mut profile = ProfileFileRegionProvider::builder();
+        if let Some(name) = &self.profile {
+            profile = profile.profile_name(name);
+        }
+        let chain = RegionProviderChain::first_try(self.region.clone().map(Region::new))
+            .or_else(EnvironmentVariableRegionProvider::new())
+            .or_else(profile.build())
+            .or_else(imds::region::ImdsRegionProvider::builder().imds_client(metadata.clone()).build());
+        chain.region().await
+    }
+
+    /// A profile that was named wins over keys in the environment, as in the AWS CLI.
+    async fn find_credentials(&self, region: &Region, metadata: imds::Client) -> SharedCredentialsProvider {
+        match &self.profile {
+            Some(name) => {
+                let with = aws_config::provider_config::ProviderConfig::without_region();
+                let with = with.with_region(Some(region.clone()));
+                let profile = ProfileFileCredentialsProvider::builder().configure(&with).profile_name(name);
+                SharedCredentialsProvider::new(profile.build())
+            }
+            None => {
+                let chain = DefaultCredentialsChain::builder().region(region.clone()).imds_client(metadata);
+                SharedCredentialsProvider::new(chain.build().await)
+            }
+        }
+    }
+}
+
+/// Credentials that were asked for before the first request needs them: so it is known what is missing, and
+/// whoever signs in by a browser or types a code is not hurried by the request's own time limit.
+#[derive(Debug)]
+struct Asked {
+    first: Mutex<Option<Credentials>>,
+    then: SharedCredentialsProvider,
+}
+
+impl Asked {
+    async fn first(provider: SharedCredentialsProvider) -> Result<Asked, CredentialsError> {
+        let first = provider.provide_credentials().await?;
+        Ok(Asked { first: Mutex::new(Some(first)), then: provider })
+    }
+}
+
+impl ProvideCredentials for Asked {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        // What was asked for first is handed out once; when it has expired, the provider is asked again.
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(first) => future::ProvideCredentials::ready(Ok(first)),
+            None => self.then.provide_credentials(),
+        }
+    }
+}
+
+/// An error and what caused it: the SDK's own messages are only "could not be loaded".
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let all = std::iter::successors(Some(error), |&error| error.source());
+    let mut words: Vec<String> = all.map(|cause| cause.to_string()).collect();
+    words.dedup();
+    words.join(": ")
+}
+
+fn table_name(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let named = (3..=255).contains(&text.len()) && text.bytes().all(plain);
+    // A table of another account is named by its ARN.
+    let fits = named || text.starts_with("arn:") && text.contains(":table/");
+    if fits { Ok(text.into()) } else { Err("expected a table's name: 3 to 255 of A-Z a-z 0-9 . _ -".into()) }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if fits { Ok(text.into()) } else { Err("expected a region, as in eu-central-1".into()) }
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') => Ok(text.into()),
+        _ => Err("expected http:// or https:// and a host, as in http://127.0.0.1:8000".into()),
+    }
+}

@@ -1,0 +1,134 @@
+//! What is `leasehold pool rm`? A pool retired: nobody is granted a lease any more. Its slots stay.
+
+use std::sync::Arc;
+
+use leasehold_core::nouns::Prefix;
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::settings::Settings;
+use leasehold_store::create::retire_pool;
+use leasehold_store::{Runner, StoreError};
+use serde::Serialize;
+
+use crate::answer::Output;
+use crate::confirm::Yes;
+use crate::operation::look;
+use crate::place::Place;
+use crate::words::Trouble;
+
+/// Retire a pool: nobody is granted a lease any more
+///
+/// Its settings, an operator's override and its summary go. Its slots stay, a row each, because their fences must
+/// not start again if a pool of this name is made later. Refused while leases are held or somebody waits: first
+/// let nobody in any more (`leasehold pool set PREFIX --drain`) and let them end, or use --force.
+///
+/// A pool made by Terraform: the next `terraform apply` makes it again; remove it there.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {
+    /// The pool
+    prefix: Prefix,
+
+    #[command(flatten)]
+    yes: Yes,
+
+    /// Even while leases are held or somebody waits: holders keep theirs until it expires, but can't renew it, and
+    /// nobody tells those who wait, so their tasks end by their own timeout
+    #[arg(long, verbatim_doc_comment)]
+    force: bool,
+}
+
+const AFTER: &str = "\
+With --output json, as the pool was left (null where its rows could not be read):
+
+    {\"table\": NAME, \"prefix\": PREFIX, \"retired\": true, \"held\": N, \"waiting\": N, \"waiting_more\": whether there are
+     more than that}";
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    table: &'a str,
+    prefix: &'a Prefix,
+    retired: bool,
+    held: Option<usize>,
+    waiting: Option<u32>,
+    waiting_more: Option<bool>,
+}
+
+impl Options {
+    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+        self.yes.or_a_terminal("leasehold pool rm")?;
+        let (runner, prefix) = (Runner::new(place.table().await?), &self.prefix);
+        let table = runner.table().name();
+        let settings = match runner.settings(prefix).await {
+            Ok(settings) => Some(settings),
+            // Rows that make no sense can still be removed.
+            Err(StoreError::PoolMisconfigured { .. }) if self.force => None,
+            Err(wrong) => return Err(wrong.into()),
+        };
+        let before = self.look(&runner, settings.as_ref()).await?;
+        let shown = before.as_ref().map_or_else(|| "can't be read".into(), words);
+        if let Some(before) = before.filter(|before| !self.force && before.busy()) {
+            return Err(Trouble::NotDone(format!(
+                "pool {prefix} in table {table} was not retired: {}; let nobody in any more (leasehold pool set {prefix} \
+                 --drain) and let them end, or use --force (--help says what becomes of them)",
+                words(&before)
+            )));
+        }
+        let about = format!(
+            "Pool {prefix} in table {table}: {shown}.\n\
+             When it is retired nobody is granted a lease any more; its slots stay, so that their fences go on."
+        );
+        self.yes.or_asked(&about, prefix.as_str())?;
+        retire_pool(runner.table(), prefix).await?;
+        // Somebody may have got in until just now. Retired it is, whether or not that can be seen.
+        let left = self.look(&runner, settings.as_ref()).await.ok().flatten();
+        let mut text =
+            format!("pool {prefix} in table {table} is retired; its slots stay, so that their fences go on\n");
+        if let Some(left) = left.as_ref().filter(|left| left.busy()) {
+            text += &format!("left behind: {}\n", words(left));
+        }
+        let answer = Answer {
+            table,
+            prefix,
+            retired: true,
+            held: left.as_ref().map(|left| left.held),
+            waiting: left.as_ref().map(|left| left.waiting),
+            waiting_more: left.as_ref().map(|left| left.waiting_more),
+        };
+        output.tell(&text, &answer)
+    }
+
+    async fn look(&self, runner: &Runner, settings: Option<&Arc<Settings>>) -> Result<Option<Left>, Trouble> {
+        let Some(settings) = settings else { return Ok(None) };
+        match look(runner, settings).await {
+            Ok(pool) => Ok(Some(Left::of(&pool))),
+            // So can a pool with a row that makes no sense.
+            Err(_) if self.force => Ok(None),
+            Err(wrong) => Err(wrong),
+        }
+    }
+}
+
+/// Who would lose something.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    held: usize,
+    waiting: u32,
+    waiting_more: bool,
+}
+
+impl Left {
+    fn of(pool: &Occupancy) -> Left {
+        // One that expired within the grace may, on its holder's clock, still be its own.
+        let held = pool.slots.iter().filter(|row| row.lease.as_ref().is_some_and(|lease| !lease.lapsed)).count();
+        Left { held, waiting: pool.waiting, waiting_more: pool.waiting_more }
+    }
+
+    fn busy(&self) -> bool {
+        self.held > 0 || self.waiting > 0
+    }
+}
+
+fn words(left: &Left) -> String {
+    let more = if left.waiting_more { " or more" } else { "" };
+    format!("{} held, {}{more} waiting", left.held, left.waiting)
+}

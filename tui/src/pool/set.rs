@@ -1,0 +1,296 @@
+//! What is `leasehold pool set`? A pool made, or those of its settings changed that were named; the rest stays.
+
+use std::sync::Arc;
+
+use leasehold_core::nouns::{Limit, Millis, Prefix};
+use leasehold_core::settings::Settings;
+use leasehold_core::table::{Key, OverrideRow, PoolRow, Row};
+use leasehold_store::create::{PoolSet, set_pool};
+use leasehold_store::run::{Clock, SETTINGS_FRESH_FOR, SystemClock};
+use leasehold_store::{StoreError, Table};
+use serde::Serialize;
+
+use crate::answer::Output;
+use crate::length;
+use crate::operation::own_row;
+use crate::place::Place;
+use crate::words::Trouble;
+
+/// How often it is tried while somebody else sets the pool too.
+const TRIES: u8 = 5;
+
+/// Make a pool, or change its settings
+///
+/// What is not named stays as it is; for a new pool, --limit (or --drain) must be named, and the rest has
+/// defaults. Leases that are held are kept. After the limit was lowered nobody is granted a lease until fewer than
+/// the new limit are held, and for about two quiet periods the slots up to the old limit count as held.
+///
+/// Lease managers follow within seconds. After the limit was raised, who waits is granted a lease by the next
+/// release or sweep. An operator's override wins over the limit that is set here.
+///
+/// A pool made by Terraform: its next `terraform apply` puts back what its configuration says, so change it there,
+/// too. An operator's override survives a deploy: Terraform leaves it alone.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {
+    /// The pool: 1 to 64 of A-Z a-z 0-9 . _ -
+    prefix: Prefix,
+
+    /// How many may hold a lease at once: 1 to 10000
+    #[arg(long, value_name = "N", value_parser = limit, allow_negative_numbers = true)]
+    limit: Option<Limit>,
+
+    /// Let nobody in any more: a limit of 0. Those who hold a lease keep it, those who come wait
+    #[arg(long, conflicts_with = "limit")]
+    drain: bool,
+
+    /// How long a lease lasts; callers may ask for less [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = length::above_zero)]
+    #[arg(allow_hyphen_values = true)]
+    lease: Option<Millis>,
+
+    /// The most that two clocks differ: an expired lease is taken by another only so much later [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = length::parse)]
+    #[arg(allow_hyphen_values = true)]
+    grace: Option<Millis>,
+
+    /// How long somebody may wait in the queue before its task is failed [default: 1d]
+    #[arg(long, value_name = "TIME", value_parser = length::above_zero)]
+    #[arg(allow_hyphen_values = true)]
+    longest_wait: Option<Millis>,
+
+    /// How long sweeps keep the lease of an execution alive that still runs; 0s: never [default: 0s]
+    #[arg(long, value_name = "TIME", value_parser = length::parse)]
+    #[arg(allow_hyphen_values = true)]
+    longest_hold: Option<Millis>,
+
+    /// How long after a change somebody may still follow the old settings: 5s of caching and the longest call
+    /// [default: 35s]
+    #[arg(long, value_name = "TIME", value_parser = quiet, verbatim_doc_comment)]
+    #[arg(allow_hyphen_values = true)]
+    quiet: Option<Millis>,
+
+    /// The time between two sweeps [default: 1m]
+    #[arg(long, value_name = "TIME", value_parser = length::above_zero)]
+    #[arg(allow_hyphen_values = true)]
+    sweep_every: Option<Millis>,
+}
+
+const AFTER: &str = "\
+A TIME is a number and a unit, or several: 500ms, 5s, 10m, 1h30m, 2d.
+
+With --output json, with the defaults of what was never named:
+
+    {\"table\": NAME, \"prefix\": PREFIX, \"created\": whether it was made now, \"changed\": [names of settings],
+     \"settings\": {\"limit\", \"lease_ms\", \"grace_ms\", \"quiet_ms\", \"longest_wait_ms\", \"longest_hold_ms\",
+     \"sweep_every_ms\"}, \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"}}";
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    table: &'a str,
+    prefix: &'a Prefix,
+    created: bool,
+    changed: Vec<&'static str>,
+    settings: Shown,
+    #[serde(rename = "override")]
+    live: Option<Live>,
+}
+
+/// A pool's settings, with the defaults of what its row leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Shown {
+    limit: Limit,
+    lease_ms: Millis,
+    grace_ms: Millis,
+    quiet_ms: Millis,
+    longest_wait_ms: Millis,
+    longest_hold_ms: Millis,
+    sweep_every_ms: Millis,
+}
+
+/// What an operator's override says.
+#[derive(Debug, Serialize)]
+struct Live {
+    limit: Limit,
+    at_ms: Millis,
+    who: Arc<str>,
+    why: Arc<str>,
+}
+
+/// A pool before and after.
+struct Done {
+    before: Option<Settings>,
+    after: Settings,
+}
+
+impl Options {
+    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+        if self.names_nothing() {
+            let wrong = "leasehold pool set: name at least one setting, as in --limit 15; --help lists them";
+            return Err(Trouble::Usage(wrong.into()));
+        }
+        let table = place.table().await?;
+        let done = self.set(&table).await?;
+        let live = match own_row(&table, &self.prefix, Key::Override).await? {
+            Some(Row::Override(OverrideRow { limit, at, who, why, .. })) => Some(Live { limit, at_ms: at, who, why }),
+            _ => None,
+        };
+        let text = done.words(&table, live.as_ref());
+        output.tell(
+            &text,
+            &Answer {
+                table: table.name(),
+                prefix: &self.prefix,
+                created: done.before.is_none(),
+                changed: done.changed(),
+                settings: Shown::of(&done.after),
+                live,
+            },
+        )
+    }
+
+    fn names_nothing(&self) -> bool {
+        let times = [self.lease, self.grace, self.longest_wait, self.longest_hold, self.quiet, self.sweep_every];
+        self.limit.is_none() && !self.drain && times.iter().all(Option::is_none)
+    }
+
+    async fn set(&self, table: &Table) -> Result<Done, Trouble> {
+        let mut before = match own_row(table, &self.prefix, Key::Pool).await? {
+            Some(Row::Pool(row)) => Some(row),
+            _ => None,
+        };
+        for _ in 0..TRIES {
+            let after = self.applied(before.as_ref(), table, SystemClock.now())?;
+            let set = match before.as_ref() == Some(&after) {
+                true => PoolSet::Done,
+                false => set_pool(table, &self.prefix, &after, before.as_ref()).await?,
+            };
+            match set {
+                PoolSet::Done => {
+                    let after = self.settings(&after, table)?;
+                    // One that made no sense is as good as none.
+                    let before = before.map(|row| {
+                        self.settings(&row, table).unwrap_or_else(|_| Settings::new(self.prefix.clone(), row.limit))
+                    });
+                    return Ok(Done { before, after });
+                }
+                PoolSet::Changed(now) => before = now,
+            }
+        }
+        let (prefix, name) = (&self.prefix, table.name());
+        let why = format!("pool {prefix} in table {name} was not set: somebody else keeps changing it; try again");
+        Err(Trouble::NotDone(why))
+    }
+
+    /// The pool's row as it is to be.
+    fn applied(&self, before: Option<&PoolRow>, table: &Table, now: Millis) -> Result<PoolRow, Trouble> {
+        let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
+        let Some(mut row) = before.cloned().or_else(|| limit.map(PoolRow::new)) else {
+            let (table, prefix) = (table.name().into(), self.prefix.to_string());
+            return Err(StoreError::PoolNotFound { table, prefix }.into());
+        };
+        // What makes no sense in the row may be what is set right now.
+        row.lease = self.lease.or(row.lease);
+        if let Some(limit) = limit.filter(|limit| *limit != row.limit) {
+            row.lowered = self.settings(&row, table)?.lowered_by(limit, now);
+            row.limit = limit;
+        }
+        let named = [
+            (&mut row.grace, self.grace),
+            (&mut row.quiet, self.quiet),
+            (&mut row.longest_wait, self.longest_wait),
+            (&mut row.longest_hold, self.longest_hold),
+            (&mut row.sweep_every, self.sweep_every),
+        ];
+        for (setting, named) in named {
+            *setting = named.or(*setting);
+        }
+        Ok(row)
+    }
+
+    /// What a row comes to with its defaults.
+    fn settings(&self, row: &PoolRow, table: &Table) -> Result<Settings, Trouble> {
+        Settings::from_rows(self.prefix.clone(), row, None).map_err(|wrong| {
+            let (table, prefix, why) = (table.name().into(), self.prefix.to_string(), wrong.to_string());
+            StoreError::PoolMisconfigured { table, prefix, why }.into()
+        })
+    }
+}
+
+impl Shown {
+    fn of(settings: &Settings) -> Shown {
+        Shown {
+            limit: settings.limit,
+            lease_ms: settings.lease,
+            grace_ms: settings.grace,
+            quiet_ms: settings.quiet,
+            longest_wait_ms: settings.longest_wait,
+            longest_hold_ms: settings.longest_hold,
+            sweep_every_ms: settings.sweep_every,
+        }
+    }
+
+    /// Each setting: its name for a program, its name and value for a person.
+    fn each(&self) -> [(&'static str, &'static str, String); 7] {
+        let time = |millis| length::words(millis);
+        [
+            ("limit", "limit", self.limit.to_string()),
+            ("lease_ms", "lease", time(self.lease_ms)),
+            ("grace_ms", "grace", time(self.grace_ms)),
+            ("quiet_ms", "quiet", time(self.quiet_ms)),
+            ("longest_wait_ms", "longest wait", time(self.longest_wait_ms)),
+            ("longest_hold_ms", "longest hold", time(self.longest_hold_ms)),
+            ("sweep_every_ms", "sweep every", time(self.sweep_every_ms)),
+        ]
+    }
+}
+
+impl Done {
+    /// The settings that are not what they were.
+    fn changed(&self) -> Vec<&'static str> {
+        let Some(before) = &self.before else { return vec![] };
+        let both = Shown::of(before).each().into_iter().zip(Shown::of(&self.after).each());
+        both.filter(|(was, is)| was != is).map(|(was, _)| was.0).collect()
+    }
+
+    fn words(&self, table: &Table, live: Option<&Live>) -> String {
+        let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
+        let mut text = match &self.before {
+            None => format!("pool {prefix} is made in table {name}\n"),
+            Some(_) if changed.is_empty() => {
+                format!("pool {prefix} in table {name} is so already: nothing was changed\n")
+            }
+            Some(_) => format!("pool {prefix} in table {name} is changed\n"),
+        };
+        let before = self.before.as_ref().map(|before| Shown::of(before).each());
+        for (at, (setting, label, value)) in Shown::of(&self.after).each().into_iter().enumerate() {
+            let was =
+                before.as_ref().filter(|_| changed.contains(&setting)).map(|before| format!("{} -> ", before[at].2));
+            text += &format!("  {label:14}{}{value}\n", was.unwrap_or_default());
+        }
+        if let Some(lowered) = self.after.lowered.filter(|_| changed.contains(&"limit")) {
+            let from = lowered.from;
+            text +=
+                &format!("leases that are held are kept; until everybody follows, slots up to {from} count as held\n");
+        }
+        if let Some(Live { limit, who, why, .. }) = live {
+            text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
+        }
+        text
+    }
+}
+
+fn limit(text: &str) -> Result<Limit, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in any more".into()),
+        count => count
+            .ok()
+            .and_then(|count| Limit::try_from(count).ok())
+            .ok_or("expected a whole number from 1 to 10000".into()),
+    }
+}
+
+fn quiet(text: &str) -> Result<Millis, String> {
+    let cached = u64::try_from(SETTINGS_FRESH_FOR.as_millis()).unwrap_or(u64::MAX);
+    length::between(Millis(cached), text)
+}

@@ -1,0 +1,131 @@
+//! What is `leasehold pools`? All pools of the table, as their last sweeps saw them.
+
+use leasehold_core::nouns::{Limit, Millis, Prefix};
+use leasehold_core::occupancy::{Occupancy, State};
+use leasehold_core::settings::Settings;
+use leasehold_store::directory::{self, Listed};
+use leasehold_store::run::{Clock, SystemClock};
+use serde::Serialize;
+
+use crate::answer::{Output, Side, columns};
+use crate::length;
+use crate::place::Place;
+use crate::words::Trouble;
+
+/// List all pools: how full they were at their last sweep, who waited, and how old that is
+///
+/// One query of the table's directory, however many leases there are. `leasehold leases PREFIX` reads one pool live.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {}
+
+const AFTER: &str = "\
+STATE is the first that holds: `over limit` (right just after a limit was lowered, else broken), `starving`
+(somebody waits and nothing moves), `full`, `ok`, `idle`; `never swept` if there is no summary yet, and `broken` if
+a row of the pool makes no sense, which is then told below.
+
+With --output json (null: never swept, or the row cannot be read):
+
+    {\"table\": NAME, \"at_ms\": now, \"pools\": [{\"prefix\", \"limit\": in force at the last sweep, else as set,
+     \"held\", \"waiting\", \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
+     \"state\": \"over_limit\", \"starving\", \"full\", \"ok\" or \"idle\", \"swept_at_ms\", \"trouble\": what is wrong}]}
+
+Times are milliseconds; those that end in `at_ms` since 1970, as the pool's sweep read its clock.";
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    table: &'a str,
+    at_ms: Millis,
+    pools: Vec<Pool>,
+}
+
+#[derive(Debug, Serialize)]
+struct Pool {
+    prefix: Prefix,
+    limit: Option<Limit>,
+    held: Option<u32>,
+    waiting: Option<u32>,
+    waiting_more: Option<bool>,
+    oldest_wait_ms: Option<Millis>,
+    state: Option<State>,
+    swept_at_ms: Option<Millis>,
+    trouble: Option<String>,
+}
+
+impl Options {
+    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+        let table = place.table().await?;
+        let listed = directory::pools(&table).await?;
+        let now = SystemClock.now();
+        let pools: Vec<Pool> = listed.into_iter().map(|(prefix, listed)| Pool::of(prefix, listed)).collect();
+        let text = words(table.name(), &pools, now);
+        output.tell(&text, &Answer { table: table.name(), at_ms: now, pools })
+    }
+}
+
+impl Pool {
+    fn of(prefix: Prefix, listed: Listed) -> Pool {
+        let set = listed.pool.as_ref().map(|row| row.limit);
+        let settings = listed.pool.map(|row| Settings::from_rows(prefix.clone(), &row, None));
+        let (settings, wrong) = match settings.transpose() {
+            Ok(settings) => (settings, None),
+            Err(wrong) => (None, Some(wrong.to_string())),
+        };
+        // A summary without settings is of a pool that was just retired, or whose settings make no sense.
+        let seen = settings.zip(listed.summary).map(|(settings, summary)| Occupancy::summarised(&summary, &settings));
+        let seen = seen.as_ref();
+        Pool {
+            prefix,
+            limit: seen.map(|seen| seen.limit).or(set),
+            held: seen.map(|seen| seen.held),
+            waiting: seen.map(|seen| seen.waiting),
+            waiting_more: seen.map(|seen| seen.waiting_more),
+            oldest_wait_ms: seen.and_then(|seen| seen.oldest_wait),
+            state: seen.map(|seen| seen.state),
+            swept_at_ms: seen.map(|seen| seen.at),
+            trouble: listed.trouble.or(wrong),
+        }
+    }
+
+    fn cells(&self, now: Millis) -> [String; 7] {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+        let more = if self.waiting_more == Some(true) { "+" } else { "" };
+        let state = match (&self.trouble, self.state) {
+            (Some(_), _) => "broken",
+            (None, Some(state)) => state.as_str(),
+            (None, None) => "never swept",
+        };
+        [
+            self.prefix.to_string(),
+            or_dash(self.held.map(|held| held.to_string())),
+            or_dash(self.limit.map(|limit| limit.to_string())),
+            or_dash(self.waiting.map(|waiting| format!("{waiting}{more}"))),
+            or_dash(self.oldest_wait_ms.map(length::seconds)),
+            state.into(),
+            or_dash(self.swept_at_ms.map(|at| format!("{} ago", length::seconds(now.since(at))))),
+        ]
+    }
+}
+
+fn words(table: &str, pools: &[Pool], now: Millis) -> String {
+    if pools.is_empty() {
+        return format!("table {table} has no pools; make one with `leasehold pool set PREFIX --limit N`\n");
+    }
+    let headings = [
+        ("PREFIX", Side::Left),
+        ("HELD", Side::Right),
+        ("LIMIT", Side::Right),
+        ("WAITING", Side::Right),
+        ("OLDEST WAIT", Side::Right),
+        ("STATE", Side::Left),
+        ("SWEPT", Side::Left),
+    ];
+    let rows: Vec<_> = pools.iter().map(|pool| pool.cells(now)).collect();
+    let mut text = columns(headings, &rows);
+    for pool in pools {
+        if let Some(trouble) = &pool.trouble {
+            text += &format!("pool {}: {trouble}\n", pool.prefix);
+        }
+    }
+    text
+}

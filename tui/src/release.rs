@@ -1,0 +1,75 @@
+//! What is `leasehold release`? A lease taken from its holder by force, and given to whoever waits.
+
+use leasehold_core::machine::{Operation, Outcome};
+use leasehold_core::nouns::LeaseId;
+use leasehold_core::release::What;
+use leasehold_store::Runner;
+use serde::Serialize;
+
+use crate::answer::Output;
+use crate::confirm::Yes;
+use crate::length;
+use crate::operation::{look, odd, outcome};
+use crate::place::Place;
+use crate::words::Trouble;
+
+/// Free a lease by force: its slot goes to the first that waits
+///
+/// The holder is not stopped: it goes on working, without its lease, until it renews or releases it. Make sure that
+/// it is dead, or that it does no harm. A waiter that is granted the slot is told by the lease manager's next sweep.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {
+    /// The lease's id, as `leasehold leases PREFIX` shows it: PREFIX:SLOT:FENCE
+    lease: LeaseId,
+
+    #[command(flatten)]
+    yes: Yes,
+}
+
+const AFTER: &str = "\
+Releasing a lease that is gone is no mistake: the answer says so, and the exit status is 0.
+
+With --output json:
+
+    {\"table\": NAME, \"lease_id\": ID, \"released\": false if it was already expired or missing}";
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    table: &'a str,
+    lease_id: String,
+    released: bool,
+}
+
+impl Options {
+    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+        self.yes.or_a_terminal("leasehold release")?;
+        let (runner, id) = (Runner::new(place.table().await?), &self.lease);
+        let table = runner.table().name();
+        let settings = runner.settings(&id.prefix).await?;
+        let pool = look(&runner, &settings).await?;
+        let slot = pool.slots.iter().find(|row| (row.slot, row.fence) == (id.slot, id.fence));
+        let released = match slot.and_then(|row| row.lease.as_ref()) {
+            None => false,
+            Some(lease) => {
+                let (since, until) = (length::moment(lease.acquired_at), length::moment(lease.expires_at));
+                let about = format!(
+                    "Lease {id} in table {table} is held by {} since {since}, until {until}.\n\
+                     Releasing it does not stop its holder, and its slot goes to another.",
+                    lease.holder
+                );
+                self.yes.or_asked(&about, "release")?;
+                let ran = runner.run(Operation::Release(What::Lease(id.clone())), settings).await;
+                match outcome(&runner, &id.prefix, "releasing a lease of", ran)? {
+                    Outcome::Released { already, .. } => !already,
+                    other => return Err(odd(&runner, &id.prefix, "releasing a lease of", &other)),
+                }
+            }
+        };
+        let text = match released {
+            true => format!("lease {id} in table {table} is released\n"),
+            false => format!("lease {id} in table {table} is already expired or missing: nothing was changed\n"),
+        };
+        output.tell(&text, &Answer { table, lease_id: id.to_string(), released })
+    }
+}

@@ -1,0 +1,42 @@
+//! What is `leasehold table create`? The table made if it is not there, and ready when the command returns.
+
+use leasehold_store::create::{Created, create};
+use serde::Serialize;
+
+use crate::answer::Output;
+use crate::place::Place;
+use crate::words::Trouble;
+
+/// Make the table, if it is not there
+///
+/// On demand, with the directory index and TTL; returns when it can be used. For local use: on AWS, Terraform's
+/// `table` module makes it, with encryption, point-in-time recovery and deletion protection as options. A table of
+/// this name that is there already is left as it is; with another shape, it is refused.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {}
+
+const AFTER: &str = "\
+With --output json:
+
+    {\"table\": NAME, \"created\": whether it was made now}";
+
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    table: &'a str,
+    created: bool,
+}
+
+impl Options {
+    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+        let table = place.table().await?;
+        let created = create(&table).await? == Created::New;
+        let name = table.name();
+        let text = if created {
+            format!("table {name} is made and ready\n")
+        } else {
+            format!("table {name} is there already, with the right shape: nothing was changed\n")
+        };
+        output.tell(&text, &Answer { table: name, created })
+    }
+}

@@ -1,0 +1,171 @@
+//! Who holds, who waits and how full every pool is can be asked for, in words and as JSON, and a lease that must
+//! go can be freed. Against a local AWS, by the real binary; the holders are the store's.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod local_aws;
+
+use std::sync::Arc;
+
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::machine::{Operation, Outcome};
+use leasehold_core::nouns::{Holder, Lease, Millis, Prefix, Token};
+use leasehold_core::table::PoolRow;
+use leasehold_store::Runner;
+use leasehold_store::create::{PoolSet, set_pool};
+use local_aws::{document, on, refused, run, table, told, typed};
+use serde_json::json;
+
+fn prefix() -> Prefix {
+    "p".parse().expect("a prefix")
+}
+
+async fn ask(name: &str, who: &str, mode: Mode, label: Option<&str>) -> Outcome {
+    let holder = Holder::new(who, "item-1", Some("the map run")).expect("a holder");
+    let ask = Ask { holder, attempt: None, mode, lease: None, wait: None, label: label.map(Arc::from) };
+    Runner::new(table(name)).run_on(&prefix(), Operation::Acquire(ask)).await.expect("the pool").outcome
+}
+
+async fn granted(name: &str, who: &str, label: Option<&str>) -> Lease {
+    match ask(name, who, Mode::Poll, label).await {
+        Outcome::Acquired(lease) => lease,
+        other => panic!("{who} was told {other:?}"),
+    }
+}
+
+/// Joins the queue, as a task that waits on its token.
+async fn queued(name: &str, who: &str) {
+    let token = Token::new(&format!("token of {who}")).expect("a token");
+    assert_eq!(ask(name, who, Mode::Queue(Some(token)), None).await, Outcome::Queued);
+}
+
+#[tokio::test]
+async fn who_holds_and_who_waits_is_told_with_times_and_fences() {
+    let name = "leases";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1", "--lease", "10m"]);
+    let lease = granted(name, "one", Some("nightly")).await;
+    queued(name, "two").await;
+
+    let seen = document(name, &["leases", "p"]);
+    let of = |field: &str| seen[field].clone();
+    assert_eq!([of("table"), of("prefix"), of("state")], ["leases", "p", "full"].map(|text| json!(text)));
+    assert_eq!([of("limit"), of("held"), of("waiting")], [1, 1, 1].map(|count| json!(count)));
+    assert_eq!((of("waiting_more"), of("at_ms").is_u64()), (json!(false), true));
+    let held = &seen["leases"][0];
+    let holder = json!({"execution": "one", "key": "item-1", "parent": "the map run"});
+    assert_eq!(held["holder"], holder);
+    assert_eq!(
+        (&held["lease_id"], &held["slot"], &held["fence"]),
+        (&json!(lease.id.to_string()), &json!(0), &json!(1))
+    );
+    assert_eq!(
+        (&held["acquired_at_ms"], &held["expires_at_ms"]),
+        (&json!(lease.acquired_at), &json!(lease.expires_at))
+    );
+    assert_eq!(
+        (&held["label"], &held["expired"], &held["above_limit"]),
+        (&json!("nightly"), &json!(false), &json!(false))
+    );
+    assert_eq!(seen["queue"][0]["holder"]["execution"], "two");
+    assert!(seen["queue"][0]["since_ms"].is_u64() && seen["queue"][0]["give_up_at_ms"].is_u64(), "{seen}");
+    assert_eq!((seen["leases"].as_array().map(Vec::len), seen["queue"].as_array().map(Vec::len)), (Some(1), Some(1)));
+    assert!(!seen.to_string().contains("token of"), "a task token is nobody's to see: {seen}");
+
+    let words = told(name, &["leases", "p"]);
+    let lines: Vec<&str> = words.lines().collect();
+    assert_eq!(lines[0], "pool p in table leases: 1 of 1 held, 1 waiting, full");
+    assert!(lines[2].starts_with("LEASE  FENCE  SINCE") && lines[2].contains("UNTIL"), "{words}");
+    assert!(lines[3].starts_with("p:0:1      1  20") && lines[3].ends_with("  one#item-1  nightly"), "{words}");
+    assert!(lines[6].starts_with("    1  20") && lines[6].ends_with("  two#item-1"), "{words}");
+}
+
+#[tokio::test]
+async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
+    let name = "listed";
+    told(name, &["table", "create"]);
+    assert!(told(name, &["pools"]).contains("table listed has no pools; make one with"), "an empty table says so");
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    told(name, &["pool", "set", "quiet-one", "--limit", "7"]);
+    granted(name, "one", None).await;
+    queued(name, "two").await;
+    let unswept = document(name, &["pools"]);
+    assert_eq!(unswept["pools"][0]["held"], json!(null), "nobody has counted yet: {unswept}");
+
+    let swept = document(name, &["sweep", "p"]);
+    let nothing = json!({"table": name, "prefix": "p", "granted": 0, "reclaimed": 0, "renotified": 0, "extended": 0,
+        "freed": 0, "left": 0, "more": false});
+    assert_eq!(swept, nothing);
+    let listed = document(name, &["pools"]);
+    let pool = |at: usize| listed["pools"][at].clone();
+    let (at, oldest) = (pool(0)["swept_at_ms"].clone(), pool(0)["oldest_wait_ms"].clone());
+    assert!(at.is_u64() && oldest.is_u64(), "{listed}");
+    let first = json!({"prefix": "p", "limit": 1, "held": 1, "waiting": 1, "waiting_more": false,
+        "oldest_wait_ms": oldest, "state": "full", "swept_at_ms": at, "trouble": null});
+    let second = json!({"prefix": "quiet-one", "limit": 7, "held": null, "waiting": null, "waiting_more": null,
+        "oldest_wait_ms": null, "state": null, "swept_at_ms": null, "trouble": null});
+    assert_eq!((pool(0), pool(1), &listed["pools"][2]), (first, second, &json!(null)));
+
+    let words = told(name, &["pools"]);
+    let lines: Vec<Vec<&str>> = words.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["PREFIX", "HELD", "LIMIT", "WAITING", "OLDEST", "WAIT", "STATE", "SWEPT"]);
+    assert_eq!((&lines[1][..4], lines[1][5]), (&["p", "1", "1", "1"][..], "full"), "{words}");
+    assert_eq!(lines[2], ["quiet-one", "-", "7", "-", "-", "never", "swept", "-"]);
+}
+
+#[tokio::test]
+async fn a_pool_whose_row_makes_no_sense_hides_no_other() {
+    let name = "one-bad";
+    told(name, &["table", "create"]);
+    let senseless = PoolRow { lease: Some(Millis(0)), ..PoolRow::new(5.try_into().expect("a limit")) };
+    assert_eq!(set_pool(&table(name), &prefix(), &senseless, None).await, Ok(PoolSet::Done));
+    told(name, &["pool", "set", "zz", "--limit", "7"]);
+    let words = told(name, &["pools"]);
+    assert!(words.contains("broken") && words.contains("pool p: lease \"0\": expected a lease duration"), "{words}");
+    assert_eq!(document(name, &["pools"])["pools"][1]["prefix"], "zz");
+}
+
+#[tokio::test]
+async fn a_freed_lease_goes_to_the_first_that_waits() {
+    let name = "freed";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    let lease = granted(name, "one", None).await.id.to_string();
+    queued(name, "two").await;
+    let done = document(name, &["release", &lease, "--yes"]);
+    assert_eq!(done, json!({"table": name, "lease_id": lease, "released": true}));
+    let seen = document(name, &["leases", "p"]);
+    assert_eq!((&seen["leases"][0]["holder"]["execution"], &seen["leases"][0]["fence"]), (&json!("two"), &json!(2)));
+    assert_eq!(seen["leases"][0]["unconfirmed"], true, "its notice is left to the lease manager's next sweep");
+    assert_eq!(seen["queue"], json!([]));
+    // The old name frees nothing of whoever has the slot now.
+    assert_eq!(document(name, &["release", &lease, "--yes"])["released"], false);
+    assert!(told(name, &["release", &lease, "--yes"]).contains("already expired or missing: nothing was changed"));
+    assert_eq!(document(name, &["leases", "p"])["leases"][0]["fence"], 2);
+}
+
+#[tokio::test]
+async fn a_lease_is_freed_only_if_somebody_says_so() {
+    let name = "asked-first";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    let lease = granted(name, "one", None).await.id.to_string();
+    let wrong = refused(on(name), 2, &["release", &lease]);
+    assert!(wrong.contains("no terminal to ask on; nothing was changed; add --yes"), "{wrong}");
+    let (status, shown) = typed(name, &["release", &lease], "no\n");
+    assert_eq!(status, Some(1), "{shown}");
+    assert!(shown.contains("is held by one#item-1 since 20") && shown.contains("nothing was changed"), "{shown}");
+    assert_eq!(document(name, &["leases", "p"])["held"], 1);
+    let (status, shown) = typed(name, &["release", &lease], "release\n");
+    assert_eq!(status, Some(0), "{shown}");
+    assert_eq!(document(name, &["leases", "p"])["held"], 0);
+}
+
+#[test]
+fn pools_that_are_not_there_are_named() {
+    told("no-pools", &["table", "create"]);
+    for arguments in [&["leases", "p"][..], &["sweep", "p"], &["release", "p:0:1", "--yes"]] {
+        let ended = run(on("no-pools"), arguments);
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert!(ended.wrong.contains("pool p does not exist in table no-pools"), "{ended:?}");
+    }
+}

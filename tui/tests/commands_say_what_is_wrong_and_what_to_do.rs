@@ -1,0 +1,185 @@
+//! Whoever gives a command what makes no sense, or what cannot work, is told so at once, with what was expected
+//! and what to do; standard output stays empty, and the exit status says which kind of mistake it was.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod local_aws;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use local_aws::{bare, refused, run};
+
+/// The binary with a region and credentials, so that only what a test is about is missing.
+fn signed_in() -> Command {
+    let mut command = bare();
+    command.env("AWS_REGION", "eu-central-1").env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    command
+}
+
+/// The same with an endpoint that nobody listens on: what gets so far ends with 3.
+fn unreachable() -> Command {
+    let mut command = signed_in();
+    // Discard: no ephemeral port, and nobody serves it.
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    command
+}
+
+#[test]
+fn a_limit_that_is_none_is_refused_with_what_was_expected() {
+    for limit in ["0", "-1", "five", "", "1.5", "10001", "99999999999999999999", "+"] {
+        let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", limit]);
+        assert!(wrong.contains("--limit <N>") && wrong.contains("expected a whole number from 1 to 10000"), "{wrong}");
+    }
+    let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "0"]);
+    assert!(wrong.contains("--drain"), "{wrong}");
+    refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", "--drain"]);
+}
+
+#[test]
+fn a_time_that_is_none_is_refused_with_what_was_expected() {
+    for flag in ["--lease", "--grace", "--quiet", "--longest-wait", "--longest-hold", "--sweep-every"] {
+        for time in ["5", "soon", "", "-5s", "5 parsecs"] {
+            let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", flag, time]);
+            let expected = "expected a length of time, as in 500ms, 5s, 10m, 1h30m or 2d";
+            assert!(wrong.contains(flag) && wrong.contains(expected), "{flag} {time:?}: {wrong}");
+        }
+        let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", flag, "400d"]);
+        assert!(wrong.contains("to 366d"), "{flag}: {wrong}");
+        let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", flag, "10us"]);
+        assert!(wrong.contains("whole milliseconds"), "{flag}: {wrong}");
+    }
+    // Nothing may be zero but what zero turns off, or means that clocks agree.
+    for (flag, shortest) in [("--lease", "1ms"), ("--longest-wait", "1ms"), ("--sweep-every", "1ms"), ("--quiet", "5s")]
+    {
+        let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", flag, "0s"]);
+        assert!(wrong.contains(&format!("from {shortest} to")), "{flag}: {wrong}");
+    }
+    for flag in ["--grace", "--longest-hold"] {
+        refused(unreachable(), 3, &["pool", "set", "p", "--limit", "1", flag, "0s"]);
+    }
+}
+
+#[test]
+fn names_and_ids_that_are_none_are_refused_with_what_was_expected() {
+    for (arguments, expected) in [
+        (&["pool", "set", "my pool", "--limit", "1"][..], "1 to 64 of A-Z a-z 0-9 . _ -"),
+        (&["pool", "rm", "", "--yes"], "1 to 64 of A-Z a-z 0-9 . _ -"),
+        (&["leases", "a#b"], "1 to 64 of A-Z a-z 0-9 . _ -"),
+        (&["release", "analytics", "--yes"], "a lease id as acquire returned it"),
+        (&["--table", "x", "pools"], "3 to 255 of A-Z a-z 0-9 . _ -"),
+        (&["--region", "eu central", "pools"], "expected a region, as in eu-central-1"),
+        (&["--endpoint-url", "localhost:8000", "pools"], "expected http:// or https:// and a host"),
+        (&["--endpoint-url", "http://", "pools"], "expected http:// or https:// and a host"),
+        (&["--output", "yaml", "pools"], "text, json"),
+        (&["pool", "set", "p"], "name at least one setting"),
+        (&["demo", "--table", "leases"], "leasehold demo makes a table of its own"),
+        (&["--region", "eu-central-1", "demo"], "leasehold demo makes a table of its own"),
+    ] {
+        let wrong = refused(unreachable(), 2, arguments);
+        assert!(wrong.contains(expected), "{arguments:?}: {wrong}");
+    }
+    let mut command = signed_in();
+    command.env("LEASEHOLD_TABLE", "my table");
+    let wrong = refused(command, 2, &["pools"]);
+    assert!(wrong.contains("LEASEHOLD_TABLE=\"my table\": expected a table's name"), "{wrong}");
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_told_within_seconds() {
+    for arguments in [
+        &["table", "create"][..],
+        &["pool", "set", "p", "--limit", "1"],
+        &["pool", "rm", "p", "--yes"],
+        &["pools"],
+        &["leases", "p"],
+        &["sweep", "p"],
+        &["release", "p:0:1", "--yes"],
+    ] {
+        let began = Instant::now();
+        let wrong = refused(unreachable(), 3, arguments);
+        assert!(began.elapsed() < Duration::from_secs(10), "{arguments:?} took {:?}", began.elapsed());
+        for words in ["table regional-concurrency-leases", "Connection refused", "check the network and the endpoint"] {
+            assert!(wrong.contains(words), "{arguments:?}: {words:?}: {wrong}");
+        }
+        assert!(wrong.contains("[region eu-central-1, endpoint http://127.0.0.1:9]"), "{arguments:?}: {wrong}");
+        assert_eq!(wrong.lines().count(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_takes_requests_and_says_nothing_is_told_too() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("its address"));
+    let began = Instant::now();
+    let wrong = refused(signed_in(), 3, &["--endpoint-url", &url, "pool", "set", "p", "--limit", "1"]);
+    assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
+    assert!(wrong.contains("no usable answer") && wrong.contains("timeout") && wrong.contains(&url), "{wrong}");
+}
+
+#[test]
+fn missing_credentials_are_told_with_where_to_get_them() {
+    let mut command = bare();
+    command.env("AWS_REGION", "eu-central-1");
+    let began = Instant::now();
+    let wrong = refused(command, 3, &["--table", "leases", "pools"]);
+    assert!(began.elapsed() < Duration::from_secs(10), "took {:?}", began.elapsed());
+    for words in ["no credentials for table leases", "aws configure", "--profile", "AWS_ACCESS_KEY_ID"] {
+        assert!(wrong.contains(words), "{words:?}: {wrong}");
+    }
+}
+
+/// With credentials in the environment and a profile, named staging, in a file.
+fn with_a_profile(folder: &Path) -> Command {
+    let config = folder.join("config");
+    let staging = "[profile staging]\nregion = eu-west-3\naws_access_key_id = a\naws_secret_access_key = b\n";
+    std::fs::write(&config, staging).expect("a file with a profile");
+    let mut command = bare();
+    command.env("AWS_CONFIG_FILE", config).env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    command
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_named_even_if_the_environment_has_keys() {
+    let wrong = refused(signed_in(), 3, &["--profile", "production", "pools"]);
+    assert!(wrong.contains("in profile production: no file in ~/.aws has such a profile"), "{wrong}");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let arguments = ["--region", "eu-west-3", "--profile", "production", "pools"];
+    let wrong = refused(with_a_profile(folder), 3, &arguments);
+    assert!(wrong.contains("profile `production` was not defined"), "{wrong}");
+    // The one that is there gives the region; a flag wins over it.
+    let wrong = refused(with_a_profile(folder), 3, &["--profile", "staging", "pools"]);
+    assert!(wrong.contains("[region eu-west-3, endpoint http://127.0.0.1:9]"), "{wrong}");
+    let wrong = refused(with_a_profile(folder), 3, &["--profile", "staging", "--region", "eu-west-1", "pools"]);
+    assert!(wrong.contains("[region eu-west-1, endpoint http://127.0.0.1:9]"), "{wrong}");
+}
+
+#[test]
+fn a_missing_region_is_told_with_how_to_say_it() {
+    let wrong = refused(bare(), 3, &["pools"]);
+    assert!(wrong.contains("no region: add --region, set AWS_REGION"), "{wrong}");
+}
+
+#[test]
+fn every_help_shows_its_json_and_the_first_one_every_exit_status() {
+    for arguments in [
+        &["table", "create", "--help"][..],
+        &["pool", "set", "--help"],
+        &["pool", "rm", "--help"],
+        &["pools", "--help"],
+        &["leases", "--help"],
+        &["sweep", "--help"],
+        &["release", "--help"],
+    ] {
+        let help = run(bare(), arguments).told;
+        assert!(help.contains("With --output json") && help.contains("{\"table\": NAME"), "{arguments:?}: {help}");
+    }
+    let help = run(bare(), &["--help"]).told;
+    for words in ["Exit status: 0 done", "1 not done", "2 the options", "3 the table", "--endpoint-url", "--profile"] {
+        assert!(help.contains(words), "{words:?}: {help}");
+    }
+    // What the demo has no use for, it does not offer.
+    assert!(!run(bare(), &["demo", "--help"]).told.contains("--endpoint-url"));
+}

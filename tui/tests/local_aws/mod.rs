@@ -1,0 +1,171 @@
+//! What the commands' tests run against: the real binary, a local AWS, and its tables as the store sees them.
+#![allow(dead_code, clippy::expect_used, reason = "each test uses what it needs; one that cannot go on says why")]
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use leasehold_store::Table;
+
+/// How long ministack may take to come up; it takes about one second.
+const UP_WITHIN: Duration = Duration::from_secs(60);
+
+/// One server for all tests of a file; each makes a table of its own. Its standard input is held open by this
+/// process: however that ends, so does the server.
+static MINISTACK: LazyLock<Ministack> = LazyLock::new(Ministack::start);
+
+struct Ministack {
+    _input: Child,
+    port: u16,
+}
+
+impl Ministack {
+    fn start() -> Ministack {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/ministack");
+        let installed = Command::new(&script).output().expect("scripts/ministack could not be run");
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = free.local_addr().expect("its number").port();
+        drop(free);
+        let mut command = Command::new(script);
+        command.arg(port.to_string()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("scripts/ministack");
+        let until = Instant::now() + UP_WITHIN;
+        while !healthy(port) {
+            if let Some(status) = child.try_wait().expect("its status") {
+                panic!("ministack ended with {status} before it was up; try scripts/ministack {port}");
+            }
+            assert!(Instant::now() < until, "ministack did not come up within {UP_WITHIN:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ministack { _input: child, port }
+    }
+}
+
+fn healthy(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+    let mut answer = [0; 12];
+    let ask = b"GET /_ministack/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask).and_then(|()| stream.read_exact(&mut answer)).is_ok() && answer.ends_with(b" 200")
+}
+
+/// Where DynamoDB's API is.
+pub(crate) fn endpoint() -> String {
+    format!("http://127.0.0.1:{}", MINISTACK.port)
+}
+
+/// What a client needs to talk to it.
+pub(crate) fn config() -> Builder {
+    Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .endpoint_url(endpoint())
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+}
+
+/// A table there as the store uses it, whether or not it exists.
+pub(crate) fn table(name: &str) -> Table {
+    Table::from_builder(config(), name)
+}
+
+/// The binary with nothing of this machine's own AWS set-up in its environment.
+pub(crate) fn bare() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    without_aws(&mut command);
+    command
+}
+
+/// The binary with everything in its environment that the local AWS needs, and this table.
+pub(crate) fn on(table: &str) -> Command {
+    let mut command = bare();
+    with_aws(&mut command, table);
+    command
+}
+
+/// The binary on a terminal of its own, as [`on`] has it; the terminal's input is this process's.
+pub(crate) fn on_a_terminal(table: &str) -> Command {
+    const SPAWN: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut command = Command::new("python3");
+    command.args(["-c", SPAWN, env!("CARGO_BIN_EXE_leasehold")]);
+    without_aws(&mut command);
+    with_aws(&mut command, table);
+    command
+}
+
+fn without_aws(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("AWS_") || name.starts_with("LEASEHOLD_") {
+            command.env_remove(name);
+        }
+    }
+    let nothing = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/no-such-file");
+    command.env("AWS_CONFIG_FILE", &nothing).env("AWS_SHARED_CREDENTIALS_FILE", &nothing);
+    command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
+}
+
+fn with_aws(command: &mut Command, table: &str) {
+    command.env("AWS_ENDPOINT_URL", endpoint()).env("AWS_REGION", "eu-central-1").env("LEASEHOLD_TABLE", table);
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    /// What it told: standard output.
+    pub(crate) told: String,
+    /// What it complained of: standard error.
+    pub(crate) wrong: String,
+}
+
+impl Ended {
+    fn of(output: &Output) -> Ended {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ended { status: output.status.code(), told: text(&output.stdout), wrong: text(&output.stderr) }
+    }
+}
+
+/// Runs it to its end.
+pub(crate) fn run(mut command: Command, arguments: &[&str]) -> Ended {
+    Ended::of(&command.args(arguments).output().expect("the binary runs"))
+}
+
+/// What is told in words by a command that must succeed.
+pub(crate) fn told(table: &str, arguments: &[&str]) -> String {
+    let ended = run(on(table), arguments);
+    assert_eq!((ended.status, &*ended.wrong), (Some(0), ""), "{arguments:?}: {ended:?}");
+    ended.told
+}
+
+/// The JSON document that is told by a command that must succeed.
+pub(crate) fn document(table: &str, arguments: &[&str]) -> serde_json::Value {
+    let arguments: Vec<&str> = arguments.iter().copied().chain(["--output", "json"]).collect();
+    serde_json::from_str(&told(table, &arguments)).expect("one JSON document and nothing else")
+}
+
+/// What is complained of by a command that must end with this status and tell nothing.
+pub(crate) fn refused(command: Command, status: i32, arguments: &[&str]) -> String {
+    let ended = run(command, arguments);
+    assert_eq!((ended.status, &*ended.told), (Some(status), ""), "{arguments:?}: {ended:?}");
+    ended.wrong
+}
+
+/// Runs it on a terminal where this is typed: its exit status, and all that the terminal showed.
+pub(crate) fn typed(table: &str, arguments: &[&str], keys: &str) -> (Option<i32>, String) {
+    let mut command = on_a_terminal(table);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("python3 with its pty module");
+    let mut keyboard = child.stdin.take().expect("a keyboard");
+    keyboard.write_all(keys.as_bytes()).expect("typed");
+    // Held open until the command has ended: the terminal stays.
+    let output = child.wait_with_output().expect("it ends");
+    drop(keyboard);
+    let ended = Ended::of(&output);
+    (ended.status, ended.told + &ended.wrong)
+}

@@ -1,0 +1,325 @@
+//! Tables and pools are made, changed and retired by commands: each may be repeated, changes only what was named,
+//! and takes nothing from anybody who holds a lease or waits. Against a local AWS, by the real binary.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod local_aws;
+
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::change::NewLimit;
+use leasehold_core::machine::{Operation, Outcome};
+use leasehold_core::nouns::{Holder, Lease, Limit, Millis, Prefix};
+use leasehold_core::table::{Key, PoolRow, Reply, Request, Row};
+use leasehold_store::create::{PoolSet, set_pool};
+use leasehold_store::{Runner, create};
+use local_aws::{config, document, on, refused, run, table, told, typed};
+use serde_json::{Value, json};
+
+fn prefix(name: &str) -> Prefix {
+    name.parse().expect("a prefix")
+}
+
+fn limit(count: u64) -> Limit {
+    Limit::try_from(count).expect("a limit")
+}
+
+async fn row(name: &str, key: Key) -> Option<Row> {
+    match table(name).send(&prefix("p"), &Request::Get(key)).await.reply {
+        Reply::Row(row) => row,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn pool_row(name: &str) -> Option<PoolRow> {
+    row(name, Key::Pool).await.map(|row| match row {
+        Row::Pool(row) => row,
+        other => panic!("{other:?}"),
+    })
+}
+
+/// A holder that asks for a lease of pool p, once.
+async fn ask(name: &str, who: &str, mode: Mode) -> Outcome {
+    let holder = Holder::new(who, "", None).expect("a holder");
+    let ask = Ask { holder, attempt: None, mode, lease: None, wait: None, label: None };
+    let ran = Runner::new(table(name)).run_on(&prefix("p"), Operation::Acquire(ask)).await;
+    ran.expect("the pool").outcome
+}
+
+async fn granted(name: &str, who: &str) -> Lease {
+    match ask(name, who, Mode::Poll).await {
+        Outcome::Acquired(lease) => lease,
+        other => panic!("{who} was told {other:?}"),
+    }
+}
+
+#[test]
+fn a_table_is_made_once_and_then_left_as_it_is() {
+    assert_eq!(told("created", &["table", "create"]), "table created is made and ready\n");
+    assert!(told("created", &["table", "create"]).contains("nothing was changed"));
+    assert_eq!(document("created", &["table", "create"]), json!({"table": "created", "created": false}));
+    // A flag wins over the environment, before the command and after it.
+    assert_eq!(document("x-x", &["--table", "other", "table", "create"]), json!({"table": "other", "created": true}));
+    assert_eq!(document("x-x", &["table", "create", "--table", "other"]), json!({"table": "other", "created": false}));
+}
+
+#[tokio::test]
+async fn a_table_of_another_shape_is_refused_and_left_as_it_is() {
+    let id = AttributeDefinition::builder().attribute_name("Id").attribute_type(ScalarAttributeType::N).build();
+    let key = KeySchemaElement::builder().attribute_name("Id").key_type(KeyType::Hash).build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config().build());
+    let other = client.create_table().table_name("someone-elses").billing_mode(BillingMode::PayPerRequest);
+    let other = other.attribute_definitions(id.expect("an id")).key_schema(key.expect("a key"));
+    other.send().await.expect("a table");
+    let wrong = refused(on("someone-elses"), 3, &["table", "create"]);
+    assert!(wrong.contains("table someone-elses exists with another shape: keys HASH Id (N)"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_pool_is_made_with_defaults_and_setting_it_again_changes_nothing() {
+    told("set", &["table", "create"]);
+    let made = document("set", &["pool", "set", "p", "--limit", "15"]);
+    let settings = json!({"limit": 15, "lease_ms": 300_000, "grace_ms": 5_000, "quiet_ms": 35_000,
+        "longest_wait_ms": 86_400_000, "longest_hold_ms": 0, "sweep_every_ms": 60_000});
+    let expected = json!({"table": "set", "prefix": "p", "created": true, "changed": [], "settings": settings,
+        "override": null});
+    assert_eq!(made, expected);
+    assert_eq!(pool_row("set").await, Some(PoolRow::new(limit(15))));
+
+    let again = document("set", &["pool", "set", "p", "--limit", "15"]);
+    assert_eq!((&again["created"], &again["changed"]), (&json!(false), &json!([])));
+    assert_eq!(again["settings"], settings);
+    assert!(told("set", &["pool", "set", "p", "--limit", "15"]).contains("pool p in table set is so already: nothing"));
+    assert_eq!(pool_row("set").await, Some(PoolRow::new(limit(15))));
+}
+
+#[tokio::test]
+async fn only_what_is_named_changes() {
+    told("named", &["table", "create"]);
+    let all =
+        ["pool", "set", "p", "--limit", "15", "--lease", "10m", "--grace", "500ms", "--quiet", "1m", "--longest-wait"];
+    let all = [&all[..], &["1h30m", "--longest-hold", "8h", "--sweep-every", "30s"]].concat();
+    let words = told("named", &all);
+    for line in
+        ["limit         15", "lease         10m", "grace         500ms", "longest wait  1h30m", "longest hold  8h"]
+    {
+        assert!(words.contains(&format!("\n  {line}\n")), "{line:?}: {words}");
+    }
+    let times = |lease, grace, quiet, longest_wait, longest_hold, sweep_every| PoolRow {
+        lease: Some(Millis(lease)),
+        grace: Some(Millis(grace)),
+        quiet: Some(Millis(quiet)),
+        longest_wait: Some(Millis(longest_wait)),
+        longest_hold: Some(Millis(longest_hold)),
+        sweep_every: Some(Millis(sweep_every)),
+        ..PoolRow::new(limit(15))
+    };
+    assert_eq!(pool_row("named").await, Some(times(600_000, 500, 60_000, 5_400_000, 28_800_000, 30_000)));
+
+    let words = told("named", &["pool", "set", "p", "--lease", "2d"]);
+    assert!(
+        words.contains("pool p in table named is changed\n  limit         15\n  lease         10m -> 2d\n"),
+        "{words}"
+    );
+    assert_eq!(pool_row("named").await, Some(times(172_800_000, 500, 60_000, 5_400_000, 28_800_000, 30_000)));
+    let changed = document("named", &["pool", "set", "p", "--grace", "1s", "--longest-hold", "0s", "--lease", "2d"]);
+    assert_eq!(changed["changed"], json!(["grace_ms", "longest_hold_ms"]));
+    assert_eq!(pool_row("named").await, Some(times(172_800_000, 1_000, 60_000, 5_400_000, 0, 30_000)));
+}
+
+#[tokio::test]
+async fn a_lowered_limit_writes_down_the_highest_that_may_still_be_in_use() {
+    told("lowered", &["table", "create"]);
+    told("lowered", &["pool", "set", "p", "--limit", "15"]);
+    let words = told("lowered", &["pool", "set", "p", "--limit", "10"]);
+    assert!(words.contains("limit         15 -> 10\n") && words.contains("slots up to 15 count as held"), "{words}");
+    let first = pool_row("lowered").await.and_then(|row| row.lowered).expect("what it was lowered from");
+    assert_eq!(first.from, limit(15));
+    // What changes something else leaves that alone, and so does the same limit again.
+    told("lowered", &["pool", "set", "p", "--lease", "1m"]);
+    told("lowered", &["pool", "set", "p", "--limit", "10"]);
+    assert_eq!(pool_row("lowered").await.and_then(|row| row.lowered), Some(first));
+    // Lowered again, or raised less than all the way, before everyone follows: 15 may still be in use.
+    told("lowered", &["pool", "set", "p", "--limit", "5"]);
+    let second = pool_row("lowered").await.and_then(|row| row.lowered).expect("what it was lowered from");
+    assert!(second.from == limit(15) && second.at >= first.at, "{second:?}");
+    told("lowered", &["pool", "set", "p", "--limit", "12"]);
+    assert_eq!(pool_row("lowered").await.and_then(|row| row.lowered).map(|it| it.from), Some(limit(15)));
+    told("lowered", &["pool", "set", "p", "--limit", "20"]);
+    assert_eq!(pool_row("lowered").await.and_then(|row| row.lowered), None);
+}
+
+#[tokio::test]
+async fn what_somebody_else_sets_meanwhile_is_not_lost() {
+    told("together", &["table", "create"]);
+    told("together", &["pool", "set", "p", "--limit", "3"]);
+    let each = [("--lease", "10m"), ("--grace", "1s"), ("--quiet", "40s"), ("--longest-wait", "2h")];
+    let all =
+        each.map(|(flag, time)| std::thread::spawn(move || run(on("together"), &["pool", "set", "p", flag, time])));
+    for one in all {
+        let ended = one.join().expect("it ran");
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+    }
+    let row = pool_row("together").await.expect("the pool");
+    let times = [row.lease, row.grace, row.quiet, row.longest_wait].map(|time| time.map(|time| time.0));
+    assert_eq!(times, [Some(600_000), Some(1_000), Some(40_000), Some(7_200_000)]);
+}
+
+#[tokio::test]
+async fn an_override_that_wins_over_the_limit_is_told() {
+    told("overridden", &["table", "create"]);
+    told("overridden", &["pool", "set", "p", "--limit", "15"]);
+    let new = NewLimit { limit: limit(4), who: "ann".into(), why: "the partner is slow".into() };
+    let ran = Runner::new(table("overridden")).run_on(&prefix("p"), Operation::Change(new)).await.expect("changed");
+    assert_eq!(ran.outcome, Outcome::Changed { from: limit(15), to: limit(4) });
+    let words = told("overridden", &["pool", "set", "p", "--limit", "20"]);
+    assert!(words.contains("an override by ann wins over this limit: 4 (the partner is slow)"), "{words}");
+    let live = &document("overridden", &["pool", "set", "p", "--limit", "20"])["override"];
+    assert_eq!((&live["limit"], &live["who"], &live["why"]), (&json!(4), &json!("ann"), &json!("the partner is slow")));
+    assert!(live["at_ms"].is_u64(), "{live}");
+}
+
+#[test]
+fn a_pool_that_is_not_there_is_made_only_with_a_limit() {
+    told("nothing", &["table", "create"]);
+    let wrong = refused(on("nothing"), 1, &["pool", "set", "p", "--lease", "5m"]);
+    assert!(
+        wrong.contains("pool p does not exist in table nothing") && wrong.contains("pool set p --limit N"),
+        "{wrong}"
+    );
+    let wrong = refused(on("nothing"), 1, &["pool", "rm", "p", "--yes"]);
+    assert!(wrong.contains("pool p does not exist in table nothing"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_drained_pool_lets_nobody_in() {
+    told("drained", &["table", "create"]);
+    told("drained", &["pool", "set", "p", "--limit", "2"]);
+    granted("drained", "one").await;
+    assert_eq!(document("drained", &["pool", "set", "p", "--drain"])["settings"]["limit"], 0);
+    assert_eq!(ask("drained", "two", Mode::Queue(None)).await, Outcome::Queued);
+    assert_eq!(document("drained", &["leases", "p"])["held"], 1, "who holds a lease keeps it");
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_can_be_set_right_or_removed() {
+    let name = "senseless";
+    told(name, &["table", "create"]);
+    let senseless = PoolRow { lease: Some(Millis(0)), ..PoolRow::new(limit(5)) };
+    assert_eq!(set_pool(&table(name), &prefix("p"), &senseless, None).await, Ok(PoolSet::Done));
+    let wrong = refused(on(name), 3, &["leases", "p"]);
+    assert!(wrong.contains("pool p in table senseless is misconfigured"), "{wrong}");
+    told(name, &["pool", "set", "p", "--lease", "5m", "--limit", "4"]);
+    assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
+
+    let was = pool_row(name).await;
+    assert_eq!(set_pool(&table(name), &prefix("p"), &senseless, was.as_ref()).await, Ok(PoolSet::Done));
+    refused(on(name), 3, &["pool", "rm", "p", "--yes"]);
+    let left = document(name, &["pool", "rm", "p", "--yes", "--force"]);
+    assert_eq!((&left["retired"], &left["held"]), (&json!(true), &Value::Null));
+    assert_eq!(pool_row(name).await, None);
+}
+
+#[tokio::test]
+async fn a_retired_pool_is_gone_and_its_fences_are_not() {
+    let name = "retired";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    let first = granted(name, "one").await;
+    told(name, &["release", &first.id.to_string(), "--yes"]);
+    let words = told(name, &["pool", "rm", "p", "--yes"]);
+    assert!(words.contains("pool p in table retired is retired; its slots stay"), "{words}");
+    assert_eq!((row(name, Key::Pool).await, row(name, Key::Override).await), (None, None));
+    assert_eq!(document(name, &["pools"])["pools"], json!([]));
+    refused(on(name), 1, &["pool", "rm", "p", "--yes"]);
+
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    let second = granted(name, "two").await;
+    assert!((second.id.slot, second.id.fence) > (first.id.slot, first.id.fence), "{first:?} {second:?}");
+    assert_eq!(second.id.slot, first.id.slot);
+}
+
+#[tokio::test]
+async fn a_pool_in_use_is_retired_only_by_force() {
+    let name = "in-use";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    granted(name, "one").await;
+    assert_eq!(ask(name, "two", Mode::Queue(None)).await, Outcome::Queued);
+    let before = pool_row(name).await;
+    let wrong = refused(on(name), 1, &["pool", "rm", "p", "--yes"]);
+    for words in ["pool p in table in-use was not retired: 1 held, 1 waiting", "pool set p --drain", "--force"] {
+        assert!(wrong.contains(words), "{words:?}: {wrong}");
+    }
+    assert_eq!(pool_row(name).await, before);
+    let left = document(name, &["pool", "rm", "p", "--yes", "--force"]);
+    let expected =
+        json!({"table": name, "prefix": "p", "retired": true, "held": 1, "waiting": 1, "waiting_more": false});
+    assert_eq!(left, expected);
+    assert_eq!(pool_row(name).await, None);
+}
+
+#[tokio::test]
+async fn without_a_terminal_nothing_is_retired_unless_said_so() {
+    let name = "unasked";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    let wrong = refused(on(name), 2, &["pool", "rm", "p"]);
+    assert!(wrong.contains("no terminal to ask on; nothing was changed; add --yes"), "{wrong}");
+    // Before anything is looked at: also where there is no such pool.
+    assert_eq!(refused(on(name), 2, &["pool", "rm", "no-such-pool"]), wrong);
+    assert_eq!(pool_row(name).await, Some(PoolRow::new(limit(1))));
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_pool_is_retired_if_its_name_is_typed() {
+    let name = "asked";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    for keys in ["y\n", "\n", "pp\n", "\u{4}"] {
+        let (status, shown) = typed(name, &["pool", "rm", "p"], keys);
+        assert_eq!(status, Some(1), "{keys:?}: {shown}");
+        assert!(shown.contains("Pool p in table asked: 0 held, 0 waiting."), "{shown}");
+        assert!(shown.contains("p was not typed: nothing was changed"), "{shown}");
+        assert_eq!(pool_row(name).await, Some(PoolRow::new(limit(1))), "{keys:?}");
+    }
+    let (status, shown) = typed(name, &["pool", "rm", "p"], "p\n");
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(shown.contains("Type p to go on:") && shown.contains("is retired"), "{shown}");
+    assert_eq!(pool_row(name).await, None);
+}
+
+#[test]
+fn a_table_that_is_not_there_is_named_with_where_it_was_looked_for() {
+    for arguments in [&["pool", "set", "p", "--limit", "1"][..], &["pool", "rm", "p", "--yes"], &["pools"]] {
+        let wrong = refused(on("no-such-table"), 3, arguments);
+        for words in ["table no-such-table does not exist", "leasehold table create", "[region eu-central-1, endpoint"]
+        {
+            assert!(wrong.contains(words), "{arguments:?}: {words:?}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn the_defaults_that_the_help_names_are_those_in_force() {
+    told("defaults", &["table", "create"]);
+    let settings = document("defaults", &["pool", "set", "p", "--limit", "1"])["settings"].clone();
+    let help = told("defaults", &["pool", "set", "--help"]);
+    let named = |flag: &str| {
+        let after = help.split(&format!("--{flag} <TIME>")).nth(1).expect(flag);
+        after.split_once("[default: ").and_then(|(_, rest)| rest.split_once(']')).expect(flag).0.to_owned()
+    };
+    let flags = ["lease", "grace", "quiet", "longest-wait", "longest-hold", "sweep-every"];
+    // Set to what the help says, nothing changes.
+    for flag in flags {
+        let done = document("defaults", &["pool", "set", "p", &format!("--{flag}"), &named(flag)]);
+        assert_eq!((&done["changed"], &done["settings"]), (&Value::Array(vec![]), &settings), "{flag}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_commands_make_is_what_the_store_makes() {
+    told("by-command", &["table", "create"]);
+    assert_eq!(create::create(&table("by-command")).await, Ok(create::Created::Existed));
+    create::create(&table("by-store")).await.expect("a table");
+    assert_eq!(document("by-store", &["table", "create"])["created"], false);
+}
