@@ -40,6 +40,11 @@ variable "lambda_package" {
   description = "Path of the lease manager's `bootstrap.zip`; `null`: where `make lambda` puts it."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.lambda_package == null || can(regex("[^\\s]", var.lambda_package))
+    error_message = "Write the path of a bootstrap.zip as lambda_package, or leave it out for the one that `make lambda` makes."
+  }
 }
 
 variable "architecture" {

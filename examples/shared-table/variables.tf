@@ -17,6 +17,11 @@ variable "table_name" {
   type        = string
   default     = "regional-concurrency-leases"
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.table_name))
+    error_message = "Write 3 to 255 letters, digits, dots, hyphens or underscores as table_name."
+  }
 }
 
 variable "mode" {
@@ -47,6 +52,11 @@ variable "lambda_package" {
   description = "Path of the lease manager's `bootstrap.zip`; `null`: where `make lambda` puts it."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.lambda_package == null || can(regex("[^\\s]", var.lambda_package))
+    error_message = "Write the path of a bootstrap.zip as lambda_package, or leave it out for the one that `make lambda` makes."
+  }
 }
 
 variable "architecture" {

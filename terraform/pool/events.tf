@@ -30,7 +30,7 @@ resource "aws_cloudwatch_event_target" "sweep" {
   arn       = aws_lambda_function.lease_manager[0].arn
   input     = jsonencode({ action = "sweep" })
 
-  # The next sweep does what this one could not.
+  # For handing the event over: the next sweep comes soon anyway. Lambda itself calls a function again that failed, twice.
   retry_policy {
     maximum_event_age_in_seconds = 60
     maximum_retry_attempts       = 0
@@ -64,8 +64,9 @@ resource "aws_cloudwatch_event_rule" "ended" {
   })
 }
 
-# Tried again for up to a day, which is EventBridge's own default. There is no queue for what fails even then: the
-# leases have expired by themselves long before.
+# Handed over for up to a day, which is EventBridge's own default; a call that fails is repeated twice by Lambda, after
+# one and two minutes. There is no queue for what fails even then: the leases expire by themselves.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 resource "aws_cloudwatch_event_target" "ended" {
   count = local.ended
 

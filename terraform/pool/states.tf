@@ -14,8 +14,9 @@ module "states" {
   label_path     = var.label_path
   lease_seconds  = var.lease_seconds
 
-  # The lease manager fails a task that has waited too long; the task's own timeout is for when even that is lost.
-  acquire_timeout_seconds = coalesce(var.acquire_timeout_seconds, var.longest_wait_seconds + 60)
+  # The lease manager fails a task that has waited too long, at the latest in the second sweep after; the task's own
+  # timeout is for when even that is lost.
+  acquire_timeout_seconds = coalesce(var.acquire_timeout_seconds, var.longest_wait_seconds + 2 * local.sweep_every_seconds + 60)
 
   sfn_acquire_lease_state_name         = var.sfn_acquire_lease_state_name
   sfn_check_lease_state_name           = var.sfn_check_lease_state_name

@@ -46,7 +46,7 @@ variable "lease_seconds" {
 }
 
 variable "acquire_timeout_seconds" {
-  description = "How long AcquireLease may take in queue mode, in seconds; `null`: `longest_wait_seconds` and a minute."
+  description = "How long AcquireLease may take in queue mode, in seconds; `null`: `longest_wait_seconds`, two sweeps and a minute."
   type        = number
   default     = null
 }

@@ -54,7 +54,9 @@ locals {
     },
   ]
 
-  # The release does not name a lease. It never will: say so, rather than leave every slot to expire.
+  # The release does not name a lease. It never will: say so, rather than leave every slot to expire. It goes by way of
+  # ReleaseLeaseAfterFailure, which can be reached so even where the work (a Wait, a Pass) has no Catch that leads to
+  # it: AWS refuses a machine with a state that can not be reached.
   release_mistakes = {
     JSONPath = ["InvalidRequest", "States.ParameterPathFailure"]
     JSONata  = ["InvalidRequest", "States.QueryEvaluationError"]

@@ -141,7 +141,7 @@ locals {
           {
             ErrorEquals = local.release_mistakes
             Output      = "{% ${local.jsonata_put.error.opening}$states.errorOutput${local.jsonata_put.error.closing} %}"
-            Next        = var.sfn_raise_error_state_name
+            Next        = var.sfn_release_after_failure_state_name
           },
           {
             ErrorEquals = ["States.ALL"]

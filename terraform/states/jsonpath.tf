@@ -110,7 +110,7 @@ locals {
           {
             ErrorEquals = local.release_mistakes
             ResultPath  = var.sfn_error_path
-            Next        = var.sfn_raise_error_state_name
+            Next        = var.sfn_release_after_failure_state_name
           },
           {
             ErrorEquals = ["States.ALL"]

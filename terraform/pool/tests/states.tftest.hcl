@@ -108,7 +108,7 @@ run "states_in_jsonata" {
   variables {
     query_language          = "JSONata"
     single_holder           = true
-    acquire_timeout_seconds = 7260
+    acquire_timeout_seconds = 7380
   }
 }
 
