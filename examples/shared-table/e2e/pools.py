@@ -1,0 +1,63 @@
+"""Who holds what, by the table's own rows? Read as anybody with a DynamoDB client would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from aws import Aws, eventually
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One pool: its table, its prefix, its lease manager and its machines' ARNs by name."""
+
+    aws: Aws
+    table: str
+    prefix: str
+    function: str
+
+    def rows(self, kind: str = "") -> list[Row]:
+        """The pool's rows whose sort key begins so (`slot#`, `wait#`, `holder#`, `pool`, ...)."""
+        pages = self.aws.client("dynamodb").get_paginator("query").paginate(
+            TableName=self.table,
+            ConsistentRead=True,
+            KeyConditionExpression="PK = :pool AND begins_with(SK, :kind)",
+            ExpressionAttributeValues={":pool": {"S": f"LEASES#{self.prefix}"}, ":kind": {"S": kind}},
+        )
+        read = TypeDeserializer().deserialize
+        return [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+
+    def held(self) -> list[Row]:
+        """The slots that somebody holds, expired or not."""
+        return [row for row in self.rows("slot#") if "execution" in row]
+
+    def waiting(self) -> list[Row]:
+        """The places taken in the queue."""
+        return self.rows("wait#")
+
+    def ask(self, **event: Any) -> Row:
+        """What the lease manager answers to an event."""
+        return self.aws.invoke(self.function, event)
+
+    def sweep(self) -> Row:
+        """One sweep, as the schedule would call it."""
+        return self.ask(action="sweep")
+
+    def assert_nothing_left(self) -> None:
+        """No slot is held, nobody waits, and what is left of holders are tombstones that DynamoDB will collect."""
+        assert self.held() == []
+        assert self.waiting() == []
+        left = [row for row in self.rows("holder#") if row["state"] != "ended" or "ttl" not in row]
+        assert left == []
+        status = self.ask(action="status")
+        assert (status["current_running"], status["waiting"]) == (0, 0), status
+
+    def once(self, what: str, ask: Callable[[], Any], seconds: float = 60) -> Any:
+        """What `ask` gives once it gives something."""
+        return eventually(f"pool {self.prefix}: {what}", ask, seconds)
