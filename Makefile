@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test check-deep lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e check-deep lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -10,11 +10,28 @@ help: ## Say what can be made
 demo: ## Run the shared-table example on an embedded store (ARGS="--kill 3" and others; ARGS=--help lists them)
 	$(CARGO) run --locked --quiet --bin leasehold -- demo $(ARGS)
 
+lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" for the other processor)
+	scripts/lambda $(ARGS)
+
+bench-lambda: ## Measure that package: its size, memory and start, each against its limit
+	scripts/bench-lambda $(ARGS)
+
+test: test-rust test-terraform test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
+
 # The core must build where there is no operating system; the real engines must be there for the differential test.
-test: wasm-target ## Check everything: formatting and lints apart, all that CI checks
+test-rust: wasm-target ## The protocol, the store, the lease manager and the commands
 	scripts/ministack
 	$(CARGO) build --locked --package leasehold-core --target wasm32-unknown-unknown
 	$(CARGO) test --locked --workspace
+
+test-terraform: ## The modules and examples: formatting, README tables, validate, test (needs Terraform 1.7)
+	scripts/terraform-test
+	scripts/render-states --check
+	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
+	python3 terraform/states/tests/interpreter_agrees.py
+
+test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
+	scripts/e2e $(ARGS)
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 10 million each by default)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
