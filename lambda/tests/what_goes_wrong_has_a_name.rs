@@ -133,8 +133,8 @@ async fn a_renewal_of_what_is_gone_is_a_lost_lease() {
 #[tokio::test]
 async fn two_branches_that_share_a_name_are_told_to_use_a_key() {
     let pool = Pool::of(1).await;
-    pool.queue("", "token-1").await;
-    let (name, said) = pool.failure(queue("", "token-2")).await;
+    pool.queue("same", "token-1").await;
+    let (name, said) = pool.failure(queue("same", "token-2")).await;
     assert_eq!(name, "HolderBusy");
     assert_says(&said, &["another attempt", "`key`"]);
 }

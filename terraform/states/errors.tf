@@ -42,10 +42,14 @@ locals {
     },
   ]
 
-  # More often: until it gets through, the slot stays taken, at worst until the lease expires.
+  # More often, and whatever it is: until it gets through, the slot stays taken, at worst until the lease expires.
   release_retry = [
     {
-      ErrorEquals     = concat(local.transient_errors, ["States.Timeout"])
+      ErrorEquals = local.release_mistakes
+      MaxAttempts = 0
+    },
+    {
+      ErrorEquals     = ["States.ALL"]
       IntervalSeconds = 1
       BackoffRate     = 2
       MaxDelaySeconds = 30

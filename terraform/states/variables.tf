@@ -97,7 +97,7 @@ variable "lease_seconds" {
 variable "acquire_timeout_seconds" {
   description = "Queue mode: after so many seconds without a word from the lease manager, AcquireLease fails with States.Timeout and asks again. Longer than the pool's longest wait (24 hours by default), after which it is told WaitedTooLong."
   type        = number
-  default     = 86460
+  default     = 86580
   nullable    = false
 
   validation {

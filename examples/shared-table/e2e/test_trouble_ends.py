@@ -158,7 +158,7 @@ def test_a_worker_that_dies_silently_loses_its_slot_by_time(trouble: Trouble, te
     grace_ms = int(pool.rows("pool")[0]["grace_ms"])
     with silent_rules(trouble, "trouble-small-lease-sweep"):
         leases = [
-            pool.ask(action="acquire", execution=f"worker-{number}", key="", lease_seconds=4) for number in range(3)
+            pool.ask(action="acquire", execution=f"worker-{number}", lease_seconds=4) for number in range(3)
         ]
         assert {lease["status"] for lease in leases} == {"acquired"}
         waiter = histories.start(

@@ -40,7 +40,7 @@ run "by_default_they_are_the_defaults_of_terraform_states" {
     error_message = "A state or a name of one is lost on the way."
   }
   assert {
-    condition     = output.states[output.start_at].TimeoutSeconds == 86460
+    condition     = output.states[output.start_at].TimeoutSeconds == 86580
     error_message = "AcquireLease does not wait as long as the pool lets it and a minute."
   }
 }

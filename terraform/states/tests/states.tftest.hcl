@@ -43,7 +43,7 @@ run "queue_mode_takes_three_transitions" {
   }
 
   assert {
-    condition     = output.states.AcquireLease.TimeoutSeconds == 86460
+    condition     = output.states.AcquireLease.TimeoutSeconds == 86580
     error_message = "the default is the default longest wait and a minute"
   }
 
