@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
 use leasehold_core::nouns::Prefix;
-use leasehold_core::table::{Change, Key, PoolRow, Row, Write};
+use leasehold_core::table::{Change, Condition, Guard, Key, OverrideRow, PoolRow, Row, Write};
 
 use crate::error::{StoreError, Tried};
 use crate::expressions;
@@ -106,6 +106,32 @@ pub async fn retire_pool(table: &Table, prefix: &Prefix) -> Result<(), StoreErro
             Err(StoreError::PoolNotFound { table: table.name().into(), prefix: prefix.to_string() })
         }
         Err(verdict) => Err(table.trouble(Tried(format!("retiring pool {prefix}")), verdict)),
+    }
+}
+
+/// Ends an operator's override, and sets the pool's own settings with it, if both still are what the caller saw:
+/// whether they were. In `after`, `lowered` says what limit may still be in use.
+///
+/// Both in one, as callers may use the override's limit until the quiet period is over, and nothing but that row of
+/// the pool's can then tell. A caller that reads the two rows around this very moment may miss it: it follows the new
+/// limit with the others' claims not yet counted, for as long as settings are cached, which keeps to the old limit.
+///
+/// # Errors
+/// When the table gives no usable answer.
+pub async fn end_override(
+    table: &Table,
+    prefix: &Prefix,
+    live: &OverrideRow,
+    after: &PoolRow,
+    before: &PoolRow,
+) -> Result<bool, StoreError> {
+    let unchanged = vec![(Guard::ChangeUnchanged, Condition::OverrideMade(Some(live.at)))];
+    let delete = Write { key: Key::Override, conditions: unchanged, change: Change::Delete };
+    let both = vec![expressions::write(prefix, &delete), expressions::put_pool(prefix, after, Some(before))];
+    match table.put_all(both).await {
+        Ok(()) => Ok(true),
+        Err(Verdict::Refused(_)) => Ok(false),
+        Err(verdict) => Err(table.trouble(Tried(format!("ending the override of pool {prefix}")), verdict)),
     }
 }
 

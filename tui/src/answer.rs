@@ -23,11 +23,16 @@ impl Output {
             Output::Text => text.to_owned(),
             Output::Json => serde_json::to_string_pretty(document).map_err(std::io::Error::from)? + "\n",
         };
-        match std::io::stdout().write_all(told.as_bytes()) {
-            // Whoever closed the pipe has read enough.
-            Err(wrong) if wrong.kind() != ErrorKind::BrokenPipe => Err(wrong.into()),
-            _ => Ok(()),
-        }
+        write(told.as_bytes())
+    }
+}
+
+/// Writes it to standard output.
+pub(crate) fn write(told: &[u8]) -> Result<(), Trouble> {
+    match std::io::stdout().write_all(told) {
+        // Whoever closed the pipe has read enough.
+        Err(wrong) if wrong.kind() != ErrorKind::BrokenPipe => Err(wrong.into()),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! whatever comes back into words and an exit status.
 
 mod answer;
+mod completions;
 mod confirm;
 mod demo;
 mod leases;
@@ -11,6 +12,9 @@ mod place;
 mod pool;
 mod pools;
 mod release;
+mod run;
+mod schema;
+mod states;
 mod sweep;
 mod table;
 mod words;
@@ -38,6 +42,7 @@ struct Leasehold {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
+    Run(run::Options),
     #[command(subcommand)]
     Table(table::Command),
     #[command(subcommand)]
@@ -46,6 +51,11 @@ enum Command {
     Leases(leases::Options),
     Sweep(sweep::Options),
     Release(release::Options),
+    States(states::Options),
+    Schema(schema::Options),
+    Completions(completions::Options),
+    #[command(hide = true)]
+    Man(completions::Man),
 }
 
 const AFTER: &str = "\
@@ -54,28 +64,44 @@ The table and the credentials are found as the AWS CLI finds them: by these opti
 
 Exit status: 0 done, or there was nothing to do; 1 not done (the pool does not exist, leases are in the way,
 nobody confirmed); 2 the options make no sense; 3 the table cannot be used (it is missing, no credentials, not
-allowed, no answer); 128 + N ended by signal N. `leasehold demo --help` lists its own.";
+allowed, no answer); 128 + N ended by signal N. `leasehold demo --help` and `leasehold run --help` list their own.";
 
 fn main() -> ExitCode {
-    let matches = arguments().get_matches();
+    let given: Vec<_> = std::env::args_os().collect();
+    #[cfg(target_os = "linux")]
+    if let [_, first, parent, command @ ..] = &given[..]
+        && first == run::BOUND
+    {
+        return words::status(Err(run::become_bound(parent, command)));
+    }
+    let matches = arguments().get_matches_from(given);
     words::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())))
 }
+
+/// The commands that use no table.
+const TABLELESS: [&str; 5] = ["demo", "states", "schema", "completions", "man"];
 
 /// The arguments as they are declared; those that say which table is meant are hidden where there is none.
 fn arguments() -> clap::Command {
     let all = Leasehold::command();
     let global: Vec<Arg> = all.get_arguments().filter(|one| one.is_global_set()).cloned().collect();
-    all.mut_subcommand("demo", |demo| demo.args(global.into_iter().map(|one| one.hide(true))))
+    let without = |command: clap::Command| command.args(global.iter().map(|one| one.clone().hide(true)));
+    TABLELESS.into_iter().fold(all, |all, name| all.mut_subcommand(name, without))
 }
 
-/// Runs what was asked for: whether all went well, as the exit status tells it.
-fn run(Leasehold { command, place, output }: Leasehold) -> Result<bool, Trouble> {
+/// Runs what was asked for: the exit status, where nothing is to be said.
+fn run(Leasehold { command, place, output }: Leasehold) -> Result<u8, Trouble> {
     match command {
         Command::Demo(mut options) => {
             place.refuse("leasehold demo makes a table of its own; --store PATH keeps it in a file")?;
             options.json |= output == Output::Json;
-            demo::run(options)
+            demo::run(options).map(|well| u8::from(!well))
         }
+        Command::States(options) => without_a_table(&place, || options.run()),
+        Command::Schema(options) => without_a_table(&place, || options.run()),
+        Command::Completions(options) => without_a_table(&place, || options.run(arguments())),
+        Command::Man(options) => without_a_table(&place, || options.run(arguments())),
+        Command::Run(options) => block_on(options.run(&place, output)),
         Command::Table(command) => on_a_table(&place, command.run(&place, output)),
         Command::Pool(command) => on_a_table(&place, command.run(&place, output)),
         Command::Pools(options) => on_a_table(&place, options.run(&place, output)),
@@ -85,8 +111,17 @@ fn run(Leasehold { command, place, output }: Leasehold) -> Result<bool, Trouble>
     }
 }
 
-/// Runs a command to its end.
-fn on_a_table(place: &Place, work: impl Future<Output = Result<(), Trouble>>) -> Result<bool, Trouble> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(work).map(|()| true).map_err(|trouble| trouble.at(place.asked()))
+/// Runs a command to its end, and says where the table was looked for if it could not be used.
+fn on_a_table(place: &Place, work: impl Future<Output = Result<(), Trouble>>) -> Result<u8, Trouble> {
+    block_on(work).map(|()| 0).map_err(|trouble| trouble.at(place.asked()))
+}
+
+/// Runs a command that uses no table.
+fn without_a_table(place: &Place, work: impl FnOnce() -> Result<(), Trouble>) -> Result<u8, Trouble> {
+    place.refuse("this command uses no table")?;
+    work().map(|()| 0)
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

@@ -1,5 +1,6 @@
 //! What is `leasehold pool`? Commands that make, change and retire pools.
 
+mod limit;
 mod rm;
 mod set;
 
@@ -11,12 +12,14 @@ use crate::words::Trouble;
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Set(set::Options),
+    Limit(limit::Options),
     Rm(rm::Options),
 }
 
 impl Command {
     pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
         match self {
+            Command::Limit(options) => options.run(place, output).await,
             Command::Set(options) => options.run(place, output).await,
             Command::Rm(options) => options.run(place, output).await,
         }

@@ -23,6 +23,14 @@ pub(crate) enum Trouble {
         /// What the system said.
         why: std::io::Error,
     },
+    /// A file or folder that was named cannot be written.
+    #[error("{} cannot be written: {why}; check the path", path.display())]
+    Unwritable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        why: std::io::Error,
+    },
     /// A scenario makes no sense.
     #[error("{0}")]
     Scenario(#[from] Flaw),
@@ -57,6 +65,14 @@ pub(crate) enum Trouble {
     /// What was asked for was not done, for a reason that lies in the pool or with whoever asked.
     #[error("{0}")]
     NotDone(String),
+    /// A command was not run under a lease to its own end.
+    #[error("{words}")]
+    Run {
+        /// The exit status that says so.
+        status: u8,
+        /// Why.
+        words: String,
+    },
     /// The system refused something that every run needs.
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -79,10 +95,10 @@ impl Trouble {
         }
     }
 
-    /// The exit status it is told by; `leasehold --help` and `leasehold demo --help` list them.
+    /// The exit status it is told by; `leasehold --help`, and that of `demo` and `run`, list them.
     fn status(&self) -> u8 {
         match self {
-            Trouble::Usage(_) | Trouble::Unreadable { .. } | Trouble::Scenario(_) => 2,
+            Trouble::Usage(_) | Trouble::Unreadable { .. } | Trouble::Unwritable { .. } | Trouble::Scenario(_) => 2,
             Trouble::NotDone(_)
             | Trouble::Store(StoreError::PoolNotFound { .. })
             | Trouble::StoreAt { wrong: StoreError::PoolNotFound { .. }, .. } => 1,
@@ -91,6 +107,7 @@ impl Trouble {
             | Trouble::NoRegion
             | Trouble::NoCredentials { .. }
             | Trouble::System(_) => 3,
+            Trouble::Run { status, .. } => *status,
             // As shells report a process that a signal ended.
             Trouble::Stopped { signal, .. } => 128 + signal,
         }
@@ -98,10 +115,9 @@ impl Trouble {
 }
 
 /// The exit status of a command that came to this; what is wrong goes to standard error.
-pub(crate) fn status(done: Result<bool, Trouble>) -> ExitCode {
+pub(crate) fn status(done: Result<u8, Trouble>) -> ExitCode {
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(status) => status.into(),
         Err(trouble) => {
             // Nobody is left to be told where standard error is closed.
             let _ = writeln!(std::io::stderr(), "leasehold: {trouble}");

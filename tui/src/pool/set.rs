@@ -1,15 +1,14 @@
 //! What is `leasehold pool set`? A pool made, or those of its settings changed that were named; the rest stays.
 
-use std::sync::Arc;
-
 use leasehold_core::nouns::{Limit, Millis, Prefix};
 use leasehold_core::settings::Settings;
-use leasehold_core::table::{Key, OverrideRow, PoolRow, Row};
+use leasehold_core::table::{Key, PoolRow, Row};
 use leasehold_store::create::{PoolSet, set_pool};
 use leasehold_store::run::{Clock, SETTINGS_FRESH_FOR, SystemClock};
 use leasehold_store::{StoreError, Table};
 use serde::Serialize;
 
+use super::limit::Live;
 use crate::answer::Output;
 use crate::length;
 use crate::operation::own_row;
@@ -108,15 +107,6 @@ struct Shown {
     sweep_every_ms: Millis,
 }
 
-/// What an operator's override says.
-#[derive(Debug, Serialize)]
-struct Live {
-    limit: Limit,
-    at_ms: Millis,
-    who: Arc<str>,
-    why: Arc<str>,
-}
-
 /// A pool before and after.
 struct Done {
     before: Option<Settings>,
@@ -131,10 +121,7 @@ impl Options {
         }
         let table = place.table().await?;
         let done = self.set(&table).await?;
-        let live = match own_row(&table, &self.prefix, Key::Override).await? {
-            Some(Row::Override(OverrideRow { limit, at, who, why, .. })) => Some(Live { limit, at_ms: at, who, why }),
-            _ => None,
-        };
+        let live = Live::of(&table, &self.prefix).await?;
         let text = done.words(&table, live.as_ref());
         output.tell(
             &text,
@@ -280,7 +267,7 @@ impl Done {
     }
 }
 
-fn limit(text: &str) -> Result<Limit, String> {
+pub(super) fn limit(text: &str) -> Result<Limit, String> {
     match text.parse::<u64>() {
         Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in any more".into()),
         count => count

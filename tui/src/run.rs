@@ -1,0 +1,211 @@
+//! What is `leasehold run`? Any local command under a lease: its turn is awaited, the lease kept while the command
+//! runs and given back when it ends. The command never starts without a lease that is granted and not expired.
+
+mod command;
+mod hold;
+mod signals;
+mod term;
+mod turn;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::nouns::{Attempt, Holder, Millis, NotA, Prefix};
+use leasehold_store::Runner;
+use leasehold_store::run::{Clock, SystemClock};
+
+use crate::answer::Output;
+use crate::length;
+use crate::place::Place;
+use crate::words::Trouble;
+use command::Started;
+#[cfg(target_os = "linux")]
+pub(crate) use command::{BOUND, become_bound};
+use hold::{Held, Hold};
+use signals::Signals;
+use term::Now;
+use turn::{Came, Turn};
+
+/// The command was ended because its lease was lost.
+const LOST: u8 = 123;
+/// No lease in time; the command was not started. As timeout(1) says it.
+const TOO_LATE: u8 = 124;
+/// This program could not do its part; the command was not started. As env(1) and timeout(1) say it.
+const UNUSABLE: u8 = 125;
+/// The command is there and cannot be started; as shells say it.
+const NOT_STARTED: u8 = 126;
+/// The command is not there; as shells say it.
+const NOT_FOUND: u8 = 127;
+
+/// Hold a lease while a command runs
+///
+/// Waits in the pool's queue for a slot, starts CMD, renews the lease while CMD runs, gives it back when CMD ends, and
+/// ends with CMD's exit status. Everybody shares the pool's limit: workflows, cron jobs, CI jobs, people.
+///
+/// Signals (INT, TERM, HUP, QUIT, USR1, USR2, TSTP, CONT) are passed on to CMD, except those that a terminal sends to
+/// it anyway. While waiting, INT, TERM, HUP and QUIT leave the queue.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {
+    /// The pool
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Prefix,
+
+    /// How long to wait for a lease; 0s: only if one is free now [default: as long as the pool lets anybody wait]
+    #[arg(long, value_name = "TIME", value_parser = length::parse, allow_hyphen_values = true)]
+    wait: Option<Millis>,
+
+    /// How long the lease lasts if this program dies; it is renewed in time. At most, and by default, the pool's
+    #[arg(long, value_name = "TIME", value_parser = lease, allow_hyphen_values = true)]
+    lease: Option<Millis>,
+
+    /// What CMD works on, shown as part of the holder's name
+    #[arg(long, value_name = "TEXT")]
+    key: Option<String>,
+
+    /// Shown beside the lease [default: CMD's name without its arguments, which may be secret]
+    #[arg(long, value_name = "TEXT", value_parser = label)]
+    label: Option<String>,
+
+    /// End CMD if the lease is lost while it runs, also if this program is killed (Linux). Without it: warn
+    #[arg(long)]
+    kill_on_loss: bool,
+
+    /// How long CMD has between TERM and KILL then [default: the pool's grace, after which another may run]
+    #[arg(long, value_name = "TIME", value_parser = length::parse, allow_hyphen_values = true)]
+    #[arg(requires = "kill_on_loss")]
+    kill_after: Option<Millis>,
+
+    /// Say nothing of waiting
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+const AFTER: &str = "\
+CMD finds in its environment: LEASEHOLD_PREFIX, LEASEHOLD_LEASE_ID, LEASEHOLD_SLOT (0, 1, ...: no two that run at
+the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: with a limit of 1, whoever
+is written to can refuse an older one).
+
+The lease is lost if somebody releases it by force, or if it could not be renewed in time: no network, a laptop that
+slept, a clock that jumped. CMD is then warned of on standard error, or ended with --kill-on-loss: TERM, then KILL.
+With --kill-on-loss and no terminal, CMD has a process group of its own, and all of the group is signalled.
+
+A command that is stopped (ctrl-Z) is not renewed: when it goes on later than its lease lasts, the lease is lost.
+
+Exit status: CMD's own, or 128 + N if signal N ended it. Else one of these, always with a line on standard error that
+begins with `leasehold:`, which tells it from the same status of CMD:
+  2    the options make no sense; CMD was not started
+  123  the lease was lost and CMD was ended (--kill-on-loss)
+  124  no lease in time (--wait); CMD was not started: try again later
+  125  the table or the pool cannot be used; CMD was not started
+  126  CMD cannot be started
+  127  CMD is not there
+  128 + N  signal N came while waiting; CMD was not started";
+
+impl Options {
+    /// What the command came to, as an exit status; or why it was not started, or ended.
+    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<u8, Trouble> {
+        if output == Output::Json {
+            let why = "--output json: standard output is the command's; leasehold run writes nothing on it";
+            return Err(Trouble::Usage(why.into()));
+        }
+        let ask = self.ask()?;
+        command::find(&self.command[0])?;
+        // From here on no signal ends this process before its place in the queue, or its lease, is given back.
+        let mut signals = Signals::listen()?;
+        let came = self.turn(place, ask, &mut signals).await;
+        let (runner, granted) = came.map_err(|trouble| unstarted(trouble, place))?;
+        let lease = &granted.lease;
+        // This process may have been frozen since.
+        if granted.term.over(Now::read()) {
+            hold::give_back(&runner, lease).await;
+            let words = format!("lease {} expired before the command could be started; try again", lease.id);
+            return Err(Trouble::Run { status: TOO_LATE, words });
+        }
+        let started = match Started::start(&self.command, lease, self.kill_on_loss) {
+            Ok(started) => started,
+            Err(trouble) => {
+                hold::give_back(&runner, lease).await;
+                return Err(trouble);
+            }
+        };
+        let hold = Hold {
+            runner: &runner,
+            lease: lease.clone(),
+            length: self.lease,
+            kill_after: self.kill_on_loss.then(|| self.kill_after.unwrap_or(granted.settings.grace)),
+        };
+        match hold.until_it_ends(started, granted.term, &mut signals).await? {
+            Held::Ended(status) => Ok(status),
+            Held::Killed(why) => {
+                let name = Path::new(&self.command[0]).display();
+                Err(Trouble::Run { status: LOST, words: format!("{name} was ended: {why}") })
+            }
+        }
+    }
+
+    /// Waits for a lease.
+    async fn turn(&self, place: &Place, ask: Ask, signals: &mut Signals) -> Result<(Runner, turn::Granted), Trouble> {
+        let runner = Runner::new(place.table().await?);
+        let turn = Turn { runner: &runner, prefix: &self.prefix, ask, quiet: self.quiet };
+        match turn.wait(signals).await? {
+            Came::Granted(granted) => Ok((runner, *granted)),
+            Came::TooLate(why) => Err(Trouble::Run { status: TOO_LATE, words: why }),
+            Came::Stopped { signal, left } => Err(Trouble::Stopped { signal, left }),
+        }
+    }
+
+    /// The same holder and attempt from the first request to the last.
+    fn ask(&self) -> Result<Ask, Trouble> {
+        let wrong = |wrong: NotA| Trouble::Usage(format!("--key: {wrong}"));
+        let label = self.label.clone().or_else(|| {
+            let name = Path::new(&self.command[0]).file_name()?;
+            Some(name.to_string_lossy().into_owned())
+        });
+        Ok(Ask {
+            holder: Holder::new(&me(), self.key.as_deref().unwrap_or_default(), None).map_err(wrong)?,
+            attempt: Some(Attempt::first(SystemClock.now())),
+            mode: if self.wait == Some(Millis(0)) { Mode::Poll } else { Mode::Queue(None) },
+            lease: self.lease,
+            wait: self.wait,
+            label: label.map(Into::into),
+        })
+    }
+}
+
+/// This process among all of all machines: its host and number for people, and a random part, as both come again.
+fn me() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}:{}:{:016x}", std::process::id(), fastrand::u64(..))
+}
+
+/// A line for whoever reads standard error; nobody is left to be told where it is closed.
+fn say(words: &str) {
+    let _ = writeln!(std::io::stderr(), "leasehold: {words}");
+}
+
+/// Why the command was not started, with the exit status of `run`.
+fn unstarted(trouble: Trouble, place: &Place) -> Trouble {
+    match trouble.at(place.asked()) {
+        own @ (Trouble::Usage(_) | Trouble::Stopped { .. } | Trouble::Run { .. }) => own,
+        other => Trouble::Run { status: UNUSABLE, words: format!("{other}; the command was not started") },
+    }
+}
+
+fn lease(text: &str) -> Result<Millis, String> {
+    length::between(Millis::seconds(1), text)
+}
+
+fn label(text: &str) -> Result<String, String> {
+    if text.len() <= leasehold_core::nouns::ID_BYTES {
+        Ok(text.into())
+    } else {
+        Err("expected at most 1024 bytes".into())
+    }
+}

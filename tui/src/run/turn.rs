@@ -1,0 +1,356 @@
+//! When is it this command's turn? It joins the queue once, then looks at its own holder's row, one small read at
+//! growing intervals, until that says that it holds a slot; asking again as the same attempt then brings the lease.
+//!
+//! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do. What is left: expired
+//! leases, and limits that were raised. The lease manager's sweep sees to them; where there is none, or it stands
+//! still, the pool's summary grows old, and then one of those who wait sweeps.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::machine::{Failure, Operation, Outcome, WhyLost};
+use leasehold_core::nouns::{Attempt, Lease, Millis, Prefix};
+use leasehold_core::release::What;
+use leasehold_core::settings::Settings;
+use leasehold_core::table::{HolderState, Key, Row};
+use leasehold_store::run::{Clock, Ran, SystemClock};
+use leasehold_store::{Runner, StoreError};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::say;
+use super::signals::Signals;
+use super::term::{Now, Term};
+use crate::length;
+use crate::operation::{odd, outcome, own_row};
+use crate::words::Trouble;
+
+/// The first pause between two looks; each is half as long again as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest: a slot that is granted stands idle for at most so long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long leaving the queue may take.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// One that waits.
+pub(crate) struct Turn<'a> {
+    pub(crate) runner: &'a Runner,
+    pub(crate) prefix: &'a Prefix,
+    pub(crate) ask: Ask,
+    pub(crate) quiet: bool,
+}
+
+/// What waiting came to.
+pub(crate) enum Came {
+    /// A lease.
+    Granted(Box<Granted>),
+    /// No lease in time.
+    TooLate(String),
+    /// A signal.
+    Stopped {
+        /// Which.
+        signal: u8,
+        /// What became of the place in the queue.
+        left: String,
+    },
+}
+
+/// A lease, and what it was granted by.
+pub(crate) struct Granted {
+    pub(crate) lease: Lease,
+    pub(crate) term: Term,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// Why waiting ended before its time.
+enum End {
+    Came(Came),
+    Trouble(Trouble),
+    /// A signal; the second one if it came twice.
+    Signal(u8, bool),
+}
+
+impl From<Trouble> for End {
+    fn from(trouble: Trouble) -> End {
+        End::Trouble(trouble)
+    }
+}
+
+impl From<StoreError> for End {
+    fn from(trouble: StoreError) -> End {
+        End::Trouble(trouble.into())
+    }
+}
+
+impl Turn<'_> {
+    /// Until there is a lease, or no hope of one. Whatever else it comes to, the place in the queue is given up.
+    pub(crate) async fn wait(&self, signals: &mut Signals) -> Result<Came, Trouble> {
+        // Nothing is asked for yet: what goes wrong here is told at once.
+        let settings = match finish(signals, self.runner.settings(self.prefix)).await {
+            Ok(settings) => settings?,
+            Err((signal, _)) => return Ok(Came::Stopped { signal, left: "the command was not started".into() }),
+        };
+        match self.wait_in_line(settings, signals).await {
+            Ok(granted) => Ok(Came::Granted(Box::new(granted))),
+            Err(End::Came(came)) => {
+                let _ = self.leave(signals).await;
+                Ok(came)
+            }
+            Err(End::Trouble(trouble)) => {
+                let _ = self.leave(signals).await;
+                Err(trouble)
+            }
+            Err(End::Signal(signal, true)) => {
+                let left = "its place in the queue was not given up: it ends by itself; the command was not started";
+                Ok(Came::Stopped { signal, left: left.into() })
+            }
+            Err(End::Signal(signal, false)) => {
+                let left = self.leave(signals).await;
+                Ok(Came::Stopped { signal, left: format!("{left}; the command was not started") })
+            }
+        }
+    }
+
+    async fn wait_in_line(&self, settings: Arc<Settings>, signals: &mut Signals) -> Result<Granted, End> {
+        let began = Instant::now();
+        let patience = self.ask.wait.map_or(settings.longest_wait, |wait| wait.min(settings.longest_wait));
+        let until = began + Duration::from_millis(patience.0);
+        let mut pauses = Pauses::new(&settings);
+        let mut sweep = SweepIfNobodyDoes::new(&settings);
+        let mut told = self.quiet;
+        let mut ask = self.ask.clone();
+        loop {
+            match self.once(&ask, signals).await? {
+                Asked::Granted(granted) => return Ok(*granted),
+                // It was granted a lease, and did not look before that expired and went to another: it joins again.
+                Asked::Over if Instant::now() < until => {
+                    let left = until.saturating_duration_since(Instant::now()).as_millis();
+                    ask.wait = Some(Millis(u64::try_from(left).unwrap_or(u64::MAX).max(1)));
+                    ask.attempt = ask.attempt.map(Attempt::next);
+                    continue;
+                }
+                Asked::Over => {
+                    let why = "it waited as long as the pool lets anybody wait";
+                    return Err(End::Came(Came::TooLate(self.too_late(patience, why))));
+                }
+                Asked::Full(why) => return Err(End::Came(Came::TooLate(self.too_late(Millis(0), &why)))),
+                Asked::Queued if !told => {
+                    told = true;
+                    let (prefix, patience) = (self.prefix, length::seconds(patience));
+                    say(&format!(
+                        "pool {prefix} is full: waiting in its queue, for at most {patience} (ctrl-C leaves it)"
+                    ));
+                }
+                Asked::Queued | Asked::NoAnswer => {}
+            }
+            loop {
+                let last = Instant::now() >= until;
+                if !last {
+                    let pause = pauses.next().min(until.saturating_duration_since(Instant::now()));
+                    tokio::select! {
+                        biased;
+                        signal = signals.stop() => return Err(End::Signal(signal, false)),
+                        () = sleep(pause) => {}
+                    }
+                }
+                match self.look(signals).await? {
+                    Looked::Turn => break,
+                    _ if last => {
+                        let gone = format!("it waited for {}", length::seconds(patience));
+                        return Err(End::Came(Came::TooLate(self.too_late(patience, &gone))));
+                    }
+                    Looked::Waits | Looked::NoAnswer => {}
+                    // It was not there when it was asked for: a reply was lost. Or it was released by force.
+                    Looked::Nowhere => break,
+                }
+                finish(signals, sweep.if_it_is_time(self.runner, self.prefix)).await.map_err(End::signal)?;
+            }
+        }
+    }
+
+    /// Asks once.
+    async fn once(&self, ask: &Ask, signals: &mut Signals) -> Result<Asked, End> {
+        let patient = ask.mode != Mode::Poll;
+        let asking = async {
+            let settings = self.runner.settings(self.prefix).await?;
+            let asked = Now::read();
+            let ran = self.runner.run(Operation::Acquire(ask.clone()), Arc::clone(&settings)).await;
+            Ok((settings, asked, ran))
+        };
+        let (settings, asked, ran) = match finish(signals, asking).await.map_err(End::signal)? {
+            Ok(all) => all,
+            Err(wrong) if patient && passes(&wrong) => return Ok(Asked::NoAnswer),
+            Err(wrong) => return Err(wrong.into()),
+        };
+        match ran.outcome {
+            // It is still there, and the same attempt may have it for longer.
+            Outcome::Failed(Failure::Lost(WhyLost::ExpiredUntold)) if patient => return Ok(Asked::NoAnswer),
+            Outcome::Failed(Failure::Lost(_)) => return Ok(Asked::Over),
+            _ => {}
+        }
+        if let Ran { outcome: Outcome::Failed(Failure::Throttled | Failure::Unavailable), trouble, .. } = &ran
+            && patient
+            && trouble.as_ref().is_none_or(passes)
+        {
+            return Ok(Asked::NoAnswer);
+        }
+        Ok(match outcome(self.runner, self.prefix, "asking for a lease of", ran)? {
+            Outcome::Acquired(lease) => {
+                let length = ask.lease.map_or(settings.lease, |lease| lease.min(settings.lease));
+                let term = Term::new(lease.expires_at, length, asked);
+                Asked::Granted(Box::new(Granted { lease, term, settings }))
+            }
+            Outcome::Queued => Asked::Queued,
+            Outcome::Wait { held, waiting, waiting_more, .. } => {
+                let more = if waiting_more { " or more" } else { "" };
+                Asked::Full(format!("{held} of {} are held and {waiting}{more} wait", settings.limit))
+            }
+            other => return Err(odd(self.runner, self.prefix, "asking for a lease of", &other).into()),
+        })
+    }
+
+    /// Looks at its own holder's row.
+    async fn look(&self, signals: &mut Signals) -> Result<Looked, End> {
+        let row = own_row(self.runner.table(), self.prefix, Key::Holder(self.ask.holder.hashed()));
+        match finish(signals, row).await.map_err(End::signal)? {
+            Ok(Some(Row::Holder(row))) => Ok(match row.state {
+                HolderState::Waiting(_) => Looked::Waits,
+                HolderState::Holding { .. } => Looked::Turn,
+                HolderState::Ended { .. } => Looked::Nowhere,
+            }),
+            Ok(_) => Ok(Looked::Nowhere),
+            Err(wrong) if passes(&wrong) => Ok(Looked::NoAnswer),
+            Err(wrong) => Err(wrong.into()),
+        }
+    }
+
+    /// Gives up the place in the queue, or the slot that was granted meanwhile. What became of it, in words.
+    async fn leave(&self, signals: &mut Signals) -> String {
+        // On whichever attempt it is: nobody else has its name.
+        let what = What::Holder(self.ask.holder.clone(), None);
+        let release = self.runner.run_on(self.prefix, Operation::Release(what));
+        let why = match timeout(LEAVE_WITHIN, finish(signals, release)).await {
+            Ok(Ok(Ok(Ran { outcome: Outcome::Released { .. }, .. }))) => return "left the queue".into(),
+            Ok(Ok(Ok(ran))) => ran.trouble.map_or_else(|| format!("{:?}", ran.outcome), |trouble| trouble.to_string()),
+            Ok(Ok(Err(wrong))) => wrong.to_string(),
+            Ok(Err(_)) | Err(_) => format!("no answer within {LEAVE_WITHIN:?}"),
+        };
+        format!("its place in the queue could not be given up and ends by itself ({why})")
+    }
+
+    fn too_late(&self, patience: Millis, why: &str) -> String {
+        let (prefix, table, within) = (self.prefix, self.runner.table().name(), length::words(patience));
+        let within = if patience == Millis(0) { "just now".into() } else { format!("within {within}") };
+        format!(
+            "no lease of pool {prefix} in table {table} {within}: {why}; the command was not started; try again later"
+        )
+    }
+}
+
+impl End {
+    fn signal((signal, twice): (u8, bool)) -> End {
+        End::Signal(signal, twice)
+    }
+}
+
+/// What asking came to.
+enum Asked {
+    Granted(Box<Granted>),
+    Queued,
+    Full(String),
+    /// This attempt has ended.
+    Over,
+    NoAnswer,
+}
+
+/// What its own row says.
+enum Looked {
+    Waits,
+    Turn,
+    Nowhere,
+    NoAnswer,
+}
+
+/// Works to its end even if a signal asks to stop, as what was sent to the table may still happen; then says which
+/// signal. A second one is not kept waiting.
+async fn finish<T>(signals: &mut Signals, work: impl Future<Output = T>) -> Result<T, (u8, bool)> {
+    let mut work = pin!(work);
+    let mut first = None;
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return first.map_or(Ok(done), |signal| Err((signal, false))),
+            signal = signals.stop() => match first {
+                None => first = Some(signal),
+                Some(_) => return Err((signal, true)),
+            },
+        }
+    }
+}
+
+/// Whether trying again later may help.
+fn passes(wrong: &StoreError) -> bool {
+    matches!(wrong, StoreError::Busy { .. } | StoreError::NoAnswer { .. })
+}
+
+/// The pauses between two looks, a quarter more or less each, so that those who came together spread.
+struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    fn new(settings: &Settings) -> Pauses {
+        // A tenth of a lease is what a slot may stand idle for at most.
+        let longest = Duration::from_millis(settings.lease.0 / 10).min(LONGEST_PAUSE);
+        Pauses { next: FIRST_PAUSE.min(longest), longest }
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.next.mul_f64(0.75 + fastrand::f64() / 2.0);
+        self.next = (self.next * 3 / 2).min(self.longest);
+        pause
+    }
+}
+
+/// Sweeps in the lease manager's place where there is none. One of those who wait is enough: its sweep writes the
+/// summary, by which the others see that somebody does.
+struct SweepIfNobodyDoes {
+    every: Duration,
+    next: Instant,
+}
+
+impl SweepIfNobodyDoes {
+    fn new(settings: &Settings) -> Self {
+        let mut all = SweepIfNobodyDoes { every: Duration::from_millis(settings.sweep_every.0), next: Instant::now() };
+        all.again();
+        all
+    }
+
+    /// Half of the time between two sweeps, up to twice as long: who waits together does not look together.
+    fn again(&mut self) {
+        self.next = Instant::now() + self.every.mul_f64(0.5 + fastrand::f64() / 2.0);
+    }
+
+    /// What goes wrong here, goes wrong again at the next look, which tells it.
+    async fn if_it_is_time(&mut self, runner: &Runner, prefix: &Prefix) {
+        if Instant::now() < self.next {
+            return;
+        }
+        let fresh = match own_row(runner.table(), prefix, Key::Summary).await {
+            Ok(Some(Row::Summary(row))) => {
+                // One and a half, so that a lease manager that is a little late is left to do it.
+                u128::from(SystemClock.now().since(row.at).0) < (self.every * 3 / 2).as_millis()
+            }
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        if !fresh {
+            let _ = runner.run_on(prefix, Operation::Sweep).await;
+        }
+        self.again();
+    }
+}

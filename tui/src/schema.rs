@@ -1,0 +1,44 @@
+//! What is `leasehold schema`? The JSON schema of what a command tells with `--output json`.
+
+use crate::words::Trouble;
+
+/// Print the JSON schema of what a command tells with --output json
+///
+/// What is told keeps to it: fields may be added with a new version, but none is removed or means something else.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Options {
+    /// The command: `leasehold schema pool set`; without one, the commands that have one are listed
+    #[arg(value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// Each command that has one, and its schema.
+const SCHEMAS: [(&str, &str); 9] = [
+    ("leases", include_str!("../schemas/leases.json")),
+    ("pool limit", include_str!("../schemas/pool-limit.json")),
+    ("pool rm", include_str!("../schemas/pool-rm.json")),
+    ("pool set", include_str!("../schemas/pool-set.json")),
+    ("pools", include_str!("../schemas/pools.json")),
+    ("release", include_str!("../schemas/release.json")),
+    ("states", include_str!("../schemas/states.json")),
+    ("sweep", include_str!("../schemas/sweep.json")),
+    ("table create", include_str!("../schemas/table-create.json")),
+];
+
+impl Options {
+    pub(crate) fn run(self) -> Result<(), Trouble> {
+        let command = self.command.join(" ");
+        let names: Vec<&str> = SCHEMAS.iter().map(|(name, _)| *name).collect();
+        if command.is_empty() {
+            return crate::answer::write((names.join("\n") + "\n").as_bytes());
+        }
+        match SCHEMAS.iter().find(|(name, _)| *name == command) {
+            Some((_, schema)) => crate::answer::write(schema.as_bytes()),
+            None => {
+                let why = format!("leasehold schema {command}: expected one of: {}", names.join(", "));
+                Err(Trouble::Usage(why))
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What is `leasehold states`? The states of the Amazon States Language that take and give back a lease, for people
+//! who do not use Terraform. The same as its `states` module renders, because they are what it rendered: see
+//! [`rendered`].
+
+mod rendered;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::answer::Output;
+use crate::words::Trouble;
+use rendered::{Names, Rendered};
+
+/// Print the workflow states that take and give back a lease, for people who do not use Terraform
+///
+/// Merge them into a state machine, with your own work state between AcquireLease and ReleaseLease; or give your work
+/// state with --work, and the whole machine is printed. The same states as Terraform's `states` module makes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct Options {
+    /// The lease manager of the pool, a Lambda function of the state machine's region
+    #[arg(long, value_name = "ARN", value_parser = function_arn)]
+    function_arn: String,
+
+    /// Where the name of the item or branch lies that no other branch of the same execution has: $.resource_id,
+    /// or with JSONata $states.input.resource_id
+    #[arg(long, value_name = "PATH", value_parser = path, verbatim_doc_comment)]
+    #[arg(required_unless_present = "single_holder")]
+    key_path: Option<String>,
+
+    /// Instead: each execution asks for one lease at a time, so that its id alone is the holder
+    #[arg(long, conflicts_with = "key_path")]
+    single_holder: bool,
+
+    /// queue: waits with a task token. poll: asks again and again, for workflows without task tokens (Express)
+    #[arg(long, value_name = "MODE", value_enum, default_value_t, hide_possible_values = true)]
+    mode: Mode,
+
+    /// jsonpath or jsonata
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t, hide_possible_values = true)]
+    query_language: Language,
+
+    /// Where the id of the execution that started a Distributed Map lies; its end frees the leases of all its items
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    parent_path: Option<String>,
+
+    /// Where a text lies that people see beside the lease: $$.Execution.Name
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    label_path: Option<String>,
+
+    /// How long a lease lasts, in seconds; at most, and by default, the pool's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    lease_seconds: Option<u32>,
+
+    /// Queue mode: ask again if the lease manager said nothing for so long; more than the pool's longest wait
+    #[arg(long, value_name = "N", default_value_t = 86_460, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
+    acquire_timeout_seconds: u32,
+
+    /// A JSON file with the work state: a Task, Parallel or Map. Its Next and Catch are put in
+    #[arg(long, value_name = "FILE")]
+    work: Option<PathBuf>,
+
+    #[command(flatten)]
+    names: Names,
+}
+
+const AFTER: &str = "\
+What is printed is JSON, whatever --output says:
+
+    {\"start_at\": name of the first state, \"states\": {NAME: STATE, ...}, \"work_catch\": the Catch of the work state}
+
+with --work, the state machine: {\"StartAt\", \"States\"}. The lease lies at $.lease (its id at $.lease.lease_id), the
+work's error at $.lease_error: leave both alone. The work state's Next must be ReleaseLease and its Catch work_catch, so
+that the lease is given back when the work fails, and the work's own error raised again.
+
+The lease manager needs no permission on the state machine; the state machine's role must be allowed to call it.";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Mode {
+    #[default]
+    Queue,
+    Poll,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Language {
+    #[default]
+    Jsonpath,
+    Jsonata,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    start_at: String,
+    states: Map<String, Value>,
+    work_catch: Value,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<(), Trouble> {
+        self.check_paths()?;
+        self.names.check(self.mode == Mode::Queue)?;
+        let work = self.work()?;
+        let rendered = Rendered::of(self.mode == Mode::Queue, self.query_language == Language::Jsonata)?
+            .function(&self.function_arn)
+            .acquire("key", self.value(self.key_path.as_deref()))
+            .acquire("parent", self.value(self.parent_path.as_deref()))
+            .acquire("label", self.value(self.label_path.as_deref()))
+            .acquire("lease_seconds", self.lease_seconds.map(Value::from))
+            .acquire_timeout(self.acquire_timeout_seconds)
+            .named(&self.names);
+        let Rendered { start_at, mut states, work: (work_name, around) } = rendered;
+        let catch = around.get("Catch").cloned().unwrap_or_default();
+        match work {
+            None => print(&Answer { start_at, states, work_catch: catch }),
+            Some(mut work) => {
+                for field in ["Next", "Catch"] {
+                    work.insert(field.into(), around.get(field).cloned().unwrap_or_default());
+                }
+                states.insert(work_name, work.into());
+                print(&json!({"StartAt": start_at, "States": states}))
+            }
+        }
+    }
+
+    /// A path as it stands in a state.
+    fn value(&self, path: Option<&str>) -> Option<Value> {
+        path.map(|path| match self.query_language {
+            Language::Jsonpath => path.into(),
+            Language::Jsonata => format!("{{% {path} %}}").into(),
+        })
+    }
+
+    /// Each language's paths look different, and one in the other's place would be a text like any other.
+    fn check_paths(&self) -> Result<(), Trouble> {
+        let paths =
+            [("--key-path", &self.key_path), ("--parent-path", &self.parent_path), ("--label-path", &self.label_path)];
+        for (flag, path) in paths {
+            let Some(path) = path else { continue };
+            let jsonpath = ["$.", "$$.", "$[", "States."].iter().any(|start| path.starts_with(start));
+            let expected = match (self.query_language, jsonpath) {
+                (Language::Jsonpath, false) => {
+                    "a path that starts with $., $[ or $$., or an intrinsic function such as States.Format('{}', $.id)"
+                }
+                (Language::Jsonata, true) => {
+                    "with --query-language jsonata an expression without its {% %}, such as $states.input.resource_id"
+                }
+                _ => continue,
+            };
+            return Err(Trouble::Usage(format!("{flag} {path:?}: expected {expected}")));
+        }
+        Ok(())
+    }
+
+    /// The work state, from its file.
+    fn work(&self) -> Result<Option<Map<String, Value>>, Trouble> {
+        let Some(path) = &self.work else { return Ok(None) };
+        let text = std::fs::read(path).map_err(|why| Trouble::Unreadable { path: path.clone(), why })?;
+        let wrong = |why: String| Trouble::Usage(format!("--work {}: {why}", path.display()));
+        let work: Map<String, Value> = serde_json::from_slice(&text)
+            .map_err(|why| wrong(format!("expected one state as a JSON object: {why}")))?;
+        match work.get("Type").and_then(Value::as_str) {
+            Some("Task" | "Parallel" | "Map") => {}
+            _ => return Err(wrong("expected a state whose Type is Task, Parallel or Map".into())),
+        }
+        match ["Next", "End", "Catch"].into_iter().find(|field| work.contains_key(*field)) {
+            Some(field) => Err(wrong(format!("leave out {field}: where the work leads to is put in"))),
+            None => Ok(Some(work)),
+        }
+    }
+}
+
+fn print(document: &impl Serialize) -> Result<(), Trouble> {
+    Output::Json.tell("", document)
+}
+
+/// A function's ARN, as Lambda's API reference writes it (2024); a version or an alias may follow its name.
+fn function_arn(text: &str) -> Result<String, String> {
+    let all_of = |part: &str, fits: fn(char) -> bool| !part.is_empty() && part.chars().all(fits);
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let fits = match text.split(':').collect::<Vec<_>>()[..] {
+        ["arn", partition, "lambda", region, account, "function", name, ref version @ ..] => {
+            partition.starts_with("aws")
+                && all_of(region, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+                && account.len() == 12
+                && all_of(account, |c| c.is_ascii_digit())
+                && (1..=64).contains(&name.len())
+                && name.chars().all(word)
+                && matches!(version, [] | [_])
+                && version.iter().all(|version| !version.is_empty() && version.chars().all(|c| word(c) || c == '$'))
+        }
+        _ => false,
+    };
+    let example = "arn:aws:lambda:eu-central-1:123456789012:function:analytics-lease-manager";
+    if fits { Ok(text.into()) } else { Err(format!("expected a function's ARN, such as {example}")) }
+}
+
+/// A path or an expression, as Terraform's module takes it.
+fn path(text: &str) -> Result<String, String> {
+    let fits = (2..=1_000).contains(&text.len()) && !text.contains(|c: char| c == '%' || c.is_control());
+    if fits { Ok(text.into()) } else { Err("expected a path or expression of 2 to 1000 characters on one line".into()) }
+}

@@ -1,0 +1,435 @@
+//! `leasehold run`: however many commands are started at once and however they end, no more run than the pool lets;
+//! their exit status and their signals are theirs; and no command starts without a lease. Real processes on a local
+//! AWS, judged by what the commands themselves wrote down.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod local_aws;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use local_aws::{bare, document, on, on_a_terminal, refused, told};
+use serde_json::json;
+
+/// Longer than anything here takes, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn pool(table: &str, settings: &[&str]) {
+    told(table, &["table", "create"]);
+    told(table, &[&["pool", "set", "p"], settings].concat());
+}
+
+/// Waits until this holds.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn waiting(table: &str) -> usize {
+    document(table, &["leases", "p"])["queue"].as_array().map_or(0, Vec::len)
+}
+
+fn held(table: &str) -> serde_json::Value {
+    document(table, &["leases", "p"])["held"].clone()
+}
+
+/// A `leasehold run` under way, with its three streams; in a process group of its own, and killed with it.
+struct Run {
+    child: Child,
+    input: Option<ChildStdin>,
+    told: BufReader<ChildStdout>,
+    wrong: BufReader<ChildStderr>,
+}
+
+impl Run {
+    fn of(mut command: Command, arguments: &[&str]) -> Run {
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().expect("the binary runs");
+        Run {
+            input: child.stdin.take(),
+            told: BufReader::new(child.stdout.take().expect("its output")),
+            wrong: BufReader::new(child.stderr.take().expect("its errors")),
+            child,
+        }
+    }
+
+    fn start(table: &str, options: &[&str], script: &str) -> Run {
+        Run::of(on(table), &[&["run", "--prefix", "p"], options, &["--", "sh", "-c", script]].concat())
+    }
+
+    /// The next line that it tells.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.told.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    /// Reads what it complains of up to a line with these words.
+    fn wrong(&mut self, words: &str) -> String {
+        let mut all = String::new();
+        while !all.contains(words) {
+            assert!(self.wrong.read_line(&mut all).expect("a line") > 0, "it ended without {words:?}: {all}");
+        }
+        all
+    }
+
+    fn signal(&self, signal: &str) {
+        kill(signal, &self.child.id().to_string());
+    }
+
+    /// Kills it, its command and whatever that started, as a machine that loses power would.
+    fn vanish(&self) {
+        kill("KILL", &format!("-{}", self.child.id()));
+    }
+
+    /// Its exit status, the rest of what it told, and of what it complained of.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        drop(self.input.take());
+        let (mut told, mut wrong) = (String::new(), String::new());
+        self.told.read_to_string(&mut told).expect("its output");
+        self.wrong.read_to_string(&mut wrong).expect("its errors");
+        (self.child.wait().expect("its status").code(), told, wrong)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            self.vanish();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn kill(signal: &str, whom: &str) {
+    let done = Command::new("kill").args(["-s", signal, "--", whom]).status().expect("kill(1)");
+    assert!(done.success(), "kill -s {signal} -- {whom}");
+}
+
+/// Where commands write down when they run.
+fn log(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.log", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
+
+/// A command that writes down its begin and its end: in nanoseconds, which of the two, who, and its slot.
+fn noted(log: &Path, work: &str) -> String {
+    let file = log.display();
+    let note = |what: &str| format!("echo \"$(date +%s%N) {what} $$ $LEASEHOLD_SLOT\" >>'{file}'");
+    format!("{}; {work}; {}", note("begin"), note("end"))
+}
+
+/// What was written down: when, +1 or -1, by whom, on which slot; in order.
+fn notes(log: &Path) -> Vec<(u128, i32, u32, u32)> {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let note = |line: &str| {
+        let [at, what, who, slot] = line.split(' ').collect::<Vec<_>>().try_into().ok()?;
+        let step = if what == "begin" { 1 } else { -1 };
+        Some((at.parse().ok()?, step, who.parse().ok()?, slot.parse().ok()?))
+    };
+    let mut notes: Vec<_> = text.lines().map(|line| note(line).unwrap_or_else(|| panic!("{line:?}"))).collect();
+    notes.sort();
+    notes
+}
+
+/// How many ran at the same time at most.
+fn peak(notes: &[(u128, i32, u32, u32)]) -> i32 {
+    let mut running = 0;
+    notes
+        .iter()
+        .map(|(_, step, ..)| {
+            running += step;
+            running
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+#[test]
+fn of_ten_at_once_no_more_run_than_the_limit_and_all_have_their_turn() {
+    let (table, log) = ("ten", log("ten"));
+    pool(table, &["--limit", "3"]);
+    // Nobody goes on before three have begun: so three do run at once.
+    let script =
+        noted(&log, &format!("until [ $(grep -c begin '{}') -ge 3 ]; do sleep 0.05; done; sleep 0.2", log.display()));
+    let runs: Vec<Run> = (0..10).map(|_| Run::start(table, &["--wait", "2m"], &script)).collect();
+    for run in runs {
+        let (status, told, wrong) = run.end();
+        assert_eq!((status, &*told), (Some(0), ""), "{wrong}");
+    }
+    let notes = notes(&log);
+    assert_eq!((notes.len(), peak(&notes)), (20, 3), "{notes:?}");
+    assert!(notes.iter().all(|(.., slot)| *slot < 3), "{notes:?}");
+    for slot in 0..3 {
+        let own: Vec<_> = notes.iter().filter(|note| note.3 == slot).copied().collect();
+        assert_eq!(peak(&own), 1, "two on slot {slot}: {own:?}");
+    }
+    assert_eq!((held(table), waiting(table)), (json!(0), 0));
+}
+
+#[test]
+fn what_killed_commands_held_comes_back_without_a_lease_manager_and_never_too_early() {
+    let (table, log) = ("killed", log("killed"));
+    pool(table, &["--limit", "3", "--lease", "4s", "--grace", "1s", "--sweep-every", "1s"]);
+    let lasting = noted(&log, "sleep 100");
+    let dead: Vec<Run> = (0..3).map(|_| Run::start(table, &[], &lasting)).collect();
+    until("three run", || notes(&log).len() == 3);
+    let script = noted(&log, "sleep 0.3");
+    let runs: Vec<Run> = (0..7).map(|_| Run::start(table, &["--wait", "2m"], &script)).collect();
+    until("seven wait", || waiting(table) == 7);
+    // One of them dies while it waits: nobody will ever take what it is granted.
+    runs[3].vanish();
+    for run in &dead {
+        run.vanish();
+    }
+    let left = document(table, &["leases", "p"]);
+    assert_eq!(left["leases"].as_array().map(Vec::len), Some(3), "{left}");
+    for (at, run) in runs.into_iter().enumerate() {
+        let (status, _, wrong) = run.end();
+        assert_eq!(status, if at == 3 { None } else { Some(0) }, "{wrong}");
+    }
+    // Without the three that never wrote down their end.
+    let notes = &notes(&log)[3..];
+    assert_eq!((notes.len(), peak(notes) <= 3), (12, true), "{notes:?}");
+    for dead in left["leases"].as_array().expect("leases") {
+        let lapses_at = dead["lapses_at_ms"].as_u64().expect("a time");
+        let next = notes.iter().find(|note| json!(note.3) == dead["slot"]).map(|note| note.0 / 1_000_000);
+        assert!(next.is_none_or(|next| next >= u128::from(lapses_at)), "{dead}: {notes:?}");
+    }
+}
+
+#[test]
+fn the_exit_status_and_the_output_are_the_commands() {
+    let table = "status";
+    pool(table, &["--limit", "1"]);
+    for (script, status) in
+        [("exit 0", 0), ("exit 7", 7), ("exit 124", 124), ("kill -TERM $$", 143), ("kill -KILL $$", 137)]
+    {
+        let (ended, told, wrong) = Run::start(table, &[], script).end();
+        assert_eq!((ended, &*told, &*wrong), (Some(status), "", ""), "{script}");
+    }
+    let told = Run::start(table, &["--key", "item 7"], "cat; echo err >&2; env | grep ^LEASEHOLD_ | sort").end();
+    let told = (told.0, told.1.lines().map(str::to_owned).collect::<Vec<_>>(), told.2);
+    let fence = 6;
+    let expected = [
+        format!("LEASEHOLD_FENCE={fence}"),
+        format!("LEASEHOLD_LEASE_ID=p:0:{fence}"),
+        "LEASEHOLD_PREFIX=p".into(),
+        "LEASEHOLD_SLOT=0".into(),
+        format!("LEASEHOLD_TABLE={table}"),
+    ];
+    assert_eq!(told, (Some(0), expected.to_vec(), "err\n".into()));
+    assert_eq!(held(table), 0);
+}
+
+#[test]
+fn people_see_who_runs_what_and_no_arguments() {
+    let table = "seen";
+    pool(table, &["--limit", "1"]);
+    let mut run = Run::start(table, &["--key", "item-7"], "echo ready; read end # --password secret");
+    assert_eq!(run.line(), "ready");
+    let seen = document(table, &["leases", "p"]);
+    let lease = &seen["leases"][0];
+    assert_eq!((&lease["label"], &lease["holder"]["key"]), (&json!("sh"), &json!("item-7")));
+    let holder = lease["holder"]["execution"].as_str().expect("a holder");
+    assert!(holder.contains(&format!(":{}:", run.child.id())), "{holder}");
+    assert!(!seen.to_string().contains("secret"), "{seen}");
+    assert_eq!(run.end().0, Some(1));
+}
+
+#[test]
+fn signals_are_the_commands() {
+    let table = "signals";
+    pool(table, &["--limit", "1"]);
+    for (signal, status) in [("INT", 41), ("TERM", 42), ("HUP", 43), ("QUIT", 44), ("USR1", 45), ("USR2", 46)] {
+        let script = format!("trap 'exit {status}' {signal}; echo ready; while :; do sleep 0.05; done");
+        let mut run = Run::start(table, &[], &script);
+        assert_eq!(run.line(), "ready");
+        run.signal(signal);
+        assert_eq!(run.end().0, Some(status), "{signal}");
+    }
+    assert_eq!(held(table), 0, "and the lease is given back");
+}
+
+#[test]
+fn one_ctrl_c_on_a_terminal_is_one_for_the_command() {
+    const COUNT: &str = "import signal, time\nseen = []\nsignal.signal(signal.SIGINT, lambda *_: seen.append(1))\n\
+        print('ready', flush=True)\nwhile not seen: time.sleep(0.05)\ntime.sleep(0.5)\nprint('seen', len(seen), flush=True)";
+    let table = "terminal";
+    pool(table, &["--limit", "1"]);
+    let mut run = Run::of(on_a_terminal(table), &["run", "--prefix", "p", "--", "python3", "-c", COUNT]);
+    assert_eq!(run.line(), "ready");
+    run.input.as_mut().expect("a keyboard").write_all(b"\x03").expect("typed");
+    let mut lines = vec![run.line(), run.line()];
+    lines.retain(|line| line.contains("seen"));
+    assert_eq!(lines.iter().map(|line| line.trim_start_matches("^C")).collect::<Vec<_>>(), ["seen 1"]);
+}
+
+#[test]
+fn a_lease_that_is_taken_away_is_told_and_the_command_goes_on() {
+    let table = "warned";
+    pool(table, &["--limit", "1", "--lease", "3s"]);
+    let mut run = Run::start(table, &[], "echo $LEASEHOLD_LEASE_ID; read end; exit 5");
+    let lease = run.line();
+    told(table, &["release", &lease, "--yes"]);
+    let wrong = run.wrong("goes on without it");
+    assert!(wrong.contains(&format!("leasehold: lease {lease} is lost")), "{wrong}");
+    let (status, _, wrong) = run.end();
+    assert_eq!((status, &*wrong), (Some(5), ""));
+}
+
+#[test]
+fn a_lease_that_is_taken_away_ends_the_command_if_that_was_asked_for() {
+    let table = "ended";
+    pool(table, &["--limit", "1", "--lease", "3s"]);
+    // It ends at TERM, and so does what it started.
+    let mut run = Run::start(table, &["--kill-on-loss"], "sleep 100 & echo $LEASEHOLD_LEASE_ID $!; wait");
+    let line = run.line();
+    let (lease, child) = line.split_once(' ').expect("a lease and a process");
+    told(table, &["release", lease, "--yes"]);
+    let (status, _, wrong) = run.end();
+    assert_eq!(status, Some(123), "{wrong}");
+    assert!(wrong.contains("leasehold: sh was ended: its lease p:0:1 is lost"), "{wrong}");
+    until("what it started has ended", || gone(child));
+    // It does not: KILL.
+    let script = "trap '' TERM; echo $LEASEHOLD_LEASE_ID; while :; do sleep 0.05; done";
+    let mut run = Run::start(table, &["--kill-on-loss", "--kill-after", "500ms"], script);
+    told(table, &["release", &run.line(), "--yes"]);
+    assert_eq!(run.end().0, Some(123));
+}
+
+fn gone(process: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Without a parent that reaps it, one that has ended may stay as a zombie.
+    state.is_empty() || state.contains(") Z ")
+}
+
+#[test]
+fn whoever_sleeps_past_the_end_of_the_lease_has_lost_it() {
+    let table = "asleep";
+    pool(table, &["--limit", "1", "--lease", "5s"]);
+    let mut run = Run::start(table, &["--kill-on-loss"], "echo ready; sleep 100");
+    assert_eq!(run.line(), "ready");
+    run.signal("STOP");
+    until("the lease has expired", || document(table, &["leases", "p"])["leases"][0]["expired"] == true);
+    run.signal("CONT");
+    let (status, _, wrong) = run.end();
+    assert_eq!(status, Some(123), "{wrong}");
+    assert!(wrong.contains("it was not renewed in time"), "{wrong}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_must_not_outlive_its_lease_does_not_outlive_whoever_renews_it() {
+    let table = "orphan";
+    pool(table, &["--limit", "1"]);
+    let mut run = Run::start(table, &["--kill-on-loss"], "echo $$; exec sleep 100");
+    let process = run.line();
+    run.signal("KILL");
+    until("the command has ended", || gone(&process));
+    assert_eq!(run.end().0, None);
+}
+
+#[test]
+fn whoever_waits_too_long_is_told_so_and_leaves_the_queue() {
+    let table = "late";
+    pool(table, &["--limit", "1"]);
+    let mut holder = Run::start(table, &[], "echo ready; read end");
+    assert_eq!(holder.line(), "ready");
+    for (wait, words) in
+        [("1s", "no lease of pool p in table late within 1s"), ("0s", "just now: 1 of 1 are held and 0 wait")]
+    {
+        let (status, told, wrong) = Run::start(table, &["--wait", wait], "echo started").end();
+        assert_eq!((status, &*told), (Some(124), ""), "{wrong}");
+        assert!(wrong.contains(words) && wrong.contains("the command was not started"), "{wrong}");
+        assert_eq!(waiting(table), 0);
+    }
+    drop(holder.input.take());
+    assert_eq!(holder.end().0, Some(1));
+    assert_eq!(Run::start(table, &["--wait", "0s"], "echo started").end().1, "started\n");
+}
+
+#[test]
+fn ctrl_c_while_waiting_leaves_the_queue() {
+    let table = "impatient";
+    pool(table, &["--limit", "1"]);
+    let mut holder = Run::start(table, &[], "echo ready; read end");
+    assert_eq!(holder.line(), "ready");
+    let mut run = Run::start(table, &[], "echo started");
+    let wrong = run.wrong("pool p is full: waiting in its queue, for at most 1d");
+    assert!(wrong.starts_with("leasehold: "), "{wrong}");
+    assert_eq!(waiting(table), 1);
+    run.signal("INT");
+    let (status, told, wrong) = run.end();
+    assert_eq!((status, &*told), (Some(130), ""), "{wrong}");
+    assert!(wrong.contains("stopped by ctrl-C; left the queue; the command was not started"), "{wrong}");
+    assert_eq!(waiting(table), 0);
+}
+
+#[test]
+fn the_pools_longest_wait_ends_before_a_longer_one_of_ones_own() {
+    let table = "longest-wait";
+    pool(table, &["--limit", "1", "--longest-wait", "1s", "--sweep-every", "1s"]);
+    let mut holder = Run::start(table, &[], "echo ready; read end");
+    assert_eq!(holder.line(), "ready");
+    let (status, _, wrong) = Run::start(table, &["--wait", "1h"], "echo started").end();
+    assert_eq!(status, Some(124), "{wrong}");
+    assert!(wrong.contains("within 1s"), "{wrong}");
+}
+
+#[test]
+fn without_a_lease_no_command_starts() {
+    let table = "unusable";
+    told(table, &["table", "create"]);
+    let run = |prefix| ["run", "--prefix", prefix, "--", "sh", "-c", "echo started"];
+    let wrong = refused(on(table), 125, &run("p"));
+    assert!(wrong.contains("pool p does not exist in table unusable") && wrong.contains("was not started"), "{wrong}");
+    let wrong = refused(on("no-such-table"), 125, &run("p"));
+    assert!(wrong.contains("table no-such-table does not exist") && wrong.contains("[region"), "{wrong}");
+    let mut nowhere = on(table);
+    nowhere.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    assert!(refused(nowhere, 125, &run("p")).contains("Connection refused"));
+    assert!(refused(bare(), 125, &run("p")).contains("no region"));
+}
+
+#[test]
+fn a_command_that_is_not_there_waits_for_nothing() {
+    // Nothing can be reached, so nothing was.
+    let run = |name| ["run", "--prefix", "p", "--", name];
+    let wrong = refused(bare(), 127, &run("no-such-command"));
+    assert!(wrong.contains("leasehold: no-such-command was not found"), "{wrong}");
+    refused(bare(), 127, &run("./no-such-command"));
+    let wrong = refused(bare(), 126, &run(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")));
+    assert!(wrong.contains("cannot be started: permission denied"), "{wrong}");
+    for arguments in [&["run", "--prefix", "p"][..], &["run", "--", "true"], &["run", "--prefix", "p", "true"]] {
+        refused(bare(), 2, arguments);
+    }
+    let wrong = refused(bare(), 2, &["--output", "json", "run", "--prefix", "p", "--", "true"]);
+    assert!(wrong.contains("standard output is the command's"), "{wrong}");
+    refused(bare(), 2, &["run", "--prefix", "p", "--kill-after", "1s", "--", "true"]);
+    refused(bare(), 2, &["run", "--prefix", "p", "--lease", "10ms", "--", "true"]);
+}
+
+#[test]
+fn a_command_that_cannot_be_started_gives_its_lease_back() {
+    let table = "no-program";
+    pool(table, &["--limit", "1"]);
+    let file = log("no-program");
+    std::fs::write(&file, "#!/no/such/interpreter\n").expect("a file");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&file, mode).expect("made executable");
+    for options in [&[][..], &["--kill-on-loss"]] {
+        let file = file.to_str().expect("a path");
+        let arguments = [&["run", "--prefix", "p"], options, &["--", file]].concat();
+        let wrong = refused(on(table), 127, &arguments);
+        assert!(wrong.contains("was not found, or its interpreter was not"), "{wrong}");
+        assert_eq!(held(table), 0);
+    }
+}

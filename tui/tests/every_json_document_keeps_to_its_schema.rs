@@ -1,0 +1,192 @@
+//! What a command tells with `--output json` keeps to the schema that `leasehold schema` prints for it, and the schema
+//! knows every field of it. Against a local AWS, by the real binary.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod local_aws;
+
+use local_aws::{bare, document, on, refused, run, told};
+use serde_json::{Value, json};
+
+fn schema(command: &str) -> Value {
+    let arguments: Vec<&str> = std::iter::once("schema").chain(command.split(' ')).collect();
+    let ended = run(bare(), &arguments);
+    assert_eq!((ended.status, &*ended.wrong), (Some(0), ""), "{command}");
+    serde_json::from_str(&ended.told).expect("a schema")
+}
+
+/// What is wrong with a document. Of JSON schema it knows what the schemas here use, and refuses anything else.
+fn flaws(schema: &Value, document: &Value, at: &str) -> Vec<String> {
+    const ABOUT: [&str; 3] = ["$schema", "title", "description"];
+    let mut flaws = vec![];
+    for (word, says) in schema.as_object().expect("a schema is an object") {
+        let holds = match word.as_str() {
+            about if ABOUT.contains(&about) => true,
+            "type" => {
+                let types = says.as_array().cloned().unwrap_or_else(|| vec![says.clone()]);
+                types.iter().any(|one| is(document, one.as_str().expect("a type's name")))
+            }
+            "const" => document == says,
+            "enum" => says.as_array().expect("values").contains(document),
+            "minimum" => document.as_i64().is_none_or(|number| number >= says.as_i64().expect("a number")),
+            "maximum" => document.as_i64().is_none_or(|number| number <= says.as_i64().expect("a number")),
+            "required" => {
+                let fields = says.as_array().expect("names").iter().filter_map(Value::as_str);
+                document.as_object().is_none_or(|has| fields.into_iter().all(|field| has.contains_key(field)))
+            }
+            "properties" => {
+                for (field, value) in document.as_object().into_iter().flatten() {
+                    match says.get(field) {
+                        Some(schema) => flaws.extend(self::flaws(schema, value, &format!("{at}.{field}"))),
+                        None => flaws.push(format!("{at}.{field}: the schema does not know it")),
+                    }
+                }
+                true
+            }
+            "items" => {
+                for (index, value) in document.as_array().into_iter().flatten().enumerate() {
+                    flaws.extend(self::flaws(says, value, &format!("{at}[{index}]")));
+                }
+                true
+            }
+            other => panic!("{at}: this test does not know {other:?}"),
+        };
+        if !holds {
+            flaws.push(format!("{at}: {document} is not of {word} {says}"));
+        }
+    }
+    flaws
+}
+
+fn is(document: &Value, kind: &str) -> bool {
+    match kind {
+        "null" => document.is_null(),
+        "boolean" => document.is_boolean(),
+        "integer" => document.is_i64() || document.is_u64(),
+        "string" => document.is_string(),
+        "array" => document.is_array(),
+        "object" => document.is_object(),
+        other => panic!("this test does not know the type {other:?}"),
+    }
+}
+
+/// Runs a command whose name is the first so many of its arguments, and holds what it tells against its schema.
+fn keeps(table: &str, words: usize, arguments: &[&str]) -> Value {
+    let document = document(table, arguments);
+    let command = arguments[..words].join(" ");
+    assert_eq!(flaws(&schema(&command), &document, &command), Vec::<String>::new(), "{document:#}");
+    document
+}
+
+#[test]
+fn whatever_is_told_keeps_to_it() {
+    let table = "schemas";
+    keeps(table, 2, &["table", "create"]);
+    keeps(table, 1, &["pools"]);
+    keeps(table, 2, &["pool", "set", "p", "--limit", "1"]);
+    keeps(table, 1, &["pools"]);
+    keeps(table, 1, &["leases", "p"]);
+    keeps(table, 2, &["pool", "set", "p", "--limit", "2", "--lease", "10m"]);
+    keeps(table, 2, &["pool", "limit", "p", "1", "--reason", "the partner is slow", "--who", "ann"]);
+    assert!(keeps(table, 2, &["pool", "set", "p", "--grace", "1s"])["override"].is_object());
+    // One that holds, seen while it does; it releases itself.
+    let script =
+        "\"$LEASEHOLD\" leases p --output json; \"$LEASEHOLD\" release $LEASEHOLD_LEASE_ID --yes --output json";
+    let mut holder = on(table);
+    holder.env("LEASEHOLD", env!("CARGO_BIN_EXE_leasehold"));
+    let ended = run(holder, &["run", "--prefix", "p", "--key", "k", "--", "sh", "-c", script]);
+    let mut documents = serde_json::Deserializer::from_str(&ended.told).into_iter::<Value>();
+    for command in ["leases", "release"] {
+        let document = documents.next().expect(command).expect("JSON");
+        assert_eq!(flaws(&schema(command), &document, command), Vec::<String>::new(), "{document:#}");
+        assert!(command == "release" || document["leases"][0]["holder"]["key"] == "k", "{document:#}");
+    }
+    keeps(table, 1, &["sweep", "p"]);
+    keeps(table, 1, &["pools"]);
+    keeps(table, 2, &["pool", "limit", "p", "--end"]);
+    keeps(table, 2, &["pool", "rm", "p", "--yes"]);
+    let arn = "arn:aws:lambda:eu-central-1:123456789012:function:f";
+    let states = run(bare(), &["states", "--function-arn", arn, "--single-holder"]).told;
+    let states: Value = serde_json::from_str(&states).expect("JSON");
+    assert_eq!(flaws(&schema("states"), &states, "states"), Vec::<String>::new());
+}
+
+#[test]
+fn every_command_with_a_schema_is_listed_and_any_other_is_refused_with_the_list() {
+    let listed = run(bare(), &["schema"]).told;
+    for command in listed.lines() {
+        assert!(schema(command)["title"].as_str().is_some_and(|title| title.contains(command)), "{command}");
+        // Each is a command with a help of its own, which shows the same fields to a person.
+        let help: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = run(bare(), &help).told;
+        for field in schema(command)["required"].as_array().expect("fields") {
+            assert!(help.contains(&field.to_string()), "{command} --help does not show {field}");
+        }
+    }
+    let wrong = refused(bare(), 2, &["schema", "pool", "sett"]);
+    assert!(wrong.contains("pool set"), "{wrong}");
+}
+
+#[test]
+fn the_check_itself_finds_what_is_wrong() {
+    let schema =
+        json!({"type": "object", "required": ["a"], "properties": {"a": {"type": ["integer", "null"], "minimum": 0}}});
+    for wrong in [json!({}), json!({"a": "1"}), json!({"a": -1}), json!({"a": 1, "b": 2}), json!([])] {
+        assert!(!flaws(&schema, &wrong, "it").is_empty(), "{wrong}");
+    }
+    for right in [json!({"a": 0}), json!({"a": null})] {
+        assert!(flaws(&schema, &right, "it").is_empty(), "{right}");
+    }
+}
+
+#[test]
+fn an_override_is_made_with_a_reason_and_ended() {
+    let table = "overrides";
+    told(table, &["table", "create"]);
+    told(table, &["pool", "set", "p", "--limit", "5"]);
+    for arguments in [
+        &["pool", "limit", "p"][..],
+        &["pool", "limit", "p", "3"],
+        &["pool", "limit", "p", "0", "--reason", "x"],
+        &["pool", "limit", "p", "3", "--reason", ""],
+        &["pool", "limit", "p", "3", "--end"],
+        &["pool", "limit", "p", "--end", "--reason", "x"],
+    ] {
+        refused(on(table), 2, arguments);
+    }
+    let made = document(table, &["pool", "limit", "p", "3", "--reason", "the partner is slow", "--who", "ann"]);
+    assert_eq!((&made["from"], &made["to"], &made["override"]["who"]), (&json!(5), &json!(3), &json!("ann")));
+    assert_eq!(document(table, &["leases", "p"])["limit"], 3);
+    // It survives a deploy, which changes the pool's own limit.
+    told(table, &["pool", "set", "p", "--limit", "6"]);
+    assert_eq!(document(table, &["leases", "p"])["limit"], 3);
+    let ended = document(table, &["pool", "limit", "p", "--end"]);
+    let expected = json!({"table": table, "prefix": "p", "from": 3, "to": 6, "changed": true, "override": null});
+    assert_eq!(ended, expected);
+    assert_eq!(document(table, &["leases", "p"])["limit"], 6);
+    assert!(told(table, &["pool", "limit", "p", "--end"]).contains("has no override: nothing was changed"));
+    let drained = told(table, &["pool", "limit", "p", "--drain", "--reason", "stop"]);
+    assert!(
+        drained.starts_with("the limit of pool p in table overrides is 0 now; it was 6\nan override by "),
+        "{drained}"
+    );
+    let missing = refused(on(table), 1, &["pool", "limit", "q", "--end"]);
+    assert!(missing.contains("pool q does not exist"), "{missing}");
+}
+
+#[test]
+fn whoever_waits_gets_in_when_an_override_ends_and_a_raised_one_lets_nobody_in_too_early_when_it_does() {
+    let table = "ended-override";
+    told(table, &["table", "create"]);
+    told(table, &["pool", "set", "p", "--limit", "1", "--sweep-every", "1h"]);
+    told(table, &["pool", "limit", "p", "--drain", "--reason", "stop"]);
+    let waits = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
+    assert_eq!(waits.status, Some(124), "{waits:?}");
+    told(table, &["pool", "limit", "p", "--end"]);
+    let comes = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
+    assert_eq!((comes.status, &*comes.told), (Some(0), "started\n"), "{comes:?}");
+    // Raised, then ended: until everybody surely follows, the slots up to the raised limit count as held.
+    told(table, &["pool", "limit", "p", "2", "--reason", "hurry"]);
+    told(table, &["pool", "limit", "p", "--end"]);
+    let early = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
+    assert_eq!(early.status, Some(124), "{early:?}");
+}

@@ -1,0 +1,200 @@
+//! `leasehold states` prints what Terraform's `states` module renders, whatever the mode and the query language, with
+//! everything that is somebody's own replaced.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+
+const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:analytics-lease-manager";
+const OTHER: &str = "arn:aws-cn:lambda:cn-north-1:210987654321:function:mine:live";
+
+fn rendered(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform/states/tests/rendered").join(name);
+    serde_json::from_slice(&std::fs::read(path).expect(name)).expect("JSON")
+}
+
+fn states(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    let output = command.arg("states").args(arguments).output().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn printed(arguments: &[&str]) -> Value {
+    let (status, told, wrong) = states(arguments);
+    assert_eq!((status, &*wrong), (Some(0), ""), "{arguments:?}");
+    serde_json::from_str(&told).expect("JSON")
+}
+
+fn file(name: &str, content: &Value) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.json", std::process::id()));
+    std::fs::write(&path, content.to_string()).expect("a file");
+    path
+}
+
+/// Every machine that the module's tests render, and the options that make the same.
+fn machines() -> Vec<(&'static str, Vec<&'static str>)> {
+    let jsonpath = ["--key-path", "$.item.id", "--parent-path", "$.parent", "--label-path", "$$.Execution.Name"];
+    let jsonata = [
+        "--query-language",
+        "jsonata",
+        "--key-path",
+        "$states.input.item.id",
+        "--parent-path",
+        "$states.input.parent",
+        "--label-path",
+        "$states.context.Execution.Name",
+    ];
+    let own = ["--function-arn", ARN, "--lease-seconds", "600"];
+    vec![
+        ("queue-jsonpath.json", [&own[..], &jsonpath].concat()),
+        ("queue-jsonata.json", [&own[..], &jsonata].concat()),
+        ("poll-jsonpath.json", [&own[..], &jsonpath, &["--mode", "poll"]].concat()),
+        ("poll-jsonata.json", [&own[..], &jsonata, &["--mode", "poll"]].concat()),
+    ]
+}
+
+#[test]
+fn with_the_same_options_they_are_the_same() {
+    for (name, options) in machines() {
+        let machine = rendered(name);
+        let mut work = machine["States"]["Process"].clone();
+        let fields: &mut Map<String, Value> = work.as_object_mut().expect("a state");
+        let catch = fields.remove("Catch").expect("the module's");
+        fields.remove("Next").expect("the module's");
+        // The whole machine, with the work.
+        let path = file(name, &work);
+        let with_work = [&options[..], &["--work", path.to_str().expect("a path")]].concat();
+        assert_eq!(printed(&with_work), machine, "{name}");
+        // The parts, without.
+        let mut states = machine["States"].clone();
+        states.as_object_mut().expect("states").remove("Process");
+        let parts = json!({"start_at": "AcquireLease", "states": states, "work_catch": catch});
+        assert_eq!(printed(&options), parts, "{name}");
+    }
+}
+
+fn texts(value: &Value, all: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => drop(all.insert(text.clone())),
+        Value::Array(values) => values.iter().for_each(|value| texts(value, all)),
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            all.insert(name.clone());
+            texts(value, all);
+        }),
+        _ => {}
+    }
+}
+
+#[test]
+fn nothing_of_the_example_is_left_in_somebodys_own() {
+    let names = [
+        "--acquire-name",
+        "A",
+        "--check-name",
+        "B",
+        "--wait-name",
+        "C",
+        "--unexpected-answer-name",
+        "D",
+        "--work-name",
+        "E",
+        "--release-name",
+        "F",
+        "--left-to-expire-name",
+        "G",
+        "--release-after-failure-name",
+        "H",
+        "--raise-error-name",
+        "I",
+    ];
+    let work = file("own-work", &json!({"Type": "Map"}));
+    for (name, _) in machines() {
+        let mode = if name.starts_with("queue") { "queue" } else { "poll" };
+        let language = if name.contains("jsonata") { "jsonata" } else { "jsonpath" };
+        let own = ["--function-arn", OTHER, "--single-holder", "--mode", mode, "--query-language", language];
+        let work = ["--work", work.to_str().expect("a path"), "--acquire-timeout-seconds", "77"];
+        let machine = printed(&[&own[..], &names, &work].concat());
+        let mut left = BTreeSet::new();
+        texts(&machine, &mut left);
+        for text in &left {
+            for of_the_example in ["eu-central-1", "123456789012", "analytics", "item.id", "$.parent", "input.parent"] {
+                assert!(!text.contains(of_the_example), "{name}: {text}");
+            }
+        }
+        // Each name leads somewhere, and everything can be reached.
+        let states = machine["States"].as_object().expect("states");
+        let mut led_to = BTreeSet::from([machine["StartAt"].as_str().expect("a name").to_owned()]);
+        leads(&machine["States"], &mut led_to);
+        let there: BTreeSet<String> = states.keys().cloned().collect();
+        assert_eq!(led_to, there, "{name}");
+        let expected = if mode == "queue" { "AEFGHI" } else { "ABCDEFGHI" };
+        assert_eq!(there.into_iter().collect::<String>(), expected, "{name}");
+        if mode == "queue" {
+            assert_eq!(states["A"]["TimeoutSeconds"], 77);
+            assert_eq!(states["A"]["Resource"], "arn:aws-cn:states:::lambda:invoke.waitForTaskToken");
+        }
+        let event = states["A"].pointer("/Parameters/Payload").or(states["A"].pointer("/Arguments/Payload"));
+        let event = event.or(states["A"].get("Parameters")).or(states["A"].get("Arguments")).expect("an event");
+        for field in ["key", "key.$", "parent", "parent.$", "label", "label.$", "lease_seconds"] {
+            assert!(event.get(field).is_none(), "{name}: {event}");
+        }
+    }
+}
+
+fn leads(value: &Value, all: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| leads(value, all)),
+        Value::Object(fields) => {
+            let to = ["Next", "Default"].into_iter().filter_map(|field| fields.get(field).and_then(Value::as_str));
+            all.extend(to.map(str::to_owned));
+            fields.values().for_each(|value| leads(value, all));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_comes_after_the_release_is_somebodys_own() {
+    // Even if it is called as a state of the example.
+    for after in ["Report", "WaitForLease"] {
+        let parts = printed(&["--function-arn", ARN, "--single-holder", "--after-release", after]);
+        let release = &parts["states"]["ReleaseLease"];
+        assert_eq!((&release["Next"], &release["End"]), (&json!(after), &json!(null)));
+        assert_eq!(release["Catch"][1]["Next"], after);
+        assert_eq!(parts["states"]["LeaseLeftToExpire"], json!(null));
+    }
+}
+
+#[test]
+fn what_makes_no_state_machine_is_refused_with_what_was_expected() {
+    let right = ["--function-arn", ARN, "--key-path", "$.id"];
+    let list = file("a-list", &json!([]));
+    let choice = file("a-choice", &json!({"Type": "Choice"}));
+    let led = file("led-already", &json!({"Type": "Task", "Next": "X"}));
+    let [list, choice, led] = [&list, &choice, &led].map(|path| path.to_str().expect("a path"));
+    for (arguments, expected) in [
+        (&["--key-path", "$.id"][..], "--function-arn"),
+        (&["--function-arn", ARN], "--key-path"),
+        (&["--function-arn", "analytics", "--key-path", "$.id"], "expected a function's ARN"),
+        (&["--function-arn", &format!("{ARN}:"), "--key-path", "$.id"], "expected a function's ARN"),
+        (&[&right[..], &["--single-holder"]].concat(), "cannot be used with"),
+        (&["--function-arn", ARN, "--key-path", "id"], "a path that starts with $."),
+        (&["--function-arn", ARN, "--key-path", "{% $x %}"], "a path or expression"),
+        (&[&right[..], &["--query-language", "jsonata"]].concat(), "an expression without its {% %}"),
+        (&[&right[..], &["--work-name", "ReleaseLease"]].concat(), "two states are called ReleaseLease"),
+        (&[&right[..], &["--after-release", "Process"]].concat(), "two states are called Process"),
+        (&[&right[..], &["--work", "no-such-file"]].concat(), "no-such-file cannot be read"),
+        (&[&right[..], &["--work", list]].concat(), "expected one state as a JSON object"),
+        (&[&right[..], &["--work", choice]].concat(), "Task, Parallel or Map"),
+        (&[&right[..], &["--work", led]].concat(), "leave out Next"),
+        (&[&right[..], &["--table", "leases"]].concat(), "uses no table"),
+    ] {
+        let (status, told, wrong) = states(arguments);
+        assert_eq!((status, &*told), (Some(2), ""), "{arguments:?}: {wrong}");
+        assert!(wrong.contains(expected), "{arguments:?}: {wrong}");
+    }
+}
