@@ -51,7 +51,7 @@ enum Command {
     Leases(leases::Options),
     Sweep(sweep::Options),
     Release(release::Options),
-    States(states::Options),
+    States(Box<states::Options>),
     Schema(schema::Options),
     Completions(completions::Options),
     #[command(hide = true)]

@@ -1,6 +1,7 @@
 //! `leasehold run`: however many commands are started at once and however they end, no more run than the pool lets;
 //! their exit status and their signals are theirs; and no command starts without a lease. Real processes on a local
 //! AWS, judged by what the commands themselves wrote down.
+#![cfg(target_os = "linux")] // It looks at processes in /proc.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
 mod local_aws;
@@ -259,6 +260,26 @@ fn signals_are_the_commands() {
 }
 
 #[test]
+fn a_command_that_is_stopped_for_a_while_stops_and_goes_on_with_what_runs_it() {
+    let table = "stopped";
+    pool(table, &["--limit", "1"]);
+    let mut run = Run::start(table, &[], "echo $$; read end; exit 3");
+    let (command, own) = (run.line(), run.child.id().to_string());
+    run.signal("TSTP");
+    until("both have stopped", || state(&command) == 'T' && state(&own) == 'T');
+    run.signal("CONT");
+    until("both go on", || state(&command) != 'T' && state(&own) != 'T');
+    assert_eq!(run.end().0, Some(3));
+    assert_eq!(held(table), 0);
+}
+
+/// What a process does, as /proc says it: T if it is stopped, Z if it has ended.
+fn state(process: &str) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('X')
+}
+
+#[test]
 fn one_ctrl_c_on_a_terminal_is_one_for_the_command() {
     const COUNT: &str = "import signal, time\nseen = []\nsignal.signal(signal.SIGINT, lambda *_: seen.append(1))\n\
         print('ready', flush=True)\nwhile not seen: time.sleep(0.05)\ntime.sleep(0.5)\nprint('seen', len(seen), flush=True)";
@@ -305,10 +326,9 @@ fn a_lease_that_is_taken_away_ends_the_command_if_that_was_asked_for() {
     assert_eq!(run.end().0, Some(123));
 }
 
+/// Whether it has ended; without a parent that reaps it, it may stay as a zombie.
 fn gone(process: &str) -> bool {
-    let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // Without a parent that reaps it, one that has ended may stay as a zombie.
-    state.is_empty() || state.contains(") Z ")
+    matches!(state(process), 'X' | 'Z')
 }
 
 #[test]
@@ -325,7 +345,6 @@ fn whoever_sleeps_past_the_end_of_the_lease_has_lost_it() {
     assert!(wrong.contains("it was not renewed in time"), "{wrong}");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_command_that_must_not_outlive_its_lease_does_not_outlive_whoever_renews_it() {
     let table = "orphan";
