@@ -32,5 +32,5 @@ output "region" {
 
 output "watch_command" {
   description = "Shows who holds a lease and who waits."
-  value       = "leasehold watch --table ${module.table.dynamodb_table_name} --region ${var.region}"
+  value       = "leasehold leases reports --table ${module.table.dynamodb_table_name} --region ${var.region}"
 }

@@ -30,5 +30,5 @@ output "lease_manager_function_names" {
 
 output "watch_command" {
   description = "Shows who holds a lease and who waits."
-  value       = "leasehold watch --table ${module.table.dynamodb_table_name} --region ${var.region}"
+  value       = "leasehold leases analytics --table ${module.table.dynamodb_table_name} --region ${var.region}"
 }

@@ -55,7 +55,7 @@ pub(crate) struct Options {
     lease_seconds: Option<u32>,
 
     /// Queue mode: ask again if the lease manager said nothing for so long; more than the pool's longest wait
-    #[arg(long, value_name = "N", default_value_t = 86_460, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
+    #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
     acquire_timeout_seconds: u32,
 
     /// A JSON file with the work state: a Task, Parallel or Map. Its Next and Catch are put in

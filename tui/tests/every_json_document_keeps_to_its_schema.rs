@@ -82,12 +82,13 @@ fn whatever_is_told_keeps_to_it() {
     let table = "schemas";
     keeps(table, 2, &["table", "create"]);
     keeps(table, 1, &["pools"]);
-    keeps(table, 2, &["pool", "set", "p", "--limit", "1"]);
+    // With a short quiet period, which the holder below waits for after the limit is lowered.
+    keeps(table, 2, &["pool", "set", "p", "--limit", "1", "--quiet", "5s", "--grace", "1s"]);
     keeps(table, 1, &["pools"]);
     keeps(table, 1, &["leases", "p"]);
     keeps(table, 2, &["pool", "set", "p", "--limit", "2", "--lease", "10m"]);
     keeps(table, 2, &["pool", "limit", "p", "1", "--reason", "the partner is slow", "--who", "ann"]);
-    assert!(keeps(table, 2, &["pool", "set", "p", "--grace", "1s"])["override"].is_object());
+    assert!(keeps(table, 2, &["pool", "set", "p", "--grace", "2s"])["override"].is_object());
     // One that holds, seen while it does; it releases itself.
     let script =
         "\"$LEASEHOLD\" leases p --output json; \"$LEASEHOLD\" release $LEASEHOLD_LEASE_ID --yes --output json";
