@@ -8,7 +8,7 @@ use leasehold_core::table::{PoolRow, Row, SummaryRow};
 use crate::error::{StoreError, Tried};
 use crate::expressions;
 use crate::rows::{self, DIRECTORY};
-use crate::table::{Failed, Table};
+use crate::table::{Failed, Reads, Table};
 
 /// One pool as the directory knows it. The index follows the table within about a second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Listed {
 /// When the table gives no usable answer.
 pub async fn pools(table: &Table) -> Result<BTreeMap<Prefix, Listed>, StoreError> {
     let tried = || Tried("reading the directory of pools".into());
-    let items = table.query(Some(DIRECTORY), expressions::directory(), usize::MAX).await;
+    let items = table.query(Reads::Index(DIRECTORY), expressions::directory(), usize::MAX).await;
     let mut pools: BTreeMap<Prefix, Listed> = BTreeMap::new();
     for item in items.map_err(|failed: Failed| failed.said(table, tried()))? {
         match rows::row(&item) {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::nouns::{Attempt, Fence, Millis, Prefix, Ticket};
-use leasehold_core::table::{Change, Condition, PoolRow, Row, Write};
+use leasehold_core::table::{Change, Condition, Key, PoolRow, Row, Write};
 
 use crate::rows::{self, Item};
 
@@ -83,7 +83,7 @@ pub(crate) fn put_pool(prefix: &Prefix, pool: &PoolRow, before: Option<&PoolRow>
 }
 
 /// Removes a row that must be there.
-pub(crate) fn delete_present(prefix: &Prefix, key: &leasehold_core::table::Key) -> Said {
+pub(crate) fn delete_present(prefix: &Prefix, key: &Key) -> Said {
     let mut terms = Terms::default();
     let condition = Some(terms.present(rows::PK));
     Said { what: What::Delete(rows::key(prefix, key)), condition, terms }
@@ -104,6 +104,12 @@ pub(crate) fn between(prefix: &Prefix, first: &str, last: &str) -> Sought {
     let sk = terms.name(rows::SK);
     let [first, last] = [first, last].map(|key| terms.value(AttributeValue::S(key.into())));
     Sought { key_condition: format!("{pool} AND {sk} BETWEEN {first} AND {last}"), terms }
+}
+
+/// A pool's settings, its override and its slots: the keys from `override` over `pool` to the last `slot#`.
+pub(crate) fn own_rows_and_slots(prefix: &Prefix) -> Sought {
+    // `~` comes after every digit.
+    between(prefix, &rows::sort(&Key::Override), &format!("{}~", rows::SLOTS))
 }
 
 /// Everything in the directory of pools.
@@ -214,7 +220,7 @@ impl Terms {
 mod tests {
     use super::*;
     use leasehold_core::nouns::Slot;
-    use leasehold_core::table::{Guard, Key};
+    use leasehold_core::table::Guard;
 
     fn said(conditions: &[Condition], change: Change) -> Said {
         let conditions = conditions.iter().map(|c| (Guard::RenewSameLease, c.clone())).collect();

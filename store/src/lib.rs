@@ -1,7 +1,7 @@
 #![doc = "The protocol's requests on DynamoDB's API."]
 //!
 //! A [`Table`] sends the requests of `leasehold-core` and brings their replies; a [`Runner`] runs whole operations
-//! on it. [`create`] makes tables and pools, [`directory`] lists them. With the feature `embedded`, [`Embedded`]
+//! on it. [`create`] makes tables and pools, [`directory`] lists them, [`look`] shows one. With the feature `embedded`, [`Embedded`]
 //! serves the same API from this process, in memory or on a file.
 //!
 //! An outcome that nobody knows is reported as unknown and never guessed; whatever goes wrong is a
@@ -36,6 +36,7 @@ pub mod directory;
 pub mod embedded;
 pub mod error;
 mod expressions;
+pub mod look;
 pub mod meter;
 pub mod rows;
 pub mod run;

@@ -79,6 +79,11 @@ impl Table {
         &self.0.name
     }
 
+    /// Its region, if the client's configuration has one.
+    pub fn region(&self) -> Option<&aws_sdk_dynamodb::config::Region> {
+        self.client().config().region()
+    }
+
     /// What was sent to it and what that used.
     pub fn meter(&self) -> &Meter {
         &self.0.meter
@@ -141,16 +146,17 @@ impl Table {
     async fn first(&self, sought: Sought, most: u32) -> Result<(Vec<Row>, bool), Failed> {
         let most = most as usize;
         // One more than asked for: only a row proves that there is one.
-        let items = self.query(None, sought, most + 1).await?;
+        let items = self.query(Reads::Consistent, sought, most + 1).await?;
         let more = items.len() > most;
         let rows = items.iter().take(most).map(row).collect::<Result<_, _>>()?;
         Ok((rows, more))
     }
 
     /// The first items of a query, at most so many, over as many pages as it takes.
-    pub(crate) async fn query(&self, index: Option<&str>, sought: Sought, most: usize) -> Result<Vec<Item>, Failed> {
+    pub(crate) async fn query(&self, reads: Reads, sought: Sought, most: usize) -> Result<Vec<Item>, Failed> {
+        let index = if let Reads::Index(name) = reads { Some(name) } else { None };
         let query = self.client().query().table_name(self.name()).return_consumed_capacity(Total);
-        let query = query.set_index_name(index.map(Into::into)).consistent_read(index.is_none());
+        let query = query.set_index_name(index.map(Into::into)).consistent_read(reads == Reads::Consistent);
         let query = query.key_condition_expression(sought.key_condition);
         let query = query.set_expression_attribute_names(sought.terms.names());
         let query = query.set_expression_attribute_values(sought.terms.values());
@@ -267,6 +273,17 @@ impl Table {
             Verdict::Refused(_) => StoreError::Rejected { tried, table, why: "a condition failed".into() },
         }
     }
+}
+
+/// From where a query reads, and how sure of it it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The table as it is now.
+    Consistent,
+    /// The table as it is or was within about the last second, at half the price.
+    Eventual,
+    /// An index, which follows the table.
+    Index(&'static str),
 }
 
 /// Whether a request reads or writes: what is safe to repeat, and how it is counted.

@@ -52,12 +52,17 @@ impl Ministack {
         table
     }
 
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// What a client needs to talk to it.
     pub(crate) fn config(&self) -> Builder {
         Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
-            .endpoint_url(format!("http://127.0.0.1:{}", self.port))
+            .endpoint_url(self.endpoint())
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
     }
 

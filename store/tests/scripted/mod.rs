@@ -27,16 +27,21 @@ pub(crate) enum Play {
 
 /// The network. The last play is repeated for ever.
 #[derive(Clone, Debug)]
-pub(crate) struct Scripted(Arc<Mutex<(VecDeque<Play>, usize)>>);
+pub(crate) struct Scripted(Arc<Mutex<(VecDeque<Play>, Vec<String>)>>);
 
 impl Scripted {
     pub(crate) fn new(plays: impl IntoIterator<Item = Play>) -> Self {
-        Scripted(Arc::new(Mutex::new((plays.into_iter().collect(), 0))))
+        Scripted(Arc::new(Mutex::new((plays.into_iter().collect(), vec![]))))
     }
 
     /// How many requests were sent.
     pub(crate) fn asked(&self) -> usize {
-        self.0.lock().expect("not poisoned").1
+        self.0.lock().expect("not poisoned").1.len()
+    }
+
+    /// What was sent, each request's body.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.0.lock().expect("not poisoned").1.clone()
     }
 
     pub(crate) fn table(&self) -> Table {
@@ -62,10 +67,10 @@ pub(crate) fn done() -> Play {
 }
 
 impl HttpConnector for Scripted {
-    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let play = {
             let mut script = self.0.lock().expect("not poisoned");
-            script.1 += 1;
+            script.1.push(String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned());
             if script.0.len() > 1 { script.0.pop_front() } else { script.0.front().cloned() }
         };
         HttpConnectorFuture::new(async move {

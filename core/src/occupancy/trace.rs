@@ -1,0 +1,379 @@
+//! How is what a dashboard saw kept and read again? A trace: JSON lines, one look at one pool each.
+//!
+//! `leasehold record` writes it; `leasehold watch --replay` and the browser page read it. The text is UTF-8, each
+//! line one JSON object that ends with a newline.
+//!
+//! The first line says what the rest is:
+//!
+//! ```json
+//! {"leasehold_trace":1,"table":"leases","region":"eu-central-1","recorded_at_ms":1700000000000,"program":"leasehold 0.1.0"}
+//! ```
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `leasehold_trace` | the version of the format: [`VERSION`] |
+//! | `table` | the name of the table that was looked at |
+//! | `region` | its AWS region; `null` if it has none (an embedded table, say) |
+//! | `recorded_at_ms` | when the recording began |
+//! | `program` | what wrote it, for people |
+//!
+//! Every line after it is one of these:
+//!
+//! ```json
+//! {"at_ms":1700000000250,"pool":{"prefix":"analytics","at_ms":1700000000245,"detail":"rows","limit":15,"held":12}}
+//! {"at_ms":1700000000900,"gone":"batch"}
+//! ```
+//!
+//! `pool` is a whole [`Occupancy`] (above it is shortened) and replaces what was known of the pool; `gone` says
+//! that the pool was retired. `at_ms` is when the recorder saw it, on its own clock; it never decreases from line
+//! to line. The `at_ms` inside `pool` is the moment that the look shows: for a pool's rows about the same, for a
+//! summary the time of the sweep.
+//!
+//! Events (granted, released, ...) are not in a trace: readers derive them with [`changes`](super::changes).
+//! All times are milliseconds since the epoch. Fields that a reader does not know are to be ignored; a change that
+//! would mislead a reader of this version gets a new version. A recording that was cut off in its last line is
+//! still good without that line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Occupancy;
+use crate::nouns::{Millis, Prefix};
+
+/// The version of the format that is written, and the newest that is read.
+pub const VERSION: u64 = 1;
+
+/// The field that makes a line the first of a trace.
+const MARK: &str = "leasehold_trace";
+
+/// A whole recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// What was recorded.
+    pub header: Header,
+    /// What was seen, in order of time.
+    pub entries: Vec<Entry>,
+    /// Something its reader should be told, though the rest is good: that the last line is cut off.
+    pub note: Option<String>,
+}
+
+/// The first line: what was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The table's name.
+    pub table: String,
+    /// Its region, if it has one.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// When the recording began, on the recorder's clock.
+    #[serde(rename = "recorded_at_ms")]
+    pub recorded_at: Millis,
+    /// What wrote it: name and version.
+    #[serde(default)]
+    pub program: String,
+}
+
+/// One line: what was seen, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When, on the recorder's clock.
+    #[serde(rename = "at_ms")]
+    pub at: Millis,
+    /// What.
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// A pool as it is now.
+    Pool(Box<Occupancy>),
+    /// The pool is not there any more: it was retired.
+    Gone(Prefix),
+}
+
+/// Why a text is no trace that can be read. Lines are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The first line is not the first line of a trace.
+    #[error(
+        "line 1: not a trace: {why}; a trace is what `leasehold record` wrote, and begins with {{\"{MARK}\":{VERSION},"
+    )]
+    NotATrace {
+        /// What is there instead.
+        why: String,
+    },
+    /// Written by a newer program.
+    #[error("line 1: a trace of version {version}, this program reads up to {VERSION}; read it with a newer leasehold")]
+    Newer {
+        /// Its version.
+        version: u64,
+    },
+    /// A line that makes no sense.
+    #[error("line {line}: {why}; expected {{\"at_ms\":...,\"pool\":{{...}}}} or {{\"at_ms\":...,\"gone\":\"...\"}}")]
+    BadLine {
+        /// Which.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// Time goes backwards.
+    #[error("line {line}: its time, {at}, is before that of the line above, {before}; lines must be in order of time")]
+    Backwards {
+        /// Which line.
+        line: usize,
+        /// Its time.
+        at: Millis,
+        /// The one before.
+        before: Millis,
+    },
+}
+
+impl Header {
+    /// The line, without its newline.
+    ///
+    /// # Errors
+    /// When it can not be said in JSON, which no value of this type brings about.
+    pub fn to_line(&self) -> Result<String, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Marked<'a> {
+            leasehold_trace: u64,
+            #[serde(flatten)]
+            header: &'a Header,
+        }
+        serde_json::to_string(&Marked { leasehold_trace: VERSION, header: self })
+    }
+}
+
+impl Entry {
+    /// A look at a pool.
+    pub fn pool(at: Millis, pool: Occupancy) -> Entry {
+        Entry { at, seen: Seen::Pool(Box::new(pool)) }
+    }
+
+    /// The line, without its newline.
+    ///
+    /// # Errors
+    /// When it can not be said in JSON, which no value of this type brings about.
+    pub fn to_line(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// Which pool it is about.
+    pub fn prefix(&self) -> &Prefix {
+        match &self.seen {
+            Seen::Pool(pool) => &pool.prefix,
+            Seen::Gone(prefix) => prefix,
+        }
+    }
+}
+
+impl Trace {
+    /// Reads a trace.
+    ///
+    /// # Errors
+    /// Which line is wrong, and what was expected there. A last line that was cut off is left out and noted.
+    pub fn parse(text: &str) -> Result<Trace, TraceError> {
+        // What other programs put before a text to say that it is UTF-8.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut lines = text.split_inclusive('\n').enumerate();
+        let header = header(lines.next().map_or("", |(_, line)| line.trim_end()))?;
+        let (mut entries, mut note, mut before) = (Vec::new(), None, Millis(0));
+        for (index, whole) in lines {
+            let (line, text) = (index + 1, whole.trim_end());
+            if text.is_empty() {
+                continue;
+            }
+            let entry: Entry = match serde_json::from_str(text) {
+                Ok(entry) => entry,
+                // Only the very end of a file lacks its newline.
+                Err(e) if e.is_eof() && !whole.ends_with('\n') => {
+                    note = Some(format!("line {line} is cut off and left out: the recording ended within it"));
+                    break;
+                }
+                Err(e) => return Err(TraceError::BadLine { line, why: said(&e) }),
+            };
+            if entry.at < before {
+                return Err(TraceError::Backwards { line, at: entry.at, before });
+            }
+            before = entry.at;
+            entries.push(entry);
+        }
+        Ok(Trace { header, entries, note })
+    }
+}
+
+impl fmt::Display for Trace {
+    /// The whole text, as [`Trace::parse`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.header.to_line().map_err(|_| fmt::Error)?)?;
+        self.entries.iter().try_for_each(|entry| writeln!(f, "{}", entry.to_line().map_err(|_| fmt::Error)?))
+    }
+}
+
+fn header(line: &str) -> Result<Header, TraceError> {
+    let no = |why: String| TraceError::NotATrace { why };
+    if line.is_empty() {
+        return Err(no("it is empty".into()));
+    }
+    let value: Value = serde_json::from_str(line).map_err(|e| no(format!("no JSON: {}", said(&e))))?;
+    let Some(mark) = value.get(MARK) else { return Err(no(format!("it has no field \"{MARK}\""))) };
+    match mark.as_u64() {
+        Some(VERSION) => {}
+        Some(version) if version > VERSION => return Err(TraceError::Newer { version }),
+        _ => return Err(no(format!("its \"{MARK}\" is {mark}, which is no version"))),
+    }
+    serde_json::from_value(value).map_err(|e| no(said(&e)))
+}
+
+/// What is wrong, without the place: the line is named already, and the column of a long line tells nobody anything.
+fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Snapshot;
+    use crate::nouns::{Attempt, Fence, Holder, Limit, Slot, Ticket};
+    use crate::settings::Settings;
+    use crate::table::{Held, SlotRow, WaitRow};
+
+    fn pool(at: u64) -> Occupancy {
+        let settings = Settings::new("analytics".parse().expect("prefix"), Limit::try_from(2).expect("limit"));
+        let holder = |name: &str| Holder::new("an execution", name, Some("a parent")).expect("holder");
+        let held = Held {
+            holder: holder("1"),
+            attempt: Attempt::default(),
+            acquired_at: Millis(at - 500),
+            expires_at: Millis(at + 500),
+            renewed_at: None,
+            unconfirmed: true,
+            label: Some("one".into()),
+        };
+        let waits = holder("2");
+        let ticket = Ticket { at: Millis(at - 100), own: waits.hashed().own };
+        let slots = vec![SlotRow { slot: Slot(0), fence: Fence(3), held: Some(held) }];
+        let queue = vec![WaitRow { ticket, holder: waits, give_up_at: Millis(at + 9_000) }];
+        Occupancy::of(&Snapshot { at: Millis(at), limit: settings.limit, slots, queue, more: false }, &settings)
+    }
+
+    fn trace() -> Trace {
+        let gone = Seen::Gone("batch".parse().expect("prefix"));
+        Trace {
+            header: Header {
+                table: "leases".into(),
+                region: None,
+                recorded_at: Millis(1_000),
+                program: "leasehold 0.1.0".into(),
+            },
+            entries: vec![
+                Entry::pool(Millis(1_000), pool(1_000)),
+                Entry::pool(Millis(2_000), pool(1_990)),
+                Entry { at: Millis(2_000), seen: gone },
+            ],
+            note: None,
+        }
+    }
+
+    fn lines() -> Vec<String> {
+        trace().to_string().lines().map(Into::into).collect()
+    }
+
+    #[test]
+    fn a_trace_reads_back_as_it_was_written() {
+        assert_eq!(Trace::parse(&trace().to_string()), Ok(trace()));
+        let empty = Trace { entries: vec![], ..trace() };
+        assert_eq!(Trace::parse(&empty.to_string()), Ok(empty));
+    }
+
+    #[test]
+    fn the_lines_look_as_the_format_says() {
+        let lines = lines();
+        let header = "{\"leasehold_trace\":1,\"table\":\"leases\",\"region\":null,\"recorded_at_ms\":1000,\
+                      \"program\":\"leasehold 0.1.0\"}";
+        assert_eq!(lines[0], header);
+        assert!(
+            lines[1]
+                .starts_with("{\"at_ms\":1000,\"pool\":{\"prefix\":\"analytics\",\"at_ms\":1000,\"detail\":\"rows\"")
+        );
+        assert_eq!(lines[3], "{\"at_ms\":2000,\"gone\":\"batch\"}");
+    }
+
+    #[test]
+    fn what_was_not_written_by_a_recorder_is_no_trace() {
+        for text in
+            ["", "\n", "hello", "[]", "{}", "{\"at_ms\":1}", "{\"leasehold_trace\":\"1\"}", "{\"leasehold_trace\":0}"]
+        {
+            let error = Trace::parse(text).expect_err(text);
+            assert!(matches!(error, TraceError::NotATrace { .. }), "{text:?}: {error:?}");
+            assert!(error.to_string().contains("line 1: not a trace"), "{error}");
+        }
+        let error = Trace::parse("{\"leasehold_trace\":1,\"recorded_at_ms\":1}").expect_err("no table");
+        assert_eq!(error.to_string().split(';').next(), Some("line 1: not a trace: missing field `table`"));
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_whatever_else_it_says() {
+        let error = Trace::parse("{\"leasehold_trace\":2}").expect_err("newer");
+        assert_eq!(error, TraceError::Newer { version: 2 });
+        assert!(error.to_string().contains("newer leasehold"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_line_is_told_with_its_number() {
+        let whole = lines();
+        let bad = [
+            "x",
+            "{}",
+            "{\"at_ms\":1500}",
+            "{\"at_ms\":1500,\"gone\":\"a b\"}",
+            "{\"at_ms\":1500,\"pool\":{}}",
+            "{\"at_ms\"",
+        ];
+        for bad in bad {
+            let text = [&whole[0], &whole[1], bad, &whole[3], ""].join("\n");
+            let error = Trace::parse(&text).expect_err(bad);
+            assert!(matches!(error, TraceError::BadLine { line: 3, .. }), "{bad}: {error:?}");
+            assert!(error.to_string().starts_with("line 3: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn time_never_goes_backwards() {
+        let mut wrong = trace();
+        wrong.entries[2].at = Millis(1_999);
+        let expected = TraceError::Backwards { line: 4, at: Millis(1_999), before: Millis(2_000) };
+        assert_eq!(Trace::parse(&wrong.to_string()), Err(expected));
+    }
+
+    #[test]
+    fn a_recording_cut_off_anywhere_in_its_last_line_is_good_without_that_line() {
+        let whole = trace().to_string();
+        let last = whole.trim_end().rfind('\n').expect("lines") + 1;
+        for end in last + 1..whole.len() - 1 {
+            let cut = Trace::parse(&whole[..end]).expect("a trace");
+            assert_eq!((cut.entries.len(), cut.note.is_some()), (2, true), "{:?}", &whole[last..end]);
+        }
+        // Only the newline is missing.
+        assert_eq!(Trace::parse(whole.trim_end()), Ok(trace()));
+        // Cut off in the middle is something else.
+        let broken = whole.replacen("\"pool\"", "\"po\n", 1);
+        assert!(matches!(Trace::parse(&broken), Err(TraceError::BadLine { line: 2, .. })));
+    }
+
+    #[test]
+    fn fields_from_the_future_and_empty_lines_are_skipped() {
+        let text = trace().to_string();
+        let text = text
+            .replace("\"gone\"", "\"new\":[1],\"gone\"")
+            .replace("\"leasehold_trace\":1", "\"new\":{},\"leasehold_trace\":1");
+        assert_eq!(Trace::parse(&text.replace('\n', "\r\n\r\n")), Ok(trace()));
+    }
+}

@@ -1,0 +1,55 @@
+//! How does a pool look, as cheaply as that can be known? Two queries that are never strongly consistent, each at
+//! half the price of the protocol's own: for dashboards, which look again soon, and never to decide anything by.
+
+use futures_util::future::join;
+use leasehold_core::machine::Snapshot;
+use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::settings::{COUNTED, Settings};
+use leasehold_core::table::Row;
+
+use crate::error::{StoreError, Tried};
+use crate::expressions;
+use crate::rows;
+use crate::table::{Failed, Reads, Table, row};
+
+/// The pool as its rows show it, none if it has no settings. `now` is asked for once the rows are there.
+///
+/// The first query brings the pool's settings, an operator's override and all slots, which lie next to each other;
+/// the second the head of the queue. Rows are as they were within about the last second, those of the two queries
+/// not at the same moment.
+///
+/// # Errors
+/// [`StoreError::PoolMisconfigured`], or what the table's answer was.
+pub async fn look(table: &Table, prefix: &Prefix, now: impl Fn() -> Millis) -> Result<Option<Occupancy>, StoreError> {
+    let tried = || Tried(format!("looking at pool {prefix}"));
+    let most = COUNTED as usize;
+    let slots = table.query(Reads::Eventual, expressions::own_rows_and_slots(prefix), usize::MAX);
+    // One more than is counted: only a row proves that there is one.
+    let queue = table.query(Reads::Eventual, expressions::beginning(prefix, rows::WAITS), most + 1);
+    let (slots, queue) = join(slots, queue).await;
+    let read =
+        |items: Result<Vec<rows::Item>, Failed>| -> Result<Vec<Row>, Failed> { items?.iter().map(row).collect() };
+    let (rows, queue) = match (read(slots), read(queue)) {
+        (Ok(rows), Ok(queue)) => (rows, queue),
+        (Err(failed), _) | (_, Err(failed)) => return Err(failed.said(table, tried())),
+    };
+    let (mut pool, mut live, mut slots) = (None, None, Vec::new());
+    for row in rows {
+        match row {
+            Row::Pool(row) => pool = Some(row),
+            Row::Override(row) => live = Some(row),
+            Row::Slot(row) => slots.push(row),
+            // No other kind lies between them.
+            _ => {}
+        }
+    }
+    let Some(pool) = pool else { return Ok(None) };
+    let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref()).map_err(|e| {
+        StoreError::PoolMisconfigured { table: table.name().into(), prefix: prefix.to_string(), why: e.to_string() }
+    })?;
+    let more = queue.len() > most;
+    let queue = queue.into_iter().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
+    let snapshot = Snapshot { at: now(), limit: settings.limit, slots, queue: queue.take(most).collect(), more };
+    Ok(Some(Occupancy::of(&snapshot, &settings)))
+}
