@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e check-deep lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e check-deep bench screenshots lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,12 @@ test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 10 million each by default)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
+
+bench: ## How long the dashboard takes to draw and to take news in, at 10,000 pools
+	$(CARGO) bench --locked --workspace --profile dev --bench dashboard
+
+screenshots: ## Draw the dashboard's pictures in docs/ anew
+	$(CARGO) run --locked --quiet --example screenshots
 
 lint: ## Formatting and lints, warnings denied
 	$(CARGO) fmt --all --check

@@ -1,5 +1,6 @@
 //! What is `leasehold demo`? A scenario's work on an embedded table, and a report of how the leases behaved.
 
+mod hands;
 mod ledger;
 mod notices;
 mod options;
@@ -11,17 +12,22 @@ mod reading;
 mod report;
 mod scenario;
 mod schedule;
+mod steer;
 mod worker;
 mod workload;
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
+use leasehold_tui::watch::screen::Left;
 pub(crate) use options::Options;
-use play::Run;
+use play::{Done, Run};
 pub(crate) use reading::Flaw;
 use report::Report;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
+use crate::dashboard;
 use crate::words::Trouble;
 
 /// Runs it: whether all went well, as the exit status tells it.
@@ -32,14 +38,19 @@ pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
     let report = runtime.block_on(async {
         let (mut ctrl_c, mut ended) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let run = Run::prepare(scenario, &options).await?;
-        let stopped = async {
-            tokio::select! {
-                _ = ctrl_c.recv() => SignalKind::interrupt(),
-                _ = ended.recv() => SignalKind::terminate(),
-            }
+        let played = if options.on_dashboard() {
+            steered(&run, &options).await?
+        } else {
+            let stopped = async {
+                tokio::select! {
+                    _ = ctrl_c.recv() => SignalKind::interrupt(),
+                    _ = ended.recv() => SignalKind::terminate(),
+                }
+            };
+            run.play(&options, stopped).await.map(|done| (done, run.start.elapsed()))
         };
-        let signal = match run.play(&options, stopped).await {
-            Ok(done) => return Ok(Report::new(&run, &done, &options)),
+        let signal = match played {
+            Ok((done, took)) => return Ok(Report::new(&run, &done, took, &options)),
             Err(signal) => signal,
         };
         let signal = u8::try_from(signal.as_raw_value()).unwrap_or_default();
@@ -55,4 +66,45 @@ pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
     // Whoever closed the pipe has read enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(report.ok)
+}
+
+/// Plays it under a dashboard: what became of it and how long that took, or which signal stopped it. Whoever leaves
+/// the dashboard sees the rest of the run as it is seen without one.
+async fn steered(run: &Run, options: &Options) -> Result<Result<(Vec<Done>, Duration), SignalKind>, Trouble> {
+    let interrupt = Notify::new();
+    let stopped = async {
+        tokio::select! {
+            Ok(signal) = dashboard::ended() => SignalKind::from_raw(signal.into()),
+            () = interrupt.notified() => SignalKind::interrupt(),
+        }
+    };
+    let mut shown = Some(Box::pin(steer::steer(run, run.table.clone(), options)));
+    let mut play = std::pin::pin!(run.play(options, stopped));
+    let played = loop {
+        let leaves = async {
+            match &mut shown {
+                Some(shown) => shown.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            played = &mut play => break played,
+            left = leaves => {
+                shown = None;
+                if left? == Left::Interrupt {
+                    interrupt.notify_one();
+                }
+            }
+        }
+    };
+    let took = run.start.elapsed();
+    if let (Ok(_), Some(shown)) = (&played, shown) {
+        tokio::select! {
+            left = shown => drop(left?),
+            // The report is all that is left to do.
+            signal = dashboard::ended() => drop(signal?),
+        }
+        run.progress.show_on(None);
+    }
+    Ok(played.map(|done| (done, took)))
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod completions;
 mod confirm;
+mod dashboard;
 mod demo;
 mod leases;
 mod length;
@@ -42,6 +43,8 @@ struct Leasehold {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
+    Watch(dashboard::Watch),
+    Record(dashboard::Record),
     Run(run::Options),
     #[command(subcommand)]
     Table(table::Command),
@@ -101,6 +104,8 @@ fn run(Leasehold { command, place, output }: Leasehold) -> Result<u8, Trouble> {
         Command::Schema(options) => without_a_table(&place, || options.run()),
         Command::Completions(options) => without_a_table(&place, || options.run(arguments())),
         Command::Man(options) => without_a_table(&place, || options.run(arguments())),
+        Command::Watch(options) => on_a_table(&place, options.run(&place)),
+        Command::Record(options) => on_a_table(&place, options.run(&place)),
         Command::Run(options) => block_on(options.run(&place, output)),
         Command::Table(command) => on_a_table(&place, command.run(&place, output)),
         Command::Pool(command) => on_a_table(&place, command.run(&place, output)),

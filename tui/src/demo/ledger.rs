@@ -96,6 +96,13 @@ impl Ledger {
         }
     }
 
+    /// An operator takes this lease away: from now on it is nobody's, whatever its worker was told.
+    pub(crate) fn taken(&mut self, lease: (u32, u64), at: Moment) {
+        if let Some(entry) = self.leases.iter_mut().rev().find(|entry| (entry.slot, entry.fence) == lease) {
+            entry.returned.get_or_insert(at);
+        }
+    }
+
     /// When the last lease that a worker was told of expires.
     pub(crate) fn expiry(&self, who: &str) -> Option<Moment> {
         self.leases.iter().rev().find(|entry| &*entry.who == who).map(|entry| entry.expires)
@@ -209,6 +216,14 @@ mod tests {
         assert_eq!(culprits(&within), [(at(9.9), "b".to_owned())]);
         let after = ledger(1, &[("dead", 0.0, 10.0, None), ("b", 10.0, 20.0, Some(12.0))]);
         assert_eq!(culprits(&after), []);
+    }
+
+    #[test]
+    fn a_lease_that_was_taken_away_is_not_held_any_more() {
+        let mut ledger = ledger(1, &[("a", 0.0, 99.0, None), ("b", 5.0, 99.0, Some(6.0))]);
+        assert_eq!(culprits(&ledger).len(), 1);
+        ledger.taken((0, 0), at(5.0));
+        assert_eq!(culprits(&ledger), []);
     }
 
     #[test]

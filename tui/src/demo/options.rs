@@ -1,5 +1,6 @@
 //! What may be asked of `leasehold demo`? Its options, and what is wrong with those that make no sense.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,6 +15,9 @@ use crate::words::Trouble;
 /// Each item is a worker that acquires a lease, works, and releases the lease; each pool has a limit on how many
 /// hold a lease at once. By default it runs the shared-table example: 30 analytics items with limit 15 and 20
 /// batch items with limit 5, on one table, with work of 3 s.
+///
+/// On a terminal the dashboard shows it while it runs: `k` kills a worker, `+` and `-` change a limit, `<` and `>`
+/// the speed, `?` lists all keys. `q` leaves it: the run goes on and ends with its report.
 ///
 /// Whether a limit was kept is judged from what the workers were told and when they gave it back, not from the
 /// rows of the table.
@@ -44,6 +48,14 @@ pub(crate) struct Options {
     /// Keep the table in this file (by default in memory); runs may follow one another on it
     #[arg(long, value_name = "PATH")]
     pub(crate) store: Option<PathBuf>,
+
+    /// Print progress and the report only, no dashboard, even on a terminal
+    #[arg(long)]
+    pub(crate) plain: bool,
+
+    /// Save what the dashboard shows in this file, for `leasehold watch --replay`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plain", "json"])]
+    pub(crate) record: Option<PathBuf>,
 
     /// Print the report as one JSON object
     #[arg(long)]
@@ -115,6 +127,12 @@ fn workers(text: &str) -> Result<usize, String> {
 }
 
 impl Options {
+    /// Whether somebody is there to look at a dashboard.
+    pub(crate) fn on_dashboard(&self) -> bool {
+        let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+        terminal && !self.json && !self.plain && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+
     /// Checks what can only be checked against the scenario.
     pub(crate) fn check(&self, scenario: &Scenario) -> Result<(), Trouble> {
         let items: usize = scenario.pools.iter().map(|pool| pool.items.len()).sum();

@@ -10,6 +10,7 @@ use leasehold_core::change::NewLimit as Change;
 use leasehold_core::gone::Ended;
 use leasehold_core::machine::{Operation, Outcome, Snapshot};
 use leasehold_core::nouns::Millis;
+use leasehold_store::Table;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -37,7 +38,10 @@ pub(crate) struct Run {
     pub(crate) workloads: Vec<Arc<Workload>>,
     /// When it began.
     pub(crate) start: Start,
-    progress: Arc<Progress>,
+    /// Where it is told how far it is.
+    pub(crate) progress: Arc<Progress>,
+    /// For those who only look.
+    pub(crate) table: Table,
 }
 
 /// What became of one pool's work.
@@ -85,7 +89,7 @@ impl Run {
         let workloads: Vec<Arc<Workload>> = pools.into_iter().map(workload).collect();
         let progress = Arc::new(Progress::new(workloads.clone(), start));
         notes.iter().for_each(|note| progress.say(note));
-        Ok(Run { name, workloads, start, progress })
+        Ok(Run { name, workloads, start, progress, table: store.table() })
     }
 
     /// Does all the work, unless it is stopped: what became of it, pool by pool, or what stopped it.
@@ -270,7 +274,8 @@ impl Run {
     }
 }
 
-async fn change(workload: &Workload, progress: &Progress, new: NewLimit) {
+/// Changes a limit when it is time, however often that takes.
+pub(crate) async fn change(workload: &Workload, progress: &Progress, new: NewLimit) {
     sleep(new.at.saturating_sub(workload.start.elapsed())).await;
     workload.ledger().limit_asked(new.limit.count(), workload.start.elapsed());
     loop {

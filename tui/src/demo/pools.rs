@@ -9,7 +9,7 @@ use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::table::{Change, Key, OverrideRow, PoolRow, Request, Row, Write};
 use leasehold_store::create::{PoolSet, create, set_pool};
 use leasehold_store::run::SystemClock;
-use leasehold_store::{Embedded, Runner, StoreError, Used};
+use leasehold_store::{Embedded, Runner, StoreError, Table, Used};
 
 use super::notices::{OwnRun, Tasks};
 use super::scenario::PoolPlan;
@@ -69,6 +69,11 @@ impl Store {
         };
         create(&engine.table(TABLE)).await?;
         Ok(Store { engine, tasks, run })
+    }
+
+    /// The table, as somebody sees it who only looks.
+    pub(crate) fn table(&self) -> Table {
+        self.engine.table(TABLE)
     }
 
     /// A pool with the settings of this plan, whatever they were before. Says what was taken away.

@@ -3,8 +3,11 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use leasehold_tui::watch::input::Input;
+use tokio::sync::mpsc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -21,6 +24,8 @@ pub(crate) struct Progress {
     workloads: Vec<Arc<Workload>>,
     start: Start,
     shown: Shown,
+    /// The dashboard, while it has the terminal.
+    dashboard: Mutex<Option<mpsc::Sender<Input>>>,
 }
 
 enum Shown {
@@ -32,11 +37,25 @@ impl Progress {
     /// Bars if standard error is a terminal, else lines.
     pub(crate) fn new(workloads: Vec<Arc<Workload>>, start: Start) -> Self {
         let shown = if std::io::stderr().is_terminal() { bars(&workloads) } else { lines() };
-        Progress { workloads, start, shown }
+        Progress { workloads, start, shown, dashboard: Mutex::default() }
+    }
+
+    /// From now on it is told on the dashboard, or there is none any more.
+    pub(crate) fn show_on(&self, dashboard: Option<mpsc::Sender<Input>>) {
+        *self.dashboard() = dashboard;
+    }
+
+    fn dashboard(&self) -> MutexGuard<'_, Option<mpsc::Sender<Input>>> {
+        self.dashboard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something happened: a line of its own.
     pub(crate) fn say(&self, what: &str) {
+        if let Some(dashboard) = &*self.dashboard() {
+            // A note that finds no room is not worth waiting for.
+            let _ = dashboard.try_send(Input::Note(what.to_owned()));
+            return;
+        }
         let line = format!("{:6.1} s  {what}", self.start.elapsed().as_secs_f64());
         match &self.shown {
             // What cannot be shown is no reason to stop.
@@ -55,6 +74,11 @@ impl Progress {
 
     /// The work is over: the bars go, the last line comes.
     pub(crate) fn finish(&self) {
+        if let Some(dashboard) = &*self.dashboard() {
+            let over = "All work is done: q leaves and shows the report.";
+            let _ = dashboard.try_send(Input::Over(over.to_owned()));
+            return;
+        }
         self.show();
         if let Shown::Bars { all, each } = &self.shown {
             each.iter().for_each(ProgressBar::finish_and_clear);
@@ -67,6 +91,9 @@ impl Progress {
     }
 
     fn show(&self) {
+        if self.dashboard().is_some() {
+            return;
+        }
         match &self.shown {
             Shown::Bars { each, .. } => {
                 for (bar, workload) in each.iter().zip(&self.workloads) {

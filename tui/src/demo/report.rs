@@ -43,9 +43,10 @@ pub(crate) struct PoolReport {
     pub(crate) peak_held: u32,
     /// From the start until the last item was done and its lease given back.
     pub(crate) makespan: f64,
-    /// What it would be if no slot were ever idle while an item waits.
-    pub(crate) ideal: f64,
-    pub(crate) over_ideal_percent: f64,
+    /// What it would be if no slot were ever idle while an item waits; none if somebody changed how fast the work
+    /// goes.
+    pub(crate) ideal: Option<f64>,
+    pub(crate) over_ideal_percent: Option<f64>,
     pub(crate) wait: Option<Waits>,
     pub(crate) died: u32,
     /// How many of the dead workers' slots came back.
@@ -100,15 +101,15 @@ pub(crate) struct Broken {
 }
 
 impl Report {
-    /// The numbers of a run that is over.
-    pub(crate) fn new(run: &Run, done: &[Done], options: &Options) -> Self {
+    /// The numbers of a run that is over, and took so long.
+    pub(crate) fn new(run: &Run, done: &[Done], took: Duration, options: &Options) -> Self {
         let pools: Vec<PoolReport> = run.workloads.iter().zip(done).map(|(w, done)| pool(w, done)).collect();
         Report {
             ok: pools.iter().all(PoolReport::ok),
             run: run.name.to_string(),
             mode: if options.poll { "poll" } else { "queue" },
             store: options.store.as_ref().map_or_else(|| "memory".into(), |path| path.display().to_string()),
-            seconds: seconds(run.start.elapsed()),
+            seconds: seconds(took),
             pools,
         }
     }
@@ -125,8 +126,9 @@ fn pool(workload: &Workload, done: &Done) -> PoolReport {
     let plan = &workload.plan;
     let ledger = workload.ledger().clone();
     let (judged, limits) = (ledger.judge(), ledger.limits());
-    let ideal = schedule::ideal(plan.items.len(), plan.work, &limits);
-    let over = (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0;
+    let as_planned = workload.hands.as_planned();
+    let ideal = as_planned.then(|| schedule::ideal(plan.items.len(), plan.work, &limits));
+    let over = ideal.map(|ideal| (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0);
     let lost = done.lost.iter().map(|(item, why)| LostItem { item: plan.items[*item].to_string(), why: why.clone() });
     let changes = limits.iter().skip(1).map(|(at, limit)| LimitChange { at: seconds(*at), limit: *limit });
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
@@ -141,8 +143,8 @@ fn pool(workload: &Workload, done: &Done) -> PoolReport {
         lost: lost.collect(),
         peak_held: judged.peak,
         makespan: seconds(done.makespan),
-        ideal: seconds(ideal),
-        over_ideal_percent: thousandths(over),
+        ideal: ideal.map(seconds),
+        over_ideal_percent: over.map(thousandths),
         wait: waits(workload.waits().clone()),
         died: done.died,
         reclaimed: done.back.len(),

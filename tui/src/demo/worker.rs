@@ -12,8 +12,10 @@ use leasehold_core::machine::{Failure, News, Operation, Outcome, WhyFailed};
 use leasehold_core::nouns::{Attempt, Holder, Lease, Millis, NotA, Token};
 use leasehold_core::release::What;
 use leasehold_core::renew::Longer;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use super::hands::Fate;
 use super::ledger::{Line, Moment};
 use super::workload::{Counted, Workload};
 
@@ -70,6 +72,8 @@ enum Worked {
     Done,
     Died(Moment),
     LeaseLost,
+    /// Taken away; this tells when that is over.
+    Taken(oneshot::Receiver<()>),
 }
 
 impl Worker {
@@ -112,6 +116,13 @@ impl Worker {
                 Worked::LeaseLost => {
                     workload.ledger().returned(line, workload.start.elapsed());
                     workload.counts.leases_lost.fetch_add(1, Relaxed);
+                }
+                Worked::Taken(over) => {
+                    workload.ledger().returned(line, workload.start.elapsed());
+                    drop(held);
+                    workload.counts.leases_lost.fetch_add(1, Relaxed);
+                    // Asking before would only get the same lease again.
+                    let _ = over.await;
                 }
             }
         }
@@ -224,25 +235,37 @@ impl Worker {
     /// The work itself, with renewals at half of the lease.
     async fn process(&self, lease: &Lease, line: Line, told: Moment) -> Worked {
         let (plan, start) = (&self.workload.plan, self.workload.start);
-        let work = if self.dies { plan.work / 2 } else { plan.work };
-        let end = told + work;
+        let hands = &self.workload.hands;
+        let mut fate = std::pin::pin!(hands.works_on(lease.id.slot.0));
+        let mut speed = hands.speed();
+        // What is left of the work at planned speed, how fast it goes, and since when that is so.
+        let mut left = if self.dies { plan.work / 2 } else { plan.work };
+        let (mut pace, mut since) = (*speed.borrow_and_update(), told);
         let mut expires = start.moment(lease.expires_at);
         let mut renew = told + expires.saturating_sub(told) / 2;
         loop {
             let now = start.elapsed();
+            left = left.saturating_sub((now - since).mul_f64(pace));
+            (pace, since) = (*speed.borrow_and_update(), now);
             if now >= expires {
                 return Worked::LeaseLost;
             }
-            if now >= end {
+            if left.is_zero() {
                 return if self.dies { Worked::Died(now) } else { Worked::Done };
             }
+            let end = now + left.div_f64(pace);
             if now < renew {
-                sleep(renew.min(end).min(expires) - now).await;
-                continue;
+                tokio::select! {
+                    () = sleep(renew.min(end).min(expires) - now) => continue,
+                    // Nobody else changes it; and that nobody can any more ends with this program.
+                    _ = speed.changed() => continue,
+                    fate = &mut fate => return met(fate, start.elapsed()),
+                }
             }
             let longer = Operation::Renew(Longer { id: lease.id.clone(), lease: None });
             let ran = tokio::select! {
                 ran = self.workload.pool.run(longer) => ran,
+                fate = &mut fate => return met(fate, start.elapsed()),
                 () = sleep(end.min(expires) - now) => continue,
             };
             let now = start.elapsed();
@@ -276,6 +299,13 @@ impl Worker {
         }
         // Only now: the item is done when its slot is free for another.
         self.workload.counts.done.fetch_add(1, Relaxed);
+    }
+}
+
+fn met(fate: Fate, at: Moment) -> Worked {
+    match fate {
+        Fate::Dies => Worked::Died(at),
+        Fate::LosesLease(over) => Worked::Taken(over),
     }
 }
 

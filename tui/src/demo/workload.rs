@@ -9,6 +9,7 @@ use leasehold_core::nouns::{Holder, Millis};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::hands::Hands;
 use super::ledger::{Ledger, Moment};
 use super::notices::Tasks;
 use super::pools::{Pool, Ran};
@@ -31,6 +32,8 @@ pub(crate) struct Workload {
     pub(crate) start: Start,
     /// Counts for people to watch.
     pub(crate) counts: Counts,
+    /// What a person does to its workers.
+    pub(crate) hands: Hands,
     calls: Mutex<JoinSet<()>>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Vec<Duration>>,
@@ -108,8 +111,9 @@ impl Workload {
     /// A workload about to start.
     pub(crate) fn new(plan: PoolPlan, pool: Pool, polling: bool, tasks: Tasks, run: Arc<str>, start: Start) -> Self {
         let ledger = Mutex::new(Ledger::new(plan.limit.count(), plan.quiet));
-        let (counts, calls, waits) = (Counts::default(), Mutex::default(), Mutex::default());
-        Workload { plan, pool, polling, tasks, run, start, counts, calls, ledger, waits }
+        let (counts, hands) = (Counts::default(), Hands::default());
+        let (calls, waits) = (Mutex::default(), Mutex::default());
+        Workload { plan, pool, polling, tasks, run, start, counts, hands, calls, ledger, waits }
     }
 
     /// Carries out a worker's operation as an invocation of its own, which goes on whatever becomes of the worker.

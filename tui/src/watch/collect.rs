@@ -1,0 +1,257 @@
+//! What is read, and how often? The directory for all pools, then only the pools on screen; never more than a small
+//! budget, so that what the watching costs follows what is shown and not how large the table is.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::settings::Settings;
+use leasehold_store::directory::{self, Listed as Row};
+use leasehold_store::look::look;
+use leasehold_store::run::{Clock, SystemClock};
+use leasehold_store::{StoreError, Table};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::input::{Cost, Input, Listed, Listing, Wanted};
+
+/// How often the directory is read at most: sweeps bring news once a minute by default.
+const DIRECTORY_EVERY: Duration = Duration::from_secs(10);
+
+/// The directory of a large table takes many units (10,000 pools about 500): it is read so much less often that it
+/// costs no more than 10 units a second.
+const DIRECTORY_UNIT: Duration = Duration::from_millis(100);
+
+/// How many units a second the pools on screen may take. A pool with a limit of 15 takes 1 unit a look.
+const UNITS_A_SECOND: f64 = 50.0;
+
+/// How many units may be taken at once after a rest.
+const BURST: f64 = 100.0;
+
+/// How many pools are read at the same time.
+const AT_ONCE: usize = 16;
+
+/// The first pause after a failure; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Over how long costs are added up.
+const COUNTED: Duration = Duration::from_secs(60);
+
+/// Reads the table until nobody wants to know any more. `every` is how often what is on screen is read.
+pub async fn collect(table: Table, every: Duration, mut wanted: watch::Receiver<Wanted>, inputs: mpsc::Sender<Input>) {
+    let mut reader = Reader::new(table, every, inputs);
+    let (mut refreshed, mut failures) = (0, 0);
+    loop {
+        let want = wanted.borrow_and_update().clone();
+        if want.paused {
+            if wanted.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        if want.refreshed != refreshed {
+            refreshed = want.refreshed;
+            reader.forget_when();
+        }
+        let until = match reader.round(&want, &wanted).await {
+            Ok(Some(next)) => {
+                failures = 0;
+                next
+            }
+            Ok(None) => return,
+            Err(error) => {
+                failures += 1;
+                let pause = pause(failures);
+                let retry_at = SystemClock.now() + Millis(pause.as_millis() as u64);
+                if reader.inputs.send(Input::Failed { why: error.to_string(), retry_at }).await.is_err() {
+                    return;
+                }
+                Instant::now() + pause
+            }
+        };
+        loop {
+            tokio::select! {
+                () = sleep_until(until) => break,
+                changed = wanted.changed() => match changed {
+                    Err(_) => return,
+                    // After a failure only time helps, or somebody who asks.
+                    Ok(()) if failures == 0 || wanted.borrow().refreshed != refreshed => break,
+                    Ok(()) => {}
+                },
+            }
+        }
+    }
+}
+
+/// The pause after so many failures in a row, a quarter of it left to chance.
+fn pause(failures: u32) -> Duration {
+    let most = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(8)).min(LONGEST_PAUSE);
+    most.mul_f64(0.75 + fastrand::f64() / 4.0)
+}
+
+struct Reader {
+    table: Table,
+    every: Duration,
+    inputs: mpsc::Sender<Input>,
+    directory_due: Instant,
+    read_at: HashMap<Prefix, Instant>,
+    budget: Budget,
+    costs: Costs,
+}
+
+impl Reader {
+    fn new(table: Table, every: Duration, inputs: mpsc::Sender<Input>) -> Reader {
+        let now = Instant::now();
+        let costs = Costs { since: now, spent: VecDeque::new(), used: table.meter().used() };
+        let budget = Budget { left: BURST, at: now };
+        Reader { table, every, inputs, directory_due: now, read_at: HashMap::new(), budget, costs }
+    }
+
+    /// Everything is due.
+    fn forget_when(&mut self) {
+        self.directory_due = Instant::now();
+        self.read_at.clear();
+    }
+
+    /// Reads what is due: when something is due next, none if nobody listens any more.
+    async fn round(&mut self, want: &Wanted, wanted: &watch::Receiver<Wanted>) -> Result<Option<Instant>, StoreError> {
+        let begin = Instant::now();
+        if begin >= self.directory_due {
+            let listed = self.directory().await?;
+            if self.inputs.send(Input::Listed(listed)).await.is_err() {
+                return Ok(None);
+            }
+        }
+        // What is almost due is read with the rest: so all of a screen is read in one go.
+        let fresh = |read: &Instant| begin.duration_since(*read) < self.every.mul_f64(0.8);
+        let due: Vec<Prefix> =
+            want.pools.iter().filter(|prefix| !self.read_at.get(*prefix).is_some_and(fresh)).cloned().collect();
+        for some in due.chunks(AT_ONCE) {
+            if let Some(rest) = self.budget.rest() {
+                return Ok(Some(rest));
+            }
+            if !self.read(some).await? {
+                return Ok(None);
+            }
+            if wanted.has_changed().unwrap_or(true) {
+                return Ok(Some(Instant::now()));
+            }
+        }
+        if !due.is_empty() && self.inputs.send(Input::Cost(self.costs.per_minute())).await.is_err() {
+            return Ok(None);
+        }
+        if self.read_at.len() > 10 * want.pools.len() + 1_000 {
+            let every = self.every;
+            self.read_at.retain(|_, read| begin.duration_since(*read) < every);
+        }
+        Ok(Some((begin + self.every).min(self.directory_due)))
+    }
+
+    async fn directory(&mut self) -> Result<Listed, StoreError> {
+        let pools = directory::pools(&self.table).await?;
+        let spent = self.costs.spend(&self.table);
+        self.directory_due = Instant::now() + DIRECTORY_EVERY.max(self.every).max(DIRECTORY_UNIT.mul_f64(spent));
+        Ok(Listed {
+            at: SystemClock.now(),
+            pools: pools.into_iter().map(|(prefix, row)| listing(prefix, row)).collect(),
+        })
+    }
+
+    /// Reads some pools and tells of them; whether anybody listens.
+    async fn read(&mut self, pools: &[Prefix]) -> Result<bool, StoreError> {
+        let table = &self.table;
+        let looks = join_all(pools.iter().map(|prefix| look(table, prefix, || SystemClock.now()))).await;
+        let now = Instant::now();
+        self.budget.spend(self.costs.spend(&self.table));
+        let mut failed = None;
+        for (prefix, look) in pools.iter().zip(looks) {
+            let unreadable = |why: String| Input::Unreadable { prefix: prefix.clone(), why };
+            let input = match look {
+                Ok(Some(look)) => Input::Seen(Box::new(look)),
+                Ok(None) => unreadable("The pool has no settings any more: it was retired.".into()),
+                Err(error @ (StoreError::PoolMisconfigured { .. } | StoreError::BadRow { .. })) => {
+                    unreadable(error.to_string())
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
+            };
+            self.read_at.insert(prefix.clone(), now);
+            if self.inputs.send(input).await.is_err() {
+                return Ok(false);
+            }
+        }
+        failed.map_or(Ok(true), Err)
+    }
+}
+
+/// What the directory says of one pool.
+fn listing(prefix: Prefix, row: Row) -> Listing {
+    let settings = row.pool.as_ref().map(|pool| Settings::from_rows(prefix.clone(), pool, None));
+    let (summary, trouble) = match (settings, row.summary, row.trouble) {
+        (_, _, Some(trouble)) => (None, Some(trouble)),
+        (Some(Err(wrong)), _, None) => (None, Some(wrong.to_string())),
+        (Some(Ok(settings)), Some(summary), None) => (Some(Occupancy::summarised(&summary, &settings)), None),
+        // Not swept yet; or retired, and the index has not followed yet.
+        (_, _, None) => (None, None),
+    };
+    Listing { limit: row.pool.map(|pool| pool.limit), prefix, summary, trouble }
+}
+
+/// Units that may be spent: they come back with time.
+struct Budget {
+    left: f64,
+    at: Instant,
+}
+
+impl Budget {
+    fn refill(&mut self) {
+        let now = Instant::now();
+        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * UNITS_A_SECOND).min(BURST);
+        self.at = now;
+    }
+
+    fn spend(&mut self, units: f64) {
+        self.refill();
+        self.left -= units;
+    }
+
+    /// Until when nothing may be spent, if it is so.
+    fn rest(&mut self) -> Option<Instant> {
+        self.refill();
+        (self.left < 0.0).then(|| self.at + Duration::from_secs_f64(-self.left / UNITS_A_SECOND))
+    }
+}
+
+/// What was spent in the last minute, from the table's own meter.
+struct Costs {
+    since: Instant,
+    spent: VecDeque<(Instant, f64, u64)>,
+    used: leasehold_store::Used,
+}
+
+impl Costs {
+    /// Adds what was used since the last time, and says how many units that was.
+    fn spend(&mut self, table: &Table) -> f64 {
+        let (now, used) = (Instant::now(), table.meter().used());
+        let units = used.read_units - self.used.read_units;
+        self.spent.push_back((now, units, used.reads - self.used.reads));
+        self.used = used;
+        while self.spent.front().is_some_and(|(at, ..)| now.duration_since(*at) > COUNTED) {
+            self.spent.pop_front();
+        }
+        units
+    }
+
+    fn per_minute(&self) -> Cost {
+        let units: f64 = self.spent.iter().map(|(_, units, _)| units).sum();
+        let requests: u64 = self.spent.iter().map(|(_, _, requests)| requests).sum();
+        // The first seconds say little about a minute.
+        let over = self.since.elapsed().clamp(Duration::from_secs(5), COUNTED).as_secs_f64() / 60.0;
+        Cost { units_per_minute: units / over, requests_per_minute: requests as f64 / over }
+    }
+}

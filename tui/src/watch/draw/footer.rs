@@ -1,0 +1,52 @@
+//! Which keys are there? The table of keys in one line, as far as it fits; or what the person is to be told.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::put;
+use crate::watch::board::Board;
+use crate::watch::keys::{self, Binding};
+use crate::watch::text;
+
+pub(super) fn draw(board: &Board, area: Rect, buf: &mut Buffer) {
+    let palette = board.palette;
+    if board.filtering {
+        let x = 1 + put(buf, area, 1, 0, &format!("/{}", board.filter), palette.heading());
+        let x = x + put(buf, area, x, 0, "▏", palette.focus());
+        put(buf, area, x + 2, 0, "enter keeps it, esc lists all", palette.quiet());
+        return;
+    }
+    if let Some(said) = &board.said {
+        let style = if said.bad { palette.warn() } else { palette.heading() };
+        let sign = if said.bad { "! " } else { "" };
+        put(buf, area, 1, 0, &text::shorten(&format!("{sign}{}", said.what), usize::from(area.width - 2)), style);
+        return;
+    }
+    let mut x = 1;
+    if let Some(over) = &board.over {
+        x += put(buf, area, x, 0, &text::clip(over, usize::from(area.width - 2)), palette.heading()) + 2;
+    }
+    for (shown, word) in pairs(board) {
+        let long = (text::width(&shown) + 1 + text::width(word)) as u16;
+        // What does not fit is in the help, whose key comes first.
+        if x + long > area.width {
+            break;
+        }
+        x += put(buf, area, x, 0, &shown, palette.focus()) + 1;
+        x += put(buf, area, x, 0, word, Style::new()) + 2;
+    }
+}
+
+/// Keys and what they do; keys that do the same are one.
+fn pairs(board: &Board) -> Vec<(String, &'static str)> {
+    let mut pairs: Vec<(String, &'static str)> = vec![];
+    let rows = keys::rows(board.session.mode);
+    for (Binding { shown, .. }, word) in rows.filter_map(|row| Some((row, row.footer?))) {
+        match pairs.iter_mut().find(|(_, other)| *other == word) {
+            Some((keys, _)) => keys.push_str(shown),
+            None => pairs.push(((*shown).to_owned(), word)),
+        }
+    }
+    pairs
+}

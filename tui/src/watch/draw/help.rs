@@ -1,0 +1,81 @@
+//! What do the keys and signs mean, and what does the watching cost?
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::{popup, put, wrap};
+use crate::watch::board::{Board, Mode};
+use crate::watch::keys;
+use crate::watch::palette::{STATES, sign};
+use leasehold_core::occupancy::State;
+
+type Row = (String, Style, String);
+
+pub(super) fn draw(board: &Board, scrolled: usize, area: Rect, buf: &mut Buffer) {
+    let width = 74.min(area.width.saturating_sub(2));
+    let rows = rows(board, usize::from(width.saturating_sub(4 + 15)));
+    let height = (rows.len() as u16 + 2).min(area.height);
+    let inner = popup(board, "Help", (width, height), area, buf);
+    let lines = usize::from(inner.height);
+    let first = scrolled.min(rows.len().saturating_sub(lines));
+    for (y, (key, style, words)) in rows.iter().skip(first).take(lines).enumerate() {
+        put(buf, inner, 0, y as u16, key, *style);
+        put(buf, inner, if key.len() > 40 { 0 } else { 15 }, y as u16, words, Style::new());
+    }
+    let frame = Rect { x: inner.x, y: inner.y + inner.height, width: inner.width, height: 1 };
+    if rows.len() > lines {
+        put(buf, frame.intersection(area), 1, 0, " ↑↓ more ", board.palette.quiet());
+    }
+}
+
+fn rows(board: &Board, columns: usize) -> Vec<Row> {
+    let palette = board.palette;
+    let mut rows: Vec<Row> = vec![];
+    let mut add = |key: &str, style: Style, words: &str| {
+        for (line, words) in wrap(words, columns).into_iter().enumerate() {
+            rows.push((if line == 0 { key.to_owned() } else { String::new() }, style, words));
+        }
+    };
+    for row in keys::rows(board.session.mode) {
+        add(row.shown, palette.focus(), row.help);
+    }
+    add("", Style::new(), "");
+    for state in STATES {
+        add(&format!("{} {state}", sign(state)), palette.state(state), meaning(state));
+    }
+    add("", Style::new(), "");
+    let slots =
+        "● held  ○ free  ! expired, still to be cleared  ? its holder may not have been told  ▲ above the limit";
+    add("slots", palette.heading(), slots);
+    match (board.session.mode, board.cost) {
+        (Mode::Replay, _) => {}
+        (_, Some(cost)) => {
+            let words = format!(
+                "{:.1} read capacity units and {:.0} requests a minute. The pools on screen are read every {}, the \
+                 directory of all pools less often; large ones more slowly, so that the costs stay below 60 units \
+                 a second.",
+                cost.units_per_minute,
+                cost.requests_per_minute,
+                crate::watch::text::length(board.session.every),
+            );
+            add("watching costs", palette.heading(), &words);
+        }
+        (_, None) => add("watching costs", palette.heading(), "not known yet"),
+    }
+    if board.session.mode != Mode::Replay {
+        let words = "Pools on screen are read live, the others are as their last sweep left them.";
+        add("how old", palette.heading(), words);
+    }
+    rows
+}
+
+fn meaning(state: State) -> &'static str {
+    match state {
+        State::OverLimit => "more hold a lease than the limit allows: right after a lowering, else broken",
+        State::Starving => "someone waits and nothing moves",
+        State::Full => "no slot is open; that some wait is normal",
+        State::Ok => "some slots are held, others open",
+        State::Idle => "nobody holds, nobody waits",
+    }
+}

@@ -1,0 +1,189 @@
+//! Who holds the chosen pool's slots, and who waits for one? One line a slot, one line a waiter.
+
+use leasehold_core::nouns::Millis;
+use leasehold_core::occupancy::{Detail, LeaseView, Occupancy, SlotView, WaiterView};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Span;
+
+use super::{choose, nothing, pane, put, put_right};
+use crate::watch::board::{Board, Cursor};
+use crate::watch::layout::Pane;
+use crate::watch::{palette, text};
+
+pub(super) fn slots(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = board.palette;
+    let chosen = board.chosen();
+    let seen = chosen.and_then(|pool| pool.seen.as_ref());
+    let mut title = vec![Span::styled("Slots", palette.heading())];
+    if let Some(pool) = chosen {
+        title.push(Span::raw(format!(
+            " of {}",
+            text::shorten(pool.prefix.as_str(), usize::from(area.width / 3).max(8))
+        )));
+    }
+    if let Some(state) = seen.map(|seen| seen.state) {
+        title.push(Span::styled(format!("  {} {state}", palette::sign(state)), palette.state(state)));
+    }
+    let aside = seen.map(counts).unwrap_or_default();
+    let part = (board.slot_cursor.top, board.slots().len());
+    let inner = pane(board, Pane::Slots, title, &aside, part, area, wide, buf);
+    let (Some(pool), rows) = (chosen, board.slots()) else {
+        nothing(board, "No pool is chosen.", inner, buf);
+        return;
+    };
+    if let Some(trouble) = &pool.trouble {
+        nothing(board, trouble, inner, buf);
+        return;
+    }
+    let Some(seen) = seen.filter(|seen| seen.detail == Detail::Rows) else {
+        let words = if board.paused.is_some() { "Paused before its slots were read." } else { "Reading its slots…" };
+        nothing(board, words, inner, buf);
+        return;
+    };
+    if rows.is_empty() {
+        nothing(board, "The limit is 0: the pool is drained, nobody is granted a lease.", inner, buf);
+        return;
+    }
+    // A column of air on the right.
+    let width = inner.width.saturating_sub(1);
+    let note = if width >= 64 { 12 } else { 0 };
+    let digits = rows.last().map_or(4, |row| row.slot.0.to_string().len().max(4)) as u16;
+    // From the right: note, fence, expires in, held for; the holder has the rest.
+    let fence_width = rows.iter().map(|row| row.fence.0.to_string().len()).max().unwrap_or(1).clamp(5, 9) as u16;
+    let fence = (width.saturating_sub(note + fence_width), fence_width);
+    let expires = (fence.0.saturating_sub(8), 7);
+    let held = (expires.0.saturating_sub(7), 6);
+    let name = (4 + digits + 1, held.0.saturating_sub(4 + digits + 2));
+    let note = (width.saturating_sub(note.saturating_sub(2)), note);
+    let quiet = palette.quiet();
+    put_right(buf, inner, (4, digits), 0, "slot", quiet);
+    put(buf, inner, name.0, 0, "holder", quiet);
+    put_right(buf, inner, held, 0, "held", quiet);
+    put_right(buf, inner, expires, 0, "expires", quiet);
+    put_right(buf, inner, fence, 0, "fence", quiet);
+    list(board, Pane::Slots, board.slot_cursor, rows, inner, buf, |buf, row, y| {
+        let (sign, words, style) = told(board, row);
+        put(buf, inner, 2, y, sign, style);
+        put_right(buf, inner, (4, digits), y, &row.slot.0.to_string(), Style::new());
+        let tone = if board.is_stale() { quiet } else { Style::new() };
+        if let Some(lease) = &row.lease {
+            let holder = text::holder_within(&lease.holder, lease.label.as_deref(), usize::from(name.1));
+            put(buf, inner, name.0, y, &holder, tone);
+            let passed = board.now.since(seen.at);
+            put_right(buf, inner, held, y, &text::length(lease.held_for + passed), tone);
+            put_right(
+                buf,
+                inner,
+                expires,
+                y,
+                &expiry(lease, seen.at, passed),
+                if lease.expired { style } else { tone },
+            );
+        } else {
+            put(buf, inner, name.0, y, "free", quiet);
+        }
+        let number = if row.fence.0 == 0 { "·".to_owned() } else { row.fence.0.to_string() };
+        put_right(buf, inner, fence, y, &number, quiet);
+        if note.1 > 0 {
+            put(buf, inner, note.0, y, words, style);
+        }
+    });
+}
+
+fn counts(seen: &Occupancy) -> String {
+    let expired = if seen.expired > 0 { format!(", {} expired", seen.expired) } else { String::new() };
+    format!("{} of {} held{expired}", seen.held, seen.limit)
+}
+
+/// What is special about a slot: a sign, a word or two, and their style.
+fn told(board: &Board, row: &SlotView) -> (&'static str, &'static str, Style) {
+    let palette = board.palette;
+    match &row.lease {
+        None if row.above_limit => ("·", "above limit", palette.quiet()),
+        None => ("○", "", palette.quiet()),
+        Some(lease) if lease.expired => ("!", "expired", palette.warn()),
+        Some(_) if row.above_limit => ("▲", "above limit", palette.alarm()),
+        Some(lease) if lease.unconfirmed => ("?", "not told", palette.warn()),
+        Some(_) => ("●", "", palette.good()),
+    }
+}
+
+/// How long a lease still lasts; with a minus, for how long it has been over.
+fn expiry(lease: &LeaseView, at: Millis, passed: Millis) -> String {
+    if lease.expired {
+        return format!("-{}", text::length(at.since(lease.expires_at) + passed));
+    }
+    text::length(lease.expires_in.since(passed))
+}
+
+pub(super) fn queue(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = board.palette;
+    let chosen = board.chosen();
+    let seen = chosen.and_then(|pool| pool.seen.as_ref());
+    let mut title = vec![Span::styled("Queue", palette.heading())];
+    if let Some(seen) = seen {
+        let plus = if seen.waiting_more { "+" } else { "" };
+        title.push(Span::raw(format!(" {}{plus}", seen.waiting)));
+    }
+    let oldest = chosen.and_then(|pool| pool.oldest_wait(board.now));
+    let aside = oldest.map(|wait| format!("longest {}", text::length(wait))).unwrap_or_default();
+    let part = (board.queue_cursor.top, board.queue().len());
+    let inner = pane(board, Pane::Queue, title, &aside, part, area, wide, buf);
+    let rows = board.queue();
+    let Some(seen) = seen.filter(|_| !rows.is_empty()) else {
+        let words = match seen {
+            _ if chosen.is_none_or(|pool| pool.trouble.is_some()) => "",
+            Some(seen) if seen.waiting == 0 => "Nobody waits.",
+            _ => "Reading the queue…",
+        };
+        nothing(board, words, inner, buf);
+        return;
+    };
+    // A column of air on the right.
+    let width = inner.width.saturating_sub(1);
+    let gives_up = (width.saturating_sub(9), 9);
+    let waits = (gives_up.0.saturating_sub(8), 7);
+    let number = (1, 4);
+    let name = (6, waits.0.saturating_sub(7));
+    let quiet = palette.quiet();
+    put_right(buf, inner, number, 0, "#", quiet);
+    put(buf, inner, name.0, 0, "waiter", quiet);
+    put_right(buf, inner, waits, 0, "waits", quiet);
+    put_right(buf, inner, gives_up, 0, "gives up", quiet);
+    let passed = board.now.since(seen.at);
+    let mut place = board.queue_cursor.top;
+    list(board, Pane::Queue, board.queue_cursor, rows, inner, buf, |buf, row: &WaiterView, y| {
+        place += 1;
+        put_right(buf, inner, number, y, &place.to_string(), quiet);
+        let tone = if board.is_stale() { quiet } else { Style::new() };
+        let holder = text::holder_within(&row.holder, None, usize::from(name.1));
+        put(buf, inner, name.0, y, &holder, tone);
+        put_right(buf, inner, waits, y, &text::length(row.waits_for + passed), tone);
+        let left = row.give_up_at.since(board.now);
+        let (words, style) =
+            if left.0 == 0 { ("overdue".to_owned(), palette.warn()) } else { (text::length(left), tone) };
+        put_right(buf, inner, gives_up, y, &words, style);
+    });
+}
+
+/// The lines of a list that are on screen, below its headings, with the chosen one marked.
+fn list<T>(
+    board: &Board,
+    pane: Pane,
+    cursor: Cursor,
+    rows: &[T],
+    area: Rect,
+    buf: &mut Buffer,
+    mut draw: impl FnMut(&mut Buffer, &T, u16),
+) {
+    let lines = usize::from(area.height.saturating_sub(1));
+    for (line, row) in rows.iter().skip(cursor.top).take(lines).enumerate() {
+        let y = line as u16 + 1;
+        draw(buf, row, y);
+        if cursor.top + line == cursor.at && board.focus == pane {
+            choose(board, pane, area, y, buf);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What changed? The log, newest first.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Span;
+
+use super::{choose, nothing, pane, put};
+use crate::watch::board::Board;
+use crate::watch::layout::Pane;
+use crate::watch::log::Weight;
+use crate::watch::text;
+
+pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = board.palette;
+    let title = vec![Span::styled("Log", palette.heading())];
+    let inner =
+        pane(board, Pane::Log, title, "newest first", (board.log_cursor.top, board.log.lines().len()), area, wide, buf);
+    if inner.area() == 0 {
+        return;
+    }
+    let lines = board.log.lines();
+    if lines.is_empty() {
+        nothing(board, "Nothing has changed since the dashboard was opened.", inner, buf);
+        return;
+    }
+    let visible = || lines.iter().skip(board.log_cursor.top).take(usize::from(inner.height));
+    let named = board.count() > 1 && inner.width >= 56;
+    let longest = visible().filter_map(|line| line.prefix.as_ref()).map(|prefix| prefix.as_str().len()).max();
+    let name = if named { longest.unwrap_or(0).min(usize::from(inner.width) / 4) as u16 + 1 } else { 0 };
+    for (y, line) in visible().enumerate() {
+        let y16 = y as u16;
+        let style = match line.weight {
+            Weight::Plain => Style::new(),
+            Weight::Good => palette.good(),
+            Weight::Notable => palette.busy(),
+            Weight::Warning => palette.warn(),
+            Weight::Alarm => palette.alarm(),
+        };
+        put(buf, inner, 1, y16, &text::clock(line.at), palette.quiet());
+        put(buf, inner, 10, y16, line.sign, style);
+        // What concerns no pool is a sentence of its own.
+        let verb = if line.prefix.is_some() { line.verb } else { "" };
+        put(buf, inner, 12, y16, verb, style);
+        if let (true, Some(prefix)) = (name > 0, &line.prefix) {
+            let shown = text::shorten(prefix.as_str(), usize::from(name - 1));
+            put(buf, inner, 22, y16, &shown, palette.quiet());
+        }
+        let x = if line.prefix.is_some() { 22 + name } else { 12 };
+        let rest = text::clip(&line.rest, usize::from(inner.width.saturating_sub(x + 1)));
+        put(buf, inner, x, y16, &rest, Style::new());
+        if board.log_cursor.top + y == board.log_cursor.at && board.focus == Pane::Log {
+            choose(board, Pane::Log, inner, y16, buf);
+        }
+    }
+}

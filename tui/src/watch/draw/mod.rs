@@ -1,0 +1,201 @@
+//! How does a board look? A pure function of the board and the area it is drawn on.
+
+mod chart;
+mod footer;
+mod header;
+mod help;
+mod lists;
+mod log;
+mod overlay;
+mod pools;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
+
+use super::board::{Board, Overlay};
+use super::layout::{LEAST, Pane};
+use super::text;
+
+/// Draws all of it.
+pub fn draw(board: &Board, area: Rect, buf: &mut Buffer) {
+    let size = (area.width, area.height);
+    if size.0 < LEAST.0 || size.1 < LEAST.1 {
+        let words = format!("too small: {}x{} at least", LEAST.0, LEAST.1);
+        put(buf, area, 0, 0, &words, Style::new());
+        return;
+    }
+    let at = board.layout_on(size);
+    header::draw(board, at.header, buf);
+    header::error(board, at.error, buf);
+    header::tabs(board, at.tabs, buf);
+    pools::draw(board, at.pools, at.wide, buf);
+    lists::slots(board, at.slots, at.wide, buf);
+    lists::queue(board, at.queue, at.wide, buf);
+    chart::draw(board, at.history, at.wide, buf);
+    log::draw(board, at.log, at.wide, buf);
+    footer::draw(board, at.footer, buf);
+    match &board.overlay {
+        Some(Overlay::Help(scrolled)) => help::draw(board, *scrolled, area, buf),
+        Some(Overlay::Details(scrolled)) => overlay::details(board, *scrolled, area, buf),
+        Some(Overlay::Form(form)) => overlay::form(board, form, area, buf),
+        None => {}
+    }
+}
+
+/// Writes within an area; what does not fit is cut. Says how many columns it took.
+fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, words: &str, style: Style) -> u16 {
+    if x >= area.width || y >= area.height {
+        return 0;
+    }
+    let (from, room) = (area.x + x, usize::from(area.width - x));
+    let (end, _) = buf.set_stringn(from, area.y + y, words, room, style);
+    end - from
+}
+
+/// Writes so that it ends before column `x + width`.
+fn put_right(buf: &mut Buffer, area: Rect, (x, width): (u16, u16), y: u16, words: &str, style: Style) {
+    let long = u16::try_from(text::width(words)).unwrap_or(u16::MAX);
+    put(buf, area, x + width.saturating_sub(long), y, words, style);
+}
+
+/// The frame of a pane with its title, and what is left inside. `top` of `all` lines are above the screen.
+#[allow(clippy::too_many_arguments, reason = "a frame has that many parts")]
+fn pane(
+    board: &Board,
+    pane: Pane,
+    title: Vec<Span<'_>>,
+    aside: &str,
+    (top, all): (usize, usize),
+    area: Rect,
+    wide: bool,
+    buf: &mut Buffer,
+) -> Rect {
+    if area.area() == 0 {
+        return Rect::default();
+    }
+    let focused = board.focus == pane;
+    let style = if focused { board.palette.focus() } else { board.palette.quiet() };
+    let mut block = if wide {
+        Block::bordered().border_type(BorderType::Rounded)
+    } else {
+        Block::new().borders(Borders::TOP).border_type(BorderType::Plain)
+    };
+    let mark = if focused && wide { "▸" } else { "" };
+    let mut title = Line::from(title);
+    title.spans.insert(0, Span::styled(format!(" {mark}"), style));
+    title.spans.push(Span::raw(" "));
+    let room = usize::from(area.width).saturating_sub(title.width() + 6);
+    block = block.border_style(style).title(title);
+    if !aside.is_empty() && text::width(aside) + 2 <= room {
+        block = block.title_top(Line::from(Span::styled(format!(" {aside} "), board.palette.quiet())).right_aligned());
+    }
+    let inner = block.inner(area);
+    let lines = usize::from(inner.height) - usize::from(pane != Pane::Log && inner.height > 0);
+    if wide && all > lines && lines > 0 {
+        let shown = format!(" {}–{} of {all} ", top + 1, (top + lines).min(all));
+        block = block.title_bottom(Line::from(Span::styled(shown, board.palette.quiet())).right_aligned());
+    }
+    block.render(area, buf);
+    inner
+}
+
+/// A box in the middle of the screen, cleared, and what is left inside.
+fn popup(board: &Board, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    let at = Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height);
+    Clear.render(at, buf);
+    let title = Line::from(Span::styled(format!(" {title} "), board.palette.heading()));
+    let block =
+        Block::bordered().border_type(BorderType::Rounded).border_style(board.palette.focus()).title(title.centered());
+    let inner = block.inner(at);
+    block.render(at, buf);
+    // A column of air on both sides.
+    Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
+}
+
+/// Marks the chosen line of a list.
+fn choose(board: &Board, pane: Pane, area: Rect, y: u16, buf: &mut Buffer) {
+    if y >= area.height {
+        return;
+    }
+    if board.focus == pane {
+        let line = Rect { y: area.y + y, height: 1, ..area };
+        for position in line.positions() {
+            // Letters in one even bar, as colours turned around are hard to read; bars of blocks stay what they are.
+            let cell = &mut buf[position];
+            if !cell.symbol().starts_with(|c| ('\u{2580}'..='\u{2593}').contains(&c)) {
+                cell.set_style(Style::reset());
+                cell.set_style(board.palette.chosen());
+            }
+        }
+    } else {
+        put(buf, area, 0, y, "▸", board.palette.focus());
+    }
+}
+
+/// Words in the middle of an empty pane.
+fn nothing(board: &Board, words: &str, area: Rect, buf: &mut Buffer) {
+    if area.area() == 0 {
+        return;
+    }
+    let lines = wrap(words, usize::from(area.width.saturating_sub(2)));
+    let first = area.height.saturating_sub(lines.len() as u16) / 2;
+    for (y, line) in (first..area.height).zip(lines) {
+        let x = (usize::from(area.width).saturating_sub(text::width(&line)) / 2) as u16;
+        put(buf, area, x, y, &line, board.palette.quiet());
+    }
+}
+
+/// Words in lines of at most so many columns; a word longer than a line is cut where the line ends.
+fn wrap(words: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in words.split_whitespace() {
+        let mut word = word;
+        loop {
+            let Some(line) = lines.last_mut() else { return lines };
+            let space = usize::from(!line.is_empty());
+            let left = columns.saturating_sub(text::width(line) + space);
+            if text::width(word) <= left {
+                line.push_str(&" ".repeat(space));
+                line.push_str(word);
+                break;
+            }
+            if text::width(word) > columns && line.is_empty() {
+                let mut room = columns;
+                let fits = |(_, c): &(usize, char)| {
+                    let wide = text::width(c.encode_utf8(&mut [0; 4]));
+                    let fits = wide <= room;
+                    room = room.saturating_sub(wide);
+                    fits
+                };
+                let end = word.char_indices().take_while(fits).map(|(at, c)| at + c.len_utf8()).last();
+                // A character wider than the whole line takes it alone.
+                let end = end.or_else(|| word.chars().next().map(char::len_utf8)).unwrap_or(word.len());
+                line.push_str(&word[..end]);
+                word = &word[end..];
+                if word.is_empty() {
+                    break;
+                }
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[test]
+    fn words_are_wrapped_and_long_ones_are_cut() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("a abcdef b", 3), ["a", "abc", "def", "b"]);
+        assert_eq!(wrap("", 3), [""]);
+    }
+}

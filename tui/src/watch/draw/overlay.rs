@@ -1,0 +1,161 @@
+//! Everything about one lease or one waiter; and the forms that ask before something is changed.
+
+use leasehold_core::nouns::{Holder, LeaseId, Millis, Prefix};
+use leasehold_core::occupancy::{LeaseView, SlotView, WaiterView};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::{popup, put, wrap};
+use crate::watch::board::{Board, Mode};
+use crate::watch::form::Form;
+use crate::watch::layout::Pane;
+use crate::watch::text;
+
+/// A name and what it is.
+type Fact = (&'static str, String);
+
+pub(super) fn details(board: &Board, scrolled: usize, area: Rect, buf: &mut Buffer) {
+    let Some(pool) = board.chosen() else { return };
+    let (title, facts) = match board.focus {
+        Pane::Queue => match board.waiter() {
+            Some(waiter) => (format!("Waiter {} of {}", board.queue_cursor.at + 1, pool.prefix), waits(board, waiter)),
+            None => ("Waiter".into(), vec![("", "It is not in the queue any more.".into())]),
+        },
+        _ => match board.slot() {
+            Some(slot) => (format!("Slot {} of {}", slot.slot.0, pool.prefix), slot_facts(board, &pool.prefix, slot)),
+            None => ("Slot".into(), vec![("", "There is no such slot any more.".into())]),
+        },
+    };
+    let width = area.width.saturating_sub(4).min(110);
+    let columns = usize::from(width.saturating_sub(4 + 12));
+    let lines: Vec<(&str, String)> = facts
+        .iter()
+        .flat_map(|(name, what)| {
+            let lines = wrap(what, columns).into_iter().enumerate();
+            lines.map(|(line, words)| (if line == 0 { *name } else { "" }, words))
+        })
+        .collect();
+    let height = lines.len() as u16 + 4;
+    let inner = popup(board, &title, (width, height), area, buf);
+    let room = usize::from(inner.height.saturating_sub(2));
+    let first = scrolled.min(lines.len().saturating_sub(room));
+    for (y, (name, words)) in lines.iter().skip(first).take(room).enumerate() {
+        put(buf, inner, 0, y as u16, name, board.palette.quiet());
+        put(buf, inner, 12, y as u16, words, Style::new());
+    }
+    let changes = matches!(board.session.mode, Mode::Watch { read_only: false } | Mode::Demo);
+    let free = changes && board.focus == Pane::Slots && board.slot().is_some_and(|slot| slot.lease.is_some());
+    let more = if lines.len() > room { " · pgdn more" } else { "" };
+    let free = if free { " · x frees it" } else { "" };
+    let keys = format!("esc closes · ↑↓ the next{more}{free}");
+    put(buf, inner, 0, inner.height.saturating_sub(1), &keys, board.palette.quiet());
+}
+
+fn slot_facts(board: &Board, prefix: &Prefix, slot: &SlotView) -> Vec<Fact> {
+    let Some(lease) = &slot.lease else {
+        let used = match slot.fence.0 {
+            0 => "It was never granted.".to_owned(),
+            fence => format!("Its last lease had fence {fence}."),
+        };
+        return vec![("", format!("It is free. {used}"))];
+    };
+    let id = LeaseId { prefix: prefix.clone(), slot: slot.slot, fence: slot.fence };
+    let mut facts: Vec<Fact> = vec![];
+    facts.extend(lease.label.as_ref().map(|label| ("label", label.to_string())));
+    facts.push(("lease id", id.to_string()));
+    facts.push(("fence", slot.fence.0.to_string()));
+    facts.extend(times(board, lease));
+    let mut notes = vec![];
+    if lease.unconfirmed {
+        notes.push("its holder is not known to have been told: the next sweep tells it again");
+    }
+    if slot.above_limit {
+        notes.push("the slot lies above the limit: it is not granted again");
+    }
+    if lease.lapsed {
+        notes.push("another may take it now");
+    }
+    if !notes.is_empty() {
+        facts.push(("note", notes.join("; ")));
+    }
+    facts.extend(who(&lease.holder));
+    facts
+}
+
+fn times(board: &Board, lease: &LeaseView) -> Vec<Fact> {
+    let moment = |at: Millis| {
+        let (ago, to_come) = (board.now.since(at), at.since(board.now));
+        let far =
+            if to_come.0 > 0 { format!("in {}", text::length(to_come)) } else { format!("{} ago", text::length(ago)) };
+        format!("{} UTC, {far}", text::moment(at))
+    };
+    let mut facts = vec![("acquired", moment(lease.acquired_at))];
+    facts.extend(lease.renewed_at.map(|at| ("renewed", moment(at))));
+    facts.push((if lease.expired { "expired" } else { "expires" }, moment(lease.expires_at)));
+    facts.push(("grace ends", moment(lease.lapses_at)));
+    facts
+}
+
+fn who(holder: &Holder) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = vec![];
+    if !holder.key().is_empty() {
+        facts.push(("key", holder.key().to_owned()));
+    }
+    facts.push(("execution", holder.execution().to_owned()));
+    facts.extend(holder.parent().map(|parent| ("parent", parent.to_owned())));
+    facts.extend(text::console(holder.execution()).map(|url| ("console", url)));
+    facts
+}
+
+fn waits(board: &Board, waiter: &WaiterView) -> Vec<Fact> {
+    let since = board.now.since(waiter.since);
+    let mut facts = vec![("since", format!("{} UTC, {} ago", text::moment(waiter.since), text::length(since)))];
+    let left = waiter.give_up_at.since(board.now);
+    facts.push(("gives up", format!("{} UTC, in {}", text::moment(waiter.give_up_at), text::length(left))));
+    facts.extend(who(&waiter.holder));
+    facts
+}
+
+/// A form with its fields.
+pub(super) fn form(board: &Board, form: &Form, area: Rect, buf: &mut Buffer) {
+    let palette = board.palette;
+    let width = 72.min(area.width.saturating_sub(2));
+    let columns = usize::from(width.saturating_sub(4));
+    let about: Vec<String> = form.about.iter().flat_map(|words| wrap(words, columns)).collect();
+    let height = (about.len() + form.fields.len() * 2 + 5) as u16;
+    let inner = popup(board, &form.title, (width, height), area, buf);
+    let mut y = 0;
+    for line in &about {
+        put(buf, inner, 0, y, line, Style::new());
+        y += 1;
+    }
+    y += 1;
+    for (index, field) in form.fields.iter().enumerate() {
+        let here = index == form.at;
+        put(buf, inner, 0, y, if here { "▸" } else { " " }, palette.focus());
+        put(buf, inner, 2, y, field.name, if here { palette.heading() } else { Style::new() });
+        let box_ = Rect { x: inner.x + 13, y: inner.y + y, width: inner.width.saturating_sub(13), height: 1 }
+            .intersection(inner);
+        let room = usize::from(box_.width.saturating_sub(1));
+        if field.value.is_empty() {
+            put(buf, box_, u16::from(here), 0, &text::shorten(&field.hint, room.saturating_sub(1)), palette.quiet());
+        } else {
+            // The end is what is being typed.
+            let skipped = text::width(&field.value).saturating_sub(room);
+            let shown: String = field.value.chars().skip(skipped).collect();
+            put(buf, box_, 0, 0, &shown, Style::new().add_modifier(Modifier::UNDERLINED));
+        }
+        if here {
+            let x = (text::width(&field.value).min(room)) as u16;
+            put(buf, box_, x, 0, "▏", palette.focus());
+        }
+        y += 2;
+    }
+    match &form.wrong {
+        Some(wrong) => put(buf, inner, 2, y.saturating_sub(1), &format!("! {wrong}"), palette.warn()),
+        None => put(buf, inner, 2, y.saturating_sub(1), "", Style::new()),
+    };
+    let keys = "enter goes on · tab moves · esc changes nothing";
+    put(buf, inner, 0, inner.height.saturating_sub(1), keys, palette.quiet());
+}

@@ -1,0 +1,187 @@
+//! How do all pools stand? One line each: how full, who waits, for how long, the last minutes, and one word.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Span;
+
+use super::{choose, nothing, pane, put, put_right};
+use crate::watch::board::{Board, Order, Pool};
+use crate::watch::history;
+use crate::watch::layout::Pane;
+use crate::watch::{palette, text};
+
+/// Where each column begins and how wide it is; those without room have none.
+struct Columns {
+    name: (u16, u16),
+    held: (u16, u16),
+    bar: (u16, u16),
+    waiting: (u16, u16),
+    oldest: (u16, u16),
+    spark: (u16, u16),
+    state: (u16, u16),
+}
+
+impl Columns {
+    fn of(board: &Board, width: u16, lines: usize) -> Columns {
+        let visible = || board.listed().skip(board.pool_cursor.top).take(lines);
+        let held = visible().map(|pool| held(pool).len()).max().unwrap_or(0).max(5) as u16;
+        let longest = visible().map(|pool| pool.prefix.as_str().len()).max().unwrap_or(0).max(8) as u16;
+        let (state, oldest, waiting) = (10, 6, 4);
+        // What must be there: the marker and sign, a name, numbers, the word.
+        let least = 4 + 1 + held + 1 + waiting + 1 + oldest + 1 + state;
+        let mut left = width.saturating_sub(least + 8);
+        let mut take = |wanted: u16| {
+            let got = wanted.min(left);
+            left -= got;
+            got
+        };
+        // In the order of what is missed most: a bar, the whole name, the past; then more of each.
+        let bar = if take(7) == 7 { 6 } else { 0 };
+        let name = 8 + take(longest.saturating_sub(8).min(18));
+        let mut spark = if take(9) == 9 { 8 } else { 0 };
+        let bar = bar + if bar > 0 { take(4) } else { 0 };
+        if spark > 0 {
+            spark += take(16);
+        }
+        let name = name + take(longest.saturating_sub(name));
+        let mut x = 4;
+        let mut next = |width: u16| {
+            let at = (x, width);
+            x += if width > 0 { width + 1 } else { 0 };
+            at
+        };
+        let columns = [name, held, bar, waiting, oldest, spark].map(&mut next);
+        let [name, held, bar, waiting, oldest, spark] = columns;
+        Columns { name, held, bar, waiting, oldest, spark, state: (width.saturating_sub(state), state) }
+    }
+}
+
+pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = board.palette;
+    let mut title = vec![Span::styled("Pools", palette.heading())];
+    let (listed, all) = (board.listed().len(), board.count());
+    match () {
+        () if all == 0 => {}
+        () if listed == all => title.push(Span::raw(format!(" {all}"))),
+        () => title.push(Span::raw(format!(" {listed} of {all}"))),
+    }
+    if !board.filter.is_empty() {
+        title.push(Span::styled(format!(" /{}", board.filter), palette.warn()));
+    }
+    let aside = if board.order == Order::Trouble { String::new() } else { format!("by {}", board.order.name()) };
+    let part = (board.pool_cursor.top, listed);
+    let inner = pane(board, Pane::Pools, title, &aside, part, area, wide, buf);
+    if inner.area() == 0 {
+        return;
+    }
+    if listed == 0 {
+        nothing(board, &empty(board), inner, buf);
+        return;
+    }
+    let lines = usize::from(inner.height.saturating_sub(1));
+    let columns = Columns::of(board, inner.width, lines);
+    headings(board, &columns, inner, buf);
+    for (line, pool) in board.listed().skip(board.pool_cursor.top).take(lines).enumerate() {
+        let y = line as u16 + 1;
+        row(board, pool, &columns, inner, y, buf);
+        if board.pool_cursor.top + line == board.pool_cursor.at {
+            choose(board, Pane::Pools, inner, y, buf);
+        }
+    }
+}
+
+/// Why there is no line.
+fn empty(board: &Board) -> String {
+    match () {
+        () if board.count() > 0 => format!("No pool has \"{}\" in its name or state. Esc lists all.", board.filter),
+        () if board.listed_at.is_some() => {
+            "The table has no pools yet. Make one: leasehold pool set PREFIX --limit N, or Terraform's pool module."
+                .into()
+        }
+        () if board.failure.is_some() => "Nothing could be read yet.".into(),
+        () => "Reading the directory of pools…".into(),
+    }
+}
+
+fn headings(board: &Board, at: &Columns, area: Rect, buf: &mut Buffer) {
+    let quiet = board.palette.quiet();
+    put(buf, area, at.name.0, 0, "pool", quiet);
+    put_right(buf, area, at.held, 0, "held", quiet);
+    put_right(buf, area, at.waiting, 0, "wait", quiet);
+    put_right(buf, area, at.oldest, 0, "oldest", quiet);
+    if at.spark.1 > 0 {
+        let (_, window) = history::window(board.since.unwrap_or(board.now), board.now, usize::from(at.spark.1));
+        let last = if at.spark.1 >= 11 { "last " } else { "" };
+        put(buf, area, at.spark.0, 0, &format!("{last}{}", history::named(window)), quiet);
+    }
+    put(buf, area, at.state.0, 0, "state", quiet);
+}
+
+fn row(board: &Board, pool: &Pool, at: &Columns, area: Rect, y: u16, buf: &mut Buffer) {
+    let palette = board.palette;
+    let quiet = palette.quiet();
+    let (sign, word, style) = match (&pool.trouble, pool.state()) {
+        (Some(_), _) => ("×", "unreadable", palette.alarm()),
+        (None, Some(state)) => (palette::sign(state), state.as_str(), palette.state(state)),
+        (None, None) => ("·", "not seen", quiet),
+    };
+    put(buf, area, 2, y, sign, style);
+    let name = text::shorten(pool.prefix.as_str(), usize::from(at.name.1));
+    put(buf, area, at.name.0, y, &name, Style::new());
+    put_right(buf, area, at.held, y, &held(pool), Style::new());
+    let (waiting, oldest) = match &pool.seen {
+        Some(seen) if seen.waiting > 0 => {
+            let plus = if seen.waiting_more { "+" } else { "" };
+            let oldest = pool.oldest_wait(board.now).map(text::length).unwrap_or_default();
+            (format!("{}{plus}", seen.waiting), oldest)
+        }
+        Some(_) => ("·".into(), "·".into()),
+        None => ("?".into(), "?".into()),
+    };
+    let tone = if waiting.starts_with(['·', '?']) { quiet } else { Style::new() };
+    put_right(buf, area, at.waiting, y, &waiting, tone);
+    put_right(buf, area, at.oldest, y, &oldest, tone);
+    if at.bar.1 > 0 {
+        bar(
+            board,
+            pool,
+            Rect { x: area.x + at.bar.0, y: area.y + y, width: at.bar.1, height: 1 }.intersection(area),
+            style,
+            buf,
+        );
+    }
+    if at.spark.1 > 0 {
+        let count = usize::from(at.spark.1);
+        let (end, window) = history::window(board.since.unwrap_or(board.now), board.now, count);
+        let spark = history::sparkline(&pool.history.parts(end, window, count));
+        put(buf, area, at.spark.0, y, &spark, style.remove_modifier(Modifier::BOLD));
+    }
+    put(buf, area, at.state.0, y, word, style);
+}
+
+fn held(pool: &Pool) -> String {
+    let limit = pool.limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
+    match &pool.seen {
+        Some(seen) => format!("{}/{limit}", seen.held),
+        None => format!("?/{limit}"),
+    }
+}
+
+/// How full it is; what is more than full ends in the sign of it.
+fn bar(board: &Board, pool: &Pool, area: Rect, style: Style, buf: &mut Buffer) {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let Some(seen) = &pool.seen else { return };
+    let width = usize::from(area.width);
+    let (held, limit) = (seen.held as usize, seen.limit.count() as usize);
+    if held > limit {
+        let full = format!("{}▲", "█".repeat(width.saturating_sub(1)));
+        put(buf, area, 0, 0, &full, style);
+        return;
+    }
+    let eighths = (held * width * 8).checked_div(limit).unwrap_or(0);
+    let filled = format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8]);
+    let rest = "░".repeat(width.saturating_sub(text::width(&filled)));
+    let x = put(buf, area, 0, 0, &filled, style.remove_modifier(Modifier::BOLD));
+    put(buf, area, x, 0, &rest, board.palette.quiet());
+}

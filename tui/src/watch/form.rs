@@ -1,0 +1,240 @@
+//! How is a change asked for, so that nobody makes it by a slip? Fields to fill in, the last of which must be the
+//! pool's name, typed.
+
+use leasehold_core::nouns::{LeaseId, Limit, Prefix};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::input::Effect;
+use super::text;
+
+/// The longest reason, in characters.
+const LONGEST: usize = 200;
+
+/// A form on the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Form {
+    /// What it is for.
+    pub title: String,
+    /// What should be known before.
+    pub about: Vec<String>,
+    /// What is to be filled in.
+    pub fields: Vec<Field>,
+    /// Which of them is being filled in.
+    pub at: usize,
+    /// What is wrong with what was given.
+    pub wrong: Option<String>,
+    change: Change,
+}
+
+/// Something to fill in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is.
+    pub name: &'static str,
+    /// What was typed.
+    pub value: String,
+    /// What is expected.
+    pub hint: String,
+}
+
+/// The change it is for. What it is about was fixed when the form opened, whatever happens meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+enum Change {
+    Limit(Prefix, Limit),
+    Release(LeaseId),
+}
+
+/// What became of a form after a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filled {
+    /// It stays.
+    NotYet,
+    /// It was put away.
+    Never,
+    /// It is complete: do this.
+    Done(Effect),
+}
+
+impl Form {
+    /// For another limit; `to` is what the field starts with.
+    pub fn limit(prefix: Prefix, from: Limit, to: u32) -> Form {
+        let hint = format!("0 to 10000, now {from}");
+        let fields = vec![
+            Field { name: "New limit", value: to.to_string(), hint },
+            Field { name: "Reason", value: String::new(), hint: "kept with the change, for the next who looks".into() },
+            confirmation(&prefix),
+        ];
+        let about = vec![
+            "An override: it wins over the pool's settings and outlives a deploy.".into(),
+            "Leases held above a lowered limit end in their own time.".into(),
+        ];
+        Form {
+            title: format!("Change the limit of {prefix}"),
+            about,
+            fields,
+            at: 0,
+            wrong: None,
+            change: Change::Limit(prefix, from),
+        }
+    }
+
+    /// For freeing a lease by force.
+    pub fn release(lease: LeaseId, holder: &str) -> Form {
+        let about = vec![
+            format!("Held by {holder}, {}.", lease.fence),
+            "Its holder is not told. If it still works, it works without a lease.".into(),
+        ];
+        let title = format!("Free {} of {} by force", lease.slot, lease.prefix);
+        let fields = vec![confirmation(&lease.prefix)];
+        Form { title, about, fields, at: 0, wrong: None, change: Change::Release(lease) }
+    }
+
+    /// What a key does to it.
+    pub fn key(&mut self, key: KeyEvent) -> Filled {
+        self.wrong = None;
+        let last = self.fields.len() - 1;
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => return Filled::Never,
+            KeyCode::Char('c') if control => return Filled::Never,
+            KeyCode::Tab | KeyCode::Down => self.at = (self.at + 1).min(last),
+            KeyCode::BackTab | KeyCode::Up => self.at = self.at.saturating_sub(1),
+            KeyCode::Enter => return self.enter(),
+            KeyCode::Backspace => drop(self.field().value.pop()),
+            KeyCode::Char('u') if control => self.field().value.clear(),
+            KeyCode::Char(c) if !control => self.typed(c),
+            _ => {}
+        }
+        Filled::NotYet
+    }
+
+    fn field(&mut self) -> &mut Field {
+        &mut self.fields[self.at]
+    }
+
+    fn typed(&mut self, c: char) {
+        if self.at == 0 && matches!(self.change, Change::Limit(..)) {
+            let number: u32 = self.fields[0].value.parse().unwrap_or(0);
+            match c {
+                '+' | '=' => self.fields[0].value = number.saturating_add(1).min(10_000).to_string(),
+                '-' | '_' => self.fields[0].value = number.saturating_sub(1).to_string(),
+                c if c.is_ascii_digit() && self.fields[0].value.len() < 5 => self.fields[0].value.push(c),
+                _ => {}
+            }
+        } else if !c.is_control() && self.field().value.chars().count() < LONGEST {
+            self.field().value.push(c);
+        }
+    }
+
+    fn enter(&mut self) -> Filled {
+        // What is wrong up to here is told here; what comes after is still to come.
+        for at in 0..=self.at {
+            if let Some(wrong) = self.flaw(at) {
+                (self.at, self.wrong) = (at, Some(wrong));
+                return Filled::NotYet;
+            }
+        }
+        if self.at + 1 < self.fields.len() {
+            self.at += 1;
+            return Filled::NotYet;
+        }
+        match &self.change {
+            Change::Release(lease) => Filled::Done(Effect::Release(lease.clone())),
+            Change::Limit(prefix, _) => match self.new_limit() {
+                Some(limit) => {
+                    let why = self.fields[1].value.trim().to_owned();
+                    Filled::Done(Effect::ChangeLimit { prefix: prefix.clone(), limit, why })
+                }
+                None => Filled::NotYet,
+            },
+        }
+    }
+
+    fn new_limit(&self) -> Option<Limit> {
+        Limit::try_from(self.fields[0].value.parse::<u64>().ok()?).ok()
+    }
+
+    /// What is wrong with a field.
+    fn flaw(&self, at: usize) -> Option<String> {
+        let value = self.fields[at].value.trim();
+        let (prefix, confirm) = match &self.change {
+            Change::Limit(prefix, from) => {
+                match at {
+                    0 if self.new_limit().is_none() => return Some("a whole number from 0 to 10000".into()),
+                    0 if self.new_limit() == Some(*from) => return Some(format!("the limit is {from} already")),
+                    1 if value.is_empty() => return Some("a reason, in a few words".into()),
+                    _ => {}
+                }
+                (prefix, 2)
+            }
+            Change::Release(lease) => (&lease.prefix, 0),
+        };
+        (at == confirm && value != prefix.as_str())
+            .then(|| format!("type {} to confirm", text::shorten(prefix.as_str(), 40)))
+    }
+}
+
+fn confirmation(prefix: &Prefix) -> Field {
+    Field { name: "Confirm", value: String::new(), hint: format!("type {prefix}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> Form {
+        Form::limit("batch".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"), 6)
+    }
+
+    fn press(form: &mut Form, codes: impl IntoIterator<Item = KeyCode>) -> Filled {
+        let filled = codes.into_iter().map(|code| form.key(KeyEvent::new(code, KeyModifiers::NONE)));
+        filled.last().expect("a key")
+    }
+
+    fn types(form: &mut Form, text: &str) -> Filled {
+        press(form, text.chars().map(|c| if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) }))
+    }
+
+    #[test]
+    fn a_limit_needs_a_number_a_reason_and_the_pools_name() {
+        let mut form = form();
+        let filled = types(&mut form, "++\nend of month\nbatch\n");
+        let limit = Limit::try_from(8).expect("a limit");
+        let expected =
+            Effect::ChangeLimit { prefix: "batch".parse().expect("a prefix"), limit, why: "end of month".into() };
+        assert_eq!(filled, Filled::Done(expected));
+    }
+
+    #[test]
+    fn nothing_is_done_without_the_exact_name() {
+        let mut form = form();
+        assert_eq!(types(&mut form, "\nbecause\nbatc\n"), Filled::NotYet);
+        assert_eq!(form.wrong.as_deref(), Some("type batch to confirm"));
+        assert!(matches!(types(&mut form, "h\n"), Filled::Done(_)));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_where_it_is_missing() {
+        let mut form = form();
+        press(&mut form, [KeyCode::Backspace, KeyCode::Enter]);
+        assert_eq!((form.at, form.wrong.as_deref()), (0, Some("a whole number from 0 to 10000")));
+        types(&mut form, "5\n");
+        assert_eq!(form.wrong.as_deref(), Some("the limit is 5 already"));
+        types(&mut form, "0\n\n");
+        assert_eq!((form.at, form.wrong.as_deref()), (1, Some("a reason, in a few words")));
+        // Skipping ahead does not help.
+        press(&mut form, [KeyCode::Tab]);
+        assert_eq!(types(&mut form, "batch\n"), Filled::NotYet);
+        assert_eq!(form.at, 1);
+    }
+
+    #[test]
+    fn a_release_needs_the_pools_name_and_escape_ends_it() {
+        let lease: LeaseId = "batch:3:7".parse().expect("a lease");
+        let mut form = Form::release(lease.clone(), "somebody");
+        assert_eq!(types(&mut form, "yes\n"), Filled::NotYet);
+        assert_eq!(press(&mut form, [KeyCode::Esc]), Filled::Never);
+        let mut form = Form::release(lease.clone(), "somebody");
+        assert_eq!(types(&mut form, "batch\n"), Filled::Done(Effect::Release(lease)));
+    }
+}

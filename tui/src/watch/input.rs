@@ -1,0 +1,158 @@
+//! What changes a board, and what does a board ask for? Inputs in, effects and a wish list out; nothing else.
+
+use leasehold_core::nouns::{LeaseId, Limit, Millis, Prefix};
+use leasehold_core::occupancy::Occupancy;
+use ratatui::crossterm::event::KeyEvent;
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The screen has so many columns and rows.
+    Resize(u16, u16),
+    /// It is so late. In a replay: on the recording's clock.
+    Tick(Millis),
+    /// The directory was read.
+    Listed(Listed),
+    /// A pool was looked at: its rows, or in a replay perhaps a summary.
+    Seen(Box<Occupancy>),
+    /// A pool is not there any more. (A directory that lacks it says the same.)
+    Gone(Prefix),
+    /// One pool can not be shown; the others can.
+    Unreadable {
+        /// Which.
+        prefix: Prefix,
+        /// Why, in words.
+        why: String,
+    },
+    /// Reading failed, and will be tried again.
+    Failed {
+        /// What was tried and what is wrong, in words.
+        why: String,
+        /// When it is tried again.
+        retry_at: Millis,
+    },
+    /// What the watching costs.
+    Cost(Cost),
+    /// Something was done that was asked for, or was not, and why.
+    Did {
+        /// Whether it was done.
+        done: bool,
+        /// In words.
+        what: String,
+    },
+    /// Something that happened beside the table, for the log.
+    Note(String),
+    /// What is watched has come to its end: what to do now, in words.
+    Over(String),
+    /// How far a replay is.
+    Played(Played),
+    /// A replay jumped: what was seen so far does not count.
+    Forget,
+}
+
+/// What the directory says of all pools.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// When it was read.
+    pub at: Millis,
+    /// Every pool, in order of prefix.
+    pub pools: Vec<Listing>,
+}
+
+/// What the directory says of one pool.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Its name.
+    pub prefix: Prefix,
+    /// The limit in its settings; an operator's override may differ.
+    pub limit: Option<Limit>,
+    /// What its last sweep saw.
+    pub summary: Option<Occupancy>,
+    /// What is wrong with one of its rows.
+    pub trouble: Option<String>,
+}
+
+/// What the watching costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Read capacity units a minute, over the last minute at most.
+    pub units_per_minute: f64,
+    /// Requests a minute.
+    pub requests_per_minute: f64,
+}
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Played {
+    /// Where the recording begins.
+    pub from: Millis,
+    /// Where it is now.
+    pub at: Millis,
+    /// Where it ends.
+    pub to: Millis,
+    /// Whether it runs.
+    pub playing: bool,
+    /// How many times as fast as it was.
+    pub speed: f64,
+}
+
+/// Something a board wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Stop as if by a signal: ctrl-C.
+    Interrupt,
+    /// Give the terminal back to the shell until it says go on.
+    Suspend,
+    /// Read at once what is on screen.
+    Refresh,
+    /// Change a pool's limit.
+    ChangeLimit {
+        /// Whose.
+        prefix: Prefix,
+        /// To.
+        limit: Limit,
+        /// Why.
+        why: String,
+    },
+    /// Free a lease whatever its holder does.
+    Release(LeaseId),
+    /// In the demo: a worker of this pool dies, the one that holds the slot if one is named.
+    Kill {
+        /// Whose.
+        prefix: Prefix,
+        /// Which lease's holder.
+        slot: Option<u32>,
+    },
+    /// In the demo: the work goes so many times as fast as planned.
+    Speed(f64),
+    /// In a replay.
+    Play(Play),
+}
+
+/// What a replay is told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Play {
+    /// Run, or stand still.
+    Toggle,
+    /// So many times as fast as it was recorded.
+    Speed(f64),
+    /// So many milliseconds on, or back.
+    Seek(i64),
+    /// To the beginning.
+    Start,
+}
+
+/// What is on screen, and so is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The pools to read live, the chosen one first.
+    pub pools: Vec<Prefix>,
+    /// Nothing is to be read.
+    pub paused: bool,
+    /// How often everything was asked to be read at once.
+    pub refreshed: u64,
+}

@@ -1,0 +1,146 @@
+//! What happened, newest first? The changes between two looks, each in a line.
+
+use std::collections::VecDeque;
+
+use leasehold_core::nouns::{Holder, Millis, Prefix};
+use leasehold_core::occupancy::{Event, PastLease, What};
+
+use super::text;
+
+/// How many lines are kept.
+const KEPT: usize = 1_000;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// As it should be.
+    Plain,
+    /// A lease began.
+    Good,
+    /// An operator changed something, or a program notes something.
+    Notable,
+    /// A holder lost something it had, or time.
+    Warning,
+    /// A promise of the protocol is broken.
+    Alarm,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When.
+    pub at: Millis,
+    /// Which pool; none for what concerns none.
+    pub prefix: Option<Prefix>,
+    /// A sign, so that colour is not needed.
+    pub sign: &'static str,
+    /// In a word.
+    pub verb: &'static str,
+    /// The rest.
+    pub rest: String,
+    /// How much it matters.
+    pub weight: Weight,
+}
+
+/// The lines.
+#[derive(Clone, Debug, Default)]
+pub struct Log(VecDeque<Line>);
+
+impl Log {
+    /// Adds what happened to a pool.
+    pub fn tell(&mut self, prefix: &Prefix, events: Vec<Event>) {
+        for event in events {
+            if let Some((sign, verb, rest, weight)) = words(&event.what) {
+                self.add(Line { at: event.at, prefix: Some(prefix.clone()), sign, verb, rest, weight });
+            }
+        }
+    }
+
+    /// Adds a line where its time puts it: looks at several pools come in any order.
+    pub fn add(&mut self, line: Line) {
+        let place = self.0.partition_point(|other| other.at > line.at);
+        self.0.insert(place, line);
+        self.0.truncate(KEPT);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The lines, newest first.
+    pub fn lines(&self) -> &VecDeque<Line> {
+        &self.0
+    }
+}
+
+type Words = (&'static str, &'static str, String, Weight);
+
+/// An event in words. Renewals and arrivals are no news: the slots and the queue show them.
+fn words(what: &What) -> Option<Words> {
+    let named = |holder: &Holder, label: &Option<std::sync::Arc<str>>| text::holder_in_short(holder, label.as_deref());
+    let past = |past: &PastLease| {
+        let PastLease { slot, holder, held_for, .. } = past;
+        format!("{slot} of {} after {}", text::holder_in_short(holder, None), text::length(*held_for))
+    };
+    Some(match what {
+        What::LimitChanged { from, to } => ("±", "limit", format!("{from} → {to}"), Weight::Notable),
+        What::Granted { slot, holder, label, waited, .. } => {
+            let waited = waited.map(|waited| format!(", waited {}", text::length(waited))).unwrap_or_default();
+            ("+", "granted", format!("{slot} to {}{waited}", named(holder, label)), Weight::Good)
+        }
+        What::GrantedAgain { slot, holder, .. } => {
+            ("+", "regranted", format!("{slot} to {}", text::holder_in_short(holder, None)), Weight::Good)
+        }
+        What::Released(lease) => ("−", "released", past(lease), Weight::Plain),
+        What::Reclaimed(lease) => ("×", "reclaimed", past(lease), Weight::Warning),
+        What::Ended(lease) => ("−", "ended", past(lease), Weight::Plain),
+        What::Expired { slot, holder, .. } => {
+            ("!", "expired", format!("{slot} of {}", text::holder_in_short(holder, None)), Weight::Warning)
+        }
+        What::Unseen { slot, leases } => {
+            let them = if *leases == 1 { "lease" } else { "leases" };
+            ("…", "unseen", format!("{leases} {them} came and went on {slot}"), Weight::Plain)
+        }
+        What::FenceBroken { slot, before, after } => {
+            let rest = format!("{slot}: {before} became {after}; rows were deleted or restored");
+            ("▲", "broken", rest, Weight::Alarm)
+        }
+        What::LeftQueue { holder, waited, gave_up, .. } => {
+            let why = if *gave_up { "gave up" } else { "left the queue" };
+            let (sign, weight) = if *gave_up { ("!", Weight::Warning) } else { ("‹", Weight::Plain) };
+            (
+                sign,
+                "left",
+                format!("{} {why} after {}", text::holder_in_short(holder, None), text::length(*waited)),
+                weight,
+            )
+        }
+        What::Renewed { .. } | What::Extended { .. } | What::Queued { .. } => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(at: u64) -> Line {
+        let (sign, verb, rest) = ("+", "granted", String::new());
+        Line { at: Millis(at), prefix: None, sign, verb, rest, weight: Weight::Plain }
+    }
+
+    #[test]
+    fn the_newest_comes_first_in_whatever_order_it_is_told() {
+        let mut log = Log::default();
+        [5, 9, 7].into_iter().for_each(|at| log.add(line(at)));
+        assert_eq!(log.lines().iter().map(|line| line.at.0).collect::<Vec<_>>(), [9, 7, 5]);
+    }
+
+    #[test]
+    fn only_the_newest_are_kept() {
+        let mut log = Log::default();
+        (0..3 * KEPT as u64).for_each(|at| log.add(line(at)));
+        assert_eq!(log.lines().len(), KEPT);
+        assert_eq!(log.lines().front().map(|line| line.at.0), Some(3 * KEPT as u64 - 1));
+    }
+}

@@ -1,0 +1,76 @@
+//! How is what was seen kept? As a trace, line by line, as it is seen: what was written before a crash can be read.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::occupancy::trace::{Entry, Header, Seen};
+
+use super::input::Input;
+
+/// A trace that is being written.
+#[derive(Debug)]
+pub struct Recorder<W> {
+    out: W,
+    last: Millis,
+    /// Which pools there were, and of which moment their newest look was.
+    known: HashMap<Prefix, Millis>,
+    looks: u64,
+}
+
+impl<W: Write> Recorder<W> {
+    /// Begins a trace.
+    ///
+    /// # Errors
+    /// When it can not be written.
+    pub fn new(mut out: W, table: &str, region: Option<&str>, now: Millis) -> io::Result<Self> {
+        let program = concat!("leasehold ", env!("CARGO_PKG_VERSION")).to_owned();
+        let header = Header { table: table.into(), region: region.map(Into::into), recorded_at: now, program };
+        writeln!(out, "{}", header.to_line()?)?;
+        out.flush()?;
+        Ok(Recorder { out, last: now, known: HashMap::new(), looks: 0 })
+    }
+
+    /// Keeps an input, if it is a look at pools.
+    ///
+    /// # Errors
+    /// When it can not be written.
+    pub fn keep(&mut self, now: Millis, input: &Input) -> io::Result<()> {
+        // A clock that was set back must not make a trace that nobody can read.
+        self.last = self.last.max(now);
+        match input {
+            Input::Seen(look) => self.look(look)?,
+            Input::Gone(prefix) => self.gone(prefix)?,
+            Input::Listed(listed) => {
+                let there: std::collections::HashSet<&Prefix> = listed.pools.iter().map(|pool| &pool.prefix).collect();
+                let gone: Vec<Prefix> = self.known.keys().filter(|prefix| !there.contains(prefix)).cloned().collect();
+                gone.iter().try_for_each(|prefix| self.gone(prefix))?;
+                listed.pools.iter().filter_map(|pool| pool.summary.as_ref()).try_for_each(|look| self.look(look))?;
+            }
+            _ => return Ok(()),
+        }
+        self.out.flush()
+    }
+
+    /// How many looks at how many pools are in it.
+    pub fn kept(&self) -> (u64, usize) {
+        (self.looks, self.known.len())
+    }
+
+    fn look(&mut self, look: &Occupancy) -> io::Result<()> {
+        // A directory read again says again what it said before.
+        if self.known.get(&look.prefix).is_some_and(|at| *at >= look.at) {
+            return Ok(());
+        }
+        self.known.insert(look.prefix.clone(), look.at);
+        self.looks += 1;
+        writeln!(self.out, "{}", Entry::pool(self.last, look.clone()).to_line()?)
+    }
+
+    fn gone(&mut self, prefix: &Prefix) -> io::Result<()> {
+        self.known.remove(prefix);
+        let entry = Entry { at: self.last, seen: Seen::Gone(prefix.clone()) };
+        writeln!(self.out, "{}", entry.to_line()?)
+    }
+}

@@ -1,0 +1,108 @@
+//! How is a recording played? What was seen comes again in its order, as fast as somebody wants; the board is fed
+//! as if it were live, on the recording's clock.
+
+use std::collections::HashMap;
+
+use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::occupancy::trace::{Entry, Seen, Trace};
+
+use super::history::KEPT;
+use super::input::{Input, Play, Played};
+
+/// A recording that is being played.
+#[derive(Clone, Debug)]
+pub struct Player {
+    entries: Vec<Entry>,
+    /// How many of them were shown.
+    shown: usize,
+    played: Played,
+    /// The part of a millisecond that a slow replay has not shown yet.
+    rest: f64,
+}
+
+impl Player {
+    /// At the beginning, and running.
+    pub fn new(trace: Trace) -> Player {
+        let first = trace.entries.first().map(|entry| entry.at);
+        let from = first.unwrap_or(trace.header.recorded_at);
+        let to = trace.entries.last().map_or(from, |entry| entry.at);
+        let played = Played { from, at: from, to, playing: true, speed: 1.0 };
+        Player { entries: trace.entries, shown: 0, played, rest: 0.0 }
+    }
+
+    /// What is there at the beginning.
+    pub fn start(&mut self) -> Vec<Input> {
+        self.jump(self.played.from)
+    }
+
+    /// What is seen while so much real time passes.
+    pub fn pass(&mut self, time: Millis) -> Vec<Input> {
+        if !self.played.playing {
+            return vec![];
+        }
+        let passed = time.0 as f64 * self.played.speed + self.rest;
+        self.rest = passed.fract();
+        let at = (self.played.at + Millis(passed as u64)).min(self.played.to);
+        let mut inputs = vec![];
+        self.show(at, &mut inputs);
+        if at == self.played.to {
+            self.played.playing = false;
+        }
+        inputs.push(Input::Played(self.played));
+        inputs
+    }
+
+    /// What is seen when somebody asks for this.
+    pub fn told(&mut self, play: Play) -> Vec<Input> {
+        match play {
+            Play::Toggle if !self.played.playing && self.played.at == self.played.to => {
+                self.played.playing = true;
+                return self.jump(self.played.from);
+            }
+            Play::Toggle => self.played.playing = !self.played.playing,
+            Play::Speed(speed) => self.played.speed = speed,
+            Play::Start => return self.jump(self.played.from),
+            Play::Seek(by) => {
+                let at = Millis(self.played.at.0.saturating_add_signed(by));
+                return self.jump(at.clamp(self.played.from, self.played.to));
+            }
+        }
+        vec![Input::Played(self.played)]
+    }
+
+    /// Shows what was seen up to then, and the time.
+    fn show(&mut self, at: Millis, inputs: &mut Vec<Input>) {
+        while let Some(entry) = self.entries.get(self.shown).filter(|entry| entry.at <= at) {
+            inputs.push(Input::Tick(entry.at));
+            inputs.push(seen(entry));
+            self.shown += 1;
+        }
+        inputs.push(Input::Tick(at));
+        self.played.at = at;
+    }
+
+    /// As if it had run from the beginning until then. Of what is too long ago to be on any chart, only the last
+    /// look at each pool.
+    fn jump(&mut self, at: Millis) -> Vec<Input> {
+        let mut inputs = vec![Input::Forget, Input::Tick(self.played.from)];
+        let old = Millis(at.0.saturating_sub(KEPT.0));
+        let end = self.entries.partition_point(|entry| entry.at < old);
+        let last: HashMap<&Prefix, usize> =
+            self.entries[..end].iter().enumerate().map(|(index, entry)| (entry.prefix(), index)).collect();
+        let mut last: Vec<usize> = last.into_values().collect();
+        last.sort_unstable();
+        inputs.extend(last.into_iter().map(|index| seen(&self.entries[index])));
+        self.shown = end;
+        self.rest = 0.0;
+        self.show(at, &mut inputs);
+        inputs.push(Input::Played(self.played));
+        inputs
+    }
+}
+
+fn seen(entry: &Entry) -> Input {
+    match &entry.seen {
+        Seen::Pool(look) => Input::Seen(look.clone()),
+        Seen::Gone(prefix) => Input::Gone(prefix.clone()),
+    }
+}

@@ -1,0 +1,147 @@
+//! Who has the terminal? The dashboard while it is open; the shell again after it, however it ends: by a key, a
+//! panic or a signal, and in between while it is stopped.
+
+use std::io::{self, IsTerminal, Stdout, stdout};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Once};
+use std::thread;
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use rustix::process::{Signal, kill_current_process_group};
+use tokio::sync::{mpsc, oneshot};
+
+use super::input::Input;
+
+/// How long a thread that waits for keys may take to see that nobody wants them any more.
+const NOTICED_WITHIN: Duration = Duration::from_millis(100);
+
+/// The dashboard has the terminal.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal while the dashboard has it. Dropped, the shell has it again.
+pub struct Screen {
+    /// What is drawn on.
+    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal. A panic gives it back before it says anything.
+    ///
+    /// # Errors
+    /// When there is no terminal, or it refuses.
+    pub fn take() -> io::Result<Screen> {
+        if !stdout().is_terminal() || !io::stdin().is_terminal() {
+            return Err(io::Error::other("standard input and output are no terminal"));
+        }
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                give_back();
+                before(info);
+            }));
+        });
+        enter()?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()));
+        let mut screen = Screen { terminal: terminal.inspect_err(|_| give_back())? };
+        screen.terminal.clear()?;
+        Ok(screen)
+    }
+
+    /// Stops this program and whatever the shell started with it, until the shell says go on.
+    ///
+    /// # Errors
+    /// When the terminal refuses.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        // Returns when the shell lets it go on. All of the group: else a `make` above would wait, not stopped.
+        kill_current_process_group(Signal::STOP)?;
+        self.again()
+    }
+
+    /// Takes the terminal again, whatever became of it meanwhile.
+    ///
+    /// # Errors
+    /// When the terminal refuses.
+    pub fn again(&mut self) -> io::Result<()> {
+        enter()?;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    TAKEN.store(true, SeqCst);
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen).inspect_err(|_| give_back())
+}
+
+/// Gives the terminal back to the shell, once.
+fn give_back() {
+    if TAKEN.swap(false, SeqCst) {
+        // Nothing more can be done for a terminal that is gone.
+        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A thread that turns what happens at the terminal into inputs, until nobody listens.
+#[derive(Debug)]
+pub struct Keys {
+    stop: Arc<AtomicBool>,
+    /// Closed when the thread has ended.
+    ends: Receiver<()>,
+}
+
+impl Keys {
+    /// Starts it. `gone` is told if the terminal breaks.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn read(inputs: mpsc::Sender<Input>, gone: oneshot::Sender<io::Error>) -> io::Result<Keys> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let (alive, ends) = channel::<()>();
+        let read = move || {
+            let _alive = alive;
+            while !stopped.load(SeqCst) {
+                let input = match event::poll(NOTICED_WITHIN).and_then(|there| there.then(event::read).transpose()) {
+                    Ok(Some(Event::Key(key))) => Input::Key(key),
+                    Ok(Some(Event::Resize(columns, rows))) => Input::Resize(columns, rows),
+                    Ok(_) => continue,
+                    Err(error) => {
+                        // Whoever listened may have left.
+                        let _ = gone.send(error);
+                        return;
+                    }
+                };
+                if inputs.blocking_send(input).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("keys".into()).spawn(read)?;
+        Ok(Keys { stop, ends })
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.stop.store(true, SeqCst);
+        // Whoever reads the terminal next should be alone with it. But on a terminal that is gone the thread may
+        // never come back from looking for keys: it ends with the program.
+        let _ = self.ends.recv_timeout(NOTICED_WITHIN * 3);
+    }
+}

@@ -1,0 +1,210 @@
+//! How are times, names and links written so that they fit in a column?
+
+use leasehold_core::nouns::{Holder, Millis};
+use ratatui::text::Span;
+
+/// How many columns a text takes.
+pub fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// A length of time in at most six columns: `0.4s`, `12s`, `3m05s`, `2h14m`, `4d03h`.
+pub fn length(time: Millis) -> String {
+    let seconds = time.0 / 1_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match () {
+        () if time.0 < 9_950 => format!("{:.1}s", (time.0 as f64) / 1_000.0),
+        () if seconds < 60 => format!("{seconds}s"),
+        () if minutes < 60 => format!("{minutes}m{:02}s", seconds % 60),
+        () if hours < 24 => format!("{hours}h{:02}m", minutes % 60),
+        () if days < 100 => format!("{days}d{:02}h", hours % 24),
+        () => format!("{days}d"),
+    }
+}
+
+/// The time of day, UTC: `12:03:41`.
+pub fn clock(at: Millis) -> String {
+    let seconds = at.0 / 1_000;
+    format!("{:02}:{:02}:{:02}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+/// The day and time, UTC: `2024-11-22 10:11:12`.
+pub fn moment(at: Millis) -> String {
+    let (year, month, day) = date(at.0 / 86_400_000);
+    format!("{year:04}-{month:02}-{day:02} {}", clock(at))
+}
+
+/// The date so many days after 1970-01-01, by counting 400-year eras from the first of March of year 0.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months counted from March, five of which have 153 days.
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// A text cut in the middle, where names that belong together are alike the least.
+pub fn shorten(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    if columns <= 1 {
+        return "…".repeat(columns);
+    }
+    let (head, tail) = (columns / 2, columns - 1 - columns / 2);
+    let take = |chars: &mut dyn Iterator<Item = char>, columns: usize| {
+        let mut left = columns;
+        let fits = |c: &char| {
+            let wide = width(c.encode_utf8(&mut [0; 4]));
+            let fits = wide <= left;
+            left = if fits { left - wide } else { 0 };
+            fits
+        };
+        chars.take_while(fits).collect::<String>()
+    };
+    let start = take(&mut text.chars(), head);
+    let end = take(&mut text.chars().rev(), tail);
+    format!("{start}…{}", end.chars().rev().collect::<String>())
+}
+
+/// A text cut at its end.
+pub fn clip(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut left = columns.saturating_sub(1);
+    let fits = |c: &char| {
+        let wide = width(c.encode_utf8(&mut [0; 4]));
+        let fits = wide <= left;
+        left = if fits { left - wide } else { 0 };
+        fits
+    };
+    text.chars().take_while(fits).chain((columns > 0).then_some('…')).collect()
+}
+
+/// A holder in so many columns: cut where that costs the least of what tells it from others.
+pub fn holder_within(of: &Holder, label: Option<&str>, columns: usize) -> String {
+    let words = holder(of, label);
+    let starts_with_what_differs = label.is_some() || !of.key().is_empty();
+    if starts_with_what_differs { clip(&words, columns) } else { shorten(&words, columns) }
+}
+
+/// A holder in a word: its label, its key, or the part of its execution that tells it from others.
+pub fn holder_in_short(of: &Holder, label: Option<&str>) -> String {
+    match label.filter(|label| !label.trim().is_empty()) {
+        Some(label) => label.to_owned(),
+        None if !of.key().is_empty() => of.key().to_owned(),
+        None => holder(of, None),
+    }
+}
+
+/// A holder in a word or two: its label, else the part of its ids that tells it from the others.
+pub fn holder(holder: &Holder, label: Option<&str>) -> String {
+    if let Some(label) = label.filter(|label| !label.trim().is_empty()) {
+        return label.to_owned();
+    }
+    let execution = holder.execution();
+    // `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`
+    let short = match execution.splitn(7, ':').collect::<Vec<_>>()[..] {
+        ["arn", _, "states", _, _, _, name] => name,
+        _ => execution,
+    };
+    // The key first: of a map's items only it differs.
+    if holder.key().is_empty() { short.to_owned() } else { format!("{} · {short}", holder.key()) }
+}
+
+/// Where the AWS console shows an execution, if it is one of Step Functions.
+pub fn console(execution: &str) -> Option<String> {
+    let parts: Vec<&str> = execution.splitn(7, ':').collect();
+    let ["arn", partition, "states", region, _, kind, _] = parts[..] else { return None };
+    let kind = match kind {
+        "execution" => "executions",
+        "express" => "express-executions",
+        _ => return None,
+    };
+    let domain = match partition {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    Some(format!("https://{region}.{domain}/states/home?region={region}#/v2/{kind}/details/{execution}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_takes_at_most_six_columns() {
+        let shown = [
+            (0, "0.0s"),
+            (400, "0.4s"),
+            (9_949, "9.9s"),
+            (9_950, "9s"),
+            (59_999, "59s"),
+            (60_000, "1m00s"),
+            (3_599_000, "59m59s"),
+            (8_040_000, "2h14m"),
+            (86_400_000, "1d00h"),
+            (8_639_999_000, "99d23h"),
+            (8_640_000_000, "100d"),
+        ];
+        for (millis, text) in shown {
+            assert_eq!(length(Millis(millis)), text);
+            assert!(text.len() <= 6, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_written_in_utc() {
+        assert_eq!(moment(Millis(1_732_270_272_345)), "2024-11-22 10:11:12");
+        assert_eq!(moment(Millis(0)), "1970-01-01 00:00:00");
+        assert_eq!(moment(Millis(951_782_400_000)), "2000-02-29 00:00:00");
+        assert_eq!(moment(Millis(4_107_542_399_000)), "2100-02-28 23:59:59");
+    }
+
+    #[test]
+    fn a_long_name_is_cut_in_the_middle_to_exactly_its_columns() {
+        assert_eq!(shorten("abcdef", 6), "abcdef");
+        assert_eq!(shorten("abcdefg", 6), "abc…fg");
+        assert_eq!(shorten("abcdefg", 1), "…");
+        assert_eq!(shorten("abc", 0), "");
+        // Two columns each: one that does not fit is left out.
+        assert_eq!(shorten("漢字漢字", 5), "漢…字");
+        assert_eq!(shorten("漢字漢字", 4), "漢…");
+    }
+
+    #[test]
+    fn a_text_is_cut_at_its_end_to_no_more_than_its_columns() {
+        assert_eq!((clip("abc", 3), clip("abcd", 3), clip("abc", 0)), ("abc".into(), "ab…".into(), String::new()));
+        assert_eq!(clip("漢字漢字", 4), "漢…");
+    }
+
+    #[test]
+    fn a_holder_is_named_by_its_label_or_by_what_tells_it_from_others() -> Result<(), Box<dyn std::error::Error>> {
+        let arn = "arn:aws:states:eu-central-1:123456789012:execution:analytics:run-7";
+        assert_eq!(holder(&Holder::new(arn, "", None)?, None), "analytics:run-7");
+        assert_eq!(holder(&Holder::new(arn, "item-3", None)?, Some(" ")), "item-3 · analytics:run-7");
+        assert_eq!(holder(&Holder::new("cron@host", "", None)?, None), "cron@host");
+        assert_eq!(holder(&Holder::new(arn, "", None)?, Some("nightly")), "nightly");
+        Ok(())
+    }
+
+    #[test]
+    fn executions_have_a_page_in_the_console_and_other_holders_have_none() {
+        let arn = "arn:aws:states:eu-central-1:123456789012:execution:analytics:run-7";
+        let page = format!(
+            "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/{arn}"
+        );
+        assert_eq!(console(arn), Some(page));
+        let china = console("arn:aws-cn:states:cn-north-1:1:execution:m:r").unwrap_or_default();
+        assert!(china.starts_with("https://cn-north-1.console.amazonaws.cn/"), "{china}");
+        for other in ["cron@host", "arn:aws:lambda:eu-central-1:1:function:x:y", "demo:1234:item"] {
+            assert_eq!(console(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The real binary on a real terminal: what a person types, and what is then on the screen.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why")]
+
+#[path = "../../store/tests/engines/mod.rs"]
+mod engines;
+mod tmux;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use engines::Ministack;
+use leasehold_core::acquire::{Ask, Mode};
+use leasehold_core::machine::{Operation, Outcome, Snapshot};
+use leasehold_core::nouns::{Holder, Limit, Prefix};
+use leasehold_core::table::PoolRow;
+use leasehold_store::create::set_pool;
+use leasehold_store::{Runner, Table};
+use tmux::Tmux;
+
+const WIDE: (u16, u16) = (120, 40);
+const USUAL: (u16, u16) = (80, 24);
+
+#[test]
+fn the_demo_is_watched_steered_and_reported() {
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start("demo --scenario tests/scenarios/steered.toml");
+    tmux.shows(&["DEMO", "Pools 2", "4/4", "2/2", "■ 2 full"]);
+
+    tmux.text("k");
+    tmux.shows(&["died holding"]);
+
+    tmux.text("+");
+    tmux.shows(&["5 held", "limit 4 is now 5"]);
+
+    tmux.text("/bat");
+    tmux.shows(&["/bat", "Pools 1 of 2", "Slots of batch"]);
+    tmux.key("Enter");
+    tmux.key("Escape");
+    tmux.shows(&["Pools 2"]);
+
+    // Into the pool, to its second slot, and everything about the lease on it.
+    tmux.key("Enter");
+    tmux.key("Down");
+    tmux.key("Enter");
+    tmux.shows(&["Slot 1 of batch", "esc closes"]);
+    tmux.key("Escape");
+    tmux.until("no details", |screen| !screen.contains("esc closes"));
+
+    tmux.resize(USUAL);
+    tmux.until("tabs", |screen| screen.contains(" Pools   Slots   Queue   History   Log "));
+    tmux.resize((60, 15));
+    tmux.until("a smaller screen", |screen| screen.lines().all(|line| line.chars().count() <= 60));
+    tmux.resize(WIDE);
+    tmux.shows(&["All work is done"]);
+
+    tmux.text("q");
+    tmux.shows(&["leasehold demo", "no limit was exceeded, no item was lost", "LEFT 0"]);
+    assert_eq!(tmux.modes(), "0 1");
+}
+
+#[test]
+fn whoever_leaves_the_demo_early_still_gets_the_report() {
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start("demo --scenario tests/scenarios/quick.toml");
+    tmux.shows(&["DEMO"]);
+    tmux.text("q");
+    tmux.shows(&["no limit was exceeded, no item was lost", "LEFT 0"]);
+}
+
+#[test]
+fn ctrl_c_stops_the_demo_and_its_leases_are_given_back() {
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start("demo --scenario tests/scenarios/steered.toml");
+    tmux.shows(&["DEMO", "4/4"]);
+    tmux.key("C-c");
+    tmux.shows(&["stopped by ctrl-C; its leases are given back", "LEFT 130"]);
+    assert_eq!(tmux.modes(), "0 1");
+}
+
+#[test]
+fn a_recording_is_played_stopped_and_searched() {
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start("watch --replay tests/recordings/demo.jsonl");
+    tmux.shows(&["REPLAY", "▶ 1x", "analytics", "batch"]);
+    tmux.text(" ");
+    tmux.shows(&["‖ 1x"]);
+    tmux.text(">>");
+    tmux.shows(&["‖ 4x"]);
+    tmux.text("0");
+    tmux.shows(&["‖ 4x 0:00"]);
+    tmux.text("]");
+    tmux.shows(&["‖ 4x 0:10", "analytics", "granted"]);
+    tmux.text("[");
+    tmux.shows(&["‖ 4x 0:00"]);
+    tmux.text(" ");
+    tmux.until("its end, standing still", |screen| {
+        let line = screen.lines().nth(1).unwrap_or_default();
+        let times: Vec<&str> = line.split_whitespace().rev().take(3).collect();
+        line.contains("‖ 4x") && times.first() == times.last()
+    });
+    tmux.text("q");
+    tmux.shows(&["LEFT 0"]);
+}
+
+#[test]
+fn what_is_no_recording_is_refused_in_words() {
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start("watch --replay tests/scenarios/quick.toml");
+    tmux.shows(&["not a trace", "LEFT 2"]);
+}
+
+/// A table with a full pool of 3 that one more waits for, and an idle one.
+async fn busy(table: &Table) {
+    for (name, limit) in [("analytics", 3), ("batch", 5)] {
+        let pool = PoolRow::new(Limit::try_from(limit).expect("a limit"));
+        set_pool(table, &prefix(name), &pool, None).await.expect("a pool");
+    }
+    let runner = Runner::new(table.clone());
+    for number in 0..4 {
+        let execution = format!("arn:aws:states:us-east-1:000000000000:execution:nightly:run-{number}");
+        let holder = Holder::new(&execution, "", None).expect("a holder");
+        let ask = Ask { holder, attempt: None, mode: Mode::Queue(None), lease: None, wait: None, label: None };
+        runner.run_on(&prefix("analytics"), Operation::Acquire(ask)).await.expect("an answer");
+    }
+    runner.run_on(&prefix("batch"), Operation::Sweep).await.expect("a sweep");
+}
+
+fn prefix(name: &str) -> Prefix {
+    name.parse().expect("a prefix")
+}
+
+async fn seen(table: &Table) -> Snapshot {
+    let ran = Runner::new(table.clone()).run_on(&prefix("analytics"), Operation::Status).await.expect("an answer");
+    let Outcome::Status(seen) = ran.outcome else { panic!("{ran:?}") };
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_is_watched_and_changed_by_hand() {
+    let ministack = Ministack::start();
+    let table = ministack.table("watched-leases").await;
+    busy(&table).await;
+    let endpoint = ministack.endpoint();
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", &endpoint),
+    ];
+    let tmux = Tmux::shell(WIDE, &variables);
+    let watch = "watch --table watched-leases --every 0.3";
+    tmux.start(watch);
+    tmux.shows(&["watched-leases", "us-east-1", "Pools 2", "3/3 ███", "0/5 ░░░", "● live", "1 waiting"]);
+
+    // Another limit, with a reason, and only after the pool's name.
+    tmux.text("+");
+    tmux.shows(&["Change the limit of analytics", "New limit", "Reason", "Confirm"]);
+    tmux.key("Enter");
+    tmux.line("month end");
+    tmux.line("analytic");
+    tmux.shows(&["! type analytics to confirm"]);
+    tmux.line("s");
+    tmux.shows(&["the limit of analytics is 4 now, it was 3", "4/4"]);
+    assert_eq!(seen(&table).await.limit.count(), 4);
+
+    // A slot is freed by force.
+    tmux.key("Enter");
+    tmux.text("x");
+    tmux.shows(&["Free slot 0 of analytics by force", "Its holder is not told"]);
+    tmux.line("analytics");
+    tmux.shows(&["slot 0 of analytics was taken from its holder", "3/4"]);
+    assert!(seen(&table).await.slots[0].held.is_none());
+
+    // To the shell and back.
+    tmux.key("C-z");
+    tmux.until("the shell", |screen| screen.contains("shell>") && screen.contains("watch --table"));
+    assert_eq!(tmux.modes(), "0 1");
+    tmux.line("fg");
+    tmux.shows(&["Pools 2", "3/4"]);
+    assert_eq!(tmux.modes(), "1 0");
+
+    // Signals give the terminal back.
+    for (signal, status) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+        tmux.key("C-z");
+        tmux.until("the shell", |screen| screen.contains("shell>") && !screen.contains("Pools 2"));
+        tmux.line(&format!("clear; kill -{signal} %1; fg; echo LEFT $?"));
+        tmux.shows(&[&format!("LEFT {status}")]);
+        assert_eq!(tmux.modes(), "0 1");
+        tmux.line("clear");
+        tmux.start(watch);
+        tmux.shows(&["Pools 2", "3/4"]);
+    }
+    tmux.text("q");
+    tmux.shows(&["LEFT 0"]);
+
+    // Read-only, in colours that are none.
+    tmux.line("clear");
+    tmux.line(&format!("NO_COLOR=1 {} {watch} --read-only; echo LEFT $?", env!("CARGO_BIN_EXE_leasehold")));
+    tmux.shows(&["READ-ONLY", "Pools 2", "3/4"]);
+    tmux.text("+x");
+    tmux.text("?");
+    tmux.shows(&["read capacity units", "requests a minute"]);
+    assert!(!tmux.screen().contains("a higher limit"));
+    assert!(!tmux.coloured().contains("38;5;"), "{}", tmux.coloured());
+    tmux.text("qq");
+    tmux.shows(&["LEFT 0"]);
+
+    // When the table does not answer, what was known stays, marked.
+    tmux.line("clear");
+    tmux.start(watch);
+    tmux.shows(&["Pools 2", "3/4", "● live"]);
+    drop(ministack);
+    tmux.shows(&["× stale", "again in", "3/4"]);
+    tmux.text("q");
+    tmux.shows(&["LEFT 0"]);
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_dashboard() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("pid-{}", std::process::id()));
+    for arguments in ["watch --replay tests/recordings/demo.jsonl", "demo --scenario tests/scenarios/steered.toml"] {
+        let tmux = Tmux::shell(WIDE, &[]);
+        let binary = env!("CARGO_BIN_EXE_leasehold");
+        tmux.line(&format!("sh -c 'echo $$ > {}; exec {binary} {arguments}'", file.display()));
+        tmux.shows(&["Pools 2"]);
+        let pid = std::fs::read_to_string(&file).expect("the shell wrote it");
+        let process = Path::new("/proc").join(pid.trim());
+        assert!(process.exists());
+        drop(tmux);
+        let end = Instant::now() + Duration::from_secs(60);
+        while process.exists() {
+            assert!(Instant::now() < end, "{arguments} goes on without a terminal");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    let _ = std::fs::remove_file(file);
+}
+
+#[test]
+#[ignore = "no test of its own: the next one runs it on a terminal"]
+fn takes_the_terminal_and_panics() {
+    let _screen = leasehold_tui::watch::terminal::Screen::take().expect("a terminal");
+    panic!("on purpose");
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_before_it_says_anything() {
+    let tmux = Tmux::shell(WIDE, &[]);
+    let this = std::env::current_exe().expect("this program");
+    let alone = "--ignored --exact --nocapture takes_the_terminal_and_panics";
+    tmux.line(&format!("{} {alone}; stty -a | grep -o ' icanon'; echo LEFT $?", this.display()));
+    tmux.shows(&["on purpose", " icanon", "LEFT 0"]);
+    assert_eq!(tmux.modes(), "0 1");
+}

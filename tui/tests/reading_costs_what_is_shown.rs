@@ -1,0 +1,171 @@
+//! What the watching reads, counted by the table's own meter: what is on screen, however many pools there are.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why")]
+
+mod scenes;
+
+use std::time::Duration;
+
+use leasehold_core::acquire::{Ask, Mode as Asks};
+use leasehold_core::machine::Operation;
+use leasehold_core::nouns::Holder;
+use leasehold_core::occupancy::Detail;
+use leasehold_core::table::PoolRow;
+use leasehold_store::create::{create, set_pool};
+use leasehold_store::{Embedded, Runner, Table};
+use leasehold_tui::watch::board::Board;
+use leasehold_tui::watch::collect::collect;
+use leasehold_tui::watch::input::{Input, Wanted};
+use scenes::{WATCH, board, limit, prefix};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+/// How long anything may take: the machine may be busy with other tests.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// So many pools with a limit of 15, of which some are held; each was swept once.
+async fn table(engine: &Embedded, pools: usize) -> Table {
+    let table = engine.table("leases");
+    create(&table).await.expect("a table");
+    let runner = Runner::new(table.clone());
+    for number in 0..pools {
+        let prefix = prefix(&format!("pool-{number:03}"));
+        set_pool(&table, &prefix, &PoolRow::new(limit(15)), None).await.expect("a pool");
+        for item in 0..(number % 4) * 5 {
+            let arn = format!("arn:aws:states:eu-central-1:123456789012:execution:nightly:{number}-{item}");
+            let holder = Holder::new(&arn, "", None).expect("a holder");
+            let ask = Ask { holder, attempt: None, mode: Asks::Poll, lease: None, wait: None, label: None };
+            runner.run_on(&prefix, Operation::Acquire(ask)).await.expect("a lease");
+        }
+        runner.run_on(&prefix, Operation::Sweep).await.expect("a sweep");
+    }
+    engine.table("leases")
+}
+
+struct Watching {
+    board: Board,
+    table: Table,
+    wanted: watch::Sender<Wanted>,
+    inputs: mpsc::Receiver<Input>,
+}
+
+impl Watching {
+    fn new(table: Table, size: (u16, u16), every: Duration) -> Watching {
+        let (wanted, hears) = watch::channel(Wanted::default());
+        let (sends, inputs) = mpsc::channel(1_000);
+        tokio::spawn(collect(table.clone(), every, hears, sends));
+        Watching { board: board(WATCH, size), table, wanted, inputs }
+    }
+
+    /// Takes inputs in as the screen does, until one is so; it is taken in too.
+    async fn until(&mut self, mut so: impl FnMut(&Board, &Input) -> bool) {
+        loop {
+            let input = timeout(WITHIN, self.inputs.recv()).await.expect("in time").expect("an input");
+            let over = so(&self.board, &input);
+            self.board.apply(input);
+            self.wanted.send_if_modified(|known| {
+                let now = self.board.wanted();
+                let other = *known != now;
+                *known = now;
+                other
+            });
+            if over {
+                return;
+            }
+        }
+    }
+
+    /// Until a round is over: what it costs is told last.
+    async fn round(&mut self) {
+        self.until(|_, input| matches!(input, Input::Cost(_))).await;
+    }
+
+    /// Units and requests used so far.
+    fn used(&self) -> (f64, u64) {
+        let used = self.table.meter().used();
+        (used.read_units, used.reads)
+    }
+}
+
+const NARROW: (u16, u16) = (60, 15);
+
+#[tokio::test]
+async fn only_the_pools_on_screen_are_read_live() {
+    let engine = Embedded::memory().expect("an engine");
+    let mut watching = Watching::new(table(&engine, 60).await, NARROW, Duration::from_millis(100));
+    watching.round().await;
+    watching.round().await;
+    let board = &watching.board;
+    assert_eq!(board.count(), 60);
+    let live = board.listed().filter(|pool| pool.seen.as_ref().is_some_and(|seen| seen.detail == Detail::Rows));
+    let live: Vec<&str> = live.map(|pool| pool.prefix.as_str()).collect();
+    let wanted: Vec<String> = board.wanted().pools.iter().map(ToString::to_string).collect();
+    // The first screen was read before the order was known; what is on screen now is among it.
+    assert!(wanted.len() == 9 && wanted.iter().all(|name| live.contains(&name.as_str())), "{live:?} {wanted:?}");
+    assert!(live.len() <= 2 * wanted.len(), "{live:?}");
+    // The others are there, as their last sweep left them.
+    assert!(board.listed().all(|pool| pool.seen.is_some()));
+}
+
+#[tokio::test]
+async fn a_look_takes_two_requests_and_about_a_unit_however_many_pools_there_are() {
+    for pools in [10, 80] {
+        let engine = Embedded::memory().expect("an engine");
+        let mut watching = Watching::new(table(&engine, pools).await, NARROW, Duration::from_millis(50));
+        watching.round().await;
+        watching.round().await;
+        let (units, reads) = watching.used();
+        let rounds = 5;
+        for _ in 0..rounds {
+            watching.round().await;
+        }
+        let (after, reads_after) = watching.used();
+        let shown = watching.board.wanted().pools.len() as f64;
+        let (units, reads) = ((after - units) / f64::from(rounds), (reads_after - reads) as f64 / f64::from(rounds));
+        assert_eq!(reads / shown, 2.0, "{pools} pools, {shown} on screen");
+        // 15 slots are below 4 KB each query: 0.5 units for each of the two, as never read with strong consistency.
+        assert!(units / shown <= 1.5, "{pools} pools, {shown} on screen: {units} units a round");
+        println!("{pools} pools, {shown} on screen: {units:.1} units and {reads:.0} requests a round");
+    }
+}
+
+#[tokio::test]
+async fn paused_nothing_is_read() {
+    let engine = Embedded::memory().expect("an engine");
+    let mut watching = Watching::new(table(&engine, 3).await, NARROW, Duration::from_millis(20));
+    watching.round().await;
+    watching.wanted.send_modify(|wanted| wanted.paused = true);
+    // What was under way still comes; then nothing more does.
+    while timeout(Duration::from_millis(500), watching.inputs.recv()).await.is_ok() {}
+    let before = watching.used();
+    assert!(timeout(Duration::from_millis(500), watching.inputs.recv()).await.is_err());
+    assert_eq!(watching.used(), before);
+    watching.wanted.send_modify(|wanted| wanted.paused = false);
+    watching.round().await;
+}
+
+#[tokio::test]
+async fn what_fails_is_told_with_the_time_of_the_next_try_which_comes_later_and_later() {
+    let engine = Embedded::memory().expect("an engine");
+    // Nobody made the table.
+    let mut watching = Watching::new(engine.table("missing"), NARROW, Duration::from_millis(20));
+    let mut told = vec![];
+    for _ in 0..2 {
+        watching
+            .until(|_, input| match input {
+                Input::Failed { why, retry_at } => {
+                    told.push((why.clone(), *retry_at));
+                    true
+                }
+                _ => false,
+            })
+            .await;
+    }
+    assert!(told[0].0.contains("table missing does not exist"), "{told:?}");
+    assert!(told[1].1 > told[0].1, "{told:?}");
+    assert!(watching.board.failure.is_some() && watching.board.is_stale());
+    // Made meanwhile: the next try finds it, and the failure goes.
+    create(&engine.table("missing")).await.expect("a table");
+    watching.until(|_, input| matches!(input, Input::Listed(_))).await;
+    assert_eq!(watching.board.failure, None);
+}

@@ -1,0 +1,59 @@
+//! The largest table a dashboard is made for: 10,000 pools, 200,000 leases, all of them looked at.
+
+use leasehold_core::machine::Snapshot;
+use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot, Ticket};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::settings::Settings;
+use leasehold_core::table::{Held, SlotRow, WaitRow};
+use leasehold_tui::watch::board::{Board, Mode, Session};
+use leasehold_tui::watch::input::Input;
+
+/// 2024-11-22 10:11:12 UTC.
+const NOW: u64 = 1_732_270_272_000;
+
+pub(crate) const POOLS: u32 = 10_000;
+pub(crate) const LEASES: u32 = 20;
+
+/// The look at one of them, so many milliseconds later.
+pub(crate) fn look(number: u32, later: u64) -> Occupancy {
+    let prefix = format!("team-{:03}.workload-{number:05}", number % 250).parse().expect("a prefix");
+    let settings = Settings::new(prefix, Limit::try_from(u64::from(LEASES)).expect("a limit"));
+    let at = Millis(NOW + later);
+    let parent = format!("arn:aws:states:eu-central-1:123456789012:execution:workload-{number:05}:nightly-2024-11-22");
+    let holder = |slot: u32| {
+        let execution = format!("{parent}/items:5f0c2a41-7d30-4b6e-9d3f-{number:06}{slot:06}");
+        Holder::new(&execution, &format!("item-{slot:04}"), Some(&parent)).expect("a holder")
+    };
+    let slot = |slot: u32| {
+        let acquired_at = Millis(NOW - 1_000 - u64::from(slot) * 500);
+        let held = Held {
+            holder: holder(slot),
+            attempt: Attempt::default(),
+            acquired_at,
+            expires_at: acquired_at + Millis::seconds(300),
+            renewed_at: None,
+            unconfirmed: false,
+            label: None,
+        };
+        // One lease is a new one at each look.
+        let fence = Fence(7 + if slot == 0 { later } else { 0 });
+        SlotRow { slot: Slot(slot), fence, held: Some(held) }
+    };
+    let wait = |place: u32| {
+        let holder = holder(LEASES + place);
+        let ticket = Ticket { at: Millis(NOW - 5_000 + u64::from(place)), own: holder.hashed().own };
+        WaitRow { ticket, holder, give_up_at: Millis(NOW + 86_400_000) }
+    };
+    let (slots, queue) = ((0..LEASES).map(slot).collect(), (0..number % 3).map(wait).collect());
+    Occupancy::of(&Snapshot { at, limit: settings.limit, slots, queue, more: false }, &settings)
+}
+
+/// A board that has seen all of them.
+pub(crate) fn board() -> Board {
+    let (table, place) = ("regional-concurrency-leases".into(), "eu-central-1".into());
+    let mut board = Board::new(Session { table, place, mode: Mode::Replay, colour: true, every: Millis(2_000) });
+    board.apply(Input::Resize(200, 60));
+    board.apply(Input::Tick(Millis(NOW)));
+    board.apply_all((0..POOLS).map(|number| Input::Seen(Box::new(look(number, 0)))));
+    board
+}

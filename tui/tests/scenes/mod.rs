@@ -1,0 +1,192 @@
+//! Boards as they come to be: fed with inputs only, at a time that stands still.
+#![allow(dead_code, reason = "each test takes the scenes it needs")]
+#![allow(clippy::expect_used, reason = "a scene that can not be made is a mistake in it")]
+
+use leasehold_core::machine::Snapshot;
+use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Prefix, Slot, Ticket};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::settings::Settings;
+use leasehold_core::table::{Held, SlotRow, SummaryRow, WaitRow};
+use leasehold_tui::watch::board::{Board, Mode, Session};
+use leasehold_tui::watch::draw::draw;
+use leasehold_tui::watch::input::{Cost, Input, Listed, Listing};
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Rect;
+
+/// 2024-11-22 10:11:12 UTC.
+pub(crate) const NOW: Millis = Millis(1_732_270_272_000);
+
+pub(crate) const WATCH: Mode = Mode::Watch { read_only: false };
+
+pub(crate) fn ago(millis: u64) -> Millis {
+    Millis(NOW.0 - millis)
+}
+
+pub(crate) fn prefix(name: &str) -> Prefix {
+    name.parse().expect("a prefix")
+}
+
+pub(crate) fn limit(count: u32) -> Limit {
+    Limit::try_from(u64::from(count)).expect("a limit")
+}
+
+pub(crate) fn board(mode: Mode, (columns, rows): (u16, u16)) -> Board {
+    let (table, place) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
+    let mut board = Board::new(Session { table, place, mode, colour: true, every: Millis(2_000) });
+    board.apply(Input::Resize(columns, rows));
+    board.apply(Input::Tick(ago(100_000)));
+    board
+}
+
+/// A pool at a moment: so many slots are held, so many wait.
+#[derive(Clone, Debug)]
+pub(crate) struct Scene {
+    pub(crate) name: &'static str,
+    pub(crate) at: Millis,
+    pub(crate) limit: u32,
+    pub(crate) held: u32,
+    pub(crate) waiting: u32,
+    pub(crate) more: bool,
+    /// How long before the look the first lease was acquired; the next ones 0.15 s later each.
+    pub(crate) since: u64,
+    /// How long ago the first waiter came.
+    pub(crate) waits: u64,
+    /// How long a lease lasts.
+    pub(crate) lease: u64,
+    /// How many leases the slots have had.
+    pub(crate) fence: u64,
+    /// The first holder's number.
+    pub(crate) first: u32,
+}
+
+pub(crate) fn scene(name: &'static str, limit: u32, held: u32, waiting: u32) -> Scene {
+    let (at, since, waits, lease) = (ago(400), 3_300, 8_200, 300_000);
+    let (fence, first) = (40, 360);
+    Scene { name, at, limit, held, waiting, more: false, since, waits, lease, fence, first }
+}
+
+impl Scene {
+    pub(crate) fn holder(&self, number: u32) -> Holder {
+        let number = self.first + number;
+        let parent = format!("arn:aws:states:eu-central-1:123456789012:execution:{}-nightly:2024-11-22", self.name);
+        let child = format!("{parent}/{}:{:08x}-41d2-4c7e-9a55-{number:012}", self.name, 0x7f3c_2e1a + number);
+        Holder::new(&child, &format!("item-{number:03}"), Some(&parent)).expect("a holder")
+    }
+
+    pub(crate) fn slot(&self, number: u32) -> SlotRow {
+        let acquired_at = Millis(self.at.0 - self.since + u64::from(number) * 150);
+        let held = Held {
+            holder: self.holder(number),
+            attempt: Attempt::default(),
+            acquired_at,
+            expires_at: acquired_at + Millis(self.lease),
+            renewed_at: None,
+            unconfirmed: false,
+            label: number.is_multiple_of(4).then(|| format!("region {number} of {}", self.limit).into()),
+        };
+        SlotRow { slot: Slot(number), fence: Fence(self.fence), held: Some(held) }
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::new(prefix(self.name), limit(self.limit))
+    }
+
+    pub(crate) fn look(&self) -> Occupancy {
+        self.look_at((0..self.held).map(|number| self.slot(number)).collect())
+    }
+
+    pub(crate) fn look_at(&self, slots: Vec<SlotRow>) -> Occupancy {
+        let waiter = |number: u32| {
+            let holder = self.holder(self.held + number);
+            let at = Millis(NOW.0 - self.waits + u64::from(number) * 350);
+            let ticket = Ticket { at, own: holder.hashed().own };
+            WaitRow { ticket, holder, give_up_at: at + Millis::seconds(86_400) }
+        };
+        let queue = (0..self.waiting).map(waiter).collect();
+        let settings = self.settings();
+        let snapshot = Snapshot { at: self.at, limit: settings.limit, slots, queue, more: self.more };
+        Occupancy::of(&snapshot, &settings)
+    }
+
+    /// What its last sweep saw, so long ago.
+    pub(crate) fn swept(&self, seconds: u64) -> Occupancy {
+        let at = ago(seconds * 1_000);
+        let oldest_wait = (self.waiting > 0).then(|| Millis(at.0 - self.waits));
+        let (held, waiting, waiting_more) = (self.held, self.waiting, self.more);
+        let row = SummaryRow { at, limit: limit(self.limit), held, waiting, waiting_more, oldest_wait };
+        Occupancy::summarised(&row, &self.settings())
+    }
+
+    pub(crate) fn listing(&self) -> Listing {
+        Listing {
+            prefix: prefix(self.name),
+            limit: Some(limit(self.limit)),
+            summary: Some(self.swept(45)),
+            trouble: None,
+        }
+    }
+}
+
+/// Pools that were looked at a while, filling up as they went, and now.
+pub(crate) fn watched(board: &mut Board, scenes: &[Scene]) {
+    board.apply(Input::Listed(Listed { at: ago(95_000), pools: scenes.iter().map(Scene::listing).collect() }));
+    let steps = 24;
+    for step in 0..steps {
+        board.apply(Input::Tick(ago(96_000 - step * 4_000)));
+        for scene in scenes {
+            let held = (u64::from(scene.held) * (step * 5 % 17 + step) / (steps + 9)).min(u64::from(scene.held)) as u32;
+            // Each lease is a new one, so a slot's fence grows from look to look.
+            let (fence, first) = (scene.fence - (steps - step), 15 * step as u32);
+            let then = Scene { at: ago(96_000 - step * 4_000), held, waiting: 0, fence, first, ..scene.clone() };
+            board.apply(Input::Seen(Box::new(then.look())));
+        }
+    }
+    board.apply(Input::Tick(NOW));
+    for scene in scenes {
+        board.apply(Input::Seen(Box::new(scene.look())));
+    }
+    board.apply(Input::Cost(Cost { units_per_minute: 61.0, requests_per_minute: 122.0 }));
+}
+
+/// The example: one pool full with a queue, one with room.
+pub(crate) fn example() -> Vec<Scene> {
+    vec![scene("analytics", 15, 15, 15), scene("batch", 5, 3, 0)]
+}
+
+/// All states at once.
+pub(crate) fn every_state() -> Vec<Scene> {
+    let starving = Scene { waits: 754_000, ..scene("payments-export", 4, 2, 7) };
+    let over = scene("search-reindex", 3, 5, 2);
+    let full = Scene { more: true, waits: 125_000, ..scene("analytics", 15, 15, 100) };
+    vec![full, scene("batch", 5, 3, 0), over, starving, scene("thumbnails", 40, 0, 0)]
+}
+
+pub(crate) fn press(board: &mut Board, code: KeyCode) -> Vec<leasehold_tui::watch::input::Effect> {
+    board.apply(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+}
+
+/// Types a text; `\n` is Enter.
+pub(crate) fn types(board: &mut Board, text: &str) -> Vec<leasehold_tui::watch::input::Effect> {
+    let key = |c| if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
+    text.chars().flat_map(|c| press(board, key(c))).collect()
+}
+
+pub(crate) fn buffer(board: &Board) -> Buffer {
+    let area = Rect::new(0, 0, board.size.0, board.size.1);
+    let mut buffer = Buffer::empty(area);
+    draw(board, area, &mut buffer);
+    buffer
+}
+
+/// The screen as text.
+pub(crate) fn screen(board: &Board) -> String {
+    let buffer = buffer(board);
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
