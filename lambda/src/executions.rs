@@ -9,11 +9,11 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::ExecutionStatus;
 use leasehold_core::machine::Life;
 use leasehold_store::run::Lives;
+use leasehold_store::tasks::said;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
 use crate::seen::Seen;
-use crate::tasks::said;
 
 /// The time between two calls of one environment, once the burst is used up.
 const EVERY: Duration = Duration::from_millis(100);

@@ -41,6 +41,6 @@ mod tasks;
 
 pub use config::{Config, Level, Misconfigured, Reporting};
 pub use failed::Failed;
+pub use leasehold_store::tasks::client_from as step_functions;
 pub use record::Record;
 pub use serve::{Event, Handled, Invocation, LeaseManager};
-pub use tasks::client_from as step_functions;

@@ -18,6 +18,7 @@ use leasehold_core::settings::Settings;
 use leasehold_core::table::{self, Reply};
 use leasehold_store::run::{Clock, Nobody, Runner, SystemClock};
 use leasehold_store::table::Table;
+use leasehold_store::tasks;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -27,7 +28,7 @@ use crate::executions::{Executions, Pace};
 use crate::failed::Failed;
 use crate::record::{Record, Said, Used};
 use crate::seen::{Pool, Seen};
-use crate::tasks::{self, Tasks};
+use crate::tasks::Tasks;
 
 /// What is left of an invocation's time for its answer and its log line, where there is enough of it.
 const MARGIN: Duration = Duration::from_millis(500);

@@ -1,8 +1,9 @@
 #![doc = "The protocol's requests on DynamoDB's API."]
 //!
 //! A [`Table`] sends the requests of `leasehold-core` and brings their replies; a [`Runner`] runs whole operations
-//! on it. [`create`] makes tables and pools, [`directory`] lists them, [`look`] shows one. With the feature `embedded`, [`Embedded`]
-//! serves the same API from this process, in memory or on a file.
+//! on it. [`create`] makes tables and pools, [`directory`] lists them, [`look`] shows one. With the feature `embedded`,
+//! [`Embedded`] serves the same API from this process, in memory or on a file; with `tasks`, waiting tasks of Step
+//! Functions are told.
 //!
 //! An outcome that nobody knows is reported as unknown and never guessed; whatever goes wrong is a
 //! [`StoreError`] that says what was tried, on which table, and what to do next.
@@ -41,6 +42,8 @@ pub mod meter;
 pub mod rows;
 pub mod run;
 pub mod table;
+#[cfg(feature = "tasks")]
+pub mod tasks;
 mod verdict;
 mod writes;
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::trace::Trace;
+use leasehold_store::Table;
 use leasehold_store::run::{Clock, SystemClock};
-use leasehold_store::{Runner, Table};
 use leasehold_tui::watch::act;
 use leasehold_tui::watch::board::{Board, Mode, Session};
 use leasehold_tui::watch::collect::collect;
@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::place::Place;
+use crate::place::{Place, Runner};
 use crate::words::Trouble;
 
 /// How often a replay moves.
@@ -116,11 +116,11 @@ impl Watch {
         if let Some(file) = self.replay {
             return replay(&file).await;
         }
-        let table = place.table().await?;
+        let runner = Arc::new(place.runner().await?);
+        let table = runner.table().clone();
         let mode = Mode::Watch { read_only: self.read_only };
         let session = session(table.name(), place.asked().unwrap_or_default(), mode, self.every);
         let recorder = self.record.as_deref().map(|file| recorder(file, &table, region(&table))).transpose()?;
-        let runner = Arc::new(Runner::new(table.clone()));
         let (wires, wanted) = Wires::new();
         let inputs = wires.inputs.clone();
         let act = move |effect| changes(Arc::clone(&runner), effect, inputs.clone());

@@ -2,7 +2,6 @@
 
 use leasehold_core::nouns::{Fence, LeaseId, Limit, Millis, Prefix, Slot};
 use leasehold_core::occupancy::{LeaseView, Occupancy, SlotView, State, WaiterView};
-use leasehold_store::Runner;
 use serde::Serialize;
 
 use crate::answer::{Output, Side, columns};
@@ -62,7 +61,7 @@ struct Held<'a> {
 
 impl Options {
     pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let runner = Runner::new(place.table().await?);
+        let runner = place.runner().await?;
         let settings = runner.settings(&self.prefix).await?;
         let pool = look(&runner, &settings).await?;
         let leases: Vec<Held<'_>> = pool.slots.iter().filter_map(|slot| Held::of(&self.prefix, slot)).collect();

@@ -10,8 +10,9 @@ use leasehold_core::settings::Settings;
 use leasehold_core::table::{Key, Reply, Request, Row};
 use leasehold_store::error::Tried;
 use leasehold_store::run::Ran;
-use leasehold_store::{Runner, StoreError, Table};
+use leasehold_store::{StoreError, Table};
 
+use crate::place::Runner;
 use crate::words::Trouble;
 
 /// One of the pool's own rows, if it is there.

@@ -15,6 +15,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use leasehold_store::Table;
+use leasehold_store::run::{Nobody, SystemClock};
+use leasehold_store::tasks::{self, Courtesy};
 
 use crate::words::Trouble;
 
@@ -27,6 +29,10 @@ const TABLE_VARIABLE: &str = "LEASEHOLD_TABLE";
 /// How long the instance metadata service may take. On an EC2 instance it answers within milliseconds; anywhere
 /// else it is the last that is asked, and a person waits.
 const METADATA_WITHIN: Duration = Duration::from_millis(500);
+
+/// Runs operations as a command does: it tells waiting tasks if it may, and leaves it to the lease manager to ask
+/// whether executions still run.
+pub(crate) type Runner = leasehold_store::Runner<Courtesy>;
 
 /// The flags that every command on a table takes.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -70,12 +76,22 @@ impl Place {
 
     /// The table. Nothing is sent to it yet, but the credentials are there.
     pub(crate) async fn table(&self) -> Result<Table, Trouble> {
+        Ok(self.found().await?.0)
+    }
+
+    /// The same table, with all that operations need.
+    pub(crate) async fn runner(&self) -> Result<Runner, Trouble> {
+        let (table, config) = self.found().await?;
+        Ok(Runner::with(table, Courtesy::new(tasks::client(&config)), Nobody, SystemClock))
+    }
+
+    async fn found(&self) -> Result<(Table, SdkConfig), Trouble> {
         let name = self.table_name()?;
         let config = self.config(&name).await?;
         let region = config.region().map(Region::as_ref).unwrap_or_default();
         let endpoint = config.endpoint_url().map(|url| format!(", endpoint {url}")).unwrap_or_default();
         let _ = self.asked.set(format!("region {region}{endpoint}"));
-        Ok(Table::new(&config, name))
+        Ok((Table::new(&config, name), config))
     }
 
     /// Where the table was looked for: its region, and the endpoint if it is not AWS's own.

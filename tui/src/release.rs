@@ -3,7 +3,6 @@
 use leasehold_core::machine::{Operation, Outcome};
 use leasehold_core::nouns::LeaseId;
 use leasehold_core::release::What;
-use leasehold_store::Runner;
 use serde::Serialize;
 
 use crate::answer::Output;
@@ -16,7 +15,8 @@ use crate::words::Trouble;
 /// Free a lease by force: its slot goes to the first that waits
 ///
 /// The holder is not stopped: it goes on working, without its lease, until it renews or releases it. Make sure that
-/// it is dead, or that it does no harm. A waiter that is granted the slot is told by the lease manager's next sweep.
+/// it is dead, or that it does no harm. A workflow that waits and gets the slot is told at once if these credentials
+/// may (states:SendTaskSuccess), else by the lease manager's next sweep.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct Options {
@@ -44,7 +44,7 @@ struct Answer<'a> {
 impl Options {
     pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
         self.yes.or_a_terminal("leasehold release")?;
-        let (runner, id) = (Runner::new(place.table().await?), &self.lease);
+        let (runner, id) = (place.runner().await?, &self.lease);
         let table = runner.table().name();
         let settings = runner.settings(&id.prefix).await?;
         let pool = look(&runner, &settings).await?;

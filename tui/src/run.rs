@@ -13,12 +13,11 @@ use std::path::Path;
 
 use leasehold_core::acquire::{Ask, Mode};
 use leasehold_core::nouns::{Attempt, Holder, Millis, NotA, Prefix};
-use leasehold_store::Runner;
 use leasehold_store::run::{Clock, SystemClock};
 
 use crate::answer::Output;
 use crate::length;
-use crate::place::Place;
+use crate::place::{Place, Runner};
 use crate::words::Trouble;
 use command::Started;
 #[cfg(target_os = "linux")]
@@ -152,7 +151,7 @@ impl Options {
 
     /// Waits for a lease.
     async fn turn(&self, place: &Place, ask: Ask, signals: &mut Signals) -> Result<(Runner, turn::Granted), Trouble> {
-        let runner = Runner::new(place.table().await?);
+        let runner = place.runner().await?;
         let turn = Turn { runner: &runner, prefix: &self.prefix, ask, quiet: self.quiet };
         match turn.wait(signals).await? {
             Came::Granted(granted) => Ok((runner, *granted)),

@@ -2,7 +2,6 @@
 
 use leasehold_core::machine::{Operation, Outcome, Tally};
 use leasehold_core::nouns::Prefix;
-use leasehold_store::Runner;
 use serde::Serialize;
 
 use crate::answer::Output;
@@ -12,8 +11,9 @@ use crate::words::Trouble;
 
 /// Put a pool in order now: take back what has expired, grant what is free, write the summary
 ///
-/// What the lease manager does by itself once a minute. A waiter that is granted a lease here is told by the lease
-/// manager's next sweep.
+/// What the lease manager does by itself once a minute. A workflow that waits and is granted a lease here is told at
+/// once if these credentials may (states:SendTaskSuccess), else by the lease manager's next sweep. Whether executions
+/// still run is left to the lease manager.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct Options {
@@ -42,7 +42,7 @@ struct Answer<'a> {
 
 impl Options {
     pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let (runner, prefix) = (Runner::new(place.table().await?), &self.prefix);
+        let (runner, prefix) = (place.runner().await?, &self.prefix);
         let ran = runner.run_on(prefix, Operation::Sweep).await?;
         if let (Some(trouble), Outcome::Swept(Tally { more: true, .. })) = (&ran.trouble, &ran.outcome) {
             return Err(trouble.clone().into());

@@ -5,7 +5,10 @@
 mod local_aws;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sfn::types::ExecutionStatus;
 use leasehold_core::acquire::{Ask, Mode};
 use leasehold_core::machine::{Operation, Outcome};
 use leasehold_core::nouns::{Holder, Lease, Millis, Prefix, Token};
@@ -34,7 +37,11 @@ async fn granted(name: &str, who: &str, label: Option<&str>) -> Lease {
 
 /// Joins the queue, as a task that waits on its token.
 async fn queued(name: &str, who: &str) {
-    let token = Token::new(&format!("token of {who}")).expect("a token");
+    queued_with(name, who, &format!("token of {who}")).await;
+}
+
+async fn queued_with(name: &str, who: &str, token: &str) {
+    let token = Token::new(token).expect("a token");
     assert_eq!(ask(name, who, Mode::Queue(Some(token)), None).await, Outcome::Queued);
 }
 
@@ -135,12 +142,62 @@ async fn a_freed_lease_goes_to_the_first_that_waits() {
     assert_eq!(done, json!({"table": name, "lease_id": lease, "released": true}));
     let seen = document(name, &["leases", "p"]);
     assert_eq!((&seen["leases"][0]["holder"]["execution"], &seen["leases"][0]["fence"]), (&json!("two"), &json!(2)));
-    assert_eq!(seen["leases"][0]["unconfirmed"], true, "its notice is left to the lease manager's next sweep");
+    assert_eq!(
+        seen["leases"][0]["unconfirmed"], true,
+        "no such task is known here: that is for the lease manager to decide"
+    );
     assert_eq!(seen["queue"], json!([]));
     // The old name frees nothing of whoever has the slot now.
     assert_eq!(document(name, &["release", &lease, "--yes"])["released"], false);
     assert!(told(name, &["release", &lease, "--yes"]).contains("already expired or missing: nothing was changed"));
     assert_eq!(document(name, &["leases", "p"])["leases"][0]["fence"], 2);
+}
+
+/// How long an execution may take to get as far as is expected.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// An execution whose only task waits on a token, and that token: the task puts it in a table.
+async fn waits_on_a_token(step_functions: &aws_sdk_sfn::Client) -> (String, String) {
+    let dynamodb = aws_sdk_dynamodb::Client::from_conf(local_aws::config().build());
+    told("tokens", &["table", "create"]);
+    let item = json!({"PK": {"S": "token"}, "SK": {"S.$": "$$.Task.Token"}});
+    let task = json!({"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken",
+        "Parameters": {"TableName": "tokens", "Item": item}, "End": true});
+    let definition = json!({"StartAt": "AcquireLease", "States": {"AcquireLease": task}}).to_string();
+    let machine = step_functions.create_state_machine().name("waits").definition(definition);
+    let machine = machine.role_arn("arn:aws:iam::000000000000:role/any").send().await.expect("a state machine");
+    let started = step_functions.start_execution().state_machine_arn(machine.state_machine_arn).send().await;
+    let execution = started.expect("an execution").execution_arn;
+    let until = Instant::now() + WITHIN;
+    loop {
+        let query = dynamodb.query().table_name("tokens").key_condition_expression("PK = :token");
+        let found = query.expression_attribute_values(":token", AttributeValue::S("token".into())).send().await;
+        if let Some(row) = found.expect("the table of tokens").items().first() {
+            return (execution, row["SK"].as_s().expect("a text").clone());
+        }
+        assert!(Instant::now() < until, "the task did not begin within {WITHIN:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_that_gets_a_freed_slot_is_told_at_once() {
+    let name = "told";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    let lease = granted(name, "one", None).await.id.to_string();
+    let step_functions = local_aws::step_functions();
+    let (execution, token) = waits_on_a_token(&step_functions).await;
+    queued_with(name, &execution, &token).await;
+
+    told(name, &["release", &lease, "--yes"]);
+    let described = step_functions.describe_execution().execution_arn(&execution).send().await;
+    let described = described.expect("the execution");
+    assert_eq!(described.status(), &ExecutionStatus::Succeeded, "the command returns when it has told the task");
+    let output: serde_json::Value = serde_json::from_str(described.output().expect("an output")).expect("JSON");
+    assert_eq!((&output["status"], &output["lease_id"]), (&json!("acquired"), &json!("p:0:2")));
+    let seen = document(name, &["leases", "p"]);
+    assert_eq!((&seen["leases"][0]["fence"], &seen["leases"][0]["unconfirmed"]), (&json!(2), &json!(false)));
 }
 
 #[tokio::test]

@@ -9,14 +9,14 @@ use leasehold_core::settings::Settings;
 use leasehold_core::table::{Key, OverrideRow, PoolRow, Row};
 use leasehold_store::create::end_override;
 use leasehold_store::run::{Clock, SystemClock};
-use leasehold_store::{Runner, StoreError, Table};
+use leasehold_store::{StoreError, Table};
 use serde::Serialize;
 
 use super::set::limit;
 use crate::answer::Output;
 use crate::length;
 use crate::operation::{odd, outcome, own_row};
-use crate::place::Place;
+use crate::place::{Place, Runner};
 use crate::words::Trouble;
 
 /// How often ending it is tried while somebody else changes the pool too.
@@ -94,7 +94,7 @@ impl Live {
 
 impl Options {
     pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let runner = Runner::new(place.table().await?);
+        let runner = place.runner().await?;
         let (table, prefix) = (runner.table(), &self.prefix);
         let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
         let (from, to, changed) = match limit {

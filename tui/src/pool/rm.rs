@@ -5,14 +5,14 @@ use std::sync::Arc;
 use leasehold_core::nouns::Prefix;
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::settings::Settings;
+use leasehold_store::StoreError;
 use leasehold_store::create::retire_pool;
-use leasehold_store::{Runner, StoreError};
 use serde::Serialize;
 
 use crate::answer::Output;
 use crate::confirm::Yes;
 use crate::operation::look;
-use crate::place::Place;
+use crate::place::{Place, Runner};
 use crate::words::Trouble;
 
 /// Retire a pool: nobody is granted a lease any more
@@ -56,7 +56,7 @@ struct Answer<'a> {
 impl Options {
     pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
         self.yes.or_a_terminal("leasehold pool rm")?;
-        let (runner, prefix) = (Runner::new(place.table().await?), &self.prefix);
+        let (runner, prefix) = (place.runner().await?, &self.prefix);
         let table = runner.table().name();
         let settings = match runner.settings(prefix).await {
             Ok(settings) => Some(settings),

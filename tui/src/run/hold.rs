@@ -8,8 +8,8 @@ use leasehold_core::machine::{Failure, Operation, Outcome};
 use leasehold_core::nouns::{Lease, Millis};
 use leasehold_core::release::What;
 use leasehold_core::renew::Longer;
+use leasehold_store::StoreError;
 use leasehold_store::run::Ran;
-use leasehold_store::{Runner, StoreError};
 use signal_hook::consts::{SIGCONT, SIGKILL, SIGTERM, SIGTSTP};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -17,6 +17,7 @@ use super::command::Started;
 use super::say;
 use super::signals::{Signal, Signals, pause};
 use super::term::{Now, Term};
+use crate::place::Runner;
 use crate::words::Trouble;
 
 /// How often the clocks are read: a machine that slept is noticed so soon after.

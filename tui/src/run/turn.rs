@@ -15,8 +15,8 @@ use leasehold_core::nouns::{Attempt, Lease, Millis, Prefix};
 use leasehold_core::release::What;
 use leasehold_core::settings::Settings;
 use leasehold_core::table::{HolderState, Key, Row};
+use leasehold_store::StoreError;
 use leasehold_store::run::{Clock, Ran, SystemClock};
-use leasehold_store::{Runner, StoreError};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::say;
@@ -24,6 +24,7 @@ use super::signals::Signals;
 use super::term::{Now, Term};
 use crate::length;
 use crate::operation::{odd, outcome, own_row};
+use crate::place::Runner;
 use crate::words::Trouble;
 
 /// The first pause between two looks; each is half as long again as the one before.

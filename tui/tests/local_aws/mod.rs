@@ -68,6 +68,16 @@ pub(crate) fn config() -> Builder {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
 }
 
+/// Step Functions there.
+pub(crate) fn step_functions() -> aws_sdk_sfn::Client {
+    let config = aws_sdk_sfn::config::Builder::new()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("eu-central-1"))
+        .endpoint_url(endpoint())
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"));
+    aws_sdk_sfn::Client::from_conf(config.build())
+}
+
 /// A table there as the store uses it, whether or not it exists.
 pub(crate) fn table(name: &str) -> Table {
     Table::from_builder(config(), name)

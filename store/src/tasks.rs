@@ -1,0 +1,133 @@
+//! How does a waiting task learn what became of it? By `SendTaskSuccess` and `SendTaskFailure`, whose answers are
+//! told apart: the task took it, the task is closed for good, or nobody knows and it is to be tried again.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sfn::Client;
+use aws_sdk_sfn::config::Builder;
+use aws_sdk_sfn::config::http::HttpResponse;
+use aws_sdk_sfn::config::retry::RetryConfig;
+use aws_sdk_sfn::config::timeout::TimeoutConfig;
+use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
+use leasehold_core::contract::{Acquired, Answer, task_failure};
+use leasehold_core::machine::{News, Notice, Notified};
+
+use crate::run::Notifier;
+
+/// How long a connection to Step Functions may take to open.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long one request may take: it answers in tens of milliseconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// How long one call may take with all its tries.
+const CALL_WITHIN: Duration = Duration::from_secs(7);
+
+/// How often a call is tried. Telling a task twice is safe: the second time it is closed, which the protocol
+/// takes for "may have been told".
+const TRIES: u32 = 3;
+
+/// The first pause before another try; it doubles, with jitter.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Step Functions, as those who tell tasks talk to it.
+pub fn client(config: &SdkConfig) -> Client {
+    client_from(Builder::from(config))
+}
+
+/// As [`client`], from the service's own configuration. Retries and timeouts in it are replaced.
+pub fn client_from(config: Builder) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_WITHIN)
+        .operation_attempt_timeout(ANSWER_WITHIN)
+        .operation_timeout(CALL_WITHIN)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(PAUSE);
+    Client::from_conf(config.timeout_config(timeouts).retry_config(retries).build())
+}
+
+/// What telling a task came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The task took it.
+    Delivered,
+    /// The task is closed for good, or never was one.
+    Closed,
+    /// Nobody knows; why, in words. No token is in them.
+    Unknown(String),
+}
+
+/// Tells a task.
+pub async fn tell(client: &Client, notice: &Notice) -> Told {
+    let token = notice.token.secret();
+    match &notice.news {
+        News::Acquired(lease) => {
+            let output = Answer::Acquired(Acquired::from(lease)).to_string();
+            let sent = client.send_task_success().task_token(token).output(output).send().await;
+            told(&format!("the grant of {} to {}", lease.id, lease.holder), sent.err())
+        }
+        News::Failed(why) => {
+            let failure = task_failure(*why);
+            let sent = client.send_task_failure().task_token(token);
+            let sent = sent.error(failure.error).cause(failure.cause).send().await;
+            told(&format!("a waiter that it failed with {}", failure.error), sent.err())
+        }
+    }
+}
+
+/// What an answer to a notice means.
+fn told<E>(what: &str, error: Option<SdkError<E, HttpResponse>>) -> Told
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let Some(error) = error else { return Told::Delivered };
+    match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+        // Only the token can be what a validation refuses: all else in the request is made here. To try again
+        // would never end, and an unconfirmed lease keeps its slot until its token is closed.
+        Some("TaskDoesNotExist" | "TaskTimedOut" | "InvalidToken" | "ValidationException") => Told::Closed,
+        _ => Told::Unknown(format!("telling {what}: {}; it is tried again", said(&error))),
+    }
+}
+
+/// An error of Step Functions in words, its causes included.
+pub fn said<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    if let Some(answer) = error.as_service_error() {
+        let code = answer.code().unwrap_or("an error without a name");
+        return answer.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
+    }
+    let causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    let mut words: Vec<String> = causes.map(ToString::to_string).collect();
+    words.dedup();
+    words.join(": ")
+}
+
+/// Tells tasks where it may and can, and never decides that one is closed.
+///
+/// For callers other than the lease manager: a token is only good in its own account and region, so a caller that
+/// uses the table from elsewhere hears "no such task" of tasks that wait. What is not known to have arrived stays
+/// on its slot for the lease manager's next sweep.
+#[derive(Clone, Debug)]
+pub struct Courtesy {
+    client: Client,
+}
+
+impl Courtesy {
+    /// With this client's credentials.
+    pub fn new(client: Client) -> Self {
+        Courtesy { client }
+    }
+}
+
+impl Notifier for Courtesy {
+    async fn notify(&self, notice: &Notice) -> Notified {
+        match tell(&self.client, notice).await {
+            Told::Delivered => Notified::Delivered,
+            Told::Closed | Told::Unknown(_) => Notified::Unknown,
+        }
+    }
+}
