@@ -31,6 +31,6 @@ output "region" {
 }
 
 output "watch_command" {
-  description = "Shows who holds a lease and who waits."
-  value       = "leasehold leases reports --table ${module.table.dynamodb_table_name} --region ${var.region}"
+  description = "Opens the dashboard: who holds a lease, who waits, what changes."
+  value       = "leasehold watch --table ${module.table.dynamodb_table_name} --region ${var.region}"
 }

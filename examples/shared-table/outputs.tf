@@ -29,6 +29,6 @@ output "lease_manager_function_names" {
 }
 
 output "watch_command" {
-  description = "Shows who holds a lease and who waits."
-  value       = "leasehold leases analytics --table ${module.table.dynamodb_table_name} --region ${var.region}"
+  description = "Opens the dashboard: who holds a lease, who waits, what changes."
+  value       = "leasehold watch --table ${module.table.dynamodb_table_name} --region ${var.region}"
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::trace::Trace;
-use leasehold_store::Table;
 use leasehold_store::run::{Clock, SystemClock};
+use leasehold_store::{Table, directory};
 use leasehold_tui::watch::act;
 use leasehold_tui::watch::board::{Board, Mode, Session};
 use leasehold_tui::watch::collect::collect;
@@ -55,8 +55,8 @@ pub(crate) struct Watch {
 const AFTER_WATCH: &str = "\
 NO_COLOR turns colours off; every state has a sign and a word too.
 
-Exit status: 0 left with q; 2 the options make no sense or the recording cannot be read; 3 the table or the
-terminal cannot be used; 128 + N ended by signal N (130: ctrl-C).";
+Exit status: 0 left with q; 2 the options make no sense, or the recording cannot be read or written; 3 the table
+or the terminal cannot be used; 128 + N ended by signal N (130: ctrl-C).";
 
 /// Save what a dashboard would show, to be played back
 ///
@@ -84,10 +84,12 @@ pub(crate) struct Record {
 
 const AFTER_RECORD: &str = "\
 The first line is {\"leasehold_trace\":1,\"table\",\"region\",\"recorded_at_ms\",\"program\"}; every other line is
-{\"at_ms\",\"pool\":{...}}, a pool as `leasehold leases --output json` shows it, or {\"at_ms\",\"gone\":PREFIX}.
+{\"at_ms\",\"pool\":{...}}, a whole pool with its slots and queue, or {\"at_ms\",\"gone\":PREFIX}. `leasehold schema record`
+says it exactly. Times are in milliseconds since 1970.
 A recording that was cut off can be played as far as it goes.
 
-Exit status: 0 stopped by ctrl-C or by --for; 2 the options make no sense; 3 the table or the file cannot be used.";
+Exit status: 0 stopped by ctrl-C or by --for; 1 a pool does not exist; 2 the options make no sense or the file
+cannot be written; 3 the table cannot be used.";
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
@@ -114,19 +116,21 @@ impl Watch {
 
     async fn open(self, place: &Place) -> Result<Left, Trouble> {
         if let Some(file) = self.replay {
+            place.refuse("a recording says itself which table it is of")?;
             return replay(&file).await;
         }
         let runner = Arc::new(place.runner().await?);
         let table = runner.table().clone();
         let mode = Mode::Watch { read_only: self.read_only };
         let session = session(table.name(), place.asked().unwrap_or_default(), mode, self.every);
-        let recorder = self.record.as_deref().map(|file| recorder(file, &table, region(&table))).transpose()?;
+        let mut keeping = Keeping::on(self.record.as_deref(), &table, region(&table))?;
         let (wires, wanted) = Wires::new();
         let inputs = wires.inputs.clone();
         let act = move |effect| changes(Arc::clone(&runner), effect, inputs.clone());
         let reading = tokio::spawn(collect(table, self.every, wanted, wires.inputs.clone()));
-        let left = show(&mut Board::new(session), wires, keeps(recorder), act).await;
+        let left = show(&mut Board::new(session), wires, |input| keeping.keep(input), act).await;
         reading.abort();
+        keeping.over()?;
         Ok(left?)
     }
 }
@@ -160,20 +164,36 @@ fn region(table: &Table) -> Option<&str> {
 }
 
 /// A recorder on a file.
-pub(crate) fn recorder(file: &Path, table: &Table, region: Option<&str>) -> Result<Recorder<BufWriter<File>>, Trouble> {
+fn recorder(file: &Path, table: &Table, region: Option<&str>) -> Result<Recorder<BufWriter<File>>, Trouble> {
     let unwritable = |why| Trouble::Unwritable { path: file.into(), why };
     let out = BufWriter::new(File::create(file).map_err(unwritable)?);
     Recorder::new(out, table.name(), region, SystemClock.now()).map_err(unwritable)
 }
 
-/// Keeps what is seen, if it is to be kept; stops keeping when the file can not be written any more.
-pub(crate) fn keeps<W: Write>(mut recorder: Option<Recorder<W>>) -> impl FnMut(&Input) {
-    move |input| {
-        if let Some(kept) = &mut recorder
-            && kept.keep(SystemClock.now(), input).is_err()
+/// Keeps what a dashboard sees in a file, if it is to be kept. A file that can not be written any more does not end
+/// the dashboard: that is told when it is over.
+pub(crate) struct Keeping {
+    file: PathBuf,
+    recorder: Option<Recorder<BufWriter<File>>>,
+    wrong: Option<std::io::Error>,
+}
+
+impl Keeping {
+    pub(crate) fn on(file: Option<&Path>, table: &Table, region: Option<&str>) -> Result<Keeping, Trouble> {
+        let recorder = file.map(|file| recorder(file, table, region)).transpose()?;
+        Ok(Keeping { file: file.map(Into::into).unwrap_or_default(), recorder, wrong: None })
+    }
+
+    pub(crate) fn keep(&mut self, input: &Input) {
+        if let Some(recorder) = &mut self.recorder
+            && let Err(wrong) = recorder.keep(SystemClock.now(), input)
         {
-            recorder = None;
+            (self.recorder, self.wrong) = (None, Some(wrong));
         }
+    }
+
+    pub(crate) fn over(self) -> Result<(), Trouble> {
+        self.wrong.map_or(Ok(()), |why| Err(Trouble::Unwritable { path: self.file, why }))
     }
 }
 
@@ -230,7 +250,13 @@ async fn play(mut player: Player, mut told: mpsc::UnboundedReceiver<Play>, input
 impl Record {
     /// Records until it is stopped.
     pub(crate) async fn run(self, place: &Place) -> Result<(), Trouble> {
-        let table = place.table().await?;
+        let runner = place.runner().await?;
+        let table = runner.table().clone();
+        // Before a file is replaced: what is to be recorded must be there.
+        directory::pools(&table).await?;
+        for prefix in &self.prefix {
+            runner.settings(prefix).await?;
+        }
         let mut recorder = recorder(&self.out, &table, region(&table))?;
         let (wires, hears) = Wires::new();
         let Wires { inputs, mut incoming, wanted } = wires;

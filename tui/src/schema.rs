@@ -2,7 +2,7 @@
 
 use crate::words::Trouble;
 
-/// Print the JSON schema of what a command tells with --output json
+/// Print the JSON schema of what a command tells with --output json, or of what `leasehold record` saves
 ///
 /// What is told keeps to it: fields may be added with a new version, but none is removed or means something else.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,12 +14,14 @@ pub(crate) struct Options {
 }
 
 /// Each command that has one, and its schema.
-const SCHEMAS: [(&str, &str); 9] = [
+const SCHEMAS: [(&str, &str); 11] = [
+    ("demo", include_str!("../schemas/demo.json")),
     ("leases", include_str!("../schemas/leases.json")),
     ("pool limit", include_str!("../schemas/pool-limit.json")),
     ("pool rm", include_str!("../schemas/pool-rm.json")),
     ("pool set", include_str!("../schemas/pool-set.json")),
     ("pools", include_str!("../schemas/pools.json")),
+    ("record", include_str!("../schemas/record.json")),
     ("release", include_str!("../schemas/release.json")),
     ("states", include_str!("../schemas/states.json")),
     ("sweep", include_str!("../schemas/sweep.json")),

@@ -26,6 +26,10 @@ fn flaws(schema: &Value, document: &Value, at: &str) -> Vec<String> {
                 types.iter().any(|one| is(document, one.as_str().expect("a type's name")))
             }
             "const" => document == says,
+            "oneOf" => {
+                let kinds = says.as_array().expect("schemas");
+                kinds.iter().filter(|kind| self::flaws(kind, document, at).is_empty()).count() == 1
+            }
             "enum" => says.as_array().expect("values").contains(document),
             "minimum" => document.as_i64().is_none_or(|number| number >= says.as_i64().expect("a number")),
             "maximum" => document.as_i64().is_none_or(|number| number <= says.as_i64().expect("a number")),
@@ -62,6 +66,7 @@ fn is(document: &Value, kind: &str) -> bool {
         "null" => document.is_null(),
         "boolean" => document.is_boolean(),
         "integer" => document.is_i64() || document.is_u64(),
+        "number" => document.is_number(),
         "string" => document.is_string(),
         "array" => document.is_array(),
         "object" => document.is_object(),
@@ -112,6 +117,36 @@ fn whatever_is_told_keeps_to_it() {
 }
 
 #[test]
+fn the_demo_s_report_keeps_to_it() {
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios/quick.toml");
+    for more in [&[][..], &["--kill", "1", "--limit", "batch=3@0.3"], &["--poll"]] {
+        let ended = run(bare(), &[&["demo", scenario, "--output", "json"], more].concat());
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        let report: Value = serde_json::from_str(&ended.told).expect("JSON");
+        assert_eq!(flaws(&schema("demo"), &report, "demo"), Vec::<String>::new(), "{report:#}");
+    }
+}
+
+#[test]
+fn every_line_of_a_recording_keeps_to_it() {
+    let schema = schema("record");
+    let lines: Vec<Value> =
+        include_str!("recordings/demo.jsonl").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let held = |line: &Value| {
+        line["pool"]["slots"].as_array().is_some_and(|all| all.iter().any(|one| one["lease"].is_object()))
+    };
+    let waits = |line: &Value| line["pool"]["queue"].as_array().is_some_and(|all| !all.is_empty());
+    assert!(lines.iter().any(held) && lines.iter().any(waits), "there is something in it");
+    let gone = json!({"at_ms": 1, "gone": "batch"});
+    for (number, line) in lines.iter().chain([&gone]).enumerate() {
+        assert_eq!(flaws(&schema, line, "line"), Vec::<String>::new(), "line {number}");
+    }
+    for wrong in [json!({"at_ms": 1}), json!({"at_ms": 1, "gone": "a", "pool": lines[1]["pool"]}), json!({})] {
+        assert!(!flaws(&schema, &wrong, "line").is_empty(), "{wrong}");
+    }
+}
+
+#[test]
 fn every_command_with_a_schema_is_listed_and_any_other_is_refused_with_the_list() {
     let listed = run(bare(), &["schema"]).told;
     for command in listed.lines() {
@@ -119,8 +154,12 @@ fn every_command_with_a_schema_is_listed_and_any_other_is_refused_with_the_list(
         // Each is a command with a help of its own, which shows the same fields to a person.
         let help: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         let help = run(bare(), &help).told;
-        for field in schema(command)["required"].as_array().expect("fields") {
-            assert!(help.contains(&field.to_string()), "{command} --help does not show {field}");
+        let schema = schema(command);
+        let kinds = schema["oneOf"].as_array().cloned().unwrap_or_else(|| vec![schema.clone()]);
+        for field in kinds.iter().flat_map(|kind| kind["required"].as_array().expect("fields")) {
+            // The demo's help lists them as words.
+            let shown = if command == "demo" { field.as_str().expect("a name").to_owned() } else { field.to_string() };
+            assert!(help.contains(&shown), "{command} --help does not show {field}");
         }
     }
     let wrong = refused(bare(), 2, &["schema", "pool", "sett"]);

@@ -15,7 +15,7 @@ run "two_workflows_named_as_documented_share_one_table" {
     error_message = "The workflows have other names."
   }
   assert {
-    condition     = output.table_name == "regional-concurrency-leases" && output.region == "eu-central-1" && output.watch_command == "leasehold leases analytics --table regional-concurrency-leases --region eu-central-1"
+    condition     = output.table_name == "regional-concurrency-leases" && output.region == "eu-central-1" && output.watch_command == "leasehold watch --table regional-concurrency-leases --region eu-central-1"
     error_message = "The table or the region is another: ${output.watch_command}."
   }
 }

@@ -135,6 +135,10 @@ impl Options {
 
     /// Checks what can only be checked against the scenario.
     pub(crate) fn check(&self, scenario: &Scenario) -> Result<(), Trouble> {
+        if self.record.is_some() && !self.on_dashboard() {
+            let wrong = "--record keeps what the dashboard shows, and there is none: run the demo on a terminal";
+            return Err(Trouble::Usage(wrong.into()));
+        }
         let items: usize = scenario.pools.iter().map(|pool| pool.items.len()).sum();
         if self.kill > items {
             let wrong = format!("--kill {}: expected at most {items}, the number of items in the scenario", self.kill);

@@ -19,7 +19,7 @@ use super::options::{NewLimit, Options};
 use super::play::{Run, change};
 use super::progress::Progress;
 use super::workload::Workload;
-use crate::dashboard::{keeps, recorder, session};
+use crate::dashboard::{Keeping, session};
 use crate::words::Trouble;
 
 /// How often the table is read: its leases last seconds.
@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// Shows the dashboard until somebody leaves it.
 pub(crate) async fn steer(run: &Run, table: Table, options: &Options) -> Result<Left, Trouble> {
-    let recorder = options.record.as_deref().map(|file| recorder(file, &table, None)).transpose()?;
+    let mut keeping = Keeping::on(options.record.as_deref(), &table, None)?;
     let (wires, wanted) = Wires::new();
     let inputs = wires.inputs.clone();
     run.progress.show_on(Some(inputs.clone()));
@@ -40,9 +40,10 @@ pub(crate) async fn steer(run: &Run, table: Table, options: &Options) -> Result<
         options.store.as_ref().map_or_else(|| "embedded, in memory".to_owned(), |path| path.display().to_string());
     let mut board = Board::new(session(table.name(), &place, Mode::Demo, EVERY));
     let reading = tokio::spawn(collect(table, EVERY, wanted, wires.inputs.clone()));
-    let left = show(&mut board, wires, keeps(recorder), act).await;
+    let left = show(&mut board, wires, |input| keeping.keep(input), act).await;
     reading.abort();
     run.progress.show_on(None);
+    keeping.over()?;
     Ok(left?)
 }
 

@@ -1,21 +1,21 @@
-//! What is known, what is chosen, and what do keys do to it? The state of the dashboard: changed by inputs only,
+//! What is known and what is chosen? The state of the dashboard: changed by inputs only,
 //! it reads no clock and no table, so the same inputs give the same screen.
 
-use std::cmp::Ordering;
+mod pool;
+mod press;
+
 use std::collections::HashMap;
 
-use leasehold_core::nouns::{LeaseId, Limit, Millis, Prefix};
-use leasehold_core::occupancy::{Detail, Occupancy, SlotView, State, WaiterView, changes};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::occupancy::{Detail, Occupancy, SlotView, WaiterView, changes};
 
-use super::form::{Filled, Form};
-use super::history::History;
-use super::input::{Cost, Effect, Input, Listed, Play, Played, Wanted};
-use super::keys::{self, Command};
-use super::layout::{Layout, Lines, PANES, Pane};
+pub use pool::{Order, Pool};
+
+use super::form::Form;
+use super::input::{Cost, Effect, Input, Listed, Played, Wanted};
+use super::layout::{Layout, Lines, Pane};
 use super::log::{Line, Log, Weight};
 use super::palette::Palette;
-use super::text;
 
 /// How long a message stays on screen.
 const SAID_FOR: Millis = Millis::seconds(8);
@@ -26,14 +26,8 @@ const LATE: Millis = Millis::seconds(3);
 /// Two looks at one pool no further apart than this are compared, and the difference told.
 const CONNECTED: Millis = Millis::seconds(60);
 
-/// No text over the screen has more lines.
-const MOST_LINES: usize = 100;
-
 /// If more pools than this changed at once, all are put in order again.
 const MOVED: usize = 64;
-
-/// How far a key jumps in a replay.
-const JUMP: i64 = 10_000;
 
 /// What is watched, and what may be done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,122 +56,6 @@ pub struct Session {
     pub colour: bool,
     /// How often what is on screen is read.
     pub every: Millis,
-}
-
-/// One pool, as far as it is known.
-#[derive(Clone, Debug)]
-pub struct Pool {
-    /// Its name.
-    pub prefix: Prefix,
-    /// The limit in force, as far as known.
-    pub limit: Option<Limit>,
-    /// The limit somebody here has just asked for, until it is seen.
-    asked: Option<Limit>,
-    /// The newest look; none if it was never swept and is not on screen.
-    pub seen: Option<Occupancy>,
-    /// Why it can not be shown, if it can't.
-    pub trouble: Option<String>,
-    /// The last minutes.
-    pub history: History,
-}
-
-impl Pool {
-    fn new(prefix: Prefix) -> Pool {
-        Pool { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
-    }
-
-    /// In one word, if anything is known.
-    pub fn state(&self) -> Option<State> {
-        self.seen.as_ref().map(|seen| seen.state)
-    }
-
-    /// How long the first in its queue has waited by now.
-    pub fn oldest_wait(&self, now: Millis) -> Option<Millis> {
-        let seen = self.seen.as_ref()?;
-        seen.oldest_wait.map(|wait| wait + now.since(seen.at))
-    }
-
-    /// Whether each of these is in its name, or begins its state.
-    fn has(&self, terms: &[&str]) -> bool {
-        let (name, state) = (self.prefix.as_str().to_ascii_lowercase(), self.state().map_or("", State::as_str));
-        terms.iter().all(|term| state.starts_with(term) || name.contains(term))
-    }
-
-    /// Its place in the list before or after another; two are never equal.
-    fn before(&self, other: &Pool, order: Order) -> Ordering {
-        // What matters most comes first, whatever has the same by name.
-        other.weight(order).cmp(&self.weight(order)).then_with(|| self.prefix.cmp(&other.prefix))
-    }
-
-    /// How much it matters in this order.
-    fn weight(&self, order: Order) -> u64 {
-        let seen = self.seen.as_ref();
-        match order {
-            Order::Name => 0,
-            Order::Trouble if self.trouble.is_some() => 6,
-            Order::Trouble => seen.map_or(0, |seen| match seen.state {
-                State::OverLimit => 5,
-                State::Starving => 4,
-                State::Full => 3,
-                State::Ok => 2,
-                State::Idle => 1,
-            }),
-            Order::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
-            // The earlier somebody began to wait, the longer they wait, whatever time it is.
-            Order::LongestWait => {
-                let since = seen.and_then(|seen| Some(seen.at.since(seen.oldest_wait?)));
-                since.map_or(0, |since| u64::MAX - since.0)
-            }
-            Order::Fullness => self.fullness(),
-        }
-    }
-
-    /// How full it is, in thousandths; a limit of 0 that somebody holds a lease under is more than full.
-    fn fullness(&self) -> u64 {
-        let Some(seen) = &self.seen else { return 0 };
-        match seen.limit.count() {
-            0 => u64::from(seen.held) * 1_001,
-            limit => u64::from(seen.held) * 1_000 / u64::from(limit),
-        }
-    }
-}
-
-/// The order of the pools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// The most alarming first.
-    Trouble,
-    /// By name.
-    Name,
-    /// The most waiters first.
-    Waiting,
-    /// The longest wait first.
-    LongestWait,
-    /// The fullest first.
-    Fullness,
-}
-
-impl Order {
-    /// In a word or two.
-    pub fn name(self) -> &'static str {
-        match self {
-            Order::Trouble => "trouble",
-            Order::Name => "name",
-            Order::Waiting => "waiting",
-            Order::LongestWait => "longest wait",
-            Order::Fullness => "fullness",
-        }
-    }
-
-    fn next(self) -> Order {
-        match self {
-            Order::Trouble => Order::Name,
-            Order::Name => Order::Waiting,
-            Order::Waiting => Order::LongestWait,
-            Order::LongestWait => Order::Fullness,
-            Order::Fullness => Order::Trouble,
-        }
-    }
 }
 
 /// What lies over the screen.
@@ -633,234 +511,5 @@ impl Board {
         let visible = visible.filter(|prefix| Some(prefix) != self.chosen.as_ref());
         let pools = chosen.chain(visible).collect();
         Wanted { pools, paused: self.paused.is_some(), refreshed: self.refreshed }
-    }
-
-    // What keys do.
-
-    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        if key.kind == KeyEventKind::Release {
-            return vec![];
-        }
-        self.touched = true;
-        if let Some(Overlay::Form(form)) = &mut self.overlay {
-            return match form.key(key) {
-                Filled::NotYet => vec![],
-                Filled::Never => {
-                    self.overlay = None;
-                    self.say(false, "nothing was changed".into());
-                    vec![]
-                }
-                Filled::Done(effect) => {
-                    self.overlay = None;
-                    vec![effect]
-                }
-            };
-        }
-        if self.filtering && self.typed_filter(key) {
-            return vec![];
-        }
-        match keys::command(key, self.session.mode) {
-            Some(command) => self.command(command).into_iter().collect(),
-            None => vec![],
-        }
-    }
-
-    /// Whether the key was for the filter.
-    fn typed_filter(&mut self, key: KeyEvent) -> bool {
-        self.moved = None;
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        match key.code {
-            KeyCode::Esc => {
-                self.filter.clear();
-                self.filtering = false;
-            }
-            KeyCode::Enter => self.filtering = false,
-            KeyCode::Backspace => drop(self.filter.pop()),
-            KeyCode::Char('u') if control => self.filter.clear(),
-            KeyCode::Char(c) if !control => self.filter.push(c),
-            _ => return false,
-        }
-        true
-    }
-
-    fn command(&mut self, command: Command) -> Option<Effect> {
-        match (command, &mut self.overlay) {
-            (Command::Quit, Some(_)) | (Command::Back, Some(_)) => self.overlay = None,
-            (Command::Help, Some(Overlay::Help(_))) | (Command::Open, Some(_)) => self.overlay = None,
-            (Command::Up, Some(Overlay::Help(line))) => *line = line.saturating_sub(1),
-            (Command::Down, Some(Overlay::Help(line))) => *line = (*line + 1).min(MOST_LINES),
-            (Command::PageUp | Command::First, Some(Overlay::Help(line) | Overlay::Details(line))) => {
-                *line = line.saturating_sub(10);
-            }
-            (Command::PageDown | Command::Last, Some(Overlay::Help(line) | Overlay::Details(line))) => {
-                *line = (*line + 10).min(MOST_LINES);
-            }
-            (Command::Help, _) => self.overlay = Some(Overlay::Help(0)),
-            (Command::Quit, None) => return Some(Effect::Quit),
-            (Command::Interrupt, _) => return Some(Effect::Interrupt),
-            (Command::Suspend, _) => return Some(Effect::Suspend),
-            (Command::Up, _) => self.step(-1),
-            (Command::Down, _) => self.step(1),
-            (Command::PageUp, _) => self.step(-self.page()),
-            (Command::PageDown, _) => self.step(self.page()),
-            (Command::First, _) => self.step(isize::MIN),
-            (Command::Last, _) => self.step(isize::MAX),
-            (Command::Left, _) => self.aside(-1),
-            (Command::Right, _) => self.aside(1),
-            (Command::NextPane, _) => self.focus = self.pane(1),
-            (Command::PaneBefore, _) => self.focus = self.pane(-1),
-            (Command::Open, None) => self.open(),
-            (Command::Back, None) => self.back(),
-            (Command::Filter, _) => {
-                (self.overlay, self.filtering) = (None, true);
-                self.focus = Pane::Pools;
-            }
-            (Command::Sort, _) => {
-                self.order = self.order.next();
-                self.moved = None;
-                self.say(false, format!("pools in order of {}", self.order.name()));
-            }
-            (Command::Pause, _) if self.session.mode == Mode::Replay => return Some(Effect::Play(Play::Toggle)),
-            (Command::Pause, _) => self.paused = if self.paused.is_some() { None } else { Some(self.now) },
-            (Command::Refresh, _) => self.refreshed += 1,
-            (Command::Raise, _) => return self.limit(1),
-            (Command::Lower, _) => return self.limit(-1),
-            (Command::Release, _) => self.release(),
-            (Command::Kill, _) => return self.kill(),
-            (Command::Faster, _) => return self.faster(2.0),
-            (Command::Slower, _) => return self.faster(0.5),
-            (Command::Forward, _) => return Some(Effect::Play(Play::Seek(JUMP))),
-            (Command::Rewind, _) => return Some(Effect::Play(Play::Seek(-JUMP))),
-            (Command::Restart, _) => return Some(Effect::Play(Play::Start)),
-        }
-        None
-    }
-
-    fn choose_line(&mut self, line: usize) {
-        let chosen = self.listed.get(line).map(|place| self.pools[*place].prefix.clone());
-        if chosen != self.chosen {
-            (self.slot_cursor, self.queue_cursor) = (Cursor::default(), Cursor::default());
-            if matches!(self.overlay, Some(Overlay::Details(_))) {
-                self.overlay = None;
-            }
-        }
-        (self.chosen, self.pool_cursor.at) = (chosen, line);
-    }
-
-    fn step(&mut self, lines: isize) {
-        let (slots, queue, log) = (self.slots().len(), self.queue().len(), self.log.lines().len());
-        match self.focus {
-            Pane::Pools | Pane::History => {
-                let mut cursor = self.pool_cursor;
-                cursor.step(lines, self.listed.len());
-                self.choose_line(cursor.at);
-            }
-            Pane::Slots => self.slot_cursor.step(lines, slots),
-            Pane::Queue => self.queue_cursor.step(lines, queue),
-            Pane::Log => self.log_cursor.step(lines, log),
-        }
-    }
-
-    fn page(&self) -> isize {
-        let lines = self.layout().lines(self.focus).max(2) - 1;
-        isize::try_from(lines).unwrap_or(1)
-    }
-
-    /// The pane so many further, around the end. The history, which no key goes to, only where it has a tab.
-    fn pane(&self, further: isize) -> Pane {
-        let panes: Vec<Pane> = PANES.into_iter().filter(|pane| *pane != Pane::History || !self.layout().wide).collect();
-        let at = panes.iter().position(|pane| *pane == self.focus).unwrap_or(0);
-        let count = panes.len() as isize;
-        panes[(at as isize + further).rem_euclid(count) as usize]
-    }
-
-    fn aside(&mut self, further: isize) {
-        let wide = self.layout().wide;
-        self.focus = match (self.focus, further > 0) {
-            _ if !wide => self.pane(further),
-            (Pane::Pools, true) => Pane::Slots,
-            (Pane::Slots | Pane::Queue, false) => Pane::Pools,
-            (focus, _) => focus,
-        };
-    }
-
-    fn open(&mut self) {
-        match self.focus {
-            Pane::Pools | Pane::History => self.focus = Pane::Slots,
-            Pane::Slots if self.slot().is_some() => self.overlay = Some(Overlay::Details(0)),
-            Pane::Queue if self.waiter().is_some() => self.overlay = Some(Overlay::Details(0)),
-            Pane::Slots | Pane::Queue | Pane::Log => {}
-        }
-    }
-
-    fn back(&mut self) {
-        if self.focus != Pane::Pools {
-            self.focus = Pane::Pools;
-        } else if !self.filter.is_empty() {
-            self.filter.clear();
-            self.moved = None;
-        }
-    }
-
-    fn limit(&mut self, more: i64) -> Option<Effect> {
-        let Some(pool) = self.chosen() else {
-            self.say(true, "no pool is chosen".into());
-            return None;
-        };
-        let (prefix, Some(from)) = (pool.prefix.clone(), pool.asked.or(pool.limit)) else {
-            self.say(true, "its limit is not known yet".into());
-            return None;
-        };
-        let to = (i64::from(from.count()) + more).clamp(0, 10_000) as u32;
-        if self.session.mode == Mode::Demo {
-            // Nothing is at stake, and nobody else to tell why; but a demo without a slot never ends.
-            let limit = Limit::try_from(u64::from(to.max(1))).ok().filter(|limit| *limit != from)?;
-            // Pressed again before the change is seen, the key goes on from there.
-            self.pool_mut(&prefix).asked = Some(limit);
-            return Some(Effect::ChangeLimit { prefix, limit, why: "by hand".into() });
-        }
-        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to)));
-        None
-    }
-
-    /// The lease on the chosen slot, if somebody chose it.
-    fn lease(&self) -> Option<(LeaseId, String)> {
-        let (pool, slot) = (self.chosen()?, self.slot()?);
-        let lease = slot.lease.as_ref()?;
-        let id = LeaseId { prefix: pool.prefix.clone(), slot: slot.slot, fence: slot.fence };
-        Some((id, text::holder(&lease.holder, lease.label.as_deref())))
-    }
-
-    fn release(&mut self) {
-        if self.focus != Pane::Slots {
-            self.focus = Pane::Slots;
-            self.say(false, "choose a slot, then x".into());
-            return;
-        }
-        match self.lease() {
-            Some((lease, holder)) => self.overlay = Some(Overlay::Form(Form::release(lease, &holder))),
-            None => self.say(true, "nobody holds that slot".into()),
-        }
-    }
-
-    fn kill(&mut self) -> Option<Effect> {
-        let prefix = self.chosen()?.prefix.clone();
-        let slot = if self.focus == Pane::Slots { self.lease().map(|(lease, _)| lease.slot.0) } else { None };
-        Some(Effect::Kill { prefix, slot })
-    }
-
-    fn faster(&mut self, times: f64) -> Option<Effect> {
-        match (self.session.mode, &mut self.played) {
-            (Mode::Replay, Some(played)) => {
-                played.speed = (played.speed * times).clamp(0.125, 64.0);
-                Some(Effect::Play(Play::Speed(played.speed)))
-            }
-            (Mode::Demo, _) => {
-                self.speed = (self.speed * times).clamp(0.125, 16.0);
-                self.say(false, format!("work goes {} times as fast as planned", self.speed));
-                Some(Effect::Speed(self.speed))
-            }
-            _ => None,
-        }
     }
 }

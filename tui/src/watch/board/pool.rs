@@ -1,0 +1,124 @@
+//! What is known of one pool, and which of two comes first in the list?
+
+use std::cmp::Ordering;
+
+use leasehold_core::nouns::{Limit, Millis, Prefix};
+use leasehold_core::occupancy::{Occupancy, State};
+
+use crate::watch::history::History;
+
+/// One pool, as far as it is known.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Its name.
+    pub prefix: Prefix,
+    /// The limit in force, as far as known.
+    pub limit: Option<Limit>,
+    /// The limit somebody here has just asked for, until it is seen.
+    pub(super) asked: Option<Limit>,
+    /// The newest look; none if it was never swept and is not on screen.
+    pub seen: Option<Occupancy>,
+    /// Why it can not be shown, if it can't.
+    pub trouble: Option<String>,
+    /// The last minutes.
+    pub history: History,
+}
+
+impl Pool {
+    pub(super) fn new(prefix: Prefix) -> Pool {
+        Pool { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
+    }
+
+    /// In one word, if anything is known.
+    pub fn state(&self) -> Option<State> {
+        self.seen.as_ref().map(|seen| seen.state)
+    }
+
+    /// How long the first in its queue has waited by now.
+    pub fn oldest_wait(&self, now: Millis) -> Option<Millis> {
+        let seen = self.seen.as_ref()?;
+        seen.oldest_wait.map(|wait| wait + now.since(seen.at))
+    }
+
+    /// Whether each of these is in its name, or begins its state.
+    pub(super) fn has(&self, terms: &[&str]) -> bool {
+        let (name, state) = (self.prefix.as_str().to_ascii_lowercase(), self.state().map_or("", State::as_str));
+        terms.iter().all(|term| state.starts_with(term) || name.contains(term))
+    }
+
+    /// Its place in the list before or after another; two are never equal.
+    pub(super) fn before(&self, other: &Pool, order: Order) -> Ordering {
+        // What matters most comes first, whatever has the same by name.
+        other.weight(order).cmp(&self.weight(order)).then_with(|| self.prefix.cmp(&other.prefix))
+    }
+
+    /// How much it matters in this order.
+    fn weight(&self, order: Order) -> u64 {
+        let seen = self.seen.as_ref();
+        match order {
+            Order::Name => 0,
+            Order::Trouble if self.trouble.is_some() => 6,
+            Order::Trouble => seen.map_or(0, |seen| match seen.state {
+                State::OverLimit => 5,
+                State::Starving => 4,
+                State::Full => 3,
+                State::Ok => 2,
+                State::Idle => 1,
+            }),
+            Order::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
+            // The earlier somebody began to wait, the longer they wait, whatever time it is.
+            Order::LongestWait => {
+                let since = seen.and_then(|seen| Some(seen.at.since(seen.oldest_wait?)));
+                since.map_or(0, |since| u64::MAX - since.0)
+            }
+            Order::Fullness => self.fullness(),
+        }
+    }
+
+    /// How full it is, in thousandths; a limit of 0 that somebody holds a lease under is more than full.
+    fn fullness(&self) -> u64 {
+        let Some(seen) = &self.seen else { return 0 };
+        match seen.limit.count() {
+            0 => u64::from(seen.held) * 1_001,
+            limit => u64::from(seen.held) * 1_000 / u64::from(limit),
+        }
+    }
+}
+
+/// The order of the pools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The most alarming first.
+    Trouble,
+    /// By name.
+    Name,
+    /// The most waiters first.
+    Waiting,
+    /// The longest wait first.
+    LongestWait,
+    /// The fullest first.
+    Fullness,
+}
+
+impl Order {
+    /// In a word or two.
+    pub fn name(self) -> &'static str {
+        match self {
+            Order::Trouble => "trouble",
+            Order::Name => "name",
+            Order::Waiting => "waiting",
+            Order::LongestWait => "longest wait",
+            Order::Fullness => "fullness",
+        }
+    }
+
+    pub(super) fn next(self) -> Order {
+        match self {
+            Order::Trouble => Order::Name,
+            Order::Name => Order::Waiting,
+            Order::Waiting => Order::LongestWait,
+            Order::LongestWait => Order::Fullness,
+            Order::Fullness => Order::Trouble,
+        }
+    }
+}

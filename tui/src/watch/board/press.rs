@@ -1,0 +1,246 @@
+//! What does a key do to the board? It moves what is chosen, opens and fills forms, and asks for effects.
+
+use leasehold_core::nouns::{LeaseId, Limit};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::{Board, Cursor, Mode, Overlay};
+use crate::watch::form::{Filled, Form};
+use crate::watch::input::{Effect, Play};
+use crate::watch::keys::{self, Command};
+use crate::watch::layout::{PANES, Pane};
+use crate::watch::text;
+
+/// No text over the screen has more lines.
+const MOST_LINES: usize = 100;
+
+/// How far a key jumps in a replay, in milliseconds.
+const JUMP: i64 = 10_000;
+
+impl Board {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return vec![];
+        }
+        self.touched = true;
+        if let Some(Overlay::Form(form)) = &mut self.overlay {
+            return match form.key(key) {
+                Filled::NotYet => vec![],
+                Filled::Never => {
+                    self.overlay = None;
+                    self.say(false, "nothing was changed".into());
+                    vec![]
+                }
+                Filled::Done(effect) => {
+                    self.overlay = None;
+                    vec![effect]
+                }
+            };
+        }
+        if self.filtering && self.typed_filter(key) {
+            return vec![];
+        }
+        match keys::command(key, self.session.mode) {
+            Some(command) => self.command(command).into_iter().collect(),
+            None => vec![],
+        }
+    }
+
+    /// Whether the key was for the filter.
+    fn typed_filter(&mut self, key: KeyEvent) -> bool {
+        self.moved = None;
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => {
+                self.filter.clear();
+                self.filtering = false;
+            }
+            KeyCode::Enter => self.filtering = false,
+            KeyCode::Backspace => drop(self.filter.pop()),
+            KeyCode::Char('u') if control => self.filter.clear(),
+            KeyCode::Char(c) if !control => self.filter.push(c),
+            _ => return false,
+        }
+        true
+    }
+
+    fn command(&mut self, command: Command) -> Option<Effect> {
+        match (command, &mut self.overlay) {
+            (Command::Quit, Some(_)) | (Command::Back, Some(_)) => self.overlay = None,
+            (Command::Help, Some(Overlay::Help(_))) | (Command::Open, Some(_)) => self.overlay = None,
+            (Command::Up, Some(Overlay::Help(line))) => *line = line.saturating_sub(1),
+            (Command::Down, Some(Overlay::Help(line))) => *line = (*line + 1).min(MOST_LINES),
+            (Command::PageUp | Command::First, Some(Overlay::Help(line) | Overlay::Details(line))) => {
+                *line = line.saturating_sub(10);
+            }
+            (Command::PageDown | Command::Last, Some(Overlay::Help(line) | Overlay::Details(line))) => {
+                *line = (*line + 10).min(MOST_LINES);
+            }
+            (Command::Help, _) => self.overlay = Some(Overlay::Help(0)),
+            (Command::Quit, None) => return Some(Effect::Quit),
+            (Command::Interrupt, _) => return Some(Effect::Interrupt),
+            (Command::Suspend, _) => return Some(Effect::Suspend),
+            (Command::Up, _) => self.step(-1),
+            (Command::Down, _) => self.step(1),
+            (Command::PageUp, _) => self.step(-self.page()),
+            (Command::PageDown, _) => self.step(self.page()),
+            (Command::First, _) => self.step(isize::MIN),
+            (Command::Last, _) => self.step(isize::MAX),
+            (Command::Left, _) => self.aside(-1),
+            (Command::Right, _) => self.aside(1),
+            (Command::NextPane, _) => self.focus = self.pane(1),
+            (Command::PaneBefore, _) => self.focus = self.pane(-1),
+            (Command::Open, None) => self.open(),
+            (Command::Back, None) => self.back(),
+            (Command::Filter, _) => {
+                (self.overlay, self.filtering) = (None, true);
+                self.focus = Pane::Pools;
+            }
+            (Command::Sort, _) => {
+                self.order = self.order.next();
+                self.moved = None;
+                self.say(false, format!("pools in order of {}", self.order.name()));
+            }
+            (Command::Pause, _) if self.session.mode == Mode::Replay => return Some(Effect::Play(Play::Toggle)),
+            (Command::Pause, _) => self.paused = if self.paused.is_some() { None } else { Some(self.now) },
+            (Command::Refresh, _) => self.refreshed += 1,
+            (Command::Raise, _) => return self.limit(1),
+            (Command::Lower, _) => return self.limit(-1),
+            (Command::Release, _) => self.release(),
+            (Command::Kill, _) => return self.kill(),
+            (Command::Faster, _) => return self.faster(2.0),
+            (Command::Slower, _) => return self.faster(0.5),
+            (Command::Forward, _) => return Some(Effect::Play(Play::Seek(JUMP))),
+            (Command::Rewind, _) => return Some(Effect::Play(Play::Seek(-JUMP))),
+            (Command::Restart, _) => return Some(Effect::Play(Play::Start)),
+        }
+        None
+    }
+
+    pub(super) fn choose_line(&mut self, line: usize) {
+        let chosen = self.listed.get(line).map(|place| self.pools[*place].prefix.clone());
+        if chosen != self.chosen {
+            (self.slot_cursor, self.queue_cursor) = (Cursor::default(), Cursor::default());
+            if matches!(self.overlay, Some(Overlay::Details(_))) {
+                self.overlay = None;
+            }
+        }
+        (self.chosen, self.pool_cursor.at) = (chosen, line);
+    }
+
+    fn step(&mut self, lines: isize) {
+        let (slots, queue, log) = (self.slots().len(), self.queue().len(), self.log.lines().len());
+        match self.focus {
+            Pane::Pools | Pane::History => {
+                let mut cursor = self.pool_cursor;
+                cursor.step(lines, self.listed.len());
+                self.choose_line(cursor.at);
+            }
+            Pane::Slots => self.slot_cursor.step(lines, slots),
+            Pane::Queue => self.queue_cursor.step(lines, queue),
+            Pane::Log => self.log_cursor.step(lines, log),
+        }
+    }
+
+    fn page(&self) -> isize {
+        let lines = self.layout().lines(self.focus).max(2) - 1;
+        isize::try_from(lines).unwrap_or(1)
+    }
+
+    /// The pane so many further, around the end. The history, which no key goes to, only where it has a tab.
+    fn pane(&self, further: isize) -> Pane {
+        let panes: Vec<Pane> = PANES.into_iter().filter(|pane| *pane != Pane::History || !self.layout().wide).collect();
+        let at = panes.iter().position(|pane| *pane == self.focus).unwrap_or(0);
+        let count = panes.len() as isize;
+        panes[(at as isize + further).rem_euclid(count) as usize]
+    }
+
+    fn aside(&mut self, further: isize) {
+        let wide = self.layout().wide;
+        self.focus = match (self.focus, further > 0) {
+            _ if !wide => self.pane(further),
+            (Pane::Pools, true) => Pane::Slots,
+            (Pane::Slots | Pane::Queue, false) => Pane::Pools,
+            (focus, _) => focus,
+        };
+    }
+
+    fn open(&mut self) {
+        match self.focus {
+            Pane::Pools | Pane::History => self.focus = Pane::Slots,
+            Pane::Slots if self.slot().is_some() => self.overlay = Some(Overlay::Details(0)),
+            Pane::Queue if self.waiter().is_some() => self.overlay = Some(Overlay::Details(0)),
+            Pane::Slots | Pane::Queue | Pane::Log => {}
+        }
+    }
+
+    fn back(&mut self) {
+        if self.focus != Pane::Pools {
+            self.focus = Pane::Pools;
+        } else if !self.filter.is_empty() {
+            self.filter.clear();
+            self.moved = None;
+        }
+    }
+
+    fn limit(&mut self, more: i64) -> Option<Effect> {
+        let Some(pool) = self.chosen() else {
+            self.say(true, "no pool is chosen".into());
+            return None;
+        };
+        let (prefix, Some(from)) = (pool.prefix.clone(), pool.asked.or(pool.limit)) else {
+            self.say(true, "its limit is not known yet".into());
+            return None;
+        };
+        let to = (i64::from(from.count()) + more).clamp(0, 10_000) as u32;
+        if self.session.mode == Mode::Demo {
+            // Nothing is at stake, and nobody else to tell why; but a demo without a slot never ends.
+            let limit = Limit::try_from(u64::from(to.max(1))).ok().filter(|limit| *limit != from)?;
+            // Pressed again before the change is seen, the key goes on from there.
+            self.pool_mut(&prefix).asked = Some(limit);
+            return Some(Effect::ChangeLimit { prefix, limit, why: "by hand".into() });
+        }
+        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to)));
+        None
+    }
+
+    /// The lease on the chosen slot, if somebody chose it.
+    fn lease(&self) -> Option<(LeaseId, String)> {
+        let (pool, slot) = (self.chosen()?, self.slot()?);
+        let lease = slot.lease.as_ref()?;
+        let id = LeaseId { prefix: pool.prefix.clone(), slot: slot.slot, fence: slot.fence };
+        Some((id, text::holder(&lease.holder, lease.label.as_deref())))
+    }
+
+    fn release(&mut self) {
+        if self.focus != Pane::Slots {
+            self.focus = Pane::Slots;
+            self.say(false, "choose a slot, then x".into());
+            return;
+        }
+        match self.lease() {
+            Some((lease, holder)) => self.overlay = Some(Overlay::Form(Form::release(lease, &holder))),
+            None => self.say(true, "nobody holds that slot".into()),
+        }
+    }
+
+    fn kill(&mut self) -> Option<Effect> {
+        let prefix = self.chosen()?.prefix.clone();
+        let slot = if self.focus == Pane::Slots { self.lease().map(|(lease, _)| lease.slot.0) } else { None };
+        Some(Effect::Kill { prefix, slot })
+    }
+
+    fn faster(&mut self, times: f64) -> Option<Effect> {
+        match (self.session.mode, &mut self.played) {
+            (Mode::Replay, Some(played)) => {
+                played.speed = (played.speed * times).clamp(0.125, 64.0);
+                Some(Effect::Play(Play::Speed(played.speed)))
+            }
+            (Mode::Demo, _) => {
+                self.speed = (self.speed * times).clamp(0.125, 16.0);
+                self.say(false, format!("work goes {} times as fast as planned", self.speed));
+                Some(Effect::Speed(self.speed))
+            }
+            _ => None,
+        }
+    }
+}
