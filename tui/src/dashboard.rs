@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::demo;
 use crate::place::{Place, Runner};
 use crate::words::Trouble;
 
@@ -38,6 +39,10 @@ pub(crate) struct Watch {
     /// Play back what `leasehold record` saved, instead of watching a table
     #[arg(long, value_name = "FILE", conflicts_with_all = ["read_only", "record", "every"])]
     replay: Option<PathBuf>,
+
+    /// Watch the table that `leasehold demo --store FILE` keeps, while it runs or later; nothing can be changed
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    store: Option<PathBuf>,
 
     /// Nothing can be changed
     #[arg(long)]
@@ -119,14 +124,28 @@ impl Watch {
             place.refuse("a recording says itself which table it is of")?;
             return replay(&file).await;
         }
-        let runner = Arc::new(place.runner().await?);
-        let table = runner.table().clone();
-        let mode = Mode::Watch { read_only: self.read_only };
-        let session = session(table.name(), place.asked().unwrap_or_default(), mode, self.every);
-        let mut keeping = Keeping::on(self.record.as_deref(), &table, region(&table))?;
+        let (table, runner, asked) = match &self.store {
+            Some(file) => {
+                place.refuse("--store FILE is the table of a demo")?;
+                (demo::stored(file)?, None, file.display().to_string())
+            }
+            None => {
+                let runner = Arc::new(place.runner().await?);
+                (runner.table().clone(), Some(runner), place.asked().unwrap_or_default().to_owned())
+            }
+        };
+        // A demo judges itself by the limits that it set.
+        let mode = Mode::Watch { read_only: self.read_only || runner.is_none() };
+        let session = session(table.name(), &asked, mode, self.every);
+        let region = runner.as_ref().and_then(|runner| region(runner.table()));
+        let mut keeping = Keeping::on(self.record.as_deref(), &table, region)?;
         let (wires, wanted) = Wires::new();
         let inputs = wires.inputs.clone();
-        let act = move |effect| changes(Arc::clone(&runner), effect, inputs.clone());
+        let act = |effect| {
+            if let Some(runner) = &runner {
+                changes(Arc::clone(runner), effect, inputs.clone());
+            }
+        };
         let reading = tokio::spawn(collect(table, self.every, wanted, wires.inputs.clone()));
         let left = show(&mut Board::new(session), wires, |input| keeping.keep(input), act).await;
         reading.abort();

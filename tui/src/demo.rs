@@ -22,6 +22,7 @@ use std::time::Duration;
 use leasehold_tui::watch::screen::Left;
 pub(crate) use options::Options;
 use play::{Done, Run};
+pub(crate) use pools::stored;
 pub(crate) use reading::Flaw;
 use report::Report;
 use tokio::signal::unix::{SignalKind, signal};

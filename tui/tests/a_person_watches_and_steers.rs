@@ -7,6 +7,7 @@ mod engines;
 mod tmux;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use engines::Ministack;
@@ -101,6 +102,30 @@ fn a_recording_is_played_stopped_and_searched() {
     });
     tmux.text("q");
     tmux.shows(&["LEFT 0"]);
+}
+
+#[test]
+fn a_demo_on_a_file_is_watched_from_another_terminal() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("watched-{}.db", std::process::id()));
+    let name = file.to_str().expect("a path of text");
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start(&format!("watch --store {name}"));
+    tmux.shows(&["cannot be read", "LEFT 2"]);
+    assert!(!file.exists(), "who only looks makes no file");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    demo.args(["demo", "tests/scenarios/steered.toml", "--store", name]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut demo = demo.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    tmux.until("the file", |_| file.exists());
+    tmux.line("clear");
+    tmux.start(&format!("watch --store {name} --every 0.2"));
+    tmux.shows(&["READ-ONLY", "analytics", "full", "granted"]);
+    tmux.text("?");
+    assert!(!tmux.shows(&["this help"]).contains("by force"), "nothing can be changed");
+    tmux.key("Escape");
+    tmux.text("q");
+    tmux.shows(&["LEFT 0"]);
+    assert!(demo.wait().expect("its end").success(), "who looks disturbs nobody");
+    std::fs::remove_file(file).expect("removed");
 }
 
 #[test]

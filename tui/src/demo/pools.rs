@@ -14,6 +14,7 @@ use leasehold_store::{Embedded, Runner, StoreError, Table, Used};
 use super::notices::{OwnRun, Tasks};
 use super::scenario::PoolPlan;
 use crate::operation::own_row;
+use crate::words::Trouble;
 
 /// The table's name inside the embedded store.
 const TABLE: &str = "leasehold-demo";
@@ -58,6 +59,13 @@ impl Ran {
             (None, other) => format!("an answer that makes no sense here: {other:?}"),
         }
     }
+}
+
+/// The table of a demo that keeps or kept it in this file.
+pub(crate) fn stored(file: &Path) -> Result<Table, Trouble> {
+    // The engine would make the file.
+    std::fs::metadata(file).map_err(|why| Trouble::Unreadable { path: file.into(), why })?;
+    Ok(Embedded::file(file)?.table(TABLE))
 }
 
 impl Store {
