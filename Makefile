@@ -1,8 +1,9 @@
 # What can be done here? `make demo` shows it, `make test` checks everything that CI checks.
 
 CARGO ?= cargo
+PORT ?= 8080
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e check-deep bench screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep bench screenshots lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,7 +17,7 @@ lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" f
 bench-lambda: ## Measure that package: its size, memory and start, each against its limit
 	scripts/bench-lambda $(ARGS)
 
-test: test-rust test-terraform test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
+test: test-rust test-web test-terraform test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
 
 # The core must build where there is no operating system; the real engines must be there for the differential test,
 # and a terminal to type on for the dashboard's.
@@ -25,6 +26,21 @@ test-rust: wasm-target ## The protocol, the store, the lease manager and the com
 	scripts/tmux
 	$(CARGO) build --locked --package leasehold-core --target wasm32-unknown-unknown
 	$(CARGO) test --locked --workspace
+
+test-web: web ## The page in a real browser (needs Node 20 and Chromium)
+	scripts/web-test
+
+web: ## Build the browser page into target/web
+	scripts/web
+
+bench-web: web ## Measure the page: script time a frame, simulated over real time, first paint, sizes, each against its limit
+	scripts/bench-web
+
+web-picture: web ## Take the picture of the page that README.md shows (docs/page.png)
+	scripts/web-picture
+
+web-serve: web ## Serve the page on this machine (PORT=8080), with the headers that a host should send
+	scripts/web-serve $(PORT)
 
 test-terraform: ## The modules and examples: formatting, README tables, validate, test (needs Terraform 1.7)
 	scripts/terraform-test

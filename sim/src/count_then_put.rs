@@ -2,6 +2,9 @@
 //!
 //! It is here to be compared with: two callers can count the same number before either puts its lease, so
 //! it lets in more than the limit. The checker pins the shortest such history.
+//!
+//! A lease is a row of its holder, which expires a lease's length after it was put: whoever counts leaves out what
+//! its own clock says has expired. There is no queue: who finds the pool full asks again later.
 
 use leasehold_core::machine::{Answer, Failure, Outcome, Step};
 use leasehold_core::nouns::{Attempt, Fence, Holder, Lease, LeaseId, Millis, Prefix, Slot};
@@ -14,6 +17,7 @@ pub struct CountThenPut {
     holder: Holder,
     limit: u32,
     lease: Millis,
+    counted: Option<u32>,
     expires_at: Option<Millis>,
 }
 
@@ -21,9 +25,14 @@ impl CountThenPut {
     /// Counts the leases of everybody who shares this holder's parent.
     pub fn start(prefix: Prefix, holder: Holder, limit: u32, lease: Millis) -> (CountThenPut, Step) {
         let group = holder.hashed().group;
-        let count = Request::Holders { group, after: None, limit: limit + 1 };
-        let caller = CountThenPut { prefix, holder, limit, lease, expires_at: None };
-        (caller, Step::Ask { requests: vec![count], pause: Millis(0) })
+        let count = Request::Holders { group, after: None, limit: u32::MAX };
+        let caller = CountThenPut { prefix, holder, limit, lease, counted: None, expires_at: None };
+        (caller, ask(count))
+    }
+
+    /// How many leases it counted, once it did.
+    pub fn counted(&self) -> Option<u32> {
+        self.counted
     }
 
     /// Puts a lease if the count allowed it.
@@ -31,25 +40,14 @@ impl CountThenPut {
         let Answer::Replies(replies) = answer else { return Step::Done(Outcome::Failed(Failure::Unavailable)) };
         match replies.into_iter().next() {
             Some(Reply::Holders(rows, _)) => {
-                let lasting = |row: &HolderRow| matches!(row.state, HolderState::Holding { .. });
-                let held = rows.iter().filter(|row| lasting(row)).count();
-                if held >= self.limit as usize {
-                    let held = u32::try_from(held).unwrap_or(u32::MAX);
+                let held = lasting(&rows, self.lease, now);
+                self.counted = Some(held);
+                if held >= self.limit {
                     let wait = Outcome::Wait { retry_after: self.lease, held, waiting: 0, waiting_more: false };
                     return Step::Done(wait);
                 }
                 self.expires_at = Some(now + self.lease);
-                let put = HolderRow {
-                    holder: self.holder.clone(),
-                    attempt: Attempt::default(),
-                    state: HolderState::Holding { slot: Slot(0), fence: Fence(1), acquired_at: now, token: None },
-                };
-                let write = Write {
-                    key: Key::Holder(self.holder.hashed()),
-                    conditions: vec![],
-                    change: Change::Put(Row::Holder(put)),
-                };
-                Step::Ask { requests: vec![Request::Write(write)], pause: Millis(0) }
+                ask(put(&self.holder, now))
             }
             Some(Reply::Written) => Step::Done(Outcome::Acquired(Lease {
                 id: LeaseId { prefix: self.prefix.clone(), slot: Slot(0), fence: Fence(1) },
@@ -58,7 +56,42 @@ impl CountThenPut {
                 acquired_at: now,
                 expires_at: self.expires_at.unwrap_or(now),
             })),
+            Some(Reply::Throttled) => Step::Done(Outcome::Failed(Failure::Throttled)),
             _ => Step::Done(Outcome::Failed(Failure::Unavailable)),
         }
+    }
+}
+
+fn ask(request: Request) -> Step {
+    Step::Ask { requests: vec![request], pause: Millis(0) }
+}
+
+/// The holder's lease from `now` on: to get one, and to make it last longer. Nothing is asked of what is there.
+pub fn put(holder: &Holder, now: Millis) -> Request {
+    let state = HolderState::Holding { slot: Slot(0), fence: Fence(1), acquired_at: now, token: None };
+    let row = HolderRow { holder: holder.clone(), attempt: Attempt::default(), state };
+    Request::Write(Write {
+        key: Key::Holder(holder.hashed()),
+        conditions: vec![],
+        change: Change::Put(Row::Holder(row)),
+    })
+}
+
+/// The holder's lease goes.
+pub fn remove(holder: &Holder) -> Request {
+    Request::Write(Write { key: Key::Holder(holder.hashed()), conditions: vec![], change: Change::Delete })
+}
+
+/// How many leases whoever reads these rows counts, by its own clock.
+pub fn lasting(rows: &[HolderRow], lease: Millis, now: Millis) -> u32 {
+    let lasting = rows.iter().filter(|row| expires_at(row, lease).is_some_and(|at| now < at));
+    u32::try_from(lasting.count()).unwrap_or(u32::MAX)
+}
+
+/// When the lease in this row expires, if it is one.
+pub fn expires_at(row: &HolderRow, lease: Millis) -> Option<Millis> {
+    match row.state {
+        HolderState::Holding { acquired_at, .. } => Some(acquired_at + lease),
+        _ => None,
     }
 }

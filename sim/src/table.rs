@@ -6,7 +6,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use leasehold_core::nouns::Fence;
+use leasehold_core::nouns::{Fence, HolderKey, Millis, Slot, Ticket};
 use leasehold_core::table::{Change, Condition, Guard, HolderState, Key, Refusal, Reply, Request, Row, SlotRow, Write};
 
 use crate::digest::Hashed;
@@ -39,18 +39,20 @@ impl MemoryTable {
             Request::Get(key) => Reply::Row(self.row(*key).cloned()),
             Request::Slots => Reply::Slots(self.slots().cloned().collect()),
             Request::Queue(limit) => {
-                let (rows, more) = first(
-                    *limit,
-                    self.rows().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None }),
-                );
+                let first_place = Key::Wait(Ticket { at: Millis(0), own: 0 });
+                let places =
+                    self.from(first_place).filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
+                let (rows, more) = first(*limit, places);
                 Reply::Queue(rows, more)
             }
             Request::Holders { group, after, limit } => {
-                let of_group = self.rows().filter_map(|row| if let Row::Holder(row) = row { Some(row) } else { None });
-                let of_group = of_group.filter(|row| {
-                    let key = row.holder.hashed();
-                    key.group == *group && after.is_none_or(|after| key.own > after)
-                });
+                let begin = Key::Holder(HolderKey { group: *group, own: after.unwrap_or(0) });
+                let holders =
+                    self.from(begin).map_while(|row| if let Row::Holder(row) = row { Some(row) } else { None });
+                let of_group = holders.map(|row| (row.holder.hashed(), row));
+                let of_group = of_group.take_while(|(key, _)| key.group == *group);
+                let of_group =
+                    of_group.filter(|(key, _)| after.is_none_or(|after| key.own > after)).map(|(_, row)| row);
                 let (rows, more) = first(*limit, of_group);
                 Reply::Holders(rows, more)
             }
@@ -64,9 +66,15 @@ impl MemoryTable {
         self.rows.iter().map(|(_, row)| &**row)
     }
 
+    /// The rows from a key on, in key order.
+    fn from(&self, key: Key) -> impl Iterator<Item = &Row> {
+        let at = self.at(key).unwrap_or_else(|at| at);
+        self.rows[at..].iter().map(|(_, row)| &**row)
+    }
+
     /// The slot rows, in order.
     pub fn slots(&self) -> impl Iterator<Item = &SlotRow> {
-        self.rows().filter_map(|row| if let Row::Slot(row) = row { Some(row) } else { None })
+        self.from(Key::Slot(Slot(0))).map_while(|row| if let Row::Slot(row) = row { Some(row) } else { None })
     }
 
     /// One row.
@@ -83,10 +91,14 @@ impl MemoryTable {
         }
     }
 
+    /// Deletes the rows that are not to be kept, as the table's TTL does.
+    pub fn retain(&mut self, keep: impl Fn(&Row) -> bool) {
+        self.rows.retain(|(_, row)| keep(row));
+    }
+
     /// Deletes all tombstones, as if they were collected at once.
     pub fn forget_ended(&mut self) {
-        self.rows
-            .retain(|(_, row)| !matches!(&**row, Row::Holder(row) if matches!(row.state, HolderState::Ended { .. })));
+        self.retain(|row| !matches!(row, Row::Holder(row) if matches!(row.state, HolderState::Ended { .. })));
     }
 
     fn at(&self, key: Key) -> Result<usize, usize> {

@@ -200,8 +200,7 @@ impl Looks<'_> {
 
     /// Both lists are in order of slot; a slot that one of them lacks has no row there.
     fn slots(&mut self) {
-        let waited: BTreeMap<HolderKey, Millis> =
-            self.before.queue.iter().map(|waiter| (waiter.holder.hashed(), waiter.since)).collect();
+        let waited = by_holder(self.before.queue.iter());
         let (mut before, mut after) = (self.before.slots.iter().peekable(), self.after.slots.iter().peekable());
         let no_row = |slot| SlotView { slot, fence: Fence(0), above_limit: true, lease: None };
         loop {
@@ -296,17 +295,14 @@ impl Looks<'_> {
             self.told(waiter.since, What::Queued { holder: waiter.holder.clone() });
         }
         let left: Vec<&WaiterView> = gone(before, after).collect();
-        let since: BTreeMap<HolderKey, Millis> =
-            left.iter().map(|waiter| (waiter.holder.hashed(), waiter.since)).collect();
+        let since = by_holder(left.iter().copied());
         // Slots and queue are read one after the other: who was granted a lease in between was seen in both.
         let granted_before = leases(before)
             .filter(|lease| since.get(&lease.holder.hashed()).is_some_and(|since| lease.acquired_at >= *since));
-        let granted: BTreeSet<HolderKey> = leases(after)
-            .chain(granted_before)
-            .map(|lease| lease.holder.hashed())
-            .filter(|holder| since.contains_key(holder))
-            .collect();
-        for waiter in left.iter().filter(|waiter| !granted.contains(&waiter.holder.hashed())) {
+        let mut granted: BTreeMap<HolderKey, Millis> = BTreeMap::new();
+        let begun = leases(after).chain(granted_before).map(|lease| (lease.holder.hashed(), lease.acquired_at));
+        granted.extend(begun.filter(|(holder, _)| since.contains_key(holder)));
+        for waiter in left.iter().filter(|waiter| !granted.contains_key(&waiter.holder.hashed())) {
             let what = What::LeftQueue {
                 holder: waiter.holder.clone(),
                 waited: after.at.since(waiter.since),
@@ -316,6 +312,13 @@ impl Looks<'_> {
             self.seen(after.at, what);
         }
     }
+}
+
+/// Since when each of them waits. (One by one: to collect them would bring a sort along, which a page downloads.)
+fn by_holder<'a>(waiters: impl Iterator<Item = &'a WaiterView>) -> BTreeMap<HolderKey, Millis> {
+    let mut since = BTreeMap::new();
+    since.extend(waiters.map(|waiter| (waiter.holder.hashed(), waiter.since)));
+    since
 }
 
 fn leases(look: &Occupancy) -> impl Iterator<Item = &LeaseView> {
@@ -336,7 +339,8 @@ fn in_view(look: &Occupancy, at: Place) -> bool {
 
 /// Who is in the queue of one look and not in that of the other.
 fn only_in<'a>(one: &'a Occupancy, other: &Occupancy) -> impl Iterator<Item = &'a WaiterView> {
-    let others: BTreeSet<Place> = other.queue.iter().map(place).collect();
+    let mut others: BTreeSet<Place> = BTreeSet::new();
+    others.extend(other.queue.iter().map(place));
     one.queue.iter().filter(move |waiter| !others.contains(&place(waiter)))
 }
 

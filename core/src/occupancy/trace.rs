@@ -77,6 +77,7 @@ pub struct Header {
 
 /// One line: what was seen, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Line")]
 pub struct Entry {
     /// When, on the recorder's clock.
     #[serde(rename = "at_ms")]
@@ -86,8 +87,31 @@ pub struct Entry {
     pub seen: Seen,
 }
 
+/// An entry as it is read: without keeping the whole line first, which flattening does.
+#[derive(Deserialize)]
+struct Line {
+    at_ms: Millis,
+    #[serde(default)]
+    pool: Option<Box<Occupancy>>,
+    #[serde(default)]
+    gone: Option<Prefix>,
+}
+
+impl TryFrom<Line> for Entry {
+    type Error = &'static str;
+
+    fn try_from(Line { at_ms, pool, gone }: Line) -> Result<Entry, &'static str> {
+        let seen = match (pool, gone) {
+            (Some(pool), None) => Seen::Pool(pool),
+            (None, Some(gone)) => Seen::Gone(gone),
+            _ => return Err("not one of `pool` and `gone`"),
+        };
+        Ok(Entry { at: at_ms, seen })
+    }
+}
+
 /// What was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
     /// A pool as it is now.
@@ -335,6 +359,7 @@ mod tests {
             "{\"at_ms\":1500}",
             "{\"at_ms\":1500,\"gone\":\"a b\"}",
             "{\"at_ms\":1500,\"pool\":{}}",
+            "{\"at_ms\":1500,\"pool\":null,\"gone\":null}",
             "{\"at_ms\"",
         ];
         for bad in bad {

@@ -1,0 +1,265 @@
+//! How is a request told to a person? Its rows, conditions and replies in the protocol's words, as JSON for the page.
+
+use leasehold_core::machine::{News, WhyFailed};
+use leasehold_core::nouns::{Attempt, Fence, Millis, Slot, Ticket};
+use leasehold_core::table::{Change, Condition, Guard, HolderState, Key, Refusal, Reply, Request, Row, Write};
+use serde_json::{Value, json};
+
+use super::door::BEGIN;
+use super::job::Job;
+
+/// A moment on some clock: seconds since the start.
+pub(crate) fn moment(at: Millis) -> String {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX) - i64::try_from(BEGIN).unwrap_or(0);
+    let sign = if ms < 0 { "-" } else { "" };
+    format!("{sign}{}.{:03} s", ms.unsigned_abs() / 1_000, ms.unsigned_abs() % 1_000)
+}
+
+fn attempt(attempt: Attempt) -> String {
+    let entered = moment(attempt.entered);
+    if attempt.retry == 0 {
+        format!("entered at {entered}")
+    } else {
+        format!("entered at {entered}, retry {}", attempt.retry)
+    }
+}
+
+fn ticket(ticket: Ticket) -> String {
+    format!("{} {:08x}…", moment(ticket.at), (ticket.own >> 96) as u32)
+}
+
+/// What keeps this condition from happening, in a sentence.
+pub(crate) fn means(guard: Guard) -> &'static str {
+    match guard {
+        Guard::ClaimSlotUnchanged => "nobody was granted this slot since it was seen free",
+        Guard::ClaimHolderUnchanged => "this holder did nothing else meanwhile: it never has two leases",
+        Guard::ReclaimUnchanged => "the expired lease is the one that was seen, and nobody renewed it meanwhile",
+        Guard::GrantSlotUnchanged => "the free slot was granted to nobody else since it was seen",
+        Guard::GrantWaiterUnchanged => "the waiter still waits, on the attempt that was read",
+        Guard::ReleaseSameLease => {
+            "the lease is still the one that is given back: an old release frees nobody else's slot"
+        }
+        Guard::RegrantSameLease => "the lease that is granted again is still the one that was seen",
+        Guard::VacateSameLease => "the lease that is given up is still the one that was seen",
+        Guard::RenewSameLease => "the lease is still the caller's: who lost it can not keep it alive",
+        Guard::RenewNeverShortens => "nobody was told a later end: a renewal never shortens a lease",
+        Guard::EnqueueHolderUnchanged => "this holder did nothing else meanwhile: it never waits twice",
+        Guard::ReplaceWaiterUnchanged => "nobody else changed this place in the queue since it was seen",
+        Guard::LeaveWaiterUnchanged => "the waiter still waits, on the attempt whose task was failed",
+        Guard::ConfirmSameLease => "the slot still carries the lease that was told",
+        Guard::ChangeUnchanged => "nobody else changed the limit since it was read",
+    }
+}
+
+/// A condition, as it is asked of the row.
+fn says(condition: &Condition) -> String {
+    match condition {
+        Condition::SlotFence(Fence(0)) => "there is no such row: the slot was never granted".to_owned(),
+        Condition::SlotFence(fence) => format!("fence = {}", fence.0),
+        Condition::SlotLease(fence) => format!("fence = {} and it is held", fence.0),
+        Condition::SlotExpires(fence, at) => format!("fence = {} and expires_at = {}", fence.0, moment(*at)),
+        Condition::SlotExpiresBy(at) => format!("expires_at <= {}", moment(*at)),
+        Condition::HolderAbsent => "there is no such row: the holder is new".to_owned(),
+        Condition::HolderEnded(of) => format!("it has ended, and its attempt is {}", attempt(*of)),
+        Condition::HolderWaits(place, of) => format!("it waits with ticket {}, {}", ticket(*place), attempt(*of)),
+        Condition::HolderHolds(Slot(slot), Fence(fence)) => format!("it holds slot {slot} under fence {fence}"),
+        Condition::OverrideMade(None) => "there is no such row: nobody changed the limit before".to_owned(),
+        Condition::OverrideMade(Some(at)) => format!("made_at = {}", moment(*at)),
+    }
+}
+
+/// Which row, by its sort key; hashes are shortened, and a holder's job is named where it is known.
+fn row_name(key: &Key, row: Option<&Row>) -> String {
+    let whose = match row {
+        Some(Row::Holder(row)) => Some(&row.holder),
+        Some(Row::Wait(row)) => Some(&row.holder),
+        _ => None,
+    };
+    let whose = whose.and_then(Job::of_holder).map_or_else(String::new, |job| format!(" (job {job})"));
+    match key {
+        Key::Pool => "pool".to_owned(),
+        Key::Override => "override".to_owned(),
+        Key::Summary => "summary".to_owned(),
+        Key::Slot(slot) => format!("slot#{:05}", slot.0),
+        Key::Holder(key) => format!("holder#{:08x}…#{:08x}…{whose}", (key.group >> 96) as u32, (key.own >> 96) as u32),
+        Key::Wait(place) => format!("wait#{}{whose}", ticket(*place)),
+    }
+}
+
+/// A row's attributes, names and values.
+fn attributes(row: &Row, lease: Option<Millis>) -> Value {
+    let mut list: Vec<(&str, String)> = vec![];
+    match row {
+        Row::Slot(row) => {
+            list.push(("fence", row.fence.0.to_string()));
+            match &row.held {
+                None => list.push(("held by", "nobody".to_owned())),
+                Some(held) => {
+                    list.push(("held by", held.holder.to_string()));
+                    list.push(("attempt", attempt(held.attempt)));
+                    list.push(("acquired_at", moment(held.acquired_at)));
+                    list.push(("expires_at", moment(held.expires_at)));
+                    list.extend(held.renewed_at.map(|at| ("renewed_at", moment(at))));
+                    list.extend(held.unconfirmed.then(|| ("unconfirmed", "its holder was not told yet".to_owned())));
+                }
+            }
+        }
+        Row::Holder(row) => {
+            list.push(("holder", row.holder.to_string()));
+            match &row.state {
+                HolderState::Waiting(waiting) => {
+                    list.push(("state", "waiting".to_owned()));
+                    list.push(("ticket", ticket(waiting.ticket)));
+                    list.push(("give_up_at", moment(waiting.give_up_at)));
+                    list.extend(waiting.token.as_ref().map(|_| ("token", "of its waiting task".to_owned())));
+                }
+                // Who counts has no slots and no fences.
+                HolderState::Holding { acquired_at, .. } if lease.is_some() => {
+                    list.push(("acquired_at", moment(*acquired_at)));
+                    list.extend(lease.map(|lease| ("expires_at", moment(*acquired_at + lease))));
+                    return list_json(list);
+                }
+                HolderState::Holding { slot, fence, acquired_at, token } => {
+                    list.push(("state", "holding".to_owned()));
+                    list.push(("slot", slot.0.to_string()));
+                    list.push(("fence", fence.0.to_string()));
+                    list.push(("acquired_at", moment(*acquired_at)));
+                    list.extend(token.as_ref().map(|_| ("token", "of its waiting task".to_owned())));
+                }
+                HolderState::Ended { ttl } => {
+                    list.push(("state", "ended".to_owned()));
+                    list.push(("ttl", moment(*ttl)));
+                }
+            }
+            list.push(("attempt", attempt(row.attempt)));
+        }
+        Row::Wait(row) => {
+            list.push(("ticket", ticket(row.ticket)));
+            list.push(("holder", row.holder.to_string()));
+            list.push(("give_up_at", moment(row.give_up_at)));
+        }
+        Row::Pool(row) => {
+            list.push(("limit", row.limit.to_string()));
+            list.extend(row.lease.map(|time| ("lease_ms", time.0.to_string())));
+            list.extend(row.grace.map(|time| ("grace_ms", time.0.to_string())));
+        }
+        Row::Override(row) => {
+            list.push(("limit", row.limit.to_string()));
+            list.extend(row.lowered.map(|lowered| ("lowered_from", lowered.from.to_string())));
+            list.push(("made_at", moment(row.at)));
+            list.push(("who", row.who.to_string()));
+            list.push(("why", row.why.to_string()));
+        }
+        Row::Summary(row) => {
+            list.push(("seen_at", moment(row.at)));
+            list.push(("held", row.held.to_string()));
+            list.push(("waiting", format!("{}{}", row.waiting, if row.waiting_more { "+" } else { "" })));
+            list.extend(row.oldest_wait.map(|since| ("oldest_wait", moment(since))));
+        }
+    }
+    list_json(list)
+}
+
+fn list_json(list: Vec<(&str, String)>) -> Value {
+    list.into_iter().map(|(name, value)| json!([name, value])).collect()
+}
+
+fn row_json(row: &Row, lease: Option<Millis>) -> Value {
+    json!({ "row": row_name(&row.key(), Some(row)), "is": attributes(row, lease) })
+}
+
+/// What a request reads; none if it writes. `lease` for rows of who counts.
+pub(crate) fn reads(request: &Request) -> Option<String> {
+    Some(match request {
+        Request::Get(key) => format!("the row {}", row_name(key, None)),
+        Request::Slots => "all rows from slot#".to_owned(),
+        Request::Queue(head) => format!("the first {head} rows from wait#"),
+        Request::Holders { group, after: None, .. } => format!("all rows from holder#{:08x}…", (group >> 96) as u32),
+        Request::Holders { group, after: Some(after), .. } => {
+            format!("the rows from holder#{:08x}… after {:08x}…", (group >> 96) as u32, (after >> 96) as u32)
+        }
+        Request::Write(_) | Request::Transact(_) => return None,
+    })
+}
+
+/// The rows that came back from a read.
+pub(crate) fn rows(reply: &Reply, lease: Option<Millis>) -> (Vec<Value>, bool) {
+    /// More than these nobody reads.
+    const SHOWN: usize = 50;
+    let list = |rows: Vec<Row>, more: bool| {
+        let cut = rows.len() > SHOWN;
+        (rows.iter().take(SHOWN).map(|row| row_json(row, lease)).collect(), more || cut)
+    };
+    match reply {
+        Reply::Row(row) => list(row.iter().cloned().collect(), false),
+        Reply::Slots(rows) => list(rows.iter().take(SHOWN + 1).cloned().map(Row::Slot).collect(), false),
+        Reply::Queue(rows, more) => list(rows.iter().take(SHOWN + 1).cloned().map(Row::Wait).collect(), *more),
+        Reply::Holders(rows, more) => list(rows.iter().take(SHOWN + 1).cloned().map(Row::Holder).collect(), *more),
+        _ => (vec![], false),
+    }
+}
+
+/// The writes of a request: what to which row on which conditions, and how each fared.
+pub(crate) fn writes(
+    request: &Request,
+    before: Option<&[Option<Row>]>,
+    reply: Option<&Reply>,
+    lease: Option<Millis>,
+) -> Vec<Value> {
+    let write = |(at, write): (usize, &Write)| {
+        let was = before.and_then(|before| before.get(at));
+        let fared = match reply {
+            Some(Reply::Written) => Some(true),
+            Some(Reply::Refused(refusals)) => refusals.get(at).map(|refusal| *refusal == Refusal::Passed),
+            _ => None,
+        };
+        let conditions: Vec<Value> = write
+            .conditions
+            .iter()
+            .map(|(guard, condition)| {
+                json!({
+                    "guard": format!("{guard:?}"),
+                    "means": means(*guard),
+                    "says": says(condition),
+                    "held": fared,
+                })
+            })
+            .collect();
+        let (change, to, named) = match &write.change {
+            Change::Put(row) => ("put", attributes(row, lease), Some(row)),
+            Change::Delete => ("delete", json!([]), was.and_then(Option::as_ref)),
+            Change::Extend(at, by_holder) => {
+                let mut list = vec![("expires_at", moment(*at))];
+                list.extend(by_holder.map(|at| ("renewed_at", moment(at))));
+                ("update", list_json(list), None)
+            }
+            Change::Confirm => ("update", json!([["unconfirmed", "no more"]]), None),
+        };
+        json!({
+            "row": row_name(&write.key, named),
+            "change": change,
+            "to": to,
+            "conditions": conditions,
+            "before": was.map(|was| was.as_ref().map(|row| attributes(row, lease))),
+        })
+    };
+    request.writes().iter().enumerate().map(write).collect()
+}
+
+/// What a waiting task is told.
+pub(crate) fn news(news: &News) -> String {
+    match news {
+        News::Acquired(lease) => {
+            format!(
+                "you have slot {} under fence {} until {}",
+                lease.id.slot.0,
+                lease.id.fence.0,
+                moment(lease.expires_at)
+            )
+        }
+        News::Failed(WhyFailed::WaitedTooLong) => "you waited too long".to_owned(),
+        News::Failed(WhyFailed::Superseded) => "a newer attempt of yours took your place".to_owned(),
+        News::Failed(WhyFailed::Expired) => "your lease expired before you could be told".to_owned(),
+        News::Failed(WhyFailed::Released) => "you were released, or your execution has ended".to_owned(),
+    }
+}

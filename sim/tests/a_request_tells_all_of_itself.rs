@@ -1,0 +1,106 @@
+//! What does a click on a request show? The conditions, rows and reply that it really had.
+
+#![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
+
+use leasehold_sim::doors::{COUNT, LEASEHOLD, Scenario, World};
+use serde_json::{Value, json};
+
+fn world(scenario: &Value) -> World {
+    World::new(&Scenario::read(scenario).expect("a scenario"))
+}
+
+fn recent(world: &World, door: usize) -> Vec<Value> {
+    world.recent(door, 256).as_array().expect("a list").clone()
+}
+
+fn find(world: &World, door: usize, words: &str, reply: &str) -> Value {
+    let brief = recent(world, door)
+        .into_iter()
+        .find(|brief| brief["what"].as_str().is_some_and(|what| what.contains(words)) && brief["reply"] == reply)
+        .unwrap_or_else(|| panic!("no request {words:?} that was {reply}"));
+    world.request(brief["id"].as_u64().expect("a number")).expect("it is found")
+}
+
+#[test]
+fn a_claim_shows_its_two_conditions_and_the_rows_before_and_after() {
+    let mut world = world(&json!({}));
+    world.advance_to(150.0, u64::MAX);
+    let claim = find(&world, LEASEHOLD, "claims slot", "written");
+    let [slot, holder] = claim["writes"].as_array().expect("writes").as_slice() else { panic!("{claim:#}") };
+    assert_eq!(slot["conditions"][0]["guard"], "ClaimSlotUnchanged");
+    assert_eq!(holder["conditions"][0]["guard"], "ClaimHolderUnchanged");
+    assert_eq!((&slot["conditions"][0]["held"], &slot["before"]), (&json!(true), &Value::Null));
+    assert!(slot["row"].as_str().is_some_and(|row| row.starts_with("slot#000")), "{slot:#}");
+    assert!(slot["to"].as_array().is_some_and(|to| to.contains(&json!(["fence", "1"]))), "{slot:#}");
+}
+
+#[test]
+fn a_refused_claim_shows_which_condition_failed_and_the_row_as_it_was() {
+    let mut world = world(&json!({}));
+    world.advance_to(150.0, u64::MAX);
+    let claim = find(&world, LEASEHOLD, "claims slot", "refused: a condition failed");
+    let failed =
+        claim["writes"].as_array().expect("writes").iter().find(|write| write["conditions"][0]["held"] == false);
+    let failed = failed.expect("one failed");
+    assert!(
+        failed["before"].as_array().is_some_and(|before| before.iter().any(|pair| pair[0] == "held by")),
+        "{failed:#}"
+    );
+}
+
+#[test]
+fn a_count_shows_the_leases_that_it_counted() {
+    let mut world = world(&json!({}));
+    world.advance_to(400.0, u64::MAX);
+    let counts = recent(&world, COUNT).into_iter().filter(|brief| brief["what"] == "counts the leases");
+    let some =
+        counts.filter(|brief| !brief["served_ms"].is_null()).map(|brief| brief["id"].as_u64().expect("a number"));
+    let most =
+        some.filter_map(|id| world.request(id)).map(|found| found["read"]["rows"].as_array().map_or(0, Vec::len)).max();
+    assert!(most.is_some_and(|most| most > 15), "{most:?}");
+}
+
+#[test]
+fn any_request_ever_seen_is_found_also_long_after_it_was_forgotten() {
+    let mut world = world(&json!({}));
+    world.advance_to(2_000.0, u64::MAX);
+    let ids: Vec<u64> = [COUNT, LEASEHOLD]
+        .iter()
+        .flat_map(|door| recent(&world, *door))
+        .filter_map(|brief| brief["id"].as_u64())
+        .collect();
+    world.advance_to(2_500.0, u64::MAX);
+    let before: Vec<_> = ids.iter().map(|id| world.request(*id)).collect();
+    world.advance_to(120_000.0, u64::MAX);
+    for (id, before) in ids.iter().zip(before) {
+        let mut before = before.expect("it is found");
+        let mut after = world.request(*id).expect("it is still found");
+        // How those that went with it fared may have been open then.
+        for open in ["replied_ms", "caller", "reply"] {
+            if before[open].is_null() {
+                after[open] = Value::Null;
+            }
+            if open == "reply" {
+                before[open] = Value::Null;
+                after[open] = Value::Null;
+            }
+        }
+        assert_eq!(before, after);
+    }
+    assert_eq!(world.request(u64::MAX / 4), None);
+}
+
+#[test]
+fn a_lost_reply_shows_what_the_table_did_and_that_its_caller_never_learned() {
+    let mut world = world(&json!({}));
+    world.act(&json!({ "do": "drop_reply", "door": 1 })).expect("an action");
+    world.advance_to(3_000.0, u64::MAX);
+    let (said, _) = world.events(0);
+    let lost = said.iter().find_map(|said| match &said.what {
+        leasehold_sim::doors::Happening::Lost { request, way: "reply", .. } => Some(*request),
+        _ => None,
+    });
+    let found = world.request(lost.expect("a reply is lost")).expect("it is found");
+    assert_eq!((&found["table"], &found["caller"]), (&json!("written"), &json!("no reply")));
+    assert_eq!(world.numbers().doors[LEASEHOLD].all.breaches, 0);
+}

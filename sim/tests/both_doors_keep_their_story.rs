@@ -1,0 +1,188 @@
+//! Does the page show the truth? Leasehold is never over its limit, counting is where its story says so, nothing is
+//! lost, and both had the same jobs.
+
+#![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
+
+use std::collections::BTreeMap;
+
+use leasehold_sim::doors::{COUNT, Happening, LEASEHOLD, Scenario, World, presets};
+use serde_json::{Value, json};
+
+fn world(scenario: &Value) -> World {
+    World::new(&Scenario::read(scenario).expect("a scenario"))
+}
+
+fn all_presets() -> Vec<(String, Value)> {
+    presets().expect("presets").into_iter().map(|preset| (preset.id, preset.scenario)).collect()
+}
+
+#[test]
+fn leasehold_is_never_over_its_limit_in_any_story_with_any_seed_however_its_callers_wait() {
+    for (id, mut scenario) in all_presets() {
+        for (seed, mode) in (1..=12).flat_map(|seed| [(seed, "queue"), (seed, "poll")]) {
+            scenario["seed"] = json!(seed);
+            scenario["mode"] = json!(mode);
+            let mut world = world(&scenario);
+            world.advance_to(90_000.0, u64::MAX);
+            let door = &world.numbers().doors[LEASEHOLD];
+            assert_eq!((door.all.breaches, door.all.most_over), (0, 0), "{id}, seed {seed}, {mode}");
+            assert!(door.over > 20, "{id}, seed {seed}, {mode}: it shows something, {} jobs", door.over);
+        }
+    }
+}
+
+#[test]
+fn counting_lets_in_too_many_in_every_story_that_says_so() {
+    for (id, scenario) in all_presets() {
+        let mut world = world(&scenario);
+        world.advance_to(60_000.0, u64::MAX);
+        let numbers = world.numbers();
+        assert!(numbers.doors[COUNT].all.breaches > 0, "{id}: counting held its limit for a minute");
+    }
+}
+
+#[test]
+fn who_is_let_in_too_many_counted_before_the_others_had_put_theirs() {
+    let mut world = world(&json!({}));
+    world.advance_to(1_000.0, u64::MAX);
+    let (said, _) = world.events(0);
+    let over: Vec<_> = said
+        .iter()
+        .filter_map(|said| match &said.what {
+            Happening::OverLimit { counted, together, held, ceiling, .. } => {
+                Some((*counted, together.len(), *held, *ceiling))
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(!over.is_empty());
+    for (counted, together, held, ceiling) in over {
+        let counted = counted.expect("it counted");
+        assert!(counted < ceiling && held > ceiling, "it counted {counted} of {ceiling}, and then {held} held");
+        assert!(together > 0 && counted as usize + together >= ceiling as usize, "{counted} + {together}");
+    }
+}
+
+/// What is written beside a caller while it flies.
+#[test]
+fn the_number_that_a_caller_counted_is_shown_on_its_way_back_and_with_the_put_that_rests_on_it() {
+    let mut world = world(&json!({}));
+    let (mut told, mut put) = (BTreeMap::new(), BTreeMap::new());
+    for at in 1..=400 {
+        world.advance_to(f64::from(at), u64::MAX);
+        for request in world.requests(COUNT).chunks(10) {
+            let (job, leg, operation, counted) = (request[1] as u32, request[4], request[8], request[9]);
+            match (operation as u8, leg as u8) {
+                (6, 0) => assert_eq!(counted, -1.0, "job {job} can not know yet"),
+                (6, _) => drop(told.insert(job, counted)),
+                (7, _) => drop(put.insert(job, counted)),
+                _ => {}
+            }
+        }
+    }
+    let (said, _) = world.events(0);
+    let mut compared = 0;
+    for said in &said {
+        let Happening::Acquired { job, counted: Some(counted), .. } = said.what else { continue };
+        let shown = [told.get(&job), put.get(&job)].into_iter().flatten();
+        for shown in shown {
+            assert_eq!(*shown, f64::from(counted), "job {job}");
+            compared += 1;
+        }
+    }
+    assert!(compared > 30, "only {compared} were compared");
+}
+
+#[test]
+fn a_lowered_limit_is_followed_as_leases_end_and_never_exceeded_anew() {
+    for seed in 1..=20 {
+        let scenario = json!({
+            "seed": seed,
+            "pools": [{ "prefix": "p", "limit": 20 }],
+            "workloads": [{ "pool": "p", "burst": 60, "per_minute": 200, "job_ms": 4000 }],
+            "failures": { "reply_lost": 1, "call_dies": 1 },
+            "clocks": { "skew_ms": 900 },
+            "actions": [
+                { "at_ms": 3000, "do": "limit", "pool": "p", "limit": 4 },
+                { "at_ms": 30000, "do": "limit", "pool": "p", "limit": 12 },
+                { "at_ms": 31000, "do": "limit", "pool": "p", "limit": 7 },
+            ],
+        });
+        let mut world = world(&scenario);
+        world.advance_to(60_000.0, u64::MAX);
+        let pool = &world.numbers().doors[LEASEHOLD].pools[0];
+        assert_eq!((pool.breaches, pool.limit), (0, 7), "seed {seed}");
+        assert!(pool.peak == 20 && pool.held <= 7, "seed {seed}: {pool:?}");
+    }
+}
+
+#[test]
+fn nothing_is_lost_every_job_ends_and_every_slot_is_free_again() {
+    for seed in 1..=25 {
+        let scenario = json!({
+            "seed": seed,
+            "mode": if seed % 2 == 0 { "poll" } else { "queue" },
+            "pools": [{ "prefix": "p", "limit": 5 }],
+            "workloads": [{ "pool": "p", "burst": 40, "per_minute": 120, "until_ms": 30000, "job_ms": 1500 }],
+            "failures": { "worker_dies": 10, "call_dies": 4, "request_lost": 3, "reply_lost": 3, "throttled": 3 },
+            "clocks": { "skew_ms": 700 },
+            "workers": { "reported": seed % 3 != 0 },
+        });
+        let mut world = world(&scenario);
+        world.advance_to(600_000.0, u64::MAX);
+        for (which, door) in world.numbers().doors.iter().enumerate() {
+            assert_eq!(door.arrived, door.over + door.died + door.gave_up, "seed {seed}, {}", door.name);
+            assert_eq!((door.all.held, door.all.waiting), (0, 0), "seed {seed}, {}", door.name);
+            assert_eq!(world.jobs(which), [0.0; 0], "seed {seed}, {}", door.name);
+            assert!(door.died > 0, "seed {seed}: somebody died");
+            // State is the third of eight numbers a slot: 0 is free.
+            assert!(world.slots(which).chunks(8).all(|slot| slot[2] == 0.0), "seed {seed}, {}", door.name);
+        }
+        assert_eq!(world.numbers().doors[LEASEHOLD].all.breaches, 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn both_doors_have_the_same_jobs_at_the_same_times() {
+    let mut world = world(&json!({ "failures": { "call_dies": 5 }, "mode": "poll" }));
+    world.advance_to(1_000.0, u64::MAX);
+    let numbers = world.numbers();
+    assert_eq!(numbers.doors[COUNT].arrived, numbers.doors[LEASEHOLD].arrived);
+    let both = (0..50)
+        .filter_map(|job| world.job(job))
+        .filter(|job| job["doors"][COUNT]["work_ms"].is_number() && job["doors"][LEASEHOLD]["work_ms"].is_number());
+    let mut compared = 0;
+    for job in both {
+        compared += 1;
+        for same in ["arrived_ms", "work_ms", "workload", "clock_ahead_ms"] {
+            assert_eq!(job["doors"][COUNT][same], job["doors"][LEASEHOLD][same], "{job}");
+        }
+    }
+    assert!(compared > 40, "{compared}");
+}
+
+#[test]
+fn a_queue_costs_three_transitions_a_job_however_long_it_waited() {
+    let cost = |per_minute: u32| {
+        let scenario = json!({
+            "pools": [{ "prefix": "p", "limit": 10 }],
+            "workloads": [{ "pool": "p", "burst": 20, "per_minute": per_minute, "until_ms": 60000 }],
+        });
+        let mut world = world(&scenario);
+        world.advance_to(600_000.0, u64::MAX);
+        let numbers = world.numbers();
+        let door = &numbers.doors[LEASEHOLD];
+        (door.per_job.expect("jobs"), door.all.wait_p99_ms.expect("waits"))
+    };
+    let ((few, short), (many, long)) = (cost(100), cost(600));
+    assert!(long > 10.0 * short, "waits of {short} and {long} ms");
+    assert_eq!((few.transitions, many.transitions), (3.0, 3.0));
+    assert!(many.requests < 1.5 * few.requests, "{} and {} requests a job", few.requests, many.requests);
+}
+
+#[test]
+fn clocks_further_apart_than_the_grace_are_said_to_be_beyond_what_is_promised() {
+    let within = world(&json!({ "clocks": { "skew_ms": 1000 }, "leases": { "grace_ms": 1000 } }));
+    let beyond = world(&json!({ "clocks": { "skew_ms": 1001 }, "leases": { "grace_ms": 1000 } }));
+    assert_eq!((within.frame().promised, beyond.frame().promised), (true, false));
+}

@@ -1,0 +1,198 @@
+// Does the left door let too many in, and the right one never? In every story, and whatever a visitor does.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { drawn, now, numbers, open, show, withBrowser } from "../browser.js";
+
+/** Moves a slider to the step that stands nearest to a value, as a hand would. */
+async function slide(page, label, text) {
+  const slider = page.getByLabel(label, { exact: true });
+  await slider.focus();
+  await slider.press("Home");
+  for (let step = 0; step < 40; step += 1) {
+    if ((await slider.getAttribute("aria-valuetext")) === text) return;
+    await slider.press("ArrowRight");
+  }
+  assert.fail(`${label} never said ${text}`);
+}
+
+describe("the two doors", () => {
+  withBrowser();
+
+  test("tell every story: leasehold is never above its limit, and counting is", async () => {
+    const { page, seen, close } = await open();
+    const stories = await page.locator(".story input").evaluateAll((inputs) => inputs.map((input) => input.value));
+    assert.ok(stories.length >= 5, `${stories.length} stories`);
+    let broke = 0;
+    for (const story of stories) {
+      await page.locator(`.story input[value="${story}"]`).check();
+      await show(page, 30_000);
+      const { doors, promised, same_arrivals: arrivals } = await numbers(page);
+      assert.ok(arrivals > 0, story);
+      if (promised) assert.equal(doors[1].most_over, 0, `${story}: leasehold`);
+      if (doors[0].most_over > 0) broke += 1;
+      const left = await page.locator('[data-door="counting"] [data-verdict]').innerText();
+      const right = await page.locator('[data-door="leasehold"] [data-verdict]').innerText();
+      assert.equal(/too many/.test(left), doors[0].most_over > 0, `${story}: ${left}`);
+      if (promised) assert.match(right, /Never above its limit/, story);
+      assert.notEqual((await page.locator("#story-text").innerText()).length, 0, story);
+    }
+    assert.ok(broke >= 2, `counting broke its limit in ${broke} stories`);
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("say in a sentence how the limit was broken", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const moment = await page.evaluate(() => {
+      const { player } = globalThis.leasehold;
+      for (;;) {
+        const stepped = player.step();
+        if (stepped === null) return null;
+        if (stepped.said.some((said) => said.what === "over_limit")) return player.now;
+      }
+    });
+    assert.notEqual(moment, null, "the limit is broken at some step");
+    const caption = await page.locator('[data-door="counting"] [data-caption]').innerText();
+    assert.match(caption, /counted \d+/);
+    assert.match(caption, /\d+ run, and the limit is \d+/);
+    assert.match(await page.locator("#announce").innerText(), /Count, then put: .*counted/);
+    assert.match(await page.locator('[data-door="counting"] .pool.over .pool-over').first().innerText(), /\d+ too many/);
+    await close();
+  });
+
+  test("show nobody above the limit while there is room below it", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    let above = 0;
+    for (const moment of [600, 2000, 9000, 12_000, 20_000, 33_000, 50_000]) {
+      await show(page, moment);
+      const { seats, limit } = await page.evaluate(() => {
+        const { doors, player } = globalThis.leasehold;
+        return { seats: doors.bands[0][0].stage.seats, limit: player.world.frame().doors[0].pools[0].limit };
+      });
+      const high = seats.slice(limit).filter((job) => job >= 0).length;
+      above += high;
+      if (high > 0) assert.ok(seats.slice(0, limit).every((job) => job >= 0), `at ${moment} ms: ${seats}`);
+    }
+    assert.ok(above > 0, "somebody was above it at some moment");
+    await close();
+  });
+
+  test("keep what one kills: a dead worker's slot comes back at leasehold", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 1500);
+    await page.getByRole("button", { name: "Kill a worker" }).click();
+    const killed = await page.evaluate(() => globalThis.leasehold.player.world.scenario().actions);
+    assert.equal(killed.filter((action) => action.do === "kill").length, 1);
+    await show(page, 2500);
+    const { doors } = await numbers(page);
+    assert.deepEqual(doors.map((door) => door.died >= 0), [true, true]);
+    const said = await page.evaluate(() => globalThis.leasehold.player.world.events(0).events.filter((one) => one.what === "died").map((one) => one.door));
+    assert.deepEqual([...new Set(said)].sort(), [0, 1]);
+    await show(page, 40_000);
+    const { doors: later } = await numbers(page);
+    assert.equal(later[1].most_over, 0);
+    const dead = await page.evaluate(() => {
+      const jobs = globalThis.leasehold.player.world.jobs(1);
+      return jobs.filter((_, at) => at % 8 === 2).filter((phase) => phase === 5).length;
+    });
+    assert.equal(dead, 0, "no dead worker lies on a slot any more");
+    await close();
+  });
+
+  test("lose a reply on demand, and leasehold finds out what was done", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 20);
+    await page.getByRole("button", { name: "Drop a reply" }).click();
+    await show(page, 5000);
+    const lost = await page.evaluate(() => globalThis.leasehold.player.world.events(0).events.filter((one) => one.what === "lost").length + globalThis.leasehold.player.world.numbers().doors.reduce((sum, door) => sum + door.requests.lost, 0));
+    assert.ok(lost > 0, "something was lost");
+    await show(page, 60_000);
+    const { doors } = await numbers(page);
+    assert.ok(doors[1].over > 30, "the work goes on");
+    assert.equal(doors[1].most_over, 0);
+    await close();
+  });
+
+  test("follow a limit that is changed while they run, and a scrub past it again", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 1000);
+    await slide(page, "Limit of analytics", "25");
+    const limit = () => page.locator('[data-door="leasehold"] .pool-held span').first().innerText();
+    assert.equal(await limit(), "25");
+    await show(page, 500);
+    assert.equal(await limit(), "15", "before the change the old limit is shown");
+    await show(page, 4000);
+    assert.equal(await limit(), "25");
+    const { doors } = await numbers(page);
+    assert.equal(doors[1].most_over, 0);
+    assert.ok(doors[1].pools[0].peak > 15, `the new slots are used: ${doors[1].pools[0].peak}`);
+    await close();
+  });
+
+  test("have the same arrivals, whatever is changed", async () => {
+    const { page, close } = await open();
+    await slide(page, "Jobs at once", "40");
+    await slide(page, "One way to the table", "50 ms");
+    await slide(page, "Messages lost", "2 %");
+    await slide(page, "Pools (prefixes)", "3");
+    assert.equal(await page.locator('[data-door="counting"] .pool').count(), 3);
+    await page.getByLabel("asks again", { exact: true }).check();
+    const scenario = await page.evaluate(() => globalThis.leasehold.player.world.scenario());
+    assert.equal(scenario.mode, "poll");
+    assert.equal(scenario.network.delay_ms, 50);
+    assert.equal(scenario.failures.reply_lost, 2);
+    assert.ok(scenario.workloads.every((workload) => workload.burst === 40));
+    await show(page, 20_000);
+    const { doors } = await numbers(page);
+    assert.equal(doors[0].arrived, doors[1].arrived);
+    assert.equal(doors[1].most_over, 0);
+    await close();
+  });
+
+  test("go step by step, and back to any moment exactly", async () => {
+    const { page, close } = await open();
+    await page.locator("#step").click();
+    const first = await now(page);
+    await page.locator("#step").click();
+    assert.ok((await now(page)) >= first);
+    await show(page, 3000);
+    const digest = () => page.evaluate(() => globalThis.leasehold.player.world.digest());
+    const at = await digest();
+    await show(page, 700);
+    assert.notEqual(await digest(), at);
+    await page.locator("#scrub").fill("3000");
+    await page.waitForFunction(() => globalThis.leasehold.player.now === 3000);
+    assert.equal(await digest(), at);
+    await page.locator("#again").click();
+    assert.equal(await now(page), 0);
+    await close();
+  });
+
+  test("show a request's conditions and rows, and all of one job's requests when it is clicked", async () => {
+    const { page, seen, close } = await open({ width: 1440, height: 1000 });
+    await show(page, 400);
+    await page.locator("#request-list").scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => document.querySelectorAll(".request[data-id]").length > 10);
+    await page.locator(".request[data-id]").first().click();
+    assert.equal(await page.locator('.request[aria-selected="true"]').count(), 1);
+    const detail = page.locator("#request-detail");
+    assert.match(await detail.innerText(), /asked at/);
+    // A job inside: its cell is drawn where the first slot lies.
+    await show(page, 1500);
+    await page.locator("#doors").scrollIntoViewIfNeeded();
+    const spot = await page.evaluate(() => {
+      const canvas = document.querySelector('[data-door="leasehold"] .stage');
+      return { x: canvas.clientWidth * 0.44 + 30, y: 25 };
+    });
+    await page.locator('[data-door="leasehold"] .stage').first().click({ position: spot });
+    await page.waitForFunction(() => /Only if/.test(document.getElementById("request-detail").textContent));
+    const text = await detail.innerText();
+    assert.match(text, /slot#\d+/);
+    assert.match(text, /\(held\)/);
+    await drawn(page);
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+});

@@ -1,0 +1,144 @@
+// Can the page be used with a keyboard, and heard instead of seen?
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import axe from "axe-core";
+
+import { now, open, show, withBrowser } from "../browser.js";
+
+async function violations(page) {
+  // Evaluated from outside: the page's policy would stop a script tag.
+  await page.evaluate(axe.source);
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  return found.violations
+    .filter((one) => ["serious", "critical", "moderate"].includes(one.impact))
+    .map((one) => `${one.id} (${one.impact}): ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+}
+
+describe("without a mouse", () => {
+  withBrowser();
+
+  test("everything can be reached in order, and its focus is seen", async () => {
+    const { page, close } = await open();
+    const reached = [];
+    for (let presses = 0; presses < 60; presses += 1) {
+      await page.keyboard.press("Tab");
+      const at = await page.evaluate(() => {
+        const element = document.activeElement;
+        if (element === document.body) return null;
+        const shown = element.matches(".story input, .choice input") ? element.nextElementSibling : element.matches("#trace-file") ? document.querySelector(".trace-pick .button") : element;
+        const style = getComputedStyle(shown);
+        return { name: element.id || element.name || element.className || element.tagName, outline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 };
+      });
+      if (at === null) break;
+      assert.ok(at.outline, `${at.name} shows its focus`);
+      reached.push(at.name);
+    }
+    const expected = ["skip", "theme", "story", "play", "step", "again", "scrub", "speed", "kill", "drop", "c-limit-0", "mode", "c-delay", "c-seed", "link", "request-list", "trace-file", "trace-url", "trace-load"];
+    let from = 0;
+    const missing = expected.filter((name) => !reached.some((one) => one.includes(name)));
+    assert.deepEqual(missing, [], `reached: ${reached.join(", ")}`);
+    for (const name of ["skip", "theme", "story", "play", "scrub", "kill", "trace-load"]) {
+      const at = reached.findIndex((one, index) => index >= from && one.includes(name));
+      assert.ok(at >= from, `${name} comes in order`);
+      from = at;
+    }
+    await close();
+  });
+
+  test("a whole visit works: choose a story, play, stop, kill, raise the limit, look at a request", async () => {
+    const { page, close } = await open();
+    await page.locator(".story input").first().focus();
+    await page.keyboard.press("ArrowRight");
+    const second = await page.locator(".story input").nth(1).getAttribute("value");
+    assert.equal(new URL(page.url()).hash, `#story=${second}`);
+    await page.locator("#play").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => globalThis.leasehold.player.now > 5);
+    await page.keyboard.press("Enter");
+    assert.equal(await page.locator("#play").innerText(), "Play");
+    await page.locator("#step").focus();
+    const happened = () => page.evaluate(() => globalThis.leasehold.player.world.happened());
+    const before = await happened();
+    await page.keyboard.press("Enter");
+    assert.ok((await happened()) > before);
+    await show(page, 1500);
+    await page.locator("#kill").focus();
+    await page.keyboard.press("Enter");
+    await page.locator("#c-limit-0").focus();
+    await page.keyboard.press("ArrowRight");
+    const actions = await page.evaluate(() => globalThis.leasehold.player.world.scenario().actions.map((action) => action.do));
+    assert.ok(actions.includes("kill") && actions.includes("limit"), actions.join(", "));
+    await page.locator("#request-list").focus();
+    await page.waitForFunction(() => document.querySelector(".request[data-id]") !== null);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await page.locator('.request[aria-selected="true"]').count(), 1);
+    assert.equal(await page.locator("#request-list").getAttribute("aria-activedescendant"), await page.locator('.request[aria-selected="true"]').getAttribute("id"));
+    assert.match(await page.locator("#request-detail").innerText(), /asked at/);
+    await close();
+  });
+
+  test("space plays and a dot steps, but not in a field", async () => {
+    const { page, close } = await open();
+    for (let step = 0; step < 5; step += 1) await page.keyboard.press(".");
+    const stepped = await now(page);
+    assert.ok(stepped > 0);
+    await page.keyboard.press("Space");
+    await page.waitForFunction((before) => globalThis.leasehold.player.now > before, stepped);
+    await page.keyboard.press("Space");
+    const stopped = await now(page);
+    await page.getByLabel("Address of a trace").focus();
+    await page.keyboard.type("a. b");
+    assert.equal(await now(page), stopped);
+    await close();
+  });
+
+  for (const dark of [false, true]) {
+    for (const width of [360, 1280]) {
+      test(`axe finds nothing: ${dark ? "dark" : "light"}, ${width} px`, async () => {
+        const { page, close } = await open({ dark, width });
+        assert.deepEqual(await violations(page), [], "at the start");
+        await page.evaluate(() => document.getElementById("scenario").setAttribute("open", ""));
+        await page.locator("#request-list").scrollIntoViewIfNeeded();
+        await show(page, 1500);
+        const id = await page.evaluate(() => globalThis.leasehold.player.world.recent(1, 1)[0].id);
+        await page.locator(`.request[data-id="${id}"]`).first().click();
+        assert.deepEqual(await violations(page), [], "with a broken limit and a request");
+        await close();
+      });
+    }
+  }
+
+  test("what happens is said aloud, but not all the time", async () => {
+    const { page, close } = await open({ calm: false });
+    await page.evaluate(() => {
+      globalThis.said = [];
+      new MutationObserver(() => globalThis.said.push(document.getElementById("announce").textContent)).observe(document.getElementById("announce"), { childList: true, characterData: true, subtree: true });
+      globalThis.leasehold.player.setSpeed(5);
+    });
+    await page.waitForFunction(() => globalThis.leasehold.player.now > 10_000);
+    const said = await page.evaluate(() => globalThis.said);
+    assert.ok(said.some((text) => text.startsWith("Count, then put: ")), said.join(" | "));
+    const seconds = await page.evaluate(() => performance.now() / 1000);
+    assert.ok(said.length <= 2 + seconds / 5, `${said.length} announcements in ${seconds} s`);
+    await close();
+  });
+
+  test("nothing is cut off or wider than the screen, from 320 px to 2560 px", async () => {
+    for (const width of [320, 360, 414, 768, 1024, 1280, 1600, 2560]) {
+      const { page, close } = await open({ width });
+      await show(page, 1500);
+      const { content, screen, cut } = await page.evaluate(() => {
+        const cut = [...document.querySelectorAll("button, h1, h2, .verdict, .pool-held, .pool-waits, th, td, .control label, .control output")]
+          .filter((element) => element.offsetParent !== null && !element.closest(".unseen") && element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== "inline")
+          .map((element) => `${element.tagName} ${element.textContent.trim()}`);
+        return { content: document.documentElement.scrollWidth, screen: document.documentElement.clientWidth, cut };
+      });
+      assert.ok(content <= screen, `${width}: ${content} > ${screen}`);
+      assert.deepEqual(cut, [], `${width}`);
+      await close();
+    }
+  });
+});

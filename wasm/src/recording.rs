@@ -1,0 +1,151 @@
+//! What did a recorded table look like at some moment, and what happened between two? A trace, ordered so that it
+//! can be asked.
+
+use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::occupancy::trace::{Header, Seen, Trace, TraceError};
+use leasehold_core::occupancy::{Event, Occupancy, changes};
+use serde::Serialize;
+
+/// A trace that can be played.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    header: Header,
+    note: Option<String>,
+    /// Every moment at which something was seen, in order.
+    moments: Vec<Millis>,
+    /// What was seen of each pool, by name.
+    pools: Vec<(Prefix, Looks)>,
+    /// Everything in order of time: when, which pool, which of its looks.
+    order: Vec<(Millis, usize, usize)>,
+}
+
+/// What was seen of a pool, in order; none: it was gone.
+type Looks = Vec<(Millis, Option<Box<Occupancy>>)>;
+
+/// An event, and of which pool.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PoolEvent {
+    /// Which pool.
+    pub prefix: Prefix,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// One look at a pool, in four numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// When, in milliseconds since the epoch.
+    pub at: u64,
+    /// How many held a lease: where looks are drawn together, the most.
+    pub held: u32,
+    /// How many might.
+    pub limit: u32,
+    /// How many waited.
+    pub waiting: u32,
+}
+
+impl Recording {
+    /// Reads a trace.
+    ///
+    /// # Errors
+    /// When it is none: says which line is wrong.
+    pub fn parse(text: &str) -> Result<Recording, TraceError> {
+        let Trace { header, entries, note } = Trace::parse(text)?;
+        let mut pools: Vec<(Prefix, Looks)> = vec![];
+        let mut moments: Vec<Millis> = vec![];
+        for entry in entries {
+            if moments.last() != Some(&entry.at) {
+                moments.push(entry.at);
+            }
+            let (prefix, seen) = match entry.seen {
+                Seen::Pool(pool) => (pool.prefix.clone(), Some(pool)),
+                Seen::Gone(prefix) => (prefix, None),
+            };
+            let at = pools.binary_search_by(|(known, _)| known.cmp(&prefix)).unwrap_or_else(|at| {
+                pools.insert(at, (prefix, vec![]));
+                at
+            });
+            pools[at].1.push((entry.at, seen));
+        }
+        let mut next = vec![0; pools.len()];
+        let mut order = vec![];
+        for at in &moments {
+            for (pool, (_, looks)) in pools.iter().enumerate() {
+                while looks.get(next[pool]).is_some_and(|(seen, _)| seen == at) {
+                    order.push((*at, pool, next[pool]));
+                    next[pool] += 1;
+                }
+            }
+        }
+        Ok(Recording { header, note, moments, pools, order })
+    }
+
+    /// What was recorded.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Something its reader should be told, though the rest is good.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// How many moments were seen.
+    pub fn looks(&self) -> usize {
+        self.moments.len()
+    }
+
+    /// The first moment; if nothing was seen, when the recording began.
+    pub fn from(&self) -> Millis {
+        self.moments.first().copied().unwrap_or(self.header.recorded_at)
+    }
+
+    /// The last moment.
+    pub fn to(&self) -> Millis {
+        self.moments.last().copied().unwrap_or(self.header.recorded_at)
+    }
+
+    /// The next moment at which something was seen; the last one if there is none.
+    pub fn next(&self, after: Millis) -> Millis {
+        let next = self.moments.partition_point(|at| *at <= after);
+        self.moments.get(next).copied().unwrap_or(self.to())
+    }
+
+    /// Every pool as it was seen last at that moment, by name.
+    pub fn at(&self, at: Millis) -> Vec<&Occupancy> {
+        let last = |looks: &Looks| looks.partition_point(|(seen, _)| *seen <= at).checked_sub(1);
+        self.pools.iter().filter_map(|(_, looks)| looks[last(looks)?].1.as_deref()).collect()
+    }
+
+    /// What was seen to have happened after one moment and until another, in the order in which it was seen.
+    pub fn events(&self, after: Millis, until: Millis) -> Vec<PoolEvent> {
+        let seen = |moment: Millis| self.order.partition_point(|(at, _, _)| *at <= moment);
+        let mut events = vec![];
+        for (_, pool, look) in &self.order[seen(after).min(seen(until))..seen(until)] {
+            let (prefix, looks) = &self.pools[*pool];
+            let before = look.checked_sub(1).and_then(|before| looks[before].1.as_ref());
+            let (Some(before), Some(now)) = (before, &looks[*look].1) else { continue };
+            let told = changes(before, now).into_iter();
+            events.extend(told.map(|event| PoolEvent { prefix: prefix.clone(), event }));
+        }
+        events
+    }
+
+    /// How a pool fared: at most so many points, none if it was never seen.
+    pub fn line(&self, prefix: &str, points: usize) -> Vec<Point> {
+        let looks = self.pools.iter().find(|(known, _)| known.as_str() == prefix);
+        let looks = looks.map_or(&[][..], |(_, looks)| looks.as_slice());
+        let seen: Vec<Point> = looks
+            .iter()
+            .filter_map(|(at, pool)| Some((at, pool.as_ref()?)))
+            .map(|(at, pool)| Point { at: at.0, held: pool.held, limit: pool.limit.count(), waiting: pool.waiting })
+            .collect();
+        let together = seen.len().div_ceil(points.max(1)).max(1);
+        let most = |looks: &[Point]| {
+            let held = looks.iter().map(|look| look.held).max().unwrap_or(0);
+            looks.last().map(|last| Point { at: looks[0].at, held, ..*last })
+        };
+        seen.chunks(together).filter_map(most).collect()
+    }
+}

@@ -1,0 +1,81 @@
+//! A recorded trace, as the page plays it.
+
+use leasehold_core::nouns::Millis;
+use serde_json::json;
+use wasm_bindgen::prelude::*;
+
+use crate::plain::{error, object};
+use crate::recording::{Point, Recording};
+
+/// A trace that `leasehold record` wrote. Times are milliseconds since the epoch.
+#[wasm_bindgen]
+pub struct Replay(Recording);
+
+fn moment(ms: f64) -> Millis {
+    Millis(if ms > 0.0 { ms as u64 } else { 0 })
+}
+
+#[wasm_bindgen]
+impl Replay {
+    /// Reads a trace.
+    ///
+    /// # Errors
+    /// When it is none: says which line is wrong.
+    #[wasm_bindgen(constructor)]
+    pub fn new(text: &str) -> Result<Replay, JsError> {
+        Recording::parse(text).map(Replay).map_err(error)
+    }
+
+    /// The first moment.
+    pub fn from(&self) -> f64 {
+        self.0.from().0 as f64
+    }
+
+    /// The last moment.
+    pub fn to(&self) -> f64 {
+        self.0.to().0 as f64
+    }
+
+    /// The next moment at which something was seen.
+    pub fn next(&self, after: f64) -> f64 {
+        self.0.next(moment(after)).0 as f64
+    }
+
+    /// What was recorded.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn title(&self) -> Result<JsValue, JsError> {
+        let header = self.0.header();
+        object(&json!({
+            "table": header.table,
+            "region": header.region,
+            "program": header.program,
+            "recorded_at_ms": header.recorded_at,
+            "looks": self.0.looks(),
+            "note": self.0.note(),
+        }))
+    }
+
+    /// Every pool as it was seen last at that moment.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn at(&self, at: f64) -> Result<JsValue, JsError> {
+        object(&json!({ "at_ms": at, "pools": self.0.at(moment(at)) }))
+    }
+
+    /// What happened after one moment and until another.
+    ///
+    /// # Errors
+    /// Never.
+    pub fn events(&self, after: f64, until: f64) -> Result<JsValue, JsError> {
+        object(&self.0.events(moment(after), moment(until)))
+    }
+
+    /// How a pool fared, four numbers each: when, held, limit, waiting.
+    pub fn line(&self, prefix: &str, points: usize) -> Vec<f64> {
+        let draw = |point: Point| [point.at as f64, point.held.into(), point.limit.into(), point.waiting.into()];
+        self.0.line(prefix, points).into_iter().flat_map(draw).collect()
+    }
+}

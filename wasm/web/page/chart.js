@@ -1,0 +1,93 @@
+// How many held a lease against the limit, lately? A line over time that turns alarming above the limit.
+
+import { colours } from "./colours.js";
+
+/**
+ * @typedef {object} Course
+ * @property {number} from ms
+ * @property {number} to ms
+ * @property {string} said what to write below it
+ * @property {number} most the top of the scale, the same at both doors
+ * @property {{at: number, most: number, limit: number, until: number}[]} points in order; each lasts until the next, the last until its own end
+ */
+
+const foot = 13;
+const head = 5;
+
+export class Chart {
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    this.width = 0;
+    this.height = 0;
+  }
+
+  fit() {
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    const { clientWidth, clientHeight } = this.canvas;
+    this.width = clientWidth;
+    this.height = clientHeight;
+    this.canvas.width = Math.max(1, Math.round(clientWidth * ratio));
+    this.canvas.height = Math.max(1, Math.round(clientHeight * ratio));
+    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+
+  /** @param {Course} course */
+  draw({ from, to, most, points, said }) {
+    if (this.width === 0) this.fit();
+    if (this.width === 0) return;
+    const ctx = this.context;
+    ctx.clearRect(0, 0, this.width, this.height);
+    const bottom = this.height - foot;
+    const x = (at) => ((Math.max(at, from) - from) / Math.max(1e-9, to - from)) * this.width;
+    const y = (held) => bottom - (held / Math.max(1, most)) * (bottom - head);
+
+    const held = new Path2D();
+    const over = new Path2D();
+    const edge = new Path2D();
+    const limit = new Path2D();
+    let edgeY = -1;
+    let limitY = -1;
+    points.forEach((point, index) => {
+      const left = x(point.at);
+      const right = index + 1 < points.length ? x(points[index + 1].at) : x(Math.min(to, point.until));
+      if (right <= 0) return;
+      const wide = Math.max(0.5, right - left);
+      const top = y(point.most);
+      const line = y(point.limit);
+      held.rect(left, Math.max(top, line), wide, bottom - Math.max(top, line));
+      if (top < line) over.rect(left, top, wide, line - top);
+      if (edgeY < 0) edge.moveTo(left, top);
+      else if (edgeY !== top) edge.lineTo(left, top);
+      edge.lineTo(right, top);
+      edgeY = top;
+      if (limitY !== line) limit.moveTo(left, line);
+      limit.lineTo(right, line);
+      limitY = line;
+    });
+    ctx.fillStyle = colours["hold-soft"];
+    ctx.fill(held);
+    ctx.fillStyle = colours.alarm;
+    ctx.fill(over);
+    ctx.lineWidth = 1.5;
+    ctx.strokeStyle = colours.hold;
+    ctx.stroke(edge);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(0, 0, this.width, this.height);
+    ctx.clip();
+    ctx.lineWidth = 1;
+    ctx.setLineDash([4, 3]);
+    ctx.strokeStyle = colours.ink;
+    ctx.stroke(limit);
+    ctx.restore();
+    ctx.fillStyle = colours["line-strong"];
+    ctx.fillRect(0, Math.round(bottom), this.width, 1);
+    ctx.font = "500 10px Recursive, sans-serif";
+    ctx.fillStyle = colours["ink-soft"];
+    ctx.textBaseline = "bottom";
+    ctx.textAlign = "left";
+    ctx.fillText(said, 4, this.height - 1);
+  }
+}

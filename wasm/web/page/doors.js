@@ -1,0 +1,203 @@
+// What does a visitor see of the two doors? Builds a band for each pool at each door and keeps it up to date.
+
+import { Chart } from "./chart.js";
+import * as rows from "./rows.js";
+import { Stage } from "./stage.js";
+import { number, shorten, span } from "./words.js";
+
+/** More than so many requests on their way at once, and no number is written beside them. */
+const mostCounts = 100;
+
+export class Doors {
+  /**
+   * @param {HTMLElement} frame the section that holds both
+   * @param {(job: number) => void} choose called with the job a visitor clicked
+   */
+  constructor(frame, choose) {
+    this.articles = [...frame.querySelectorAll("[data-door]")];
+    this.choose = choose;
+    /** @type {Band[][]} */
+    this.bands = [[], []];
+    this.chosen = -1;
+    this.overflow = [];
+    this.chartDue = 0;
+    this.wordsDue = 0;
+    this.chartTurn = 0;
+    this.turn = 0;
+    this.observer = new ResizeObserver((entries) => {
+      for (const entry of entries) entry.target.dispatchEvent(new Event("fit"));
+      this.refit?.();
+    });
+  }
+
+  /** @param {{prefix: string}[]} pools */
+  build(pools) {
+    this.observer.disconnect();
+    this.overflow = pools.map(() => 0);
+    this.bands = this.articles.map((article, door) => {
+      const place = article.querySelector("[data-pools]");
+      place.dataset.count = String(Math.min(pools.length, 6));
+      const bands = pools.map((pool) => new Band(pool.prefix, door, this.choose));
+      place.replaceChildren(...bands.map((band) => band.element));
+      for (const band of bands) {
+        this.observer.observe(band.stage.canvas);
+        this.observer.observe(band.chart.canvas);
+      }
+      return bands;
+    });
+  }
+
+  /** Nothing moves from where it was to where it is: the show starts from another moment. */
+  forget() {
+    this.overflow.fill(0);
+    for (const band of this.bands.flat()) band.stage.forget();
+    this.chartDue = 0;
+    this.wordsDue = 0;
+  }
+
+  /**
+   * @param {import("./player.js").World} world
+   * @param {any} frame
+   * @param {{dt: number, window: number, real: number, heavy?: boolean}} how heavy: one door a frame, in turn
+   */
+  draw(world, frame, { dt, window, real, heavy = false }) {
+    this.turn = 1 - this.turn;
+    const doors = heavy && dt > 0 ? [this.turn] : [0, 1];
+    for (const which of doors) {
+      const arrays = { jobs: world.jobs(which), requests: world.requests(which) };
+      this.#learnOverflow(which, arrays.jobs, frame);
+      frame.doors[which].pools.forEach((pool, index) => {
+        this.bands[which][index].stage.draw({
+          now: frame.now_ms,
+          limit: pool.limit,
+          ceiling: pool.ceiling,
+          overflow: this.overflow[index],
+          places: which === rows.LEASEHOLD,
+          over: pool.held > pool.ceiling,
+          ...arrays,
+          pool: index,
+          counts: which === rows.COUNTING && arrays.requests.length <= rows.request.stride * mostCounts,
+          chosen: this.chosen,
+          dt: (dt * 2) / doors.length,
+        });
+      });
+    }
+    if (dt === 0 || real >= this.wordsDue) {
+      this.wordsDue = real + 70;
+      frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => this.bands[which][index].say(pool)));
+    }
+    if (dt === 0 || real >= this.chartDue) {
+      this.chartDue = real + 48;
+      const all = frame.doors.flatMap((door, which) => door.pools.map((_, index) => ({ which, index })));
+      this.chartTurn = (this.chartTurn + 1) % all.length;
+      this.#drawCharts(world, frame, window, heavy && dt > 0 ? [all[this.chartTurn]] : all);
+    }
+  }
+
+  #learnOverflow(which, jobs, frame) {
+    const inside = this.overflow.map(() => 0);
+    for (let at = 0; at < jobs.length; at += rows.job.stride) {
+      const cell = jobs[at + rows.job.cell];
+      if (cell < 0) continue;
+      const pool = jobs[at + rows.job.pool];
+      inside[pool] += 1;
+      const above = (which === rows.LEASEHOLD ? cell + 1 : inside[pool]) - frame.doors[0].pools[pool].limit;
+      if (above > this.overflow[pool]) this.overflow[pool] = above;
+    }
+  }
+
+  #drawCharts(world, frame, window, charts) {
+    // It fills from the left, and only then moves on.
+    const from = Math.max(0, frame.now_ms - window);
+    const to = from + window;
+    const said = `held, ${from > 0 ? "last" : "first"} ${span(window)}`;
+    for (const index of new Set(charts.map((chart) => chart.index))) {
+      // Both doors have the same scale, so that they can be compared.
+      const courses = [0, 1].map((door) => this.#course(world, frame, door, index, from));
+      const most = 1.12 * Math.max(4, ...courses.flat().map((point) => Math.max(point.most, point.limit)));
+      for (const chart of charts) {
+        if (chart.index === index) this.bands[chart.which][index].chart.draw({ from, to, most, points: courses[chart.which], said });
+      }
+    }
+  }
+
+  #course(world, frame, door, index, from) {
+    const wide = this.bands[door][index].chart.width || 240;
+    const flat = world.line(door, index, from, frame.now_ms, Math.max(40, Math.min(240, Math.round(wide / 2))));
+    const points = [];
+    for (let at = 0; at < flat.length; at += rows.line.stride) {
+      const most = flat[at + rows.line.most];
+      const limit = flat[at + rows.line.limit];
+      const before = points.at(-1);
+      // A point lasts until the next: where nothing changed there is none.
+      if (before?.most !== most || before.limit !== limit) points.push({ at: flat[at + rows.line.from], most, limit, until: frame.now_ms });
+    }
+    return points;
+  }
+
+  /** @param {any} numbers @param {boolean} promised */
+  verdicts(numbers, promised) {
+    const [counting, leasehold] = numbers.doors;
+    const say = (which, text, broke) => {
+      const article = this.articles[which];
+      const place = article.querySelector("[data-verdict-text]");
+      if (place.textContent !== text) place.textContent = text;
+      article.classList.toggle("broke", broke);
+    };
+    const verdict = (door) => {
+      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 ? "Nobody has come yet" : "Never above its limit";
+      return `Up to ${number(door.most_over)} too many`;
+    };
+    say(0, verdict(counting), counting.most_over > 0);
+    if (!promised && leasehold.most_over === 0) say(1, "Promises nothing here", false);
+    else say(1, verdict(leasehold), leasehold.most_over > 0);
+  }
+}
+
+/** One pool at one door. */
+class Band {
+  constructor(prefix, door, choose) {
+    this.element = document.createElement("div");
+    this.element.className = "pool";
+    this.element.setAttribute("role", "group");
+    this.element.innerHTML = `<header class="pool-head"><h3></h3><p class="pool-held"><strong></strong> of <span></span></p><p class="pool-over"></p><p class="pool-waits"></p></header>
+      <canvas class="stage" aria-hidden="true"></canvas><canvas class="chart" aria-hidden="true"></canvas>`;
+    const name = this.element.querySelector("h3");
+    name.textContent = shorten(prefix, 28);
+    name.title = prefix;
+    this.element.setAttribute("aria-label", `Pool ${prefix}, ${door === rows.LEASEHOLD ? "leasehold" : "count, then put"}`);
+    this.held = this.element.querySelector("strong");
+    this.limit = this.element.querySelector(".pool-held span");
+    this.over = this.element.querySelector(".pool-over");
+    this.waits = this.element.querySelector(".pool-waits");
+    const [stage, chart] = this.element.querySelectorAll("canvas");
+    this.stage = new Stage(stage);
+    this.chart = new Chart(chart);
+    stage.addEventListener("fit", () => this.stage.fit());
+    chart.addEventListener("fit", () => this.chart.fit());
+    stage.addEventListener("click", (event) => {
+      const job = this.stage.jobAt(event.offsetX, event.offsetY);
+      if (job >= 0) choose(job, door);
+    });
+    this.last = "";
+  }
+
+  say({ limit, ceiling, held, waiting }) {
+    const over = Math.max(0, held - ceiling);
+    const now = `${limit} ${held} ${waiting} ${over}`;
+    if (now === this.last) return;
+    this.last = now;
+    this.held.textContent = String(held);
+    this.limit.textContent = String(limit);
+    this.over.textContent = over > 0 ? `${over} too many` : "";
+    this.waits.textContent = waiting > 0 ? `${number(waiting)} ${waiting === 1 ? "waits" : "wait"}` : "nobody waits";
+    this.element.classList.toggle("over", over > 0);
+  }
+}
+
+/** How much of the past the charts show, for a speed. @param {number} speed */
+export function chartWindow(speed) {
+  const wanted = speed * 20_000;
+  const steps = [200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000, 120_000, 300_000, 600_000];
+  return steps.find((step) => step >= wanted) ?? 600_000;
+}

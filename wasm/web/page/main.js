@@ -1,0 +1,342 @@
+// How do the parts of the page work together? Loads the simulator, and connects time, doors, controls and links.
+
+import { Captions } from "./captions.js";
+import { onColours, readColours } from "./colours.js";
+import { Controls } from "./controls.js";
+import { chartWindow, Doors } from "./doors.js";
+import { readLink, scenarioLink } from "./link.js";
+import { priceNote, showNumbers } from "./numbers.js";
+import { Player, speeds } from "./player.js";
+import { Requests } from "./requests.js";
+import { markStory, offerStories, scoreOf } from "./stories.js";
+import { TraceShow } from "./trace.js";
+import { moment, pace } from "./words.js";
+
+const get = (id) => document.getElementById(id);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+const parts = {
+  problem: get("problem"),
+  play: get("play"),
+  step: get("step"),
+  again: get("again"),
+  scrub: get("scrub"),
+  clock: get("clock"),
+  speed: get("speed"),
+  speedIs: get("speed-is"),
+  kill: get("kill"),
+  drop: get("drop"),
+  numbers: get("numbers"),
+  prices: get("prices"),
+  stories: get("stories"),
+  storyText: get("story-text"),
+  link: get("link"),
+};
+
+function problem(text) {
+  parts.problem.textContent = text;
+  parts.problem.hidden = text === "";
+}
+
+const captions = new Captions([...document.querySelectorAll("[data-caption]")], get("announce"));
+
+let player = null;
+let presets = [];
+let prices = null;
+let story = null;
+/** What was done when, as the scenario records it. @type {any[]} */
+let actions = [];
+let scrubbing = false;
+let dueNumbers = 0;
+let dueCaptions = 0;
+let dueList = 0;
+let listSeen = false;
+
+const doors = new Doors(get("doors"), (job, door) => {
+  player.pause();
+  requests.chooseJob(job, door);
+});
+
+const requests = new Requests(get("request-list"), get("request-detail"), {
+  world: () => player?.world ?? null,
+  chosen: (job) => {
+    doors.chosen = job;
+    player.redraw();
+  },
+  chosenRequest: () => player.pause(),
+});
+
+const controls = new Controls(get("controls"), {
+  changed: (scenario) => {
+    try {
+      load(scenario, { story: null, keepPlaying: true });
+    } catch (error) {
+      problem(`That can not be simulated: ${sentenceOf(error)}`);
+    }
+  },
+  limit: (pool, limit) => {
+    try {
+      // Before anything happened it is the scenario; after that, a live change.
+      if (player.now === 0) {
+        const scenario = player.world.scenario();
+        scenario.pools.find((one) => one.prefix === pool).limit = limit;
+        load(scenario, { story: null, keepPlaying: true });
+      } else {
+        player.act({ do: "limit", pool, limit });
+        forked();
+      }
+    } catch (error) {
+      problem(`The limit can not be changed: ${sentenceOf(error)}`);
+    }
+  },
+});
+
+function sentenceOf(error) {
+  const text = String(error?.message ?? error);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** The limits that live changes have set by now. */
+function limitsInForce(actions, now) {
+  const limits = new Map();
+  for (const action of actions) if (action.do === "limit" && action.at_ms <= now) limits.set(action.pool, action.limit);
+  return limits;
+}
+
+/** A change at this moment: what was recorded for later is gone, and the link is another. */
+function forked() {
+  problem("");
+  const scenario = player.world.scenario();
+  actions = scenario.actions;
+  controls.show(scenario, limitsInForce(actions, player.now));
+  writeLink();
+}
+
+function load(scenario, { story: id, at = 0, keepPlaying = false }) {
+  const playing = player.playing;
+  player.pause();
+  player.load(scenario, { at, score: id === null ? null : scoreOf(id) });
+  problem("");
+  story = id;
+  markStory(parts.stories, id);
+  const preset = presets.find((one) => one.id === id);
+  parts.storyText.textContent = preset ? preset.story : "A scenario of your own. The link carries all of it, and what you did when.";
+  writeLink();
+  if (keepPlaying && playing) player.play();
+}
+
+function loadStory(id, at = 0) {
+  const preset = presets.find((one) => one.id === id);
+  if (preset === undefined) throw new Error(`there is no story named \u201c${id}\u201d`);
+  load(preset.scenario, { story: id, at });
+}
+
+/** The address is always that of what is shown. */
+function writeLink() {
+  const hash = story !== null ? `#story=${story}` : scenarioLink(player.World.short(player.world.scenario()), 0);
+  history.replaceState(null, "", hash);
+}
+
+function linkNow() {
+  return new URL(scenarioLink(player.World.short(player.world.scenario()), player.now), location.href).href;
+}
+
+function follow(hash) {
+  const link = readLink(hash);
+  const first = () => loadStory(presets[0].id);
+  try {
+    switch (link.kind) {
+      case "story":
+        loadStory(link.id, link.at);
+        return link.at === 0;
+      case "scenario":
+        load(link.scenario, { story: null, at: link.at });
+        return link.at === 0;
+      case "trace":
+        first();
+        trace.fetch(link.address);
+        return false;
+      case "bad":
+        first();
+        problem(`This link does not carry a scenario: ${link.why}. Here is the first story instead.`);
+        return false;
+      default:
+        first();
+        return true;
+    }
+  } catch (error) {
+    first();
+    problem(`This link carries a scenario that can not be simulated: ${sentenceOf(error)} Here is the first story instead.`);
+    return false;
+  }
+}
+
+const hooks = {
+  loaded() {
+    const scenario = player.world.scenario();
+    doors.build(scenario.pools);
+    captions.clear();
+    requests.clear();
+    doors.chosen = -1;
+    actions = scenario.actions;
+    controls.show(scenario, limitsInForce(actions, player.now));
+  },
+
+  shown({ dt, real, heavy = false, stepped, jumped }) {
+    const world = player.world;
+    if (jumped) {
+      doors.forget();
+      captions.clear();
+    }
+    const frame = world.frame();
+    doors.draw(world, frame, { dt: calm.matches && !player.playing ? 0 : dt, window: chartWindow(player.speed), real, heavy });
+    // In a heavy frame the words wait for each other, one kind of them a frame.
+    const still = dt === 0 || stepped !== null;
+    let room = heavy && !still ? 1 : 9;
+    const due = (moment) => (still || real >= moment) && room-- > 0;
+    if (due(dueCaptions)) {
+      dueCaptions = real + 90;
+      captions.take(world.events(captions.next), frame.doors[0].pools.map((pool) => pool.prefix), real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - 2000 * player.speed : 0 });
+    }
+    if (stepped?.request && stepped.said.length === 0) captions.step(stepped.request);
+    if (!scrubbing) {
+      const horizon = String(Math.ceil(player.horizon));
+      if (parts.scrub.max !== horizon) parts.scrub.max = horizon;
+      parts.scrub.value = String(frame.now_ms);
+    }
+    parts.clock.textContent = moment(frame.now_ms);
+    if (due(dueNumbers)) {
+      dueNumbers = real + 250;
+      const numbers = world.numbers();
+      showNumbers(parts.numbers, numbers);
+      doors.verdicts(numbers, frame.promised);
+      controls.limits(limitsInForce(actions, frame.now_ms));
+      const note = priceNote(prices, numbers);
+      if (parts.prices.textContent !== note) parts.prices.textContent = note;
+      parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));
+    }
+    if (listSeen && (still || !requests.busy) && due(dueList)) {
+      dueList = real + 500;
+      requests.refresh();
+    }
+  },
+
+  state() {
+    const label = parts.play.querySelector("span");
+    label.textContent = player.playing ? "Pause" : "Play";
+    parts.play.querySelector("use").setAttribute("href", player.playing ? "#i-pause" : "#i-play");
+    const index = speeds.indexOf(player.speed);
+    if (index >= 0) parts.speed.value = String(index);
+    parts.speedIs.textContent = pace(player.speed);
+    parts.speed.setAttribute("aria-valuetext", `${pace(player.speed)} of real time`);
+  },
+};
+
+function act(action, said) {
+  try {
+    player.act(action);
+    story = null;
+    forked();
+    captions.say(said);
+  } catch (error) {
+    problem(sentenceOf(error));
+  }
+}
+
+function connect() {
+  parts.speed.min = "0";
+  parts.speed.max = String(speeds.length - 1);
+  parts.speed.step = "1";
+  parts.play.addEventListener("click", () => (player.playing ? player.pause() : player.play()));
+  parts.step.addEventListener("click", () => player.step());
+  parts.again.addEventListener("click", () => {
+    const scores = story === null ? null : scoreOf(story);
+    player.score = scores ?? player.score;
+    player.seekNow(0);
+    captions.say("Back to the start.");
+  });
+  parts.scrub.addEventListener("input", () => {
+    scrubbing = true;
+    player.pause();
+    player.seek(Number(parts.scrub.value));
+  });
+  parts.scrub.addEventListener("change", () => (scrubbing = false));
+  parts.speed.addEventListener("input", () => player.setSpeed(speeds[Number(parts.speed.value)]));
+  parts.kill.addEventListener("click", () => act({ do: "kill" }, "A worker dies at each door."));
+  parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply gets lost at each door."));
+  parts.link.addEventListener("click", async () => {
+    const text = parts.link.querySelector("span");
+    const href = linkNow();
+    history.replaceState(null, "", href);
+    try {
+      await navigator.clipboard.writeText(href);
+      text.textContent = "Copied";
+    } catch {
+      text.textContent = "It is in the address bar";
+    }
+    captions.say(text.textContent);
+    setTimeout(() => (text.textContent = "Copy a link to exactly this"), 2500);
+  });
+  for (const button of [parts.play, parts.step, parts.again, parts.kill, parts.drop, parts.scrub, parts.speed]) button.disabled = false;
+
+  // One hand on the keyboard: where no field is in use, space plays and "." steps.
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input, select, textarea, button, summary, a, [role=listbox]")) return;
+    if (event.key === " ") {
+      event.preventDefault();
+      parts.play.click();
+    } else if (event.key === ".") {
+      player.step();
+    }
+  });
+  addEventListener("hashchange", () => follow(location.hash));
+  document.addEventListener("visibilitychange", () => {
+    player.before = 0;
+  });
+  new IntersectionObserver((entries) => {
+    listSeen = entries.at(-1).isIntersecting;
+    if (listSeen && player.world !== null) requests.refresh();
+  }).observe(get("request-list"));
+  doors.refit = () => player.redraw();
+  onColours(() => {
+    player.redraw();
+    trace.redraw();
+  });
+}
+
+// Where there is little room, what can be changed waits to be asked for.
+if (!matchMedia("(min-width: 40rem)").matches) get("scenario").open = false;
+
+const trace = new TraceShow(get("trace"));
+
+async function start() {
+  readColours();
+  // What is most likely shown has its place before the simulator is there.
+  if (readLink(location.hash).kind === "none") doors.build([{ prefix: "analytics" }, { prefix: "batch" }]);
+  let wasm;
+  try {
+    wasm = await import("../pkg/leasehold_wasm.js");
+    await wasm.default({ module_or_path: new URL("../pkg/leasehold_wasm_bg.wasm", import.meta.url) });
+  } catch (error) {
+    problem(`The simulator did not load: ${sentenceOf(error)} The page needs a browser with WebAssembly.`);
+    return;
+  }
+  await document.fonts.ready;
+  player = new Player(wasm.World, hooks);
+  presets = wasm.World.presets();
+  prices = wasm.World.prices();
+  trace.ready(wasm.Replay);
+  offerStories(parts.stories, presets, (id) => {
+    loadStory(id);
+    if (!calm.matches) player.play();
+  });
+  connect();
+  const fresh = follow(location.hash);
+  // For the tests of the page, and for whoever opens the console.
+  globalThis.leasehold = { player, trace, doors };
+  document.documentElement.dataset.ready = "yes";
+  if (fresh && !calm.matches) player.play();
+}
+
+start();

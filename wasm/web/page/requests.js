@@ -1,0 +1,261 @@
+// What did each request ask of the table, under which conditions, and what was there? The list and the one chosen.
+
+import { kind } from "./rows.js";
+import { moment, span } from "./words.js";
+
+const doors = ["Count", "Lease"];
+
+const signs = {
+  done: ["\u00b7", "done"],
+  refused: ["\u00d7", "refused"],
+  lost: ["?", "lost"],
+  under_way: ["\u2026", "on its way"],
+};
+
+/** @param {any} brief */
+function fate(brief) {
+  if (brief.reply === "no reply") return "lost";
+  if (brief.reply === null || brief.reply === undefined) return "under_way";
+  if (/refused|throttled|closed|conflict|full/.test(brief.reply)) return "refused";
+  return "done";
+}
+
+export class Requests {
+  /**
+   * @param {HTMLElement} list
+   * @param {HTMLElement} detail
+   * @param {{world: () => any, chosen: (job: number) => void}} hooks
+   */
+  constructor(list, detail, hooks) {
+    this.list = list;
+    this.detail = detail;
+    this.hooks = hooks;
+    /** @type {any[]} */
+    this.briefs = [];
+    this.id = null;
+    this.job = null;
+    this.onlyDoor = null;
+    list.addEventListener("click", (event) => {
+      const item = event.target.closest("[data-id]");
+      if (item) this.choose(Number(item.dataset.id));
+    });
+    list.addEventListener("keydown", (event) => {
+      const at = this.briefs.findIndex((brief) => brief.id === this.id);
+      const to = { ArrowDown: at + 1, ArrowUp: Math.max(0, at - 1), Home: 0, End: this.briefs.length - 1, PageDown: at + 10, PageUp: Math.max(0, at - 10) }[event.key];
+      if (to === undefined || this.briefs.length === 0) return;
+      event.preventDefault();
+      this.choose(this.briefs[Math.min(to, this.briefs.length - 1)].id);
+      this.list.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+    });
+  }
+
+  /** A list that moves under the pointer or the focus can not be used. */
+  get busy() {
+    return this.list.matches(":hover, :focus-within, :focus");
+  }
+
+  clear() {
+    this.id = null;
+    this.job = null;
+    this.detail.replaceChildren(note("No request chosen yet."));
+  }
+
+  /** Reads the newest ones again. */
+  refresh() {
+    const world = this.hooks.world();
+    if (world === null) return;
+    const doors = this.onlyDoor === null ? [0, 1] : [this.onlyDoor];
+    const briefs = doors.flatMap((door) => world.recent(door, this.job === null ? 40 : 256));
+    this.briefs = briefs
+      .filter((brief) => this.job === null || brief.job === this.job)
+      .sort((one, other) => other.asked_ms - one.asked_ms || other.id - one.id)
+      .slice(0, 60);
+    this.#drawList();
+  }
+
+  #drawList() {
+    const items = this.list.children;
+    while (items.length > this.briefs.length) items[items.length - 1].remove();
+    this.briefs.forEach((brief, index) => {
+      const item = items[index] ?? this.list.appendChild(emptyItem());
+      const how = fate(brief);
+      const [sign, spoken] = signs[how];
+      item.className = `request ${how}`;
+      item.dataset.id = String(brief.id);
+      item.id = `request-${index}`;
+      item.removeAttribute("aria-disabled");
+      const chosen = brief.id === this.id;
+      item.setAttribute("aria-selected", String(chosen));
+      if (chosen) this.list.setAttribute("aria-activedescendant", item.id);
+      const [time, mark, what] = item.children;
+      time.textContent = moment(brief.asked_ms);
+      mark.textContent = sign;
+      mark.title = spoken;
+      what.textContent = `${doors[brief.door]} \u00b7 ${who(brief)} ${does(brief)}${brief.reply ? `: ${brief.reply}` : ""}`;
+    });
+    if (this.briefs.length === 0) {
+      const empty = emptyItem();
+      empty.className = "request none";
+      empty.children[2].textContent = "Nobody has asked yet.";
+      empty.setAttribute("aria-disabled", "true");
+      this.list.replaceChildren(empty);
+    }
+  }
+
+  /** @param {number} id */
+  choose(id) {
+    const world = this.hooks.world();
+    if (world === null) return;
+    this.id = id;
+    this.hooks.chosenRequest?.();
+    try {
+      const detail = world.request(id);
+      this.detail.replaceChildren(...describe(detail));
+      this.detail.scrollTop = 0;
+      if (hasJob(detail)) this.hooks.chosen(detail.job);
+    } catch (error) {
+      this.detail.replaceChildren(note(String(error.message ?? error)));
+    }
+    this.#drawList();
+  }
+
+  /** All about one job. @param {number} job @param {number} door */
+  chooseJob(job, door) {
+    const world = this.hooks.world();
+    this.hooks.chosen(job);
+    this.job = job;
+    this.refresh();
+    try {
+      const about = world.job(job);
+      const newest = about.doors[door].recent[0] ?? about.doors[1 - door].recent[0];
+      if (newest === undefined) this.detail.replaceChildren(note(`Job ${job} has not asked the table for anything yet.`));
+      else this.choose(newest);
+    } catch (error) {
+      this.detail.replaceChildren(note(String(error.message ?? error)));
+    }
+  }
+}
+
+function emptyItem() {
+  const item = document.createElement("li");
+  item.setAttribute("role", "option");
+  item.append(document.createElement("time"), element("span", "sign"), element("span", "what"));
+  return item;
+}
+
+/** Who asks where it is no job. @type {Record<string, string>} */
+const nobodys = { ended: "the report of an end", "execution ended": "the report of an end", limit: "the operator", "limit change": "the operator" };
+
+function hasJob(brief) {
+  return brief.job !== null && brief.job !== undefined && brief.job >= 0;
+}
+
+export function who(brief) {
+  return hasJob(brief) ? `job ${brief.job}` : (nobodys[brief.operation] ?? "the sweep");
+}
+
+/** What it does, in words; whoever is told of its own lease is told by its own call. */
+export function does(brief) {
+  return brief.what.replace(new RegExp(`\\bjob ${brief.job}\\b`), "its own task");
+}
+
+function describe(detail) {
+  const parts = [];
+  const title = document.createElement("h3");
+  title.textContent = `${who(detail)} ${does(detail)}`.replace(/^./, (letter) => letter.toUpperCase());
+  parts.push(title);
+  const lines = [detail.machine, detail.step ? `It ${detail.step}.` : ""].filter(Boolean);
+  for (const line of lines) parts.push(element("p", "small soft", line));
+  const times = [
+    ["asked", detail.asked_ms],
+    ["served", detail.served_ms],
+    ["answered", detail.replied_ms],
+  ].filter(([, at]) => at !== null && at !== undefined);
+  parts.push(element("p", "small", times.map(([name, at]) => `${name} at ${moment(at)}`).join(", ") + (detail.replied_ms ? ` (${span(detail.replied_ms - detail.asked_ms)})` : "")));
+  parts.push(element("p", "answer", answerOf(detail)));
+  if (detail.clock_ahead_ms) parts.push(element("p", "small soft", `The caller\u2019s clock is ${span(Math.abs(detail.clock_ahead_ms))} ${detail.clock_ahead_ms > 0 ? "ahead" : "behind"}.`));
+  for (const text of [detail.notice, detail.execution]) if (text) parts.push(element("p", "small", text));
+  if (detail.kind === kind.transaction) parts.push(element("p", "small soft", "All of these writes are made, or none of them."));
+  for (const write of detail.writes ?? []) parts.push(...describeWrite(write));
+  if (detail.read) {
+    const { what, rows, more } = detail.read;
+    parts.push(element("h4", "", `Read ${what}`));
+    if (rows.length === 0 && detail.served_ms !== null) parts.push(element("p", "small soft", "Nothing is there."));
+    for (const row of rows) parts.push(rowTable(row.row, row.is, null));
+    if (more) parts.push(element("p", "small soft", "There are more."));
+  }
+  return parts;
+}
+
+// What the table did and what the caller learned of it are not the same where a reply got lost.
+function answerOf({ table, caller }) {
+  if (!table) return "The table has not answered yet.";
+  if (!caller) return `The table\u2019s answer, still on its way: ${table}.`;
+  if (caller === table) return `The answer: ${table}.`;
+  return `The table\u2019s answer: ${table}. What the caller learned: ${caller}.`;
+}
+
+function describeWrite(write) {
+  const verbs = { put: "Puts", delete: "Deletes", update: "Updates" };
+  const parts = [element("h4", "", "")];
+  parts[0].append(`${verbs[write.change] ?? write.change} `, element("code", "", write.row));
+  if (write.conditions.length > 0) {
+    const list = element("ul", "conditions");
+    for (const condition of write.conditions) {
+      const item = element("li", `condition${condition.held === false ? " failed" : ""}`);
+      const sign = condition.held === true ? "\u2022" : condition.held === false ? "\u00d7" : "?";
+      const state = condition.held === true ? "held" : condition.held === false ? "did not hold" : "not tried";
+      const mark = element("span", "sign", sign);
+      mark.setAttribute("aria-hidden", "true");
+      const text = element("span");
+      text.append("Only if ", element("code", "", condition.says), ` (${state}). `, element("span", "soft", condition.means ?? ""));
+      item.append(mark, text);
+      list.append(item);
+    }
+    parts.push(list);
+  } else {
+    parts.push(element("p", "small", "Without any condition: nothing can refuse it."));
+  }
+  parts.push(rowTable(null, write.to ?? [], write.before ?? null));
+  return parts;
+}
+
+function rowTable(name, pairs, before) {
+  const table = element("table", "rows");
+  if (name !== null) {
+    const caption = element("caption", "unseen", name);
+    table.append(caption);
+  }
+  const old = before === null ? null : new Map(before);
+  const body = document.createElement("tbody");
+  const heads = name === null ? [] : [[name, null]];
+  for (const [key] of heads) {
+    const row = body.insertRow();
+    const cell = element("th", "mono", key);
+    cell.colSpan = 2;
+    row.append(cell);
+  }
+  const now = new Map(pairs);
+  for (const key of new Set([...now.keys(), ...(old?.keys() ?? [])])) {
+    const row = body.insertRow();
+    const head = element("th", "soft", key);
+    head.scope = "row";
+    const cell = element("td", "mono");
+    if (old !== null && old.has(key) && old.get(key) !== now.get(key)) cell.append(element("del", "", old.get(key)), " ");
+    if (now.has(key)) cell.append(old !== null && old.get(key) === now.get(key) ? now.get(key) : element(old === null && name !== null ? "span" : "ins", "", now.get(key)));
+    row.append(head, cell);
+  }
+  table.append(body);
+  return table;
+}
+
+function note(text) {
+  return element("p", "soft", text);
+}
+
+function element(tag, name = "", text = "") {
+  const made = document.createElement(tag);
+  if (name !== "") made.className = name;
+  if (text !== "") made.textContent = text;
+  return made;
+}

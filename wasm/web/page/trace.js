@@ -1,0 +1,392 @@
+// How does a table of one's own look? Loads what `leasehold record` saved and plays it; it never leaves the browser.
+
+import { Chart } from "./chart.js";
+import * as rows from "./rows.js";
+import { Stage } from "./stage.js";
+import { number, plural, shorten, span } from "./words.js";
+
+/** @typedef {import("../pkg/leasehold_wasm.js").Replay} Replay */
+
+const largest = 256 * 1024 * 1024;
+const together = 6;
+const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+const frameOf = `
+  <header class="trace-head"><h3 data-title></h3><p class="small soft" data-about></p></header>
+  <div class="trace-time">
+    <button type="button" data-play><svg aria-hidden="true"><use href="#i-play"/></svg><span>Play</span></button>
+    <label class="unseen" for="trace-scrub">Moment of the recording</label>
+    <input type="range" id="trace-scrub" min="0" max="1000" value="0" data-scrub>
+    <output class="trace-clock" for="trace-scrub" data-clock></output>
+  </div>
+  <p class="trace-pools" data-pick hidden><label for="trace-pool">Pool</label> <select id="trace-pool"></select></p>
+  <div class="trace-bands" data-bands></div>
+  <h3>What happened</h3>
+  <ol class="trace-log" data-log></ol>`;
+
+export class TraceShow {
+  /** @param {HTMLElement} section */
+  constructor(section) {
+    this.section = section;
+    this.Replay = null;
+    /** @type {Replay|null} */
+    this.replay = null;
+    this.playing = false;
+    this.pending = 0;
+    this.waitingFor = null;
+    this.message = document.createElement("p");
+    this.message.className = "problem";
+    this.message.setAttribute("role", "alert");
+    this.message.hidden = true;
+    this.view = document.createElement("div");
+    this.view.className = "trace-view";
+    this.view.hidden = true;
+    section.append(this.message, this.view);
+    this.run = this.run.bind(this);
+    this.#connect();
+  }
+
+  /** @param {any} Replay */
+  ready(Replay) {
+    this.Replay = Replay;
+  }
+
+  #connect() {
+    const file = document.getElementById("trace-file");
+    const address = document.getElementById("trace-url");
+    file.addEventListener("change", () => {
+      if (file.files[0]) this.read(file.files[0]);
+      file.value = "";
+    });
+    const load = () => this.fetch(address.value);
+    document.getElementById("trace-load").addEventListener("click", load);
+    address.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") load();
+    });
+    // Dropped anywhere: a browser would otherwise leave the page for the file.
+    let depth = 0;
+    addEventListener("dragenter", (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      depth += 1;
+      document.body.classList.add("dropping");
+    });
+    addEventListener("dragleave", () => {
+      depth = Math.max(0, depth - 1);
+      if (depth === 0) document.body.classList.remove("dropping");
+    });
+    addEventListener("dragover", (event) => event.preventDefault());
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      depth = 0;
+      document.body.classList.remove("dropping");
+      const dropped = event.dataTransfer?.files[0];
+      if (dropped) this.read(dropped);
+      else this.refuse("What was dropped is no file.");
+    });
+  }
+
+  /** @param {string} text */
+  refuse(text) {
+    this.message.textContent = text;
+    this.message.hidden = false;
+    this.section.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {File} file */
+  async read(file) {
+    if (file.size > largest) {
+      this.refuse(`${file.name} is too large: ${number(file.size / 2 ** 20)} MB, at most 256 can be shown.`);
+      return;
+    }
+    try {
+      this.open(await file.text(), file.name);
+    } catch (error) {
+      this.refuse(`${file.name} could not be read: ${error.message ?? error}`);
+    }
+  }
+
+  /** @param {string} address on this site: the page asks no other */
+  async fetch(address) {
+    const trimmed = address.trim();
+    if (trimmed === "") {
+      this.refuse("Say the address of a trace first, for example traces/demo.jsonl.");
+      return;
+    }
+    let url;
+    try {
+      url = new URL(trimmed, location.href);
+    } catch {
+      this.refuse(`\u201c${trimmed}\u201d is no address.`);
+      return;
+    }
+    if (url.origin !== location.origin) {
+      this.refuse(`The page only loads traces from its own site (${location.host}), not from ${url.host || url.protocol}: save the file and drop it here.`);
+      return;
+    }
+    try {
+      const answer = await fetch(url);
+      if (!answer.ok) throw new Error(`the site answered ${answer.status}`);
+      this.open(await answer.text(), trimmed);
+    } catch (error) {
+      this.refuse(`${trimmed} could not be loaded: ${error.message ?? error}.`);
+    }
+  }
+
+  /** @param {string} text @param {string} name */
+  open(text, name) {
+    let replay;
+    try {
+      replay = new this.Replay(text);
+      if (!(replay.to() >= replay.from()) || replay.at(replay.to()).pools.length + replay.title().looks === 0) throw new Error("it holds no look at any pool");
+    } catch (error) {
+      this.refuse(`${name} is not a trace that can be shown. ${String(error.message ?? error)}`);
+      return;
+    }
+    this.replay?.free();
+    this.replay = replay;
+    this.message.hidden = true;
+    this.playing = false;
+    this.#build(name);
+    this.show(replay.from());
+    this.view.scrollIntoView({ block: "nearest" });
+  }
+
+  #build(name) {
+    const { table, region, recorded_by: program, looks } = this.replay.title();
+    this.view.innerHTML = frameOf;
+    this.view.hidden = false;
+    const part = (key) => this.view.querySelector(`[data-${key}]`);
+    this.parts = { play: part("play"), scrub: part("scrub"), clock: part("clock"), bands: part("bands"), log: part("log"), pick: part("pick") };
+    part("title").textContent = `Table ${table}`;
+    part("about").textContent = [name, region, program, plural(looks, "look"), span(this.replay.to() - this.replay.from())].filter(Boolean).join(" \u00b7 ");
+    this.parts.play.addEventListener("click", () => (this.playing ? this.pause() : this.play()));
+    this.parts.scrub.addEventListener("input", () => {
+      this.pause();
+      this.show(this.#momentOf(Number(this.parts.scrub.value)));
+    });
+    this.bands = new Map();
+    this.chosen = null;
+    const select = this.parts.pick.querySelector("select");
+    select.addEventListener("change", () => {
+      this.chosen = select.value || null;
+      this.show(this.moment);
+    });
+  }
+
+  #momentOf(thousandth) {
+    return this.replay.from() + ((this.replay.to() - this.replay.from()) * thousandth) / 1000;
+  }
+
+  play() {
+    if (this.moment >= this.replay.to()) this.moment = this.replay.from();
+    this.playing = true;
+    this.before = 0;
+    this.#label();
+    this.pending = requestAnimationFrame(this.run);
+  }
+
+  pause() {
+    this.playing = false;
+    cancelAnimationFrame(this.pending);
+    this.#label();
+  }
+
+  #label() {
+    this.parts.play.querySelector("span").textContent = this.playing ? "Pause" : "Play";
+    this.parts.play.querySelector("use").setAttribute("href", this.playing ? "#i-pause" : "#i-play");
+  }
+
+  run(real) {
+    if (!this.playing) return;
+    const dt = this.before === 0 ? 16 : Math.min(100, real - this.before);
+    this.before = real;
+    // A minute at most, however long the recording is.
+    const speed = Math.max(1, (this.replay.to() - this.replay.from()) / 60_000);
+    this.show(Math.min(this.replay.to(), this.moment + dt * speed), dt);
+    if (this.moment >= this.replay.to()) this.pause();
+    else this.pending = requestAnimationFrame(this.run);
+  }
+
+  redraw() {
+    if (this.replay !== null) this.show(this.moment);
+  }
+
+  /** @param {number} moment ms since the epoch @param {number} [dt] */
+  show(moment, dt = 0) {
+    this.moment = moment;
+    const { pools } = this.replay.at(moment);
+    const from = this.replay.from();
+    const length = Math.max(1, this.replay.to() - from);
+    this.parts.scrub.value = String(Math.round(((moment - from) / length) * 1000));
+    const text = clock.format(moment);
+    this.parts.clock.textContent = text;
+    this.parts.scrub.setAttribute("aria-valuetext", text);
+    this.#pick(pools);
+    const shown = this.chosen === null ? pools.slice(0, together) : pools.filter((pool) => pool.prefix === this.chosen);
+    for (const [prefix, band] of this.bands) {
+      if (shown.some((pool) => pool.prefix === prefix)) continue;
+      band.element.remove();
+      this.bands.delete(prefix);
+    }
+    for (const pool of shown) {
+      let band = this.bands.get(pool.prefix);
+      if (band === undefined) {
+        band = new TraceBand(pool.prefix, this.replay.line(pool.prefix, 400));
+        this.bands.set(pool.prefix, band);
+        this.parts.bands.append(band.element);
+      }
+      band.show(pool, { from, to: this.replay.to(), moment, dt });
+    }
+    this.#log(moment, dt);
+  }
+
+  #pick(pools) {
+    const { pick } = this.parts;
+    pick.hidden = pools.length <= together && this.chosen === null;
+    if (pick.hidden) return;
+    const select = pick.querySelector("select");
+    if (select.options.length === pools.length + 1) return;
+    select.replaceChildren(new Option(`the first ${together}`, ""), ...pools.map((pool) => new Option(pool.prefix, pool.prefix)));
+    select.value = this.chosen ?? "";
+  }
+
+  #log(moment, dt) {
+    if (dt > 0 && performance.now() < (this.logDue ?? 0)) return;
+    this.logDue = performance.now() + 250;
+    const span = Math.max(10_000, (this.replay.to() - this.replay.from()) / 20);
+    const seen = this.replay.events(Math.max(this.replay.from(), moment - span), moment);
+    const events = seen.sort((one, other) => one.at_ms - other.at_ms).slice(-8).reverse();
+    this.parts.log.replaceChildren(
+      ...events.map((event) => {
+        const item = document.createElement("li");
+        const time = document.createElement("time");
+        time.textContent = new Date(event.at_ms).toLocaleTimeString("en-GB");
+        const name = document.createElement("span");
+        name.className = "mono";
+        name.textContent = event.prefix;
+        const text = document.createElement("span");
+        text.textContent = tell(event);
+        item.append(time, name, text);
+        return item;
+      }),
+    );
+    if (events.length === 0) {
+      const item = document.createElement("li");
+      item.className = "soft";
+      item.textContent = "Nothing changed in this time.";
+      this.parts.log.append(item);
+    }
+  }
+}
+
+/** One pool of a recording. */
+class TraceBand {
+  constructor(prefix, line) {
+    this.element = document.createElement("section");
+    this.element.className = "pool";
+    this.element.innerHTML = `<header class="pool-head"><h4></h4><p class="pool-held"><strong></strong> of <span></span></p><p class="pool-over"></p><p class="pool-waits"></p></header>
+      <canvas class="stage still" aria-hidden="true"></canvas><canvas class="chart" aria-hidden="true"></canvas>`;
+    const name = this.element.querySelector("h4");
+    name.textContent = shorten(prefix, 40);
+    name.title = prefix;
+    const [stage, chart] = this.element.querySelectorAll("canvas");
+    this.stage = new Stage(stage);
+    this.chart = new Chart(chart);
+    this.line = line;
+    /** Names of holders, as the numbers that the drawing knows jobs by. @type {Map<string, number>} */
+    this.numbers = new Map();
+    new ResizeObserver(() => {
+      this.stage.fit();
+      this.chart.fit();
+      if (this.last) this.show(...this.last);
+    }).observe(stage);
+  }
+
+  #number(holder) {
+    const name = `${holder.parent ?? ""}\n${holder.execution}\n${holder.key ?? ""}`;
+    let known = this.numbers.get(name);
+    if (known === undefined) this.numbers.set(name, (known = this.numbers.size));
+    return known;
+  }
+
+  show(pool, how) {
+    this.last = [pool, { ...how, dt: 0 }];
+    this.element.querySelector("strong").textContent = String(pool.held);
+    this.element.querySelector(".pool-held span").textContent = String(pool.limit);
+    const over = pool.state === "over_limit";
+    this.element.querySelector(".pool-over").textContent = over ? `${pool.held - pool.limit} too many` : pool.state === "starving" ? "starving" : "";
+    this.element.querySelector(".pool-waits").textContent = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} wait, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
+    this.element.classList.toggle("over", over);
+
+    const jobs = [];
+    for (const waiter of pool.queue) jobs.push(this.#number(waiter.holder), 0, rows.phase.queued, waiter.since_ms, -1, -1, 0, 1);
+    for (const { slot, lease } of pool.slots) {
+      if (lease === null) continue;
+      const phase = lease.expired ? rows.phase.dead : rows.phase.working;
+      jobs.push(this.#number(lease.holder), 0, phase, lease.acquired_at_ms, lease.expires_at_ms, slot, 0, 0);
+    }
+    const highest = pool.slots.reduce((most, { slot, lease }) => (lease === null ? most : Math.max(most, slot + 1)), 0);
+    this.stage.draw({
+      now: pool.at_ms,
+      limit: pool.limit,
+      ceiling: pool.limit,
+      overflow: Math.max(0, highest - pool.limit),
+      places: true,
+      over,
+      jobs: Float64Array.from(jobs),
+      requests: new Float64Array(),
+      counts: false,
+      pool: 0,
+      chosen: -1,
+      dt: how.dt,
+    });
+
+    const points = [];
+    for (let at = 0; at < this.line.length; at += rows.traceLine.stride) {
+      if (this.line[at] > how.moment) break;
+      const held = this.line[at + rows.traceLine.held];
+      points.push({ at: this.line[at], most: held, limit: this.line[at + rows.traceLine.limit], until: how.moment });
+    }
+    const most = 1.12 * Math.max(4, ...points.map((point) => Math.max(point.most, point.limit)));
+    this.chart.draw({ from: how.from, to: how.to, most, points, said: `held, the whole ${span(how.to - how.from)}` });
+  }
+}
+
+function named(holder) {
+  return shorten(holder?.key || holder?.execution?.split(":").at(-1) || "somebody", 36);
+}
+
+/** An event of the core, in words. @param {any} event */
+function tell(event) {
+  const who = event.holder ? named(event.holder) : "";
+  switch (event.what) {
+    case "limit_changed":
+      return `the limit is ${event.to}, it was ${event.from}`;
+    case "granted":
+      return `${who} has slot ${event.slot}${event.waited_ms ? ` after ${span(event.waited_ms)}` : ""}`;
+    case "granted_again":
+      return `${who} asked again and has slot ${event.slot} under fence ${event.fence}`;
+    case "released":
+      return `${who} gave slot ${event.slot} back after ${span(event.held_for_ms)}`;
+    case "reclaimed":
+      return `slot ${event.slot}, whose lease had run out, was taken from ${who}`;
+    case "ended":
+      return `the lease of ${who} on slot ${event.slot} is over`;
+    case "expired":
+      return `the lease of ${who} on slot ${event.slot} ran out`;
+    case "renewed":
+      return `${who} renewed its lease`;
+    case "extended":
+      return `the lease of ${who} lasts longer`;
+    case "unseen":
+      return `${plural(event.leases, "lease")} came and went on slot ${event.slot} between two looks`;
+    case "fence_broken":
+      return `the fence of slot ${event.slot} went from ${event.before} to ${event.after}: rows were deleted or restored`;
+    case "queued":
+      return `${who} joined the queue`;
+    case "left_queue":
+      return `${who} left the queue after ${span(event.waited_ms)}${event.gave_up ? ": it gave up" : ""}`;
+    default:
+      return event.what.replaceAll("_", " ");
+  }
+}

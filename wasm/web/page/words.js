@@ -1,0 +1,64 @@
+// How are times, amounts and names written for a person?
+
+/** @param {number} ms @returns {string} a length of time, in the unit that fits */
+export function span(ms) {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return "\u2013";
+  if (ms < 10) return `${trim(ms, 1)} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 10_000) return `${trim(ms / 1000, 2)} s`;
+  if (ms < 120_000) return `${trim(ms / 1000, 1)} s`;
+  return `${trim(ms / 60_000, 1)} min`;
+}
+
+/** @param {number} ms @returns {string} a moment since the start; always as wide, so that nothing jumps */
+export function moment(ms) {
+  if (ms < 600_000) return `${(ms / 1000).toFixed(3)} s`;
+  return `${Math.floor(ms / 60_000)} min ${((ms % 60_000) / 1000).toFixed(1)} s`;
+}
+
+/** @param {number} value @param {number} digits */
+export function trim(value, digits) {
+  return value.toFixed(digits).replace(/\.0+$/, "").replace(/(\.\d*?)0+$/, "$1");
+}
+
+/** @param {number} count @param {string} one @param {string} [many] */
+export function plural(count, one, many = `${one}s`) {
+  return `${number(count)} ${count === 1 ? one : many}`;
+}
+
+const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+/** @param {number} value */
+export function number(value) {
+  return grouped.format(value);
+}
+
+/** @param {number} share 0 to 1 */
+export function percent(share) {
+  return Number.isFinite(share) ? `${trim(share * 100, share < 0.1 ? 1 : 0)} %` : "\u2013";
+}
+
+/** @param {number|null|undefined} value */
+export function dollars(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "\u2013";
+  return `$${value < 100 ? value.toFixed(2) : grouped.format(value)}`;
+}
+
+/** @param {number} speed simulated time over real time */
+export function pace(speed) {
+  return `${speed < 1 ? `1/${Math.round(1 / speed)}` : trim(speed, 1)}\u00d7`;
+}
+
+/** The first few, then how many more. @param {(string|number)[]} items @param {number} most */
+export function list(items, most = 3) {
+  if (items.length <= 1) return items.join("");
+  if (items.length <= most) return `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+  return `${items.slice(0, most).join(", ")} and ${items.length - most} more`;
+}
+
+/** Shortened in the middle, where names differ least. @param {string} name @param {number} most */
+export function shorten(name, most) {
+  if (name.length <= most) return name;
+  const head = Math.ceil((most - 1) / 2);
+  return `${name.slice(0, head)}\u2026${name.slice(name.length - (most - 1 - head))}`;
+}
