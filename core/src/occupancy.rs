@@ -73,7 +73,8 @@ pub enum State {
     OverLimit,
     /// Someone waits and nothing moves. Either a slot has been open for longer than the time between two
     /// sweeps and was not granted; or the first in the queue has waited for a whole lease duration plus grace,
-    /// and in all that time nobody was granted a lease (the holders keep theirs longer, or the limit is 0).
+    /// and nobody holds a lease that has not expired (the limit is 0, say). Holders that live and take longer
+    /// than their lease, which is renewed or extended, are no such case: the pool is full.
     ///
     /// A free slot does not say since when it is free: for it the first one's wait counts, so the moment
     /// between a raised limit and the grants may show as starving. A summary has no slots: only the first reason shows.
@@ -189,7 +190,7 @@ impl Occupancy {
         };
         let unmoved = |waits: Millis| {
             let patience = settings.lapses(settings.lease);
-            waits > patience && leases().all(|lease| lease.held_for > patience)
+            waits > patience && leases().all(|lease| lease.expired)
         };
         let starving = oldest_wait.is_some_and(|waits| left_open(waits) || unmoved(waits));
         let unjudged = Occupancy {

@@ -168,14 +168,19 @@ fn waiting_long_in_a_queue_that_moves_is_not_starving() {
 }
 
 #[test]
-fn who_waits_for_a_whole_lease_while_nobody_is_granted_one_starves() {
-    // Both are renewed again and again.
-    let rows = |latest| vec![held(0, "a", 100, 10_300), held(1, "b", latest, 10_100)];
-    let at = |latest, since| look(10_000, 2, rows(latest), vec![waits("c", since)]).state;
-    assert_eq!(at(9_694, 9_694), State::Starving);
-    assert_eq!(at(9_695, 9_694), State::Full, "one was granted no longer ago than a lease and the grace");
-    assert_eq!(at(9_694, 9_695), State::Full, "the first has not waited for so long");
-    assert_eq!(look(10_000, 0, vec![], vec![waits("c", 9_694)]).state, State::Starving, "a limit of 0");
+fn who_waits_for_a_whole_lease_while_nobody_holds_one_starves() {
+    let drained = |since| look(10_000, 0, vec![], vec![waits("c", since)]).state;
+    assert_eq!(drained(9_694), State::Starving);
+    assert_eq!(drained(9_695), State::Full, "the first has not waited for so long");
+    // Above the limit, and dead since a moment ago or alive.
+    let with = |expires| look(10_000, 0, vec![held(0, "a", 100, expires)], vec![waits("c", 9_694)]).state;
+    assert_eq!((with(10_000), with(10_001)), (State::Starving, State::OverLimit));
+}
+
+#[test]
+fn holders_that_renew_keep_a_pool_full_however_long_somebody_waits() {
+    let rows = vec![held(0, "a", 100, 10_300), held(1, "b", 200, 10_100)];
+    assert_eq!(look(10_000, 2, rows, vec![waits("c", 300)]).state, State::Full);
 }
 
 #[test]

@@ -50,16 +50,17 @@ pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
             };
             run.play(&options, stopped).await.map(|done| (done, run.start.elapsed()))
         };
-        let signal = match played {
+        let stopped_by = match played {
             Ok((done, took)) => return Ok(Report::new(&run, &done, took, &options)),
             Err(signal) => signal,
         };
-        let signal = u8::try_from(signal.as_raw_value()).unwrap_or_default();
-        // A second signal is in more of a hurry than the leases.
+        // A second signal is in more of a hurry than the leases. (Heard anew: the dashboard's may still lie here.)
+        let mut again = signal(SignalKind::interrupt())?;
         let left = tokio::select! {
             left = run.tidy() => left,
-            _ = ctrl_c.recv() => "its leases end when they expire".into(),
+            _ = again.recv() => "its leases end when they expire".into(),
         };
+        let signal = u8::try_from(stopped_by.as_raw_value()).unwrap_or_default();
         Err(Trouble::Stopped { signal, left })
     })?;
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

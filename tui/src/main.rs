@@ -57,7 +57,6 @@ enum Command {
     States(Box<states::Options>),
     Schema(schema::Options),
     Completions(completions::Options),
-    #[command(hide = true)]
     Man(completions::Man),
 }
 
@@ -66,8 +65,9 @@ The table and the credentials are found as the AWS CLI finds them: by these opti
 (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...), else by the files in ~/.aws.
 
 Exit status: 0 done, or there was nothing to do; 1 not done (the pool does not exist, leases are in the way,
-nobody confirmed); 2 the options make no sense; 3 the table cannot be used (it is missing, no credentials, not
-allowed, no answer); 128 + N ended by signal N. `leasehold demo --help` and `leasehold run --help` list their own.";
+the answer was no); 2 the options make no sense, or nobody is there to be asked (add --yes); 3 the table cannot be
+used (it is missing, no credentials, not allowed, no answer); 128 + N ended by signal N. `leasehold demo --help` and
+`leasehold run --help` list their own.";
 
 fn main() -> ExitCode {
     let given: Vec<_> = std::env::args_os().collect();

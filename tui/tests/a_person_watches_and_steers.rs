@@ -80,6 +80,23 @@ fn ctrl_c_stops_the_demo_and_its_leases_are_given_back() {
 }
 
 #[test]
+fn a_signal_from_elsewhere_stops_the_demo_and_its_leases_are_given_back() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("demo-pid-{}", std::process::id()));
+    let tmux = Tmux::shell(WIDE, &[]);
+    let demo = format!("{} demo --scenario tests/scenarios/steered.toml", env!("CARGO_BIN_EXE_leasehold"));
+    for (signal, status) in [("INT", 130), ("TERM", 143), ("QUIT", 131)] {
+        tmux.line(&format!("clear; sh -c 'echo $$ > {}; exec {demo}'; echo LEFT $?", file.display()));
+        tmux.shows(&["DEMO", "4/4"]);
+        let pid = std::fs::read_to_string(&file).expect("the shell wrote it");
+        let sent = Command::new("kill").args([&format!("-{signal}"), pid.trim()]).status().expect("kill");
+        assert!(sent.success());
+        tmux.shows(&["its leases are given back", &format!("LEFT {status}")]);
+        assert_eq!(tmux.modes(), "0 1", "{signal}");
+    }
+    std::fs::remove_file(file).expect("removed");
+}
+
+#[test]
 fn a_recording_is_played_stopped_and_searched() {
     let tmux = Tmux::shell(WIDE, &[]);
     tmux.start("watch --replay tests/recordings/demo.jsonl");
@@ -206,7 +223,7 @@ async fn a_table_is_watched_and_changed_by_hand() {
     assert_eq!(tmux.modes(), "1 0");
 
     // Signals give the terminal back.
-    for (signal, status) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+    for (signal, status) in [("TERM", 143), ("HUP", 129), ("QUIT", 131), ("INT", 130)] {
         tmux.key("C-z");
         tmux.until("the shell", |screen| screen.contains("shell>") && !screen.contains("Pools 2"));
         tmux.line(&format!("clear; kill -{signal} %1; fg; echo LEFT $?"));

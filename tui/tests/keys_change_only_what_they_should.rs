@@ -304,3 +304,15 @@ fn pools_that_change_one_by_one_end_up_where_sorting_all_of_them_puts_them() {
         }
     }
 }
+
+#[test]
+fn where_nothing_may_be_changed_the_keys_that_would_say_so() {
+    for mode in [Mode::Watch { read_only: true }, Mode::Replay] {
+        for key in ['+', '-', 'x'] {
+            let mut board = board(mode, (120, 40));
+            let effects = board.apply(Input::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE)));
+            let said = board.said.as_ref().map(|said| said.what.as_str());
+            assert_eq!((effects.len(), said), (0, Some("nothing can be changed here")), "{key} in {mode:?}");
+        }
+    }
+}

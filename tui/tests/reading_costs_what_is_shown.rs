@@ -11,11 +11,12 @@ use leasehold_core::machine::Operation;
 use leasehold_core::nouns::Holder;
 use leasehold_core::occupancy::Detail;
 use leasehold_core::table::PoolRow;
-use leasehold_store::create::{create, set_pool};
+use leasehold_store::create::{create, retire_pool, set_pool};
 use leasehold_store::{Embedded, Runner, Table};
 use leasehold_tui::watch::board::Board;
 use leasehold_tui::watch::collect::collect;
 use leasehold_tui::watch::input::{Input, Wanted};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use scenes::{WATCH, board, limit, prefix};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -168,4 +169,25 @@ async fn what_fails_is_told_with_the_time_of_the_next_try_which_comes_later_and_
     create(&engine.table("missing")).await.expect("a table");
     watching.until(|_, input| matches!(input, Input::Listed(_))).await;
     assert_eq!(watching.board.failure, None);
+}
+
+#[tokio::test]
+async fn a_pool_that_is_retired_meanwhile_is_told_once_and_gone() {
+    let engine = Embedded::memory().expect("an engine");
+    let mut watching = Watching::new(table(&engine, 2).await, NARROW, Duration::from_millis(50));
+    watching.round().await;
+    let retired = watching.board.wanted().pools[0].clone();
+    retire_pool(&watching.table, &retired).await.expect("retired");
+    watching.until(|_, input| matches!(input, Input::Gone(gone) if *gone == retired)).await;
+    for _ in 0..3 {
+        watching.round().await;
+        // The directory is read again as well.
+        watching.board.apply(Input::Key(KeyEvent::new(KeyCode::Char('r'), KeyModifiers::NONE)));
+    }
+    // A look that was under way when it went.
+    let why = "its settings make no sense".to_owned();
+    watching.board.apply(Input::Unreadable { prefix: retired.clone(), why });
+    assert_eq!((watching.board.count(), watching.board.wanted().pools.contains(&retired)), (1, false));
+    let told = watching.board.log.lines().iter().filter(|line| line.verb == "retired");
+    assert_eq!(told.map(|line| line.rest.clone()).collect::<Vec<_>>(), [format!("pool {retired}")]);
 }

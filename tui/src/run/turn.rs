@@ -141,8 +141,9 @@ impl Turn<'_> {
                 Asked::Queued if !told => {
                     told = true;
                     let (prefix, patience) = (self.prefix, length::seconds(patience));
+                    let closed = if settings.limit.count() == 0 { "lets nobody in, its limit is 0" } else { "is full" };
                     say(&format!(
-                        "pool {prefix} is full: waiting in its queue, for at most {patience} (ctrl-C leaves it)"
+                        "pool {prefix} {closed}: waiting in its queue, for at most {patience} (ctrl-C leaves it)"
                     ));
                 }
                 Asked::Queued | Asked::NoAnswer => {}

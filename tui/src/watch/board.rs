@@ -241,9 +241,12 @@ impl Board {
             Input::Listed(listed) => self.list(listed),
             Input::Seen(look) => self.see(*look),
             Input::Gone(prefix) => self.forget(&prefix),
+            // One that was forgotten meanwhile does not come back for this.
             Input::Unreadable { prefix, why } => {
-                self.pool_mut(&prefix).trouble = Some(why);
-                self.moves(&prefix);
+                if self.places.contains_key(&prefix) {
+                    self.pool_mut(&prefix).trouble = Some(why);
+                    self.moves(&prefix);
+                }
             }
             Input::Failed { why, retry_at } => self.failure = Some(Failure { why, retry_at }),
             Input::Cost(cost) => self.cost = Some(cost),
@@ -344,8 +347,8 @@ impl Board {
         if let Some(moved) = self.pools.get(place) {
             self.places.insert(moved.prefix.clone(), place);
         }
+        let rest = format!("pool {prefix}");
         let (at, prefix) = (self.now, Some(prefix.clone()));
-        let rest = "the pool is not in the directory any more".to_owned();
         self.log.add(Line { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
     }
 
@@ -501,6 +504,11 @@ impl Board {
         let late = self.session.every.0 * 2 + LATE.0;
         let old = self.age().is_some_and(|age| age.0 > late);
         self.session.mode != Mode::Replay && self.paused.is_none() && (self.failure.is_some() || old)
+    }
+
+    /// How long ago this was so. What is stale stands still: nobody knows what became of it since.
+    pub fn passed(&self, seen: &Occupancy) -> Millis {
+        if self.is_stale() { Millis(0) } else { self.now.since(seen.at) }
     }
 
     /// What is on screen, and so is to be read.

@@ -171,7 +171,8 @@ impl Reader {
             let unreadable = |why: String| Input::Unreadable { prefix: prefix.clone(), why };
             let input = match look {
                 Ok(Some(look)) => Input::Seen(Box::new(look)),
-                Ok(None) => unreadable("The pool has no settings any more: it was retired.".into()),
+                // Retired since the directory was read.
+                Ok(None) => Input::Gone(prefix.clone()),
                 Err(error @ (StoreError::PoolMisconfigured { .. } | StoreError::BadRow { .. })) => {
                     unreadable(error.to_string())
                 }

@@ -88,7 +88,7 @@ impl Layout {
         let mut left = Rect::new(0, 0, columns, rows);
         at.header = top(&mut left, 2);
         if error {
-            at.error = top(&mut left, if columns < WIDE.0 { 2 } else { 1 });
+            at.error = top(&mut left, 2);
         }
         at.footer = bottom(&mut left, 1);
         if at.wide {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use leasehold_core::nouns::{Holder, Millis, Prefix};
+use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::{Event, PastLease, What};
 
 use super::text;
@@ -78,25 +78,24 @@ type Words = (&'static str, &'static str, String, Weight);
 
 /// An event in words. Renewals and arrivals are no news: the slots and the queue show them.
 fn words(what: &What) -> Option<Words> {
-    let named = |holder: &Holder, label: &Option<std::sync::Arc<str>>| text::holder_in_short(holder, label.as_deref());
     let past = |past: &PastLease| {
         let PastLease { slot, holder, held_for, .. } = past;
-        format!("{slot} of {} after {}", text::holder_in_short(holder, None), text::length(*held_for))
+        format!("{slot} of {} after {}", text::holder_in_short(holder), text::length(*held_for))
     };
     Some(match what {
         What::LimitChanged { from, to } => ("±", "limit", format!("{from} → {to}"), Weight::Notable),
-        What::Granted { slot, holder, label, waited, .. } => {
+        What::Granted { slot, holder, waited, .. } => {
             let waited = waited.map(|waited| format!(", waited {}", text::length(waited))).unwrap_or_default();
-            ("+", "granted", format!("{slot} to {}{waited}", named(holder, label)), Weight::Good)
+            ("+", "granted", format!("{slot} to {}{waited}", text::holder_in_short(holder)), Weight::Good)
         }
         What::GrantedAgain { slot, holder, .. } => {
-            ("+", "regranted", format!("{slot} to {}", text::holder_in_short(holder, None)), Weight::Good)
+            ("+", "regranted", format!("{slot} to {}", text::holder_in_short(holder)), Weight::Good)
         }
         What::Released(lease) => ("−", "released", past(lease), Weight::Plain),
         What::Reclaimed(lease) => ("×", "reclaimed", past(lease), Weight::Warning),
         What::Ended(lease) => ("−", "ended", past(lease), Weight::Plain),
         What::Expired { slot, holder, .. } => {
-            ("!", "expired", format!("{slot} of {}", text::holder_in_short(holder, None)), Weight::Warning)
+            ("!", "expired", format!("{slot} of {}", text::holder_in_short(holder)), Weight::Warning)
         }
         What::Unseen { slot, leases } => {
             let them = if *leases == 1 { "lease" } else { "leases" };
@@ -109,12 +108,7 @@ fn words(what: &What) -> Option<Words> {
         What::LeftQueue { holder, waited, gave_up, .. } => {
             let why = if *gave_up { "gave up" } else { "left the queue" };
             let (sign, weight) = if *gave_up { ("!", Weight::Warning) } else { ("‹", Weight::Plain) };
-            (
-                sign,
-                "left",
-                format!("{} {why} after {}", text::holder_in_short(holder, None), text::length(*waited)),
-                weight,
-            )
+            (sign, "left", format!("{} {why} after {}", text::holder_in_short(holder), text::length(*waited)), weight)
         }
         What::Renewed { .. } | What::Extended { .. } | What::Queued { .. } => return None,
     })

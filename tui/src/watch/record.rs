@@ -69,7 +69,9 @@ impl<W: Write> Recorder<W> {
     }
 
     fn gone(&mut self, prefix: &Prefix) -> io::Result<()> {
-        self.known.remove(prefix);
+        if self.known.remove(prefix).is_none() {
+            return Ok(());
+        }
         let entry = Entry { at: self.last, seen: Seen::Gone(prefix.clone()) };
         writeln!(self.out, "{}", entry.to_line()?)
     }

@@ -89,32 +89,35 @@ pub fn clip(text: &str, columns: usize) -> String {
 /// A holder in so many columns: cut where that costs the least of what tells it from others.
 pub fn holder_within(of: &Holder, label: Option<&str>, columns: usize) -> String {
     let words = holder(of, label);
-    let starts_with_what_differs = label.is_some() || !of.key().is_empty();
-    if starts_with_what_differs { clip(&words, columns) } else { shorten(&words, columns) }
+    if of.key().is_empty() { shorten(&words, columns) } else { clip(&words, columns) }
 }
 
-/// A holder in a word: its label, its key, or the part of its execution that tells it from others.
-pub fn holder_in_short(of: &Holder, label: Option<&str>) -> String {
-    match label.filter(|label| !label.trim().is_empty()) {
-        Some(label) => label.to_owned(),
-        None if !of.key().is_empty() => of.key().to_owned(),
-        None => holder(of, None),
+/// A holder in a word, everywhere the same: its key, or the part of its execution that tells it from others.
+pub fn holder_in_short(of: &Holder) -> String {
+    // Of a map's items only the key differs.
+    if !of.key().is_empty() {
+        return of.key().to_owned();
+    }
+    execution(of).to_owned()
+}
+
+/// A holder in a word or two: that word, and its label or its execution.
+pub fn holder(of: &Holder, label: Option<&str>) -> String {
+    let word = holder_in_short(of);
+    match label.map(str::trim).filter(|label| !label.is_empty()) {
+        Some(label) if label == word => word,
+        Some(label) => format!("{word} · {label}"),
+        None if of.key().is_empty() => word,
+        None => format!("{word} · {}", execution(of)),
     }
 }
 
-/// A holder in a word or two: its label, else the part of its ids that tells it from the others.
-pub fn holder(holder: &Holder, label: Option<&str>) -> String {
-    if let Some(label) = label.filter(|label| !label.trim().is_empty()) {
-        return label.to_owned();
-    }
-    let execution = holder.execution();
-    // `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`
-    let short = match execution.splitn(7, ':').collect::<Vec<_>>()[..] {
+/// `MACHINE:NAME` of `arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME`; of another holder all of its id.
+fn execution(of: &Holder) -> &str {
+    match of.execution().splitn(7, ':').collect::<Vec<_>>()[..] {
         ["arn", _, "states", _, _, _, name] => name,
-        _ => execution,
-    };
-    // The key first: of a map's items only it differs.
-    if holder.key().is_empty() { short.to_owned() } else { format!("{} · {short}", holder.key()) }
+        _ => of.execution(),
+    }
 }
 
 /// Where the AWS console shows an execution, if it is one of Step Functions.
@@ -190,7 +193,9 @@ mod tests {
         assert_eq!(holder(&Holder::new(arn, "", None)?, None), "analytics:run-7");
         assert_eq!(holder(&Holder::new(arn, "item-3", None)?, Some(" ")), "item-3 · analytics:run-7");
         assert_eq!(holder(&Holder::new("cron@host", "", None)?, None), "cron@host");
-        assert_eq!(holder(&Holder::new(arn, "", None)?, Some("nightly")), "nightly");
+        assert_eq!(holder(&Holder::new(arn, "", None)?, Some("nightly")), "analytics:run-7 · nightly");
+        assert_eq!(holder(&Holder::new(arn, "item-3", None)?, Some("nightly")), "item-3 · nightly");
+        assert_eq!(holder(&Holder::new(arn, "item-3", None)?, Some("item-3")), "item-3");
         Ok(())
     }
 

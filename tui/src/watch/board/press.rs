@@ -41,7 +41,13 @@ impl Board {
         }
         match keys::command(key, self.session.mode) {
             Some(command) => self.command(command).into_iter().collect(),
-            None => vec![],
+            None => {
+                let changes = keys::command(key, Mode::Watch { read_only: false });
+                if matches!(changes, Some(Command::Raise | Command::Lower | Command::Release)) {
+                    self.say(true, "nothing can be changed here".into());
+                }
+                vec![]
+            }
         }
     }
 

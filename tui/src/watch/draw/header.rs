@@ -127,8 +127,12 @@ pub(super) fn error(board: &Board, area: Rect, buf: &mut Buffer) {
         return;
     }
     let wait = failure.retry_at.since(board.now);
-    let when =
-        if wait.0 == 0 { "trying again now".to_owned() } else { format!("again in {}s", wait.0.div_ceil(1_000)) };
+    let when = if wait.0 == 0 {
+        "trying again now".to_owned()
+    } else {
+        let key = if area.width < 100 { "" } else { ", r: now" };
+        format!("again in {}s{key}", wait.0.div_ceil(1_000))
+    };
     let style = board.palette.alarm().add_modifier(Modifier::REVERSED);
     buf.set_style(area, style);
     let end = area.width.saturating_sub(1);

@@ -44,6 +44,7 @@ fn rows(board: &Board, columns: usize) -> Vec<Row> {
     for state in STATES {
         add(&format!("{} {state}", sign(state)), palette.state(state), meaning(state));
     }
+    add("× unreadable", palette.alarm(), "its rows make no sense; its slots' place says why");
     add("", Style::new(), "");
     let slots =
         "● held  ○ free  ! expired, still to be cleared  ? its holder may not have been told  ▲ above the limit";
@@ -73,7 +74,7 @@ fn rows(board: &Board, columns: usize) -> Vec<Row> {
 fn meaning(state: State) -> &'static str {
     match state {
         State::OverLimit => "more hold a lease than the limit allows: right after a lowering, else broken",
-        State::Starving => "someone waits and nothing moves",
+        State::Starving => "someone waits and nothing moves: a slot stays open, or nobody holds a living lease",
         State::Full => "no slot is open; that some wait is normal",
         State::Ok => "some slots are held, others open",
         State::Idle => "nobody holds, nobody waits",

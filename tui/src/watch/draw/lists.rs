@@ -64,14 +64,17 @@ pub(super) fn slots(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
     put_right(buf, inner, expires, 0, "expires", quiet);
     put_right(buf, inner, fence, 0, "fence", quiet);
     list(board, Pane::Slots, board.slot_cursor, rows, inner, buf, |buf, row, y| {
-        let (sign, words, style) = told(board, row);
+        let (sign, words, mut style) = told(board, row);
+        if board.is_stale() {
+            style = quiet;
+        }
         put(buf, inner, 2, y, sign, style);
         put_right(buf, inner, (4, digits), y, &row.slot.0.to_string(), Style::new());
         let tone = if board.is_stale() { quiet } else { Style::new() };
         if let Some(lease) = &row.lease {
             let holder = text::holder_within(&lease.holder, lease.label.as_deref(), usize::from(name.1));
             put(buf, inner, name.0, y, &holder, tone);
-            let passed = board.now.since(seen.at);
+            let passed = board.passed(seen);
             put_right(buf, inner, held, y, &text::length(lease.held_for + passed), tone);
             put_right(
                 buf,
@@ -152,7 +155,7 @@ pub(super) fn queue(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
     put(buf, inner, name.0, 0, "waiter", quiet);
     put_right(buf, inner, waits, 0, "waits", quiet);
     put_right(buf, inner, gives_up, 0, "gives up", quiet);
-    let passed = board.now.since(seen.at);
+    let passed = board.passed(seen);
     let mut place = board.queue_cursor.top;
     list(board, Pane::Queue, board.queue_cursor, rows, inner, buf, |buf, row: &WaiterView, y| {
         place += 1;
@@ -161,7 +164,7 @@ pub(super) fn queue(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         let holder = text::holder_within(&row.holder, None, usize::from(name.1));
         put(buf, inner, name.0, y, &holder, tone);
         put_right(buf, inner, waits, y, &text::length(row.waits_for + passed), tone);
-        let left = row.give_up_at.since(board.now);
+        let left = row.give_up_at.since(seen.at + passed);
         let (words, style) =
             if left.0 == 0 { ("overdue".to_owned(), palette.warn()) } else { (text::length(left), tone) };
         put_right(buf, inner, gives_up, y, &words, style);
