@@ -47,7 +47,7 @@ pub(crate) struct Options {
     #[arg(long)]
     end: bool,
 
-    /// Why, for whoever wonders
+    /// Why, for whoever wonders; N and --drain need it
     #[arg(long, value_name = "TEXT", value_parser = reason, conflicts_with = "end", required_unless_present = "end")]
     reason: Option<String>,
 
