@@ -9,7 +9,7 @@ help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## Run the shared-table example on an embedded store (ARGS="--kill 3" and others; ARGS=--help lists them)
-	$(CARGO) run --locked --quiet --bin leasehold -- demo $(ARGS)
+	$(CARGO) run --locked --bin leasehold -- demo $(ARGS)
 
 lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" for the other processor)
 	scripts/lambda $(ARGS)
