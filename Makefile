@@ -6,7 +6,7 @@ PORT ?= 8080
 .PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep bench screenshots lint wasm-target
 
 help: ## Say what can be made
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: ## Run the shared-table example on an embedded store (ARGS="--kill 3" and others; ARGS=--help lists them)
 	$(CARGO) run --locked --bin leasehold -- demo $(ARGS)
