@@ -1,6 +1,7 @@
 //! How is a length of time written? As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same.
 
 use leasehold_core::nouns::Millis;
+pub(crate) use leasehold_tui::watch::text::timestamp as moment;
 
 /// The longest that makes any sense: a Step Functions execution lasts at most a year (quotas, 2024-11).
 const LONGEST: Millis = Millis::seconds(366 * 24 * 3_600);
@@ -45,15 +46,6 @@ pub(crate) fn words(Millis(mut left): Millis) -> String {
 /// In words, to the second, for times that nobody set: `1h30m5s`.
 pub(crate) fn seconds(length: Millis) -> String {
     words(Millis(length.0 / 1_000 * 1_000))
-}
-
-/// A moment, in UTC to the second: `2024-11-22T10:11:12Z`.
-pub(crate) fn moment(at: Millis) -> String {
-    match std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_millis(at.0)) {
-        // Beyond the year 9999 there is no such form.
-        Some(time) if at.0 < 253_402_300_800_000 => humantime::format_rfc3339_seconds(time).to_string(),
-        _ => at.to_string(),
-    }
 }
 
 #[cfg(test)]

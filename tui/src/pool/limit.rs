@@ -10,6 +10,7 @@ use leasehold_core::table::{Key, OverrideRow, PoolRow, Row};
 use leasehold_store::create::end_override;
 use leasehold_store::run::{Clock, SystemClock};
 use leasehold_store::{StoreError, Table};
+use leasehold_tui::watch::act::who;
 use serde::Serialize;
 
 use super::set::limit;
@@ -119,7 +120,7 @@ impl Options {
     }
 
     async fn make(&self, runner: &Runner, limit: Limit) -> Result<(Limit, Limit, bool), Trouble> {
-        let who = self.who.clone().unwrap_or_else(me).into();
+        let who = self.who.as_deref().map_or_else(who, Arc::from);
         let new = NewLimit { limit, who, why: self.reason.as_deref().unwrap_or_default().into() };
         let ran = runner.run_on(&self.prefix, Operation::Change(new)).await?;
         match outcome(runner, &self.prefix, "changing the limit of", ran)? {
@@ -165,13 +166,6 @@ async fn override_of(table: &Table, prefix: &Prefix) -> Result<Option<OverrideRo
         Some(Row::Override(live)) => Ok(Some(live)),
         _ => Ok(None),
     }
-}
-
-/// Who this is, for people.
-fn me() -> String {
-    let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{}@{host}", user.as_deref().unwrap_or("somebody"))
 }
 
 fn reason(text: &str) -> Result<String, String> {

@@ -30,21 +30,16 @@ pub fn clock(at: Millis) -> String {
 
 /// The day and time, UTC: `2024-11-22 10:11:12`.
 pub fn moment(at: Millis) -> String {
-    let (year, month, day) = date(at.0 / 86_400_000);
-    format!("{year:04}-{month:02}-{day:02} {}", clock(at))
+    timestamp(at).trim_end_matches('Z').replace('T', " ")
 }
 
-/// The date so many days after 1970-01-01, by counting 400-year eras from the first of March of year 0.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // Months counted from March, five of which have 153 days.
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+/// The day and time for programs too, UTC to the second: `2024-11-22T10:11:12Z`.
+pub fn timestamp(at: Millis) -> String {
+    match std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_millis(at.0)) {
+        // Beyond the year 9999 there is no such form.
+        Some(time) if at.0 < 253_402_300_800_000 => humantime::format_rfc3339_seconds(time).to_string(),
+        _ => at.to_string(),
+    }
 }
 
 /// A text cut in the middle, where names that belong together are alike the least.
@@ -188,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_is_named_by_its_label_or_by_what_tells_it_from_others() -> Result<(), Box<dyn std::error::Error>> {
+    fn a_holder_is_named_by_what_tells_it_from_others_and_by_its_label() -> Result<(), Box<dyn std::error::Error>> {
         let arn = "arn:aws:states:eu-central-1:123456789012:execution:analytics:run-7";
         assert_eq!(holder(&Holder::new(arn, "", None)?, None), "analytics:run-7");
         assert_eq!(holder(&Holder::new(arn, "item-3", None)?, Some(" ")), "item-3 · analytics:run-7");

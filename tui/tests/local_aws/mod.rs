@@ -1,71 +1,29 @@
 //! What the commands' tests run against: the real binary, a local AWS, and its tables as the store sees them.
 #![allow(dead_code, clippy::expect_used, reason = "each test uses what it needs; one that cannot go on says why")]
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+#[path = "../../../store/tests/engines/mod.rs"]
+mod engines;
+
+use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use engines::Ministack;
 use leasehold_store::Table;
 
-/// How long ministack may take to come up; it takes about one second.
-const UP_WITHIN: Duration = Duration::from_secs(60);
-
-/// One server for all tests of a file; each makes a table of its own. Its standard input is held open by this
-/// process: however that ends, so does the server.
+/// One server for all tests of a file; each makes a table of its own. It ends with this process, however that ends.
 static MINISTACK: LazyLock<Ministack> = LazyLock::new(Ministack::start);
-
-struct Ministack {
-    _input: Child,
-    port: u16,
-}
-
-impl Ministack {
-    fn start() -> Ministack {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/ministack");
-        let installed = Command::new(&script).output().expect("scripts/ministack could not be run");
-        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("its number").port();
-        drop(free);
-        let mut command = Command::new(script);
-        command.arg(port.to_string()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("scripts/ministack");
-        let until = Instant::now() + UP_WITHIN;
-        while !healthy(port) {
-            if let Some(status) = child.try_wait().expect("its status") {
-                panic!("ministack ended with {status} before it was up; try scripts/ministack {port}");
-            }
-            assert!(Instant::now() < until, "ministack did not come up within {UP_WITHIN:?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ministack { _input: child, port }
-    }
-}
-
-fn healthy(port: u16) -> bool {
-    let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
-    let mut answer = [0; 12];
-    let ask = b"GET /_ministack/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(ask).and_then(|()| stream.read_exact(&mut answer)).is_ok() && answer.ends_with(b" 200")
-}
 
 /// Where DynamoDB's API is.
 pub(crate) fn endpoint() -> String {
-    format!("http://127.0.0.1:{}", MINISTACK.port)
+    MINISTACK.endpoint()
 }
 
 /// What a client needs to talk to it.
 pub(crate) fn config() -> Builder {
-    Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("eu-central-1"))
-        .endpoint_url(endpoint())
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+    MINISTACK.config().region(Region::from_static("eu-central-1"))
 }
 
 /// Step Functions there.
