@@ -1,5 +1,6 @@
 // How many held a lease against the limit, lately? A line over time that turns alarming above the limit.
 
+import { fit } from "./canvas.js";
 import { colours } from "./colours.js";
 
 /**
@@ -24,13 +25,7 @@ export class Chart {
   }
 
   fit() {
-    const ratio = Math.min(devicePixelRatio || 1, 2);
-    const { clientWidth, clientHeight } = this.canvas;
-    this.width = clientWidth;
-    this.height = clientHeight;
-    this.canvas.width = Math.max(1, Math.round(clientWidth * ratio));
-    this.canvas.height = Math.max(1, Math.round(clientHeight * ratio));
-    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ({ width: this.width, height: this.height } = fit(this.canvas, this.context));
   }
 
   /** @param {Course} course */

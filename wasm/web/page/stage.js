@@ -2,6 +2,7 @@
 //
 // Draws on a canvas and knows nothing of time passing but what it is told: the same rows give the same picture.
 
+import { fit } from "./canvas.js";
 import { colours } from "./colours.js";
 import * as rows from "./rows.js";
 
@@ -52,13 +53,7 @@ export class Stage {
 
   /** Fits the drawing to the place that the layout gives it. */
   fit() {
-    const ratio = Math.min(devicePixelRatio || 1, 2);
-    const { clientWidth, clientHeight } = this.canvas;
-    this.width = clientWidth;
-    this.height = clientHeight;
-    this.canvas.width = Math.max(1, Math.round(clientWidth * ratio));
-    this.canvas.height = Math.max(1, Math.round(clientHeight * ratio));
-    this.context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ({ width: this.width, height: this.height } = fit(this.canvas, this.context));
   }
 
   /** Forgets who was where: the next picture does not move there from this one. */
