@@ -8,6 +8,7 @@ these is never less than the peak of the work states.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,9 @@ from typing import Any
 from aws import Aws, eventually
 
 State = dict[str, Any]
+# A call that was lost: the function died, was not started or was not answered in time, or the table was not for it. A
+# machine with too much to do brings these about, the lease manager's decisions never. AWS asks again, and bills that.
+LOST = ("Lambda.", "Runtime.", "Sandbox.", "States.Timeout", "TableUnavailable")
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -58,6 +62,14 @@ class Execution:
     def entered(self) -> list[str]:
         """The states it entered, in order (recorded for whole executions, not for map children)."""
         return [str(event.details["name"]) for event in self.events if event.type.endswith("StateEntered")]
+
+    @property
+    def lost(self) -> Counter[str]:
+        """The calls that were lost, by their errors. A call that failed for another reason is a mistake here."""
+        failed = [event.details for event in self.of_type("TaskFailed", "TaskTimedOut")]
+        unexpected = [details for details in failed if not details["error"].startswith(LOST)]
+        assert not unexpected, f"{self.arn}: {unexpected}"
+        return Counter(details["error"] for details in failed)
 
     @property
     def work(self) -> list[tuple[float, float]]:
@@ -171,6 +183,12 @@ def peak(executions: Iterable[Execution]) -> int:
 def over(executions: Iterable[Execution], limit: Callable[[float], int]) -> list[tuple[float, int, int]]:
     """The moments at which more worked than the limit in force then: when, how many, the limit."""
     return [(at, working, limit(at)) for at, working in levels(spans(executions)) if working > limit(at)]
+
+
+def lost(executions: Iterable[Execution]) -> str:
+    """The calls that were lost in all of them, to be added to what is told; nothing if none was."""
+    errors = sum((execution.lost for execution in executions), Counter[str]())
+    return f", lost and asked again: {dict(errors)}" if errors else ""
 
 
 def makespan(executions: Iterable[Execution]) -> float:

@@ -63,6 +63,23 @@ def test_a_retried_task_is_one_transition_more() -> None:
     assert histories.transitions(retried, "Acquire", STATES) == ["Acquire", "Acquire", "Work", "Release"]
 
 
+def failed(error: str) -> Event:
+    """A task that failed with this error."""
+    return Event("TaskFailed", -0.5, CALL | {"error": error})
+
+
+def test_a_call_that_was_lost_is_told_from_one_that_was_refused() -> None:
+    call = Event("TaskScheduled", -1, CALL)
+    slow = failed("Sandbox.Timedout")
+    tried = item(1, 2, call, failed("TableUnavailable"), call, slow, call, slow)
+    assert tried.lost == {"TableUnavailable": 1, "Sandbox.Timedout": 2}
+    assert histories.lost([tried, item(3, 4)]) == f", lost and asked again: {dict(tried.lost)}"
+    assert item(1, 2).lost.total() == 0 and histories.lost([item(1, 2)]) == ""
+    for error in ("Throttled", "LeaseLost", "HolderBusy", "Internal"):
+        with pytest.raises(AssertionError, match=error):
+            assert item(1, 2, call, failed(error)).lost
+
+
 def test_a_task_that_the_states_do_not_have_is_refused() -> None:
     more = item(1, 2)
     more = Execution(**{**vars(more), "events": (*more.events, Event("TaskScheduled", 9, CALL))})

@@ -50,11 +50,12 @@ def test_two_hundred_items_pass_fifteen_slots(trouble: Trouble, tell: Tell) -> N
     done = histories.children(trouble.aws, arn)
     assert histories.over(done, lambda _: 15) == []
     assert histories.peak(done) > 5, "40 would have worked at once, had the limit not held them back"
-    assert {len(child.of_type("TaskScheduled")) for child in done} == {2}, "each was told once, and none asked again"
+    asked_again = [len(child.of_type("TaskScheduled")) - 2 - child.lost.total() for child in done]
+    assert set(asked_again) == {0}, "each was told once, and none asked again"
     trouble.pool("large").assert_nothing_left()
     tell(
         f"200 of 200, peak {histories.peak(done)} of 15, makespan {histories.makespan(done):.2f} s "
-        f"(ideal {math.ceil(200 / 15)} s), 2 tasks per item"
+        f"(ideal {math.ceil(200 / 15)} s), 2 tasks per item{histories.lost(done)}"
     )
 
 
