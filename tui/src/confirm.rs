@@ -22,6 +22,12 @@ impl Yes {
         Err(Trouble::Usage(format!("{what} {why}")))
     }
 
+    /// Asks, where only a look at the table told that there is something to ask about.
+    pub(crate) fn or_told(self, what: &str, about: &str, word: &str) -> Result<(), Trouble> {
+        self.or_a_terminal(what)?;
+        self.or_asked(about, word)
+    }
+
     /// Asks, unless it was said that nobody need be asked: says `about`, and goes on only if `word` is typed.
     pub(crate) fn or_asked(self, about: &str, word: &str) -> Result<(), Trouble> {
         if self.yes {

@@ -91,9 +91,9 @@ fn whatever_is_told_keeps_to_it() {
     keeps(table, 2, &["pool", "set", "p", "--limit", "1", "--quiet", "5s", "--grace", "1s"]);
     keeps(table, 1, &["pools"]);
     keeps(table, 1, &["leases", "p"]);
-    keeps(table, 2, &["pool", "set", "p", "--limit", "2", "--lease", "10m"]);
-    keeps(table, 2, &["pool", "limit", "p", "1", "--reason", "the partner is slow", "--who", "ann"]);
-    assert!(keeps(table, 2, &["pool", "set", "p", "--grace", "2s"])["override"].is_object());
+    keeps(table, 2, &["pool", "set", "p", "--limit", "2", "--lease", "10m", "--yes"]);
+    keeps(table, 2, &["pool", "limit", "p", "1", "--reason", "the partner is slow", "--who", "ann", "--yes"]);
+    assert!(keeps(table, 2, &["pool", "set", "p", "--grace", "2s", "--yes"])["override"].is_object());
     // One that holds, seen while it does; it releases itself.
     let script =
         "\"$LEASEHOLD\" leases p --output json; \"$LEASEHOLD\" release $LEASEHOLD_LEASE_ID --yes --output json";
@@ -108,7 +108,7 @@ fn whatever_is_told_keeps_to_it() {
     }
     keeps(table, 1, &["sweep", "p"]);
     keeps(table, 1, &["pools"]);
-    keeps(table, 2, &["pool", "limit", "p", "--end"]);
+    keeps(table, 2, &["pool", "limit", "p", "--end", "--yes"]);
     keeps(table, 2, &["pool", "rm", "p", "--yes"]);
     let arn = "arn:aws:lambda:eu-central-1:123456789012:function:f";
     let states = run(bare(), &["states", "--function-arn", arn, "--single-holder"]).told;
@@ -193,18 +193,19 @@ fn an_override_is_made_with_a_reason_and_ended() {
     ] {
         refused(on(table), 2, arguments);
     }
-    let made = document(table, &["pool", "limit", "p", "3", "--reason", "the partner is slow", "--who", "ann"]);
+    let made =
+        document(table, &["pool", "limit", "p", "3", "--reason", "the partner is slow", "--who", "ann", "--yes"]);
     assert_eq!((&made["from"], &made["to"], &made["override"]["who"]), (&json!(5), &json!(3), &json!("ann")));
     assert_eq!(document(table, &["leases", "p"])["limit"], 3);
     // It survives a deploy, which changes the pool's own limit.
-    told(table, &["pool", "set", "p", "--limit", "6"]);
+    told(table, &["pool", "set", "p", "--limit", "6", "--yes"]);
     assert_eq!(document(table, &["leases", "p"])["limit"], 3);
-    let ended = document(table, &["pool", "limit", "p", "--end"]);
+    let ended = document(table, &["pool", "limit", "p", "--end", "--yes"]);
     let expected = json!({"table": table, "prefix": "p", "from": 3, "to": 6, "changed": true, "override": null});
     assert_eq!(ended, expected);
     assert_eq!(document(table, &["leases", "p"])["limit"], 6);
-    assert!(told(table, &["pool", "limit", "p", "--end"]).contains("has no override: nothing was changed"));
-    let drained = told(table, &["pool", "limit", "p", "--drain", "--reason", "stop"]);
+    assert!(told(table, &["pool", "limit", "p", "--end", "--yes"]).contains("has no override: nothing was changed"));
+    let drained = told(table, &["pool", "limit", "p", "--drain", "--reason", "stop", "--yes"]);
     assert!(
         drained.starts_with("the limit of pool p in table overrides is 0 now; it was 6\nan override by "),
         "{drained}"
@@ -218,15 +219,15 @@ fn whoever_waits_gets_in_when_an_override_ends_and_a_raised_one_lets_nobody_in_t
     let table = "ended-override";
     told(table, &["table", "create"]);
     told(table, &["pool", "set", "p", "--limit", "1", "--sweep-every", "1h"]);
-    told(table, &["pool", "limit", "p", "--drain", "--reason", "stop"]);
+    told(table, &["pool", "limit", "p", "--drain", "--reason", "stop", "--yes"]);
     let waits = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
     assert_eq!(waits.status, Some(124), "{waits:?}");
-    told(table, &["pool", "limit", "p", "--end"]);
+    told(table, &["pool", "limit", "p", "--end", "--yes"]);
     let comes = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
     assert_eq!((comes.status, &*comes.told), (Some(0), "started\n"), "{comes:?}");
     // Raised, then ended: until everybody surely follows, the slots up to the raised limit count as held.
-    told(table, &["pool", "limit", "p", "2", "--reason", "hurry"]);
-    told(table, &["pool", "limit", "p", "--end"]);
+    told(table, &["pool", "limit", "p", "2", "--reason", "hurry", "--yes"]);
+    told(table, &["pool", "limit", "p", "--end", "--yes"]);
     let early = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
     assert_eq!(early.status, Some(124), "{early:?}");
 }

@@ -115,13 +115,14 @@ async fn only_what_is_named_changes() {
     };
     assert_eq!(pool_row("named").await, Some(times(600_000, 500, 60_000, 5_400_000, 28_800_000, 30_000)));
 
-    let words = told("named", &["pool", "set", "p", "--lease", "2d"]);
+    let words = told("named", &["pool", "set", "p", "--lease", "2d", "--yes"]);
     assert!(
         words.contains("pool p in table named is changed\n  limit         15\n  lease         10m -> 2d\n"),
         "{words}"
     );
     assert_eq!(pool_row("named").await, Some(times(172_800_000, 500, 60_000, 5_400_000, 28_800_000, 30_000)));
-    let changed = document("named", &["pool", "set", "p", "--grace", "1s", "--longest-hold", "0s", "--lease", "2d"]);
+    let changed =
+        document("named", &["pool", "set", "p", "--grace", "1s", "--longest-hold", "0s", "--lease", "2d", "--yes"]);
     assert_eq!(changed["changed"], json!(["grace_ms", "longest_hold_ms"]));
     assert_eq!(pool_row("named").await, Some(times(172_800_000, 1_000, 60_000, 5_400_000, 0, 30_000)));
 }
@@ -130,21 +131,21 @@ async fn only_what_is_named_changes() {
 async fn a_lowered_limit_writes_down_the_highest_that_may_still_be_in_use() {
     told("lowered", &["table", "create"]);
     told("lowered", &["pool", "set", "p", "--limit", "15"]);
-    let words = told("lowered", &["pool", "set", "p", "--limit", "10"]);
+    let words = told("lowered", &["pool", "set", "p", "--limit", "10", "--yes"]);
     assert!(words.contains("limit         15 -> 10\n") && words.contains("slots up to 15 count as held"), "{words}");
     let first = pool_row("lowered").await.and_then(|row| row.lowered).expect("what it was lowered from");
     assert_eq!(first.from, limit(15));
     // What changes something else leaves that alone, and so does the same limit again.
-    told("lowered", &["pool", "set", "p", "--lease", "1m"]);
-    told("lowered", &["pool", "set", "p", "--limit", "10"]);
+    told("lowered", &["pool", "set", "p", "--lease", "1m", "--yes"]);
+    told("lowered", &["pool", "set", "p", "--limit", "10", "--yes"]);
     assert_eq!(pool_row("lowered").await.and_then(|row| row.lowered), Some(first));
     // Lowered again, or raised less than all the way, before everyone follows: 15 may still be in use.
-    told("lowered", &["pool", "set", "p", "--limit", "5"]);
+    told("lowered", &["pool", "set", "p", "--limit", "5", "--yes"]);
     let second = pool_row("lowered").await.and_then(|row| row.lowered).expect("what it was lowered from");
     assert!(second.from == limit(15) && second.at >= first.at, "{second:?}");
-    told("lowered", &["pool", "set", "p", "--limit", "12"]);
+    told("lowered", &["pool", "set", "p", "--limit", "12", "--yes"]);
     assert_eq!(pool_row("lowered").await.and_then(|row| row.lowered).map(|it| it.from), Some(limit(15)));
-    told("lowered", &["pool", "set", "p", "--limit", "20"]);
+    told("lowered", &["pool", "set", "p", "--limit", "20", "--yes"]);
     assert_eq!(pool_row("lowered").await.and_then(|row| row.lowered), None);
 }
 
@@ -153,8 +154,9 @@ async fn what_somebody_else_sets_meanwhile_is_not_lost() {
     told("together", &["table", "create"]);
     told("together", &["pool", "set", "p", "--limit", "3"]);
     let each = [("--lease", "10m"), ("--grace", "1s"), ("--quiet", "40s"), ("--longest-wait", "2h")];
-    let all =
-        each.map(|(flag, time)| std::thread::spawn(move || run(on("together"), &["pool", "set", "p", flag, time])));
+    let all = each.map(|(flag, time)| {
+        std::thread::spawn(move || run(on("together"), &["pool", "set", "p", flag, time, "--yes"]))
+    });
     for one in all {
         let ended = one.join().expect("it ran");
         assert_eq!(ended.status, Some(0), "{ended:?}");
@@ -171,7 +173,7 @@ async fn an_override_that_wins_over_the_limit_is_told() {
     let new = NewLimit { limit: limit(4), who: "ann".into(), why: "the partner is slow".into() };
     let ran = Runner::new(table("overridden")).run_on(&prefix("p"), Operation::Change(new)).await.expect("changed");
     assert_eq!(ran.outcome, Outcome::Changed { from: limit(15), to: limit(4) });
-    let words = told("overridden", &["pool", "set", "p", "--limit", "20"]);
+    let words = told("overridden", &["pool", "set", "p", "--limit", "20", "--yes"]);
     assert!(words.contains("an override by ann wins over this limit: 4 (the partner is slow)"), "{words}");
     let live = &document("overridden", &["pool", "set", "p", "--limit", "20"])["override"];
     assert_eq!((&live["limit"], &live["who"], &live["why"]), (&json!(4), &json!("ann"), &json!("the partner is slow")));
@@ -195,7 +197,7 @@ async fn a_drained_pool_lets_nobody_in() {
     told("drained", &["table", "create"]);
     told("drained", &["pool", "set", "p", "--limit", "2"]);
     granted("drained", "one").await;
-    assert_eq!(document("drained", &["pool", "set", "p", "--drain"])["settings"]["limit"], 0);
+    assert_eq!(document("drained", &["pool", "set", "p", "--drain", "--yes"])["settings"]["limit"], 0);
     assert_eq!(ask("drained", "two", Mode::Queue(None)).await, Outcome::Queued);
     assert_eq!(document("drained", &["leases", "p"])["held"], 1, "who holds a lease keeps it");
 }
@@ -208,7 +210,7 @@ async fn a_row_that_makes_no_sense_can_be_set_right_or_removed() {
     assert_eq!(set_pool(&table(name), &prefix("p"), &senseless, None).await, Ok(PoolSet::Done));
     let wrong = refused(on(name), 3, &["leases", "p"]);
     assert!(wrong.contains("pool p in table senseless is misconfigured"), "{wrong}");
-    told(name, &["pool", "set", "p", "--lease", "5m", "--limit", "4"]);
+    told(name, &["pool", "set", "p", "--lease", "5m", "--limit", "4", "--yes"]);
     assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
 
     let was = pool_row(name).await;
@@ -286,6 +288,52 @@ async fn on_a_terminal_a_pool_is_retired_if_its_name_is_typed() {
     assert_eq!(status, Some(0), "{shown}");
     assert!(shown.contains("Type p to go on:") && shown.contains("is retired"), "{shown}");
     assert_eq!(pool_row(name).await, None);
+}
+
+#[tokio::test]
+async fn without_a_terminal_no_pool_is_changed_unless_said_so() {
+    let name = "unasked-change";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    for arguments in [&["pool", "set", "p", "--limit", "4"][..], &["pool", "limit", "p", "4", "--reason", "slow"]] {
+        let wrong = refused(on(name), 2, arguments);
+        assert!(wrong.contains("no terminal to ask on; nothing was changed; add --yes"), "{wrong}");
+    }
+    assert_eq!((pool_row(name).await, row(name, Key::Override).await), (Some(PoolRow::new(limit(5))), None));
+    told(name, &["pool", "limit", "p", "4", "--reason", "slow", "--yes"]);
+    refused(on(name), 2, &["pool", "limit", "p", "--end"]);
+    assert!(row(name, Key::Override).await.is_some());
+    // What is so already needs no answer.
+    assert!(told(name, &["pool", "set", "p", "--limit", "5"]).contains("nothing was changed"));
+}
+
+#[tokio::test]
+async fn on_a_terminal_a_pool_is_changed_if_its_name_is_typed() {
+    let name = "asked-change";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    let set = ["pool", "set", "p", "--limit", "4"];
+    let (status, shown) = typed(name, &set, "no\n");
+    assert_eq!(status, Some(1), "{shown}");
+    assert!(shown.contains("limit         5 -> 4") && !shown.contains("lease "), "what changes, no more: {shown}");
+    assert_eq!(pool_row(name).await, Some(PoolRow::new(limit(5))));
+    let (status, shown) = typed(name, &set, "p\n");
+    assert_eq!(status, Some(0), "{shown}");
+    assert_eq!(pool_row(name).await.map(|row| row.limit), Some(limit(4)));
+
+    let hurry = ["pool", "limit", "p", "9", "--reason", "hurry"];
+    let (status, shown) = typed(name, &hurry, "9\n");
+    assert_eq!(status, Some(1), "{shown}");
+    assert!(
+        shown.contains("The limit of pool p in table asked-change is 4. An override makes it 9 at once"),
+        "{shown}"
+    );
+    assert_eq!(row(name, Key::Override).await, None);
+    assert_eq!(typed(name, &hurry, "p\n").0, Some(0));
+    let (status, shown) = typed(name, &["pool", "limit", "p", "--end"], "p\n");
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(shown.contains("(hurry). Ended, the limit is 4 at once; it is 9 now."), "{shown}");
+    assert_eq!(row(name, Key::Override).await, None);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::set::limit;
 use crate::answer::Output;
+use crate::confirm::Yes;
 use crate::length;
 use crate::operation::{odd, outcome, own_row};
 use crate::place::{Place, Runner};
@@ -28,7 +29,7 @@ const TRIES: u8 = 5;
 /// For incidents: it takes effect at once, wins over the pool's settings and survives a deploy, until it is ended with
 /// --end. Whoever looks at the pool sees who made it, when and why. Leases that are held are kept; after the limit was
 /// lowered nobody is granted a lease until fewer than the new limit are held. After it was raised, those who wait are
-/// granted one now.
+/// granted one now. Asks before it changes anything.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["limit", "drain", "end"]))]
@@ -55,7 +56,12 @@ pub(crate) struct Options {
     /// Who makes it [default: the user's name and this machine's]
     #[arg(long, value_name = "NAME", value_parser = reason, conflicts_with = "end")]
     who: Option<String>,
+
+    #[command(flatten)]
+    yes: Yes,
 }
+
+const WHAT: &str = "leasehold pool limit";
 
 const AFTER: &str = "\
 Ending what is not there is no mistake: the answer says so, and the exit status is 0.
@@ -120,6 +126,12 @@ impl Options {
     }
 
     async fn make(&self, runner: &Runner, limit: Limit) -> Result<(Limit, Limit, bool), Trouble> {
+        let (table, prefix, now) = (runner.table().name(), &self.prefix, runner.settings(&self.prefix).await?.limit);
+        let about = format!(
+            "The limit of pool {prefix} in table {table} is {now}. An override makes it {limit} at once, until it is \
+             ended; leases that are held are kept."
+        );
+        self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let who = self.who.as_deref().map_or_else(who, Arc::from);
         let new = NewLimit { limit, who, why: self.reason.as_deref().unwrap_or_default().into() };
         let ran = runner.run_on(&self.prefix, Operation::Change(new)).await?;
@@ -140,6 +152,15 @@ impl Options {
             let Some(live) = override_of(table, prefix).await? else {
                 return Ok((before.limit, before.limit, false));
             };
+            let about = format!(
+                "The override of pool {prefix} in table {} is by {} ({}). Ended, the limit is {} at once; it is {} now.",
+                table.name(),
+                live.who,
+                live.why,
+                before.limit,
+                live.limit
+            );
+            self.yes.or_told(WHAT, &about, prefix.as_str())?;
             let now = Settings::from_rows(prefix.clone(), &before, Some(&live)).map_err(|wrong| {
                 let (table, prefix) = (table.name().into(), prefix.to_string());
                 StoreError::PoolMisconfigured { table, prefix, why: wrong.to_string() }

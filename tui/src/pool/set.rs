@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::limit::Live;
 use crate::answer::Output;
+use crate::confirm::Yes;
 use crate::length;
 use crate::operation::own_row;
 use crate::place::Place;
@@ -29,6 +30,8 @@ const TRIES: u8 = 5;
 ///
 /// A pool made by Terraform: its next `terraform apply` puts back what its configuration says, so change it there,
 /// too. An operator's override survives a deploy: Terraform leaves it alone.
+///
+/// Asks before it changes a pool; not if there is none yet, or if it is so already.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct Options {
@@ -73,6 +76,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", value_parser = length::above_zero)]
     #[arg(allow_hyphen_values = true)]
     sweep_every: Option<Millis>,
+
+    #[command(flatten)]
+    yes: Yes,
 }
 
 const AFTER: &str = "\
@@ -147,20 +153,24 @@ impl Options {
             _ => None,
         };
         for _ in 0..TRIES {
-            let after = self.applied(before.as_ref(), table, SystemClock.now())?;
-            let set = match before.as_ref() == Some(&after) {
-                true => PoolSet::Done,
-                false => set_pool(table, &self.prefix, &after, before.as_ref()).await?,
+            let row = self.applied(before.as_ref(), table, SystemClock.now())?;
+            let done = Done {
+                // One that made no sense is as good as none.
+                before: before.as_ref().map(|row| {
+                    self.settings(row, table).unwrap_or_else(|_| Settings::new(self.prefix.clone(), row.limit))
+                }),
+                after: self.settings(&row, table)?,
             };
-            match set {
-                PoolSet::Done => {
-                    let after = self.settings(&after, table)?;
-                    // One that made no sense is as good as none.
-                    let before = before.map(|row| {
-                        self.settings(&row, table).unwrap_or_else(|_| Settings::new(self.prefix.clone(), row.limit))
-                    });
-                    return Ok(Done { before, after });
-                }
+            if before.as_ref() == Some(&row) {
+                return Ok(done);
+            }
+            if !done.changed().is_empty() {
+                self.yes.or_told("changing a pool", &done.about(table), self.prefix.as_str())?;
+            }
+            // Anew: the quiet time of a lowered limit begins now, not when the person was asked.
+            let row = self.applied(before.as_ref(), table, SystemClock.now())?;
+            match set_pool(table, &self.prefix, &row, before.as_ref()).await? {
+                PoolSet::Done => return Ok(done),
                 PoolSet::Changed(now) => before = now,
             }
         }
@@ -240,6 +250,30 @@ impl Done {
         both.filter(|(was, is)| was != is).map(|(was, _)| was.0).collect()
     }
 
+    /// The settings, a line each; what each was before, where that is something else.
+    fn settings(&self, shown: impl Fn(&str) -> bool) -> String {
+        let (before, changed) = (self.before.as_ref().map(|before| Shown::of(before).each()), self.changed());
+        let mut lines = String::new();
+        for (at, (setting, label, value)) in Shown::of(&self.after).each().into_iter().enumerate() {
+            if shown(setting) {
+                let was = before.as_ref().filter(|_| changed.contains(&setting));
+                let was = was.map(|before| format!("{} -> ", before[at].2)).unwrap_or_default();
+                lines += &format!("  {label:14}{was}{value}\n");
+            }
+        }
+        lines
+    }
+
+    /// What is asked about, before it is done.
+    fn about(&self, table: &Table) -> String {
+        let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
+        let settings = self.settings(|setting| changed.contains(&setting));
+        format!(
+            "Pool {prefix} in table {name} is to be changed; leases that are held are kept:\n{}",
+            settings.trim_end()
+        )
+    }
+
     fn words(&self, table: &Table, live: Option<&Live>) -> String {
         let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
         let mut text = match &self.before {
@@ -249,12 +283,7 @@ impl Done {
             }
             Some(_) => format!("pool {prefix} in table {name} is changed\n"),
         };
-        let before = self.before.as_ref().map(|before| Shown::of(before).each());
-        for (at, (setting, label, value)) in Shown::of(&self.after).each().into_iter().enumerate() {
-            let was =
-                before.as_ref().filter(|_| changed.contains(&setting)).map(|before| format!("{} -> ", before[at].2));
-            text += &format!("  {label:14}{}{value}\n", was.unwrap_or_default());
-        }
+        text += &self.settings(|_| true);
         if let Some(lowered) = self.after.lowered.filter(|_| changed.contains(&"limit")) {
             let from = lowered.from;
             text +=
