@@ -9,6 +9,9 @@ pub const LEAST: (u16, u16) = (30, 8);
 /// From this many columns and rows on, everything is on screen at once.
 const WIDE: (u16, u16) = (104, 24);
 
+/// A line of the log that says whose lease it was and how long it was waited for, with its frame.
+const LOG: u16 = 66;
+
 /// A part of the screen that keys can go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pane {
@@ -109,7 +112,8 @@ impl Layout {
         let mut lower = bottom(&mut left, below);
         let side = (u32::from(left.width) * 57 / 100) as u16;
         let side = side.clamp(62.min(left.width), 104);
-        self.history = west(&mut lower, side);
+        let history = left.width.saturating_sub(LOG).max(left.width * 2 / 5).min(side);
+        self.history = west(&mut lower, history);
         self.log = lower;
         self.pools = west(&mut left, side);
         // The queue has what the slots leave free, and never less than a quarter if somebody waits.

@@ -11,15 +11,20 @@ use crate::watch::history;
 use crate::watch::layout::Pane;
 use crate::watch::text;
 
+const KEY: &str = "─ limit  █ held  ▓ over";
+
 pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
     let palette = board.palette;
     let chosen = board.chosen();
     let mut title = vec![Span::styled("History", palette.heading())];
     if let Some(pool) = chosen {
-        let name = text::shorten(pool.prefix.as_str(), usize::from(area.width / 3).max(8));
+        // Shortened rather than the key left out: the pool is named elsewhere, too.
+        let beside_key = usize::from(area.width).saturating_sub(text::width(KEY) + 22);
+        let room = if beside_key < 8 { usize::from(area.width / 3).max(8) } else { beside_key };
+        let name = text::shorten(pool.prefix.as_str(), room);
         title.push(Span::raw(format!(" of {name}")));
     }
-    let inner = pane(board, Pane::History, title, "─ limit  █ held  ▓ over", (0, 0), area, wide, buf);
+    let inner = pane(board, Pane::History, title, KEY, (0, 0), area, wide, buf);
     if inner.area() == 0 {
         return;
     }
