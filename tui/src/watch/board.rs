@@ -347,7 +347,7 @@ impl Board {
         if let Some(moved) = self.pools.get(place) {
             self.places.insert(moved.prefix.clone(), place);
         }
-        let rest = format!("pool {prefix}");
+        let rest = format!("pool {prefix}").into();
         let (at, prefix) = (self.now, Some(prefix.clone()));
         self.log.add(Line { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
     }
@@ -368,12 +368,18 @@ impl Board {
         self.say(!done, what.clone());
         let (sign, weight) = if done { ("✓", Weight::Notable) } else { ("!", Weight::Warning) };
         let verb = if done { "done" } else { "not done" };
-        self.log.add(Line { at: self.now, prefix: None, sign, verb, rest: what, weight });
+        self.log.add(Line { at: self.now, prefix: None, sign, verb, rest: what.into(), weight });
     }
 
     fn note(&mut self, what: String) {
-        self.log
-            .add(Line { at: self.now, prefix: None, sign: "·", verb: "note", rest: what, weight: Weight::Notable });
+        self.log.add(Line {
+            at: self.now,
+            prefix: None,
+            sign: "·",
+            verb: "note",
+            rest: what.into(),
+            weight: Weight::Notable,
+        });
     }
 
     fn say(&mut self, bad: bool, what: String) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::nouns::{Holder, Millis, Prefix};
 use leasehold_core::occupancy::{Event, PastLease, What};
 
 use super::text;
@@ -37,10 +37,41 @@ pub struct Line {
     /// In a word.
     pub verb: &'static str,
     /// The rest.
-    pub rest: String,
+    pub rest: Rest,
     /// How much it matters.
     pub weight: Weight,
 }
+
+/// What a line says after its verb. The holder in it is shortened if that saves what comes after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    before: String,
+    holder: String,
+    after: String,
+}
+
+impl From<String> for Rest {
+    fn from(before: String) -> Rest {
+        Rest { before, ..Rest::default() }
+    }
+}
+
+impl Rest {
+    fn of(before: String, holder: &Holder, after: String) -> Rest {
+        Rest { before, holder: text::holder_in_short(holder), after }
+    }
+
+    /// In at most so many columns.
+    pub fn within(&self, columns: usize) -> String {
+        let Rest { before, holder, after } = self;
+        let room = columns.saturating_sub(text::width(before) + text::width(after));
+        let holder = if room < LEAST { holder } else { &text::shorten(holder, room) };
+        text::clip(&format!("{before}{holder}{after}"), columns)
+    }
+}
+
+/// A holder in fewer columns could be anybody.
+const LEAST: usize = 6;
 
 /// The lines.
 #[derive(Clone, Debug, Default)]
@@ -74,52 +105,53 @@ impl Log {
     }
 }
 
-type Words = (&'static str, &'static str, String, Weight);
+type Words = (&'static str, &'static str, Rest, Weight);
 
 /// An event in words. Renewals and arrivals are no news: the slots and the queue show them.
 fn words(what: &What) -> Option<Words> {
     let past = |past: &PastLease| {
         let PastLease { slot, holder, held_for, .. } = past;
-        format!("{slot} of {} after {}", text::holder_in_short(holder), text::length(*held_for))
+        Rest::of(format!("{slot} of "), holder, format!(" after {}", text::length(*held_for)))
     };
     Some(match what {
-        What::LimitChanged { from, to } => ("±", "limit", format!("{from} → {to}"), Weight::Notable),
+        What::LimitChanged { from, to } => ("±", "limit", format!("{from} → {to}").into(), Weight::Notable),
         What::Granted { slot, holder, waited, .. } => {
             let waited = waited.map(|waited| format!(", waited {}", text::length(waited))).unwrap_or_default();
-            ("+", "granted", format!("{slot} to {}{waited}", text::holder_in_short(holder)), Weight::Good)
+            ("+", "granted", Rest::of(format!("{slot} to "), holder, waited), Weight::Good)
         }
         What::GrantedAgain { slot, holder, .. } => {
-            ("+", "regranted", format!("{slot} to {}", text::holder_in_short(holder)), Weight::Good)
+            ("+", "regranted", Rest::of(format!("{slot} to "), holder, String::new()), Weight::Good)
         }
         What::Released(lease) => ("−", "released", past(lease), Weight::Plain),
         What::Reclaimed(lease) => ("×", "reclaimed", past(lease), Weight::Warning),
         What::Ended(lease) => ("−", "ended", past(lease), Weight::Plain),
         What::Expired { slot, holder, .. } => {
-            ("!", "expired", format!("{slot} of {}", text::holder_in_short(holder)), Weight::Warning)
+            ("!", "expired", Rest::of(format!("{slot} of "), holder, String::new()), Weight::Warning)
         }
         What::Unseen { slot, leases } => {
             let them = if *leases == 1 { "lease" } else { "leases" };
-            ("…", "unseen", format!("{leases} {them} came and went on {slot}"), Weight::Plain)
+            ("…", "unseen", format!("{leases} {them} came and went on {slot}").into(), Weight::Plain)
         }
         What::FenceBroken { slot, before, after } => {
             let rest = format!("{slot}: {before} became {after}; rows were deleted or restored");
-            ("▲", "broken", rest, Weight::Alarm)
+            ("▲", "broken", rest.into(), Weight::Alarm)
         }
         What::LeftQueue { holder, waited, gave_up, .. } => {
             let why = if *gave_up { "gave up" } else { "left the queue" };
             let (sign, weight) = if *gave_up { ("!", Weight::Warning) } else { ("‹", Weight::Plain) };
-            (sign, "left", format!("{} {why} after {}", text::holder_in_short(holder), text::length(*waited)), weight)
+            (sign, "left", Rest::of(String::new(), holder, format!(" {why} after {}", text::length(*waited))), weight)
         }
         What::Renewed { .. } | What::Extended { .. } | What::Queued { .. } => return None,
     })
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 mod tests {
     use super::*;
 
     fn line(at: u64) -> Line {
-        let (sign, verb, rest) = ("+", "granted", String::new());
+        let (sign, verb, rest) = ("+", "granted", Rest::default());
         Line { at: Millis(at), prefix: None, sign, verb, rest, weight: Weight::Plain }
     }
 
@@ -128,6 +160,16 @@ mod tests {
         let mut log = Log::default();
         [5, 9, 7].into_iter().for_each(|at| log.add(line(at)));
         assert_eq!(log.lines().iter().map(|line| line.at.0).collect::<Vec<_>>(), [9, 7, 5]);
+    }
+
+    #[test]
+    fn where_there_is_little_room_the_holder_is_shortened_and_the_times_stay() {
+        let holder = Holder::new("run", "analytics-015", None).expect("a holder");
+        let rest = Rest::of("slot 14 of ".into(), &holder, " after 3.6s".into());
+        assert_eq!(rest.within(60), "slot 14 of analytics-015 after 3.6s");
+        assert_eq!(rest.within(32), "slot 14 of analy…-015 after 3.6s");
+        assert_eq!(rest.within(20), "slot 14 of analytic…");
+        assert_eq!(Rest::from("5 → 6".to_owned()).within(4), "5 →…");
     }
 
     #[test]

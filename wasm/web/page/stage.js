@@ -162,7 +162,7 @@ export class Stage {
       }
     }
     const colour = view.over ? colours.alarm : colours["ink-soft"];
-    const y = Math.round(grid.rule + 5) + 0.5;
+    const y = Math.round(grid.rule + label / 2) + 0.5;
     ctx.strokeStyle = colour;
     ctx.lineWidth = view.over ? 2 : 1;
     ctx.beginPath();

@@ -47,7 +47,7 @@ pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
             put(buf, inner, 22, y16, &shown, palette.quiet());
         }
         let x = if line.prefix.is_some() { 22 + name } else { 12 };
-        let rest = text::clip(&line.rest, usize::from(inner.width.saturating_sub(x + 1)));
+        let rest = line.rest.within(usize::from(inner.width.saturating_sub(x + 1)));
         put(buf, inner, x, y16, &rest, Style::new());
         if board.log_cursor.top + y == board.log_cursor.at && board.focus == Pane::Log {
             choose(board, Pane::Log, inner, y16, buf);
