@@ -4,6 +4,7 @@
 mod command;
 mod hold;
 mod signals;
+mod sweep;
 mod term;
 mod turn;
 
@@ -24,6 +25,7 @@ use command::Started;
 pub(crate) use command::{BOUND, become_bound};
 use hold::{Held, Hold};
 use signals::Signals;
+use sweep::SweepIfNobodyDoes;
 use term::Now;
 use turn::{Came, Turn};
 
@@ -140,7 +142,8 @@ impl Options {
             length: self.lease,
             kill_after: self.kill_on_loss.then(|| self.kill_after.unwrap_or(granted.settings.grace)),
         };
-        match hold.until_it_ends(started, granted.term, &mut signals).await? {
+        let sweep = SweepIfNobodyDoes::new(&granted.settings);
+        match hold.until_it_ends(started, granted.term, sweep, &mut signals).await? {
             Held::Ended(status) => Ok(status),
             Held::Killed(why) => {
                 let name = Path::new(&self.command[0]).display();

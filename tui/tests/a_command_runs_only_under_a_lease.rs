@@ -207,6 +207,22 @@ fn what_killed_commands_held_comes_back_without_a_lease_manager_and_never_too_ea
 }
 
 #[test]
+fn a_pool_without_a_lease_manager_is_swept_by_whoever_holds_a_lease() {
+    let table = "swept-by-a-holder";
+    pool(table, &["--limit", "2", "--lease", "4s", "--grace", "1s", "--sweep-every", "1s"]);
+    let summary = || document(table, &["pools"])["pools"][0].clone();
+    let mut killed = Run::start(table, &[], "echo started; read line");
+    killed.line();
+    let mut run = Run::start(table, &[], "echo started; read line");
+    run.line();
+    until("what is held is told to everybody", || summary()["held"] == 2);
+    killed.vanish();
+    until("what the killed one held is free again, though nobody waits for it", || summary()["held"] == 1);
+    assert_eq!(held(table), 1);
+    assert_eq!(run.end().0, Some(1), "its input ended");
+}
+
+#[test]
 fn the_exit_status_and_the_output_are_the_commands() {
     let table = "status";
     pool(table, &["--limit", "1"]);

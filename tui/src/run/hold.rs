@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::command::Started;
 use super::say;
 use super::signals::{Signal, Signals, pause};
+use super::sweep::SweepIfNobodyDoes;
 use super::term::{Now, Term};
 use crate::place::Runner;
 use crate::words::Trouble;
@@ -62,6 +63,8 @@ struct Kill {
     why: String,
 }
 
+/// Requests under way while the command runs.
+type Sweep<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 type Renewal<'a> = Pin<Box<dyn Future<Output = (Now, Result<Ran, StoreError>)> + 'a>>;
 
 impl Hold<'_> {
@@ -70,10 +73,12 @@ impl Hold<'_> {
         &self,
         mut command: Started,
         mut term: Term,
+        mut sweep: SweepIfNobodyDoes,
         signals: &mut Signals,
     ) -> Result<Held, Trouble> {
         let mut standing = Standing::Held;
         let mut renewal: Option<Renewal<'_>> = None;
+        let mut sweeping: Option<Sweep<'_>> = None;
         let mut kill: Option<Kill> = None;
         let status = loop {
             tokio::select! {
@@ -87,6 +92,7 @@ impl Hold<'_> {
                         self.lost("another may hold it, or nobody", &command, &mut kill);
                     }
                 }
+                () = answer(&mut sweeping) => sweeping = None,
                 () = sleep(LOOK_EVERY) => {}
             }
             let now = Now::read();
@@ -96,6 +102,9 @@ impl Hold<'_> {
             }
             if renewal.is_none() && kill.is_none() && !matches!(standing, Standing::Lost) && term.due(now) {
                 renewal = Some(Box::pin(self.renew()));
+            }
+            if sweeping.is_none() && sweep.is_due() {
+                sweeping = Some(Box::pin(sweep.unless_fresh(self.runner, &self.lease.id.prefix)));
             }
             if kill.as_ref().is_some_and(|kill| Instant::now() >= kill.at) {
                 command.signal(SIGKILL);
@@ -158,10 +167,10 @@ impl Hold<'_> {
     }
 }
 
-/// The answer to the renewal that is under way, if one is.
-async fn answer(renewal: &mut Option<Renewal<'_>>) -> (Now, Result<Ran, StoreError>) {
-    match renewal {
-        Some(renewal) => renewal.await,
+/// What comes of the requests that are under way, if any are.
+async fn answer<T>(under_way: &mut Option<Pin<Box<dyn Future<Output = T> + '_>>>) -> T {
+    match under_way {
+        Some(requests) => requests.await,
         None => std::future::pending().await,
     }
 }

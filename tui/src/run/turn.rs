@@ -1,9 +1,8 @@
 //! When is it this command's turn? It joins the queue once, then looks at its own holder's row, one small read at
 //! growing intervals, until that says that it holds a slot; asking again as the same attempt then brings the lease.
 //!
-//! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do. What is left: expired
-//! leases, and limits that were raised. The lease manager's sweep sees to them; where there is none, or it stands
-//! still, the pool's summary grows old, and then one of those who wait sweeps.
+//! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do. What is left, a sweep
+//! sees to.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,11 +15,12 @@ use leasehold_core::release::What;
 use leasehold_core::settings::Settings;
 use leasehold_core::table::{HolderState, Key, Row};
 use leasehold_store::StoreError;
-use leasehold_store::run::{Clock, Ran, SystemClock};
+use leasehold_store::run::Ran;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::say;
 use super::signals::Signals;
+use super::sweep::SweepIfNobodyDoes;
 use super::term::{Now, Term};
 use crate::length;
 use crate::operation::{odd, outcome, own_row};
@@ -168,7 +168,9 @@ impl Turn<'_> {
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
                     Looked::Nowhere => break,
                 }
-                finish(signals, sweep.if_it_is_time(self.runner, self.prefix)).await.map_err(End::signal)?;
+                if sweep.is_due() {
+                    finish(signals, sweep.unless_fresh(self.runner, self.prefix)).await.map_err(End::signal)?;
+                }
             }
         }
     }
@@ -315,44 +317,5 @@ impl Pauses {
         let pause = self.next.mul_f64(0.75 + fastrand::f64() / 2.0);
         self.next = (self.next * 3 / 2).min(self.longest);
         pause
-    }
-}
-
-/// Sweeps in the lease manager's place where there is none. One of those who wait is enough: its sweep writes the
-/// summary, by which the others see that somebody does.
-struct SweepIfNobodyDoes {
-    every: Duration,
-    next: Instant,
-}
-
-impl SweepIfNobodyDoes {
-    fn new(settings: &Settings) -> Self {
-        let mut all = SweepIfNobodyDoes { every: Duration::from_millis(settings.sweep_every.0), next: Instant::now() };
-        all.again();
-        all
-    }
-
-    /// Half of the time between two sweeps, up to twice as long: who waits together does not look together.
-    fn again(&mut self) {
-        self.next = Instant::now() + self.every.mul_f64(0.5 + fastrand::f64() / 2.0);
-    }
-
-    /// What goes wrong here, goes wrong again at the next look, which tells it.
-    async fn if_it_is_time(&mut self, runner: &Runner, prefix: &Prefix) {
-        if Instant::now() < self.next {
-            return;
-        }
-        let fresh = match own_row(runner.table(), prefix, Key::Summary).await {
-            Ok(Some(Row::Summary(row))) => {
-                // One and a half, so that a lease manager that is a little late is left to do it.
-                u128::from(SystemClock.now().since(row.at).0) < (self.every * 3 / 2).as_millis()
-            }
-            Ok(_) => false,
-            Err(_) => true,
-        };
-        if !fresh {
-            let _ = runner.run_on(prefix, Operation::Sweep).await;
-        }
-        self.again();
     }
 }
