@@ -87,8 +87,8 @@ fn whatever_is_told_keeps_to_it() {
     let table = "schemas";
     keeps(table, 2, &["table", "create"]);
     keeps(table, 1, &["pools"]);
-    // With a short quiet period, which the holder below waits for after the limit is lowered.
-    keeps(table, 2, &["pool", "set", "p", "--limit", "1", "--quiet", "5s", "--grace", "1s"]);
+    // Quiet periods and sweeps are short: the holder below waits for both after the limit is lowered.
+    keeps(table, 2, &["pool", "set", "p", "--limit", "1", "--quiet", "5s", "--grace", "1s", "--sweep-every", "1s"]);
     keeps(table, 1, &["pools"]);
     keeps(table, 1, &["leases", "p"]);
     keeps(table, 2, &["pool", "set", "p", "--limit", "2", "--lease", "10m", "--yes"]);
