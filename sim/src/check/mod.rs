@@ -6,6 +6,7 @@
 //! unless it is frozen; what one step asks for together is served in every order.
 
 mod act;
+mod calls;
 mod judge;
 mod state;
 mod tell;
