@@ -3,25 +3,23 @@
 
 mod pool;
 mod press;
+mod shown;
 
 use std::collections::HashMap;
 
 use leasehold_core::nouns::{Millis, Prefix};
-use leasehold_core::occupancy::{Detail, Occupancy, SlotView, WaiterView, changes};
+use leasehold_core::occupancy::{Detail, Occupancy, changes};
 
 pub use pool::{Order, Pool};
 
 use super::form::Form;
-use super::input::{Cost, Effect, Input, Listed, Played, Wanted};
-use super::layout::{Layout, Lines, Pane};
+use super::input::{Cost, Effect, Input, Listed, Played};
+use super::layout::Pane;
 use super::log::{Line, Log, Weight};
 use super::palette::Palette;
 
 /// How long a message stays on screen.
 const SAID_FOR: Millis = Millis::seconds(8);
-
-/// What is on screen counts as live for so long after it was read, beside the time between two readings.
-const LATE: Millis = Millis::seconds(3);
 
 /// Two looks at one pool no further apart than this are compared, and the difference told.
 const CONNECTED: Millis = Millis::seconds(60);
@@ -444,86 +442,5 @@ impl Board {
                 }
             }
         }
-    }
-
-    // What is known.
-
-    /// Where everything is on the screen.
-    pub fn layout(&self) -> Layout {
-        self.layout_on(self.size)
-    }
-
-    /// Where everything is on a screen of this size.
-    pub fn layout_on(&self, size: (u16, u16)) -> Layout {
-        let lines = Lines { pools: self.listed.len().max(1), slots: self.slots().len(), queue: self.queue().len() };
-        Layout::of(size, self.focus, self.failure.is_some(), lines)
-    }
-
-    /// How many pools there are.
-    pub fn count(&self) -> usize {
-        self.pools.len()
-    }
-
-    /// All pools, in no order.
-    pub fn pools(&self) -> &[Pool] {
-        &self.pools
-    }
-
-    /// The pools that are listed, in order.
-    pub fn listed(&self) -> impl ExactSizeIterator<Item = &Pool> {
-        self.listed.iter().map(|place| &self.pools[*place])
-    }
-
-    /// The chosen pool.
-    pub fn chosen(&self) -> Option<&Pool> {
-        self.chosen.as_ref().and_then(|prefix| self.places.get(prefix)).map(|place| &self.pools[*place])
-    }
-
-    /// The chosen pool's slots, if its rows were read.
-    pub fn slots(&self) -> &[SlotView] {
-        self.chosen().and_then(|pool| pool.seen.as_ref()).map_or(&[], |seen| &seen.slots)
-    }
-
-    /// The head of its queue.
-    pub fn queue(&self) -> &[WaiterView] {
-        self.chosen().and_then(|pool| pool.seen.as_ref()).map_or(&[], |seen| &seen.queue)
-    }
-
-    /// The chosen slot.
-    pub fn slot(&self) -> Option<&SlotView> {
-        self.slots().get(self.slot_cursor.at)
-    }
-
-    /// The chosen waiter.
-    pub fn waiter(&self) -> Option<&WaiterView> {
-        self.queue().get(self.queue_cursor.at)
-    }
-
-    /// How old the chosen pool's rows are, if they were read.
-    pub fn age(&self) -> Option<Millis> {
-        let seen = self.chosen()?.seen.as_ref()?;
-        (seen.detail == Detail::Rows).then(|| self.now.since(seen.at))
-    }
-
-    /// What is on screen is older than it should be.
-    pub fn is_stale(&self) -> bool {
-        let late = self.session.every.0 * 2 + LATE.0;
-        let old = self.age().is_some_and(|age| age.0 > late);
-        self.session.mode != Mode::Replay && self.paused.is_none() && (self.failure.is_some() || old)
-    }
-
-    /// How long ago this was so. What is stale stands still: nobody knows what became of it since.
-    pub fn passed(&self, seen: &Occupancy) -> Millis {
-        if self.is_stale() { Millis(0) } else { self.now.since(seen.at) }
-    }
-
-    /// What is on screen, and so is to be read.
-    pub fn wanted(&self) -> Wanted {
-        let lines = self.layout().lines(Pane::Pools);
-        let chosen = self.chosen.iter().cloned();
-        let visible = self.listed().skip(self.pool_cursor.top).take(lines).map(|pool| pool.prefix.clone());
-        let visible = visible.filter(|prefix| Some(prefix) != self.chosen.as_ref());
-        let pools = chosen.chain(visible).collect();
-        Wanted { pools, paused: self.paused.is_some(), refreshed: self.refreshed }
     }
 }
