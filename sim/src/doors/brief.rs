@@ -122,7 +122,8 @@ impl Does {
         match self {
             Does::ReadsHolder(_) => "reads a holder's row".to_owned(),
             Does::ReadsSlots => "reads all slots".to_owned(),
-            Does::ReadsQueue(head) => format!("reads the first {head} of the queue"),
+            Does::ReadsQueue(1) => "reads the first in the queue".to_owned(),
+            Does::ReadsQueue(head) => format!("reads the first {head} in the queue"),
             Does::ReadsHolders => "reads what the execution holds or waits for".to_owned(),
             Does::ReadsSettings => "reads the pool's settings".to_owned(),
             Does::Claims(slot) => format!("claims slot {slot}, which is free"),

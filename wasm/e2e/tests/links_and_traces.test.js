@@ -54,6 +54,35 @@ describe("links", () => {
     await close();
   });
 
+  test("carry a story and its moment, and keep both in the address", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd&at=1500" });
+    assert.equal(await now(page), 1500);
+    assert.equal(await page.evaluate(() => location.hash), "#story=thundering-herd&at=1500");
+    await show(page, 2500);
+    await page.getByRole("button", { name: /Copy a link/ }).click();
+    assert.equal(await page.evaluate(() => location.hash), "#story=thundering-herd&at=2500");
+    await close();
+  });
+
+  test("to a moment that nobody would wait for go to the latest that can be had", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows&at=1e99" });
+    assert.equal(await now(page), 1_800_000);
+    assert.match(await page.locator("#problem").innerText(), /later moment than minute 30/);
+    assert.equal(await page.locator("#clock").innerText(), "30:00.0 min");
+    await close();
+  });
+
+  test("to a place on the page leave what is shown as it is", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    await show(page, 5000);
+    await page.getByRole("link", { name: "Skip to the two doors" }).press("Enter");
+    await page.waitForFunction(() => document.activeElement.id === "doors");
+    await page.waitForFunction(() => location.hash === "#story=thundering-herd");
+    assert.equal(await now(page), 5000);
+    assert.equal(await page.locator(".story input:checked").getAttribute("value"), "thundering-herd");
+    await close();
+  });
+
   test("to a story open that story", async () => {
     const { page, close } = await open({ hash: "#story=thundering-herd" });
     assert.equal(await page.locator(".story input:checked").getAttribute("value"), "thundering-herd");
@@ -131,6 +160,7 @@ describe("traces", () => {
     await close();
     const linked = await open({ routes, hash: "#trace=traces/demo.jsonl" });
     await linked.page.locator(".trace-view .pool").first().waitFor();
+    assert.equal(await linked.page.evaluate(() => location.hash), "#trace=traces/demo.jsonl", "reloaded, it is there again");
     await linked.close();
   });
 

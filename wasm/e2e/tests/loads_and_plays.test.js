@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { drawn, now, open, origin, withBrowser } from "../browser.js";
+import { drawn, now, open, origin, show, withBrowser } from "../browser.js";
 import { sizes } from "../measure.js";
 
 describe("the page", () => {
@@ -51,6 +51,32 @@ describe("the page", () => {
     await play.click();
     await page.waitForFunction((before) => globalThis.leasehold.player.now > before, stopped);
     assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("waits with the race until it is seen", async () => {
+    const { page, close } = await open({ calm: false, width: 360, height: 740 });
+    await drawn(page);
+    await drawn(page);
+    assert.equal(await now(page), 0, "the doors are below the screen");
+    await page.locator(".stage").first().scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => globalThis.leasehold.player.now > 0);
+    await close();
+  });
+
+  test("keeps a story's pace when something is changed, and a visitor's own when there is one", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const speed = () => page.evaluate(() => globalThis.leasehold.player.speed);
+    await show(page, 2000);
+    assert.equal(await speed(), 1);
+    await page.getByLabel("A job takes").press("ArrowRight");
+    assert.deepEqual([await now(page), await speed()], [0, 0.02], "again from the race, and slowly");
+    assert.equal(await page.locator("#announce").innerText(), "It starts again, with the change.");
+    await show(page, 2000);
+    assert.equal(await speed(), 1, "and on to the work");
+    await page.getByLabel("Speed").press("ArrowRight");
+    await page.getByLabel("A job takes").press("ArrowRight");
+    assert.equal(await speed(), 2);
     await close();
   });
 

@@ -20,6 +20,27 @@ async function slide(page, label, text) {
 describe("the two doors", () => {
   withBrowser();
 
+  test("show whoever works at its place, however fast it goes", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 4000);
+    const stray = await page.evaluate(async () => {
+      const { player, doors } = globalThis.leasehold;
+      player.setSpeed(20);
+      player.play();
+      let most = 0;
+      for (let picture = 0; picture < 20; picture += 1) {
+        await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+        const { stage } = doors.bands[1][0];
+        const inside = [...stage.spots.values()].filter((spot) => spot.phase === 3);
+        most = Math.max(most, inside.filter((spot) => spot.x < stage.width * 0.44).length);
+      }
+      player.pause();
+      return most;
+    });
+    assert.equal(stray, 0, "nobody who works is drawn outside");
+    await close();
+  });
+
   test("tell every story: leasehold is never above its limit, and counting is", async () => {
     const { page, seen, close } = await open();
     const stories = await page.locator(".story input").evaluateAll((inputs) => inputs.map((input) => input.value));
@@ -56,7 +77,7 @@ describe("the two doors", () => {
     assert.notEqual(moment, null, "the limit is broken at some step");
     const caption = await page.locator('[data-door="counting"] [data-caption]').innerText();
     assert.match(caption, /counted \d+/);
-    assert.match(caption, /\d+ run, and the limit is \d+/);
+    assert.match(caption, /\d+ ran at once, and the limit is \d+/);
     assert.match(await page.locator("#announce").innerText(), /Count, then put: .*counted/);
     assert.match(await page.locator('[data-door="counting"] .pool.over .pool-over').first().innerText(), /\d+ too many/);
     await close();
@@ -85,6 +106,8 @@ describe("the two doors", () => {
     await page.getByRole("button", { name: "Kill a worker" }).click();
     const killed = await page.evaluate(() => globalThis.leasehold.player.world.scenario().actions);
     assert.equal(killed.filter((action) => action.do === "kill").length, 1);
+    // Though nothing moves: what one does is told.
+    for (const door of ["counting", "leasehold"]) await page.locator(`[data-door="${door}"] [data-caption]`, { hasText: /worker of job \d+ died/ }).waitFor();
     await show(page, 2500);
     const { doors } = await numbers(page);
     assert.deepEqual(doors.map((door) => door.died >= 0), [true, true]);
@@ -191,6 +214,21 @@ describe("the two doors", () => {
     const text = await detail.innerText();
     assert.match(text, /slot#\d+/);
     assert.match(text, /\(held\)/);
+    const listed = () => page.evaluate(() => new Set([...document.querySelectorAll(".request .what")].map((what) => what.textContent.match(/job \d+|sweep/)?.[0])).size);
+    const all = page.getByRole("button", { name: "Everybody\u2019s requests" });
+    assert.equal(await listed(), 1);
+    assert.match(await page.locator("#request-whose").innerText(), /^The requests of job \d+ alone/);
+    await all.click();
+    assert.ok((await listed()) > 1, "everybody's again");
+    assert.equal(await all.isVisible(), false);
+    // The same without a mouse: from one of its requests to all of them, and back.
+    await page.getByRole("button", { name: /^Only the requests of job \d+$/ }).press("Enter");
+    assert.equal(await listed(), 1);
+    await page.locator("#request-list").press("Escape");
+    assert.ok((await listed()) > 1);
+    // Back at the start, that request is not yet asked.
+    await page.locator("#again").click();
+    assert.equal(await detail.innerText(), "No request chosen yet.");
     await drawn(page);
     assert.deepEqual(seen.complaints, []);
     await close();

@@ -71,13 +71,14 @@ function words(said, inPool) {
       if (said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell}${inPool} after ${span(said.waited_ms)}: ${said.held} of ${said.limit} run.`;
       return `${job(said.job)} claimed slot ${said.cell}${inPool}: one conditional write, and nobody else can have it.`;
     case "over_limit": {
-      const now = `now ${said.held} run, and the limit is ${said.ceiling}`;
+      const now = `${said.held} ran at once, and the limit is ${said.ceiling}`;
       const same = said.same ?? 0;
       const others = (said.together ?? []).length;
       const unseen = said.held - 1 - others - said.counted;
       if (unseen > 0) return `${job(said.job)} counted only ${said.counted}${inPool}: by its clock ${unseen === 1 ? "a lease" : `${unseen} leases`} had run out that ${unseen === 1 ? "is" : "are"} still in use. It put its own: ${now}.`;
       if (same === 1 && others === 1) return `two callers counted ${said.counted} at the same moment${inPool}. Both got in: ${now}.`;
-      if (same > 0 && same === others) return `${same + 1} callers counted ${said.counted} at the same moment${inPool}. All of them got in: ${now}.`;
+      const ended = said.counted + same + 1 - said.held;
+      if (same > 0 && same === others) return `${same + 1} callers counted ${said.counted} at the same moment${inPool}. All of them got in${ended > 0 ? `, while ${plural(ended, "job")} ended` : ""}: ${now}.`;
       if (same > 0) return `${same === 1 ? "two" : same + 1} callers counted ${said.counted} at the same moment${inPool}, and before the last of them put its lease ${others} others had: ${now}.`;
       if (others > 0) return `${job(said.job)} counted ${said.counted}${inPool}, but before it put its lease ${others === 1 ? "another" : `${others} others`} put theirs: ${now}.`;
       return `${job(said.job)} counted ${said.counted} and put its lease${inPool}: ${now}.`;
@@ -91,7 +92,7 @@ function words(said, inPool) {
     case "collided":
       return counting
         ? `${job(said.job)} collided with another and looks again.`
-        : `two wanted the same row${inPool}; one write was refused, so ${job(said.job)} looks again. That is the whole trick.`;
+        : `two wanted the same row${inPool}; one write was refused, so ${job(said.job)} looks again.`;
     case "released":
       if (said.next !== null && said.next !== undefined) return `${job(said.job)} handed slot ${said.cell} straight to ${job(said.next)}, first in the queue, in one transaction.`;
       return counting ? `${job(said.job)} ended and took its lease away.` : `${job(said.job)} gave slot ${said.cell} back.`;
@@ -156,10 +157,18 @@ export class Captions {
     this.shown = [null, null];
     this.shownAt = [-Infinity, -Infinity];
     this.broke = [false, false];
+    this.expected = new Set();
+    this.expectedUntil = 0;
     this.spokenAt = -Infinity;
     /** What is still to be said aloud. @type {{text: string, value: number}|null} */
     this.unsaid = null;
     this.places.forEach((place) => place.replaceChildren("\u00a0"));
+  }
+
+  /** What a visitor just did is told before anything else. @param {string[]} whats @param {number} real */
+  expect(whats, real) {
+    this.expected = new Set(whats);
+    this.expectedUntil = real + 4000;
   }
 
   /**
@@ -181,13 +190,14 @@ export class Captions {
           said.first = true;
         }
         if (isLoud(said)) this.#remember(said, door, pools);
-        const value = worth(said);
-        if (value > 0 && (best === null || best.at_ms < since || value >= worth(best))) best = said;
+        const value = this.#worth(said, real);
+        if (value > 0 && (best === null || best.at_ms < since || value >= this.#worth(best, real))) best = said;
       }
       if (best === null) continue;
       const before = this.shown[door];
       const age = real - this.shownAt[door];
-      const due = before === null || !patient || age > 3200 || (age > 1600 && worth(best) >= worth(before)) || (age > 500 && worth(best) > worth(before) + 2);
+      const asked = this.#worth(best, real) > worth(best);
+      const due = before === null || !patient || asked || age > 3200 || (age > 1600 && worth(best) >= worth(before)) || (age > 500 && worth(best) > worth(before) + 2);
       if (!due) continue;
       const text = sentence(best, pools.length > 1 && best.pool !== null ? pools[best.pool] : null);
       if (text === "") continue;
@@ -200,6 +210,10 @@ export class Captions {
       this.say(this.unsaid.text, real);
       this.unsaid = null;
     }
+  }
+
+  #worth(said, real) {
+    return worth(said) + (real < this.expectedUntil && this.expected.has(said.what) ? 20 : 0);
   }
 
   // Who counted the same number before the other put its lease?

@@ -58,9 +58,9 @@ export class Doors {
   /**
    * @param {import("./player.js").World} world
    * @param {any} frame
-   * @param {{dt: number, window: number, real: number, heavy?: boolean}} how heavy: one door a frame, in turn
+   * @param {{dt: number, speed: number, window: number, real: number, heavy?: boolean}} how speed: simulated over real time; heavy: one door a frame, in turn
    */
-  draw(world, frame, { dt, window, real, heavy = false }) {
+  draw(world, frame, { dt, speed, window, real, heavy = false }) {
     this.turn = 1 - this.turn;
     const doors = heavy && dt > 0 ? [this.turn] : [0, 1];
     for (const which of doors) {
@@ -79,6 +79,7 @@ export class Doors {
           counts: which === rows.COUNTING && arrays.requests.length <= rows.request.stride * mostCounts,
           chosen: this.chosen,
           dt: (dt * 2) / doors.length,
+          haste: Math.max(1, speed / 2),
         });
       });
     }
@@ -149,7 +150,8 @@ export class Doors {
       return `Up to ${number(door.most_over)} too many`;
     };
     say(0, verdict(counting), counting.most_over > 0);
-    if (!promised && leasehold.most_over === 0) say(1, "Promises nothing here", false);
+    this.articles[1].classList.toggle("unpromised", !promised && leasehold.most_over === 0);
+    if (!promised && leasehold.most_over === 0) say(1, "No promise: clocks differ by more than the grace", false);
     else say(1, verdict(leasehold), leasehold.most_over > 0);
   }
 }

@@ -1,4 +1,5 @@
-// How does a link carry a whole scenario? `#s=<base64url of its JSON>&at=<ms>`, or `#story=<id>`, or `#trace=<address>`.
+// How does a link carry a whole scenario? `#s=<base64url of its JSON>&at=<ms>`, or `#story=<id>&at=<ms>`, or
+// `#trace=<address>`.
 
 /**
  * @typedef {{kind: "none"} | {kind: "story", id: string, at: number} | {kind: "scenario", scenario: unknown, at: number}
@@ -6,6 +7,9 @@
  */
 
 const longest = 200_000;
+
+/** The latest moment that a link goes to, ms: whatever lies before it is simulated while somebody waits. */
+export const latest = 1_800_000;
 
 /** @param {string} hash what the address has after "#" @returns {Link} */
 export function readLink(hash) {
@@ -26,11 +30,18 @@ export function readLink(hash) {
   }
 }
 
+/** @param {string} id @param {number} at ms */
+export function storyLink(id, at) {
+  return `#story=${id}${moment(at)}`;
+}
+
 /** @param {unknown} scenario only what differs from the defaults @param {number} at ms */
 export function scenarioLink(scenario, at) {
-  const parts = [`s=${pack(JSON.stringify(scenario))}`];
-  if (at > 0) parts.push(`at=${Math.round(at * 1000) / 1000}`);
-  return `#${parts.join("&")}`;
+  return `#s=${pack(JSON.stringify(scenario))}${moment(at)}`;
+}
+
+function moment(at) {
+  return at > 0 ? `&at=${Math.round(at * 1000) / 1000}` : "";
 }
 
 /** @param {string} text */

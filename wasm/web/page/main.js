@@ -4,7 +4,7 @@ import { Captions } from "./captions.js";
 import { onColours, readColours } from "./colours.js";
 import { Controls } from "./controls.js";
 import { chartWindow, Doors } from "./doors.js";
-import { readLink, scenarioLink } from "./link.js";
+import { latest, readLink, scenarioLink, storyLink } from "./link.js";
 import { priceNote, showNumbers } from "./numbers.js";
 import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
@@ -44,6 +44,8 @@ let player = null;
 let presets = [];
 let prices = null;
 let story = null;
+/** The story whose pace is kept: that one, or the one that was changed. @type {string|null} */
+let paced = null;
 /** What was done when, as the scenario records it. @type {any[]} */
 let actions = [];
 let scrubbing = false;
@@ -57,7 +59,7 @@ const doors = new Doors(get("doors"), (job, door) => {
   requests.chooseJob(job, door);
 });
 
-const requests = new Requests(get("request-list"), get("request-detail"), {
+const requests = new Requests(get("request-list"), get("request-detail"), { whose: get("request-whose"), all: get("request-all") }, {
   world: () => player?.world ?? null,
   chosen: (job) => {
     doors.chosen = job;
@@ -70,6 +72,7 @@ const controls = new Controls(get("controls"), {
   changed: (scenario) => {
     try {
       load(scenario, { story: null, keepPlaying: true });
+      captions.say("It starts again, with the change.");
     } catch (error) {
       problem(`That can not be simulated: ${sentenceOf(error)}`);
     }
@@ -115,13 +118,16 @@ function forked() {
 function load(scenario, { story: id, at = 0, keepPlaying = false }) {
   const playing = player.playing;
   player.pause();
-  player.load(scenario, { at, score: id === null ? null : scoreOf(id) });
+  paced = id ?? paced;
+  // A visitor who chose a speed keeps it, but not for another story.
+  const own = id === null && player.world !== null && player.score === null;
+  player.load(scenario, { at, score: own ? null : scoreOf(paced) });
   problem("");
   story = id;
   markStory(parts.stories, id);
   const preset = presets.find((one) => one.id === id);
   parts.storyText.textContent = preset ? preset.story : "A scenario of your own. The link carries all of it, and what you did when.";
-  writeLink();
+  writeLink(at);
   if (keepPlaying && playing) player.play();
 }
 
@@ -132,28 +138,32 @@ function loadStory(id, at = 0) {
 }
 
 /** The address is always that of what is shown. */
-function writeLink() {
-  const hash = story !== null ? `#story=${story}` : scenarioLink(player.World.short(player.world.scenario()), 0);
-  history.replaceState(null, "", hash);
+function writeLink(at = 0) {
+  history.replaceState(null, "", linkTo(at));
 }
 
-function linkNow() {
-  return new URL(scenarioLink(player.World.short(player.world.scenario()), player.now), location.href).href;
+/** @param {number} at ms */
+function linkTo(at) {
+  const moment = Math.min(at, latest);
+  return story !== null ? storyLink(story, moment) : scenarioLink(player.World.short(player.world.scenario()), moment);
 }
 
 function follow(hash) {
   const link = readLink(hash);
   const first = () => loadStory(presets[0].id);
+  const late = "at" in link && link.at > latest;
+  if (late) link.at = latest;
   try {
     switch (link.kind) {
       case "story":
         loadStory(link.id, link.at);
-        return link.at === 0;
+        break;
       case "scenario":
         load(link.scenario, { story: null, at: link.at });
-        return link.at === 0;
+        break;
       case "trace":
         first();
+        history.replaceState(null, "", hash);
         trace.fetch(link.address);
         return false;
       case "bad":
@@ -164,6 +174,8 @@ function follow(hash) {
         first();
         return true;
     }
+    if (late) problem(`This link goes to a later moment than minute ${latest / 60_000}: it is shown at that.`);
+    return link.at === 0;
   } catch (error) {
     first();
     problem(`This link carries a scenario that can not be simulated: ${sentenceOf(error)} Here is the first story instead.`);
@@ -184,12 +196,13 @@ const hooks = {
 
   shown({ dt, real, heavy = false, stepped, jumped }) {
     const world = player.world;
+    const frame = world.frame();
     if (jumped) {
       doors.forget();
       captions.clear();
+      requests.rewound(frame.now_ms);
     }
-    const frame = world.frame();
-    doors.draw(world, frame, { dt: calm.matches && !player.playing ? 0 : dt, window: chartWindow(player.speed), real, heavy });
+    doors.draw(world, frame, { dt: calm.matches && !player.playing ? 0 : dt, speed: player.playing ? player.speed : 1, window: chartWindow(player.speed), real, heavy });
     // In a heavy frame the words wait for each other, one kind of them a frame.
     const still = dt === 0 || stepped !== null;
     let room = heavy && !still ? 1 : 9;
@@ -237,6 +250,7 @@ function act(action, said) {
     player.act(action);
     story = null;
     forked();
+    captions.expect(["died", "lost"], performance.now());
     captions.say(said);
   } catch (error) {
     problem(sentenceOf(error));
@@ -250,8 +264,7 @@ function connect() {
   parts.play.addEventListener("click", () => (player.playing ? player.pause() : player.play()));
   parts.step.addEventListener("click", () => player.step());
   parts.again.addEventListener("click", () => {
-    const scores = story === null ? null : scoreOf(story);
-    player.score = scores ?? player.score;
+    if (story !== null) player.score = scoreOf(story);
     player.seekNow(0);
     captions.say("Back to the start.");
   });
@@ -266,7 +279,7 @@ function connect() {
   parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply gets lost at each door."));
   parts.link.addEventListener("click", async () => {
     const text = parts.link.querySelector("span");
-    const href = linkNow();
+    const href = new URL(linkTo(player.now), location.href).href;
     history.replaceState(null, "", href);
     try {
       await navigator.clipboard.writeText(href);
@@ -290,7 +303,11 @@ function connect() {
       player.step();
     }
   });
-  addEventListener("hashchange", () => follow(location.hash));
+  addEventListener("hashchange", () => {
+    // An anchor within the page changes nothing of what is shown, and the address goes on saying that.
+    if (readLink(location.hash).kind === "none") writeLink();
+    else follow(location.hash);
+  });
   document.addEventListener("visibilitychange", () => {
     player.before = 0;
   });
@@ -329,14 +346,30 @@ async function start() {
   trace.ready(wasm.Replay);
   offerStories(parts.stories, presets, (id) => {
     loadStory(id);
-    if (!calm.matches) player.play();
+    playOnceSeen();
   });
   connect();
   const fresh = follow(location.hash);
   // For the tests of the page, and for whoever opens the console.
   globalThis.leasehold = { player, trace, doors };
   document.documentElement.dataset.ready = "yes";
-  if (fresh && !calm.matches) player.play();
+  if (fresh) playOnceSeen();
+}
+
+/** A race that begins where nobody sees it would be over before anybody does. */
+function playOnceSeen() {
+  if (calm.matches) return;
+  const { world } = player;
+  const watching = new IntersectionObserver(
+    (entries) => {
+      const untouched = player.world === world && player.now === 0;
+      if (untouched && !entries.at(-1).isIntersecting) return;
+      watching.disconnect();
+      if (untouched) player.play();
+    },
+    { threshold: 0.4 },
+  );
+  watching.observe(document.querySelector(".stage"));
 }
 
 start();

@@ -29,7 +29,7 @@ export function showNumbers(body, numbers) {
 
 /** @param {any} prices @param {any} numbers what was spent, or null */
 export function priceNote(prices, numbers) {
-  const parts = numbers?.doors[1].dollars_per_million_jobs;
-  const split = parts ? ` Of leasehold\u2019s, ${dollars(parts.transitions)} are the workflow\u2019s transitions and ${dollars(parts.reads + parts.writes)} the table.` : "";
-  return `Prices of ${prices.as_of}, ${prices.region}, on demand: $${prices.write_per_million} per million writes, $${prices.read_per_million} per million reads, $${prices.transition_per_million} per million state transitions.${split}`;
+  const [counting, leasehold] = (numbers?.doors ?? []).map((door) => door.dollars_per_million_jobs);
+  const split = counting && leasehold ? ` Transitions alone: ${dollars(counting.transitions)} and ${dollars(leasehold.transitions)}; whoever asks again pays one each time. Lambda\u2019s time is not in it.` : "";
+  return `Prices of ${prices.as_of}, ${prices.region}, on demand: $${prices.write_per_million} per million writes, $${prices.read_per_million} per million reads, $${prices.transition_per_million} per million state transitions. All that was spent, over the jobs done.${split}`;
 }

@@ -24,11 +24,22 @@ export class Requests {
   /**
    * @param {HTMLElement} list
    * @param {HTMLElement} detail
+   * @param {{whose: HTMLElement, all: HTMLButtonElement}} only says whose requests are listed, and goes back to everybody's
    * @param {{world: () => any, chosen: (job: number) => void}} hooks
    */
-  constructor(list, detail, hooks) {
+  constructor(list, detail, only, hooks) {
     this.list = list;
     this.detail = detail;
+    this.only = only;
+    this.everybody = only.whose.textContent;
+    only.all.addEventListener("click", () => {
+      this.#list(null);
+      this.list.focus();
+    });
+    detail.addEventListener("click", (event) => {
+      const job = event.target.closest("[data-job]")?.dataset.job;
+      if (job !== undefined) this.#list(Number(job));
+    });
     this.hooks = hooks;
     /** @type {any[]} */
     this.briefs = [];
@@ -40,6 +51,7 @@ export class Requests {
       if (item) this.choose(Number(item.dataset.id));
     });
     list.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.job !== null) this.#list(null);
       const at = this.briefs.findIndex((brief) => brief.id === this.id);
       const to = { ArrowDown: at + 1, ArrowUp: Math.max(0, at - 1), Home: 0, End: this.briefs.length - 1, PageDown: at + 10, PageUp: Math.max(0, at - 10) }[event.key];
       if (to === undefined || this.briefs.length === 0) return;
@@ -54,9 +66,23 @@ export class Requests {
     return this.list.matches(":hover, :focus-within, :focus");
   }
 
+  /** Lists one job's requests, or everybody's. @param {number|null} job */
+  #list(job) {
+    this.job = job;
+    this.only.all.hidden = job === null;
+    this.only.whose.textContent = job === null ? this.everybody : `The requests of job ${job} alone, newest first.`;
+    this.refresh();
+  }
+
+  /** The show is at an earlier moment now: what was asked later is not yet asked. @param {number} now ms */
+  rewound(now) {
+    if (this.askedAt > now) this.clear();
+  }
+
   clear() {
     this.id = null;
-    this.job = null;
+    this.askedAt = 0;
+    this.#list(null);
     this.detail.replaceChildren(note("No request chosen yet."));
   }
 
@@ -112,6 +138,7 @@ export class Requests {
       const detail = world.request(id);
       this.detail.replaceChildren(...describe(detail));
       this.detail.scrollTop = 0;
+      this.askedAt = detail.asked_ms;
       if (hasJob(detail)) this.hooks.chosen(detail.job);
     } catch (error) {
       this.detail.replaceChildren(note(String(error.message ?? error)));
@@ -123,13 +150,13 @@ export class Requests {
   chooseJob(job, door) {
     const world = this.hooks.world();
     this.hooks.chosen(job);
-    this.job = job;
-    this.refresh();
+    this.#list(job);
     try {
       const about = world.job(job);
       const newest = about.doors[door].recent[0] ?? about.doors[1 - door].recent[0];
       if (newest === undefined) this.detail.replaceChildren(note(`Job ${job} has not asked the table for anything yet.`));
       else this.choose(newest);
+      this.detail.firstElementChild.scrollIntoView({ block: "nearest" });
     } catch (error) {
       this.detail.replaceChildren(note(String(error.message ?? error)));
     }
@@ -173,6 +200,12 @@ function describe(detail) {
   ].filter(([, at]) => at !== null && at !== undefined);
   parts.push(element("p", "small", times.map(([name, at]) => `${name} at ${moment(at)}`).join(", ") + (detail.replied_ms ? ` (${span(detail.replied_ms - detail.asked_ms)})` : "")));
   parts.push(element("p", "answer", answerOf(detail)));
+  if (hasJob(detail)) {
+    const only = element("button", "", `Only the requests of job ${detail.job}`);
+    only.type = "button";
+    only.dataset.job = String(detail.job);
+    parts.push(only);
+  }
   if (detail.clock_ahead_ms) parts.push(element("p", "small soft", `The caller\u2019s clock is ${span(Math.abs(detail.clock_ahead_ms))} ${detail.clock_ahead_ms > 0 ? "ahead" : "behind"}.`));
   for (const text of [detail.notice, detail.execution]) if (text) parts.push(element("p", "small", text));
   if (detail.kind === kind.transaction) parts.push(element("p", "small soft", "All of these writes are made, or none of them."));

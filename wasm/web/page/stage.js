@@ -214,7 +214,9 @@ export class Stage {
 
     const waitPack = pack(waiting, areas.wait.width, this.height - 2 * gutter, 15);
     const askPack = pack(this.lanes.length, areas.ask.width, this.height - 2 * gutter - 14, 17);
-    const ease = dt === 0 ? 1 : 1 - Math.exp(-dt / 70);
+    // At a speed at which jobs end within a few pictures, whoever moves slowly is never where it is.
+    const ease = dt === 0 ? 1 : 1 - Math.exp((-dt * view.haste) / 70);
+    const enters = dt > 0 && view.haste < 2;
     let place = 0;
     for (let at = 0; at < jobs.length; at += rows.job.stride) {
       if (jobs[at + rows.job.pool] !== pool) continue;
@@ -243,7 +245,7 @@ export class Stage {
       }
       let spot = this.spots.get(job);
       if (spot === undefined) {
-        spot = { job, x: dt === 0 ? x : -6, y, seen: 0, phase, cell, size, since: 0, until: 0 };
+        spot = { job, x: enters ? -6 : x, y, seen: 0, phase, cell, size, since: 0, until: 0 };
         this.spots.set(job, spot);
       }
       spot.seen = this.frame;

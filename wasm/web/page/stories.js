@@ -11,9 +11,9 @@ const scores = {
 /** A burst at the start is a race; then the work goes on. @type {[number, number][]} */
 const usual = [[0, 0.02], [220, 0.05], [400, 0.2], [900, 1]];
 
-/** @param {string} id @returns {[number, number][]} */
+/** @param {string|null} id of the story that it is or came from @returns {[number, number][]} */
 export function scoreOf(id) {
-  return scores[id] ?? usual;
+  return scores[id ?? ""] ?? usual;
 }
 
 /**

@@ -152,13 +152,13 @@ export class TraceShow {
   }
 
   #build(name) {
-    const { table, region, recorded_by: program, looks } = this.replay.title();
+    const { table, region, recorded_by: program, looks, note } = this.replay.title();
     this.view.innerHTML = frameOf;
     this.view.hidden = false;
     const part = (key) => this.view.querySelector(`[data-${key}]`);
     this.parts = { play: part("play"), scrub: part("scrub"), clock: part("clock"), bands: part("bands"), log: part("log"), pick: part("pick") };
     part("title").textContent = `Table ${table}`;
-    part("about").textContent = [name, region, program, plural(looks, "look"), span(this.replay.to() - this.replay.from())].filter(Boolean).join(" \u00b7 ");
+    part("about").textContent = [name, region, program, plural(looks, "look"), span(this.replay.to() - this.replay.from()), note].filter(Boolean).join(" \u00b7 ");
     this.parts.play.addEventListener("click", () => (this.playing ? this.pause() : this.play()));
     this.parts.scrub.addEventListener("input", () => {
       this.pause();
@@ -339,6 +339,7 @@ class TraceBand {
       pool: 0,
       chosen: -1,
       dt: how.dt,
+      haste: 1,
     });
 
     const points = [];

@@ -10,10 +10,11 @@ export function span(ms) {
   return `${trim(ms / 60_000, 1)} min`;
 }
 
-/** @param {number} ms @returns {string} a moment since the start; always as wide, so that nothing jumps */
+/** @param {number} ms @returns {string} a moment since the start; never wider than its place, so that nothing jumps */
 export function moment(ms) {
   if (ms < 600_000) return `${(ms / 1000).toFixed(3)} s`;
-  return `${Math.floor(ms / 60_000)} min ${((ms % 60_000) / 1000).toFixed(1)} s`;
+  const tenths = Math.floor(ms / 100);
+  return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")} min`;
 }
 
 /** @param {number} value @param {number} digits */
