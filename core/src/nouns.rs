@@ -390,7 +390,7 @@ impl FromStr for LeaseId {
             // "+7" and "007" parse as numbers but are not what was handed out.
             (id.to_string() == text).then_some(id)
         };
-        parse().ok_or_else(|| NotA::new("lease_id", text, "a lease id as acquire returned it"))
+        parse().ok_or_else(|| NotA::new("lease_id", text, "a lease id as acquire returned it, PREFIX:SLOT:FENCE"))
     }
 }
 

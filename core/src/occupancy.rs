@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Snapshot;
 use crate::nouns::{Fence, Holder, Limit, Millis, Prefix, Slot};
 use crate::settings::Settings;
-use crate::table::{Held, SlotRow, SummaryRow, WaitRow};
+use crate::table::{Held, OverrideRow, SlotRow, SummaryRow, WaitRow};
 
 pub use difference::{Event, PastLease, What, changes};
 
@@ -52,6 +52,27 @@ pub struct Occupancy {
     pub slots: Vec<SlotView>,
     /// The first of the queue, in order. Empty in a summary.
     pub queue: Vec<WaiterView>,
+    /// The operator's override that the limit is by; none as well where only other rows were read.
+    #[serde(rename = "override", default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Overridden>,
+}
+
+/// Who set the limit by an override, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overridden {
+    /// When.
+    #[serde(rename = "at_ms")]
+    pub at: Millis,
+    /// Who.
+    pub who: Arc<str>,
+    /// Why, in their words.
+    pub why: Arc<str>,
+}
+
+impl From<OverrideRow> for Overridden {
+    fn from(OverrideRow { at, who, why, .. }: OverrideRow) -> Overridden {
+        Overridden { at, who, why }
+    }
 }
 
 /// How closely a pool was looked at.
@@ -207,6 +228,7 @@ impl Occupancy {
             state: State::Ok,
             slots,
             queue,
+            overridden: None,
         };
         unjudged.judged(starving)
     }
@@ -231,6 +253,7 @@ impl Occupancy {
             state: State::Ok,
             slots: vec![],
             queue: vec![],
+            overridden: None,
         };
         unjudged.judged(starving)
     }

@@ -213,7 +213,7 @@ fn a_release_of_nothing_or_without_what_it_needs() {
     assert!(untimed.ends_with(": a release by execution needs it, got nothing"), "{untimed}");
     let wrong = said(&json!({"action": "release", "execution": 7}));
     assert!(wrong.starts_with("execution: expected a string"), "{wrong}");
-    let expected = "lease_id: expected a lease id as acquire returned it, got \"0b9f-4a\"";
+    let expected = "lease_id: expected a lease id as acquire returned it, PREFIX:SLOT:FENCE, got \"0b9f-4a\"";
     assert_eq!(said(&json!({"action": "release", "lease_id": "0b9f-4a"})), expected);
     assert_eq!(said(&json!({"action": "renew", "lease_id": "0b9f-4a"})), expected);
     assert_eq!(said(&json!({"action": "renew", "execution": "e"})), format!("{a_lease}, got nothing"));

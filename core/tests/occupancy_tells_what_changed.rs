@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use leasehold_core::machine::Snapshot;
 use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot, Ticket};
-use leasehold_core::occupancy::{Event, Occupancy, PastLease, What, changes};
+use leasehold_core::occupancy::{Event, Occupancy, Overridden, PastLease, What, changes};
 use leasehold_core::settings::Settings;
 use leasehold_core::table::{Held, SlotRow, SummaryRow, WaitRow};
 
@@ -308,9 +308,26 @@ fn a_limit_changes_also_from_a_summary() {
         SummaryRow { at: s(50), limit: five, held: 5, waiting: 2, waiting_more: false, oldest_wait: Some(s(10)) };
     let before = Occupancy::summarised(&summary, &settings(5));
     let after = look(102, vec![held(0, 9, "a", 50, 350)], vec![waits("b", 60)]);
-    assert_eq!(changes(&before, &after), [seen(102, What::LimitChanged { from: five, to: three })]);
+    assert_eq!(changes(&before, &after), [seen(102, What::LimitChanged { from: five, to: three, overridden: None })]);
     let rows = Occupancy { limit: five, ..look(100, vec![held(0, 9, "a", 50, 350)], vec![waits("b", 60)]) };
-    assert_eq!(changes(&rows, &after), [seen(102, What::LimitChanged { from: five, to: three })]);
+    assert_eq!(changes(&rows, &after), [seen(102, What::LimitChanged { from: five, to: three, overridden: None })]);
+}
+
+#[test]
+fn an_override_is_told_with_its_maker_at_its_time_before_what_it_brought_about() {
+    let five = Limit::try_from(5).expect("a limit");
+    let three = Limit::try_from(3).expect("a limit");
+    let live = Overridden { at: s(101), who: "ann".into(), why: "the partner is slow".into() };
+    let raised = |look: Occupancy| Occupancy { limit: five, overridden: Some(live.clone()), ..look };
+    let before = look(100, vec![], vec![waits("a", 50)]);
+    let after = raised(look(103, vec![held(0, 1, "a", 102, 402)], vec![]));
+    let by_ann = What::LimitChanged { from: three, to: five, overridden: Some(live.clone()) };
+    let expected = [told(101, by_ann), told(102, granted(0, 1, "a", Some(52)))];
+    assert_eq!(changes(&before, &after), expected);
+    // When it is ended the rows do not say who did it, nor when.
+    let ended = look(105, vec![held(0, 1, "a", 102, 402)], vec![]);
+    let what = What::LimitChanged { from: five, to: three, overridden: None };
+    assert_eq!(changes(&after, &ended), [seen(105, what)]);
 }
 
 #[test]

@@ -51,5 +51,6 @@ pub async fn look(table: &Table, prefix: &Prefix, now: impl Fn() -> Millis) -> R
     let more = queue.len() > most;
     let queue = queue.into_iter().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
     let snapshot = Snapshot { at: now(), limit: settings.limit, slots, queue: queue.take(most).collect(), more };
-    Ok(Some(Occupancy::of(&snapshot, &settings)))
+    let overridden = live.map(Into::into);
+    Ok(Some(Occupancy { overridden, ..Occupancy::of(&snapshot, &settings) }))
 }

@@ -50,7 +50,9 @@ async fn it_shows_what_the_protocol_sees() {
     let settings = runner.settings(&prefix()).await.expect("settings");
     let expected = Occupancy::of(&snapshot, &settings);
     let seen = look(&table, &prefix(), || snapshot.at).await.expect("a look").expect("a pool");
-    assert_eq!(seen, expected);
+    let live = seen.overridden.clone().expect("the override, which decides nothing");
+    assert_eq!((&*live.who, &*live.why), ("somebody", "a test"));
+    assert_eq!(Occupancy { overridden: None, ..seen.clone() }, expected);
     assert_eq!((seen.limit.count(), seen.slots.len(), seen.queue.len()), (3, seen.slots.len(), seen.queue.len()));
     assert!(seen.waiting > 0);
 }

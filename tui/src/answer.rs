@@ -20,11 +20,24 @@ impl Output {
     /// Tells it. The words end with a line's end.
     pub(crate) fn tell(self, text: &str, document: &impl Serialize) -> Result<(), Trouble> {
         let told = match self {
-            Output::Text => text.to_owned(),
+            Output::Text => harmless(text),
             Output::Json => serde_json::to_string_pretty(document).map_err(std::io::Error::from)? + "\n",
         };
         write(told.as_bytes())
     }
+}
+
+/// Without what would move a terminal's cursor or change its colours: names and reasons are whoever's wrote them.
+pub(crate) fn harmless(text: &str) -> String {
+    let moves = |c: char| c.is_control() && c != '\n';
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if moves(c) {
+            shown.extend(c.escape_default())
+        } else {
+            shown.push(c)
+        }
+        shown
+    })
 }
 
 /// Writes it to standard output.

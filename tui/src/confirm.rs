@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use crate::answer::harmless;
 use crate::words::Trouble;
 
 /// Whether `--yes` was given.
@@ -34,7 +35,7 @@ impl Yes {
             return Ok(());
         }
         let mut asked = std::io::stderr();
-        write!(asked, "{about}\nType {word} to go on: ")?;
+        write!(asked, "{}\nType {word} to go on: ", harmless(about))?;
         asked.flush()?;
         let mut answer = String::new();
         // The end of the input is no answer.

@@ -32,7 +32,7 @@ const STEP: Duration = Duration::from_millis(50);
 /// Watch the pools of a table: who holds, who waits, what changes
 ///
 /// Reads only what is on screen, never with strong consistency; `?` says which keys there are and what the reading
-/// costs. `+`, `-` and `x` change a limit or free a lease, after asking twice.
+/// costs. `+`, `-` and `x` change a limit or free a lease, after asking.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = AFTER_WATCH)]
 pub(crate) struct Watch {
@@ -49,7 +49,7 @@ pub(crate) struct Watch {
     read_only: bool,
 
     /// How often what is on screen is read, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, allow_hyphen_values = true)]
     every: Duration,
 
     /// Save what is seen in this file, as `leasehold record` does
@@ -58,7 +58,7 @@ pub(crate) struct Watch {
 }
 
 const AFTER_WATCH: &str = "\
-NO_COLOR turns colours off; every state has a sign and a word too.
+NO_COLOR turns colours off, and so does TERM=dumb; every state has a sign and a word too.
 
 Exit status: 0 left with q; 2 the options make no sense, or the recording cannot be read or written; 3 the table
 or the terminal cannot be used; 128 + N ended by signal N (130: ctrl-C).";
@@ -79,7 +79,7 @@ pub(crate) struct Record {
     prefix: Vec<Prefix>,
 
     /// How often each pool is read, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, allow_hyphen_values = true)]
     every: Duration,
 
     /// Stop after so many seconds
@@ -156,7 +156,8 @@ impl Watch {
 
 /// A dashboard's session on this terminal.
 pub(crate) fn session(table: &str, place: &str, mode: Mode, every: Duration) -> Session {
-    let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = !plain && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
     let place = place.strip_prefix("region ").unwrap_or(place).to_owned();
     let every = Millis(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
     Session { table: table.to_owned(), place, mode, colour, every }

@@ -8,6 +8,7 @@ use crate::answer::{Output, Side, columns};
 use crate::length;
 use crate::operation::look;
 use crate::place::Place;
+use crate::pool::Live;
 use crate::words::Trouble;
 
 /// Say who holds a lease of a pool and who waits, since when and until when
@@ -28,6 +29,7 @@ With --output json:
 
     {\"table\": NAME, \"prefix\", \"at_ms\": now, \"limit\", \"held\", \"waiting\", \"waiting_more\": whether there are more
      than that, \"state\": \"over_limit\", \"starving\", \"full\", \"ok\" or \"idle\",
+     \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"},
      \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",
      \"acquired_at_ms\", \"expires_at_ms\", \"lapses_at_ms\": when another may take it, \"renewed_at_ms\",
      \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its notice may not have arrived}],
@@ -45,6 +47,8 @@ struct Answer<'a> {
     waiting: u32,
     waiting_more: bool,
     state: State,
+    #[serde(rename = "override")]
+    live: Option<Live>,
     leases: &'a [Held<'a>],
     queue: &'a [WaiterView],
 }
@@ -65,7 +69,9 @@ impl Options {
         let settings = runner.settings(&self.prefix).await?;
         let pool = look(&runner, &settings).await?;
         let leases: Vec<Held<'_>> = pool.slots.iter().filter_map(|slot| Held::of(&self.prefix, slot)).collect();
+        let live = Live::of(runner.table(), &self.prefix).await?;
         let table = runner.table().name();
+        let text = words(table, &pool, live.as_ref(), &leases);
         let answer = Answer {
             table,
             prefix: &self.prefix,
@@ -75,10 +81,11 @@ impl Options {
             waiting: pool.waiting,
             waiting_more: pool.waiting_more,
             state: pool.state,
+            live,
             leases: &leases,
             queue: &pool.queue,
         };
-        output.tell(&words(table, &pool, &leases), &answer)
+        output.tell(&text, &answer)
     }
 }
 
@@ -109,11 +116,14 @@ impl<'a> Held<'a> {
     }
 }
 
-fn words(table: &str, pool: &Occupancy, leases: &[Held<'_>]) -> String {
+fn words(table: &str, pool: &Occupancy, live: Option<&Live>, leases: &[Held<'_>]) -> String {
     let Occupancy { prefix, limit, held, waiting, state, .. } = pool;
     let more = if pool.waiting_more { "+" } else { "" };
     let mut text =
         format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}\n");
+    if let Some(live) = live {
+        text += &live.words(prefix);
+    }
     if !leases.is_empty() {
         let headings = ["LEASE", "FENCE", "SINCE", "UNTIL", "HOLDER", "NOTE"];
         let sides = [Side::Left, Side::Right, Side::Left, Side::Left, Side::Left, Side::Left];

@@ -7,6 +7,7 @@ mod set;
 use crate::answer::Output;
 use crate::place::Place;
 use crate::words::Trouble;
+pub(crate) use limit::Live;
 
 /// Make, change or retire a pool
 #[derive(Clone, Debug, clap::Subcommand)]

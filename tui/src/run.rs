@@ -205,9 +205,6 @@ fn lease(text: &str) -> Result<Millis, String> {
 }
 
 fn label(text: &str) -> Result<String, String> {
-    if text.len() <= leasehold_core::nouns::ID_BYTES {
-        Ok(text.into())
-    } else {
-        Err("expected at most 1024 bytes".into())
-    }
+    let fits = text.len() <= leasehold_core::nouns::ID_BYTES && !text.contains(char::is_control);
+    if fits { Ok(text.into()) } else { Err("expected at most 1024 bytes on one line".into()) }
 }

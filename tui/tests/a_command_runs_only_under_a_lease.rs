@@ -323,6 +323,18 @@ fn a_lease_that_is_taken_away_is_told_and_the_command_goes_on() {
 }
 
 #[test]
+fn a_lease_that_is_taken_away_and_not_missed_is_told_at_the_end() {
+    let table = "missed-at-the-end";
+    pool(table, &["--limit", "1"]);
+    let mut run = Run::start(table, &[], "echo $LEASEHOLD_LEASE_ID; read line; exit 7");
+    let id = run.line();
+    told(table, &["release", &id, "--yes"]);
+    let (status, _, wrong) = run.end();
+    assert_eq!(status, Some(7), "its status is the command's all the same");
+    assert!(wrong.contains(&format!("lease {id} was lost while the command ran: another may have held it")), "{wrong}");
+}
+
+#[test]
 fn a_lease_that_is_taken_away_ends_the_command_if_that_was_asked_for() {
     let table = "ended";
     pool(table, &["--limit", "1", "--lease", "3s"]);
@@ -443,6 +455,8 @@ fn a_command_that_is_not_there_waits_for_nothing() {
     refused(bare(), 127, &run("./no-such-command"));
     let wrong = refused(bare(), 126, &run(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")));
     assert!(wrong.contains("cannot be started: permission denied"), "{wrong}");
+    let wrong = refused(bare(), 126, &run(env!("CARGO_MANIFEST_DIR")));
+    assert!(wrong.contains("cannot be started: is a directory"), "{wrong}");
     for arguments in [&["run", "--prefix", "p"][..], &["run", "--", "true"], &["run", "--prefix", "p", "true"]] {
         refused(bare(), 2, arguments);
     }

@@ -87,6 +87,19 @@ async fn who_holds_and_who_waits_is_told_with_times_and_fences() {
 }
 
 #[tokio::test]
+async fn what_others_wrote_moves_no_cursor_and_sets_no_colour() {
+    let name = "escapes";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    granted(name, "one", Some("a\u{1b}[31mred\rlabel")).await;
+    let words = told(name, &["leases", "p"]);
+    assert!(
+        words.contains("a\\u{1b}[31mred\\rlabel") && !words.contains('\u{1b}') && !words.contains('\r'),
+        "{words:?}"
+    );
+}
+
+#[tokio::test]
 async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
     let name = "listed";
     told(name, &["table", "create"]);

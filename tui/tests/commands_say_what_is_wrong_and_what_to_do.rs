@@ -38,6 +38,14 @@ fn a_limit_that_is_none_is_refused_with_what_was_expected() {
 }
 
 #[test]
+fn words_that_would_move_a_terminals_cursor_are_refused() {
+    for reason in ["two\nlines", "a \u{1b}[31mcolour"] {
+        refused(unreachable(), 2, &["pool", "limit", "p", "1", "--reason", reason, "--yes"]);
+        refused(unreachable(), 2, &["run", "--prefix", "p", "--label", reason, "--", "true"]);
+    }
+}
+
+#[test]
 fn a_time_that_is_none_is_refused_with_what_was_expected() {
     for flag in ["--lease", "--grace", "--quiet", "--longest-wait", "--longest-hold", "--sweep-every"] {
         for time in ["5", "soon", "", "-5s", "5 parsecs"] {
@@ -51,7 +59,7 @@ fn a_time_that_is_none_is_refused_with_what_was_expected() {
         assert!(wrong.contains("whole milliseconds"), "{flag}: {wrong}");
     }
     // Nothing may be zero but what zero turns off, or means that clocks agree.
-    for (flag, shortest) in [("--lease", "1ms"), ("--longest-wait", "1ms"), ("--sweep-every", "1ms"), ("--quiet", "5s")]
+    for (flag, shortest) in [("--lease", "1s"), ("--longest-wait", "1ms"), ("--sweep-every", "1ms"), ("--quiet", "5s")]
     {
         let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", flag, "0s"]);
         assert!(wrong.contains(&format!("from {shortest} to")), "{flag}: {wrong}");

@@ -196,7 +196,9 @@ fn an_override_is_made_with_a_reason_and_ended() {
     let made =
         document(table, &["pool", "limit", "p", "3", "--reason", "the partner is slow", "--who", "ann", "--yes"]);
     assert_eq!((&made["from"], &made["to"], &made["override"]["who"]), (&json!(5), &json!(3), &json!("ann")));
-    assert_eq!(document(table, &["leases", "p"])["limit"], 3);
+    let seen = keeps(table, 1, &["leases", "p"]);
+    assert_eq!((&seen["limit"], &seen["override"]["why"]), (&json!(3), &json!("the partner is slow")));
+    assert!(told(table, &["leases", "p"]).contains("\nan override by ann since "), "for people, too");
     // It survives a deploy, which changes the pool's own limit.
     told(table, &["pool", "set", "p", "--limit", "6", "--yes"]);
     assert_eq!(document(table, &["leases", "p"])["limit"], 3);
@@ -207,7 +209,9 @@ fn an_override_is_made_with_a_reason_and_ended() {
     assert!(told(table, &["pool", "limit", "p", "--end", "--yes"]).contains("has no override: nothing was changed"));
     let drained = told(table, &["pool", "limit", "p", "--drain", "--reason", "stop", "--yes"]);
     assert!(
-        drained.starts_with("the limit of pool p in table overrides is 0 now; it was 6\nan override by "),
+        drained.starts_with(
+            "the limit of pool p in table overrides is 0 now; it was 6\nUntil everybody surely follows, in"
+        ),
         "{drained}"
     );
     let missing = refused(on(table), 1, &["pool", "limit", "q", "--end"]);

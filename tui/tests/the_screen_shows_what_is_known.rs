@@ -9,6 +9,7 @@ mod scenes;
 
 use insta::assert_snapshot;
 use leasehold_core::nouns::Millis;
+use leasehold_core::occupancy::{Occupancy, Overridden};
 use leasehold_tui::watch::board::{Board, Mode};
 use leasehold_tui::watch::input::{Input, Listed, Listing, Played};
 use leasehold_tui::watch::palette::Palette;
@@ -136,6 +137,32 @@ fn an_error_keeps_the_last_good_data_marked_stale() {
                connect: operation timed out; check the network and the endpoint, then repeat it";
     board.apply(Input::Tick(Millis(NOW.0 + 14_000)));
     board.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 18_000) });
+    assert_snapshot!(screen(&board));
+}
+
+#[test]
+fn an_error_on_a_usual_screen_keeps_its_decisive_words() {
+    let mut board = with(USUAL, &example());
+    let why = "looking at pool analytics on table regional-concurrency-leases got no usable answer: dispatch failure: io \
+               error: client error (Connect): tcp connect error: Connection refused (os error 111); check the network and \
+               the endpoint, then repeat it";
+    board.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 4_000) });
+    let shown = screen(&board).replace('\n', " ");
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    assert!(words.join(" ").contains("Connection refused"), "{shown}");
+    assert_snapshot!(screen(&board));
+}
+
+#[test]
+fn a_limit_by_an_override_says_whose_and_why() {
+    let mut board = with(WIDE, &example());
+    let look = example()[0].look();
+    let live = Overridden { at: ago(60_000), who: "ann@desk".into(), why: "the partner is slow".into() };
+    board.apply(Input::Seen(Box::new(Occupancy { overridden: Some(live), ..look })));
+    press(&mut board, KeyCode::Char('-'));
+    let form = screen(&board);
+    assert!(form.contains("An override is in force, by ann@desk: the partner is slow."), "{form}");
+    press(&mut board, KeyCode::Esc);
     assert_snapshot!(screen(&board));
 }
 

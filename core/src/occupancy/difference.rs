@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Detail, LeaseView, Occupancy, SlotView, WaiterView, holder};
+use super::{Detail, LeaseView, Occupancy, Overridden, SlotView, WaiterView, holder};
 use crate::nouns::{Fence, Holder, HolderKey, Limit, Millis, Slot};
 
 /// Something that happened to a pool.
@@ -34,6 +34,9 @@ pub enum What {
         from: Limit,
         /// To.
         to: Limit,
+        /// The override that did it, if one did.
+        #[serde(rename = "override", default, skip_serializing_if = "Option::is_none")]
+        overridden: Option<Overridden>,
     },
     /// A holder got a slot.
     Granted {
@@ -168,7 +171,13 @@ pub fn changes(before: &Occupancy, after: &Occupancy) -> Vec<Event> {
     }
     let mut looks = Looks { before, after, unseen: 0, events: vec![] };
     if before.limit != after.limit {
-        looks.seen(after.at, What::LimitChanged { from: before.limit, to: after.limit });
+        let overridden = after.overridden.clone().filter(|live| before.overridden.as_ref() != Some(live));
+        let made_at = overridden.as_ref().map(|live| live.at).filter(|at| (before.at..=after.at).contains(at));
+        let what = What::LimitChanged { from: before.limit, to: after.limit, overridden };
+        match made_at {
+            Some(at) => looks.told(at, what),
+            None => looks.seen(after.at, what),
+        }
     }
     if (before.detail, after.detail) == (Detail::Rows, Detail::Rows) {
         looks.slots();

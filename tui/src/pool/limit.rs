@@ -29,9 +29,11 @@ const TRIES: u8 = 5;
 /// For incidents: it takes effect at once, wins over the pool's settings and survives a deploy, until it is ended with
 /// --end. Whoever looks at the pool sees who made it, when and why. Leases that are held are kept; after the limit was
 /// lowered nobody is granted a lease until fewer than the new limit are held. After it was raised, those who wait are
-/// granted one now. Asks before it changes anything.
+/// granted one now. After it was lowered, slots up to the old limit count as held until everybody surely follows: for
+/// about two quiet periods of the pool nobody may get in, even while fewer are held. Asks before it changes anything.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
+#[command(override_usage = "leasehold pool limit [OPTIONS] <PREFIX> <N|--drain|--end>")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["limit", "drain", "end"]))]
 pub(crate) struct Options {
     /// The pool
@@ -84,7 +86,7 @@ struct Answer<'a> {
 
 /// What an override says.
 #[derive(Debug, Serialize)]
-pub(super) struct Live {
+pub(crate) struct Live {
     pub(super) limit: Limit,
     pub(super) at_ms: Millis,
     pub(super) who: Arc<str>,
@@ -93,9 +95,16 @@ pub(super) struct Live {
 
 impl Live {
     /// The one that is in force, if one is.
-    pub(super) async fn of(table: &Table, prefix: &Prefix) -> Result<Option<Live>, StoreError> {
+    pub(crate) async fn of(table: &Table, prefix: &Prefix) -> Result<Option<Live>, StoreError> {
         let live = override_of(table, prefix).await?;
         Ok(live.map(|OverrideRow { limit, at, who, why, .. }| Live { limit, at_ms: at, who, why }))
+    }
+
+    /// Who made it, when and why, and how it is ended: a line.
+    pub(crate) fn words(&self, prefix: &Prefix) -> String {
+        let Live { at_ms, who, why, .. } = self;
+        let at = length::moment(*at_ms);
+        format!("an override by {who} since {at} ({why}); end it with: leasehold pool limit {prefix} --end\n")
     }
 }
 
@@ -117,10 +126,11 @@ impl Options {
             ),
             (None, false) => format!("pool {prefix} in table {name} has no override: nothing was changed\n"),
         };
-        if let Some(Live { at_ms, who, why, .. }) = &live {
-            let at = length::moment(*at_ms);
-            text +=
-                &format!("an override by {who} since {at} ({why}); end it with: leasehold pool limit {prefix} --end\n");
+        if to < from {
+            text += &format!("{}\n", count_as_held(from));
+        }
+        if let Some(live) = &live {
+            text += &live.words(prefix);
         }
         output.tell(&text, &Answer { table: name, prefix, from, to, changed, live })
     }
@@ -129,7 +139,8 @@ impl Options {
         let (table, prefix, now) = (runner.table().name(), &self.prefix, runner.settings(&self.prefix).await?.limit);
         let about = format!(
             "The limit of pool {prefix} in table {table} is {now}. An override makes it {limit} at once, until it is \
-             ended; leases that are held are kept."
+             ended; leases that are held are kept.{}",
+            if limit < now { format!(" {}", count_as_held(now)) } else { String::new() }
         );
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let who = self.who.as_deref().map_or_else(who, Arc::from);
@@ -182,6 +193,11 @@ impl Options {
     }
 }
 
+/// What a lowered limit means for now.
+pub(super) fn count_as_held(from: Limit) -> String {
+    format!("Until everybody surely follows, in about two quiet periods, slots up to {from} count as held.")
+}
+
 async fn override_of(table: &Table, prefix: &Prefix) -> Result<Option<OverrideRow>, StoreError> {
     match own_row(table, prefix, Key::Override).await? {
         Some(Row::Override(live)) => Ok(Some(live)),
@@ -191,5 +207,6 @@ async fn override_of(table: &Table, prefix: &Prefix) -> Result<Option<OverrideRo
 
 fn reason(text: &str) -> Result<String, String> {
     let fits = (1..=1_024).contains(&text.trim().len());
-    if fits { Ok(text.trim().into()) } else { Err("expected 1 to 1024 bytes".into()) }
+    let fits = fits && !text.trim().contains(char::is_control);
+    if fits { Ok(text.trim().into()) } else { Err("expected 1 to 1024 bytes on one line".into()) }
 }

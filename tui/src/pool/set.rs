@@ -8,7 +8,7 @@ use leasehold_store::run::{Clock, SETTINGS_FRESH_FOR, SystemClock};
 use leasehold_store::{StoreError, Table};
 use serde::Serialize;
 
-use super::limit::Live;
+use super::limit::{Live, count_as_held};
 use crate::answer::Output;
 use crate::confirm::Yes;
 use crate::length;
@@ -47,7 +47,7 @@ pub(crate) struct Options {
     drain: bool,
 
     /// How long a lease lasts; callers may ask for less [default: 5m]
-    #[arg(long, value_name = "TIME", value_parser = length::above_zero)]
+    #[arg(long, value_name = "TIME", value_parser = lease)]
     #[arg(allow_hyphen_values = true)]
     lease: Option<Millis>,
 
@@ -286,8 +286,7 @@ impl Done {
         text += &self.settings(|_| true);
         if let Some(lowered) = self.after.lowered.filter(|_| changed.contains(&"limit")) {
             let from = lowered.from;
-            text +=
-                &format!("leases that are held are kept; until everybody follows, slots up to {from} count as held\n");
+            text += &format!("Leases that are held are kept. {}\n", count_as_held(from));
         }
         if let Some(Live { limit, who, why, .. }) = live {
             text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
@@ -304,6 +303,11 @@ pub(super) fn limit(text: &str) -> Result<Limit, String> {
             .and_then(|count| Limit::try_from(count).ok())
             .ok_or("expected a whole number from 1 to 10000".into()),
     }
+}
+
+/// Shorter than that, and nobody could renew it in time.
+fn lease(text: &str) -> Result<Millis, String> {
+    length::between(Millis::seconds(1), text)
 }
 
 fn quiet(text: &str) -> Result<Millis, String> {

@@ -135,16 +135,22 @@ fn not_started(name: &OsStr, wrong: &std::io::Error) -> Trouble {
 /// Whether there is such a command: better known before the queue than after it.
 pub(crate) fn find(name: &OsStr) -> Result<(), Trouble> {
     let path = Path::new(name);
-    let places: Vec<PathBuf> = if path.components().count() > 1 || path.is_absolute() {
+    let named = path.components().count() > 1 || path.is_absolute();
+    let places: Vec<PathBuf> = if named {
         vec![path.into()]
     } else {
         let folders = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&folders).map(|folder| folder.join(path)).collect()
     };
     let found: Vec<_> =
-        places.iter().filter_map(|place| place.metadata().ok()).filter(|found| found.is_file()).collect();
-    if found.iter().any(|found| found.permissions().mode() & 0o111 != 0) {
+        places.iter().filter_map(|place| place.metadata().ok()).filter(|found| named || found.is_file()).collect();
+    if found.iter().any(|found| found.is_file() && found.permissions().mode() & 0o111 != 0) {
         return Ok(());
     }
-    Err(not_started(name, &if found.is_empty() { ErrorKind::NotFound } else { ErrorKind::PermissionDenied }.into()))
+    let wrong = match found.first() {
+        None => ErrorKind::NotFound,
+        Some(found) if found.is_dir() => ErrorKind::IsADirectory,
+        Some(_) => ErrorKind::PermissionDenied,
+    };
+    Err(not_started(name, &wrong.into()))
 }

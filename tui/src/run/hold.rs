@@ -114,7 +114,11 @@ impl Hold<'_> {
             command.end_of_its_group(kill.at).await;
         }
         if let Standing::Held | Standing::Doubtful = standing {
-            give_back(self.runner, &self.lease).await;
+            let gone = give_back(self.runner, &self.lease).await;
+            // Whoever is told nothing would believe that nobody else ran meanwhile.
+            if gone && matches!(standing, Standing::Held) {
+                say(&format!("lease {} was lost while the command ran: another may have held it", self.lease.id));
+            }
         }
         let status = status?;
         Ok(kill.map_or(Held::Ended(status), |kill| Held::Killed(kill.why)))
@@ -185,31 +189,32 @@ fn forward(signal: Signal, command: &Started) {
     }
 }
 
-/// Gives a lease back, as often as it takes within reason.
-pub(crate) async fn give_back(runner: &Runner, lease: &Lease) {
+/// Gives a lease back, as often as it takes within reason. Whether it was gone already.
+pub(crate) async fn give_back(runner: &Runner, lease: &Lease) -> bool {
     let giving = async {
         loop {
             let release = Operation::Release(What::Lease(lease.id.clone()));
             let why = match runner.run_on(&lease.id.prefix, release).await {
-                Ok(Ran { outcome: Outcome::Released { .. }, .. }) => return None,
+                Ok(Ran { outcome: Outcome::Released { already, .. }, .. }) => return Ok(already),
                 Ok(Ran { trouble: Some(trouble), .. }) => trouble,
                 Ok(Ran { outcome: Outcome::Failed(Failure::Throttled | Failure::Unavailable), .. }) => {
                     sleep(TRY_AGAIN_AFTER).await;
                     continue;
                 }
-                Ok(ran) => return Some(format!("{:?}", ran.outcome)),
+                Ok(ran) => return Err(format!("{:?}", ran.outcome)),
                 Err(wrong) => wrong,
             };
             if !matches!(why, StoreError::Busy { .. } | StoreError::NoAnswer { .. }) {
-                return Some(why.to_string());
+                return Err(why.to_string());
             }
             sleep(TRY_AGAIN_AFTER).await;
         }
     };
     let why = match timeout(GIVE_BACK_WITHIN, giving).await {
-        Ok(None) => return,
-        Ok(Some(why)) => why,
+        Ok(Ok(gone)) => return gone,
+        Ok(Err(why)) => why,
         Err(_) => format!("no answer within {GIVE_BACK_WITHIN:?}"),
     };
     say(&format!("lease {} could not be given back and expires by itself: {why}", lease.id));
+    false
 }

@@ -131,6 +131,12 @@ impl Turn<'_> {
                     let left = until.saturating_duration_since(Instant::now()).as_millis();
                     ask.wait = Some(Millis(u64::try_from(left).unwrap_or(u64::MAX).max(1)));
                     ask.attempt = ask.attempt.map(Attempt::next);
+                    // Leases so short that none is ever seen in time are not asked for without end.
+                    tokio::select! {
+                        biased;
+                        signal = signals.stop() => return Err(End::Signal(signal, false)),
+                        () = sleep(pauses.next()) => {}
+                    }
                     continue;
                 }
                 Asked::Over => {

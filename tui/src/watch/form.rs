@@ -2,6 +2,7 @@
 //! pool's name, typed.
 
 use leasehold_core::nouns::{LeaseId, Limit, Prefix};
+use leasehold_core::occupancy::Overridden;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::input::Effect;
@@ -57,17 +58,21 @@ pub enum Filled {
 
 impl Form {
     /// For another limit; `to` is what the field starts with.
-    pub fn limit(prefix: Prefix, from: Limit, to: u32) -> Form {
+    pub fn limit(prefix: Prefix, from: Limit, to: u32, live: Option<&Overridden>) -> Form {
         let hint = format!("0 to 10000, now {from}");
         let fields = vec![
             Field { name: "New limit", value: to.to_string(), hint },
             Field { name: "Reason", value: String::new(), hint: "kept with the change, for the next who looks".into() },
             confirmation(&prefix),
         ];
-        let about = vec![
+        let mut about = vec![
             "An override: it wins over the pool's settings and outlives a deploy.".into(),
-            "Leases held above a lowered limit end in their own time.".into(),
+            "Lowered, held leases end in their own time, and slots above count as held for two quiet periods.".into(),
         ];
+        if let Some(Overridden { who, why, .. }) = live {
+            about[0] =
+                format!("An override is in force, by {who}: {why}. To end it: leasehold pool limit {prefix} --end");
+        }
         Form {
             title: format!("Change the limit of {prefix}"),
             about,
@@ -183,7 +188,7 @@ mod tests {
     use super::*;
 
     fn form() -> Form {
-        Form::limit("batch".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"), 6)
+        Form::limit("batch".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"), 6, None)
     }
 
     fn press(form: &mut Form, codes: impl IntoIterator<Item = KeyCode>) -> Filled {

@@ -52,6 +52,8 @@ pub struct Lines {
     pub slots: usize,
     /// Its queue.
     pub queue: usize,
+    /// Something is to be said above the slots.
+    pub noted: bool,
 }
 
 /// Where everything is. A part that has no room is empty.
@@ -77,6 +79,8 @@ pub struct Layout {
     pub footer: Rect,
     /// Everything is on screen at once.
     pub wide: bool,
+    /// A line above the slots says something.
+    pub noted: bool,
 }
 
 impl Layout {
@@ -84,14 +88,16 @@ impl Layout {
     ///
     /// `focus` is the pane that is shown where only one has room.
     pub fn of((columns, rows): (u16, u16), focus: Pane, error: bool, lines: Lines) -> Layout {
-        let mut at = Layout { wide: columns >= WIDE.0 && rows >= WIDE.1, ..Layout::default() };
+        let wide = columns >= WIDE.0 && rows >= WIDE.1;
+        let mut at = Layout { wide, noted: lines.noted, ..Layout::default() };
         if columns < LEAST.0 || rows < LEAST.1 {
             return at;
         }
         let mut left = Rect::new(0, 0, columns, rows);
         at.header = top(&mut left, 2);
         if error {
-            at.error = top(&mut left, 2);
+            // Three lines of a narrow screen say what two of a wide one do.
+            at.error = top(&mut left, if columns < 110 && rows >= 20 { 3 } else { 2 });
         }
         at.footer = bottom(&mut left, 1);
         if at.wide {
@@ -117,7 +123,7 @@ impl Layout {
         self.log = lower;
         self.pools = west(&mut left, side);
         // The queue has what the slots leave free, and never less than a quarter if somebody waits.
-        let free = left.height.saturating_sub(whole(lines.slots)).max(left.height / 4);
+        let free = left.height.saturating_sub(whole(lines.slots + usize::from(lines.noted))).max(left.height / 4);
         self.queue = bottom(&mut left, whole(lines.queue).clamp(4, free.max(4)));
         self.slots = left;
     }
@@ -146,7 +152,7 @@ impl Layout {
     pub fn lines(&self, pane: Pane) -> usize {
         let (area, headings) = match pane {
             Pane::Pools => (self.pools, 1),
-            Pane::Slots => (self.slots, 1),
+            Pane::Slots => (self.slots, 1 + u16::from(self.noted)),
             Pane::Queue => (self.queue, 1),
             Pane::Log => (self.log, 0),
             Pane::History => return 0,
@@ -192,7 +198,12 @@ mod tests {
             for rows in (0..=100).step_by(3) {
                 for (pane, (pools, queue)) in PANES.into_iter().zip([(0, 0), (1, 0), (2, 200), (30, 3), (10_000, 50)]) {
                     for error in [false, true] {
-                        let at = Layout::of((columns, rows), pane, error, Lines { pools, slots: queue / 3, queue });
+                        let at = Layout::of(
+                            (columns, rows),
+                            pane,
+                            error,
+                            Lines { pools, slots: queue / 3, queue, noted: error },
+                        );
                         let parts = parts(&at);
                         let covered: u32 = parts.iter().map(|part| part.area()).sum();
                         let fits = columns >= LEAST.0 && rows >= LEAST.1;
@@ -211,7 +222,7 @@ mod tests {
 
     #[test]
     fn where_there_is_room_all_is_on_screen_at_once() {
-        let lines = Lines { pools: 2, slots: 15, queue: 3 };
+        let lines = Lines { pools: 2, slots: 15, queue: 3, noted: false };
         let at = Layout::of((120, 40), Pane::Pools, false, lines);
         for pane in [Pane::Pools, Pane::Slots, Pane::Queue, Pane::Log] {
             assert!(at.lines(pane) > 0, "{pane:?}");

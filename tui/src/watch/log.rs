@@ -114,7 +114,10 @@ fn words(what: &What) -> Option<Words> {
         Rest::of(format!("{slot} of "), holder, format!(" after {}", text::length(*held_for)))
     };
     Some(match what {
-        What::LimitChanged { from, to } => ("±", "limit", format!("{from} → {to}").into(), Weight::Notable),
+        What::LimitChanged { from, to, overridden } => {
+            let by = overridden.as_ref().map(|live| format!(" by {}: {}", live.who, live.why)).unwrap_or_default();
+            ("±", "limit", format!("{from} → {to}{by}").into(), Weight::Notable)
+        }
         What::Granted { slot, holder, waited, .. } => {
             let waited = waited.map(|waited| format!(", waited {}", text::length(waited))).unwrap_or_default();
             ("+", "granted", Rest::of(format!("{slot} to "), holder, waited), Weight::Good)

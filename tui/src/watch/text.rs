@@ -83,8 +83,11 @@ pub fn clip(text: &str, columns: usize) -> String {
 
 /// A holder in so many columns: cut where that costs the least of what tells it from others.
 pub fn holder_within(of: &Holder, label: Option<&str>, columns: usize) -> String {
-    let words = holder(of, label);
-    if of.key().is_empty() { shorten(&words, columns) } else { clip(&words, columns) }
+    // What stands beside a key helps only if the key is whole.
+    if of.key().is_empty() || columns < width(of.key()) + 5 {
+        return shorten(&holder_in_short(of), columns);
+    }
+    clip(&holder(of, label), columns)
 }
 
 /// A holder in a word, everywhere the same: its key, or the part of its execution that tells it from others.
@@ -180,6 +183,16 @@ mod tests {
     fn a_text_is_cut_at_its_end_to_no_more_than_its_columns() {
         assert_eq!((clip("abc", 3), clip("abcd", 3), clip("abc", 0)), ("abc".into(), "ab…".into(), String::new()));
         assert_eq!(clip("漢字漢字", 4), "漢…");
+    }
+
+    #[test]
+    fn keys_that_are_alike_at_their_start_are_told_apart_in_little_room() -> Result<(), Box<dyn std::error::Error>> {
+        let item = |number: u32| Holder::new("e", &format!("s3://bucket/path/part-{number:03}.csv"), None);
+        assert_eq!(holder_within(&item(7)?, Some("nightly"), 17), "s3://buc…-007.csv");
+        assert_ne!(holder_within(&item(7)?, None, 17), holder_within(&item(8)?, None, 17));
+        assert_eq!(holder_within(&Holder::new("e", "analytics-025", None)?, None, 9), "anal…-025");
+        assert_eq!(holder_within(&Holder::new("e", "item-3", None)?, Some("nightly"), 12), "item-3 · ni…");
+        Ok(())
     }
 
     #[test]

@@ -362,7 +362,7 @@ function tell(event) {
   const who = event.holder ? named(event.holder) : "";
   switch (event.what) {
     case "limit_changed":
-      return `the limit is ${event.to}, it was ${event.from}`;
+      return `the limit is ${event.to}, it was ${event.from}${event.override ? ` (${event.override.who}: ${event.override.why})` : ""}`;
     case "granted":
       return `${who} has slot ${event.slot}${event.waited_ms ? ` after ${span(event.waited_ms)}` : ""}`;
     case "granted_again":

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use leasehold_core::nouns::{Limit, Millis, Prefix};
+use leasehold_core::nouns::{Limit, Prefix};
 use leasehold_core::occupancy::{Occupancy, State};
 
 use crate::watch::history::History;
@@ -32,12 +32,6 @@ impl Pool {
     /// In one word, if anything is known.
     pub fn state(&self) -> Option<State> {
         self.seen.as_ref().map(|seen| seen.state)
-    }
-
-    /// How long the first in its queue has waited by now.
-    pub fn oldest_wait(&self, now: Millis) -> Option<Millis> {
-        let seen = self.seen.as_ref()?;
-        seen.oldest_wait.map(|wait| wait + now.since(seen.at))
     }
 
     /// Whether each of these is in its name, or begins its state.

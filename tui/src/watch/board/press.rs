@@ -205,7 +205,7 @@ impl Board {
             self.pool_mut(&prefix).asked = Some(limit);
             return Some(Effect::ChangeLimit { prefix, limit, why: "by hand".into() });
         }
-        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to)));
+        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to, self.overridden())));
         None
     }
 

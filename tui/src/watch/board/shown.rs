@@ -1,7 +1,7 @@
 //! What is there to be shown, and so to be read? Asked by drawing, by the keys and by the collecting.
 
 use leasehold_core::nouns::Millis;
-use leasehold_core::occupancy::{Detail, Occupancy, SlotView, WaiterView};
+use leasehold_core::occupancy::{Detail, Occupancy, Overridden, SlotView, WaiterView};
 
 use super::{Board, Mode, Pool};
 use crate::watch::input::Wanted;
@@ -18,7 +18,9 @@ impl Board {
 
     /// Where everything is on a screen of this size.
     pub fn layout_on(&self, size: (u16, u16)) -> Layout {
-        let lines = Lines { pools: self.listed.len().max(1), slots: self.slots().len(), queue: self.queue().len() };
+        let noted = self.overridden().is_some();
+        let (pools, slots, queue) = (self.listed.len().max(1), self.slots().len(), self.queue().len());
+        let lines = Lines { pools, slots, queue, noted };
         Layout::of(size, self.focus, self.failure.is_some(), lines)
     }
 
@@ -45,6 +47,11 @@ impl Board {
     /// The chosen pool's slots, if its rows were read.
     pub fn slots(&self) -> &[SlotView] {
         self.chosen().and_then(|pool| pool.seen.as_ref()).map_or(&[], |seen| &seen.slots)
+    }
+
+    /// The override that the chosen pool's limit is by, if its rows were read.
+    pub fn overridden(&self) -> Option<&Overridden> {
+        self.chosen().and_then(|pool| pool.seen.as_ref()).and_then(|seen| seen.overridden.as_ref())
     }
 
     /// The head of its queue.
@@ -78,6 +85,12 @@ impl Board {
     /// How long ago this was so. What is stale stands still: nobody knows what became of it since.
     pub fn passed(&self, seen: &Occupancy) -> Millis {
         if self.is_stale() { Millis(0) } else { self.now.since(seen.at) }
+    }
+
+    /// How long the first in a pool's queue has waited.
+    pub fn oldest_wait(&self, pool: &Pool) -> Option<Millis> {
+        let seen = pool.seen.as_ref()?;
+        seen.oldest_wait.map(|wait| wait + self.passed(seen))
     }
 
     /// What is on screen, and so is to be read.

@@ -82,7 +82,7 @@ fn totals(board: &Board, area: Rect, buf: &mut Buffer) {
         if let Some(at) = STATES.iter().position(|state| *state == seen.state) {
             states[at] += 1;
         }
-        if let Some(wait) = pool.oldest_wait(board.now)
+        if let Some(wait) = board.oldest_wait(pool)
             && oldest.is_none_or(|(longest, _)| wait > longest)
         {
             oldest = Some((wait, pool));
@@ -136,13 +136,20 @@ pub(super) fn error(board: &Board, area: Rect, buf: &mut Buffer) {
     let style = board.palette.alarm().add_modifier(Modifier::REVERSED);
     buf.set_style(area, style);
     let end = area.width.saturating_sub(1);
-    let room = end.saturating_sub(when.len() as u16 + 4);
-    let (words, room) = (format!("× {}", failure.why), usize::from(room));
-    let mut lines = wrap(&words, room);
+    // Beside the time of the next try there is less room than below it.
+    let (beside, below) = (usize::from(end.saturating_sub(when.len() as u16 + 4)), usize::from(end.saturating_sub(2)));
+    let wrapped = |words: &str| {
+        let first = wrap(words, beside).into_iter().next().unwrap_or_default();
+        let rest = words.strip_prefix(&first).unwrap_or_default().trim_start().to_owned();
+        let rest = if rest.is_empty() { vec![] } else { wrap(&rest, below) };
+        [vec![first], rest].concat()
+    };
+    let words = format!("× {}", failure.why);
+    let mut lines = wrapped(&words);
     if lines.len() > usize::from(area.height) {
         // The ends of the sentence are kept: what was tried, and what to do about it. Wrapping wastes a little.
-        let columns = room * usize::from(area.height) - room / 4 * usize::from(area.height - 1);
-        lines = wrap(&text::shorten(&words, columns), room);
+        let columns = beside + (below - below / 8) * usize::from(area.height - 1) - beside / 8;
+        lines = wrapped(&text::shorten(&words, columns));
     }
     for (y, line) in (0..area.height).zip(&lines) {
         put(buf, area, 1, y, line, style);

@@ -42,6 +42,15 @@ pub(super) fn slots(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         nothing(board, words, inner, buf);
         return;
     };
+    let inner = match board.overridden() {
+        Some(live) => {
+            let room = usize::from(inner.width.saturating_sub(2));
+            let words = format!("± limit by {}: {}", live.who, live.why);
+            put(buf, inner, 1, 0, &text::clip(&words, room), palette.busy());
+            Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }
+        }
+        None => inner,
+    };
     if rows.is_empty() {
         nothing(board, "The limit is 0: the pool is drained, nobody is granted a lease.", inner, buf);
         return;
@@ -130,7 +139,7 @@ pub(super) fn queue(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         let plus = if seen.waiting_more { "+" } else { "" };
         title.push(Span::raw(format!(" {}{plus}", seen.waiting)));
     }
-    let oldest = chosen.and_then(|pool| pool.oldest_wait(board.now));
+    let oldest = chosen.and_then(|pool| board.oldest_wait(pool));
     let aside = oldest.map(|wait| format!("longest {}", text::length(wait))).unwrap_or_default();
     let part = (board.queue_cursor.top, board.queue().len());
     let inner = pane(board, Pane::Queue, title, &aside, part, area, wide, buf);

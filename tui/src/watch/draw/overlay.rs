@@ -17,17 +17,18 @@ type Fact = (&'static str, String);
 
 pub(super) fn details(board: &Board, scrolled: usize, area: Rect, buf: &mut Buffer) {
     let Some(pool) = board.chosen() else { return };
+    let width = area.width.saturating_sub(4).min(110);
+    let name = text::shorten(pool.prefix.as_str(), usize::from(width.saturating_sub(24)).max(8));
     let (title, facts) = match board.focus {
         Pane::Queue => match board.waiter() {
-            Some(waiter) => (format!("Waiter {} of {}", board.queue_cursor.at + 1, pool.prefix), waits(board, waiter)),
+            Some(waiter) => (format!("Waiter {} of {name}", board.queue_cursor.at + 1), waits(board, waiter)),
             None => ("Waiter".into(), vec![("", "It is not in the queue any more.".into())]),
         },
         _ => match board.slot() {
-            Some(slot) => (format!("Slot {} of {}", slot.slot.0, pool.prefix), slot_facts(board, &pool.prefix, slot)),
+            Some(slot) => (format!("Slot {} of {name}", slot.slot.0), slot_facts(board, &pool.prefix, slot)),
             None => ("Slot".into(), vec![("", "There is no such slot any more.".into())]),
         },
     };
-    let width = area.width.saturating_sub(4).min(110);
     let columns = usize::from(width.saturating_sub(4 + 12));
     let lines: Vec<(&str, String)> = facts
         .iter()
@@ -122,7 +123,9 @@ pub(super) fn form(board: &Board, form: &Form, area: Rect, buf: &mut Buffer) {
     let palette = board.palette;
     let width = 72.min(area.width.saturating_sub(2));
     let columns = usize::from(width.saturating_sub(4));
-    let about: Vec<String> = form.about.iter().flat_map(|words| wrap(words, columns)).collect();
+    let mut about: Vec<String> = form.about.iter().flat_map(|words| wrap(words, columns)).collect();
+    // Where there is little room, what is asked comes first.
+    about.truncate(usize::from(area.height).saturating_sub(form.fields.len() * 2 + 5));
     let height = (about.len() + form.fields.len() * 2 + 5) as u16;
     let inner = popup(board, &form.title, (width, height), area, buf);
     let mut y = 0;

@@ -133,7 +133,7 @@ fn row(board: &Board, pool: &Pool, at: &Columns, area: Rect, y: u16, buf: &mut B
     let (waiting, oldest) = match &pool.seen {
         Some(seen) if seen.waiting > 0 => {
             let plus = if seen.waiting_more { "+" } else { "" };
-            let oldest = pool.oldest_wait(board.now).map(text::length).unwrap_or_default();
+            let oldest = board.oldest_wait(pool).map(text::length).unwrap_or_default();
             (format!("{}{plus}", seen.waiting), oldest)
         }
         Some(_) => ("·".into(), "·".into()),
