@@ -169,6 +169,7 @@ pub struct Board {
     pub played: Option<Played>,
     /// How fast the demo's work goes.
     pub speed: f64,
+    stale: bool,
     refreshed: u64,
 }
 
@@ -206,6 +207,7 @@ impl Board {
             listed_at: None,
             played: None,
             speed: 1.0,
+            stale: false,
             refreshed: 0,
         }
     }
@@ -415,6 +417,7 @@ impl Board {
         self.slot_cursor.follow(slots, layout.lines(Pane::Slots));
         self.queue_cursor.follow(queue, layout.lines(Pane::Queue));
         self.log_cursor.follow(self.log.lines().len(), layout.lines(Pane::Log));
+        self.stale = self.too_old();
     }
 
     /// Lists the pools that the filter lets through, in order. Where few have changed, only those are moved.

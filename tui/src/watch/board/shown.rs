@@ -77,6 +77,10 @@ impl Board {
 
     /// What is on screen is older than it should be.
     pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    pub(super) fn too_old(&self) -> bool {
         let late = self.session.every.0 * 2 + LATE.0;
         let old = self.age().is_some_and(|age| age.0 > late);
         self.session.mode != Mode::Replay && self.paused.is_none() && (self.failure.is_some() || old)
