@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,6 +96,17 @@ class Aws:
         payload: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, f"{function} failed on {event}: {payload}"
         return payload
+
+    def awake(self, function: str, environments: int) -> None:
+        """Has a lease manager called so often at once that as many environments of it stand.
+
+        In a queued task the local AWS forgets a call that fails, where AWS would ask again: on a busy machine one of a
+        crowd of starts might.
+        """
+        functions, status = self.client("lambda"), json.dumps({"action": "status"}).encode()
+        with ThreadPoolExecutor(environments) as callers:
+            for _ in range(environments):
+                callers.submit(functions.invoke, FunctionName=function, Payload=status)
 
     def invoke_later(self, function: str, event: dict[str, Any]) -> None:
         """Has a function called as events and schedules do: nobody waits for its answer."""

@@ -46,7 +46,7 @@ class Root:
         }
         # After the local AWS, which answers other tests meanwhile: starved of time, it would lose their calls.
         done = subprocess.run(
-            ["nice", "terraform", *arguments],
+            ["nice", "-n", "5", "terraform", *arguments],
             cwd=self.folder,
             env=self.aws.environment | named,
             capture_output=True,

@@ -100,6 +100,8 @@ def test_a_lone_item_passes_three_states(example: Example, aws: Aws, tell: Tell)
 def test_both_workloads_finish_within_their_limits(example: Example, aws: Aws, tell: Tell, mode: str) -> None:
     example.in_mode(mode)
     machines = {name: example.machine(name) for name in LIMITS}
+    for name, machine in machines.items():
+        aws.awake(machine.pool.function, len(expected_items(name)))
     items = run_together(aws, machines)
     for name, limit in LIMITS.items():
         done = items[name]
