@@ -192,12 +192,14 @@ fn forward(signal: Signal, command: &Started) {
 /// Gives a lease back, as often as it takes within reason. Whether it was gone already.
 pub(crate) async fn give_back(runner: &Runner, lease: &Lease) -> bool {
     let giving = async {
+        let mut unsure = false;
         loop {
             let release = Operation::Release(What::Lease(lease.id.clone()));
             let why = match runner.run_on(&lease.id.prefix, release).await {
-                Ok(Ran { outcome: Outcome::Released { already, .. }, .. }) => return Ok(already),
+                Ok(Ran { outcome: Outcome::Released { already, .. }, .. }) => return Ok(already && !unsure),
                 Ok(Ran { trouble: Some(trouble), .. }) => trouble,
                 Ok(Ran { outcome: Outcome::Failed(Failure::Throttled | Failure::Unavailable), .. }) => {
+                    unsure = true;
                     sleep(TRY_AGAIN_AFTER).await;
                     continue;
                 }
@@ -207,6 +209,8 @@ pub(crate) async fn give_back(runner: &Runner, lease: &Lease) -> bool {
             if !matches!(why, StoreError::Busy { .. } | StoreError::NoAnswer { .. }) {
                 return Err(why.to_string());
             }
+            // This try may be what gave it back, though it got no answer.
+            unsure = true;
             sleep(TRY_AGAIN_AFTER).await;
         }
     };
