@@ -40,6 +40,12 @@ pub(crate) fn harmless(text: &str) -> String {
     })
 }
 
+/// Whether a terminal may be shown colours (no-color.org).
+pub(crate) fn colours() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !plain && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Writes it to standard output.
 pub(crate) fn write(told: &[u8]) -> Result<(), Trouble> {
     match std::io::stdout().write_all(told) {

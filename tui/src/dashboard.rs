@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::answer::colours;
 use crate::demo;
 use crate::place::{Place, Runner};
 use crate::words::Trouble;
@@ -156,8 +157,7 @@ impl Watch {
 
 /// A dashboard's session on this terminal.
 pub(crate) fn session(table: &str, place: &str, mode: Mode, every: Duration) -> Session {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colour = !plain && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    let colour = colours();
     let place = place.strip_prefix("region ").unwrap_or(place).to_owned();
     let every = Millis(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
     Session { table: table.to_owned(), place, mode, colour, every }

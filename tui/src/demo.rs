@@ -28,6 +28,7 @@ use report::Report;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
+use crate::answer::colours;
 use crate::dashboard;
 use crate::words::Trouble;
 
@@ -63,7 +64,7 @@ pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
         let signal = u8::try_from(stopped_by.as_raw_value()).unwrap_or_default();
         Err(Trouble::Stopped { signal, left })
     })?;
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = std::io::stdout().is_terminal() && colours();
     let text = if options.json { paper::json(&report) } else { paper::text(&report, colour) };
     // Whoever closed the pipe has read enough.
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -169,6 +169,7 @@ pub struct Board {
     pub played: Option<Played>,
     /// How fast the demo's work goes.
     pub speed: f64,
+    /// Worked out once an input, as drawing asks it of every pool.
     stale: bool,
     refreshed: u64,
 }

@@ -68,10 +68,15 @@ export class Requests {
 
   /** Lists one job's requests, or everybody's. @param {number|null} job */
   #list(job) {
+    this.#choosesOf(job);
+    this.refresh();
+  }
+
+  /** Whose requests are listed from the next reading on. @param {number|null} job */
+  #choosesOf(job) {
     this.job = job;
     this.only.all.hidden = job === null;
     this.only.whose.textContent = job === null ? this.everybody : `The requests of job ${job} alone, newest first.`;
-    this.refresh();
   }
 
   /** The show is at an earlier moment now: what was asked later is not yet asked. @param {number} now ms */
@@ -82,7 +87,8 @@ export class Requests {
   clear() {
     this.id = null;
     this.askedAt = 0;
-    this.#list(null);
+    // Read again when it is next on screen: this comes with every move of a control.
+    this.#choosesOf(null);
     this.detail.replaceChildren(note("No request chosen yet."));
   }
 

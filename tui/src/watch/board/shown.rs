@@ -44,19 +44,24 @@ impl Board {
         self.chosen.as_ref().and_then(|prefix| self.places.get(prefix)).map(|place| &self.pools[*place])
     }
 
+    /// What was seen of the chosen pool last.
+    fn seen(&self) -> Option<&Occupancy> {
+        self.chosen()?.seen.as_ref()
+    }
+
     /// The chosen pool's slots, if its rows were read.
     pub fn slots(&self) -> &[SlotView] {
-        self.chosen().and_then(|pool| pool.seen.as_ref()).map_or(&[], |seen| &seen.slots)
+        self.seen().map_or(&[], |seen| &seen.slots)
     }
 
     /// The override that the chosen pool's limit is by, if its rows were read.
     pub fn overridden(&self) -> Option<&Overridden> {
-        self.chosen().and_then(|pool| pool.seen.as_ref()).and_then(|seen| seen.overridden.as_ref())
+        self.seen()?.overridden.as_ref()
     }
 
     /// The head of its queue.
     pub fn queue(&self) -> &[WaiterView] {
-        self.chosen().and_then(|pool| pool.seen.as_ref()).map_or(&[], |seen| &seen.queue)
+        self.seen().map_or(&[], |seen| &seen.queue)
     }
 
     /// The chosen slot.
@@ -71,7 +76,7 @@ impl Board {
 
     /// How old the chosen pool's rows are, if they were read.
     pub fn age(&self) -> Option<Millis> {
-        let seen = self.chosen()?.seen.as_ref()?;
+        let seen = self.seen()?;
         (seen.detail == Detail::Rows).then(|| self.now.since(seen.at))
     }
 
