@@ -1,0 +1,179 @@
+//! A table that refuses, or gives no answer: does every call end, soon, and without saying what is not so?
+
+mod scripted_pool;
+
+use std::sync::Arc;
+
+use leasehold_core::acquire::Ask;
+use leasehold_core::change::NewLimit;
+use leasehold_core::gone::Ended;
+use leasehold_core::machine::{Answer, Failure, Machine, Operation, Outcome, Step};
+use leasehold_core::nouns::{Lease, LeaseId, Millis};
+use leasehold_core::release::What;
+use leasehold_core::renew::Longer;
+use leasehold_core::table::{Reply, Request};
+use scripted_pool::{Pool, T, holder, limit, poll, queue};
+
+/// One of each operation, with the lease that some of them need.
+fn every_operation(lease: &Lease) -> Vec<(&'static str, Operation)> {
+    let new = NewLimit { limit: limit(2), who: "w".into(), why: "y".into() };
+    let ended = Ended { execution: "a".into(), at: Millis(T + 1), after: None };
+    vec![
+        ("acquire, polling", Operation::Acquire(poll("new", Some(1)))),
+        ("acquire, queueing", Operation::Acquire(queue("new", Some(1)))),
+        ("release", Operation::Release(What::Lease(lease.id.clone()))),
+        ("release by holder", Operation::Release(What::Holder(holder("a"), None))),
+        ("leave", Operation::Release(What::Holder(holder("b"), None))),
+        ("renew", Operation::Renew(Longer { id: lease.id.clone(), lease: None })),
+        ("end", Operation::Gone(ended)),
+        ("status", Operation::Status),
+        ("change", Operation::Change(new)),
+    ]
+}
+
+/// A pool of one slot that `a` holds and `b` waits for.
+fn pool() -> (Pool, Lease) {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    pool.asked.clear();
+    (pool, lease)
+}
+
+fn ends_with(reply: &Reply, only_writes: bool, failure: &Failure) {
+    let (_, lease) = pool();
+    for (name, operation) in every_operation(&lease) {
+        let (mut pool, _) = pool();
+        let answer = reply.clone();
+        pool.trouble = Box::new(move |_, request| {
+            let concerned = !only_writes || !request.writes().is_empty();
+            concerned.then(|| answer.clone())
+        });
+        let before = pool.table.clone();
+        let outcome = pool.run(operation, T);
+        let reads_only = only_writes && matches!(name, "status" | "acquire, polling");
+        assert!(reads_only || outcome == Outcome::Failed(failure.clone()), "{name}, {reply:?}: {outcome:?}");
+        // An end reads its page again, and settles, each as often as any call tries.
+        let most = if name == "end" { 330 } else { 60 };
+        assert!(pool.asked.len() <= most, "{name}, {reply:?}: {} requests", pool.asked.len());
+        assert!(pool.table == before, "{name}, {reply:?}");
+    }
+}
+
+#[test]
+fn a_table_that_always_refuses_is_asked_a_bounded_number_of_times() {
+    for reply in [Reply::Throttled, Reply::Unavailable, Reply::Unknown] {
+        let failure = if reply == Reply::Throttled { Failure::Throttled } else { Failure::Unavailable };
+        ends_with(&reply, false, &failure);
+    }
+}
+
+#[test]
+fn writes_that_never_happen_are_never_said_to_have() {
+    ends_with(&Reply::Throttled, true, &Failure::Throttled);
+    ends_with(&Reply::Conflict, true, &Failure::Throttled);
+    ends_with(&Reply::Unavailable, true, &Failure::Unavailable);
+}
+
+#[test]
+fn writes_that_get_no_answer_are_never_said_to_have_happened() {
+    ends_with(&Reply::Unknown, true, &Failure::Unavailable);
+}
+
+#[test]
+fn every_operation_tries_as_often_as_the_pool_says() {
+    for tries in [0, 1, 5] {
+        let (_, lease) = pool();
+        for (name, operation) in every_operation(&lease) {
+            let (mut pool, _) = pool();
+            pool.settings.tries = tries;
+            pool.trouble = Box::new(|_, _| Some(Reply::Throttled));
+            let looks = count_steps(&mut pool, operation);
+            let expected = if name == "status" { 1 } else { usize::from(tries) + 1 };
+            assert!(looks == expected, "{name}: {looks} steps at {tries} tries");
+        }
+    }
+}
+
+/// How many times the table was asked, whatever for.
+fn count_steps(pool: &mut Pool, operation: Operation) -> usize {
+    let settings = Arc::new(pool.settings.clone());
+    let (mut machine, mut step) = Machine::start(operation, settings, Millis(T), 1);
+    let mut steps = 0;
+    while let Step::Ask { requests, .. } = &step {
+        steps += 1;
+        let replies = requests.iter().map(|_| Reply::Throttled).collect();
+        step = machine.resume(Answer::Replies(replies), Millis(T));
+    }
+    steps
+}
+
+#[test]
+fn a_sweep_of_a_table_that_refuses_says_that_there_is_more() {
+    let (mut pool, _) = pool();
+    pool.trouble = Box::new(|_, _| Some(Reply::Throttled));
+    assert!(pool.sweep(T).more);
+    assert!(pool.asked.len() <= 60, "{} requests", pool.asked.len());
+}
+
+#[test]
+fn a_try_again_comes_after_a_pause_that_grows() {
+    let (pool, lease) = pool();
+    for (name, operation) in every_operation(&lease).into_iter().filter(|(name, _)| *name != "status") {
+        let (mut machine, mut step) = Machine::start(operation, Arc::new(pool.settings.clone()), Millis(T), 1);
+        let mut pauses = vec![];
+        while let Step::Ask { requests, pause } = &step {
+            pauses.push(pause.0);
+            let replies = requests.iter().map(|_| Reply::Throttled).collect();
+            step = machine.resume(Answer::Replies(replies), Millis(T));
+        }
+        let most = |tried: usize| if tried == 0 { 0 } else { 10 << tried.min(6) };
+        let bounded = pauses.iter().enumerate().all(|(tried, pause)| *pause <= most(tried));
+        assert!(bounded && pauses.iter().sum::<u64>() > 100, "{name}: {pauses:?}");
+    }
+}
+
+#[test]
+fn a_release_that_happened_without_an_answer_is_told_as_its_own() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    let mut first = true;
+    pool.trouble = Box::new(move |table, request| {
+        let lost = !request.writes().is_empty() && std::mem::take(&mut first);
+        lost.then(|| table.serve(request)).map(|_| Reply::Unknown)
+    });
+    let released = Outcome::Released { lease: Some(lease.id.clone()), already: false };
+    assert_eq!((pool.give_back(&lease, T), pool.held()), (released, 0));
+}
+
+#[test]
+fn a_release_of_many_waiters_is_not_a_sweep() {
+    let mut pool = Pool::new(200);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    for name in 0..190 {
+        pool.joined(queue(&format!("w{name}"), Some(1)), T + name);
+    }
+    pool.asked.clear();
+    pool.give_back(&lease, T + 500);
+    let granted = 190 - pool.queue().len();
+    assert!((25..=125).contains(&granted), "{granted} granted by one release");
+    let heads =
+        pool.asked.iter().filter_map(|request| if let Request::Queue(head) = request { Some(*head) } else { None });
+    assert!(heads.clone().count() > 0 && heads.max() <= Some(25));
+    // A sweep does all of it.
+    pool.sweep(T + 501);
+    assert_eq!(pool.queue(), []);
+}
+
+#[test]
+fn a_lease_id_of_another_time_frees_nothing() {
+    let mut pool = Pool::new(1);
+    let first = pool.lease(poll("a", Some(1)), T);
+    pool.give_back(&first, T);
+    let second = pool.lease(Ask { label: Some("second".into()), ..poll("b", Some(1)) }, T);
+    let released = Outcome::Released { lease: Some(first.id.clone()), already: true };
+    assert_eq!((pool.give_back(&first, T), pool.held()), (released, 1));
+    let unknown = LeaseId { fence: second.id.fence.next(), ..second.id };
+    let outcome = pool.release(What::Lease(unknown.clone()), T);
+    assert_eq!((outcome, pool.held()), (Outcome::Released { lease: Some(unknown), already: true }, 1));
+}

@@ -1,0 +1,115 @@
+//! The longest lease, wait and hold, and the limit: does anybody ever get more than the pool gives?
+
+mod scripted_pool;
+
+use leasehold_core::acquire::Ask;
+use leasehold_core::machine::{Life, Outcome};
+use leasehold_core::nouns::Millis;
+use scripted_pool::{Pool, T, poll, queue};
+
+#[test]
+fn nobody_gets_a_longer_lease_than_the_pool_gives() {
+    let long = Ask { lease: Some(Millis(9_000_000)), ..poll("a", Some(1)) };
+    assert_eq!(Pool::new(1).lease(long, T).expires_at, Millis(T + 300_000));
+    let short = Ask { lease: Some(Millis(2_000)), ..poll("a", Some(1)) };
+    assert_eq!(Pool::new(1).lease(short, T).expires_at, Millis(T + 2_000));
+}
+
+#[test]
+fn nobody_waits_longer_than_the_pool_lets() {
+    let mut pool = Pool::new(0);
+    pool.acquire(Ask { wait: Some(Millis(u64::MAX / 2)), ..queue("a", Some(1)) }, T);
+    assert_eq!(pool.queue()[0].give_up_at, Millis(T) + pool.settings.longest_wait);
+    pool.acquire(Ask { wait: Some(Millis(1)), ..queue("b", Some(1)) }, T + 1);
+    assert_eq!(pool.queue()[1].give_up_at, Millis(T + 2));
+}
+
+#[test]
+fn nobody_renews_for_longer_than_the_pool_gives() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    for (longer, expected) in [(Some(9_000_000), T + 300_001), (None, T + 300_001)] {
+        let renewed = Outcome::Renewed { id: lease.id.clone(), expires_at: Millis(expected) };
+        assert_eq!(pool.renew(&lease, longer, T + 1), renewed);
+    }
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(Ask { lease: Some(Millis(10)), ..poll("a", Some(1)) }, T);
+    let renewed = Outcome::Renewed { id: lease.id.clone(), expires_at: Millis(T + 51) };
+    assert_eq!(pool.renew(&lease, Some(50), T + 1), renewed);
+}
+
+#[test]
+fn a_sweep_never_extends_past_the_longest_hold() {
+    let mut pool = Pool::new(1);
+    pool.settings.longest_hold = Millis(400_000);
+    pool.acquire(poll("a", Some(1)), T);
+    pool.sweep(T + 250_000);
+    let ends = |pool: &Pool| pool.slots()[0].held.as_ref().map(|held| held.expires_at);
+    assert_eq!(ends(&pool), Some(Millis(T + 400_000)));
+    pool.sweep(T + 399_999);
+    assert_eq!(ends(&pool), Some(Millis(T + 400_000)));
+}
+
+#[test]
+fn a_sweep_extends_by_one_lease_at_most() {
+    let mut pool = Pool::new(1);
+    pool.settings.longest_hold = Millis(4_000_000);
+    pool.acquire(poll("a", Some(1)), T);
+    pool.sweep(T + 250_000);
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.expires_at), Some(Millis(T + 550_000)));
+}
+
+#[test]
+fn a_sweep_looks_after_what_ends_before_the_next_two() {
+    for (after, extended) in [(180_000, 0), (180_001, 1), (304_999, 1), (305_000, 0)] {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(4_000_000);
+        pool.acquire(poll("a", Some(1)), T);
+        assert_eq!(pool.sweep(T + after).extended, extended, "after {after} ms");
+    }
+}
+
+#[test]
+fn a_sweep_frees_who_has_ended_and_nobody_it_knows_not_of() {
+    for (life, held) in [(Life::Running, 1), (Life::Unknown, 1), (Life::Ended, 0)] {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(4_000_000);
+        pool.acquire(poll("a", Some(1)), T);
+        pool.life = life;
+        pool.sweep(T + 250_000);
+        assert_eq!(pool.held(), held, "{life:?}");
+    }
+}
+
+#[test]
+fn without_a_longest_hold_a_sweep_extends_nothing() {
+    let mut pool = Pool::new(1);
+    pool.acquire(poll("a", Some(1)), T);
+    assert_eq!(pool.sweep(T + 250_000).extended, 0);
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.expires_at), Some(Millis(T + 300_000)));
+}
+
+#[test]
+fn a_change_is_dated_after_the_one_before() {
+    let mut pool = Pool::new(3);
+    let mut ats = vec![];
+    for limit in [2, 1] {
+        pool.change(limit, T);
+        ats.push(pool.live_limit().at);
+    }
+    assert!(ats[0] < ats[1], "{ats:?}");
+    pool.change(2, T + 10);
+    assert_eq!(pool.live_limit().at, Millis(T + 10));
+}
+
+#[test]
+fn a_change_keeps_the_highest_limit_still_in_use() {
+    let mut pool = Pool::new(3);
+    for (limit, from) in [(2, 3), (1, 3), (2, 3)] {
+        let outcome = pool.change(limit, T);
+        assert!(matches!(outcome, Outcome::Changed { .. }), "{outcome:?}");
+        assert_eq!(pool.live_limit().lowered.map(|lowered| lowered.from.count()), Some(from), "to {limit}");
+    }
+    pool.change(4, T);
+    assert_eq!(pool.live_limit().lowered, None);
+}

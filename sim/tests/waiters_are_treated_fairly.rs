@@ -1,0 +1,358 @@
+//! The queue: is everybody served in turn, at once, and told?
+
+mod scripted_pool;
+
+use leasehold_core::acquire::Ask;
+use leasehold_core::machine::{Failure, Life, News, Notified, Outcome, Tally, WhyFailed};
+use leasehold_core::nouns::{Millis, Ticket};
+use leasehold_core::release::What;
+use leasehold_core::table::{Change, Key, Reply, Request, Row, SummaryRow, WaitRow, Write};
+use scripted_pool::{Pool, T, holder, limit, poll, queue};
+
+#[test]
+fn a_raise_wakes_a_waiter_at_once() {
+    let mut pool = Pool::new(1);
+    pool.acquire(queue("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    pool.change(2, T);
+    assert!(pool.has_a_lease("b"));
+    assert_eq!(pool.queue(), []);
+}
+
+#[test]
+fn a_waiter_whose_task_may_be_open_does_not_leave() {
+    let mut pool = Pool::new(0);
+    pool.acquire(queue("a", Some(1)), T);
+    pool.notified = Notified::Unknown;
+    let outcome = pool.release(What::Holder(holder("a"), None), T);
+    assert_eq!((outcome, pool.queue().len()), (Outcome::Failed(Failure::Unavailable), 1));
+    pool.notified = Notified::Closed;
+    let outcome = pool.release(What::Holder(holder("a"), None), T);
+    assert_eq!((outcome, pool.queue().len()), (Outcome::Released { lease: None, already: false }, 0));
+}
+
+#[test]
+fn a_newcomer_does_not_pass_who_waits_for_a_free_slot() {
+    let mut pool = Pool::new(1);
+    pool.joined(queue("first", Some(1)), T);
+    let outcome = pool.acquire(poll("newcomer", Some(1)), T);
+    assert!(matches!(outcome, Outcome::Wait { waiting: 1, .. }), "{outcome:?}");
+    assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 1), Outcome::Queued);
+    assert_eq!(pool.holder_of(0).as_deref(), Some("first"));
+    assert!(pool.has_a_lease("first") && !pool.has_a_lease("newcomer"));
+}
+
+#[test]
+fn a_newcomer_does_not_pass_who_waits_for_an_expired_slot() {
+    let mut pool = Pool::new(1);
+    pool.lease(poll("gone", Some(1)), T);
+    pool.acquire(queue("first", Some(1)), T);
+    assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 305_000), Outcome::Queued);
+    assert_eq!(pool.holder_of(0).as_deref(), Some("first"));
+}
+
+#[test]
+fn a_newcomer_to_an_empty_queue_is_served() {
+    let mut pool = Pool::new(1);
+    pool.lease(poll("gone", Some(1)), T);
+    for (at, served) in [(T + 304_999, false), (T + 305_000, true)] {
+        let outcome = pool.acquire(poll("newcomer", Some(1)), at);
+        assert_eq!(matches!(outcome, Outcome::Acquired(_)), served, "{outcome:?}");
+    }
+}
+
+#[test]
+fn free_slots_go_to_the_first_of_the_queue() {
+    let mut pool = Pool::new(2);
+    for (at, name) in (0..).zip(["a", "b", "c", "d"]) {
+        pool.joined(queue(name, Some(1)), T + at);
+    }
+    pool.sweep(T + 9);
+    let told = ["a", "b", "c", "d"].map(|name| pool.has_a_lease(name));
+    assert_eq!(told, [true, true, false, false]);
+}
+
+#[test]
+fn a_waiter_is_told_by_the_call_whose_grant_got_no_answer() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    let mut first = true;
+    pool.trouble = Box::new(move |table, request| {
+        let write = matches!(request, Request::Transact(_)) && std::mem::take(&mut first);
+        write.then(|| table.serve(request)).map(|_| Reply::Unknown)
+    });
+    let released = Outcome::Released { lease: Some(lease.id.clone()), already: false };
+    assert_eq!(pool.give_back(&lease, T), released);
+    assert!(pool.has_a_lease("b"));
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.unconfirmed), Some(false));
+}
+
+#[test]
+fn a_copy_tells_what_its_holder_may_not_know() {
+    let mut pool = Pool::new(1);
+    pool.notified = Notified::Unknown;
+    assert_eq!(pool.acquire(queue("a", Some(1)), T), Outcome::Queued);
+    pool.notified = Notified::Delivered;
+    pool.told.clear();
+    pool.lease(queue("a", Some(1)), T + 1);
+    assert!(pool.has_a_lease("a"));
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.unconfirmed), Some(false));
+    // Once that is confirmed, nobody is told again.
+    pool.told.clear();
+    pool.lease(queue("a", Some(1)), T + 2);
+    assert_eq!(pool.heard("a"), []);
+}
+
+#[test]
+fn a_sweep_tells_what_its_holder_may_not_know() {
+    let mut pool = Pool::new(1);
+    pool.notified = Notified::Unknown;
+    pool.acquire(queue("a", Some(1)), T);
+    pool.notified = Notified::Delivered;
+    pool.told.clear();
+    assert_eq!(pool.sweep(T + 1), Tally { renotified: 1, ..Tally::default() });
+    assert!(pool.has_a_lease("a"));
+    assert_eq!(pool.sweep(T + 2), Tally::default());
+}
+
+#[test]
+fn who_waited_too_long_is_failed_and_not_served() {
+    for (served, after) in [(true, 999), (false, 1_000)] {
+        let mut pool = Pool::new(1);
+        pool.joined(Ask { wait: Some(Millis(1_000)), ..queue("a", Some(1)) }, T);
+        let tally = pool.sweep(T + after);
+        assert_eq!((tally.granted, tally.left), (u32::from(served), u32::from(!served)));
+        assert_eq!(pool.has_a_lease("a"), served, "after {after} ms");
+        let failed = pool.heard("a").contains(&News::Failed(WhyFailed::WaitedTooLong));
+        assert_eq!((failed, pool.held(), pool.queue().len()), (!served, usize::from(served), 0));
+    }
+}
+
+#[test]
+fn who_waited_too_long_is_failed_though_no_slot_is_free() {
+    for (failed, after) in [(false, 999), (true, 1_000)] {
+        let mut pool = Pool::new(0);
+        pool.acquire(Ask { wait: Some(Millis(1_000)), ..queue("a", Some(1)) }, T);
+        assert_eq!(pool.sweep(T + after).left, u32::from(failed), "after {after} ms");
+        assert_eq!(pool.heard("a").len(), usize::from(failed));
+    }
+}
+
+#[test]
+fn a_slot_meant_for_who_waited_too_long_goes_to_the_next() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(Ask { wait: Some(Millis(10)), ..queue("late", Some(1)) }, T);
+    pool.acquire(queue("next", Some(1)), T + 1);
+    pool.give_back(&lease, T + 10);
+    assert!(pool.has_a_lease("next"));
+    assert_eq!(pool.heard("late"), [News::Failed(WhyFailed::WaitedTooLong)]);
+}
+
+#[test]
+fn a_slot_that_is_given_back_goes_to_a_waiter_first() {
+    let mut pool = Pool::new(3);
+    let leases = ["a", "b", "c"].map(|name| pool.lease(poll(name, Some(1)), T));
+    pool.acquire(queue("w", Some(1)), T);
+    // The others have expired since: they are open too.
+    let last = leases.iter().max_by_key(|lease| lease.id.slot.0).expect("three leases");
+    pool.give_back(last, T + 400_000);
+    assert_eq!(pool.holder_of(2).as_deref(), Some("w"));
+}
+
+#[test]
+fn a_sweep_that_nobody_answers_still_grants_every_free_slot() {
+    // More holders than one round tells do not know of their leases, and cannot be told.
+    let mut pool = Pool::new(31);
+    pool.notified = Notified::Unknown;
+    for name in 0..30 {
+        pool.acquire(queue(&format!("h{name}"), Some(1)), T);
+    }
+    let free = (0..31).find(|slot| pool.holder_of(*slot).is_none()).expect("one is free");
+    pool.joined(queue("w", Some(1)), T);
+    pool.sweep(T + 1);
+    assert_eq!(pool.holder_of(free).as_deref(), Some("w"));
+}
+
+#[test]
+fn a_sweep_grants_before_it_fails_who_waited_too_long() {
+    let mut pool = Pool::new(0);
+    for name in 0..30 {
+        pool.acquire(Ask { wait: Some(Millis(100)), ..queue(&format!("late{name}"), Some(1)) }, T + 1);
+    }
+    pool.acquire(queue("first", Some(1)), T);
+    pool.settings.limit = limit(1);
+    pool.sweep(T + 200);
+    let granted = pool.asked.iter().position(|request| {
+        let slot = |write: &Write| matches!(write.key, Key::Slot(_));
+        request.writes().iter().any(slot)
+    });
+    let left = pool.asked.iter().position(|request| {
+        let gone = |write: &Write| write.change == Change::Delete;
+        request.writes().len() == 2 && request.writes().iter().any(gone)
+    });
+    assert!(granted.is_some() && granted < left, "{granted:?} {left:?}");
+    assert_eq!(pool.queue(), []);
+}
+
+#[test]
+fn a_place_that_nobody_has_is_removed_by_a_sweep() {
+    for limit in [0, 1] {
+        let mut pool = Pool::new(limit);
+        let ticket = Ticket { at: Millis(T), own: holder("nobody").hashed().own };
+        pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Millis(T + 1) }));
+        assert_eq!(pool.sweep(T + 1).left, 1, "limit {limit}");
+        assert_eq!((pool.queue(), pool.held()), (vec![], 0));
+    }
+}
+
+#[test]
+fn a_release_leaves_a_place_that_nobody_has_alone() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    let ticket = Ticket { at: Millis(T), own: holder("nobody").hashed().own };
+    pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Millis(T + 900_000) }));
+    let released = Outcome::Released { lease: Some(lease.id.clone()), already: false };
+    assert_eq!((pool.give_back(&lease, T), pool.queue().len(), pool.held()), (released, 1, 0));
+}
+
+#[test]
+fn a_delivery_that_finds_its_execution_ended_frees_the_slot() {
+    for (life, held) in [(Life::Ended, 0), (Life::Running, 1), (Life::Unknown, 1)] {
+        let mut pool = Pool::new(1);
+        (pool.notified, pool.life) = (Notified::Closed, life);
+        let outcome = pool.acquire(queue("a", Some(1)), T);
+        assert_eq!(matches!(outcome, Outcome::Acquired(_)), held == 1, "{life:?}: {outcome:?}");
+        assert_eq!(pool.held(), held, "{life:?}");
+    }
+}
+
+#[test]
+fn a_grant_that_finds_its_execution_ended_goes_to_the_next() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    pool.acquire(queue("c", Some(1)), T + 1);
+    (pool.notified, pool.life) = (Notified::Closed, Life::Ended);
+    pool.give_back(&lease, T + 2);
+    assert_eq!((pool.held(), pool.queue()), (0, vec![]));
+    assert!(pool.has_a_lease("b") && pool.has_a_lease("c"), "each was tried");
+}
+
+#[test]
+fn nothing_is_taken_from_whose_task_may_be_open() {
+    let mut pool = Pool::new(1);
+    pool.notified = Notified::Unknown;
+    pool.acquire(queue("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    // Its lease has expired, and it may yet be told: neither a sweep nor a caller takes the slot.
+    pool.sweep(T + 400_000);
+    assert_eq!(pool.holder_of(0).as_deref(), Some("a"));
+    let outcome = pool.acquire(queue("c", Some(1)), T + 400_000);
+    assert!(!matches!(outcome, Outcome::Acquired(_)), "{outcome:?}");
+    assert_eq!(pool.holder_of(0).as_deref(), Some("a"));
+    pool.notified = Notified::Closed;
+    pool.sweep(T + 400_001);
+    assert_eq!(pool.holder_of(0).as_deref(), Some("b"));
+    assert!(pool.heard("a").contains(&News::Failed(WhyFailed::Expired)));
+}
+
+#[test]
+fn a_tally_counts_what_a_sweep_did() {
+    let mut pool = Pool::new(3);
+    pool.lease(poll("expired", Some(1)), T);
+    pool.sweep(T + 304_999);
+    assert_eq!(pool.held(), 1);
+    assert_eq!(pool.sweep(T + 305_000), Tally { reclaimed: 1, ..Tally::default() });
+    assert_eq!(pool.held(), 0);
+
+    for name in ["a", "b", "c"] {
+        pool.joined(queue(name, Some(1)), T + 400_000);
+    }
+    assert_eq!(pool.sweep(T + 400_001), Tally { granted: 3, ..Tally::default() });
+
+    let mut pool = Pool::new(1);
+    pool.lease(poll("expired", Some(1)), T);
+    pool.acquire(queue("a", Some(1)), T);
+    assert_eq!(pool.sweep(T + 305_000), Tally { granted: 1, reclaimed: 1, ..Tally::default() });
+}
+
+#[test]
+fn a_tally_counts_long_work() {
+    let mut pool = Pool::new(30);
+    pool.settings.longest_hold = Millis(4_000_000);
+    for name in 0..25 {
+        pool.lease(poll(&format!("h{name}"), Some(1)), T);
+    }
+    assert_eq!(pool.sweep(T + 250_000), Tally { extended: 25, ..Tally::default() });
+    for name in 25..30 {
+        pool.lease(poll(&format!("h{name}"), Some(1)), T + 250_000);
+    }
+    pool.acquire(queue("w", Some(1)), T + 500_000);
+    // More than one sweep asks about; one of those that it frees has a successor.
+    pool.life = Life::Ended;
+    let tally = pool.sweep(T + 500_000);
+    assert_eq!(tally, Tally { granted: 1, freed: 25, more: true, ..Tally::default() });
+    assert_eq!(pool.held(), 6);
+}
+
+#[test]
+fn a_sweep_says_when_there_is_more() {
+    let mut pool = Pool::new(0);
+    for name in 0..450 {
+        let ask = Ask { wait: Some(Millis(1)), ..queue(&format!("w{name}"), Some(1)) };
+        pool.acquire(ask, T);
+    }
+    let tally = pool.sweep(T + 1_000);
+    assert!(tally.more && tally.left >= 100, "{tally:?}");
+    assert_eq!(pool.queue().len(), 450 - tally.left as usize);
+    while pool.sweep(T + 1_000).left > 0 {}
+    assert!(!pool.sweep(T + 1_000).more);
+    assert_eq!(pool.queue(), []);
+}
+
+#[test]
+fn a_summary_counts_leases_that_last_and_who_waits() {
+    let mut pool = Pool::new(2);
+    pool.lease(poll("a", Some(1)), T);
+    pool.lease(poll("b", Some(1)), T + 1_000);
+    for name in 0..101 {
+        pool.acquire(queue(&format!("w{name}"), Some(1)), T + 2_000 + name);
+    }
+    let summary = |pool: &Pool| {
+        let row = pool.table.row(Key::Summary).cloned();
+        if let Some(Row::Summary(row)) = row { row } else { panic!("{row:?}") }
+    };
+    pool.sweep(T + 300_999);
+    let expected = SummaryRow {
+        at: Millis(T + 300_999),
+        limit: limit(2),
+        held: 1,
+        waiting: 100,
+        waiting_more: true,
+        oldest_wait: Some(Millis(T + 2_000)),
+    };
+    assert_eq!(summary(&pool), expected);
+    pool.sweep(T + 301_000);
+    assert_eq!(summary(&pool), SummaryRow { at: Millis(T + 301_000), held: 0, ..expected });
+
+    let mut pool = Pool::new(2);
+    pool.lease(poll("a", Some(1)), T);
+    pool.sweep(T + 1);
+    let waiting = SummaryRow { at: Millis(T + 1), waiting: 0, waiting_more: false, oldest_wait: None, ..expected };
+    assert_eq!(summary(&pool), waiting);
+}
+
+#[test]
+fn who_polls_is_told_how_many_hold_and_wait() {
+    let mut pool = Pool::new(2);
+    pool.lease(poll("a", Some(1)), T);
+    pool.lease(poll("b", Some(1)), T + 1_000);
+    pool.acquire(queue("w", Some(1)), T);
+    for (at, expected) in [(T + 299_999, 2), (T + 300_000, 1)] {
+        let outcome = pool.acquire(poll("c", Some(1)), at);
+        let Outcome::Wait { held, waiting, waiting_more, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((held, waiting, waiting_more), (expected, 1, false));
+    }
+}
