@@ -14,6 +14,7 @@ const F: Faults = Faults {
     die: 0,
     events: false,
     redrive: 0,
+    older_release: 0,
     abandon: 0,
     unheard: 0,
     unknown_life: 0,

@@ -19,6 +19,7 @@ fn everything() -> Faults {
         die: 1,
         events: true,
         redrive: 1,
+        older_release: 1,
         abandon: 1,
         unheard: 2,
         unknown_life: 1,

@@ -24,6 +24,8 @@ pub(crate) enum Action {
     Release { client: u8, stale: bool },
     /// The same release is delivered once more.
     CopyRelease { client: u8 },
+    /// The release of the attempt before arrives.
+    OlderRelease { client: u8 },
     /// A client renews its lease.
     Renew { client: u8 },
     /// A client dies without a word.
@@ -119,6 +121,9 @@ impl Shared {
             }
             if state.left.copy > 0 && asker.lease.is_some() && matches!(asker.stage, Stage::Releasing | Stage::Over) {
                 actions.push(Action::CopyRelease { client });
+            }
+            if state.left.older_release > 0 && asker.begun > 1 {
+                actions.push(Action::OlderRelease { client });
             }
             if let Some(ended) = asker.report {
                 actions.push(Action::Report { client });
@@ -257,12 +262,18 @@ impl Shared {
                 state.faulted = true;
                 self.release(state, usize::from(client), false, seen)
             }
+            Action::OlderRelease { client } => {
+                state.left.older_release -= 1;
+                state.faulted = true;
+                self.release_older(state, usize::from(client), seen)
+            }
             Action::Renew { client } => {
                 let client = usize::from(client);
                 state.client(client, |asker| asker.renews -= 1);
                 let Some(told) = state.clients[client].lease else { return Ok(()) };
                 let id = LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence };
-                let longer = Operation::Renew(Longer { id, lease: None });
+                let lease = self.world.asks_for.map(|(lease, _)| Millis(lease));
+                let longer = Operation::Renew(Longer { id, lease });
                 self.begin_call(state, By::Renew(client), self.world.clients[client].skew, false, longer, seen)
             }
             Action::Die { client } => {
@@ -340,7 +351,7 @@ impl Shared {
             }
             Action::Land { late } => {
                 let request = state.late.remove(usize::from(late)).into_inner();
-                self.serve(state, By::Sweep, &request, seen).map(|_| ())
+                self.serve(state, None, &request, seen).map(|_| ())
             }
             Action::Thaw { call } => {
                 let call = state.calls.remove(usize::from(call)).into_inner();
@@ -350,7 +361,7 @@ impl Shared {
                 let mut call = state.calls.remove(usize::from(call)).into_inner();
                 if let Waits::Table(requests) = &mut call.waits {
                     let (request, got) = &mut requests[usize::from(request)];
-                    let mut reply = self.serve(state, call.by, request, seen)?;
+                    let mut reply = self.serve(state, Some(call.by), request, seen)?;
                     if let (Got::Half { below, index, rows }, Reply::Slots(now)) = (&*got, &mut reply) {
                         now.retain(|row| (row.slot.0 < *index) != *below);
                         now.extend(rows.iter().cloned());
@@ -365,7 +376,7 @@ impl Shared {
                 if let Waits::Table(requests) = &mut call.waits {
                     for (request, got) in requests.iter_mut().filter(|(request, _)| request.writes().is_empty()) {
                         if !matches!(got, Got::All(_)) {
-                            *got = Got::All(self.serve(state, call.by, request, seen)?);
+                            *got = Got::All(self.serve(state, Some(call.by), request, seen)?);
                         }
                     }
                 }
@@ -375,7 +386,7 @@ impl Shared {
                 let mut call = state.calls.remove(usize::from(call)).into_inner();
                 if let Waits::Table(requests) = &mut call.waits {
                     let (request, got) = &mut requests[usize::from(request)];
-                    if let Reply::Slots(rows) = self.serve(state, call.by, request, seen)? {
+                    if let Reply::Slots(rows) = self.serve(state, Some(call.by), request, seen)? {
                         let index = u32::from(index);
                         let rows = rows.into_iter().filter(|row| (row.slot.0 < index) == below).collect();
                         *got = Got::Half { below, index, rows };
@@ -391,7 +402,7 @@ impl Shared {
                     let (request, got) = &mut requests[usize::from(request)];
                     let reply = match how {
                         Lost::Reply => {
-                            self.serve(state, call.by, request, seen)?;
+                            self.serve(state, Some(call.by), request, seen)?;
                             Reply::Unknown
                         }
                         Lost::Request => Reply::Unknown,

@@ -40,8 +40,8 @@ impl Shared {
             holder: self.holder(client).clone(),
             attempt: Some(asker.attempt(client, asker.begun)),
             mode: if plan.queue { Mode::Queue(token) } else { Mode::Poll },
-            lease: None,
-            wait: None,
+            lease: self.world.asks_for.map(|(lease, _)| Millis(lease)),
+            wait: self.world.asks_for.map(|(_, wait)| Millis(wait)),
             label: None,
         });
         self.begin_call(state, by, plan.skew, stale, ask, seen)
@@ -65,6 +65,15 @@ impl Shared {
         self.begin_call(state, By::Release(client), skew, stale, Operation::Release(what), seen)
     }
 
+    /// What the attempt before would have released, had its call not been so slow.
+    pub(super) fn release_older(&self, state: &mut State, client: usize, seen: &mut Seen) -> Result<(), Violation> {
+        let asker = &state.clients[client];
+        let older = asker.attempt(client, asker.begun - 1);
+        let what = What::Holder(self.holder(client).clone(), Some(older));
+        let (by, skew) = (By::OlderRelease(client, older), self.world.clients[client].skew);
+        self.begin_call(state, by, skew, false, Operation::Release(what), seen)
+    }
+
     /// The settings that a call which begins now reads, or has cached from before the change.
     fn settings_now(&self, state: &State, stale: bool) -> Arc<Settings> {
         match state.table.row(Key::Override) {
@@ -84,7 +93,7 @@ impl Shared {
     ) -> Result<(), Violation> {
         // Calls spread differently: each has its own number, but always the same one.
         let entropy = match by {
-            By::Acquire(client, _) | By::Release(client) => client as u64,
+            By::Acquire(client, _) | By::Release(client) | By::OlderRelease(client, _) => client as u64,
             _ => 7,
         };
         let settings = self.settings_now(state, stale);
@@ -141,15 +150,17 @@ impl Shared {
         } else {
             Millis(state.now + call.skew)
         };
+        let saw = judge::waiters_in(&answer);
         let step = call.engine.resume(answer, now);
+        self.judge_order(call.by, saw, &step)?;
         self.go_on(state, call.by, call.skew, call.stale, call.engine, step, seen)
     }
 
-    /// Serves a request, and judges what it changed.
+    /// Serves a request, and judges what it changed. A write that is served late has nobody's call any more.
     pub(super) fn serve(
         &self,
         state: &mut State,
-        by: By,
+        by: Option<By>,
         request: &Request,
         seen: &mut Seen,
     ) -> Result<Reply, Violation> {
@@ -168,14 +179,14 @@ impl Shared {
                 state.changed_at = Some(state.now);
                 state.all_are_stale();
             }
-            self.judge_writes(state, &before, seen)?;
+            self.judge_writes(state, by, &before, seen)?;
         }
         self.veil(&mut reply, by, request);
         Ok(reply)
     }
 
     /// Takes from a reply what the caller is not to know.
-    fn veil(&self, reply: &mut Reply, by: By, request: &Request) {
+    fn veil(&self, reply: &mut Reply, by: Option<By>, request: &Request) {
         match (self.world.without.also, reply) {
             (Some(Blind::SecondLook), Reply::Queue(rows, more)) if *request == Request::Queue(1) => {
                 rows.clear();
@@ -184,7 +195,7 @@ impl Shared {
             (Some(Blind::Unconfirmed), Reply::Slots(rows)) => {
                 rows.iter_mut().filter_map(|row| row.held.as_mut()).for_each(|held| held.unconfirmed = false);
             }
-            (Some(Blind::AboveLimit), Reply::Slots(rows)) if matches!(by, By::Acquire(..)) => {
+            (Some(Blind::AboveLimit), Reply::Slots(rows)) if matches!(by, Some(By::Acquire(..))) => {
                 let limit = self.world.change.map_or(self.world.limit, |change| change.to.min(self.world.limit));
                 rows.retain(|row| row.slot.0 < limit);
             }
@@ -280,8 +291,16 @@ impl Shared {
                 self.invocation_failed(state, by);
                 Ok(())
             }
-            (By::Release(client), Outcome::Released { already, .. }) => {
+            (By::OlderRelease(_, older), Outcome::Released { lease, .. }) => {
+                seen.older_released = true;
+                lease.map_or(Ok(()), |id| self.judge_given_back(state, &id, Some(older)))
+            }
+            (By::Release(client), Outcome::Released { lease, already }) => {
                 seen.already |= already;
+                let id = lease.or_else(|| self.told_of(state, client));
+                if let Some(id) = id {
+                    self.judge_given_back(state, &id, None)?;
+                }
                 if state.clients[client].stage == Stage::Releasing {
                     self.over(state, client);
                 }
@@ -311,6 +330,7 @@ impl Shared {
                 }
                 Ok(())
             }
+            (By::Change(_), Outcome::Changed { from, to }) if from < to => self.judge_raise(state),
             (By::Gone(client, Some(ended)), Outcome::Gone { more: None, .. }) => self.judge_gone(state, client, ended),
             (By::Sweep, Outcome::Swept(tally)) => {
                 seen.renotified |= tally.renotified > 0;
@@ -320,6 +340,12 @@ impl Shared {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The lease that a client was told of last.
+    fn told_of(&self, state: &State, client: usize) -> Option<LeaseId> {
+        let told = state.clients[client].lease?;
+        Some(LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence })
     }
 
     /// The invocation behind a task fails: so does the task.
@@ -398,6 +424,9 @@ impl Hashed<Call> {
                 format!("acquire by {}, attempt {attempt}{clock}{old}", shared.holder(client))
             }
             By::Release(client) => format!("release by {}{clock}{old}", shared.holder(client)),
+            By::OlderRelease(client, older) => {
+                format!("release by {}, {older}{clock}{old}", shared.holder(client))
+            }
             By::Renew(client) => format!("renew by {}{clock}{old}", shared.holder(client)),
             By::Gone(client, _) => format!("event for {}", shared.holder(client)),
             By::Sweep => format!("sweep{clock}{old}"),

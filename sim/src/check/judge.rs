@@ -1,11 +1,11 @@
 //! Is a promise broken? Every invariant of the protocol, judged from what callers were told and from how rows
 //! changed, never from what the code says of itself.
 
-use leasehold_core::machine::Life;
-use leasehold_core::nouns::{Holder, Millis};
-use leasehold_core::table::{HolderState, Key, Request, Row, SlotRow};
+use leasehold_core::machine::{Answer, Life, Step};
+use leasehold_core::nouns::{Attempt, Holder, LeaseId, Millis};
+use leasehold_core::table::{Guard, HolderState, Key, Reply, Request, Row, SlotRow, Write};
 
-use super::state::{Asker, Stage, State, Task, Told};
+use super::state::{Asker, By, Stage, State, Task, Told};
 use super::world::{Shared, Strategy};
 use super::{Seen, promise};
 use crate::table::MemoryTable;
@@ -39,11 +39,16 @@ impl Shared {
     pub(crate) fn judge_writes(
         &self,
         state: &mut State,
+        by: Option<By>,
         before: &[(Key, Option<Row>)],
         seen: &mut Seen,
     ) -> Result<(), Violation> {
         for (key, old) in before {
             let new = state.table.row(*key).cloned();
+            self.judge_bounds(state, by, old.as_ref(), new.as_ref())?;
+            if let Some(By::OlderRelease(client, older)) = by {
+                self.judge_older(state, client, older, old.as_ref(), new.as_ref())?;
+            }
             match (old, &new) {
                 (Some(Row::Holder(old)), Some(Row::Holder(new))) if new.attempt < old.attempt => {
                     let what = format!("{}: {} was overwritten by {}", new.holder, old.attempt, new.attempt);
@@ -73,6 +78,105 @@ impl Shared {
             }
         }
         if self.world.strategy == Strategy::Leasehold { self.judge_rows(state) } else { Ok(()) }
+    }
+
+    /// No lease or wait is longer than the pool gives, on whichever clock; and no sweep extends past the longest hold.
+    fn judge_bounds(
+        &self,
+        state: &State,
+        by: Option<By>,
+        old: Option<&Row>,
+        new: Option<&Row>,
+    ) -> Result<(), Violation> {
+        let latest = Millis(state.now + self.world.most_skew());
+        let lease_of = |row: Option<&Row>| slot(row).and_then(|row| Some((row.fence, row.held.as_ref()?.expires_at)));
+        if let (Some(ends), Some(row)) = (lease_of(new).filter(|ends| lease_of(old) != Some(*ends)), slot(new)) {
+            let Some(held) = &row.held else { return Ok(()) };
+            if held.expires_at > latest + Millis(self.world.lease) {
+                let what = format!("{}: until {}, a lease is {} ms", held.holder, held.expires_at, self.world.lease);
+                return Err(Violation::new(promise::BOUNDS, what));
+            }
+            let extended = lease_of(old).is_some_and(|(fence, _)| fence == ends.0);
+            if extended && by == Some(By::Sweep) && held.expires_at > held.acquired_at + self.settings.longest_hold {
+                let what = format!("{}: extended until {}, past the longest hold", held.holder, held.expires_at);
+                return Err(Violation::new(promise::BOUNDS, what));
+            }
+        }
+        match new {
+            Some(Row::Wait(place)) if place.give_up_at > latest + Millis(self.world.give_up) => {
+                let what = format!("{}: waits until {}", place.holder, place.give_up_at);
+                Err(Violation::new(promise::BOUNDS, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A release by an attempt that was followed by a newer one takes nothing from that one.
+    fn judge_older(
+        &self,
+        state: &State,
+        client: usize,
+        older: Attempt,
+        old: Option<&Row>,
+        new: Option<&Row>,
+    ) -> Result<(), Violation> {
+        let (mine, now) = (self.holder(client), Millis(state.now));
+        let taken = match old {
+            Some(Row::Slot(row)) => row.held.as_ref().is_some_and(|held| {
+                let still = slot(new).is_some_and(|new| new.fence == row.fence && new.held.is_some());
+                held.holder == *mine && held.attempt > older && now < held.expires_at && !still
+            }),
+            Some(Row::Holder(row)) => match &row.state {
+                HolderState::Waiting(waiting) => {
+                    let ended = matches!(new, Some(Row::Holder(new)) if matches!(new.state, HolderState::Ended { .. }));
+                    row.holder == *mine && row.attempt > older && now < waiting.give_up_at && ended
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        if taken {
+            let what = format!("{mine}: a release by {older} took from a newer attempt what it had: {old:?}");
+            return Err(Violation::new(promise::ATTEMPTS, what));
+        }
+        Ok(())
+    }
+
+    /// Whoever saw somebody wait does not claim a slot.
+    pub(crate) fn judge_order(&self, by: By, saw: Option<Holder>, step: &Step) -> Result<(), Violation> {
+        let (By::Acquire(client, _), Some(first), Step::Ask { requests, .. }) = (by, saw, step) else { return Ok(()) };
+        let claims = |write: &Write| {
+            write
+                .conditions
+                .iter()
+                .any(|(guard, _)| matches!(guard, Guard::ClaimSlotUnchanged | Guard::ClaimHolderUnchanged))
+        };
+        if requests.iter().flat_map(Request::writes).any(claims) {
+            let what = format!("{} claims a slot though it saw {first} wait", self.holder(client));
+            return Err(Violation::new(promise::ORDER, what));
+        }
+        Ok(())
+    }
+
+    /// Who releases was told that its lease is given back: so it must be. Whatever an older attempt had, too.
+    pub(crate) fn judge_given_back(
+        &self,
+        state: &State,
+        id: &LeaseId,
+        older: Option<Attempt>,
+    ) -> Result<(), Violation> {
+        let row = slot(state.table.row(Key::Slot(id.slot))).filter(|row| row.fence == id.fence);
+        let Some(held) = row.and_then(|row| row.held.as_ref()) else { return Ok(()) };
+        if older.is_none_or(|older| held.attempt <= older) {
+            let what = format!("{id} was said to be given back, and is still held by {}", held.holder);
+            return Err(Violation::new(promise::GIVEN_BACK, what));
+        }
+        Ok(())
+    }
+
+    /// The limit was raised, and whoever did it is done: nobody waits who could have been served.
+    pub(crate) fn judge_raise(&self, state: &State) -> Result<(), Violation> {
+        if state.is_quiet() && !state.faulted { self.judge_waiting(state, false) } else { Ok(()) }
     }
 
     /// A slot was granted.
@@ -264,6 +368,12 @@ impl Shared {
             }
         }
 
+        // Every lease has expired, and every change is long followed.
+        let mut later = state.clone();
+        later.now += past;
+        self.sweep_alone(&mut later, seen)?;
+        self.judge_waiting(&later, true)?;
+
         let mut gone = state.clone();
         self.all_vanish(&mut gone);
         gone.now += past;
@@ -300,6 +410,15 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// Who is the first of the queue in this answer, if it is one and somebody waits?
+pub(crate) fn waiters_in(answer: &Answer) -> Option<Holder> {
+    let Answer::Replies(replies) = answer else { return None };
+    replies.iter().find_map(|reply| match reply {
+        Reply::Queue(rows, _) => rows.first().map(|row| row.holder.clone()),
+        _ => None,
+    })
 }
 
 fn has_something(row: Option<&Row>) -> bool {

@@ -35,6 +35,12 @@ pub mod promise {
     pub const FENCE: &str = "fence";
     /// An older or ended attempt changes nothing.
     pub const ATTEMPTS: &str = "attempts";
+    /// Nobody takes a slot though it saw somebody wait for it.
+    pub const ORDER: &str = "order";
+    /// No lease, wait or hold is longer than the pool gives.
+    pub const BOUNDS: &str = "no longer than the pool gives";
+    /// What is said to be given back is not held any more.
+    pub const GIVEN_BACK: &str = "given back";
     /// Whoever is told that it has a lease has it.
     pub const TOLD: &str = "told";
     /// A slot that is open while someone waits is granted.
@@ -65,6 +71,7 @@ pub struct Seen {
     pub lost: bool,
     pub busy: bool,
     pub already: bool,
+    pub older_released: bool,
     /// How many at most were granted a lease before one that had joined the queue earlier.
     pub most_overtaken: u8,
 }

@@ -104,6 +104,8 @@ pub(crate) struct Call {
 pub(crate) enum By {
     Acquire(usize, u8),
     Release(usize),
+    /// By an attempt that was followed by a newer one.
+    OlderRelease(usize, Attempt),
     Renew(usize),
     /// With when it ended, if nothing else of this client's was under way when that was reported.
     Gone(usize, Option<Millis>),

@@ -58,6 +58,7 @@ fn line(shared: &Shared, state: &State, action: Action) -> String {
         }
         Action::Release { client: c, stale } => format!("{} releases its lease{}", client(c), old(stale)),
         Action::CopyRelease { client: c } => format!("the release of {} is delivered once more", client(c)),
+        Action::OlderRelease { client: c } => format!("a release by the attempt before arrives from {}", client(c)),
         Action::Renew { client: c } => format!("{} renews its lease", client(c)),
         Action::Die { client: c } => format!("{} dies", client(c)),
         Action::Abandon { client: c } => format!("the task of {} times out", client(c)),

@@ -44,6 +44,8 @@ pub struct World {
     pub torn: bool,
     /// A new limit that an operator sets at some moment.
     pub change: Option<Change>,
+    /// How long a lease, and how long a wait, every client asks for; none: what the pool gives.
+    pub asks_for: Option<(u64, u64)>,
     /// Whether clients release by who they are instead of by their lease.
     pub release_by_holder: bool,
     /// What decides: the protocol or what people use today.
@@ -86,6 +88,8 @@ pub struct Faults {
     pub events: bool,
     /// An execution that has ended is started again, under the same name.
     pub redrive: u8,
+    /// A release by an attempt that was followed by a newer one arrives late.
+    pub older_release: u8,
     /// A task that waits times out.
     pub abandon: u8,
     /// A notice gets lost, or its answer does.
@@ -182,6 +186,7 @@ impl World {
             order: Order::ReadsTogether,
             torn: false,
             change: None,
+            asks_for: None,
             release_by_holder: false,
             strategy: Strategy::Leasehold,
             without: Without::default(),
@@ -239,6 +244,12 @@ impl World {
     /// With so many sweeps.
     pub fn sweeps(mut self, sweeps: u8) -> Self {
         self.sweeps = sweeps;
+        self
+    }
+
+    /// With clients that all ask for so long a lease and so long a wait.
+    pub fn asks_for(mut self, lease: u64, wait: u64) -> Self {
+        self.asks_for = Some((lease, wait));
         self
     }
 
@@ -304,6 +315,11 @@ impl World {
     pub(crate) fn highest(&self, changed: bool) -> u32 {
         let change = self.change.filter(|_| changed);
         self.limit.max(change.map_or(0, |change| change.to.max(change.then.unwrap_or(0))))
+    }
+
+    /// How far the fastest clock is ahead.
+    pub(crate) fn most_skew(&self) -> u64 {
+        self.clients.iter().map(|client| client.skew).fold(self.sweep_skew, u64::max)
     }
 
     pub(crate) fn is_blind(&self, to: Blind) -> bool {
