@@ -2,8 +2,9 @@
 
 CARGO ?= cargo
 PORT ?= 8080
+export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep bench screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep mutants bench screenshots lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +54,9 @@ test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 10 million each by default)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
+
+mutants: ## Change the core in a hundred small ways: does a test see it? (SEED=1, SAMPLE=100 or 0 for all, MINUTES=, FILES=, LEAST=90)
+	scripts/mutants
 
 bench: ## How long the dashboard takes to draw and to take news in, at 10,000 pools
 	$(CARGO) bench --locked --workspace --profile dev --bench dashboard

@@ -27,7 +27,7 @@ fn seen(world: &World) -> (u64, String, Vec<f64>, Vec<f64>, Vec<f64>, String) {
 
 /// What the browser must come to as well: `wasm/e2e` compares it with the same world there.
 #[test]
-fn ten_thousand_things_of_the_bad_day_come_to_this_digest() {
+fn the_digest_of_the_bad_day_is_pinned() {
     let mut world = world(&eventful());
     world.advance_by(10_000);
     assert_eq!(world.happened(), 10_000);
