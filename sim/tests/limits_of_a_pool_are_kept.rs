@@ -3,9 +3,11 @@
 mod scripted_pool;
 
 use leasehold_core::acquire::Ask;
-use leasehold_core::machine::{Life, Outcome};
+use leasehold_core::machine::{Failure, Life, Outcome, WhyLost};
 use leasehold_core::nouns::Millis;
-use scripted_pool::{Pool, T, poll, queue};
+use leasehold_core::settings::Lowered;
+use leasehold_core::table::{HolderState, OverrideRow, PoolRow, Reply, Request, Row};
+use scripted_pool::{Pool, T, limit, poll, queue, task};
 
 #[test]
 fn nobody_gets_a_longer_lease_than_the_pool_gives() {
@@ -112,4 +114,82 @@ fn a_change_keeps_the_highest_limit_still_in_use() {
     }
     pool.change(4, T);
     assert_eq!(pool.live_limit().lowered, None);
+}
+
+#[test]
+fn a_lowering_grants_only_what_nobody_with_old_settings_may_take() {
+    let mut pool = Pool::new(3);
+    for name in ["a", "b", "c"] {
+        pool.joined(queue(name, Some(1)), T);
+    }
+    // The third slot counts as held until everyone surely follows the new limit.
+    pool.change(2, T + 1);
+    assert_eq!(pool.held(), 1);
+}
+
+#[test]
+fn a_change_settles_by_the_pools_own_rules() {
+    let mut pool = Pool::new(1);
+    pool.settings.tombstone = Millis(5);
+    pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    pool.change(2, T + 305_000);
+    assert!(pool.has_a_lease("b"));
+    assert_eq!(pool.row_of("a").state, HolderState::Ended { ttl: Millis(T + 305_005) });
+
+    pool.settings.tries = 1;
+    pool.trouble = Box::new(|_, request| (*request == Request::Slots).then_some(Reply::Throttled));
+    pool.asked.clear();
+    pool.change(1, T + 305_000);
+    assert_eq!(pool.asked.iter().filter(|request| **request == Request::Slots).count(), 2);
+}
+
+#[test]
+fn a_change_made_meanwhile_is_not_overwritten() {
+    let mut pool = Pool::new(5);
+    let mut first = true;
+    // Another operator is quicker, between this one's look and its write.
+    pool.trouble = Box::new(move |table, request| {
+        if !request.writes().is_empty() && std::mem::take(&mut first) {
+            let lowered = Some(Lowered { from: limit(5), at: Millis(T) });
+            let (who, why) = ("other".into(), "other".into());
+            table.put(Row::Override(OverrideRow { limit: limit(1), lowered, at: Millis(T), who, why }));
+        }
+        None
+    });
+    assert_eq!(pool.change(3, T + 1), Outcome::Changed { from: limit(1), to: limit(3) });
+    assert_eq!(pool.live_limit().lowered.map(|lowered| lowered.from), Some(limit(5)));
+}
+
+#[test]
+fn a_pool_without_settings_has_no_limit_to_change() {
+    let mut pool = Pool::new(1);
+    pool.table.retain(|_| false);
+    assert_eq!(pool.change(2, T), Outcome::Failed(Failure::NoPool));
+    let mut wrong = PoolRow::new(limit(1));
+    wrong.lease = Some(Millis(0));
+    pool.table.put(Row::Pool(wrong));
+    let outcome = pool.change(2, T);
+    assert!(matches!(outcome, Outcome::Failed(Failure::Misconfigured(_))), "{outcome:?}");
+}
+
+#[test]
+fn above_a_lowered_limit_nobody_goes_on() {
+    let mut pool = Pool::new(2);
+    let leases = ["a", "b"].map(|name| (name, pool.lease(poll(name, Some(1)), T)));
+    let (name, _) = leases.iter().max_by_key(|(_, lease)| lease.id.slot.0).expect("two leases");
+    pool.settings.limit = limit(1);
+    // The same attempt may have had its lease; a newer one waits like everybody else.
+    let outcome = pool.acquire(poll(name, Some(1)), T + 300_000);
+    assert_eq!(outcome, Outcome::Failed(Failure::Lost(WhyLost::Ended)));
+    let outcome = pool.acquire(poll(name, Some(2)), T + 300_000);
+    assert!(matches!(outcome, Outcome::Wait { .. }), "{outcome:?}");
+    assert_eq!((pool.holder_of(1), pool.held()), (None, 1));
+
+    let mut pool = Pool::new(2);
+    let leases = ["a", "b"].map(|name| (name, pool.lease(queue(name, Some(1)), T)));
+    let (name, _) = leases.iter().max_by_key(|(_, lease)| lease.id.slot.0).expect("two leases");
+    pool.settings.limit = limit(1);
+    assert_eq!(pool.acquire(task(name, "newer", Some(2)), T + 1), Outcome::Queued);
+    assert_eq!((pool.holder_of(1), pool.held(), pool.queue().len()), (None, 1, 1));
 }
