@@ -44,7 +44,7 @@ fn complete(world: World) -> Seen {
 }
 
 /// How many states each world has.
-const PINNED: [(fn() -> World, usize); 28] = [
+const PINNED: [(fn() -> World, usize); 29] = [
     (two_waiters, 7_032),
     (torn_queries, 4_590),
     (poll_and_queue, 134_634),
@@ -54,6 +54,7 @@ const PINNED: [(fn() -> World, usize); 28] = [
     (crashes, 435_181),
     (lost_replies, 44_064),
     (lost_replies_polling, 4_632),
+    (lost_give_backs, 140),
     (refusals, 9_045),
     (freezes, 446_199),
     (frozen_renewals, 40_125),
@@ -156,6 +157,15 @@ fn lost_replies() -> World {
 
 fn lost_replies_polling() -> World {
     World::new("lost replies, polling", 1).poll(2).attempts(2).tries(2).faults(Faults { lose: 2, ..F })
+}
+
+fn lost_give_backs() -> World {
+    World::new("lost give-backs", 1).poll(2).tries(0).faults(Faults { lose: 1, ..F })
+}
+
+#[test]
+fn a_give_back_gets_no_answer_and_is_not_tried_again() {
+    complete(lost_give_backs());
 }
 
 #[test]
