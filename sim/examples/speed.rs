@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use leasehold_sim::doors::{Scenario, World, Wrong, presets};
+use leasehold_sim::simulator::{Scenario, World, Wrong, presets};
 
 /// How many milliseconds each is run.
 const RUN: f64 = 600_000.0;

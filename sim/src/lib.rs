@@ -7,5 +7,5 @@
 pub mod check;
 pub mod count_then_put;
 pub mod digest;
-pub mod doors;
+pub mod simulator;
 pub mod table;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_sim::doors::{COUNT, LEASEHOLD, Scenario, World};
+use leasehold_sim::simulator::{COUNT, LEASEHOLD, Scenario, World};
 use serde_json::{Value, json};
 
 fn world(scenario: &Value) -> World {
@@ -97,7 +97,7 @@ fn a_lost_reply_shows_what_the_table_did_and_that_its_caller_never_learned() {
     world.advance_to(3_000.0, u64::MAX);
     let (said, _) = world.events(0);
     let lost = said.iter().find_map(|said| match &said.what {
-        leasehold_sim::doors::Happening::Lost { request, way: "reply", .. } => Some(*request),
+        leasehold_sim::simulator::SimEventKind::Lost { request, way: "reply", .. } => Some(*request),
         _ => None,
     });
     let found = world.request(lost.expect("a reply is lost")).expect("it is found");

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_sim::doors::{LEASEHOLD, Scenario, World, presets};
+use leasehold_sim::simulator::{LEASEHOLD, Scenario, World, presets};
 use serde_json::{Value, json};
 
 fn world(scenario: &Value) -> World {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_sim::doors::{Scenario, World, fields, presets};
+use leasehold_sim::simulator::{Scenario, World, fields, presets};
 use serde_json::json;
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use leasehold_sim::doors::{COUNT, Happening, LEASEHOLD, Scenario, World, presets};
+use leasehold_sim::simulator::{COUNT, LEASEHOLD, Scenario, SimEventKind, World, presets};
 use serde_json::{Value, json};
 
 fn world(scenario: &Value) -> World {
@@ -49,7 +49,7 @@ fn who_is_let_in_too_many_counted_before_the_others_had_put_theirs() {
     let over: Vec<_> = said
         .iter()
         .filter_map(|said| match &said.what {
-            Happening::OverLimit { counted, together, held, ceiling, .. } => {
+            SimEventKind::OverLimit { counted, together, held, ceiling, .. } => {
                 Some((*counted, together.len(), *held, *ceiling))
             }
             _ => None,
@@ -83,7 +83,7 @@ fn the_number_that_a_caller_counted_is_shown_on_its_way_back_and_with_the_put_th
     let (said, _) = world.events(0);
     let mut compared = 0;
     for said in &said {
-        let Happening::Acquired { job, counted: Some(counted), .. } = said.what else { continue };
+        let SimEventKind::Acquired { job, counted: Some(counted), .. } = said.what else { continue };
         let shown = [told.get(&job), put.get(&job)].into_iter().flatten();
         for shown in shown {
             assert_eq!(*shown, f64::from(counted), "job {job}");

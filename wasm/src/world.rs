@@ -1,6 +1,6 @@
 //! The simulated world, as the page plays it.
 
-use leasehold_sim::doors::{self, PRICES, Scenario, Stepped};
+use leasehold_sim::simulator::{self, PRICES, Scenario, Stepped};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
@@ -8,13 +8,13 @@ use crate::plain::{error, object, value};
 
 /// Both doors, and all of their past. Times are milliseconds since the start.
 #[wasm_bindgen]
-pub struct World(doors::World);
+pub struct World(simulator::World);
 
 fn scenario(from: &JsValue) -> Result<Scenario, JsError> {
     Scenario::read(&value(from, "scenario")?).map_err(error)
 }
 
-fn stepped(world: &doors::World, stepped: &Stepped) -> Result<JsValue, JsError> {
+fn stepped(world: &simulator::World, stepped: &Stepped) -> Result<JsValue, JsError> {
     let said: Vec<_> = stepped.said.iter().map(AsRef::as_ref).collect();
     let request = stepped.request.and_then(|id| world.brief(id));
     object(&json!({ "at_ms": stepped.at_ms, "door": stepped.door, "said": said, "request": request }))
@@ -28,7 +28,7 @@ impl World {
     /// When the scenario is wrong: says which field.
     #[wasm_bindgen(constructor)]
     pub fn new(from: &JsValue) -> Result<World, JsError> {
-        Ok(World(doors::World::new(&scenario(from)?)))
+        Ok(World(simulator::World::new(&scenario(from)?)))
     }
 
     /// The stories that come with it.
@@ -36,7 +36,7 @@ impl World {
     /// # Errors
     /// Never, as they are tested.
     pub fn presets() -> Result<JsValue, JsError> {
-        object(&doors::presets().map_err(error)?)
+        object(&simulator::presets().map_err(error)?)
     }
 
     /// What of the scenario differs from the defaults.

@@ -11,7 +11,7 @@ use crate::count_then_put::CountThenPut;
 
 /// What a call is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Duty {
+pub(crate) enum CallPurpose {
     /// To get this job a lease, for this task of its.
     Acquire { job: u32, task: u32 },
     /// To give a job's lease back.
@@ -26,35 +26,35 @@ pub(crate) enum Duty {
     Limit,
 }
 
-impl Duty {
+impl CallPurpose {
     /// The job it is for.
     pub(crate) fn job(self) -> Option<u32> {
         match self {
-            Duty::Acquire { job, .. } | Duty::Release { job } | Duty::Renew { job } => Some(job),
-            Duty::Sweep | Duty::Gone { .. } | Duty::Limit => None,
+            CallPurpose::Acquire { job, .. } | CallPurpose::Release { job } | CallPurpose::Renew { job } => Some(job),
+            CallPurpose::Sweep | CallPurpose::Gone { .. } | CallPurpose::Limit => None,
         }
     }
 
     /// The number that the page knows it by.
     pub(crate) fn number(self) -> u8 {
         match self {
-            Duty::Acquire { .. } => 0,
-            Duty::Release { .. } => 1,
-            Duty::Renew { .. } => 2,
-            Duty::Sweep => 3,
-            Duty::Gone { .. } => 4,
-            Duty::Limit => 5,
+            CallPurpose::Acquire { .. } => 0,
+            CallPurpose::Release { .. } => 1,
+            CallPurpose::Renew { .. } => 2,
+            CallPurpose::Sweep => 3,
+            CallPurpose::Gone { .. } => 4,
+            CallPurpose::Limit => 5,
         }
     }
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Duty::Acquire { .. } => "acquire",
-            Duty::Release { .. } => "release",
-            Duty::Renew { .. } => "renew",
-            Duty::Sweep => "sweep",
-            Duty::Gone { .. } => "execution ended",
-            Duty::Limit => "limit change",
+            CallPurpose::Acquire { .. } => "acquire",
+            CallPurpose::Release { .. } => "release",
+            CallPurpose::Renew { .. } => "renew",
+            CallPurpose::Sweep => "sweep",
+            CallPurpose::Gone { .. } => "execution ended",
+            CallPurpose::Limit => "limit change",
         }
     }
 }
@@ -89,7 +89,7 @@ impl Engine {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) pool: usize,
-    pub(crate) duty: Duty,
+    pub(crate) duty: CallPurpose,
     /// Which of its job's calls of this duty it is: names its draws.
     pub(crate) nth: u32,
     /// From when to when its function is being invoked; from then on the engine runs.
@@ -111,12 +111,12 @@ pub(crate) struct Call {
 pub(crate) struct Sent {
     /// Its number, for the page.
     pub(crate) id: u64,
-    pub(crate) what: What,
+    pub(crate) what: Message,
     pub(crate) leg: Leg,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum Message {
     Request(Request),
     Notice(Notice),
     Life(Arc<str>),
@@ -128,26 +128,26 @@ pub(crate) enum Leg {
     /// On its way there; `lost`: it never arrives.
     There { from: u64, to: u64, lost: bool },
     /// Its answer is on its way back; `lost`: it never arrives.
-    Back { from: u64, to: u64, lost: bool, answer: Got },
+    Back { from: u64, to: u64, lost: bool, answer: Received },
     /// Its answer is there.
-    Here(Got),
+    Here(Received),
 }
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub(crate) enum Got {
+pub(crate) enum Received {
     Reply(Reply),
     Notified(Notified),
     Life(Life),
 }
 
-impl What {
+impl Message {
     /// What it means that no answer comes.
-    pub(crate) fn unanswered(&self) -> Got {
+    pub(crate) fn unanswered(&self) -> Received {
         match self {
-            What::Request(_) => Got::Reply(Reply::Unknown),
-            What::Notice(_) => Got::Notified(Notified::Unknown),
-            What::Life(_) => Got::Life(Life::Unknown),
+            Message::Request(_) => Received::Reply(Reply::Unknown),
+            Message::Notice(_) => Received::Notified(Notified::Unknown),
+            Message::Life(_) => Received::Life(Life::Unknown),
         }
     }
 }
@@ -161,9 +161,9 @@ impl Call {
         let (mut replies, mut notices, mut lives) = (vec![], vec![], vec![]);
         for sent in self.sent.drain(..) {
             match sent.leg {
-                Leg::Here(Got::Reply(reply)) => replies.push(reply),
-                Leg::Here(Got::Notified(notified)) => notices.push(notified),
-                Leg::Here(Got::Life(life)) => lives.push(life),
+                Leg::Here(Received::Reply(reply)) => replies.push(reply),
+                Leg::Here(Received::Notified(notified)) => notices.push(notified),
+                Leg::Here(Received::Life(life)) => lives.push(life),
                 _ => {}
             }
         }

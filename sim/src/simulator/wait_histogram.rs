@@ -5,7 +5,7 @@ const STEPS: u64 = 32;
 
 /// Waits, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Waits {
+pub(crate) struct WaitHistogram {
     counts: Vec<u32>,
     total: u64,
 }
@@ -26,7 +26,7 @@ fn wait(step: usize) -> u64 {
     ((((1u64 << octave) - 1) * STEPS) + (within << octave)) * UNIT
 }
 
-impl Waits {
+impl WaitHistogram {
     pub(crate) fn add(&mut self, wait: u64) {
         let step = step(wait);
         if self.counts.len() <= step {
@@ -36,7 +36,7 @@ impl Waits {
         self.total += 1;
     }
 
-    pub(crate) fn merge(&mut self, other: &Waits) {
+    pub(crate) fn merge(&mut self, other: &WaitHistogram) {
         if self.counts.len() < other.counts.len() {
             self.counts.resize(other.counts.len(), 0);
         }
@@ -65,13 +65,13 @@ mod tests {
 
     #[test]
     fn a_percentile_is_within_three_percent_of_the_exact_one() {
-        let mut waits = Waits::default();
+        let mut waits = WaitHistogram::default();
         (1..=1_000u64).for_each(|n| waits.add(n * n * 50));
         for (percent, exact) in [(50, 12_500_000), (99, 49_005_000), (100, 50_000_000)] {
             let found = waits.percentile(percent).unwrap_or(0);
             assert!(found <= exact && exact - found <= exact * 35 / 1_000, "{percent}: {found} for {exact}");
         }
-        assert_eq!(Waits::default().percentile(50), None);
+        assert_eq!(WaitHistogram::default().percentile(50), None);
     }
 
     #[test]

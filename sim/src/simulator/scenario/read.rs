@@ -11,7 +11,7 @@ use super::{Act, Action, Failures, Leases, Network, PoolShape, Scenario, Workers
 pub struct Wrong(String);
 
 impl Wrong {
-    pub(in crate::doors) fn new(path: &str, is: &str, expected: &str) -> Wrong {
+    pub(in crate::simulator) fn new(path: &str, is: &str, expected: &str) -> Wrong {
         Wrong(format!("{path} is {is}: expected {expected}"))
     }
 }
@@ -79,7 +79,7 @@ impl<'a> Object<'a> {
     }
 
     /// All numbers that the table has of this object; failures in parts of ten thousand.
-    fn numbers(&mut self, group: &str) -> Result<Numbers, Wrong> {
+    fn numbers(&mut self, group: &str) -> Result<Statistics, Wrong> {
         let mut numbers = vec![];
         for field in fields().iter().filter(|field| field.group() == group) {
             let name: &'static str = field.name();
@@ -91,7 +91,7 @@ impl<'a> Object<'a> {
             };
             numbers.push((name, number));
         }
-        Ok(Numbers(numbers))
+        Ok(Statistics(numbers))
     }
 
     fn percent(&mut self, name: &'a str, field: &Field) -> Result<u32, Wrong> {
@@ -144,9 +144,9 @@ impl<'a> Object<'a> {
 }
 
 /// Numbers of one object, by name.
-struct Numbers(Vec<(&'static str, u32)>);
+struct Statistics(Vec<(&'static str, u32)>);
 
-impl Numbers {
+impl Statistics {
     fn get(&self, name: &str) -> u32 {
         self.0.iter().find(|(known, _)| *known == name).map_or(0, |(_, number)| *number)
     }
@@ -201,7 +201,7 @@ pub(super) fn scenario(json: &Value) -> Result<Scenario, Wrong> {
         groups.push((numbers, flags));
     }
     let Ok([(network, _), (failures, _), (clocks, _), (leases, _), (workers, [renew, reported]), (poll, _)]) =
-        <[(Numbers, [bool; 2]); 6]>::try_from(groups)
+        <[(Statistics, [bool; 2]); 6]>::try_from(groups)
     else {
         return Err(Wrong::new("scenario", "short of a group", "all six"));
     };

@@ -23,7 +23,7 @@ pub(crate) enum Phase {
 
 /// A lease as a worker was told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct KnownLease {
     pub(crate) id: LeaseId,
     /// On the worker's own clock.
     pub(crate) expires_at: Millis,
@@ -52,7 +52,7 @@ pub(crate) struct Job {
     /// How many tasks it began to wait; whether the last of them is still open.
     pub(crate) task: u32,
     pub(crate) task_open: bool,
-    pub(crate) lease: Option<Told>,
+    pub(crate) lease: Option<KnownLease>,
     /// Whether it counts as holding: told, at work, its lease not run out.
     pub(crate) holds: bool,
     pub(crate) cell: Option<u32>,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use leasehold_core::nouns::{Holder, Limit, Prefix};
 use leasehold_core::settings::Settings;
 
-use super::line::Line;
-use super::waits::Waits;
+use super::series::PoolSeries;
+use super::wait_histogram::WaitHistogram;
 use crate::table::MemoryTable;
 
 /// One pool in one door.
@@ -31,16 +31,16 @@ pub(crate) struct Pool {
     pub(crate) cells: Vec<Option<u32>>,
     /// The name under which all leases are counted (count, then put).
     pub(crate) everyone: Arc<str>,
-    pub(crate) line: Line,
-    pub(crate) waits: Waits,
-    pub(crate) fared: Fared,
+    pub(crate) line: PoolSeries,
+    pub(crate) waits: WaitHistogram,
+    pub(crate) fared: PoolStats,
     /// Whose lease was put last and when: to tell who counted at the same moment (count, then put).
     puts: VecDeque<(u64, u32)>,
 }
 
 /// What it came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fared {
+pub(crate) struct PoolStats {
     pub(crate) peak: u32,
     pub(crate) most_over: u32,
     pub(crate) breaches: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Fared {
     counted_until: u64,
 }
 
-impl Fared {
+impl PoolStats {
     fn pass(&mut self, now: u64, held: u32, limit: u32, over: bool) {
         let passed = now.saturating_sub(self.counted_until);
         self.held_time += passed * u64::from(held.min(limit));
@@ -64,7 +64,7 @@ impl Fared {
     }
 
     /// What another pool came to as well: the highest of peaks, the sum of counts.
-    pub(crate) fn add(&mut self, other: &Fared) {
+    pub(crate) fn add(&mut self, other: &PoolStats) {
         self.peak = self.peak.max(other.peak);
         self.most_over = self.most_over.max(other.most_over);
         self.over_for = self.over_for.max(other.over_for);
@@ -96,9 +96,9 @@ impl Pool {
             waiting: 0,
             over: false,
             cells: vec![],
-            line: Line::default(),
-            waits: Waits::default(),
-            fared: Fared::default(),
+            line: PoolSeries::default(),
+            waits: WaitHistogram::default(),
+            fared: PoolStats::default(),
             puts: VecDeque::new(),
         };
         pool.line.is_now(0, 0, limit, 0);
@@ -127,7 +127,7 @@ impl Pool {
     }
 
     /// As it fared, to be counted on without changing anything.
-    pub(crate) fn fared_until(&self, now: u64) -> Fared {
+    pub(crate) fn fared_until(&self, now: u64) -> PoolStats {
         let mut fared = self.fared;
         fared.pass(now, self.held, self.limit, self.over);
         fared

@@ -10,15 +10,15 @@ use leasehold_core::settings::Settings;
 use leasehold_core::table::{HolderState, Row};
 
 use super::arrivals::{Arrival, Arrivals};
-use super::brief::{Answered, Does};
-use super::call::{Call, Duty};
-use super::draw::{Draws, For, mix};
+use super::call::{Call, CallPurpose};
+use super::draws::{Draw, Draws, mix};
 use super::job::{Job, Phase};
-use super::numbered::Numbered;
 use super::pool::Pool;
-use super::said::{Happening, Said};
+use super::request_capture::RequestCapture;
+use super::request_log::{ReplySummary, RequestEffect};
 use super::scenario::{Act, Scenario};
-use super::watch::Watch;
+use super::sim_event::{SimEvent, SimEventKind};
+use super::slab_map::SlabMap;
 use crate::count_then_put::expires_at;
 use crate::table::MemoryTable;
 
@@ -39,11 +39,11 @@ const TTL: u64 = 60_000;
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Due {
+pub(crate) enum EventKind {
     /// The next job comes.
     Arrive,
     /// Something of a job's.
-    Timer { job: u32, epoch: u32, what: Timer },
+    JobTimer { job: u32, epoch: u32, what: JobTimer },
     /// A call begins.
     Begin { call: u32 },
     /// Something that a call sent gets there.
@@ -66,7 +66,7 @@ pub(crate) enum Due {
 
 /// What a job is reminded of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Timer {
+pub(crate) enum JobTimer {
     Ask,
     Renew,
     WorkOver,
@@ -77,20 +77,20 @@ pub(crate) enum Timer {
 
 /// One request in a few words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Brief {
+pub(crate) struct RequestEntry {
     pub(crate) number: u64,
     pub(crate) pool: usize,
-    pub(crate) duty: Duty,
-    pub(crate) does: Does,
+    pub(crate) duty: CallPurpose,
+    pub(crate) does: RequestEffect,
     pub(crate) asked: u64,
     pub(crate) served: Option<u64>,
     pub(crate) replied: Option<u64>,
-    pub(crate) answered: Option<Answered>,
+    pub(crate) answered: Option<ReplySummary>,
 }
 
 /// What was used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Used {
+pub(crate) struct Usage {
     pub(crate) reads: u64,
     pub(crate) writes: u64,
     pub(crate) transactions: u64,
@@ -105,40 +105,40 @@ pub(crate) struct Used {
 
 /// One door: a strategy, with its own table.
 #[derive(Clone, Debug)]
-pub(crate) struct Door {
+pub(crate) struct Lane {
     pub(crate) which: usize,
     pub(crate) scenario: Arc<Scenario>,
     pub(crate) draws: Draws,
     pub(crate) now: u64,
-    due: BinaryHeap<Reverse<(u64, u64, Due)>>,
+    due: BinaryHeap<Reverse<(u64, u64, EventKind)>>,
     order: u64,
     arrivals: Arrivals,
     next: Option<Arrival>,
     pub(crate) arrived: u64,
     pub(crate) turned_away: u64,
     pub(crate) pools: Vec<Pool>,
-    pub(crate) jobs: Numbered<Job>,
-    pub(crate) calls: Numbered<Call>,
-    pub(crate) ended: Numbered<(Duty, Outcome)>,
+    pub(crate) jobs: SlabMap<Job>,
+    pub(crate) calls: SlabMap<Call>,
+    pub(crate) ended: SlabMap<(CallPurpose, Outcome)>,
     pub(crate) next_call: u32,
     /// How many calls each pool made of sweeps, ends and changes.
     pub(crate) pool_calls: Vec<[u32; 3]>,
     pub(crate) next_request: u64,
     /// The request that was served last, by the page's number.
     pub(crate) last_served: Option<u64>,
-    pub(crate) recent: VecDeque<Brief>,
-    pub(crate) used: Used,
+    pub(crate) recent: VecDeque<RequestEntry>,
+    pub(crate) used: Usage,
     /// Replies and requests that are to be lost: of this job, or of the next that comes.
     pub(crate) drop_replies: Vec<Option<u32>>,
     pub(crate) drop_requests: Vec<Option<u32>>,
     pub(crate) chain: u64,
     pub(crate) happened: u64,
-    pub(crate) said: Vec<Said>,
-    pub(crate) watch: Option<Box<Watch>>,
+    pub(crate) said: Vec<SimEvent>,
+    pub(crate) watch: Option<Box<RequestCapture>>,
 }
 
-impl Door {
-    pub(crate) fn new(which: usize, scenario: &Arc<Scenario>) -> Door {
+impl Lane {
+    pub(crate) fn new(which: usize, scenario: &Arc<Scenario>) -> Lane {
         let mut arrivals = Arrivals::new(scenario);
         let next = arrivals.take_next(scenario);
         let pool = |at: usize| {
@@ -151,7 +151,7 @@ impl Door {
             table.put(Row::Pool(row));
             Pool::new(prefix, settings, table)
         };
-        let mut door = Door {
+        let mut door = Lane {
             which,
             scenario: scenario.clone(),
             draws: Draws(scenario.seed),
@@ -163,15 +163,15 @@ impl Door {
             arrived: 0,
             turned_away: 0,
             pools: (0..scenario.pools.len()).map(pool).collect(),
-            jobs: Numbered::default(),
-            calls: Numbered::default(),
-            ended: Numbered::default(),
+            jobs: SlabMap::default(),
+            calls: SlabMap::default(),
+            ended: SlabMap::default(),
             next_call: 0,
             pool_calls: vec![[0; 3]; scenario.pools.len()],
             next_request: 0,
             last_served: None,
             recent: VecDeque::new(),
-            used: Used::default(),
+            used: Usage::default(),
             drop_replies: vec![],
             drop_requests: vec![],
             chain: 0,
@@ -180,10 +180,10 @@ impl Door {
             watch: None,
         };
         if let Some(next) = next {
-            door.at(next.at, Due::Arrive);
+            door.at(next.at, EventKind::Arrive);
         }
         for pool in 0..door.pools.len() {
-            door.at(scenario.leases.sweep_every, Due::Sweep { pool });
+            door.at(scenario.leases.sweep_every, EventKind::Sweep { pool });
         }
         door
     }
@@ -203,14 +203,14 @@ impl Door {
         (shown.0.saturating_sub(BEGIN) * 1_000).saturating_add_signed(-skew)
     }
 
-    pub(crate) fn at(&mut self, at: u64, due: Due) {
+    pub(crate) fn at(&mut self, at: u64, due: EventKind) {
         self.order += 1;
         self.due.push(Reverse((at.max(self.now), self.order, due)));
     }
 
-    pub(crate) fn say(&mut self, pool: usize, what: Happening) {
+    pub(crate) fn say(&mut self, pool: usize, what: SimEventKind) {
         let door = Some(self.which);
-        self.said.push(Said { seq: 0, at_ms: ms(self.now), door, pool: Some(pool), again: false, what });
+        self.said.push(SimEvent { seq: 0, at_ms: ms(self.now), door, pool: Some(pool), again: false, what });
     }
 
     /// When the next thing is due.
@@ -234,31 +234,31 @@ impl Door {
         self.now = at;
         self.happened += 1;
         let (kind, of) = match due {
-            Due::Arrive => (0, u64::from(self.next.map_or(0, |next| next.number))),
-            Due::Timer { job, what, .. } => (1 + ((what as u64) << 8), job.into()),
-            Due::Begin { call } => (2, call.into()),
-            Due::There { call, at, .. } => (3 + (u64::from(at) << 8), call.into()),
-            Due::Here { call, at, .. } => (4 + (u64::from(at) << 8), call.into()),
-            Due::Timeout { call } => (5, call.into()),
-            Due::Back { call } => (6, call.into()),
-            Due::Sweep { pool } => (7, pool as u64),
-            Due::Report { job } => (8, job.into()),
-            Due::Followed { pool } => (9, pool as u64),
-            Due::Operator { pool } => (10, pool as u64),
+            EventKind::Arrive => (0, u64::from(self.next.map_or(0, |next| next.number))),
+            EventKind::JobTimer { job, what, .. } => (1 + ((what as u64) << 8), job.into()),
+            EventKind::Begin { call } => (2, call.into()),
+            EventKind::There { call, at, .. } => (3 + (u64::from(at) << 8), call.into()),
+            EventKind::Here { call, at, .. } => (4 + (u64::from(at) << 8), call.into()),
+            EventKind::Timeout { call } => (5, call.into()),
+            EventKind::Back { call } => (6, call.into()),
+            EventKind::Sweep { pool } => (7, pool as u64),
+            EventKind::Report { job } => (8, job.into()),
+            EventKind::Followed { pool } => (9, pool as u64),
+            EventKind::Operator { pool } => (10, pool as u64),
         };
         self.mark(mix(at ^ (kind << 48)) ^ of);
         match due {
-            Due::Arrive => self.arrive(),
-            Due::Timer { job, epoch, what } => self.remind(job, epoch, what),
-            Due::Begin { call } => self.begin(call),
-            Due::There { call, round, at } => self.there(call, round, at.into()),
-            Due::Here { call, round, at } => self.here(call, round, at.into()),
-            Due::Timeout { call } => self.call_dies(call),
-            Due::Back { call } => self.back(call),
-            Due::Sweep { pool } => self.sweep(pool),
-            Due::Report { job } => self.report(job),
-            Due::Followed { pool } => self.pools[pool].ratchet(at),
-            Due::Operator { pool } => self.call(pool, Duty::Limit, 0),
+            EventKind::Arrive => self.arrive(),
+            EventKind::JobTimer { job, epoch, what } => self.remind(job, epoch, what),
+            EventKind::Begin { call } => self.begin(call),
+            EventKind::There { call, round, at } => self.there(call, round, at.into()),
+            EventKind::Here { call, round, at } => self.here(call, round, at.into()),
+            EventKind::Timeout { call } => self.call_dies(call),
+            EventKind::Back { call } => self.back(call),
+            EventKind::Sweep { pool } => self.sweep(pool),
+            EventKind::Report { job } => self.report(job),
+            EventKind::Followed { pool } => self.pools[pool].ratchet(at),
+            EventKind::Operator { pool } => self.call(pool, CallPurpose::Limit, 0),
         }
     }
 
@@ -266,7 +266,7 @@ impl Door {
         let Some(arrival) = self.next.take() else { return };
         self.next = self.arrivals.take_next(&self.scenario);
         if let Some(next) = self.next {
-            self.at(next.at, Due::Arrive);
+            self.at(next.at, EventKind::Arrive);
         }
         self.arrived += 1;
         if self.jobs.len() >= MOST_IN_FLIGHT {
@@ -278,10 +278,10 @@ impl Door {
         let Some(holder) = self.pools[pool].holder(&format!("{name}:{}", arrival.number), self.counts()) else {
             return;
         };
-        let skew = self.draws.clock(self.scenario.skew, For::WorkerClock, [arrival.number.into(), 0, 0]);
+        let skew = self.draws.clock(self.scenario.skew, Draw::WorkerClock, [arrival.number.into(), 0, 0]);
         if self.which == 0 {
-            let what = Happening::Arrived { job: arrival.number, workload: arrival.workload };
-            self.said.push(Said { seq: 0, at_ms: ms(self.now), door: None, pool: Some(pool), again: false, what });
+            let what = SimEventKind::Arrived { job: arrival.number, workload: arrival.workload };
+            self.said.push(SimEvent { seq: 0, at_ms: ms(self.now), door: None, pool: Some(pool), again: false, what });
         }
         self.jobs.add(
             arrival.number,
@@ -319,7 +319,7 @@ impl Door {
 
     /// A sweep begins, and what the table's TTL collects is collected.
     fn sweep(&mut self, pool: usize) {
-        self.at(self.now + self.scenario.leases.sweep_every, Due::Sweep { pool });
+        self.at(self.now + self.scenario.leases.sweep_every, EventKind::Sweep { pool });
         let now = self.clock(0);
         let lease = Millis(self.scenario.leases.lease / 1_000);
         let counts = self.counts();
@@ -329,7 +329,7 @@ impl Door {
             _ => true,
         });
         if !counts {
-            self.call(pool, Duty::Sweep, 0);
+            self.call(pool, CallPurpose::Sweep, 0);
         }
     }
 
@@ -341,13 +341,13 @@ impl Door {
             Act::Limit { pool, limit } => {
                 let from = self.pools[pool].limit;
                 self.pools[pool].limit_asked(at, limit);
-                self.say(pool, Happening::Limit { from, to: limit.count(), step: "asked" });
+                self.say(pool, SimEventKind::Limit { from, to: limit.count(), step: "asked" });
                 if self.counts() {
                     let settings = Settings { limit, ..(*self.pools[pool].settings_now()).clone() };
                     self.pools[pool].follow(at, settings);
                     self.limit_made(pool);
                 } else {
-                    self.call(pool, Duty::Limit, self.scenario.network.invoke);
+                    self.call(pool, CallPurpose::Limit, self.scenario.network.invoke);
                 }
             }
             Act::Kill { door, job } if mine(door) => {
@@ -373,11 +373,11 @@ impl Door {
         let leases = &self.scenario.leases;
         let followed = self.now + 2 * leases.quiet + leases.grace + leases.cache;
         self.pools[pool].limit_made(followed);
-        self.at(followed, Due::Followed { pool });
+        self.at(followed, EventKind::Followed { pool });
     }
 
     /// Keeps a request in a few words.
-    pub(crate) fn note(&mut self, brief: Brief) {
+    pub(crate) fn note(&mut self, brief: RequestEntry) {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
@@ -385,7 +385,7 @@ impl Door {
     }
 
     /// The words kept of a request, if they still are.
-    pub(crate) fn noted(&mut self, number: u64) -> Option<&mut Brief> {
+    pub(crate) fn noted(&mut self, number: u64) -> Option<&mut RequestEntry> {
         let first = self.recent.front()?.number;
         let at = usize::try_from(number.checked_sub(first)?).ok()?;
         self.recent.get_mut(at)

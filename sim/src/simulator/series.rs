@@ -19,14 +19,14 @@ pub(crate) struct Bucket {
 
 /// The buckets from the start on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+pub(crate) struct PoolSeries {
     width: u64,
     buckets: Vec<Bucket>,
 }
 
-impl Default for Line {
+impl Default for PoolSeries {
     fn default() -> Self {
-        Line { width: NARROWEST, buckets: vec![] }
+        PoolSeries { width: NARROWEST, buckets: vec![] }
     }
 }
 
@@ -34,7 +34,7 @@ fn narrow(number: u32) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }
 
-impl Line {
+impl PoolSeries {
     /// From `now` on, until told otherwise, it is like this.
     pub(crate) fn is_now(&mut self, now: u64, held: u32, limit: u32, waiting: u32) {
         self.fill_to(now);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_moment_above_is_never_lost_however_wide_the_buckets_get() {
-        let mut line = Line::default();
+        let mut line = PoolSeries::default();
         line.is_now(0, 1, 5, 0);
         line.is_now(1_000_000, 9, 5, 2);
         line.is_now(1_000_001, 3, 5, 0);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_look_beyond_what_is_kept_begins_where_it_is_asked_to() {
-        let mut line = Line::default();
+        let mut line = PoolSeries::default();
         line.is_now(0, 1, 5, 0);
         let seen = line.between(2_000_000, 60_000_000, 100);
         assert!(seen.first().is_some_and(|(at, _)| (1_900_000..=2_000_000).contains(at)), "{:?}", seen.first());
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn time_in_which_nothing_changed_looks_like_the_moment_before() {
-        let mut line = Line::default();
+        let mut line = PoolSeries::default();
         line.is_now(0, 4, 5, 1);
         let seen = line.between(0, 1_000_000, 1_000);
         assert_eq!(seen.len(), 501);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Said {
+pub struct SimEvent {
     /// Its number: they are counted from the start, and the same in every run.
     pub seq: u64,
     /// When, in milliseconds since the start.
@@ -18,14 +18,14 @@ pub struct Said {
     pub again: bool,
     /// What.
     #[serde(flatten)]
-    pub what: Happening,
+    pub what: SimEventKind,
 }
 
 /// What happened. `job` is whose; `cell` is a slot's number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names are the documentation: they are the words of the page's interface")]
-pub enum Happening {
+pub enum SimEventKind {
     Arrived {
         job: u32,
         workload: usize,

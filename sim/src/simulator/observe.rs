@@ -4,15 +4,15 @@
 use leasehold_core::settings::Settings;
 use leasehold_core::table::{HolderRow, HolderState, Key, Refusal, Request, Row, SlotRow};
 
-use super::call::Duty;
-use super::door::Door;
+use super::call::CallPurpose;
 use super::job::{Job, Phase};
-use super::said::Happening;
-use super::words::means;
+use super::lane::Lane;
+use super::request_view::means;
+use super::sim_event::SimEventKind;
 
-impl Door {
+impl Lane {
     /// A write happened: what it means to jobs and pools.
-    pub(crate) fn wrote(&mut self, duty: Duty, pool: usize, request: &Request, before: &[Option<Row>]) {
+    pub(crate) fn wrote(&mut self, duty: CallPurpose, pool: usize, request: &Request, before: &[Option<Row>]) {
         for (write, before) in request.writes().iter().zip(before) {
             match self.pools[pool].table.row(write.key).cloned() {
                 Some(Row::Slot(now)) => self.slot_changed(duty, pool, before.as_ref(), &now),
@@ -24,7 +24,7 @@ impl Door {
                     self.scenario.keep_tombstones(&mut settings);
                     let from = self.pools[pool].settings_now().limit.count();
                     self.pools[pool].follow(self.now, settings);
-                    self.say(pool, Happening::Limit { from, to: live.limit.count(), step: "in force" });
+                    self.say(pool, SimEventKind::Limit { from, to: live.limit.count(), step: "in force" });
                 }
                 None if self.counts() => {
                     if let Some(job) = duty.job() {
@@ -37,7 +37,7 @@ impl Door {
     }
 
     /// A holder waits, holds or has ended.
-    fn holder_changed(&mut self, pool: usize, row: &HolderRow, duty: Duty) {
+    fn holder_changed(&mut self, pool: usize, row: &HolderRow, duty: CallPurpose) {
         let Some(number) = Job::of_holder(&row.holder) else { return };
         if self.counts() {
             let now = self.now;
@@ -58,7 +58,7 @@ impl Door {
                 if joined {
                     self.waits(number);
                     let waiting = self.pools[pool].waiting;
-                    self.say(pool, Happening::Queued { job: number, waiting });
+                    self.say(pool, SimEventKind::Queued { job: number, waiting });
                 }
             }
             HolderState::Holding { slot, .. } => {
@@ -66,13 +66,15 @@ impl Door {
                     job.cell = Some(slot.0);
                 }
             }
-            HolderState::Ended { .. } if !matches!(duty, Duty::Release { job } if job == number) => self.bury(number),
+            HolderState::Ended { .. } if !matches!(duty, CallPurpose::Release { job } if job == number) => {
+                self.bury(number)
+            }
             HolderState::Ended { .. } => {}
         }
     }
 
     /// A slot changed hands.
-    fn slot_changed(&mut self, duty: Duty, pool: usize, before: Option<&Row>, now: &SlotRow) {
+    fn slot_changed(&mut self, duty: CallPurpose, pool: usize, before: Option<&Row>, now: &SlotRow) {
         let Some(Row::Slot(before)) = before else { return };
         let Some(old) = &before.held else { return };
         let same = now.held.as_ref().is_some_and(|held| held.holder == old.holder);
@@ -80,23 +82,23 @@ impl Door {
         let next = now.held.as_ref().and_then(|held| Job::of_holder(&held.holder));
         let cell = now.slot.0;
         let what = match duty {
-            Duty::Release { job: releases } if releases == job => Happening::Released { job, cell, next },
-            Duty::Gone { .. } => Happening::Freed { job, cell, next, why: "ended" },
-            _ if self.clock(self.scenario.skew as i64) >= old.expires_at => Happening::Reclaimed { job, cell, next },
-            _ => Happening::Freed { job, cell, next, why: "its task is closed and its execution has ended" },
+            CallPurpose::Release { job: releases } if releases == job => SimEventKind::Released { job, cell, next },
+            CallPurpose::Gone { .. } => SimEventKind::Freed { job, cell, next, why: "ended" },
+            _ if self.clock(self.scenario.skew as i64) >= old.expires_at => SimEventKind::Reclaimed { job, cell, next },
+            _ => SimEventKind::Freed { job, cell, next, why: "its task is closed and its execution has ended" },
         };
         self.say(pool, what);
     }
 
     /// A condition failed: somebody else got on.
-    pub(crate) fn refused(&mut self, duty: Duty, pool: usize, request: &Request, refusals: &[Refusal]) {
+    pub(crate) fn refused(&mut self, duty: CallPurpose, pool: usize, request: &Request, refusals: &[Refusal]) {
         let failed = request.writes().iter().zip(refusals).find_map(|(write, refusal)| {
             let failed = matches!(refusal, Refusal::Failed(_));
             failed.then(|| write.conditions.first().map(|(guard, _)| *guard)).flatten()
         });
         if let Some(guard) = failed {
             let (job, operation) = (duty.job(), duty.as_str());
-            let what = Happening::Collided { job, operation, guard: format!("{guard:?}"), means: means(guard) };
+            let what = SimEventKind::Collided { job, operation, guard: format!("{guard:?}"), means: means(guard) };
             self.say(pool, what);
         }
     }

@@ -6,10 +6,10 @@ use leasehold_core::table::{Reply, Request, SlotRow};
 use serde::Serialize;
 
 use super::World;
-use super::brief::{Answered, Does};
-use super::call::{Call, Duty, Got, Leg, Sent, What};
-use super::door::{BEGIN, Door, ms};
+use super::call::{Call, CallPurpose, Leg, Message, Received, Sent};
 use super::job::{Job, Phase};
+use super::lane::{BEGIN, Lane, ms};
+use super::request_log::{ReplySummary, RequestEffect};
 use crate::count_then_put;
 
 /// Both doors, in a few numbers.
@@ -20,12 +20,12 @@ pub struct Frame {
     /// Whether clocks and caches are within what leasehold's promises rest on.
     pub promised: bool,
     /// The doors.
-    pub doors: Vec<DoorFrame>,
+    pub doors: Vec<LaneFrame>,
 }
 
 /// One door.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DoorFrame {
+pub struct LaneFrame {
     /// Somewhere more hold a lease than may.
     pub over: bool,
     /// How many jobs came and are not over.
@@ -60,16 +60,16 @@ fn moment(at: Millis) -> f64 {
     at.0 as f64 - BEGIN as f64
 }
 
-impl Door {
+impl Lane {
     /// How many leases a caller counted, of the reply that tells it so and of the put that rests on it.
     fn counted(&self, call: &Call, sent: &Sent) -> Option<u32> {
-        let Duty::Acquire { job, .. } = call.duty else { return None };
+        let CallPurpose::Acquire { job, .. } = call.duty else { return None };
         match &sent.leg {
-            Leg::Back { lost: false, answer: Got::Reply(Reply::Holders(rows, _)), .. } => {
+            Leg::Back { lost: false, answer: Received::Reply(Reply::Holders(rows, _)), .. } => {
                 let lease = self.pools[call.pool].settings_now().lease;
                 Some(count_then_put::lasting(rows, lease, self.clock(call.skew)))
             }
-            _ if matches!(&sent.what, What::Request(Request::Write(_))) => {
+            _ if matches!(&sent.what, Message::Request(Request::Write(_))) => {
                 self.jobs.get(job)?.counted.map(|(counted, _)| counted)
             }
             _ => None,
@@ -84,7 +84,7 @@ fn number(number: Option<u32>) -> f64 {
 impl World {
     /// What there is to draw besides slots, jobs and requests.
     pub fn frame(&self) -> Frame {
-        let doors = self.state.doors.iter().map(|door| DoorFrame {
+        let doors = self.state.doors.iter().map(|door| LaneFrame {
             over: door.pools.iter().any(|pool| pool.over),
             in_flight: door.jobs.len(),
             pools: door
@@ -228,16 +228,18 @@ impl World {
                 let (leg, from, to, outcome) = match &sent.leg {
                     Leg::There { from, to, lost } => (0, *from, *to, if *lost { 3 } else { -1 }),
                     Leg::Back { from, to, lost: true, .. } => (1, *from, *to, 3),
-                    Leg::Back { from, to, answer, .. } => (1, *from, *to, i32::from(Answered::of(answer).outcome())),
+                    Leg::Back { from, to, answer, .. } => {
+                        (1, *from, *to, i32::from(ReplySummary::of(answer).outcome()))
+                    }
                     Leg::Here(_) => continue,
                 };
                 if from > now || to < now {
                     continue;
                 }
-                let does = Does::of(&sent.what, door.counts());
+                let does = RequestEffect::of(&sent.what, door.counts());
                 let operation = match (&sent.what, does) {
-                    (What::Request(_), Does::Counts) => 6.0,
-                    (What::Request(_), Does::Puts) if call.duty.number() == 0 => 7.0,
+                    (Message::Request(_), RequestEffect::Counts) => 6.0,
+                    (Message::Request(_), RequestEffect::Puts) if call.duty.number() == 0 => 7.0,
                     _ => operation,
                 };
                 let carries = if door.counts() { door.counted(call, sent) } else { does.cell() };
@@ -252,11 +254,11 @@ impl World {
 
     /// Held leases against the limit of a pool: from, most held, held, limit, waiting; at most so many points.
     pub fn line(&self, door: usize, pool: usize, from_ms: f64, to_ms: f64, points: usize) -> Vec<f64> {
-        let pool = self.state.doors.get(door).and_then(|door: &Door| door.pools.get(pool));
+        let pool = self.state.doors.get(door).and_then(|door: &Lane| door.pools.get(pool));
         let Some(pool) = pool else { return vec![] };
         let to = super::micros(to_ms).min(self.state.now);
         let buckets = pool.line.between(super::micros(from_ms), to, points);
-        let draw = |(from, bucket): (u64, super::line::Bucket)| {
+        let draw = |(from, bucket): (u64, super::series::Bucket)| {
             [ms(from), bucket.most.into(), bucket.held.into(), bucket.limit.into(), bucket.waiting.into()]
         };
         buckets.into_iter().flat_map(draw).collect()

@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::World;
 use super::cost::PRICES;
-use super::door::{Door, ms};
-use super::pool::Fared;
-use super::waits::Waits;
+use super::lane::{Lane, ms};
+use super::pool::PoolStats;
+use super::wait_histogram::WaitHistogram;
 
 /// Both doors.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Numbers {
+pub struct Statistics {
     /// The moment.
     pub now_ms: f64,
     /// Whether clocks and caches are within what leasehold's promises rest on.
@@ -18,12 +18,12 @@ pub struct Numbers {
     /// How many jobs came, to both.
     pub same_arrivals: u64,
     /// The doors.
-    pub doors: Vec<DoorNumbers>,
+    pub doors: Vec<LaneStatistics>,
 }
 
 /// One door, all pools together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DoorNumbers {
+pub struct LaneStatistics {
     /// Its name.
     pub name: &'static str,
     /// How many jobs came.
@@ -50,14 +50,14 @@ pub struct DoorNumbers {
     pub dollars_per_million_jobs: Option<Dollars>,
     /// Everything that a pool has too, of all of them.
     #[serde(flatten)]
-    pub all: PoolNumbers,
+    pub all: PoolStatistics,
     /// The pools.
-    pub pools: Vec<PoolNumbers>,
+    pub pools: Vec<PoolStatistics>,
 }
 
 /// One pool, or all of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PoolNumbers {
+pub struct PoolStatistics {
     /// Its name; none for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
@@ -145,10 +145,10 @@ pub struct Dollars {
 fn numbers(
     prefix: Option<String>,
     (limit, held, waiting): (u32, u32, u32),
-    fared: &Fared,
-    waits: &Waits,
-) -> PoolNumbers {
-    PoolNumbers {
+    fared: &PoolStats,
+    waits: &WaitHistogram,
+) -> PoolStatistics {
+    PoolStatistics {
         prefix,
         limit,
         held,
@@ -167,8 +167,8 @@ fn numbers(
 
 impl World {
     /// What it came to so far.
-    pub fn numbers(&self) -> Numbers {
-        Numbers {
+    pub fn numbers(&self) -> Statistics {
+        Statistics {
             now_ms: self.now(),
             promised: self.scenario.is_promised(),
             same_arrivals: self.state.doors.iter().map(|door| door.arrived).min().unwrap_or(0),
@@ -176,9 +176,9 @@ impl World {
         }
     }
 
-    fn door_numbers(&self, door: &Door) -> DoorNumbers {
+    fn door_numbers(&self, door: &Lane) -> LaneStatistics {
         let now = self.state.now;
-        let (mut all, mut waits, mut sums) = (Fared::default(), Waits::default(), (0, 0, 0));
+        let (mut all, mut waits, mut sums) = (PoolStats::default(), WaitHistogram::default(), (0, 0, 0));
         let mut pools = vec![];
         for pool in &door.pools {
             let fared = pool.fared_until(now);
@@ -205,7 +205,7 @@ impl World {
             let transitions = each.transitions * PRICES.transition_per_million;
             Dollars { reads, writes, transitions, total: reads + writes + transitions }
         });
-        DoorNumbers {
+        LaneStatistics {
             name: if door.counts() { "count, then put" } else { "leasehold" },
             arrived: door.arrived,
             turned_away: door.turned_away,

@@ -3,15 +3,15 @@
 use leasehold_core::nouns::Millis;
 use serde_json::{Value, json};
 
-use super::brief::Answered;
-use super::call::{Duty, Got, What};
-use super::door::{Brief, Door, ms};
+use super::call::{CallPurpose, Message, Received};
+use super::lane::{Lane, RequestEntry, ms};
+use super::request_capture::{CapturedRequest, RequestCapture};
+use super::request_log::ReplySummary;
 use super::scenario::in_ms;
-use super::watch::{Seen, Watch};
-use super::{DOORS, World, words};
+use super::{DOORS, World, request_view};
 
-impl Door {
-    fn brief_json(&self, brief: &Brief) -> Value {
+impl Lane {
+    fn brief_json(&self, brief: &RequestEntry) -> Value {
         json!({
             "id": self.id(brief.number),
             "door": self.which,
@@ -23,12 +23,12 @@ impl Door {
             "asked_ms": in_ms(brief.asked),
             "served_ms": brief.served.map(in_ms),
             "replied_ms": brief.replied.map(in_ms),
-            "reply": brief.answered.map(Answered::words),
+            "reply": brief.answered.map(ReplySummary::words),
         })
     }
 
     /// Whose call it is, in words.
-    fn caller(&self, duty: Duty, pool: usize) -> String {
+    fn caller(&self, duty: CallPurpose, pool: usize) -> String {
         let prefix = &self.pools[pool].prefix;
         let whose = |job: u32| match self.jobs.get(job) {
             Some(known) => {
@@ -40,13 +40,13 @@ impl Door {
         };
         let mode = if self.scenario.queue { "in queue mode" } else { "in poll mode" };
         match duty {
-            Duty::Acquire { job, .. } if self.counts() => format!("count, then put, for {}", whose(job)),
-            Duty::Acquire { job, .. } => format!("acquire {mode} for {}", whose(job)),
-            Duty::Release { job } => format!("release by {}", whose(job)),
-            Duty::Renew { job } => format!("renew by {}", whose(job)),
-            Duty::Sweep => format!("sweep of {prefix}"),
-            Duty::Gone { job } => format!("the execution of {} has ended", whose(job)),
-            Duty::Limit => format!("an operator changes the limit of {prefix}"),
+            CallPurpose::Acquire { job, .. } if self.counts() => format!("count, then put, for {}", whose(job)),
+            CallPurpose::Acquire { job, .. } => format!("acquire {mode} for {}", whose(job)),
+            CallPurpose::Release { job } => format!("release by {}", whose(job)),
+            CallPurpose::Renew { job } => format!("renew by {}", whose(job)),
+            CallPurpose::Sweep => format!("sweep of {prefix}"),
+            CallPurpose::Gone { job } => format!("the execution of {} has ended", whose(job)),
+            CallPurpose::Limit => format!("an operator changes the limit of {prefix}"),
         }
     }
 }
@@ -87,7 +87,7 @@ impl World {
             apart: u64::MAX >> 1,
             reached: self.reached,
         };
-        again.state.doors[which].watch = Some(Box::new(Watch { number, seen: None, over: false }));
+        again.state.doors[which].watch = Some(Box::new(RequestCapture { number, seen: None, over: false }));
         let is_over = |world: &World| world.state.doors[which].watch.as_ref().is_none_or(|watch| watch.over);
         while !is_over(&again) && again.one(self.state.now).is_some() {}
         let door = &again.state.doors[which];
@@ -103,25 +103,27 @@ impl World {
         Some(json)
     }
 
-    fn tell(&self, door: &Door, seen: &Seen, json: &mut Value) {
+    fn tell(&self, door: &Lane, seen: &CapturedRequest, json: &mut Value) {
         let lease = door.counts().then_some(Millis(self.scenario.leases.lease / 1_000));
         let (mut writes, mut read) = (vec![], Value::Null);
         match &seen.what {
-            What::Request(request) => {
-                writes = words::writes(request, seen.before.as_deref(), seen.reply.as_ref(), lease);
-                if let Some(what) = words::reads(request) {
-                    let (rows, more) = seen.reply.as_ref().map_or((vec![], false), |reply| words::rows(reply, lease));
+            Message::Request(request) => {
+                writes = request_view::writes(request, seen.before.as_deref(), seen.reply.as_ref(), lease);
+                if let Some(what) = request_view::reads(request) {
+                    let (rows, more) =
+                        seen.reply.as_ref().map_or((vec![], false), |reply| request_view::rows(reply, lease));
                     read = json!({ "what": what, "rows": rows, "more": more });
                 }
             }
-            What::Notice(notice) => json["notice"] = words::news(&notice.news).into(),
-            What::Life(execution) => json["execution"] = execution.as_ref().into(),
+            Message::Notice(notice) => json["notice"] = request_view::news(&notice.news).into(),
+            Message::Life(execution) => json["execution"] = execution.as_ref().into(),
         }
         json["writes"] = writes.into();
         json["read"] = read;
-        // What the table did and what its caller learned are two things when a reply is lost.
-        json["table"] = seen.reply.as_ref().map(|reply| Answered::of(&Got::Reply(reply.clone())).words()).into();
-        json["caller"] = seen.got.as_ref().map(|got| Answered::of(got).words()).into();
+        // Message the table did and what its caller learned are two things when a reply is lost.
+        json["table"] =
+            seen.reply.as_ref().map(|reply| ReplySummary::of(&Received::Reply(reply.clone())).words()).into();
+        json["caller"] = seen.got.as_ref().map(|got| ReplySummary::of(got).words()).into();
     }
 
     /// Everything known of one job. None: it did not come yet.

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 /// Things by number.
 #[derive(Clone, Debug)]
-pub(crate) struct Numbered<T>(VecDeque<(u32, Arc<T>)>);
+pub(crate) struct SlabMap<T>(VecDeque<(u32, Arc<T>)>);
 
-impl<T> Default for Numbered<T> {
+impl<T> Default for SlabMap<T> {
     fn default() -> Self {
-        Numbered(VecDeque::new())
+        SlabMap(VecDeque::new())
     }
 }
 
-impl<T: Clone> Numbered<T> {
+impl<T: Clone> SlabMap<T> {
     fn place(&self, number: u32) -> Option<usize> {
         self.0.binary_search_by_key(&number, |(number, _)| *number).ok()
     }
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_copy_keeps_what_is_changed_afterwards() {
-        let mut now = Numbered::default();
+        let mut now = SlabMap::default();
         (0..5).for_each(|number| now.add(number, number * 10));
         let then = now.clone();
         assert_eq!(now.remove(2), Some(20));

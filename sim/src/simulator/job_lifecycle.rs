@@ -4,14 +4,14 @@ use leasehold_core::machine::{Failure, News, Notice, Notified, Outcome, Tally, W
 use leasehold_core::nouns::{Lease, Millis};
 use leasehold_core::table::{HolderState, Key, Row};
 
-use super::call::Duty;
-use super::door::{Door, Due, RETRY, Timer, ms};
-use super::draw::For;
-use super::job::{Job, Phase, Told};
-use super::said::Happening;
+use super::call::CallPurpose;
+use super::draws::Draw;
+use super::job::{Job, KnownLease, Phase};
+use super::lane::{EventKind, JobTimer, Lane, RETRY, ms};
+use super::sim_event::SimEventKind;
 use crate::count_then_put::expires_at;
 
-impl Door {
+impl Lane {
     /// A job asks, in a new task: entered anew, or once more after it failed.
     pub(crate) fn ask(&mut self, number: u32, retry: bool) {
         let now = self.now;
@@ -32,7 +32,7 @@ impl Door {
         let (pool, task) = (job.pool, job.task);
         self.used.transitions += 1;
         let invoke = self.scenario.network.invoke;
-        self.call(pool, Duty::Acquire { job: number, task }, invoke);
+        self.call(pool, CallPurpose::Acquire { job: number, task }, invoke);
     }
 
     /// A job starts again after something failed.
@@ -43,13 +43,13 @@ impl Door {
         job.epoch += 1;
         // Those who failed together do not come back together.
         let whose = [u64::from(number), u64::from(job.task), 1];
-        let pause = self.draws.about(RETRY, 50, For::Pause, whose);
+        let pause = self.draws.about(RETRY, 50, Draw::Pause, whose);
         job.is(Phase::Again, now, Some(now + pause));
         let epoch = job.epoch;
-        self.at(now + pause, Due::Timer { job: number, epoch, what: Timer::Ask });
+        self.at(now + pause, EventKind::JobTimer { job: number, epoch, what: JobTimer::Ask });
     }
 
-    pub(crate) fn remind(&mut self, number: u32, epoch: u32, what: Timer) {
+    pub(crate) fn remind(&mut self, number: u32, epoch: u32, what: JobTimer) {
         let now = self.now;
         let Some(job) = self.jobs.get_mut(number) else { return };
         if epoch != job.epoch {
@@ -57,12 +57,12 @@ impl Door {
         }
         let pool = job.pool;
         match what {
-            Timer::Ask => {
+            JobTimer::Ask => {
                 let retry = job.phase == Phase::Again && !job.holds && job.lease.is_none() && job.waited.is_none();
                 self.ask(number, retry);
             }
-            Timer::Renew if job.phase == Phase::Working => self.call(pool, Duty::Renew { job: number }, 0),
-            Timer::WorkOver => {
+            JobTimer::Renew if job.phase == Phase::Working => self.call(pool, CallPurpose::Renew { job: number }, 0),
+            JobTimer::WorkOver => {
                 job.is(Phase::Releasing, now, None);
                 job.epoch += 1;
                 if std::mem::take(&mut job.holds) {
@@ -70,11 +70,11 @@ impl Door {
                 }
                 self.used.transitions += 1;
                 let invoke = self.scenario.network.invoke;
-                self.call(pool, Duty::Release { job: number }, invoke);
+                self.call(pool, CallPurpose::Release { job: number }, invoke);
             }
-            Timer::Release => self.call(pool, Duty::Release { job: number }, 0),
-            Timer::RunsOut => self.runs_out(number),
-            Timer::Dies => self.die(number),
+            JobTimer::Release => self.call(pool, CallPurpose::Release { job: number }, 0),
+            JobTimer::RunsOut => self.runs_out(number),
+            JobTimer::Dies => self.die(number),
             _ => {}
         }
     }
@@ -84,7 +84,7 @@ impl Door {
         let now = self.now;
         if self.pools[pool].leaves(now) {
             let (held, ceiling) = (self.pools[pool].held, self.pools[pool].ceiling);
-            self.say(pool, Happening::WithinLimit { held, ceiling });
+            self.say(pool, SimEventKind::WithinLimit { held, ceiling });
         }
     }
 
@@ -122,17 +122,17 @@ impl Door {
         job.epoch += 1;
         job.holds = true;
         job.waited = Some(waited);
-        job.lease = Some(Told { id: lease.id.clone(), expires_at: lease.expires_at });
+        job.lease = Some(KnownLease { id: lease.id.clone(), expires_at: lease.expires_at });
         job.is(Phase::Working, now, Some(now + job.work));
         let (epoch, work, dies_after, cell, counted) = (job.epoch, job.work, job.dies_after, job.cell, job.counted);
-        let timer = |what: Timer| Due::Timer { job: number, epoch, what };
-        self.at(now + work, timer(Timer::WorkOver));
-        self.at(runs_out, timer(Timer::RunsOut));
+        let timer = |what: JobTimer| EventKind::JobTimer { job: number, epoch, what };
+        self.at(now + work, timer(JobTimer::WorkOver));
+        self.at(runs_out, timer(JobTimer::RunsOut));
         if self.scenario.workers.renew {
-            self.at(now + self.scenario.leases.lease / 2, timer(Timer::Renew));
+            self.at(now + self.scenario.leases.lease / 2, timer(JobTimer::Renew));
         }
         if let Some(after) = dies_after {
-            self.at(now + after, timer(Timer::Dies));
+            self.at(now + after, timer(JobTimer::Dies));
         }
         // The work's own state.
         self.used.transitions += 1;
@@ -144,15 +144,15 @@ impl Door {
         let fence = if self.counts() { 0 } else { lease.id.fence.0 };
         let (waited_ms, counted_at_ms) = (ms(waited), counted_at.map(ms));
         if waited_long && !self.counts() && self.scenario.queue {
-            self.say(pool, Happening::Told { job: number, waited_ms });
+            self.say(pool, SimEventKind::Told { job: number, waited_ms });
         }
         self.say(
             pool,
-            Happening::Acquired { job: number, cell, fence, waited_ms, held, limit, counted, counted_at_ms },
+            SimEventKind::Acquired { job: number, cell, fence, waited_ms, held, limit, counted, counted_at_ms },
         );
         if breach {
             let together = counted_at.map_or(vec![], |since| self.pools[pool].put_since(since, number));
-            self.say(pool, Happening::OverLimit { job: number, held, ceiling, counted, counted_at_ms, together });
+            self.say(pool, SimEventKind::OverLimit { job: number, held, ceiling, counted, counted_at_ms, together });
         }
         self.mark(u64::from(number) << 32 | u64::from(held));
     }
@@ -191,14 +191,14 @@ impl Door {
                 // Leasehold says how long to wait; who counts waits as long as was written down.
                 let pause = if self.which == 0 { most } else { (retry_after.0 * 1_000).min(most) };
                 job.is(Phase::Pausing, now, Some(now + pause));
-                self.at(now + pause, Due::Timer { job: number, epoch, what: Timer::Ask });
+                self.at(now + pause, EventKind::JobTimer { job: number, epoch, what: JobTimer::Ask });
                 // Check, and wait.
                 self.used.transitions += 2;
                 self.waits(number);
-                self.say(pool, Happening::Refused { job: number, held, again_ms: ms(now + pause) });
+                self.say(pool, SimEventKind::Refused { job: number, held, again_ms: ms(now + pause) });
             }
             Outcome::Failed(failure) => {
-                self.say(pool, Happening::Failed { job: number, operation: "acquire", why: failure.to_string() });
+                self.say(pool, SimEventKind::Failed { job: number, operation: "acquire", why: failure.to_string() });
                 self.again(number);
             }
             _ => {}
@@ -206,26 +206,26 @@ impl Door {
     }
 
     /// What the other calls came to; nothing of theirs has to get anywhere.
-    pub(crate) fn finished(&mut self, pool: usize, duty: Duty, outcome: &Outcome, single: Option<Millis>) {
+    pub(crate) fn finished(&mut self, pool: usize, duty: CallPurpose, outcome: &Outcome, single: Option<Millis>) {
         match (duty, outcome) {
-            (Duty::Release { job }, Outcome::Released { .. }) => self.over(job),
-            (Duty::Release { job }, _) => {
+            (CallPurpose::Release { job }, Outcome::Released { .. }) => self.over(job),
+            (CallPurpose::Release { job }, _) => {
                 let epoch = self.jobs.get(job).map_or(0, |job| job.epoch);
-                self.at(self.now + RETRY, Due::Timer { job, epoch, what: Timer::Release });
+                self.at(self.now + RETRY, EventKind::JobTimer { job, epoch, what: JobTimer::Release });
             }
-            (Duty::Renew { job }, Outcome::Renewed { expires_at, .. }) => self.renewed(job, Some(*expires_at)),
-            (Duty::Renew { job }, Outcome::Released { .. }) => self.renewed(job, single),
-            (Duty::Renew { job }, Outcome::Failed(Failure::Lost(_))) => self.loses(job),
-            (Duty::Renew { job }, _) => {
+            (CallPurpose::Renew { job }, Outcome::Renewed { expires_at, .. }) => self.renewed(job, Some(*expires_at)),
+            (CallPurpose::Renew { job }, Outcome::Released { .. }) => self.renewed(job, single),
+            (CallPurpose::Renew { job }, Outcome::Failed(Failure::Lost(_))) => self.loses(job),
+            (CallPurpose::Renew { job }, _) => {
                 let epoch = self.jobs.get(job).map_or(0, |job| job.epoch);
                 let soon = self.now + self.scenario.leases.lease / 16;
-                self.at(soon, Due::Timer { job, epoch, what: Timer::Renew });
+                self.at(soon, EventKind::JobTimer { job, epoch, what: JobTimer::Renew });
             }
-            (Duty::Sweep, Outcome::Swept(tally)) => self.swept(pool, tally),
-            (Duty::Gone { job }, Outcome::Gone { more: None, .. }) => self.bury(job),
-            (Duty::Gone { job }, _) => self.at(self.now + RETRY, Due::Report { job }),
-            (Duty::Limit, Outcome::Changed { .. }) => self.limit_made(pool),
-            (Duty::Limit, _) => self.at(self.now + RETRY, Due::Operator { pool }),
+            (CallPurpose::Sweep, Outcome::Swept(tally)) => self.swept(pool, tally),
+            (CallPurpose::Gone { job }, Outcome::Gone { more: None, .. }) => self.bury(job),
+            (CallPurpose::Gone { job }, _) => self.at(self.now + RETRY, EventKind::Report { job }),
+            (CallPurpose::Limit, Outcome::Changed { .. }) => self.limit_made(pool),
+            (CallPurpose::Limit, _) => self.at(self.now + RETRY, EventKind::Operator { pool }),
             _ => {}
         }
     }
@@ -233,7 +233,7 @@ impl Door {
     fn swept(&mut self, pool: usize, tally: &Tally) {
         let Tally { granted, reclaimed, renotified, freed, left, .. } = *tally;
         if granted + reclaimed + renotified + freed + left > 0 {
-            self.say(pool, Happening::Swept { granted, reclaimed, renotified, freed, left });
+            self.say(pool, SimEventKind::Swept { granted, reclaimed, renotified, freed, left });
         }
     }
 
@@ -245,9 +245,12 @@ impl Door {
             lease.expires_at = lease.expires_at.max(expires_at);
             let runs_out = lease.expires_at;
             let runs_out = self.when(runs_out, skew);
-            self.at(runs_out, Due::Timer { job: number, epoch, what: Timer::RunsOut });
+            self.at(runs_out, EventKind::JobTimer { job: number, epoch, what: JobTimer::RunsOut });
         }
-        self.at(now + self.scenario.leases.lease / 2, Due::Timer { job: number, epoch, what: Timer::Renew });
+        self.at(
+            now + self.scenario.leases.lease / 2,
+            EventKind::JobTimer { job: number, epoch, what: JobTimer::Renew },
+        );
     }
 
     /// A lease may have run out, on its worker's own clock.
@@ -260,7 +263,7 @@ impl Door {
         let (pool, cell, dead, holds) = (job.pool, job.cell, job.dead, job.phase == Phase::Working && job.holds);
         if dead && !self.counts() {
             // Its slot is still there, and can be taken after the grace.
-            self.say(pool, Happening::Expired { job: number, cell });
+            self.say(pool, SimEventKind::Expired { job: number, cell });
         }
         if dead {
             return self.bury(number);
@@ -268,7 +271,7 @@ impl Door {
         if !holds {
             return;
         }
-        self.say(pool, Happening::Expired { job: number, cell });
+        self.say(pool, SimEventKind::Expired { job: number, cell });
         if self.scenario.workers.renew {
             return self.loses(number);
         }
@@ -288,7 +291,7 @@ impl Door {
         if std::mem::take(&mut job.holds) {
             self.leaves(pool);
         }
-        self.say(pool, Happening::LostLease { job: number });
+        self.say(pool, SimEventKind::LostLease { job: number });
         self.again(number);
     }
 
@@ -309,13 +312,13 @@ impl Door {
             self.leaves(pool);
         }
         self.pools[pool].fared.died += 1;
-        self.say(pool, Happening::Died { job: number, holding });
+        self.say(pool, SimEventKind::Died { job: number, holding });
         if let Some(runs_out) = runs_out.filter(|_| !self.counts()) {
             let runs_out = self.when(runs_out, skew);
-            self.at(runs_out, Due::Timer { job: number, epoch, what: Timer::RunsOut });
+            self.at(runs_out, EventKind::JobTimer { job: number, epoch, what: JobTimer::RunsOut });
         }
         if self.scenario.workers.reported && !self.counts() && phase != Phase::Releasing {
-            self.at(now + self.scenario.workers.report, Due::Report { job: number });
+            self.at(now + self.scenario.workers.report, EventKind::Report { job: number });
         }
         self.bury(number);
     }
@@ -323,7 +326,7 @@ impl Door {
     pub(crate) fn report(&mut self, number: u32) {
         if let Some(job) = self.jobs.get(number) {
             let (pool, invoke) = (job.pool, self.scenario.network.invoke);
-            self.call(pool, Duty::Gone { job: number }, invoke);
+            self.call(pool, CallPurpose::Gone { job: number }, invoke);
         }
     }
 
@@ -347,10 +350,10 @@ impl Door {
         match expires_at(row, lease).filter(|at| self.clock(0) < *at) {
             Some(at) => {
                 let at = self.when(at, 0);
-                self.at(at, Due::Timer { job: number, epoch, what: Timer::RunsOut });
+                self.at(at, EventKind::JobTimer { job: number, epoch, what: JobTimer::RunsOut });
             }
             None => {
-                self.say(pool, Happening::Expired { job: number, cell });
+                self.say(pool, SimEventKind::Expired { job: number, cell });
                 self.forget_job(number);
             }
         }
@@ -371,7 +374,7 @@ impl Door {
             return;
         }
         pool.fared.over_jobs += 1;
-        self.say(job.pool, Happening::Over { job: number, took_ms: ms(self.now - job.arrived) });
+        self.say(job.pool, SimEventKind::Over { job: number, took_ms: ms(self.now - job.arrived) });
     }
 
     /// Its workflow waits no longer.
@@ -386,9 +389,9 @@ impl Door {
         let now = self.now;
         job.is(Phase::Dead, now, None);
         self.pools[pool].fared.gave_up += 1;
-        self.say(pool, Happening::GaveUp { job: number, waited_ms });
+        self.say(pool, SimEventKind::GaveUp { job: number, waited_ms });
         if self.scenario.workers.reported && !self.counts() {
-            self.at(now + self.scenario.workers.report, Due::Report { job: number });
+            self.at(now + self.scenario.workers.report, EventKind::Report { job: number });
         }
         self.bury(number);
     }

@@ -11,18 +11,18 @@ use leasehold_core::renew::Longer;
 use leasehold_core::settings::Settings;
 use leasehold_core::table::{Reply, Request, Row};
 
-use super::brief::{Answered, Does};
-use super::call::{Call, Duty, Engine, Got, Leg, Sent, What};
+use super::call::{Call, CallPurpose, Engine, Leg, Message, Received, Sent};
 use super::cost::units;
-use super::door::{Brief, Door, Due};
-use super::draw::{For, mix};
-use super::said::Happening;
+use super::draws::{Draw, mix};
+use super::lane::{EventKind, Lane, RequestEntry};
+use super::request_log::{ReplySummary, RequestEffect};
 use super::scenario::FUNCTION_TIMEOUT;
+use super::sim_event::SimEventKind;
 use crate::count_then_put::{self, CountThenPut};
 
-impl Door {
+impl Lane {
     /// A function is called, and begins after so long.
-    pub(crate) fn call(&mut self, pool: usize, duty: Duty, after: u64) {
+    pub(crate) fn call(&mut self, pool: usize, duty: CallPurpose, after: u64) {
         let which = usize::from(duty.number());
         let (whose, nth) = match duty.job().and_then(|job| self.jobs.get_mut(job)) {
             Some(job) => {
@@ -37,10 +37,10 @@ impl Door {
         };
         let named = [whose, duty.number().into(), nth.into()];
         let failures = &self.scenario.failures;
-        let dies = self.draws.happens(failures.call_dies, For::CallDies, named);
-        let dies_after = dies.then(|| self.draws.below(4, For::CallDiesAfter, named));
+        let dies = self.draws.happens(failures.call_dies, Draw::CallDies, named);
+        let dies_after = dies.then(|| self.draws.below(4, Draw::CallDiesAfter, named));
         let invoked =
-            if after == 0 { 0 } else { self.draws.about(after, self.scenario.network.spread, For::Invoked, named) };
+            if after == 0 { 0 } else { self.draws.about(after, self.scenario.network.spread, Draw::Invoked, named) };
         let begins = self.now + invoked;
         let number = self.next_call;
         self.next_call += 1;
@@ -50,15 +50,15 @@ impl Door {
             nth,
             invoked: (self.now, begins),
             engine: None,
-            skew: self.draws.clock(self.scenario.skew, For::CallClock, named),
+            skew: self.draws.clock(self.scenario.skew, Draw::CallClock, named),
             round: 0,
             dies_after: dies_after.and_then(|after| u32::try_from(after).ok()),
             dead: false,
             sent: vec![],
         };
         self.calls.add(number, call);
-        self.at(begins, Due::Begin { call: number });
-        self.at(begins + FUNCTION_TIMEOUT, Due::Timeout { call: number });
+        self.at(begins, EventKind::Begin { call: number });
+        self.at(begins + FUNCTION_TIMEOUT, EventKind::Timeout { call: number });
     }
 
     /// What names the draws of a call.
@@ -69,15 +69,15 @@ impl Door {
 
     pub(crate) fn begin(&mut self, number: u32) {
         let Some(call) = self.calls.get(number) else { return };
-        let (duty, pool, skew, named) = (call.duty, call.pool, call.skew, Door::named(call));
+        let (duty, pool, skew, named) = (call.duty, call.pool, call.skew, Lane::named(call));
         let now = self.clock(skew);
-        let cached = self.draws.below(self.scenario.leases.cache + 1, For::Cached, named);
+        let cached = self.draws.below(self.scenario.leases.cache + 1, Draw::Cached, named);
         let settings = self.pools[pool].settings_at(self.now.saturating_sub(cached));
         let begun = if self.counts() {
             self.begin_counting(duty, pool, &settings, now)
         } else {
             self.operation(duty, pool).map(|operation| {
-                let entropy = self.draws.number(For::Entropy, named);
+                let entropy = self.draws.number(Draw::Entropy, named);
                 let (machine, step) = Machine::start(operation, settings, now, entropy);
                 (Engine::Leasehold(Box::new(machine)), step)
             })
@@ -89,32 +89,40 @@ impl Door {
                 }
                 self.carry_out(number, step);
             }
-            // What it was for is over.
+            // Message it was for is over.
             None => self.forget(number),
         }
     }
 
-    fn begin_counting(&self, duty: Duty, pool: usize, settings: &Settings, now: Millis) -> Option<(Engine, Step)> {
+    fn begin_counting(
+        &self,
+        duty: CallPurpose,
+        pool: usize,
+        settings: &Settings,
+        now: Millis,
+    ) -> Option<(Engine, Step)> {
         let single = |request: Request| Step::Ask { requests: vec![request], pause: Millis(0) };
         let job = self.jobs.get(duty.job()?)?;
         Some(match duty {
-            Duty::Acquire { task, .. } if task == job.task => {
+            CallPurpose::Acquire { task, .. } if task == job.task => {
                 let prefix = self.pools[pool].prefix.clone();
                 let (caller, step) =
                     CountThenPut::start(prefix, job.holder.clone(), settings.limit.count(), settings.lease);
                 (Engine::CountThenPut(caller), step)
             }
-            Duty::Release { .. } => (Engine::Single(now), single(count_then_put::remove(&job.holder))),
-            Duty::Renew { .. } => (Engine::Single(now + settings.lease), single(count_then_put::put(&job.holder, now))),
+            CallPurpose::Release { .. } => (Engine::Single(now), single(count_then_put::remove(&job.holder))),
+            CallPurpose::Renew { .. } => {
+                (Engine::Single(now + settings.lease), single(count_then_put::put(&job.holder, now)))
+            }
             _ => return None,
         })
     }
 
     /// What the protocol is asked for.
-    fn operation(&self, duty: Duty, pool: usize) -> Option<Operation> {
+    fn operation(&self, duty: CallPurpose, pool: usize) -> Option<Operation> {
         let job = |job: u32| self.jobs.get(job);
         Some(match duty {
-            Duty::Acquire { job: number, task } => {
+            CallPurpose::Acquire { job: number, task } => {
                 let job = job(number).filter(|job| job.task == task)?;
                 let token = if self.scenario.queue { Some(Token::new(&job.token()).ok()?) } else { None };
                 Operation::Acquire(Ask {
@@ -126,18 +134,20 @@ impl Door {
                     label: None,
                 })
             }
-            Duty::Release { job: number } => Operation::Release(Giving::Lease(job(number)?.lease.as_ref()?.id.clone())),
-            Duty::Renew { job: number } => {
+            CallPurpose::Release { job: number } => {
+                Operation::Release(Giving::Lease(job(number)?.lease.as_ref()?.id.clone()))
+            }
+            CallPurpose::Renew { job: number } => {
                 Operation::Renew(Longer { id: job(number)?.lease.as_ref()?.id.clone(), lease: None })
             }
-            Duty::Sweep => Operation::Sweep,
-            Duty::Gone { job: number } => {
+            CallPurpose::Sweep => Operation::Sweep,
+            CallPurpose::Gone { job: number } => {
                 let job = job(number)?;
                 // Whatever was entered in the millisecond of the end was entered before.
                 let at = self.clock(0) + Millis(1);
                 Operation::Gone(Ended { execution: job.holder.execution().into(), at, after: None })
             }
-            Duty::Limit => Operation::Change(NewLimit {
+            CallPurpose::Limit => Operation::Change(NewLimit {
                 limit: Limit::try_from(u64::from(self.pools[pool].limit)).ok()?,
                 who: "operator".into(),
                 why: "a live change".into(),
@@ -149,11 +159,11 @@ impl Door {
     fn carry_out(&mut self, number: u32, step: Step) {
         let Some(call) = self.calls.get_mut(number) else { return };
         call.round += 1;
-        let (round, named, duty, pool) = (call.round, Door::named(call), call.duty, call.pool);
-        let (whats, pause): (Vec<What>, u64) = match step {
-            Step::Ask { requests, pause } => (requests.into_iter().map(What::Request).collect(), pause.0 * 1_000),
-            Step::Notify(notices) => (notices.into_iter().map(What::Notice).collect(), 0),
-            Step::Alive(executions) => (executions.into_iter().map(What::Life).collect(), 0),
+        let (round, named, duty, pool) = (call.round, Lane::named(call), call.duty, call.pool);
+        let (whats, pause): (Vec<Message>, u64) = match step {
+            Step::Ask { requests, pause } => (requests.into_iter().map(Message::Request).collect(), pause.0 * 1_000),
+            Step::Notify(notices) => (notices.into_iter().map(Message::Notice).collect(), 0),
+            Step::Alive(executions) => (executions.into_iter().map(Message::Life).collect(), 0),
             Step::Done(outcome) => return self.done(number, outcome),
         };
         let counts = self.counts();
@@ -165,15 +175,15 @@ impl Door {
         }
         for (at, what) in whats.into_iter().enumerate() {
             let id = first + at as u64;
-            let draw = Door::name_of(named, round, at);
-            let travels = self.travels(&what, For::There, draw);
+            let draw = Lane::name_of(named, round, at);
+            let travels = self.travels(&what, Draw::There, draw);
             let armed = self.is_armed(duty, &what, true);
-            let lost = armed || self.draws.happens(self.scenario.failures.request_lost, For::LostThere, draw);
+            let lost = armed || self.draws.happens(self.scenario.failures.request_lost, Draw::LostThere, draw);
             let to = from + travels;
             let due = (call_index(at), to);
-            let does = Does::of(&what, counts);
+            let does = RequestEffect::of(&what, counts);
             let brief =
-                Brief { number: id, pool, duty, does, asked: from, served: None, replied: None, answered: None };
+                RequestEntry { number: id, pool, duty, does, asked: from, served: None, replied: None, answered: None };
             self.note(brief);
             self.watch_sent(number, brief, &what, (first, self.next_request - first));
             let Some(call) = self.calls.get_mut(number) else { return };
@@ -181,10 +191,13 @@ impl Door {
             if lost {
                 self.used.lost += 1;
                 let job = duty.job();
-                self.say(pool, Happening::Lost { job, operation: duty.as_str(), way: "request", request: self.id(id) });
-                self.at(from + self.scenario.network.timeout, Due::Here { call: number, round, at: due.0 });
+                self.say(
+                    pool,
+                    SimEventKind::Lost { job, operation: duty.as_str(), way: "request", request: self.id(id) },
+                );
+                self.at(from + self.scenario.network.timeout, EventKind::Here { call: number, round, at: due.0 });
             } else {
-                self.at(due.1, Due::There { call: number, round, at: due.0 });
+                self.at(due.1, EventKind::There { call: number, round, at: due.0 });
             }
         }
     }
@@ -195,9 +208,9 @@ impl Door {
     }
 
     /// How long something travels one way.
-    fn travels(&self, what: &What, way: For, name: [u64; 3]) -> u64 {
+    fn travels(&self, what: &Message, way: Draw, name: [u64; 3]) -> u64 {
         let network = &self.scenario.network;
-        let typical = if matches!(what, What::Request(_)) { network.delay } else { network.notice };
+        let typical = if matches!(what, Message::Request(_)) { network.delay } else { network.notice };
         self.draws.about(typical, network.spread, way, name)
     }
 
@@ -207,9 +220,9 @@ impl Door {
     }
 
     /// Whether somebody wanted just this one to be lost; if so, it is disarmed.
-    fn is_armed(&mut self, duty: Duty, what: &What, there: bool) -> bool {
+    fn is_armed(&mut self, duty: CallPurpose, what: &Message, there: bool) -> bool {
         let armed = if there { &mut self.drop_requests } else { &mut self.drop_replies };
-        let (Some(job), What::Request(request)) = (duty.job(), what) else { return false };
+        let (Some(job), Message::Request(request)) = (duty.job(), what) else { return false };
         let writes = !request.writes().is_empty();
         let this = |of: &Option<u32>| of.map_or(writes, |of| of == job);
         match armed.iter().position(this) {
@@ -224,26 +237,26 @@ impl Door {
     /// Something a call sent gets there.
     pub(crate) fn there(&mut self, number: u32, round: u32, at: usize) {
         let Some(call) = self.calls.get_mut(number).filter(|call| call.round == round) else { return };
-        let (duty, pool, named, dead) = (call.duty, call.pool, Door::named(call), call.dead);
+        let (duty, pool, named, dead) = (call.duty, call.pool, Lane::named(call), call.dead);
         let Some(sent) = call.sent.get(at) else { return };
         let (id, what) = (sent.id, sent.what.clone());
-        let name = Door::name_of(named, round, at);
+        let name = Lane::name_of(named, round, at);
         let got = match &what {
-            What::Request(request) => Got::Reply(self.serve(number, id, request, name)),
-            What::Notice(notice) => {
+            Message::Request(request) => Received::Reply(self.serve(number, id, request, name)),
+            Message::Notice(notice) => {
                 self.used.notices += 1;
-                Got::Notified(self.notice(notice))
+                Received::Notified(self.notice(notice))
             }
-            What::Life(execution) => {
+            Message::Life(execution) => {
                 let job = execution.rsplit_once(':').and_then(|(_, number)| number.parse::<u32>().ok());
                 let runs = job.and_then(|job| self.jobs.get(job)).is_some_and(|job| !job.dead);
-                Got::Life(if runs { Life::Running } else { Life::Ended })
+                Received::Life(if runs { Life::Running } else { Life::Ended })
             }
         };
         let armed = self.is_armed(duty, &what, false);
-        let lost = armed || self.draws.happens(self.scenario.failures.reply_lost, For::LostBack, name);
+        let lost = armed || self.draws.happens(self.scenario.failures.reply_lost, Draw::LostBack, name);
         let now = self.now;
-        let answered = Answered::of(&got);
+        let answered = ReplySummary::of(&got);
         self.last_served = Some(self.id(id));
         self.mark(mix(u64::from(answered.outcome()) << 32 | id));
         if let Some(brief) = self.noted(id) {
@@ -251,7 +264,7 @@ impl Door {
             brief.answered = Some(answered);
         }
         self.watch_there(id, answered);
-        let to = now + self.travels(&what, For::Back, name);
+        let to = now + self.travels(&what, Draw::Back, name);
         let Some(call) = self.calls.get_mut(number) else { return };
         let Some(sent) = call.sent.get_mut(at) else { return };
         let asked = if let Leg::There { from, .. } = sent.leg { from } else { now };
@@ -262,11 +275,11 @@ impl Door {
             }
             return;
         }
-        let due = Due::Here { call: number, round, at: call_index(at) };
+        let due = EventKind::Here { call: number, round, at: call_index(at) };
         if lost {
             self.used.lost += 1;
             let job = duty.job();
-            self.say(pool, Happening::Lost { job, operation: duty.as_str(), way: "reply", request: self.id(id) });
+            self.say(pool, SimEventKind::Lost { job, operation: duty.as_str(), way: "reply", request: self.id(id) });
             self.at(asked + self.scenario.network.timeout, due);
         } else {
             self.at(to, due);
@@ -277,9 +290,9 @@ impl Door {
     fn serve(&mut self, number: u32, id: u64, request: &Request, name: [u64; 3]) -> Reply {
         let Some(call) = self.calls.get(number) else { return Reply::Unavailable };
         let (duty, pool) = (call.duty, call.pool);
-        if self.draws.happens(self.scenario.failures.throttled, For::Throttled, name) {
+        if self.draws.happens(self.scenario.failures.throttled, Draw::Throttled, name) {
             self.used.throttled += 1;
-            self.say(pool, Happening::Throttled { job: duty.job(), operation: duty.as_str() });
+            self.say(pool, SimEventKind::Throttled { job: duty.job(), operation: duty.as_str() });
             return Reply::Throttled;
         }
         let before: Vec<Option<Row>> =
@@ -321,7 +334,7 @@ impl Door {
             Leg::Back { lost: false, answer, .. } => answer,
             _ => sent.what.unanswered(),
         };
-        let answered = Answered::of(&got);
+        let answered = ReplySummary::of(&got);
         let watched = self.watch.as_ref().is_some_and(|watch| watch.number == id).then(|| got.clone());
         sent.leg = Leg::Here(got);
         let answer = call.answer();
@@ -355,12 +368,12 @@ impl Door {
     /// A call is done.
     fn done(&mut self, number: u32, outcome: Outcome) {
         let Some(call) = self.calls.get_mut(number) else { return };
-        let (duty, pool, named) = (call.duty, call.pool, Door::named(call));
+        let (duty, pool, named) = (call.duty, call.pool, Lane::named(call));
         let single = if let Some(Engine::Single(at)) = &call.engine { Some(*at) } else { None };
         call.engine = None;
-        if let Duty::Acquire { .. } = duty {
+        if let CallPurpose::Acquire { .. } = duty {
             let network = &self.scenario.network;
-            let back = self.draws.about(network.invoke, network.spread, For::Answered, named);
+            let back = self.draws.about(network.invoke, network.spread, Draw::ReplySummary, named);
             self.calls.remove(number);
             self.tell_workflow(duty, outcome, back);
             return;
@@ -371,23 +384,23 @@ impl Door {
     }
 
     /// What a call came to is on its way to its workflow.
-    fn tell_workflow(&mut self, duty: Duty, outcome: Outcome, travels: u64) {
+    fn tell_workflow(&mut self, duty: CallPurpose, outcome: Outcome, travels: u64) {
         let number = self.next_call;
         self.next_call += 1;
         self.ended.add(number, (duty, outcome));
-        self.at(self.now + travels, Due::Back { call: number });
+        self.at(self.now + travels, EventKind::Back { call: number });
     }
 
     /// It is there.
     pub(crate) fn back(&mut self, number: u32) {
         let Some((duty, outcome)) = self.ended.remove(number) else { return };
-        if let Duty::Acquire { job, task } = duty {
+        if let CallPurpose::Acquire { job, task } = duty {
             self.answered(job, task, outcome);
         }
         self.bury_of(duty);
     }
 
-    fn bury_of(&mut self, duty: Duty) {
+    fn bury_of(&mut self, duty: CallPurpose) {
         if let Some(job) = duty.job() {
             self.bury(job);
         }
@@ -400,8 +413,8 @@ impl Door {
         call.dead = true;
         call.engine = None;
         let quiet = call.is_quiet();
-        self.say(pool, Happening::CallDied { job: duty.job(), operation: duty.as_str() });
-        if let Duty::Acquire { .. } = duty {
+        self.say(pool, SimEventKind::CallDied { job: duty.job(), operation: duty.as_str() });
+        if let CallPurpose::Acquire { .. } = duty {
             self.tell_workflow(duty, Outcome::Failed(Failure::Unavailable), self.scenario.network.invoke);
         } else {
             self.finished(pool, duty, &Outcome::Failed(Failure::Unavailable), None);

@@ -1,6 +1,6 @@
 //! Which jobs come when? Drawn from the seed alone, so both doors get the same jobs at the same times.
 
-use super::draw::{Draws, For};
+use super::draws::{Draw, Draws};
 use super::scenario::{Scenario, Workload};
 
 /// A job as it comes.
@@ -67,9 +67,9 @@ impl Arrivals {
         let number = self.number;
         self.number += 1;
         let whose = [u64::from(number), 0, 0];
-        let work = self.draws.about(shape.work, shape.work_spread, For::Work, whose).max(1_000);
-        let dies = self.draws.happens(scenario.failures.worker_dies, For::Dies, whose);
-        let dies_after = dies.then(|| self.draws.below(work, For::DiesAfter, whose));
+        let work = self.draws.about(shape.work, shape.work_spread, Draw::Work, whose).max(1_000);
+        let dies = self.draws.happens(scenario.failures.worker_dies, Draw::Dies, whose);
+        let dies_after = dies.then(|| self.draws.below(work, Draw::DiesAfter, whose));
         Some(Arrival { at, number, workload, work, dies_after })
     }
 }

@@ -5,8 +5,8 @@ use leasehold_core::nouns::{Attempt, Fence, Millis, Slot, Ticket};
 use leasehold_core::table::{Change, Condition, Guard, HolderState, Key, Refusal, Reply, Request, Row, Write};
 use serde_json::{Value, json};
 
-use super::door::BEGIN;
 use super::job::Job;
+use super::lane::BEGIN;
 
 /// A moment on some clock: seconds since the start.
 pub(crate) fn moment(at: Millis) -> String {

@@ -6,42 +6,42 @@
 //! machines of `leasehold-core`, request by request; nothing of the protocol is decided here.
 
 mod arrivals;
-mod brief;
 mod call;
-mod calls;
+mod call_lifecycle;
 mod cost;
-mod door;
-mod draw;
+mod describe;
+mod draws;
 mod frame;
 mod job;
-mod life;
-mod line;
-mod noticed;
-mod numbered;
-mod numbers;
+mod job_lifecycle;
+mod lane;
+mod observe;
 mod pool;
 mod presets;
-mod said;
+mod request_capture;
+mod request_log;
+mod request_view;
 mod scenario;
-mod tell;
-mod waits;
-mod watch;
-mod words;
+mod series;
+mod sim_event;
+mod slab_map;
+mod statistics;
+mod wait_histogram;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use door::{Door, ms};
-use draw::mix;
+use draws::mix;
+use lane::{Lane, ms};
 
 pub use cost::{PRICES, Prices};
-pub use frame::{DoorFrame, Frame, PoolFrame};
-pub use numbers::{Dollars, DoorNumbers, Numbers, PerJob, PoolNumbers, Requests, Units};
+pub use frame::{Frame, LaneFrame, PoolFrame};
 pub use presets::{Preset, presets};
-pub use said::{Happening, Said};
 pub use scenario::{Action, Field, Scenario, Wrong, fields};
+pub use sim_event::{SimEvent, SimEventKind};
+pub use statistics::{Dollars, LaneStatistics, PerJob, PoolStatistics, Requests, Statistics, Units};
 
 /// The doors: `COUNT` and `LEASEHOLD`.
 pub const DOORS: usize = 2;
@@ -61,9 +61,9 @@ const APART: u64 = 2_000_000;
 #[derive(Clone, Debug)]
 struct State {
     now: u64,
-    doors: [Door; DOORS],
+    doors: [Lane; DOORS],
     next_action: usize,
-    said: VecDeque<Arc<Said>>,
+    said: VecDeque<Arc<SimEvent>>,
     next_said: u64,
 }
 
@@ -88,7 +88,7 @@ pub struct Stepped {
     /// Behind which door.
     pub door: usize,
     /// What there is to say of it.
-    pub said: Vec<Arc<Said>>,
+    pub said: Vec<Arc<SimEvent>>,
     /// The request that was served, if one was.
     pub request: Option<u64>,
 }
@@ -120,7 +120,7 @@ impl World {
         let scenario = Arc::new(scenario.clone());
         let state = State {
             now: 0,
-            doors: [Door::new(COUNT, &scenario), Door::new(LEASEHOLD, &scenario)],
+            doors: [Lane::new(COUNT, &scenario), Lane::new(LEASEHOLD, &scenario)],
             next_action: 0,
             said: VecDeque::new(),
             next_said: 0,
@@ -179,7 +179,7 @@ impl World {
     /// Does the next thing that is due until `to`: behind which door, if there was one.
     fn one(&mut self, to: u64) -> Option<usize> {
         let next = self.state.next();
-        // What somebody does comes after all that is due at that moment.
+        // Message somebody does comes after all that is due at that moment.
         let action = self.actions.get(self.state.next_action).filter(|action| action.at <= to);
         if let Some(action) = action.filter(|action| next.is_none_or(|(at, _)| action.at < at)).copied() {
             self.state.next_action += 1;
@@ -258,7 +258,7 @@ impl World {
         const ENOUGH: u32 = 10_000;
         for _ in 0..ENOUGH {
             let (said, served) = (self.state.next_said, self.served());
-            if self.state.doors.iter().all(Door::is_over) && self.state.next_action == self.actions.len() {
+            if self.state.doors.iter().all(Lane::is_over) && self.state.next_action == self.actions.len() {
                 return None;
             }
             let door = self.one(u64::MAX >> 1)?;
@@ -277,7 +277,7 @@ impl World {
     }
 
     /// What is still kept of what happened, from this number on, and the number of the next.
-    pub fn events(&self, since: u64) -> (Vec<Arc<Said>>, u64) {
+    pub fn events(&self, since: u64) -> (Vec<Arc<SimEvent>>, u64) {
         (self.state.said.iter().filter(|said| said.seq >= since).cloned().collect(), self.state.next_said)
     }
 
