@@ -7,5 +7,6 @@
 pub mod check;
 pub mod count_then_put;
 pub mod digest;
+pub mod rng;
 pub mod simulator;
 pub mod table;
