@@ -108,7 +108,7 @@ impl Settings {
 
     /// When everyone surely follows a lowered limit, on anyone's clock. The change is dated before it is
     /// written, and is itself an operation that may take as long as the longest.
-    fn quiet_until(&self, lowered: Lowered) -> Millis {
+    pub fn quiet_until(&self, lowered: Lowered) -> Millis {
         lowered.at + self.quiet + self.quiet + self.grace
     }
 

@@ -2,19 +2,19 @@
 
 use std::time::Instant;
 
-use leasehold_sim::simulator::{Scenario, World, Wrong, presets};
+use leasehold_sim::simulator::{InvalidScenario, Scenario, World, presets};
 
 /// How many milliseconds each is run.
 const RUN: f64 = 600_000.0;
 
-fn main() -> Result<(), Wrong> {
+fn main() -> Result<(), InvalidScenario> {
     for preset in presets()? {
         let mut world = World::new(&Scenario::read(&preset.scenario)?);
         let begin = Instant::now();
         world.advance_to(RUN, u64::MAX);
         let times = RUN / 1_000.0 / begin.elapsed().as_secs_f64();
         println!("{:>6.0} x  {:>7} things  {:016x}  {}", times, world.happened(), world.digest(), preset.title);
-        for door in world.numbers().doors {
+        for door in world.statistics().lanes {
             println!(
                 "          {:<15} {:>5} jobs, peak {:>3}, over by {:>2}, used {:>3.0}%, waited {:>6.1} s / {:>6.1} s, ${:.0}",
                 door.name,

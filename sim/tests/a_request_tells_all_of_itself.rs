@@ -2,19 +2,19 @@
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_sim::simulator::{COUNT, LEASEHOLD, Scenario, World};
+use leasehold_sim::simulator::{Scenario, Strategy, World};
 use serde_json::{Value, json};
 
 fn world(scenario: &Value) -> World {
     World::new(&Scenario::read(scenario).expect("a scenario"))
 }
 
-fn recent(world: &World, door: usize) -> Vec<Value> {
-    world.recent(door, 256).as_array().expect("a list").clone()
+fn recent(world: &World, lane: Strategy) -> Vec<Value> {
+    world.recent_requests(lane, 256).as_array().expect("a list").clone()
 }
 
-fn find(world: &World, door: usize, words: &str, reply: &str) -> Value {
-    let brief = recent(world, door)
+fn find(world: &World, lane: Strategy, words: &str, reply: &str) -> Value {
+    let brief = recent(world, lane)
         .into_iter()
         .find(|brief| brief["what"].as_str().is_some_and(|what| what.contains(words)) && brief["reply"] == reply)
         .unwrap_or_else(|| panic!("no request {words:?} that was {reply}"));
@@ -25,7 +25,7 @@ fn find(world: &World, door: usize, words: &str, reply: &str) -> Value {
 fn a_claim_shows_its_two_conditions_and_the_rows_before_and_after() {
     let mut world = world(&json!({}));
     world.advance_to(150.0, u64::MAX);
-    let claim = find(&world, LEASEHOLD, "claims slot", "written");
+    let claim = find(&world, Strategy::Leasehold, "claims slot", "written");
     let [slot, holder] = claim["writes"].as_array().expect("writes").as_slice() else { panic!("{claim:#}") };
     assert_eq!(slot["conditions"][0]["guard"], "ClaimSlotUnchanged");
     assert_eq!(holder["conditions"][0]["guard"], "ClaimHolderUnchanged");
@@ -38,7 +38,7 @@ fn a_claim_shows_its_two_conditions_and_the_rows_before_and_after() {
 fn a_refused_claim_shows_which_condition_failed_and_the_row_as_it_was() {
     let mut world = world(&json!({}));
     world.advance_to(150.0, u64::MAX);
-    let claim = find(&world, LEASEHOLD, "claims slot", "refused: a condition failed");
+    let claim = find(&world, Strategy::Leasehold, "claims slot", "refused: a condition failed");
     let failed =
         claim["writes"].as_array().expect("writes").iter().find(|write| write["conditions"][0]["held"] == false);
     let failed = failed.expect("one failed");
@@ -52,7 +52,8 @@ fn a_refused_claim_shows_which_condition_failed_and_the_row_as_it_was() {
 fn a_count_shows_the_leases_that_it_counted() {
     let mut world = world(&json!({}));
     world.advance_to(400.0, u64::MAX);
-    let counts = recent(&world, COUNT).into_iter().filter(|brief| brief["what"] == "counts the leases");
+    let counts =
+        recent(&world, Strategy::CountThenPut).into_iter().filter(|brief| brief["what"] == "counts the leases");
     let some =
         counts.filter(|brief| !brief["served_ms"].is_null()).map(|brief| brief["id"].as_u64().expect("a number"));
     let most =
@@ -64,9 +65,9 @@ fn a_count_shows_the_leases_that_it_counted() {
 fn any_request_ever_seen_is_found_also_long_after_it_was_forgotten() {
     let mut world = world(&json!({}));
     world.advance_to(2_000.0, u64::MAX);
-    let ids: Vec<u64> = [COUNT, LEASEHOLD]
+    let ids: Vec<u64> = [Strategy::CountThenPut, Strategy::Leasehold]
         .iter()
-        .flat_map(|door| recent(&world, *door))
+        .flat_map(|lane| recent(&world, *lane))
         .filter_map(|brief| brief["id"].as_u64())
         .collect();
     world.advance_to(2_500.0, u64::MAX);
@@ -95,12 +96,12 @@ fn a_lost_reply_shows_what_the_table_did_and_that_its_caller_never_learned() {
     let mut world = world(&json!({}));
     world.act(&json!({ "do": "drop_reply", "door": 1 })).expect("an action");
     world.advance_to(3_000.0, u64::MAX);
-    let (said, _) = world.events(0);
-    let lost = said.iter().find_map(|said| match &said.what {
+    let (events, _) = world.events(0);
+    let lost = events.iter().find_map(|event| match &event.kind {
         leasehold_sim::simulator::SimEventKind::Lost { request, way: "reply", .. } => Some(*request),
         _ => None,
     });
     let found = world.request(lost.expect("a reply is lost")).expect("it is found");
     assert_eq!((&found["table"], &found["caller"]), (&json!("written"), &json!("no reply")));
-    assert_eq!(world.numbers().doors[LEASEHOLD].all.breaches, 0);
+    assert_eq!(world.statistics().lanes[Strategy::Leasehold].all.breaches, 0);
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_sim::simulator::{LEASEHOLD, Scenario, World, presets};
+use leasehold_sim::simulator::{Scenario, Strategy, World, presets};
 use serde_json::{Value, json};
 
 fn world(scenario: &Value) -> World {
@@ -16,13 +16,15 @@ fn eventful() -> Value {
 
 /// Everything that can be seen of a world.
 fn seen(world: &World) -> (u64, String, Vec<f64>, Vec<f64>, Vec<f64>, String) {
-    let numbers = serde_json::to_string(&(world.frame(), world.numbers(), world.recent(LEASEHOLD, 50))).expect("JSON");
-    let drawn = |draw: fn(&World, usize) -> Vec<f64>| [draw(world, 0), draw(world, 1)].concat();
-    let line = world.line(LEASEHOLD, 0, 0.0, world.now(), 500);
+    let numbers =
+        serde_json::to_string(&(world.frame(), world.statistics(), world.recent_requests(Strategy::Leasehold, 50)))
+            .expect("JSON");
+    let drawn = |draw: fn(&World, Strategy) -> Vec<f64>| Strategy::ALL.map(|strategy| draw(world, strategy)).concat();
+    let line = world.series(Strategy::Leasehold, 0, 0.0, world.now(), 500);
     let drawn = (drawn(World::slots), drawn(World::jobs), [drawn(World::requests), line].concat());
-    let (said, next) = world.events(0);
-    let said: Vec<_> = said.iter().map(|said| (said.seq, format!("{:?}", said.what))).collect();
-    (world.digest(), numbers, drawn.0, drawn.1, drawn.2, format!("{next} {said:?}"))
+    let (events, next) = world.events(0);
+    let events: Vec<_> = events.iter().map(|event| (event.seq, format!("{:?}", event.kind))).collect();
+    (world.digest(), numbers, drawn.0, drawn.1, drawn.2, format!("{next} {events:?}"))
 }
 
 /// What the browser must come to as well: `wasm/e2e` compares it with the same world there.
@@ -99,7 +101,7 @@ fn what_somebody_did_is_played_again_from_the_scenario_and_after_going_back() {
     live.seek(8_000.0);
     live.seek(40_000.0);
     assert_eq!(seen(&live), seen(&again));
-    assert_eq!(live.numbers().doors[LEASEHOLD].all.breaches, 0);
+    assert_eq!(live.statistics().lanes[Strategy::Leasehold].all.breaches, 0);
 }
 
 #[test]

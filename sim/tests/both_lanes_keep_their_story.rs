@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use leasehold_sim::simulator::{COUNT, LEASEHOLD, Scenario, SimEventKind, World, presets};
+use leasehold_sim::simulator::{Scenario, SimEventKind, Strategy, World, presets};
 use serde_json::{Value, json};
 
 fn world(scenario: &Value) -> World {
@@ -24,9 +24,9 @@ fn leasehold_is_never_over_its_limit_in_any_story_with_any_seed_however_its_call
             scenario["mode"] = json!(mode);
             let mut world = world(&scenario);
             world.advance_to(90_000.0, u64::MAX);
-            let door = &world.numbers().doors[LEASEHOLD];
-            assert_eq!((door.all.breaches, door.all.most_over), (0, 0), "{id}, seed {seed}, {mode}");
-            assert!(door.over > 20, "{id}, seed {seed}, {mode}: it shows something, {} jobs", door.over);
+            let lane = &world.statistics().lanes[Strategy::Leasehold];
+            assert_eq!((lane.all.breaches, lane.all.most_over), (0, 0), "{id}, seed {seed}, {mode}");
+            assert!(lane.over > 20, "{id}, seed {seed}, {mode}: it shows something, {} jobs", lane.over);
         }
     }
 }
@@ -36,8 +36,11 @@ fn counting_lets_in_too_many_in_every_story_that_says_so() {
     for (id, scenario) in all_presets() {
         let mut world = world(&scenario);
         world.advance_to(60_000.0, u64::MAX);
-        let numbers = world.numbers();
-        assert!(numbers.doors[COUNT].all.breaches > 0, "{id}: counting held its limit for a minute");
+        let statistics = world.statistics();
+        assert!(
+            statistics.lanes[Strategy::CountThenPut].all.breaches > 0,
+            "{id}: counting held its limit for a minute"
+        );
     }
 }
 
@@ -45,10 +48,10 @@ fn counting_lets_in_too_many_in_every_story_that_says_so() {
 fn who_is_let_in_too_many_counted_before_the_others_had_put_theirs() {
     let mut world = world(&json!({}));
     world.advance_to(1_000.0, u64::MAX);
-    let (said, _) = world.events(0);
-    let over: Vec<_> = said
+    let (events, _) = world.events(0);
+    let over: Vec<_> = events
         .iter()
-        .filter_map(|said| match &said.what {
+        .filter_map(|event| match &event.kind {
             SimEventKind::OverLimit { counted, together, held, ceiling, .. } => {
                 Some((*counted, together.len(), *held, *ceiling))
             }
@@ -70,7 +73,7 @@ fn the_number_that_a_caller_counted_is_shown_on_its_way_back_and_with_the_put_th
     let (mut told, mut put) = (BTreeMap::new(), BTreeMap::new());
     for at in 1..=400 {
         world.advance_to(f64::from(at), u64::MAX);
-        for request in world.requests(COUNT).chunks(10) {
+        for request in world.requests(Strategy::CountThenPut).chunks(10) {
             let (job, leg, operation, counted) = (request[1] as u32, request[4], request[8], request[9]);
             match (operation as u8, leg as u8) {
                 (6, 0) => assert_eq!(counted, -1.0, "job {job} can not know yet"),
@@ -80,10 +83,10 @@ fn the_number_that_a_caller_counted_is_shown_on_its_way_back_and_with_the_put_th
             }
         }
     }
-    let (said, _) = world.events(0);
+    let (events, _) = world.events(0);
     let mut compared = 0;
-    for said in &said {
-        let SimEventKind::Acquired { job, counted: Some(counted), .. } = said.what else { continue };
+    for event in &events {
+        let SimEventKind::Acquired { job, counted: Some(counted), .. } = event.kind else { continue };
         let shown = [told.get(&job), put.get(&job)].into_iter().flatten();
         for shown in shown {
             assert_eq!(*shown, f64::from(counted), "job {job}");
@@ -110,7 +113,7 @@ fn a_lowered_limit_is_followed_as_leases_end_and_never_exceeded_anew() {
         });
         let mut world = world(&scenario);
         world.advance_to(60_000.0, u64::MAX);
-        let pool = &world.numbers().doors[LEASEHOLD].pools[0];
+        let pool = &world.statistics().lanes[Strategy::Leasehold].pools[0];
         assert_eq!((pool.breaches, pool.limit), (0, 7), "seed {seed}");
         assert!(pool.peak == 20 && pool.held <= 7, "seed {seed}: {pool:?}");
     }
@@ -130,32 +133,33 @@ fn nothing_is_lost_every_job_ends_and_every_slot_is_free_again() {
         });
         let mut world = world(&scenario);
         world.advance_to(600_000.0, u64::MAX);
-        for (which, door) in world.numbers().doors.iter().enumerate() {
-            assert_eq!(door.arrived, door.over + door.died + door.gave_up, "seed {seed}, {}", door.name);
-            assert_eq!((door.all.held, door.all.waiting), (0, 0), "seed {seed}, {}", door.name);
-            assert_eq!(world.jobs(which), [0.0; 0], "seed {seed}, {}", door.name);
-            assert!(door.died > 0, "seed {seed}: somebody died");
+        for strategy in Strategy::ALL {
+            let lane = &world.statistics().lanes[strategy];
+            assert_eq!(lane.arrived, lane.over + lane.died + lane.gave_up, "seed {seed}, {}", lane.name);
+            assert_eq!((lane.all.held, lane.all.waiting), (0, 0), "seed {seed}, {}", lane.name);
+            assert_eq!(world.jobs(strategy), [0.0; 0], "seed {seed}, {}", lane.name);
+            assert!(lane.died > 0, "seed {seed}: somebody died");
             // State is the third of eight numbers a slot: 0 is free.
-            assert!(world.slots(which).chunks(8).all(|slot| slot[2] == 0.0), "seed {seed}, {}", door.name);
+            assert!(world.slots(strategy).chunks(8).all(|slot| slot[2] == 0.0), "seed {seed}, {}", lane.name);
         }
-        assert_eq!(world.numbers().doors[LEASEHOLD].all.breaches, 0, "seed {seed}");
+        assert_eq!(world.statistics().lanes[Strategy::Leasehold].all.breaches, 0, "seed {seed}");
     }
 }
 
 #[test]
-fn both_doors_have_the_same_jobs_at_the_same_times() {
+fn both_lanes_have_the_same_jobs_at_the_same_times() {
     let mut world = world(&json!({ "failures": { "call_dies": 5 }, "mode": "poll" }));
     world.advance_to(1_000.0, u64::MAX);
-    let numbers = world.numbers();
-    assert_eq!(numbers.doors[COUNT].arrived, numbers.doors[LEASEHOLD].arrived);
+    let statistics = world.statistics();
+    assert_eq!(statistics.lanes[Strategy::CountThenPut].arrived, statistics.lanes[Strategy::Leasehold].arrived);
     let both = (0..50)
         .filter_map(|job| world.job(job))
-        .filter(|job| job["doors"][COUNT]["work_ms"].is_number() && job["doors"][LEASEHOLD]["work_ms"].is_number());
+        .filter(|job| job["doors"][0]["work_ms"].is_number() && job["doors"][1]["work_ms"].is_number());
     let mut compared = 0;
     for job in both {
         compared += 1;
         for same in ["arrived_ms", "work_ms", "workload", "clock_ahead_ms"] {
-            assert_eq!(job["doors"][COUNT][same], job["doors"][LEASEHOLD][same], "{job}");
+            assert_eq!(job["doors"][0][same], job["doors"][1][same], "{job}");
         }
     }
     assert!(compared > 40, "{compared}");
@@ -170,9 +174,9 @@ fn a_queue_costs_three_transitions_a_job_however_long_it_waited() {
         });
         let mut world = world(&scenario);
         world.advance_to(600_000.0, u64::MAX);
-        let numbers = world.numbers();
-        let door = &numbers.doors[LEASEHOLD];
-        (door.per_job.expect("jobs"), door.all.wait_p99_ms.expect("waits"))
+        let statistics = world.statistics();
+        let lane = &statistics.lanes[Strategy::Leasehold];
+        (lane.per_job.expect("jobs"), lane.all.wait_p99_ms.expect("waits"))
     };
     let ((few, short), (many, long)) = (cost(100), cost(600));
     assert!(long > 10.0 * short, "waits of {short} and {long} ms");

@@ -1,12 +1,12 @@
 //! The simulated world, as the page plays it.
 
-use leasehold_sim::simulator::{self, PRICES, Scenario, Stepped};
+use leasehold_sim::simulator::{self, PRICES, Scenario, Stepped, Strategy};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
 use crate::plain::{error, object, value};
 
-/// Both doors, and all of their past. Times are milliseconds since the start.
+/// Both lanes (the page calls them doors), and all of their past. Times are milliseconds since the start.
 #[wasm_bindgen]
 pub struct World(simulator::World);
 
@@ -15,9 +15,14 @@ fn scenario(from: &JsValue) -> Result<Scenario, JsError> {
 }
 
 fn stepped(world: &simulator::World, stepped: &Stepped) -> Result<JsValue, JsError> {
-    let said: Vec<_> = stepped.said.iter().map(AsRef::as_ref).collect();
-    let request = stepped.request.and_then(|id| world.brief(id));
-    object(&json!({ "at_ms": stepped.at_ms, "door": stepped.door, "said": said, "request": request }))
+    let said: Vec<_> = stepped.events.iter().map(AsRef::as_ref).collect();
+    let request = stepped.request.and_then(|id| world.request_entry(id));
+    object(&json!({ "at_ms": stepped.at_ms, "door": stepped.lane, "said": said, "request": request }))
+}
+
+/// What there is to draw behind a door; nothing behind one that is not there.
+fn of_door(door: usize, draw: impl FnOnce(Strategy) -> Vec<f64>) -> Vec<f64> {
+    Strategy::from_index(door).map(draw).unwrap_or_default()
 }
 
 #[wasm_bindgen]
@@ -117,17 +122,17 @@ impl World {
 
     /// Every job in flight behind a door, eight numbers each.
     pub fn jobs(&self, door: usize) -> Vec<f64> {
-        self.0.jobs(door)
+        of_door(door, |strategy| self.0.jobs(strategy))
     }
 
     /// Every request on its way behind a door, ten numbers each.
     pub fn requests(&self, door: usize) -> Vec<f64> {
-        self.0.requests(door)
+        of_door(door, |strategy| self.0.requests(strategy))
     }
 
     /// Held leases against the limit over time, five numbers each.
     pub fn line(&self, door: usize, pool: usize, from: f64, to: f64, points: usize) -> Vec<f64> {
-        self.0.line(door, pool, from, to, points)
+        of_door(door, |strategy| self.0.series(strategy, pool, from, to, points))
     }
 
     /// What happened, from this number on, and the number of the next.
@@ -145,7 +150,10 @@ impl World {
     /// # Errors
     /// Never.
     pub fn recent(&self, door: usize, count: usize) -> Result<JsValue, JsError> {
-        object(&self.0.recent(door, count))
+        match Strategy::from_index(door) {
+            Some(strategy) => object(&self.0.recent_requests(strategy, count)),
+            None => object(&json!([])),
+        }
     }
 
     /// All of one request.
@@ -170,7 +178,7 @@ impl World {
     /// # Errors
     /// Never.
     pub fn numbers(&self) -> Result<JsValue, JsError> {
-        object(&self.0.numbers())
+        object(&self.0.statistics())
     }
 
     /// A number that all that happened so far comes to, in 16 hexadecimal digits.

@@ -1,4 +1,4 @@
-//! Which jobs come when? Drawn from the seed alone, so both doors get the same jobs at the same times.
+//! Arrivals: which jobs come when? Drawn from the seed alone, so all lanes get the same jobs at the same times.
 
 use super::draws::{Draw, Draws};
 use super::scenario::{Scenario, Workload};
@@ -67,17 +67,20 @@ impl Arrivals {
         let number = self.number;
         self.number += 1;
         let whose = [u64::from(number), 0, 0];
-        let work = self.draws.about(shape.work, shape.work_spread, Draw::Work, whose).max(1_000);
+        let work = self.draws.of(Draw::Work, whose).about(shape.work, shape.work_spread).max(1_000);
         let dies = self.draws.happens(scenario.failures.worker_dies, Draw::Dies, whose);
-        let dies_after = dies.then(|| self.draws.below(work, Draw::DiesAfter, whose));
+        let dies_after = dies.then(|| self.draws.of(Draw::DiesAfter, whose).below(work));
         Some(Arrival { at, number, workload, work, dies_after })
     }
 }
 
 impl Stream {
-    fn next_steady(&mut self, draws: Draws, which: usize, workload: &Workload, after: u64) {
+    fn next_steady(&mut self, draws: Draws, number: usize, workload: &Workload, after: u64) {
+        let gap = |per_minute: u32| {
+            draws.of(Draw::Gap, [number as u64, self.came, 0]).gap(60_000_000 / u64::from(per_minute))
+        };
         self.steady = (workload.per_minute > 0)
-            .then(|| after + draws.gap(60_000_000 / u64::from(workload.per_minute), [which as u64, self.came, 0]))
+            .then(|| after + gap(workload.per_minute))
             .filter(|at| workload.until == 0 || *at < workload.until);
         self.came += 1;
     }

@@ -1,13 +1,14 @@
-//! What is on its way between callers, table and tasks? A call runs one machine; each step of it sends requests, which
-//! take their time there and back.
+//! Calls: what is on its way between callers, table and tasks? A call runs one engine; each step of it sends messages,
+//! which take their time there and back.
 
 use std::sync::Arc;
 
-use leasehold_core::machine::{Answer, Failure, Life, Machine, Notice, Notified, Outcome, Step};
-use leasehold_core::nouns::Millis;
+use leasehold_core::machine::{Answer, Life, Notice, Notified, Outcome};
 use leasehold_core::table::{Reply, Request};
 
-use crate::count_then_put::CountThenPut;
+use super::draws::Key;
+use super::engine::Engine;
+use super::slab_map::SlabMap;
 
 /// What a call is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +48,7 @@ impl CallPurpose {
         }
     }
 
+    /// Its name for a person.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             CallPurpose::Acquire { .. } => "acquire",
@@ -59,40 +61,14 @@ impl CallPurpose {
     }
 }
 
-/// What runs in a call.
-#[derive(Clone, Debug)]
-pub(crate) enum Engine {
-    /// One of the protocol's machines.
-    Leasehold(Box<Machine>),
-    /// A caller that counts, then puts.
-    CountThenPut(CountThenPut),
-    /// One write without a condition, and no more (count, then put: renew and release).
-    Single(Millis),
-}
-
-impl Engine {
-    pub(crate) fn resume(&mut self, answer: Answer, now: Millis) -> Step {
-        match self {
-            Engine::Leasehold(machine) => machine.resume(answer, now),
-            Engine::CountThenPut(caller) => caller.resume(answer, now),
-            Engine::Single(_) => Step::Done(match answer {
-                Answer::Replies(replies) if replies == [Reply::Written] => {
-                    Outcome::Released { lease: None, already: false }
-                }
-                _ => Outcome::Failed(Failure::Unavailable),
-            }),
-        }
-    }
-}
-
 /// A call under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) pool: usize,
-    pub(crate) duty: CallPurpose,
-    /// Which of its job's calls of this duty it is: names its draws.
-    pub(crate) nth: u32,
-    /// From when to when its function is being invoked; from then on the engine runs.
+    pub(crate) purpose: CallPurpose,
+    /// Names its draws.
+    pub(crate) key: Key,
+    /// From when to when its function is being invoked, in microseconds since the start; from then on the engine runs.
     pub(crate) invoked: (u64, u64),
     pub(crate) engine: Option<Engine>,
     /// How far its clock is ahead, in microseconds.
@@ -109,20 +85,24 @@ pub(crate) struct Call {
 /// Something sent by a call, and its answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
-    /// Its number, for the page.
-    pub(crate) id: u64,
-    pub(crate) what: Message,
+    /// Its number in its lane.
+    pub(crate) number: u64,
+    pub(crate) message: Message,
     pub(crate) leg: Leg,
 }
 
+/// What a call sends.
 #[derive(Clone, Debug)]
 pub(crate) enum Message {
+    /// To the table.
     Request(Request),
+    /// To a waiting task.
     Notice(Notice),
+    /// Whether this execution still runs.
     Life(Arc<str>),
 }
 
-/// Where something is.
+/// Where something is. Moments are microseconds since the start.
 #[derive(Clone, Debug)]
 pub(crate) enum Leg {
     /// On its way there; `lost`: it never arrives.
@@ -141,6 +121,59 @@ pub(crate) enum Received {
     Life(Life),
 }
 
+/// The calls of a lane.
+#[derive(Clone, Debug)]
+pub(crate) struct Calls {
+    /// Those under way, by number.
+    pub(crate) under_way: SlabMap<Call>,
+    /// What others came to, on its way to their workflows, by a number of its own.
+    pub(crate) outcomes: SlabMap<(CallPurpose, Outcome)>,
+    /// The next number of either.
+    next: u32,
+    /// How many calls each pool made of sweeps, ends and changes.
+    of_pools: Vec<[u32; 3]>,
+    /// The next number of something that is sent.
+    pub(crate) next_message: u64,
+}
+
+impl Calls {
+    pub(crate) fn new(pools: usize) -> Calls {
+        let (under_way, outcomes) = (SlabMap::default(), SlabMap::default());
+        Calls { under_way, outcomes, next: 0, of_pools: vec![[0; 3]; pools], next_message: 0 }
+    }
+
+    /// Which of the calls of a pool for this purpose the next one is, from 1 on.
+    pub(crate) fn next_of_pool(&mut self, pool: usize, purpose: CallPurpose) -> u32 {
+        let calls = &mut self.of_pools[pool][usize::from(purpose.number()).saturating_sub(3).min(2)];
+        *calls += 1;
+        *calls
+    }
+
+    /// Adds one: its number.
+    pub(crate) fn add(&mut self, call: Call) -> u32 {
+        let number = self.take_number();
+        self.under_way.add(number, call);
+        number
+    }
+
+    /// Adds what one came to: its number.
+    pub(crate) fn add_outcome(&mut self, purpose: CallPurpose, outcome: Outcome) -> u32 {
+        let number = self.take_number();
+        self.outcomes.add(number, (purpose, outcome));
+        number
+    }
+
+    fn take_number(&mut self) -> u32 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Whether one of them is for this job.
+    pub(crate) fn any_for(&self, job: u32) -> bool {
+        self.under_way.all().any(|call| call.purpose.job() == Some(job))
+    }
+}
+
 impl Message {
     /// What it means that no answer comes.
     pub(crate) fn unanswered(&self) -> Received {
@@ -153,6 +186,17 @@ impl Message {
 }
 
 impl Call {
+    /// What names the draws of the nth call for this purpose.
+    pub(crate) fn key(pool: usize, purpose: CallPurpose, nth: u32) -> Key {
+        let whose = purpose.job().map_or((1 << 40) + pool as u64, u64::from);
+        [whose, purpose.number().into(), nth.into()]
+    }
+
+    /// What names the draws of a message: the one at this place of those sent in its present round.
+    pub(crate) fn message_key(&self, at: usize) -> Key {
+        [self.key[0], (self.key[1] << 32) | self.key[2], (u64::from(self.round) << 32) | at as u64]
+    }
+
     /// The answer to its step, if all of it has come.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         if self.sent.iter().any(|sent| !matches!(sent.leg, Leg::Here(_))) {
@@ -167,10 +211,12 @@ impl Call {
                 _ => {}
             }
         }
-        Some(match (notices.is_empty(), lives.is_empty()) {
-            (true, true) => Answer::Replies(replies),
-            (false, _) => Answer::Notices(notices),
-            (_, false) => Answer::Lives(lives),
+        Some(if !notices.is_empty() {
+            Answer::Notices(notices)
+        } else if !lives.is_empty() {
+            Answer::Lives(lives)
+        } else {
+            Answer::Replies(replies)
         })
     }
 

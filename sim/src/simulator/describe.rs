@@ -1,36 +1,40 @@
-//! What is there to tell of one request, and of one job? Told as JSON, in the words of the page's interface.
+//! Descriptions: what is there to tell of one request, and of one job? Told as JSON, in the words of the page's interface.
 
-use leasehold_core::nouns::Millis;
 use serde_json::{Value, json};
 
 use super::call::{CallPurpose, Message, Received};
-use super::lane::{Lane, RequestEntry, ms};
-use super::request_capture::{CapturedRequest, RequestCapture};
-use super::request_log::ReplySummary;
-use super::scenario::in_ms;
-use super::{DOORS, World, request_view};
+use super::clock::{in_ms, ms};
+use super::job::Job;
+use super::lane::Lane;
+use super::observer::request_of_id;
+use super::request_capture::CapturedRequest;
+use super::request_effect::ReplySummary;
+use super::request_log::RequestEntry;
+use super::request_view;
+use super::strategy::Strategy;
+use super::world::World;
 
 impl Lane {
-    fn brief_json(&self, brief: &RequestEntry) -> Value {
+    fn describe_entry(&self, entry: &RequestEntry) -> Value {
         json!({
-            "id": self.id(brief.number),
-            "door": self.which,
-            "job": brief.duty.job(),
-            "pool": brief.pool,
-            "operation": brief.duty.as_str(),
-            "what": brief.does.words(),
-            "kind": brief.does.kind(),
-            "asked_ms": in_ms(brief.asked),
-            "served_ms": brief.served.map(in_ms),
-            "replied_ms": brief.replied.map(in_ms),
-            "reply": brief.answered.map(ReplySummary::words),
+            "id": self.observer.request_id(entry.number),
+            "door": self.strategy,
+            "job": entry.purpose.job(),
+            "pool": entry.pool,
+            "operation": entry.purpose.as_str(),
+            "what": entry.effect.words(),
+            "kind": entry.effect.kind(),
+            "asked_ms": in_ms(entry.asked),
+            "served_ms": entry.served.map(in_ms),
+            "replied_ms": entry.replied.map(in_ms),
+            "reply": entry.reply.map(ReplySummary::words),
         })
     }
 
     /// Whose call it is, in words.
-    fn caller(&self, duty: CallPurpose, pool: usize) -> String {
+    fn caller(&self, purpose: CallPurpose, pool: usize) -> String {
         let prefix = &self.pools[pool].prefix;
-        let whose = |job: u32| match self.jobs.get(job) {
+        let whose = |job: u32| match self.fleet.jobs.get(job) {
             Some(known) => {
                 let name = &self.scenario.workloads[known.workload].name;
                 let again = if known.retry == 0 { String::new() } else { format!(", retry {}", known.retry) };
@@ -39,9 +43,11 @@ impl Lane {
             None => format!("job {job}"),
         };
         let mode = if self.scenario.queue { "in queue mode" } else { "in poll mode" };
-        match duty {
-            CallPurpose::Acquire { job, .. } if self.counts() => format!("count, then put, for {}", whose(job)),
-            CallPurpose::Acquire { job, .. } => format!("acquire {mode} for {}", whose(job)),
+        match purpose {
+            CallPurpose::Acquire { job, .. } => match self.strategy {
+                Strategy::CountThenPut => format!("count, then put, for {}", whose(job)),
+                Strategy::Leasehold => format!("acquire {mode} for {}", whose(job)),
+            },
             CallPurpose::Release { job } => format!("release by {}", whose(job)),
             CallPurpose::Renew { job } => format!("renew by {}", whose(job)),
             CallPurpose::Sweep => format!("sweep of {prefix}"),
@@ -49,69 +55,24 @@ impl Lane {
             CallPurpose::Limit => format!("an operator changes the limit of {prefix}"),
         }
     }
-}
 
-impl World {
-    /// The newest requests of a door in a few words, newest first.
-    pub fn recent(&self, door: usize, count: usize) -> Value {
-        let Some(door) = self.state.doors.get(door) else { return json!([]) };
-        let asked = door.recent.iter().rev().filter(|brief| brief.asked <= self.state.now);
-        asked.take(count).map(|brief| door.brief_json(brief)).collect()
-    }
-
-    /// One request in a few words, if it is still kept.
-    pub fn brief(&self, id: u64) -> Option<Value> {
-        let door = &self.state.doors[usize::try_from(id % DOORS as u64).unwrap_or(0)];
-        let number = id / DOORS as u64;
-        door.recent.iter().find(|brief| brief.number == number).map(|brief| door.brief_json(brief))
-    }
-
-    /// All of one request: whose it is, what it reads or writes on which conditions, and how it was answered. Found by
-    /// running the seconds before it once more. None: there was no such request until now.
-    pub fn request(&self, id: u64) -> Option<Value> {
-        let which = usize::try_from(id % DOORS as u64).ok()?;
-        let number = id / DOORS as u64;
-        if number >= self.state.doors[which].next_request {
-            return None;
-        }
-        let before = self
-            .kept
-            .iter()
-            .rev()
-            .find(|kept| kept.now <= self.state.now && kept.doors[which].next_request <= number)?;
-        let mut again = World {
-            scenario: self.scenario.clone(),
-            actions: self.actions.clone(),
-            state: before.clone(),
-            kept: vec![],
-            apart: u64::MAX >> 1,
-            reached: self.reached,
-        };
-        again.state.doors[which].watch = Some(Box::new(RequestCapture { number, seen: None, over: false }));
-        let is_over = |world: &World| world.state.doors[which].watch.as_ref().is_none_or(|watch| watch.over);
-        while !is_over(&again) && again.one(self.state.now).is_some() {}
-        let door = &again.state.doors[which];
-        let seen = door.watch.as_ref()?.seen.as_ref()?;
-        let brief = &seen.brief;
-        let mut json = door.brief_json(brief);
+    /// All of a request.
+    fn describe_captured(&self, seen: &CapturedRequest) -> Value {
+        let mut json = self.describe_entry(&seen.entry);
         let (first, count) = seen.together;
-        let together: Vec<u64> = (first..first + count).map(|number| door.id(number)).collect();
-        json["machine"] = door.caller(brief.duty, brief.pool).into();
+        let together: Vec<u64> = (first..first + count).map(|number| self.observer.request_id(number)).collect();
+        json["machine"] = self.caller(seen.entry.purpose, seen.entry.pool).into();
         json["together"] = together.into();
         json["clock_ahead_ms"] = json!(seen.skew as f64 / 1_000.0);
-        self.tell(door, seen, &mut json);
-        Some(json)
-    }
-
-    fn tell(&self, door: &Lane, seen: &CapturedRequest, json: &mut Value) {
-        let lease = door.counts().then_some(Millis(self.scenario.leases.lease / 1_000));
+        // Where leases are rows without a moment at which they expire, it is told of them all the same.
+        let lease = (!self.strategy.has_slots()).then_some(self.lease_length());
         let (mut writes, mut read) = (vec![], Value::Null);
-        match &seen.what {
+        match &seen.message {
             Message::Request(request) => {
                 writes = request_view::writes(request, seen.before.as_deref(), seen.reply.as_ref(), lease);
                 if let Some(what) = request_view::reads(request) {
-                    let (rows, more) =
-                        seen.reply.as_ref().map_or((vec![], false), |reply| request_view::rows(reply, lease));
+                    let rows = seen.reply.as_ref().map(|reply| request_view::rows(reply, lease));
+                    let (rows, more) = rows.unwrap_or_default();
                     read = json!({ "what": what, "rows": rows, "more": more });
                 }
             }
@@ -120,48 +81,76 @@ impl World {
         }
         json["writes"] = writes.into();
         json["read"] = read;
-        // Message the table did and what its caller learned are two things when a reply is lost.
-        json["table"] =
-            seen.reply.as_ref().map(|reply| ReplySummary::of(&Received::Reply(reply.clone())).words()).into();
-        json["caller"] = seen.got.as_ref().map(|got| ReplySummary::of(got).words()).into();
+        // What the table did and what its caller learned are two things when a reply is lost.
+        let table = seen.reply.as_ref().map(|reply| ReplySummary::of(&Received::Reply(reply.clone())).words());
+        json["table"] = table.into();
+        json["caller"] = seen.received.as_ref().map(|received| ReplySummary::of(received).words()).into();
+        json
+    }
+
+    /// Everything known of one job here.
+    fn describe_job(&self, number: u32) -> Value {
+        let of_job = self.observer.requests.newest_first().filter(|entry| entry.purpose.job() == Some(number));
+        let recent: Vec<u64> = of_job.take(20).map(|entry| self.observer.request_id(entry.number)).collect();
+        match self.fleet.jobs.get(number) {
+            None => json!({ "phase": 7, "recent": recent }),
+            Some(job) => job.describe(&recent),
+        }
+    }
+}
+
+impl Job {
+    fn describe(&self, recent: &[u64]) -> Value {
+        json!({
+            "phase": self.phase as u8,
+            "pool": self.pool,
+            "workload": self.workload,
+            "arrived_ms": ms(self.arrived),
+            "work_ms": ms(self.work),
+            "since_ms": ms(self.since),
+            "until_ms": self.until.map(ms),
+            "cell": self.cell,
+            "holds": self.holds,
+            "waited_ms": self.waited.map(ms),
+            "counted": self.counted.map(|(counted, _)| counted),
+            "clock_ahead_ms": self.skew as f64 / 1_000.0,
+            "asked": self.calls[0],
+            "requests": self.requests,
+            "recent": recent,
+        })
+    }
+}
+
+impl World {
+    /// The newest requests of a lane in a few words, newest first.
+    pub fn recent_requests(&self, strategy: Strategy, count: usize) -> Value {
+        let lane = self.lane(strategy);
+        let asked = lane.observer.requests.newest_first().filter(|entry| entry.asked <= self.micros());
+        asked.take(count).map(|entry| lane.describe_entry(entry)).collect()
+    }
+
+    /// One request in a few words, if it is still kept.
+    pub fn request_entry(&self, id: u64) -> Option<Value> {
+        let (strategy, number) = request_of_id(id);
+        let lane = self.lane(strategy);
+        lane.observer.requests.get(number).map(|entry| lane.describe_entry(entry))
+    }
+
+    /// All of one request: whose it is, what it reads or writes on which conditions, and how it was answered. Found by
+    /// running the seconds before it once more. None: there was no such request until now.
+    pub fn request(&self, id: u64) -> Option<Value> {
+        let (strategy, number) = request_of_id(id);
+        let lane = self.lane_after(strategy, number)?;
+        let seen = lane.observer.capture.as_ref()?.seen.as_ref()?;
+        Some(lane.describe_captured(seen))
     }
 
     /// Everything known of one job. None: it did not come yet.
     pub fn job(&self, number: u32) -> Option<Value> {
-        let arrived = self.state.doors.iter().any(|door| u64::from(number) < door.arrived);
-        if !arrived {
+        let lanes = Strategy::ALL.map(|strategy| self.lane(strategy));
+        if !lanes.iter().any(|lane| u64::from(number) < lane.fleet.arrived) {
             return None;
         }
-        let doors = self.state.doors.iter().map(|door| {
-            let recent: Vec<u64> = door
-                .recent
-                .iter()
-                .rev()
-                .filter(|brief| brief.duty.job() == Some(number))
-                .take(20)
-                .map(|brief| door.id(brief.number))
-                .collect();
-            match door.jobs.get(number) {
-                None => json!({ "phase": 7, "recent": recent }),
-                Some(job) => json!({
-                    "phase": job.phase as u8,
-                    "pool": job.pool,
-                    "workload": job.workload,
-                    "arrived_ms": ms(job.arrived),
-                    "work_ms": ms(job.work),
-                    "since_ms": ms(job.since),
-                    "until_ms": job.until.map(ms),
-                    "cell": job.cell,
-                    "holds": job.holds,
-                    "waited_ms": job.waited.map(ms),
-                    "counted": job.counted.map(|(counted, _)| counted),
-                    "clock_ahead_ms": job.skew as f64 / 1_000.0,
-                    "asked": job.calls[0],
-                    "requests": job.requests,
-                    "recent": recent,
-                }),
-            }
-        });
-        Some(json!({ "job": number, "doors": doors.collect::<Vec<_>>() }))
+        Some(json!({ "job": number, "doors": lanes.map(|lane| lane.describe_job(number)) }))
     }
 }

@@ -1,29 +1,34 @@
-//! What is there to draw at this moment? Slots, jobs and requests as rows of plain numbers: a page takes thousands of
-//! them sixty times a second.
+//! Frames: what is there to draw at this moment? Slots, jobs and requests as rows of plain numbers: a page takes thousands
+//! of them sixty times a second.
 
 use leasehold_core::nouns::Millis;
 use leasehold_core::table::{Reply, Request, SlotRow};
 use serde::Serialize;
 
-use super::World;
 use super::call::{Call, CallPurpose, Leg, Message, Received, Sent};
+use super::clock::{BEGIN, micros, ms};
 use super::job::{Job, Phase};
-use super::lane::{BEGIN, Lane, ms};
-use super::request_log::{ReplySummary, RequestEffect};
+use super::lane::Lane;
+use super::pool::Pool;
+use super::pool_series::Bucket;
+use super::request_effect::{ReplySummary, RequestEffect};
+use super::strategy::{PerStrategy, Strategy};
+use super::world::World;
 use crate::count_then_put;
 
-/// Both doors, in a few numbers.
+/// All lanes, in a few numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Frame {
     /// The moment.
     pub now_ms: f64,
     /// Whether clocks and caches are within what leasehold's promises rest on.
     pub promised: bool,
-    /// The doors.
-    pub doors: Vec<LaneFrame>,
+    /// The lanes.
+    #[serde(rename = "doors")]
+    pub lanes: PerStrategy<LaneFrame>,
 }
 
-/// One door.
+/// One lane.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LaneFrame {
     /// Somewhere more hold a lease than may.
@@ -60,141 +65,180 @@ fn moment(at: Millis) -> f64 {
     at.0 as f64 - BEGIN as f64
 }
 
+fn number(number: Option<u32>) -> f64 {
+    number.map_or(-1.0, f64::from)
+}
+
+/// The states of a slot, as the page draws them.
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const UNCONFIRMED: u32 = 2;
+const EXPIRED: u32 = 3;
+const ORPHANED: u32 = 4;
+
+/// A slot, before it is a row of numbers.
+struct SlotState {
+    cell: u32,
+    state: u32,
+    job: Option<u32>,
+    fence: u64,
+    /// In milliseconds since the start; -1 if it is free.
+    acquired: f64,
+    expires: f64,
+}
+
+impl SlotState {
+    fn free(cell: u32, fence: u64) -> SlotState {
+        SlotState { cell, state: FREE, job: None, fence, acquired: -1.0, expires: -1.0 }
+    }
+}
+
 impl Lane {
+    fn frame(&self) -> LaneFrame {
+        let pools = self.pools.iter().zip(&self.observer.pools).map(|(pool, seen)| PoolFrame {
+            prefix: pool.prefix.to_string(),
+            limit: seen.limit,
+            ceiling: seen.ceiling,
+            held: seen.held,
+            waiting: seen.waiting,
+            over: seen.over,
+            peak: seen.stats.peak,
+            effective: match self.strategy {
+                Strategy::CountThenPut => seen.limit,
+                Strategy::Leasehold => self.effective_limit(pool),
+            },
+        });
+        LaneFrame {
+            over: self.observer.pools.iter().any(|pool| pool.over),
+            in_flight: self.fleet.jobs.len(),
+            pools: pools.collect(),
+        }
+    }
+
+    fn effective_limit(&self, pool: &Pool) -> u32 {
+        let settings = pool.settings_now();
+        let limit = settings.limit.count();
+        let above = pool.table.slots().any(|row| row.slot.0 >= limit && row.held.is_some());
+        if !above && settings.lowered.is_none() {
+            return limit;
+        }
+        let slots: Vec<SlotRow> = pool.table.slots().cloned().collect();
+        settings.effective_limit(&slots, self.clock(0))
+    }
+
     /// How many leases a caller counted, of the reply that tells it so and of the put that rests on it.
-    fn counted(&self, call: &Call, sent: &Sent) -> Option<u32> {
-        let CallPurpose::Acquire { job, .. } = call.duty else { return None };
+    fn counted_on(&self, call: &Call, sent: &Sent) -> Option<u32> {
+        let CallPurpose::Acquire { job, .. } = call.purpose else { return None };
         match &sent.leg {
             Leg::Back { lost: false, answer: Received::Reply(Reply::Holders(rows, _)), .. } => {
                 let lease = self.pools[call.pool].settings_now().lease;
                 Some(count_then_put::lasting(rows, lease, self.clock(call.skew)))
             }
-            _ if matches!(&sent.what, Message::Request(Request::Write(_))) => {
-                self.jobs.get(job)?.counted.map(|(counted, _)| counted)
+            _ if matches!(&sent.message, Message::Request(Request::Write(_))) => {
+                self.fleet.jobs.get(job)?.counted.map(|(counted, _)| counted)
             }
             _ => None,
         }
     }
-}
 
-fn number(number: Option<u32>) -> f64 {
-    number.map_or(-1.0, f64::from)
+    /// The number that goes with a message: the slot it writes, or how many leases its caller counted.
+    fn carries(&self, call: &Call, sent: &Sent, effect: RequestEffect) -> Option<u32> {
+        match self.strategy {
+            Strategy::CountThenPut => self.counted_on(call, sent),
+            Strategy::Leasehold => effect.cell(),
+        }
+    }
+
+    /// Draws every cell of a pool of callers that count, then put.
+    fn draw_cells(&self, pool: &Pool, limit: u32, draw: &mut impl FnMut(SlotState)) {
+        let lease = self.scenario.leases.lease;
+        let cells = u32::try_from(pool.cells.len()).unwrap_or(0).max(limit);
+        for cell in 0..cells {
+            let job = pool.cells.get(cell as usize).copied().flatten();
+            let Some(job) = job.and_then(|job| self.fleet.jobs.get(job)) else {
+                draw(SlotState::free(cell, 0));
+                continue;
+            };
+            let expires = job.lease.as_ref().map_or(ms(job.since + lease), |lease| moment(lease.expires_at));
+            let state = if job.dead {
+                ORPHANED
+            } else if job.holds || job.phase == Phase::Releasing {
+                HELD
+            } else {
+                UNCONFIRMED
+            };
+            draw(SlotState { cell, state, job: Some(job.number), fence: 0, acquired: expires - ms(lease), expires });
+        }
+    }
+
+    /// Draws every slot of a pool of leasehold's.
+    fn draw_slots(&self, pool: &Pool, limit: u32, draw: &mut impl FnMut(SlotState)) {
+        let mut rows = pool.table.slots().peekable();
+        let mut cell = 0;
+        while cell < limit || rows.peek().is_some() {
+            let row = rows.next_if(|row| row.slot.0 == cell);
+            match row.and_then(|row| row.held.as_ref().map(|held| (row.fence, held))) {
+                Some((fence, held)) => {
+                    let job = Job::of_holder(&held.holder);
+                    let dead = job.and_then(|job| self.fleet.jobs.get(job)).is_none_or(|job| job.dead);
+                    let state = if held.expires_at <= self.clock(0) {
+                        EXPIRED
+                    } else if dead {
+                        ORPHANED
+                    } else if held.unconfirmed {
+                        UNCONFIRMED
+                    } else {
+                        HELD
+                    };
+                    let (acquired, expires) = (moment(held.acquired_at), moment(held.expires_at));
+                    draw(SlotState { cell, state, job, fence: fence.0, acquired, expires });
+                }
+                None if cell < limit || row.is_some() => draw(SlotState::free(cell, row.map_or(0, |row| row.fence.0))),
+                None => {}
+            }
+            cell += 1;
+        }
+    }
 }
 
 impl World {
     /// What there is to draw besides slots, jobs and requests.
     pub fn frame(&self) -> Frame {
-        let doors = self.state.doors.iter().map(|door| LaneFrame {
-            over: door.pools.iter().any(|pool| pool.over),
-            in_flight: door.jobs.len(),
-            pools: door
-                .pools
-                .iter()
-                .map(|pool| {
-                    let effective = if door.counts() {
-                        pool.limit
-                    } else {
-                        let settings = pool.settings_now();
-                        let limit = settings.limit.count();
-                        let above = pool.table.slots().any(|row| row.slot.0 >= limit && row.held.is_some());
-                        if above || settings.lowered.is_some() {
-                            let slots: Vec<SlotRow> = pool.table.slots().cloned().collect();
-                            settings.effective_limit(&slots, door.clock(0))
-                        } else {
-                            limit
-                        }
-                    };
-                    PoolFrame {
-                        prefix: pool.prefix.to_string(),
-                        limit: pool.limit,
-                        ceiling: pool.ceiling,
-                        held: pool.held,
-                        waiting: pool.waiting,
-                        over: pool.over,
-                        peak: pool.fared.peak,
-                        effective,
-                    }
-                })
-                .collect(),
-        });
-        Frame { now_ms: self.now(), promised: self.scenario.is_promised(), doors: doors.collect() }
+        let lanes = PerStrategy::new(|strategy| self.lane(strategy).frame());
+        Frame { now_ms: self.now(), promised: self.is_promised(), lanes }
     }
 
-    /// Every slot of a door: pool, cell, state, job, fence, acquired, expires, flags.
-    pub fn slots(&self, door: usize) -> Vec<f64> {
-        let Some(door) = self.state.doors.get(door) else { return vec![] };
+    /// Every slot of a lane: pool, cell, state, job, fence, acquired, expires, flags.
+    pub fn slots(&self, strategy: Strategy) -> Vec<f64> {
+        let lane = self.lane(strategy);
         let mut all = vec![];
-        for (at, pool) in door.pools.iter().enumerate() {
-            let limit = pool.limit;
-            let mut draw = |cell: u32, state: u32, job: Option<u32>, fence: u64, acquired: f64, expires: f64| {
-                let works =
-                    job.and_then(|job| door.jobs.get(job)).is_some_and(|job| job.holds && job.cell == Some(cell));
-                let flags = u32::from(cell >= limit) + 2 * u32::from(works);
+        for (at, (pool, seen)) in lane.pools.iter().zip(&lane.observer.pools).enumerate() {
+            let limit = seen.limit;
+            let mut draw = |slot: SlotState| {
+                let job = slot.job.and_then(|job| lane.fleet.jobs.get(job));
+                let works = job.is_some_and(|job| job.holds && job.cell == Some(slot.cell));
+                let flags = u32::from(slot.cell >= limit) + 2 * u32::from(works);
                 all.extend([
                     at as f64,
-                    cell.into(),
-                    state.into(),
-                    number(job),
-                    fence as f64,
-                    acquired,
-                    expires,
+                    slot.cell.into(),
+                    slot.state.into(),
+                    number(slot.job),
+                    slot.fence as f64,
+                    slot.acquired,
+                    slot.expires,
                     flags.into(),
                 ]);
             };
-            if door.counts() {
-                let lease = self.scenario.leases.lease;
-                let cells = u32::try_from(pool.cells.len()).unwrap_or(0).max(limit);
-                for cell in 0..cells {
-                    let job = pool.cells.get(cell as usize).copied().flatten();
-                    match job.and_then(|job| door.jobs.get(job)) {
-                        None => draw(cell, 0, None, 0, -1.0, -1.0),
-                        Some(job) => {
-                            let expires =
-                                job.lease.as_ref().map_or(ms(job.since + lease), |lease| moment(lease.expires_at));
-                            let state = if job.dead {
-                                4
-                            } else if job.holds || job.phase == Phase::Releasing {
-                                1
-                            } else {
-                                2
-                            };
-                            draw(cell, state, Some(job.number), 0, expires - ms(lease), expires);
-                        }
-                    }
-                }
-                continue;
-            }
-            let mut rows = pool.table.slots().peekable();
-            let mut cell = 0;
-            while cell < limit || rows.peek().is_some() {
-                let row = rows.next_if(|row| row.slot.0 == cell);
-                match row.and_then(|row| row.held.as_ref().map(|held| (row.fence, held))) {
-                    Some((fence, held)) => {
-                        let job = Job::of_holder(&held.holder);
-                        let dead = job.and_then(|job| door.jobs.get(job)).is_none_or(|job| job.dead);
-                        let state = if held.expires_at <= door.clock(0) {
-                            3
-                        } else if dead {
-                            4
-                        } else {
-                            1 + u32::from(held.unconfirmed)
-                        };
-                        draw(cell, state, job, fence.0, moment(held.acquired_at), moment(held.expires_at));
-                    }
-                    None if cell < limit || row.is_some() => {
-                        draw(cell, 0, None, row.map_or(0, |row| row.fence.0), -1.0, -1.0);
-                    }
-                    None => {}
-                }
-                cell += 1;
+            match strategy {
+                Strategy::CountThenPut => lane.draw_cells(pool, limit, &mut draw),
+                Strategy::Leasehold => lane.draw_slots(pool, limit, &mut draw),
             }
         }
         all
     }
 
-    /// Every job in flight behind a door: job, pool, phase, since, until, cell, workload, flags.
-    pub fn jobs(&self, door: usize) -> Vec<f64> {
-        let Some(door) = self.state.doors.get(door) else { return vec![] };
+    /// Every job in flight in a lane: job, pool, phase, since, until, cell, workload, flags.
+    pub fn jobs(&self, strategy: Strategy) -> Vec<f64> {
         let draw = |job: &Job| {
             let flags = u32::from(job.phase == Phase::Queued) + 2 * u32::from(job.lost);
             [
@@ -208,18 +252,17 @@ impl World {
                 flags.into(),
             ]
         };
-        door.jobs.all().flat_map(draw).collect()
+        self.lane(strategy).fleet.jobs.all().flat_map(draw).collect()
     }
 
-    /// Every request on its way behind a door: id, job, pool, kind, leg, from, to, outcome, operation, cell. Of who
-    /// counts, then puts, `cell` is the number it is told or acts on: how many leases it counted.
-    pub fn requests(&self, door: usize) -> Vec<f64> {
-        let Some(door) = self.state.doors.get(door) else { return vec![] };
-        let now = self.state.now;
+    /// Every request on its way in a lane: id, job, pool, kind, leg, from, to, outcome, operation, cell. Of who counts, then
+    /// puts, `cell` is the number it is told or acts on: how many leases it counted.
+    pub fn requests(&self, strategy: Strategy) -> Vec<f64> {
+        let (lane, now) = (self.lane(strategy), self.micros());
         let mut all = vec![];
-        for call in door.calls.all() {
-            let (job, pool) = (number(call.duty.job()), call.pool as f64);
-            let operation = f64::from(call.duty.number());
+        for call in lane.calls.under_way.all() {
+            let (job, pool) = (number(call.purpose.job()), call.pool as f64);
+            let operation = f64::from(call.purpose.number());
             if now < call.invoked.1 && call.engine.is_none() && call.round == 0 && !call.dead {
                 let (from, to) = (ms(call.invoked.0), ms(call.invoked.1));
                 all.extend([-1.0, job, pool, 5.0, 0.0, from, to, -1.0, operation, -1.0]);
@@ -236,16 +279,15 @@ impl World {
                 if from > now || to < now {
                     continue;
                 }
-                let does = RequestEffect::of(&sent.what, door.counts());
-                let operation = match (&sent.what, does) {
+                let effect = RequestEffect::of(&sent.message, strategy);
+                let operation = match (&sent.message, effect) {
                     (Message::Request(_), RequestEffect::Counts) => 6.0,
-                    (Message::Request(_), RequestEffect::Puts) if call.duty.number() == 0 => 7.0,
+                    (Message::Request(_), RequestEffect::Puts) if call.purpose.number() == 0 => 7.0,
                     _ => operation,
                 };
-                let carries = if door.counts() { door.counted(call, sent) } else { does.cell() };
-                let (kind, cell) = (f64::from(does.kind()), number(carries));
+                let (kind, cell) = (f64::from(effect.kind()), number(lane.carries(call, sent, effect)));
                 let (from, to) = (ms(from), ms(to));
-                let id = door.id(sent.id) as f64;
+                let id = lane.observer.request_id(sent.number) as f64;
                 all.extend([id, job, pool, kind, leg.into(), from, to, outcome.into(), operation, cell]);
             }
         }
@@ -253,12 +295,10 @@ impl World {
     }
 
     /// Held leases against the limit of a pool: from, most held, held, limit, waiting; at most so many points.
-    pub fn line(&self, door: usize, pool: usize, from_ms: f64, to_ms: f64, points: usize) -> Vec<f64> {
-        let pool = self.state.doors.get(door).and_then(|door: &Lane| door.pools.get(pool));
-        let Some(pool) = pool else { return vec![] };
-        let to = super::micros(to_ms).min(self.state.now);
-        let buckets = pool.line.between(super::micros(from_ms), to, points);
-        let draw = |(from, bucket): (u64, super::series::Bucket)| {
+    pub fn series(&self, strategy: Strategy, pool: usize, from_ms: f64, to_ms: f64, points: usize) -> Vec<f64> {
+        let Some(pool) = self.lane(strategy).observer.pools.get(pool) else { return vec![] };
+        let buckets = pool.series.between(micros(from_ms), micros(to_ms).min(self.micros()), points);
+        let draw = |(from, bucket): (u64, Bucket)| {
             [ms(from), bucket.most.into(), bucket.held.into(), bucket.limit.into(), bucket.waiting.into()]
         };
         buckets.into_iter().flat_map(draw).collect()

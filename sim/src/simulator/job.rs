@@ -1,6 +1,9 @@
-//! What does one job go through? It asks, waits, works under its lease, and gives it back; or its worker dies.
+//! Jobs: what does one job go through? It asks, waits, works under its lease, and gives it back; or its worker dies.
 
-use leasehold_core::nouns::{Holder, LeaseId, Millis};
+use leasehold_core::nouns::{Holder, Lease, LeaseId, Millis};
+
+use super::arrivals::Arrival;
+use super::call::CallPurpose;
 
 /// Where a job is. The numbers are what the page draws by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +39,10 @@ pub(crate) struct Job {
     pub(crate) workload: usize,
     pub(crate) pool: usize,
     pub(crate) holder: Holder,
+    /// Moments and lengths are microseconds, unless they are what a clock shows.
     pub(crate) arrived: u64,
     pub(crate) work: u64,
+    /// After how much of its work its worker dies, if it does.
     pub(crate) dies_after: Option<u64>,
     /// How far its worker's clock is ahead, in microseconds.
     pub(crate) skew: i64,
@@ -70,6 +75,38 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// A job as it comes.
+    pub(crate) fn new(arrival: &Arrival, pool: usize, holder: Holder, skew: i64) -> Job {
+        Job {
+            number: arrival.number,
+            workload: arrival.workload,
+            pool,
+            holder,
+            arrived: arrival.at,
+            work: arrival.work,
+            dies_after: arrival.dies_after,
+            skew,
+            phase: Phase::Asking,
+            since: arrival.at,
+            until: None,
+            epoch: 0,
+            entered: Millis(0),
+            retry: 0,
+            task: 0,
+            task_open: false,
+            lease: None,
+            holds: false,
+            cell: None,
+            waited: None,
+            counted: None,
+            lost: false,
+            dead: false,
+            waits: false,
+            calls: [0; 3],
+            requests: 0,
+        }
+    }
+
     /// What its waiting task is called.
     pub(crate) fn token(&self) -> String {
         format!("{}.{}", self.number, self.task)
@@ -86,9 +123,62 @@ impl Job {
         holder.execution().rsplit_once(':')?.1.parse().ok()
     }
 
+    /// Which of its calls for this purpose the next one is, from 1 on.
+    pub(crate) fn next_call(&mut self, purpose: CallPurpose) -> u32 {
+        let calls = &mut self.calls[usize::from(purpose.number())];
+        *calls += 1;
+        *calls
+    }
+
+    /// Whether this task of its waits for an answer.
+    pub(crate) fn awaits(&self, task: u32) -> bool {
+        self.task == task && self.task_open && !self.dead
+    }
+
+    /// It is in this phase from now on.
     pub(crate) fn is(&mut self, phase: Phase, now: u64, until: Option<u64>) {
         self.phase = phase;
         self.since = now;
         self.until = until;
+    }
+
+    /// Its task is closed, and its timers mean nothing any more.
+    fn closes(&mut self) {
+        self.task_open = false;
+        self.epoch += 1;
+    }
+
+    /// It asks in a new task. `entered`: what the clock shows, if its asking state is entered anew; none: it is retried.
+    pub(crate) fn asks(&mut self, now: u64, entered: Option<Millis>) {
+        match entered {
+            Some(entered) => (self.entered, self.retry) = (entered, 0),
+            None => self.retry += 1,
+        }
+        self.task += 1;
+        self.task_open = true;
+        self.is(Phase::Asking, now, None);
+    }
+
+    /// It was refused, or something failed: it asks again at that moment. The epoch of its timers from now on.
+    pub(crate) fn pauses(&mut self, phase: Phase, now: u64, until: u64) -> u32 {
+        self.closes();
+        self.is(phase, now, Some(until));
+        self.epoch
+    }
+
+    /// It has this lease, and works.
+    pub(crate) fn works(&mut self, now: u64, lease: &Lease) {
+        self.closes();
+        self.holds = true;
+        self.waited = Some(now - self.arrived);
+        self.lease = Some(KnownLease { id: lease.id.clone(), expires_at: lease.expires_at });
+        self.is(Phase::Working, now, Some(now + self.work));
+    }
+
+    /// Its execution is over: its worker is dead, or nobody waits for it any longer.
+    pub(crate) fn ends(&mut self, now: u64) {
+        self.closes();
+        self.dead = true;
+        self.is(Phase::Dead, now, None);
     }
 }

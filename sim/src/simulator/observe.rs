@@ -1,87 +1,94 @@
-//! What does a write mean to those who look on? Jobs move to the queue or to a slot, slots change hands, limits change;
-//! and a refused condition means that somebody else got on.
+//! Observed writes: what does a request mean to those who look on? Jobs move to the queue or to a slot, slots change
+//! hands, limits change; and a refused condition means that somebody else got on.
 
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{HolderRow, HolderState, Key, Refusal, Request, Row, SlotRow};
+use leasehold_core::table::{HolderRow, HolderState, Refusal, Request, Row, SlotRow};
 
 use super::call::CallPurpose;
 use super::job::{Job, Phase};
 use super::lane::Lane;
 use super::request_view::means;
 use super::sim_event::SimEventKind;
+use super::strategy::Strategy;
 
 impl Lane {
     /// A write happened: what it means to jobs and pools.
-    pub(crate) fn wrote(&mut self, duty: CallPurpose, pool: usize, request: &Request, before: &[Option<Row>]) {
+    pub(crate) fn observe_write(
+        &mut self,
+        purpose: CallPurpose,
+        pool: usize,
+        request: &Request,
+        before: &[Option<Row>],
+    ) {
         for (write, before) in request.writes().iter().zip(before) {
             match self.pools[pool].table.row(write.key).cloned() {
-                Some(Row::Slot(now)) => self.slot_changed(duty, pool, before.as_ref(), &now),
-                Some(Row::Holder(row)) => self.holder_changed(pool, &row, duty),
-                Some(Row::Override(live)) => {
-                    let Some(Row::Pool(row)) = self.pools[pool].table.row(Key::Pool).cloned() else { continue };
-                    let prefix = self.pools[pool].prefix.clone();
-                    let Ok(mut settings) = Settings::from_rows(prefix, &row, Some(&live)) else { continue };
-                    self.scenario.keep_tombstones(&mut settings);
-                    let from = self.pools[pool].settings_now().limit.count();
-                    self.pools[pool].follow(self.now, settings);
-                    self.say(pool, SimEventKind::Limit { from, to: live.limit.count(), step: "in force" });
-                }
-                None if self.counts() => {
-                    if let Some(job) = duty.job() {
-                        self.pools[pool].cell_gone(job);
-                    }
-                }
+                Some(Row::Slot(now)) => self.slot_changed(purpose, pool, before.as_ref(), &now),
+                Some(Row::Holder(row)) => self.holder_changed(pool, &row, purpose),
+                Some(Row::Override(_)) => self.limit_in_force(pool),
+                None => self.row_deleted(pool, purpose),
                 _ => {}
             }
         }
     }
 
-    /// A holder waits, holds or has ended.
-    fn holder_changed(&mut self, pool: usize, row: &HolderRow, duty: CallPurpose) {
-        let Some(number) = Job::of_holder(&row.holder) else { return };
-        if self.counts() {
-            let now = self.now;
-            let cell = self.pools[pool].cell_for(now, number);
-            if let Some(job) = self.jobs.get_mut(number) {
-                job.cell = Some(cell);
+    /// The limit is changed for whoever reads it from now on.
+    fn limit_in_force(&mut self, pool: usize) {
+        let Some(settings) = self.pools[pool].settings_in_table(&self.scenario) else { return };
+        let (from, to) = (self.pools[pool].settings_now().limit.count(), settings.limit.count());
+        self.pools[pool].follow(self.queue.now(), settings);
+        self.say(pool, SimEventKind::Limit { from, to, step: "in force" });
+    }
+
+    /// A row is gone. Where a lease is a row, its cell is free.
+    fn row_deleted(&mut self, pool: usize, purpose: CallPurpose) {
+        match self.strategy {
+            Strategy::CountThenPut => {
+                if let Some(job) = purpose.job() {
+                    self.pools[pool].cell_gone(job);
+                }
             }
-            return;
+            Strategy::Leasehold => {}
         }
+    }
+
+    /// A holder waits, holds or has ended. Who counts, then puts, only ever holds.
+    fn holder_changed(&mut self, pool: usize, row: &HolderRow, purpose: CallPurpose) {
+        let Some(number) = Job::of_holder(&row.holder) else { return };
+        let now = self.queue.now();
         match &row.state {
             HolderState::Waiting(_) => {
-                let now = self.now;
-                let mut joined = false;
-                if let Some(job) = self.jobs.get_mut(number).filter(|job| job.phase == Phase::Asking) {
-                    job.is(Phase::Queued, now, None);
-                    joined = true;
-                }
-                if joined {
-                    self.waits(number);
-                    let waiting = self.pools[pool].waiting;
-                    self.say(pool, SimEventKind::Queued { job: number, waiting });
-                }
+                let Some(job) = self.fleet.jobs.get_mut(number).filter(|job| job.phase == Phase::Asking) else {
+                    return;
+                };
+                job.is(Phase::Queued, now, None);
+                self.waits(number);
+                let waiting = self.observer.pools[pool].waiting;
+                self.say(pool, SimEventKind::Queued { job: number, waiting });
             }
             HolderState::Holding { slot, .. } => {
-                if let Some(job) = self.jobs.get_mut(number) {
-                    job.cell = Some(slot.0);
+                let cell = match self.strategy {
+                    Strategy::CountThenPut => self.pools[pool].cell_for(now, number),
+                    Strategy::Leasehold => slot.0,
+                };
+                if let Some(job) = self.fleet.jobs.get_mut(number) {
+                    job.cell = Some(cell);
                 }
             }
-            HolderState::Ended { .. } if !matches!(duty, CallPurpose::Release { job } if job == number) => {
-                self.bury(number)
+            HolderState::Ended { .. } if !matches!(purpose, CallPurpose::Release { job } if job == number) => {
+                self.bury(number);
             }
             HolderState::Ended { .. } => {}
         }
     }
 
     /// A slot changed hands.
-    fn slot_changed(&mut self, duty: CallPurpose, pool: usize, before: Option<&Row>, now: &SlotRow) {
+    fn slot_changed(&mut self, purpose: CallPurpose, pool: usize, before: Option<&Row>, now: &SlotRow) {
         let Some(Row::Slot(before)) = before else { return };
         let Some(old) = &before.held else { return };
         let same = now.held.as_ref().is_some_and(|held| held.holder == old.holder);
         let Some(job) = Job::of_holder(&old.holder).filter(|_| !same) else { return };
         let next = now.held.as_ref().and_then(|held| Job::of_holder(&held.holder));
         let cell = now.slot.0;
-        let what = match duty {
+        let what = match purpose {
             CallPurpose::Release { job: releases } if releases == job => SimEventKind::Released { job, cell, next },
             CallPurpose::Gone { .. } => SimEventKind::Freed { job, cell, next, why: "ended" },
             _ if self.clock(self.scenario.skew as i64) >= old.expires_at => SimEventKind::Reclaimed { job, cell, next },
@@ -91,15 +98,43 @@ impl Lane {
     }
 
     /// A condition failed: somebody else got on.
-    pub(crate) fn refused(&mut self, duty: CallPurpose, pool: usize, request: &Request, refusals: &[Refusal]) {
+    pub(crate) fn observe_refusal(
+        &mut self,
+        purpose: CallPurpose,
+        pool: usize,
+        request: &Request,
+        refusals: &[Refusal],
+    ) {
+        self.observer.usage.refused += 1;
         let failed = request.writes().iter().zip(refusals).find_map(|(write, refusal)| {
             let failed = matches!(refusal, Refusal::Failed(_));
             failed.then(|| write.conditions.first().map(|(guard, _)| *guard)).flatten()
         });
         if let Some(guard) = failed {
-            let (job, operation) = (duty.job(), duty.as_str());
+            let (job, operation) = (purpose.job(), purpose.as_str());
             let what = SimEventKind::Collided { job, operation, guard: format!("{guard:?}"), means: means(guard) };
             self.say(pool, what);
+        }
+    }
+
+    /// All leases of a pool were read: a caller that counts does so as they were at this moment.
+    pub(crate) fn observe_count(&mut self, purpose: CallPurpose) {
+        let now = self.queue.now();
+        match self.strategy {
+            Strategy::CountThenPut => {
+                if let Some(job) = purpose.job().and_then(|job| self.fleet.jobs.get_mut(job)) {
+                    job.counted = Some((0, now));
+                }
+            }
+            Strategy::Leasehold => {}
+        }
+    }
+
+    /// The caller knows what it counted.
+    pub(crate) fn counted(&mut self, purpose: CallPurpose, counted: u32) {
+        let job = purpose.job().and_then(|job| self.fleet.jobs.get_mut(job));
+        if let Some(known) = job.and_then(|job| job.counted.as_mut()) {
+            known.0 = counted;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How did a pool fare over time? Held leases against the limit, in buckets that get wider as time goes by, so
+//! Pool series: how did a pool fare over time? Held leases against the limit, in buckets that get wider as time goes by, so
 //! that an hour takes no more room than a minute.
 
 /// The narrowest bucket, in microseconds.

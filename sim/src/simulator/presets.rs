@@ -1,9 +1,9 @@
-//! Which stories are there to play? Each is a scenario, as data.
+//! Presets: which stories are there to play? Each is a scenario, as data.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::scenario::{Scenario, Wrong};
+use super::scenario::{InvalidScenario, Scenario};
 
 /// A story.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,9 +24,9 @@ const PRESETS: &str = include_str!("presets.json");
 ///
 /// # Errors
 /// When the data that is built in is wrong: a test keeps that from happening.
-pub fn presets() -> Result<Vec<Preset>, Wrong> {
-    let list: Value =
-        serde_json::from_str(PRESETS).map_err(|error| Wrong::new("presets", "no JSON", &error.to_string()))?;
+pub fn presets() -> Result<Vec<Preset>, InvalidScenario> {
+    let list: Value = serde_json::from_str(PRESETS)
+        .map_err(|error| InvalidScenario::new("presets", "no JSON", &error.to_string()))?;
     let text = |preset: &Value, name: &str| preset[name].as_str().unwrap_or_default().to_owned();
     let preset = |preset: &Value| {
         let mut scenario = preset["scenario"].clone();

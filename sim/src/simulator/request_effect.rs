@@ -1,10 +1,12 @@
-//! What does a request do, in a few words? Told from its conditions and rows, without keeping them.
+//! Request effects: what does a request do, and how was it answered, in a few words? Told from its conditions and rows,
+//! without keeping them.
 
-use leasehold_core::machine::{News, Notified};
-use leasehold_core::table::{Change, Guard, HolderState, Key, Reply, Request, Row};
+use leasehold_core::machine::{Life, News, Notified};
+use leasehold_core::table::{Change, Guard, HolderState, Key, Reply, Request, Row, Write};
 
 use super::call::{Message, Received};
 use super::job::Job;
+use super::strategy::Strategy;
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,7 @@ pub(crate) enum ReplySummary {
     Alive(bool),
 }
 
-fn holder_in(writes: &[leasehold_core::table::Write]) -> Option<u32> {
+fn holder_in(writes: &[Write]) -> Option<u32> {
     writes.iter().rev().find_map(|write| match &write.change {
         Change::Put(Row::Holder(row)) if !matches!(row.state, HolderState::Ended { .. }) => Job::of_holder(&row.holder),
         _ => None,
@@ -57,15 +59,13 @@ fn holder_in(writes: &[leasehold_core::table::Write]) -> Option<u32> {
 }
 
 impl RequestEffect {
-    /// What this is, sent by the protocol or by a caller that counts and puts.
-    pub(crate) fn of(what: &Message, counts: bool) -> RequestEffect {
-        match what {
-            Message::Request(request) if counts => match request {
-                Request::Write(write) if write.change == Change::Delete => RequestEffect::Removes,
-                Request::Write(_) => RequestEffect::Puts,
-                _ => RequestEffect::Counts,
+    /// What this does, sent by a caller of that strategy.
+    pub(crate) fn of(message: &Message, strategy: Strategy) -> RequestEffect {
+        match message {
+            Message::Request(request) => match strategy {
+                Strategy::CountThenPut => RequestEffect::of_count_then_put(request),
+                Strategy::Leasehold => RequestEffect::of_request(request),
             },
-            Message::Request(request) => RequestEffect::of_request(request),
             Message::Notice(notice) => {
                 let job = Job::of_token(notice.token.secret()).map(|(job, _)| job);
                 if matches!(notice.news, News::Acquired(_)) {
@@ -80,6 +80,14 @@ impl RequestEffect {
         }
     }
 
+    fn of_count_then_put(request: &Request) -> RequestEffect {
+        match request {
+            Request::Write(write) if write.change == Change::Delete => RequestEffect::Removes,
+            Request::Write(_) => RequestEffect::Puts,
+            _ => RequestEffect::Counts,
+        }
+    }
+
     fn of_request(request: &Request) -> RequestEffect {
         match request {
             Request::Get(Key::Holder(_)) => RequestEffect::ReadsHolder(None),
@@ -91,7 +99,7 @@ impl RequestEffect {
         }
     }
 
-    fn of_writes(writes: &[leasehold_core::table::Write]) -> RequestEffect {
+    fn of_writes(writes: &[Write]) -> RequestEffect {
         let slot = writes.iter().find_map(|write| if let Key::Slot(slot) = write.key { Some(slot.0) } else { None });
         let slot = slot.unwrap_or(0);
         let guards: Vec<Guard> = writes.iter().flat_map(|write| &write.conditions).map(|(guard, _)| *guard).collect();
@@ -196,9 +204,9 @@ impl RequestEffect {
 }
 
 impl ReplySummary {
-    pub(crate) fn of(got: &Received) -> ReplySummary {
+    pub(crate) fn of(received: &Received) -> ReplySummary {
         let rows = |count: usize| ReplySummary::Rows(u32::try_from(count).unwrap_or(u32::MAX));
-        match got {
+        match received {
             Received::Reply(Reply::Row(row)) => ReplySummary::Rows(u32::from(row.is_some())),
             Received::Reply(Reply::Slots(list)) => rows(list.len()),
             Received::Reply(Reply::Queue(list, _)) => rows(list.len()),
@@ -211,7 +219,7 @@ impl ReplySummary {
             }
             Received::Notified(Notified::Delivered) => ReplySummary::Delivered,
             Received::Notified(Notified::Closed) => ReplySummary::Closed,
-            Received::Life(life) => ReplySummary::Alive(*life == leasehold_core::machine::Life::Running),
+            Received::Life(life) => ReplySummary::Alive(*life == Life::Running),
         }
     }
 

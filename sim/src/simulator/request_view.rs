@@ -1,12 +1,12 @@
-//! How is a request told to a person? Its rows, conditions and replies in the protocol's words, as JSON for the page.
+//! Request views: how is a request told to a person? Its rows, conditions and replies in the protocol's words, as JSON for the page.
 
 use leasehold_core::machine::{News, WhyFailed};
 use leasehold_core::nouns::{Attempt, Fence, Millis, Slot, Ticket};
 use leasehold_core::table::{Change, Condition, Guard, HolderState, Key, Refusal, Reply, Request, Row, Write};
 use serde_json::{Value, json};
 
+use super::clock::BEGIN;
 use super::job::Job;
-use super::lane::BEGIN;
 
 /// A moment on some clock: seconds since the start.
 pub(crate) fn moment(at: Millis) -> String {

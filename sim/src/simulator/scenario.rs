@@ -1,4 +1,4 @@
-//! What is to be played? A scenario: its pools, who comes when, how the network and the clocks are, what fails, and
+//! Scenarios: what is to be played? Its pools, who comes when, how the network and the clocks are, what fails, and
 //! what somebody does at which moment. Read from JSON, where whatever is missing has a default.
 
 mod fields;
@@ -11,8 +11,11 @@ use leasehold_core::settings::Settings;
 use leasehold_core::table::PoolRow;
 use serde_json::{Value, json};
 
+use super::clock::in_ms;
+use super::strategy::Strategy;
+
 pub use fields::{Field, fields};
-pub use read::Wrong;
+pub use read::InvalidScenario;
 
 /// How long a function may take before it is ended, in microseconds. With the settings cache, it makes up how long
 /// somebody may go on with an old limit.
@@ -25,7 +28,7 @@ pub struct Scenario {
     pub(crate) queue: bool,
     pub(crate) pools: Vec<PoolShape>,
     pub(crate) workloads: Vec<Workload>,
-    pub(crate) network: Network,
+    pub(crate) network: NetworkShape,
     pub(crate) failures: Failures,
     pub(crate) skew: u64,
     pub(crate) leases: Leases,
@@ -58,7 +61,7 @@ pub(crate) struct Workload {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Network {
+pub(crate) struct NetworkShape {
     pub(crate) delay: u64,
     pub(crate) spread: u32,
     pub(crate) invoke: u64,
@@ -103,9 +106,9 @@ pub struct Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Limit { pool: usize, limit: Limit },
-    Kill { door: Option<usize>, job: Option<u32> },
-    DropReply { door: Option<usize>, job: Option<u32> },
-    DropRequest { door: Option<usize>, job: Option<u32> },
+    Kill { lane: Option<Strategy>, job: Option<u32> },
+    DropReply { lane: Option<Strategy>, job: Option<u32> },
+    DropRequest { lane: Option<Strategy>, job: Option<u32> },
 }
 
 impl Scenario {
@@ -113,7 +116,7 @@ impl Scenario {
     ///
     /// # Errors
     /// When a field is unknown, or holds something that makes no sense: says which, and what is expected.
-    pub fn read(json: &Value) -> Result<Scenario, Wrong> {
+    pub fn read(json: &Value) -> Result<Scenario, InvalidScenario> {
         read::scenario(json)
     }
 
@@ -121,8 +124,9 @@ impl Scenario {
     ///
     /// # Errors
     /// As [`Scenario::read`], and when the text is not JSON.
-    pub fn parse(text: &str) -> Result<Scenario, Wrong> {
-        let json = serde_json::from_str(text).map_err(|error| Wrong::new("scenario", "no JSON", &error.to_string()))?;
+    pub fn parse(text: &str) -> Result<Scenario, InvalidScenario> {
+        let json = serde_json::from_str(text)
+            .map_err(|error| InvalidScenario::new("scenario", "no JSON", &error.to_string()))?;
         Scenario::read(&json)
     }
 
@@ -142,7 +146,7 @@ impl Scenario {
     ///
     /// # Errors
     /// Never for a scenario that was read; the defaults are read once more.
-    pub fn short(&self) -> Result<Value, Wrong> {
+    pub fn short(&self) -> Result<Value, InvalidScenario> {
         Ok(read::difference(&self.json(), &Scenario::read(&json!({}))?.json()))
     }
 
@@ -150,7 +154,7 @@ impl Scenario {
     ///
     /// # Errors
     /// When it is none, or names a pool that is not there.
-    pub fn action(&self, json: &Value, at: u64) -> Result<Action, Wrong> {
+    pub fn action(&self, json: &Value, at: u64) -> Result<Action, InvalidScenario> {
         let what = read::act(json, "action", &self.pools)?;
         Ok(Action { at, what })
     }
@@ -160,9 +164,9 @@ impl Scenario {
             Act::Limit { pool, limit } => {
                 json!({ "do": "limit", "pool": self.pools[pool].prefix.as_str(), "limit": limit.count() })
             }
-            Act::Kill { door, job } => json!({ "do": "kill", "door": door, "job": job }),
-            Act::DropReply { door, job } => json!({ "do": "drop_reply", "door": door, "job": job }),
-            Act::DropRequest { door, job } => json!({ "do": "drop_request", "door": door, "job": job }),
+            Act::Kill { lane, job } => json!({ "do": "kill", "door": lane, "job": job }),
+            Act::DropReply { lane, job } => json!({ "do": "drop_reply", "door": lane, "job": job }),
+            Act::DropRequest { lane, job } => json!({ "do": "drop_request", "door": lane, "job": job }),
         };
         if let Value::Object(fields) = &mut json {
             fields.retain(|_, value| !value.is_null());
@@ -193,9 +197,4 @@ impl Scenario {
     pub(crate) fn keep_tombstones(&self, settings: &mut Settings) {
         settings.tombstone = Millis((4 * FUNCTION_TIMEOUT).max(2 * self.leases.grace) / 1_000);
     }
-}
-
-/// Microseconds as JSON milliseconds: a whole number where it is one.
-pub(crate) fn in_ms(micros: u64) -> Value {
-    if micros.is_multiple_of(1_000) { json!(micros / 1_000) } else { json!(micros as f64 / 1_000.0) }
 }

@@ -1,6 +1,8 @@
-//! What just happened, in the ingredients of a caption? The page makes the sentences.
+//! Events of a simulation: what just happened, in the ingredients of a caption? The page makes the sentences.
 
 use serde::Serialize;
+
+use super::strategy::Strategy;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -9,16 +11,17 @@ pub struct SimEvent {
     pub seq: u64,
     /// When, in milliseconds since the start.
     pub at_ms: f64,
-    /// In which door; none: in both.
-    pub door: Option<usize>,
+    /// In which lane; none: in all.
+    #[serde(rename = "door")]
+    pub lane: Option<Strategy>,
     /// In which pool.
     pub pool: Option<usize>,
     /// A seek ran past it once more.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub again: bool,
+    #[serde(rename = "again", skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
     /// What.
     #[serde(flatten)]
-    pub what: SimEventKind,
+    pub kind: SimEventKind,
 }
 
 /// What happened. `job` is whose; `cell` is a slot's number.

@@ -1,4 +1,4 @@
-//! What is under which number? Things that come in the order of their numbers and go in any order; a copy of all of
+//! Slab maps: what is under which number? Things that come in the order of their numbers and go in any order; a copy of all of
 //! them shares whatever neither side has changed since.
 
 use std::collections::VecDeque;

@@ -1,27 +1,31 @@
-//! What did it come to so far? Peaks, waits, requests and dollars of each door.
+//! Statistics: what did it come to so far? Peaks, waits, requests and dollars of each lane.
 
 use serde::Serialize;
 
-use super::World;
+use super::clock::ms;
 use super::cost::PRICES;
-use super::lane::{Lane, ms};
-use super::pool::PoolStats;
+use super::lane::Lane;
+use super::observer::Usage;
+use super::pool_observer::{PoolObserver, PoolStats};
+use super::strategy::{PerStrategy, Strategy};
 use super::wait_histogram::WaitHistogram;
+use super::world::World;
 
-/// Both doors.
+/// All lanes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statistics {
     /// The moment.
     pub now_ms: f64,
     /// Whether clocks and caches are within what leasehold's promises rest on.
     pub promised: bool,
-    /// How many jobs came, to both.
+    /// How many jobs came, to all lanes.
     pub same_arrivals: u64,
-    /// The doors.
-    pub doors: Vec<LaneStatistics>,
+    /// The lanes.
+    #[serde(rename = "doors")]
+    pub lanes: PerStrategy<LaneStatistics>,
 }
 
-/// One door, all pools together.
+/// One lane, all pools together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LaneStatistics {
     /// Its name.
@@ -83,7 +87,7 @@ pub struct PoolStatistics {
     pub wait_p50_ms: Option<f64>,
     /// All but one in a hundred waited no longer than this, in milliseconds.
     pub wait_p99_ms: Option<f64>,
-    /// How many jobs are over. Of all pools: see the door.
+    /// How many jobs are over. Of all pools: see the lane.
     #[serde(rename = "jobs_over")]
     pub over: u64,
 }
@@ -142,10 +146,10 @@ pub struct Dollars {
     pub total: f64,
 }
 
-fn numbers(
+fn pool_statistics(
     prefix: Option<String>,
     (limit, held, waiting): (u32, u32, u32),
-    fared: &PoolStats,
+    stats: &PoolStats,
     waits: &WaitHistogram,
 ) -> PoolStatistics {
     PoolStatistics {
@@ -153,81 +157,90 @@ fn numbers(
         limit,
         held,
         waiting,
-        peak: fared.peak,
-        most_over: fared.most_over,
-        breaches: fared.breaches,
-        over_for_ms: ms(fared.over_for),
-        utilisation: if fared.limit_time == 0 { 0.0 } else { fared.held_time as f64 / fared.limit_time as f64 },
+        peak: stats.peak,
+        most_over: stats.most_over,
+        breaches: stats.breaches,
+        over_for_ms: ms(stats.over_for),
+        utilisation: if stats.limit_time == 0 { 0.0 } else { stats.held_time as f64 / stats.limit_time as f64 },
         waited: waits.count(),
         wait_p50_ms: waits.percentile(50).map(ms),
         wait_p99_ms: waits.percentile(99).map(ms),
-        over: fared.over_jobs,
+        over: stats.over_jobs,
+    }
+}
+
+impl PerJob {
+    /// A job's part of what was used, if so many are over.
+    fn of(usage: &Usage, over: u64) -> Option<PerJob> {
+        let each = |sum: u64| sum as f64 / over as f64;
+        (over > 0).then(|| PerJob {
+            requests: each(usage.reads + usage.writes + usage.transactions + usage.throttled),
+            read_units: each(usage.read_units),
+            write_units: each(usage.write_units),
+            transitions: each(usage.transitions),
+        })
+    }
+
+    /// What a million jobs cost of which each takes this.
+    fn dollars_per_million(self) -> Dollars {
+        let reads = self.read_units * PRICES.read_per_million;
+        let writes = self.write_units * PRICES.write_per_million;
+        let transitions = self.transitions * PRICES.transition_per_million;
+        Dollars { reads, writes, transitions, total: reads + writes + transitions }
+    }
+}
+
+impl Lane {
+    fn statistics(&self, now: u64) -> LaneStatistics {
+        let (mut all, mut waits, mut sums) = (PoolStats::default(), WaitHistogram::default(), (0, 0, 0));
+        let mut pools = vec![];
+        for (pool, seen) in self.pools.iter().zip(&self.observer.pools) {
+            let stats = seen.stats_until(now);
+            let PoolObserver { limit, held, waiting, .. } = *seen;
+            all.add(&stats);
+            waits.merge(&seen.waits);
+            sums = (sums.0 + limit, sums.1 + held, sums.2 + waiting);
+            pools.push(pool_statistics(Some(pool.prefix.to_string()), (limit, held, waiting), &stats, &seen.waits));
+        }
+        let usage = &self.observer.usage;
+        let over = all.over_jobs;
+        let per_job = PerJob::of(usage, over);
+        LaneStatistics {
+            name: self.strategy.name(),
+            arrived: self.fleet.arrived,
+            turned_away: self.fleet.turned_away,
+            over,
+            died: all.died,
+            gave_up: all.gave_up,
+            in_flight: self.fleet.arrived - self.fleet.turned_away - over - all.died - all.gave_up,
+            requests: Requests {
+                reads: usage.reads,
+                writes: usage.writes,
+                transactions: usage.transactions,
+                refused: usage.refused,
+                throttled: usage.throttled,
+                lost: usage.lost,
+                notices: usage.notices,
+            },
+            units: Units { read: usage.read_units, write: usage.write_units },
+            transitions: usage.transitions,
+            per_job,
+            dollars_per_million_jobs: per_job.map(PerJob::dollars_per_million),
+            all: pool_statistics(None, sums, &all, &waits),
+            pools,
+        }
     }
 }
 
 impl World {
     /// What it came to so far.
-    pub fn numbers(&self) -> Statistics {
+    pub fn statistics(&self) -> Statistics {
+        let lanes = || Strategy::ALL.map(|strategy| self.lane(strategy));
         Statistics {
             now_ms: self.now(),
-            promised: self.scenario.is_promised(),
-            same_arrivals: self.state.doors.iter().map(|door| door.arrived).min().unwrap_or(0),
-            doors: self.state.doors.iter().map(|door| self.door_numbers(door)).collect(),
-        }
-    }
-
-    fn door_numbers(&self, door: &Lane) -> LaneStatistics {
-        let now = self.state.now;
-        let (mut all, mut waits, mut sums) = (PoolStats::default(), WaitHistogram::default(), (0, 0, 0));
-        let mut pools = vec![];
-        for pool in &door.pools {
-            let fared = pool.fared_until(now);
-            all.add(&fared);
-            waits.merge(&pool.waits);
-            sums = (sums.0 + pool.limit, sums.1 + pool.held, sums.2 + pool.waiting);
-            let of = (pool.limit, pool.held, pool.waiting);
-            pools.push(numbers(Some(pool.prefix.to_string()), of, &fared, &pool.waits));
-        }
-        let used = &door.used;
-        let over = all.over_jobs;
-        let per_job = (over > 0).then(|| {
-            let each = |sum: u64| sum as f64 / over as f64;
-            PerJob {
-                requests: each(used.reads + used.writes + used.transactions + used.throttled),
-                read_units: each(used.read_units),
-                write_units: each(used.write_units),
-                transitions: each(used.transitions),
-            }
-        });
-        let dollars = per_job.map(|each| {
-            let reads = each.read_units * PRICES.read_per_million;
-            let writes = each.write_units * PRICES.write_per_million;
-            let transitions = each.transitions * PRICES.transition_per_million;
-            Dollars { reads, writes, transitions, total: reads + writes + transitions }
-        });
-        LaneStatistics {
-            name: if door.counts() { "count, then put" } else { "leasehold" },
-            arrived: door.arrived,
-            turned_away: door.turned_away,
-            over,
-            died: all.died,
-            gave_up: all.gave_up,
-            in_flight: door.arrived - door.turned_away - over - all.died - all.gave_up,
-            requests: Requests {
-                reads: used.reads,
-                writes: used.writes,
-                transactions: used.transactions,
-                refused: used.refused,
-                throttled: used.throttled,
-                lost: used.lost,
-                notices: used.notices,
-            },
-            units: Units { read: used.read_units, write: used.write_units },
-            transitions: used.transitions,
-            per_job,
-            dollars_per_million_jobs: dollars,
-            all: numbers(None, sums, &all, &waits),
-            pools,
+            promised: self.is_promised(),
+            same_arrivals: lanes().iter().map(|lane| lane.fleet.arrived).min().unwrap_or(0),
+            lanes: PerStrategy::new(|strategy| self.lane(strategy).statistics(self.micros())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long did jobs wait? A histogram whose steps are at most 3% wide, whatever the length.
+//! Wait histograms: how long did jobs wait? Counts whose steps are at most 3% wide, whatever the length.
 
 /// Steps within each doubling.
 const STEPS: u64 = 32;

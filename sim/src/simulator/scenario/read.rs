@@ -1,28 +1,28 @@
-//! Is this JSON a scenario? Every field checked, everything missing filled in, or one sentence that says what is wrong.
+//! Scenarios from JSON: is this one? Every field checked, everything missing filled in, or one sentence that says what is wrong.
 
 use leasehold_core::nouns::{Limit, Prefix};
 use serde_json::{Map, Value, json};
 
 use super::fields::{Field, fields};
-use super::{Act, Action, Failures, Leases, Network, PoolShape, Scenario, Workers, Workload};
+use super::{Act, Action, Failures, Leases, NetworkShape, PoolShape, Scenario, Strategy, Workers, Workload};
 
 /// What is wrong with a scenario, in a sentence that names the field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong(String);
+pub struct InvalidScenario(String);
 
-impl Wrong {
-    pub(in crate::simulator) fn new(path: &str, is: &str, expected: &str) -> Wrong {
-        Wrong(format!("{path} is {is}: expected {expected}"))
+impl InvalidScenario {
+    pub(in crate::simulator) fn new(path: &str, is: &str, expected: &str) -> InvalidScenario {
+        InvalidScenario(format!("{path} is {is}: expected {expected}"))
     }
 }
 
-impl std::fmt::Display for Wrong {
+impl std::fmt::Display for InvalidScenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Wrong {}
+impl std::error::Error for InvalidScenario {}
 
 const MOST_POOLS: usize = 6;
 const MOST_WORKLOADS: usize = 8;
@@ -42,10 +42,12 @@ struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    fn of(value: &Value, path: &str) -> Result<Object<'a>, Wrong> {
+    fn of(value: &Value, path: &str) -> Result<Object<'a>, InvalidScenario> {
         match value {
             Value::Object(fields) => Ok(Object { path: path.to_owned(), fields: fields.clone(), known: vec![] }),
-            other => Err(Wrong::new(if path.is_empty() { "scenario" } else { path }, &shown(other), "an object")),
+            other => {
+                Err(InvalidScenario::new(if path.is_empty() { "scenario" } else { path }, &shown(other), "an object"))
+            }
         }
     }
 
@@ -58,12 +60,12 @@ impl<'a> Object<'a> {
         self.fields.remove(name).filter(|value| !value.is_null())
     }
 
-    fn object(&mut self, name: &'a str) -> Result<Object<'a>, Wrong> {
+    fn object(&mut self, name: &'a str) -> Result<Object<'a>, InvalidScenario> {
         let path = self.path(name);
         Object::of(&self.take(name).unwrap_or_else(|| json!({})), &path)
     }
 
-    fn number(&mut self, name: &'a str, least: u64, most: u64) -> Result<Option<u64>, Wrong> {
+    fn number(&mut self, name: &'a str, least: u64, most: u64) -> Result<Option<u64>, InvalidScenario> {
         let Some(value) = self.take(name) else { return Ok(None) };
         // 5.0 is a whole number too.
         let whole = value.as_u64().or_else(|| {
@@ -73,13 +75,13 @@ impl<'a> Object<'a> {
             Some(number) => Ok(Some(number)),
             None => {
                 let expected = format!("a whole number from {least} to {most}");
-                Err(Wrong::new(&self.path(name), &shown(&value), &expected))
+                Err(InvalidScenario::new(&self.path(name), &shown(&value), &expected))
             }
         }
     }
 
     /// All numbers that the table has of this object; failures in parts of ten thousand.
-    fn numbers(&mut self, group: &str) -> Result<Statistics, Wrong> {
+    fn numbers(&mut self, group: &str) -> Result<Statistics, InvalidScenario> {
         let mut numbers = vec![];
         for field in fields().iter().filter(|field| field.group() == group) {
             let name: &'static str = field.name();
@@ -94,51 +96,57 @@ impl<'a> Object<'a> {
         Ok(Statistics(numbers))
     }
 
-    fn percent(&mut self, name: &'a str, field: &Field) -> Result<u32, Wrong> {
+    fn percent(&mut self, name: &'a str, field: &Field) -> Result<u32, InvalidScenario> {
         let Some(value) = self.take(name) else { return Ok(field.default * 100) };
         match value.as_f64().filter(|number| (f64::from(field.least)..=f64::from(field.most)).contains(number)) {
             Some(number) => Ok(libm::round(number * 100.0) as u32),
-            None => Err(Wrong::new(&self.path(name), &shown(&value), "a number from 0 to 100 (percent)")),
+            None => Err(InvalidScenario::new(&self.path(name), &shown(&value), "a number from 0 to 100 (percent)")),
         }
     }
 
-    fn flag(&mut self, name: &'a str, otherwise: bool) -> Result<bool, Wrong> {
+    fn flag(&mut self, name: &'a str, otherwise: bool) -> Result<bool, InvalidScenario> {
         match self.take(name) {
             None => Ok(otherwise),
             Some(Value::Bool(flag)) => Ok(flag),
-            Some(other) => Err(Wrong::new(&self.path(name), &shown(&other), "true or false")),
+            Some(other) => Err(InvalidScenario::new(&self.path(name), &shown(&other), "true or false")),
         }
     }
 
-    fn text(&mut self, name: &'a str, longest: usize, otherwise: &str) -> Result<String, Wrong> {
+    fn text(&mut self, name: &'a str, longest: usize, otherwise: &str) -> Result<String, InvalidScenario> {
         match self.take(name) {
             None => Ok(otherwise.to_owned()),
             Some(Value::String(text)) if (1..=longest).contains(&text.chars().count()) => Ok(text),
-            Some(other) => {
-                Err(Wrong::new(&self.path(name), &shown(&other), &format!("a text of 1 to {longest} characters")))
-            }
+            Some(other) => Err(InvalidScenario::new(
+                &self.path(name),
+                &shown(&other),
+                &format!("a text of 1 to {longest} characters"),
+            )),
         }
     }
 
-    fn list(&mut self, name: &'a str, most: usize, otherwise: Value) -> Result<Vec<Value>, Wrong> {
+    fn list(&mut self, name: &'a str, most: usize, otherwise: Value) -> Result<Vec<Value>, InvalidScenario> {
         let given = self.take(name);
         let least = usize::from(!otherwise.as_array().is_none_or(Vec::is_empty));
         match given.unwrap_or(otherwise) {
             Value::Array(list) if (least..=most).contains(&list.len()) => Ok(list),
-            Value::Array(list) => {
-                Err(Wrong::new(&self.path(name), &format!("a list of {}", list.len()), &format!("{least} to {most}")))
-            }
-            other => Err(Wrong::new(&self.path(name), &shown(&other), "a list")),
+            Value::Array(list) => Err(InvalidScenario::new(
+                &self.path(name),
+                &format!("a list of {}", list.len()),
+                &format!("{least} to {most}"),
+            )),
+            other => Err(InvalidScenario::new(&self.path(name), &shown(&other), "a list")),
         }
     }
 
     /// Nothing is left that nobody knows.
-    fn done(self) -> Result<(), Wrong> {
+    fn done(self) -> Result<(), InvalidScenario> {
         match self.fields.keys().next() {
             None => Ok(()),
-            Some(unknown) => {
-                Err(Wrong::new(&self.path(unknown), "not a field", &format!("one of {}", self.known.join(", "))))
-            }
+            Some(unknown) => Err(InvalidScenario::new(
+                &self.path(unknown),
+                "not a field",
+                &format!("one of {}", self.known.join(", ")),
+            )),
         }
     }
 }
@@ -168,18 +176,22 @@ fn default_workloads() -> Value {
     ])
 }
 
-pub(super) fn scenario(json: &Value) -> Result<Scenario, Wrong> {
+pub(super) fn scenario(json: &Value) -> Result<Scenario, InvalidScenario> {
     let mut top = Object::of(json, "")?;
     let name = top.text("name", 80, "two workflows, one table")?;
     let seed = top.numbers("")?.get("seed");
     let mode = top.text("mode", 10, "queue")?;
     if mode != "queue" && mode != "poll" {
-        return Err(Wrong::new("mode", &format!("{mode:?}"), "queue or poll"));
+        return Err(InvalidScenario::new("mode", &format!("{mode:?}"), "queue or poll"));
     }
     let listed = top.list("pools", MOST_POOLS, default_pools())?;
     let pools = listed.iter().enumerate().map(|(at, json)| pool(at, json)).collect::<Result<Vec<_>, _>>()?;
     if let Some(at) = (1..pools.len()).find(|at| pools[..*at].iter().any(|pool| pool.prefix == pools[*at].prefix)) {
-        return Err(Wrong::new(&format!("pools[{at}].prefix"), "there twice", "a name of its own for each pool"));
+        return Err(InvalidScenario::new(
+            &format!("pools[{at}].prefix"),
+            "there twice",
+            "a name of its own for each pool",
+        ));
     }
     // Pools of one's own: the default jobs would not know them.
     let otherwise = if json["pools"].is_null() {
@@ -203,9 +215,9 @@ pub(super) fn scenario(json: &Value) -> Result<Scenario, Wrong> {
     let Ok([(network, _), (failures, _), (clocks, _), (leases, _), (workers, [renew, reported]), (poll, _)]) =
         <[(Statistics, [bool; 2]); 6]>::try_from(groups)
     else {
-        return Err(Wrong::new("scenario", "short of a group", "all six"));
+        return Err(InvalidScenario::new("scenario", "short of a group", "all six"));
     };
-    let network = Network {
+    let network = NetworkShape {
         delay: network.micros("delay_ms"),
         spread: network.get("delay_spread"),
         invoke: network.micros("invoke_ms"),
@@ -238,7 +250,7 @@ pub(super) fn scenario(json: &Value) -> Result<Scenario, Wrong> {
         let given = action.take("at_ms").unwrap_or(Value::Null);
         let moment = given.as_f64().filter(|ms| (0.0..=1e9).contains(ms));
         let Some(moment) = moment else {
-            return Err(Wrong::new(&format!("{path}.at_ms"), &shown(&given), "milliseconds since the start"));
+            return Err(InvalidScenario::new(&format!("{path}.at_ms"), &shown(&given), "milliseconds since the start"));
         };
         let what = act(&Value::Object(action.fields), &path, &pools)?;
         let at = libm::round(moment * 1_000.0) as u64;
@@ -265,20 +277,20 @@ pub(super) fn scenario(json: &Value) -> Result<Scenario, Wrong> {
     })
 }
 
-fn pool(at: usize, json: &Value) -> Result<PoolShape, Wrong> {
+fn pool(at: usize, json: &Value) -> Result<PoolShape, InvalidScenario> {
     let path = format!("pools[{at}]");
     let mut pool = Object::of(json, &path)?;
     let text = pool.text("prefix", 64, "analytics")?;
-    let prefix: Prefix = text
-        .parse()
-        .map_err(|_| Wrong::new(&format!("{path}.prefix"), &format!("{text:?}"), "1 to 64 of A-Z a-z 0-9 . _ -"))?;
+    let prefix: Prefix = text.parse().map_err(|_| {
+        InvalidScenario::new(&format!("{path}.prefix"), &format!("{text:?}"), "1 to 64 of A-Z a-z 0-9 . _ -")
+    })?;
     let limit = Limit::try_from(u64::from(pool.numbers("pools")?.get("limit")))
-        .map_err(|wrong| Wrong::new(&format!("{path}.limit"), &wrong.got, wrong.expected))?;
+        .map_err(|wrong| InvalidScenario::new(&format!("{path}.limit"), &wrong.got, wrong.expected))?;
     pool.done()?;
     Ok(PoolShape { prefix, limit })
 }
 
-fn workload(at: usize, json: &Value, pools: &[PoolShape]) -> Result<Workload, Wrong> {
+fn workload(at: usize, json: &Value, pools: &[PoolShape]) -> Result<Workload, InvalidScenario> {
     let path = format!("workloads[{at}]");
     let mut group = Object::of(json, &path)?;
     let otherwise = pools.first().map_or("", |pool| pool.prefix.as_str());
@@ -286,7 +298,7 @@ fn workload(at: usize, json: &Value, pools: &[PoolShape]) -> Result<Workload, Wr
     let name = group.text("name", 40, &prefix)?;
     let Some(pool) = pools.iter().position(|pool| pool.prefix.as_str() == prefix) else {
         let known: Vec<&str> = pools.iter().map(|pool| pool.prefix.as_str()).collect();
-        return Err(Wrong::new(
+        return Err(InvalidScenario::new(
             &format!("{path}.pool"),
             &format!("{prefix:?}"),
             &format!("one of {}", known.join(", ")),
@@ -309,28 +321,28 @@ fn workload(at: usize, json: &Value, pools: &[PoolShape]) -> Result<Workload, Wr
     };
     if workload.burst_every > 0 && workload.burst_every < workload.burst_over {
         let is = format!("{}", workload.burst_every / 1_000);
-        return Err(Wrong::new(&format!("{path}.burst_every_ms"), &is, "no less than burst_over_ms"));
+        return Err(InvalidScenario::new(&format!("{path}.burst_every_ms"), &is, "no less than burst_over_ms"));
     }
     Ok(workload)
 }
 
-pub(super) fn act(json: &Value, path: &str, pools: &[PoolShape]) -> Result<Act, Wrong> {
+pub(super) fn act(json: &Value, path: &str, pools: &[PoolShape]) -> Result<Act, InvalidScenario> {
     let mut action = Object::of(json, path)?;
     let what = action.take("do").unwrap_or(Value::Null);
-    let door = action.number("door", 0, 1)?.and_then(|door| usize::try_from(door).ok());
+    let lane = action.number("door", 0, 1)?.and_then(|lane| Strategy::from_index(usize::try_from(lane).ok()?));
     let job = action.number("job", 0, u32::MAX.into())?.and_then(|job| u32::try_from(job).ok());
     let act = match what.as_str() {
-        Some("kill") => Act::Kill { door, job },
-        Some("drop_reply") => Act::DropReply { door, job },
-        Some("drop_request") => Act::DropRequest { door, job },
+        Some("kill") => Act::Kill { lane, job },
+        Some("drop_reply") => Act::DropReply { lane, job },
+        Some("drop_request") => Act::DropRequest { lane, job },
         Some("limit") => {
             let prefix = action.text("pool", 64, pools.first().map_or("", |pool| pool.prefix.as_str()))?;
             let limit = action.number("limit", 0, 1_000)?.and_then(|limit| Limit::try_from(limit).ok());
             let Some(limit) = limit else {
-                return Err(Wrong::new(&format!("{path}.limit"), "missing", "a whole number from 0 to 1000"));
+                return Err(InvalidScenario::new(&format!("{path}.limit"), "missing", "a whole number from 0 to 1000"));
             };
             let Some(pool) = pools.iter().position(|pool| pool.prefix.as_str() == prefix) else {
-                return Err(Wrong::new(
+                return Err(InvalidScenario::new(
                     &format!("{path}.pool"),
                     &format!("{prefix:?}"),
                     "the prefix of one of the pools",
@@ -338,7 +350,13 @@ pub(super) fn act(json: &Value, path: &str, pools: &[PoolShape]) -> Result<Act, 
             };
             Act::Limit { pool, limit }
         }
-        _ => return Err(Wrong::new(&format!("{path}.do"), &shown(&what), "limit, kill, drop_reply or drop_request")),
+        _ => {
+            return Err(InvalidScenario::new(
+                &format!("{path}.do"),
+                &shown(&what),
+                "limit, kill, drop_reply or drop_request",
+            ));
+        }
     };
     action.take("at_ms");
     action.done()?;
