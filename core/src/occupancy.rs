@@ -7,6 +7,7 @@
 //! (`…_for`, `…_in`, `…_wait`) are seen from the moment of the look. In JSON all of them end in `_ms`.
 
 mod difference;
+pub mod series;
 pub mod trace;
 
 use std::fmt;

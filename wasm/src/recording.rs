@@ -2,6 +2,7 @@
 //! can be asked.
 
 use leasehold_core::nouns::{Millis, Prefix};
+use leasehold_core::occupancy::series::{Sample, Span, thin_out};
 use leasehold_core::occupancy::trace::{Header, Seen, Trace, TraceError};
 use leasehold_core::occupancy::{Event, Occupancy, changes};
 use serde::Serialize;
@@ -136,16 +137,14 @@ impl Recording {
     pub fn line(&self, prefix: &str, points: usize) -> Vec<Point> {
         let looks = self.pools.iter().find(|(known, _)| known.as_str() == prefix);
         let looks = looks.map_or(&[][..], |(_, looks)| looks.as_slice());
-        let seen: Vec<Point> = looks
-            .iter()
-            .filter_map(|(at, pool)| Some((at, pool.as_ref()?)))
-            .map(|(at, pool)| Point { at: at.0, held: pool.held, limit: pool.limit.count(), waiting: pool.waiting })
-            .collect();
-        let together = seen.len().div_ceil(points.max(1)).max(1);
-        let most = |looks: &[Point]| {
-            let held = looks.iter().map(|look| look.held).max().unwrap_or(0);
-            looks.last().map(|last| Point { at: looks[0].at, held, ..*last })
+        let seen: Vec<(Millis, Sample)> =
+            looks.iter().filter_map(|(at, pool)| Some((*at, Sample::from(pool.as_deref()?)))).collect();
+        let draw = |(first, Span { most_held, last, .. }): (usize, Span)| Point {
+            at: seen[first].0.0,
+            held: most_held,
+            limit: last.limit,
+            waiting: last.waiting,
         };
-        seen.chunks(together).filter_map(most).collect()
+        thin_out(&seen, points, |(_, sample)| Span::from(*sample)).map(draw).collect()
     }
 }

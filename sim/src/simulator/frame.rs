@@ -2,6 +2,7 @@
 //! of them sixty times a second.
 
 use leasehold_core::nouns::Millis;
+use leasehold_core::occupancy::series::Span;
 use leasehold_core::table::{Reply, Request, SlotRow};
 use serde::Serialize;
 
@@ -10,7 +11,6 @@ use super::clock::{BEGIN, micros, ms};
 use super::job::{Job, Phase};
 use super::lane::Lane;
 use super::pool::Pool;
-use super::pool_series::Bucket;
 use super::request_effect::{ReplySummary, RequestEffect};
 use super::strategy::{PerStrategy, Strategy};
 use super::world::World;
@@ -297,10 +297,10 @@ impl World {
     /// Held leases against the limit of a pool: from, most held, held, limit, waiting; at most so many points.
     pub fn series(&self, strategy: Strategy, pool: usize, from_ms: f64, to_ms: f64, points: usize) -> Vec<f64> {
         let Some(pool) = self.lane(strategy).observer.pools.get(pool) else { return vec![] };
-        let buckets = pool.series.between(micros(from_ms), micros(to_ms).min(self.micros()), points);
-        let draw = |(from, bucket): (u64, Bucket)| {
-            [ms(from), bucket.most.into(), bucket.held.into(), bucket.limit.into(), bucket.waiting.into()]
+        let spans = pool.series.between(micros(from_ms), micros(to_ms).min(self.micros()), points);
+        let draw = |(from, Span { most_held, last, .. }): (u64, Span)| {
+            [ms(from), most_held.into(), last.held.into(), last.limit.into(), last.waiting.into()]
         };
-        buckets.into_iter().flat_map(draw).collect()
+        spans.into_iter().flat_map(draw).collect()
     }
 }

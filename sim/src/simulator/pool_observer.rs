@@ -1,6 +1,7 @@
 //! Pool observers: who holds in a pool, as its callers were told, against how many may, and what did that come to so far?
 
 use leasehold_core::nouns::Limit;
+use leasehold_core::occupancy::series::Sample;
 
 use super::pool_series::PoolSeries;
 use super::wait_histogram::WaitHistogram;
@@ -100,7 +101,8 @@ impl PoolObserver {
     }
 
     fn sample(&mut self, now: u64) {
-        self.series.is_now(now, self.held, self.limit, self.waiting);
+        let PoolObserver { held, limit, waiting, .. } = *self;
+        self.series.is_now(now, Sample { held, limit, waiting });
     }
 
     /// One more holds. Whether that is one too many.

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::Occupancy;
+use leasehold_core::occupancy::series::Span;
+
+pub use leasehold_core::occupancy::series::Sample;
 
 /// How far back it goes.
 pub const KEPT: Millis = Millis::seconds(900);
@@ -14,17 +17,6 @@ pub const WINDOWS: [Millis; 6] =
 
 /// How long what was seen counts if nothing newer comes: longer than two sweeps by default.
 const HOLDS_FOR: Millis = Millis::seconds(150);
-
-/// A pool at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// How many held a lease.
-    pub held: u32,
-    /// The limit.
-    pub limit: u32,
-    /// How many waited, as far as they were counted.
-    pub waiting: u32,
-}
 
 /// A stretch of time in which nothing changed, as far as it was looked at.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +33,7 @@ pub struct History(VecDeque<Stretch>);
 impl History {
     /// Keeps a look; one that is older than what is there is left out.
     pub fn see(&mut self, look: &Occupancy) {
-        let sample = Sample { held: look.held, limit: look.limit.count(), waiting: look.waiting };
+        let sample = Sample::from(look);
         let at = look.at;
         match self.0.back_mut() {
             Some(last) if at < last.to => return,
@@ -55,10 +47,10 @@ impl History {
 
     /// The `count` equal parts of the time up to `end`: the fullest moment of each, none where nothing is known.
     pub fn parts(&self, end: Millis, window: Millis, count: usize) -> Vec<Option<Sample>> {
-        let mut parts = vec![None; count];
         if count == 0 || window.0 == 0 {
-            return parts;
+            return vec![None; count];
         }
+        let mut parts: Vec<Option<Span>> = vec![None; count];
         let start = end.0.saturating_sub(window.0);
         let part_of = |at: u64| (at.saturating_sub(start) as usize * count / window.0 as usize).min(count - 1);
         for (index, stretch) in self.0.iter().enumerate() {
@@ -69,15 +61,11 @@ impl History {
             }
             let (first, last) = (part_of(stretch.from.0), part_of(until.max(stretch.from.0)));
             for part in parts.iter_mut().take(last + 1).skip(first) {
-                let sample = stretch.sample;
-                *part = Some(part.map_or(sample, |was: Sample| Sample {
-                    held: was.held.max(sample.held),
-                    limit: sample.limit,
-                    waiting: was.waiting.max(sample.waiting),
-                }));
+                let seen = Span::from(stretch.sample);
+                *part = Some(part.map_or(seen, |before| before.then(seen)));
             }
         }
-        parts
+        parts.into_iter().map(|part| part.map(Span::fullest)).collect()
     }
 }
 
