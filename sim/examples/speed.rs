@@ -1,4 +1,5 @@
-//! How much faster than the clock does each story run? `cargo run --profile wasm --example speed -p leasehold-sim`.
+//! The simulator's speed: how much faster than the clock does each story run? `cargo run --profile wasm --example speed
+//! -p leasehold-sim`.
 
 use std::time::Instant;
 

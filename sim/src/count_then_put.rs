@@ -1,4 +1,4 @@
-//! What do people write first? Count the leases, and put one if there are fewer than the limit.
+//! Count, then put: what do people write first? Count the leases, and put one if there are fewer than the limit.
 //!
 //! It is here to be compared with: two callers can count the same number before either puts its lease, so
 //! it lets in more than the limit. The checker pins the shortest such history.

@@ -1,4 +1,4 @@
-//! Are two states the same? 128-bit digests of anything that can be hashed, made once per value and shared.
+//! Digests: are two states the same? 128-bit digests of anything that can be hashed, made once per value and shared.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;

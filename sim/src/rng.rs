@@ -16,8 +16,8 @@ impl Rng {
         Rng(seed)
     }
 
-    /// The sequence that this one comes to under a key: the same for the same key, whatever else was drawn. It leaves this
-    /// one as it is.
+    /// The sequence that this one comes to under a key: the same for the same key, whatever else was drawn. It leaves
+    /// this one as it is.
     #[must_use]
     pub fn keyed(self, key: u64) -> Rng {
         Rng(mix(self.0) ^ key.wrapping_add(STEP))
@@ -36,7 +36,8 @@ impl Rng {
         u64::try_from(product >> 64).unwrap_or(0)
     }
 
-    /// One of so many things: the remainder of a number; 0 if there are none. For small choices, where it is even enough.
+    /// One of so many things: the remainder of a number; 0 if there are none. For small choices, where it is even
+    /// enough.
     pub fn choice(&mut self, of: usize) -> usize {
         usize::try_from(self.number() % of.max(1) as u64).unwrap_or(0)
     }

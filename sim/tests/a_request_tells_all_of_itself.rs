@@ -1,4 +1,4 @@
-//! What does a click on a request show? The conditions, rows and reply that it really had.
+//! Requests: what does a click on one show? The conditions, rows and reply that it really had.
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
@@ -22,7 +22,7 @@ fn find(world: &World, lane: Strategy, words: &str, reply: &str) -> Value {
 }
 
 #[test]
-fn a_claim_shows_its_two_conditions_and_the_rows_before_and_after() {
+fn a_claim_shows_its_conditions_and_the_rows_before_and_after() {
     let mut world = world(&json!({}));
     world.advance_to(150.0, u64::MAX);
     let claim = find(&world, Strategy::Leasehold, "claims slot", "written");
@@ -35,7 +35,7 @@ fn a_claim_shows_its_two_conditions_and_the_rows_before_and_after() {
 }
 
 #[test]
-fn a_refused_claim_shows_which_condition_failed_and_the_row_as_it_was() {
+fn a_refused_claim_shows_what_failed_and_the_row_as_it_was() {
     let mut world = world(&json!({}));
     world.advance_to(150.0, u64::MAX);
     let claim = find(&world, Strategy::Leasehold, "claims slot", "refused: a condition failed");
@@ -62,7 +62,7 @@ fn a_count_shows_the_leases_that_it_counted() {
 }
 
 #[test]
-fn any_request_ever_seen_is_found_also_long_after_it_was_forgotten() {
+fn any_request_ever_seen_is_found_long_after_it_was_forgotten() {
     let mut world = world(&json!({}));
     world.advance_to(2_000.0, u64::MAX);
     let ids: Vec<u64> = [Strategy::CountThenPut, Strategy::Leasehold]
@@ -92,7 +92,7 @@ fn any_request_ever_seen_is_found_also_long_after_it_was_forgotten() {
 }
 
 #[test]
-fn a_lost_reply_shows_what_the_table_did_and_that_its_caller_never_learned() {
+fn a_lost_reply_shows_what_the_table_did_unknown_to_its_caller() {
     let mut world = world(&json!({}));
     world.act(&json!({ "do": "drop_reply", "door": 1 })).expect("an action");
     world.advance_to(3_000.0, u64::MAX);

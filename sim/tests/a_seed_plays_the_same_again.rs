@@ -1,4 +1,5 @@
-//! Is a world a function of its scenario? The same seed plays the same, here, in a browser, and after going back.
+//! Seeds: is a world a function of its scenario? The same seed plays the same, here, in a browser, and after going
+//! back.
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
@@ -66,7 +67,7 @@ fn it_does_not_matter_in_which_strides_one_gets_there() {
 }
 
 #[test]
-fn going_back_and_forth_is_the_same_as_having_gone_there_at_once() {
+fn going_back_and_forth_is_the_same_as_going_there_at_once() {
     let mut scrubbed = world(&eventful());
     for to in [90_000.0, 12_345.678, 12_345.0, 0.0, 60_000.0, 59_999.999, 3_000.0, 70_000.0] {
         scrubbed.seek(to);
@@ -78,7 +79,7 @@ fn going_back_and_forth_is_the_same_as_having_gone_there_at_once() {
 }
 
 #[test]
-fn what_somebody_did_is_played_again_from_the_scenario_and_after_going_back() {
+fn what_somebody_did_is_played_again_and_after_going_back() {
     let mut live = world(&json!({ "seed": 5 }));
     let acts = [
         (700.0, json!({ "do": "kill" })),

@@ -1,4 +1,4 @@
-//! Does the page show the truth? Leasehold is never over its limit, counting is where its story says so, nothing is
+//! Stories: does the page show the truth? Leasehold is never over its limit, counting is where its story says so, nothing is
 //! lost, and both had the same jobs.
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
@@ -17,7 +17,7 @@ fn all_presets() -> Vec<(String, Value)> {
 }
 
 #[test]
-fn leasehold_is_never_over_its_limit_in_any_story_with_any_seed_however_its_callers_wait() {
+fn leasehold_is_never_over_its_limit_in_any_story() {
     for (id, mut scenario) in all_presets() {
         for (seed, mode) in (1..=12).flat_map(|seed| [(seed, "queue"), (seed, "poll")]) {
             scenario["seed"] = json!(seed);
@@ -45,7 +45,7 @@ fn counting_lets_in_too_many_in_every_story_that_says_so() {
 }
 
 #[test]
-fn who_is_let_in_too_many_counted_before_the_others_had_put_theirs() {
+fn who_is_one_too_many_counted_before_others_had_put() {
     let mut world = world(&json!({}));
     world.advance_to(1_000.0, u64::MAX);
     let (events, _) = world.events(0);
@@ -68,7 +68,7 @@ fn who_is_let_in_too_many_counted_before_the_others_had_put_theirs() {
 
 /// What is written beside a caller while it flies.
 #[test]
-fn the_number_that_a_caller_counted_is_shown_on_its_way_back_and_with_the_put_that_rests_on_it() {
+fn what_a_caller_counted_is_shown_on_its_way_and_with_its_put() {
     let mut world = world(&json!({}));
     let (mut told, mut put) = (BTreeMap::new(), BTreeMap::new());
     for at in 1..=400 {
@@ -97,7 +97,7 @@ fn the_number_that_a_caller_counted_is_shown_on_its_way_back_and_with_the_put_th
 }
 
 #[test]
-fn a_lowered_limit_is_followed_as_leases_end_and_never_exceeded_anew() {
+fn a_lowered_limit_is_followed_and_never_exceeded_anew() {
     for seed in 1..=20 {
         let scenario = json!({
             "seed": seed,
@@ -120,7 +120,7 @@ fn a_lowered_limit_is_followed_as_leases_end_and_never_exceeded_anew() {
 }
 
 #[test]
-fn nothing_is_lost_every_job_ends_and_every_slot_is_free_again() {
+fn every_job_ends_and_every_slot_is_free_again() {
     for seed in 1..=25 {
         let scenario = json!({
             "seed": seed,
@@ -166,7 +166,7 @@ fn both_lanes_have_the_same_jobs_at_the_same_times() {
 }
 
 #[test]
-fn a_queue_costs_three_transitions_a_job_however_long_it_waited() {
+fn a_queue_costs_three_transitions_however_long_one_waits() {
     let cost = |per_minute: u32| {
         let scenario = json!({
             "pools": [{ "prefix": "p", "limit": 10 }],
@@ -185,7 +185,7 @@ fn a_queue_costs_three_transitions_a_job_however_long_it_waited() {
 }
 
 #[test]
-fn clocks_further_apart_than_the_grace_are_said_to_be_beyond_what_is_promised() {
+fn clocks_further_apart_than_the_grace_are_not_promised() {
     let within = world(&json!({ "clocks": { "skew_ms": 1000 }, "leases": { "grace_ms": 1000 } }));
     let beyond = world(&json!({ "clocks": { "skew_ms": 1001 }, "leases": { "grace_ms": 1000 } }));
     assert_eq!((within.frame().promised, beyond.frame().promised), (true, false));

@@ -1,4 +1,4 @@
-//! What is wrong with what people use today? The shortest history in which count-then-put breaks its limit.
+//! Counting, then putting: what is wrong with what people use today? The shortest history in which count-then-put breaks its limit.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ fn told_when_all_ask_at_once(mut callers: Vec<Caller>) -> usize {
 }
 
 #[test]
-fn of_thirty_who_ask_at_once_counting_lets_in_thirty_where_leasehold_lets_in_fifteen() {
+fn counting_lets_in_thirty_at_once_where_leasehold_lets_in_15() {
     let prefix: Prefix = "analytics".parse().expect("a prefix");
     let limit = Limit::try_from(15).expect("a limit");
     let settings = Arc::new(Settings::new(prefix.clone(), limit));

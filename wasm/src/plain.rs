@@ -1,4 +1,5 @@
-//! How do values cross? As JSON, both ways; what is wrong becomes an `Error` with a sentence for a person.
+//! Plain values: how do values cross to the page and back? As JSON, both ways; what is wrong becomes an `Error` with a
+//! sentence for a person.
 
 use std::fmt::Display;
 

@@ -1,5 +1,5 @@
-//! What did a recorded table look like at some moment, and what happened between two? A trace, ordered so that it
-//! can be asked.
+//! Recordings: what did a recorded table look like at some moment, and what happened between two? A trace, ordered so
+//! that it can be asked.
 
 use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};

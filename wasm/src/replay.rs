@@ -1,4 +1,4 @@
-//! A recorded trace, as the page plays it.
+//! Replays: what of a recorded trace does the page play?
 
 use leasehold_core::nouns::Millis;
 use serde_json::json;

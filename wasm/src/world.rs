@@ -1,4 +1,4 @@
-//! The simulated world, as the page plays it.
+//! Worlds: what of a simulated world does the page play?
 
 use leasehold_sim::simulator::{self, PRICES, Scenario, Stepped, Strategy};
 use serde_json::json;

@@ -3,8 +3,8 @@
 //! Three places keep a pool's past, and each has to keep it in its own way:
 //! - The simulator is told of every change, for hours, and keeps copies of itself to go back to: a fixed number of
 //!   buckets, which get wider as time goes by, and between two changes everything stays as it was.
-//! - The dashboard looks now and then, and does not know what was between two looks that lie far apart: stretches in which
-//!   nothing changed, with gaps, of which the old ones are let go.
+//! - The dashboard looks now and then, and does not know what was between two looks that lie far apart: stretches in
+//!   which nothing changed, with gaps, of which the old ones are let go.
 //! - A recording keeps every look, and is drawn look by look, however far apart these are.
 //!
 //! One store that did all of it would be three in one. What they share is here: a [`Sample`], the [`Span`] that

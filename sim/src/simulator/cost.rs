@@ -1,4 +1,5 @@
-//! Costs: what does a request cost? DynamoDB's units by the size of its rows, and the prices. No other file knows either.
+//! Costs: what does a request cost? DynamoDB's units by the size of its rows, and the prices. No other file knows
+//! either.
 
 use leasehold_core::nouns::{Holder, Token};
 use leasehold_core::table::{Change, HolderRow, HolderState, Reply, Request, Row, SlotRow, WaitRow};

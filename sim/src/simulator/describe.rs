@@ -1,4 +1,5 @@
-//! Descriptions: what is there to tell of one request, and of one job? Told as JSON, in the words of the page's interface.
+//! Descriptions: what is there to tell of one request, and of one job? Told as JSON, in the words of the page's
+//! interface.
 
 use serde_json::{Value, json};
 

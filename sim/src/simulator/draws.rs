@@ -1,7 +1,7 @@
 //! Named draws: how does chance treat all lanes alike?
 //!
-//! Every draw has a name: what it is for, and whose it is. So the lanes do not disturb each other: the tenth job's first
-//! request takes as long in all of them, whatever else any of them drew.
+//! Every draw has a name: what it is for, and whose it is. So the lanes do not disturb each other: the tenth job's
+//! first request takes as long in all of them, whatever else any of them drew.
 
 use crate::rng::Rng;
 

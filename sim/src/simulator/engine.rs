@@ -23,7 +23,8 @@ pub(crate) enum Engine {
     Leasehold(Box<Machine>),
     /// A caller that counts, then puts.
     CountThenPut(CountThenPut),
-    /// One write without a condition, and no more (count, then put: renew and release); until when the lease it puts lasts.
+    /// One write without a condition, and no more (count, then put: renew and release); until when the lease it puts
+    /// lasts.
     Single(Millis),
 }
 

@@ -93,7 +93,8 @@ impl EventQueue {
 }
 
 impl EventKind {
-    /// Two numbers that it is digested by: its kind, and what it is about. None for the next job, which it does not name.
+    /// Two numbers that it is digested by: its kind, and what it is about. None for the next job, which it does not
+    /// name.
     pub(crate) fn digested(self) -> (u64, Option<u64>) {
         let (kind, about) = match self {
             EventKind::JobArrives => return (0, None),

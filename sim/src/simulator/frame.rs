@@ -1,5 +1,5 @@
-//! Frames: what is there to draw at this moment? Slots, jobs and requests as rows of plain numbers: a page takes thousands
-//! of them sixty times a second.
+//! Frames: what is there to draw at this moment? Slots, jobs and requests as rows of plain numbers: a page takes
+//! thousands of them sixty times a second.
 
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::series::Span;
@@ -255,8 +255,8 @@ impl World {
         self.lane(strategy).fleet.jobs.all().flat_map(draw).collect()
     }
 
-    /// Every request on its way in a lane: id, job, pool, kind, leg, from, to, outcome, operation, cell. Of who counts, then
-    /// puts, `cell` is the number it is told or acts on: how many leases it counted.
+    /// Every request on its way in a lane: id, job, pool, kind, leg, from, to, outcome, operation, cell. Of who counts,
+    /// then puts, `cell` is the number it is told or acts on: how many leases it counted.
     pub fn requests(&self, strategy: Strategy) -> Vec<f64> {
         let (lane, now) = (self.lane(strategy), self.micros());
         let mut all = vec![];

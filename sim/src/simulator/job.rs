@@ -148,7 +148,8 @@ impl Job {
         self.epoch += 1;
     }
 
-    /// It asks in a new task. `entered`: what the clock shows, if its asking state is entered anew; none: it is retried.
+    /// It asks in a new task. `entered`: what the clock shows, if its asking state is entered anew; none: it is
+    /// retried.
     pub(crate) fn asks(&mut self, now: u64, entered: Option<Millis>) {
         match entered {
             Some(entered) => (self.entered, self.retry) = (entered, 0),

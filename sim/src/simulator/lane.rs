@@ -1,7 +1,7 @@
 //! Lanes: what happens to the jobs of one strategy? A queue of events, carried out one by one in the order of time.
 //!
-//! A lane is an event queue, a network, a fleet of jobs and an observer; its calls; and its pools with their tables. All
-//! lanes of a simulation get the same jobs at the same times.
+//! A lane is an event queue, a network, a fleet of jobs and an observer; its calls; and its pools with their tables.
+//! All lanes of a simulation get the same jobs at the same times.
 
 use std::sync::Arc;
 
@@ -168,8 +168,8 @@ impl Lane {
         self.queue.at(followed, EventKind::LimitFollowed { pool });
     }
 
-    /// How long after a change was made everybody surely follows it, in microseconds: what [`Settings::quiet_until`] says
-    /// of a change made at 0, and the settings cache, which a scenario's quiet period may be too short to contain.
+    /// How long after a change was made everybody surely follows it, in microseconds: what [`Settings::quiet_until`]
+    /// says of a change made at 0, and the settings cache, which a scenario's quiet period may be too short to contain.
     fn followed_within(&self, settings: &Settings) -> u64 {
         let quiet = settings.quiet_until(Lowered { from: settings.limit, at: Millis(0) });
         quiet.0 * 1_000 + self.scenario.leases.cache

@@ -1,12 +1,12 @@
-//! The simulator: what does it look like? The same jobs in two lanes, *count, then put* and *leasehold*; each on a table of
-//! its own with the same network, workers and clocks, every request at its own simulated time.
+//! The simulator: what does it look like? The same jobs in two lanes, *count, then put* and *leasehold*; each on a
+//! table of its own with the same network, workers and clocks, every request at its own simulated time.
 //!
 //! A [`World`] is a function of its [`Scenario`]: the same seed plays the same, natively and in a browser, and
-//! going back in time is playing it again from a moment that was kept. What the lane of [`Strategy::Leasehold`] does is done
-//! by the machines of `leasehold-core`, request by request; nothing of the protocol is decided here.
+//! going back in time is playing it again from a moment that was kept. What the lane of [`Strategy::Leasehold`] does is
+//! done by the machines of `leasehold-core`, request by request; nothing of the protocol is decided here.
 //!
-//! A world has a lane for each strategy; a lane has an event queue, a network, a fleet of jobs and an observer, its calls
-//! and its pools.
+//! A world has a lane for each strategy; a lane has an event queue, a network, a fleet of jobs and an observer, its
+//! calls and its pools.
 
 mod arrivals;
 mod call;

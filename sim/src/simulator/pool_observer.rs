@@ -1,4 +1,5 @@
-//! Pool observers: who holds in a pool, as its callers were told, against how many may, and what did that come to so far?
+//! Pool observers: who holds in a pool, as its callers were told, against how many may, and what did that come to so
+//! far?
 
 use leasehold_core::nouns::Limit;
 use leasehold_core::occupancy::series::Sample;

@@ -1,5 +1,5 @@
-//! Pool series: how did a pool fare over time? Held leases against the limit, in buckets that get wider as time goes by, so
-//! that an hour takes no more room than a minute.
+//! Pool series: how did a pool fare over time? Held leases against the limit, in buckets that get wider as time goes
+//! by, so that an hour takes no more room than a minute.
 
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
 

@@ -1,4 +1,5 @@
-//! Request views: how is a request told to a person? Its rows, conditions and replies in the protocol's words, as JSON for the page.
+//! Request views: how is a request told to a person? Its rows, conditions and replies in the protocol's words, as JSON
+//! for the page.
 
 use leasehold_core::machine::{News, WhyFailed};
 use leasehold_core::nouns::{Attempt, Fence, Millis, Slot, Ticket};

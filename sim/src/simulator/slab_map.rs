@@ -1,5 +1,5 @@
-//! Slab maps: what is under which number? Things that come in the order of their numbers and go in any order; a copy of all of
-//! them shares whatever neither side has changed since.
+//! Slab maps: what is under which number? Things that come in the order of their numbers and go in any order; a copy of
+//! all of them shares whatever neither side has changed since.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -271,8 +271,8 @@ impl World {
         self.state.lanes.iter().map(|lane| lane.observer.happened).sum()
     }
 
-    /// The lane as it is after a request was answered, with all that was seen of that: found by running the seconds before
-    /// it once more. None: there was no such request until now.
+    /// The lane as it is after a request was answered, with all that was seen of that: found by running the seconds
+    /// before it once more. None: there was no such request until now.
     pub(crate) fn lane_after(&self, strategy: Strategy, request: u64) -> Option<Lane> {
         let sent = |state: &State| state.lanes[strategy].calls.next_message;
         if request >= sent(&self.state) {

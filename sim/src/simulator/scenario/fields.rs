@@ -1,4 +1,5 @@
-//! Fields of a scenario: which numbers does it have, and between which bounds? One table, what each of them means beside it.
+//! Fields of a scenario: which numbers does it have, and between which bounds? One table, what each of them means
+//! beside it.
 
 /// A number of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,4 +1,5 @@
-//! Scenarios from JSON: is this one? Every field checked, everything missing filled in, or one sentence that says what is wrong.
+//! Scenarios from JSON: is this one? Every field checked, everything missing filled in, or one sentence that says what
+//! is wrong.
 
 use leasehold_core::nouns::{Limit, Prefix};
 use serde_json::{Map, Value, json};
