@@ -17,13 +17,13 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
 fn dashboard(criterion: &mut Criterion) {
-    let mut board = crowd::board();
-    let area = Rect::new(0, 0, board.size.0, board.size.1);
+    let mut dashboard = crowd::dashboard();
+    let area = Rect::new(0, 0, dashboard.size.0, dashboard.size.1);
     criterion.bench_function("draw a frame of 10,000 pools", |bench| {
         let mut buffer = Buffer::empty(area);
         bench.iter(|| {
             buffer.reset();
-            draw(black_box(&board), area, &mut buffer);
+            draw(black_box(&dashboard), area, &mut buffer);
         });
     });
     let (mut number, mut later) = (0, 1);
@@ -33,11 +33,11 @@ fn dashboard(criterion: &mut Criterion) {
             later += 1;
             Input::Seen(Box::new(crowd::look(number, later)))
         };
-        bench.iter_batched(next, |input| board.apply(input), BatchSize::SmallInput);
+        bench.iter_batched(next, |input| dashboard.apply(input), BatchSize::SmallInput);
     });
     criterion.bench_function("take in a key among 10,000 pools", |bench| {
         let key = KeyEvent::new(KeyCode::Down, KeyModifiers::NONE);
-        bench.iter(|| board.apply(Input::Key(key)));
+        bench.iter(|| dashboard.apply(Input::Key(key)));
     });
 }
 

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::trace::Trace;
-use leasehold_tui::watch::board::{Board, Mode, Session};
 use leasehold_tui::watch::draw::draw;
-use leasehold_tui::watch::input::{Cost, Input};
+use leasehold_tui::watch::input::{Input, ReadCost};
 use leasehold_tui::watch::palette::rgb;
-use leasehold_tui::watch::replay::Player;
+use leasehold_tui::watch::replay::ReplayPlayer;
+use leasehold_tui::watch::session::{DashboardMode, Session};
+use leasehold_tui::watch::state::DashboardState;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -54,10 +55,10 @@ fn main() {
     let trace = Trace::parse(&text).expect("a trace");
     std::fs::create_dir_all(&folder).expect("the folder for the pictures");
     for (name, size, moment, keys) in PICTURES {
-        let board = board(&trace, size, Millis(moment), keys);
+        let dashboard = dashboard(&trace, size, Millis(moment), keys);
         let area = Rect::new(0, 0, size.0, size.1);
         let mut buffer = Buffer::empty(area);
-        draw(&board, area, &mut buffer);
+        draw(&dashboard, area, &mut buffer);
         for theme in [DARK, LIGHT] {
             let file = folder.join(format!("{name}-{}.svg", theme.name));
             std::fs::write(&file, svg(&buffer, theme)).expect("a picture");
@@ -66,23 +67,23 @@ fn main() {
     }
 }
 
-/// The board at that moment of the recording, as if it were live.
-fn board(trace: &Trace, size: (u16, u16), moment: Millis, keys: &[KeyCode]) -> Board {
+/// The dashboard at that moment of the recording, as if it were live.
+fn dashboard(trace: &Trace, size: (u16, u16), moment: Millis, keys: &[KeyCode]) -> DashboardState {
     let mut trace = trace.clone();
     let until = trace.entries.first().map_or(Millis(0), |entry| entry.at) + moment;
     trace.entries.retain(|entry| entry.at <= until);
-    let (table, place) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
-    let mode = Mode::Watch { read_only: false };
-    let mut board = Board::new(Session { table, place, mode, colour: true, every: Millis(2_000) });
-    board.apply(Input::Resize(size.0, size.1));
-    let mut player = Player::new(trace);
+    let (table, location) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
+    let mode = DashboardMode::Watch { read_only: false };
+    let mut dashboard = DashboardState::new(Session { table, location, mode, colour: true, every: Millis(2_000) });
+    dashboard.apply(Input::Resize(size.0, size.1));
+    let mut player = ReplayPlayer::new(trace);
     let inputs = player.start().into_iter().chain(player.pass(moment));
-    board.apply_all(inputs.filter(|input| !matches!(input, Input::Played(_))));
-    board.apply(Input::Cost(Cost { units_per_minute: 60.0, requests_per_minute: 120.0 }));
+    dashboard.apply_all(inputs.filter(|input| !matches!(input, Input::Played(_))));
+    dashboard.apply(Input::Cost(ReadCost { units_per_minute: 60.0, requests_per_minute: 120.0 }));
     for key in keys {
-        board.apply(Input::Key(KeyEvent::new(*key, KeyModifiers::NONE)));
+        dashboard.apply(Input::Key(KeyEvent::new(*key, KeyModifiers::NONE)));
     }
-    board
+    dashboard
 }
 
 /// The screen as a picture.
@@ -102,8 +103,8 @@ fn svg(buffer: &Buffer, theme: Theme) -> String {
             let first = &buffer[(x, y)];
             let length = (x..buffer.area.width).take_while(|x| same(first, &buffer[(*x, y)])).count() as u16;
             let text: String = (x..x + length).map(|x| buffer[(x, y)].symbol()).collect();
-            let place = (margin + f64::from(x) * CELL.0, top + f64::from(y) * CELL.1, f64::from(length) * CELL.0);
-            run(&mut out, &text, first, place, theme);
+            let location = (margin + f64::from(x) * CELL.0, top + f64::from(y) * CELL.1, f64::from(length) * CELL.0);
+            run(&mut out, &text, first, location, theme);
             x += length;
         }
     }

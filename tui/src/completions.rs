@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap_complete::Shell;
 
-use crate::words::Trouble;
+use crate::error::CliError;
 
 /// Print what a shell needs to complete commands and options
 ///
@@ -16,7 +16,7 @@ use crate::words::Trouble;
 /// elvish:      leasehold completions elvish >> ~/.config/elvish/rc.elv
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
-pub(crate) struct Options {
+pub(crate) struct CompletionsOptions {
     /// Which shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
@@ -24,25 +24,25 @@ pub(crate) struct Options {
 
 /// Write the manual pages, one for each command
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Man {
+pub(crate) struct ManOptions {
     /// The folder to write them to; made if it is not there
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }
 
-impl Options {
+impl CompletionsOptions {
     /// For the commands as they are declared.
-    pub(crate) fn run(self, mut declared: clap::Command) -> Result<(), Trouble> {
+    pub(crate) fn run(self, mut declared: clap::Command) -> Result<(), CliError> {
         let mut script = vec![];
         clap_complete::generate(self.shell, &mut declared, "leasehold", &mut script);
-        crate::answer::write(&script)
+        crate::output::write(&script)
     }
 }
 
-impl Man {
+impl ManOptions {
     /// For the commands as they are declared.
-    pub(crate) fn run(self, declared: clap::Command) -> Result<(), Trouble> {
-        let tried = |why| Trouble::Unwritable { path: self.folder.clone(), why };
+    pub(crate) fn run(self, declared: clap::Command) -> Result<(), CliError> {
+        let tried = |why| CliError::Unwritable { path: self.folder.clone(), why };
         std::fs::create_dir_all(&self.folder).map_err(tried)?;
         clap_mangen::generate_to(declared, &self.folder).map_err(tried)
     }

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use crate::answer::harmless;
-use crate::words::Trouble;
+use crate::error::CliError;
+use crate::output::harmless;
 
 /// Whether `--yes` was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
@@ -15,22 +15,22 @@ pub(crate) struct Yes {
 
 impl Yes {
     /// Refuses where nobody can be asked, before anything is looked at. `what` begins the sentence.
-    pub(crate) fn or_a_terminal(self, what: &str) -> Result<(), Trouble> {
+    pub(crate) fn or_a_terminal(self, what: &str) -> Result<(), CliError> {
         if self.yes || std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
             return Ok(());
         }
         let why = "asks first, and there is no terminal to ask on; nothing was changed; add --yes if you mean it";
-        Err(Trouble::Usage(format!("{what} {why}")))
+        Err(CliError::Usage(format!("{what} {why}")))
     }
 
     /// Asks, where only a look at the table told that there is something to ask about.
-    pub(crate) fn or_told(self, what: &str, about: &str, word: &str) -> Result<(), Trouble> {
+    pub(crate) fn or_told(self, what: &str, about: &str, word: &str) -> Result<(), CliError> {
         self.or_a_terminal(what)?;
         self.or_asked(about, word)
     }
 
     /// Asks, unless it was said that nobody need be asked: says `about`, and goes on only if `word` is typed.
-    pub(crate) fn or_asked(self, about: &str, word: &str) -> Result<(), Trouble> {
+    pub(crate) fn or_asked(self, about: &str, word: &str) -> Result<(), CliError> {
         if self.yes {
             return Ok(());
         }
@@ -43,6 +43,6 @@ impl Yes {
         if answer.trim() == word {
             return Ok(());
         }
-        Err(Trouble::NotDone(format!("{word} was not typed: nothing was changed")))
+        Err(CliError::NotDone(format!("{word} was not typed: nothing was changed")))
     }
 }

@@ -1,45 +1,43 @@
 //! What is `leasehold demo`? A scenario's work on an embedded table, and a report of how the leases behaved.
 
-mod hands;
+mod controls;
 mod ledger;
-mod notices;
 mod options;
-mod paper;
 mod play;
 mod pools;
 mod progress;
-mod reading;
+mod render;
 mod report;
 mod scenario;
+mod scenario_file;
 mod schedule;
 mod steer;
+mod task_tokens;
 mod worker;
 mod workload;
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use leasehold_tui::watch::screen::Left;
-pub(crate) use options::Options;
-use play::{Done, Run};
-pub(crate) use pools::stored;
-pub(crate) use reading::Flaw;
+use leasehold_tui::watch::screen::LeaveReason;
+pub(crate) use options::DemoOptions;
+use play::{DemoRun, PoolOutcome};
 use report::Report;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-use crate::answer::colours;
-use crate::dashboard;
-use crate::words::Trouble;
+use crate::error::CliError;
+use crate::output::colours;
+use crate::stop_signal::stop_signal;
 
 /// Runs it: whether all went well, as the exit status tells it.
-pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
-    let scenario = scenario::load(options.scenario.as_ref().or(options.file.as_ref()))?;
+pub(crate) fn run(options: DemoOptions) -> Result<bool, CliError> {
+    let scenario = scenario_file::load(options.scenario.as_ref().or(options.file.as_ref()))?;
     options.check(&scenario)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(async {
         let (mut ctrl_c, mut ended) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let run = Run::prepare(scenario, &options).await?;
+        let run = DemoRun::prepare(scenario, &options).await?;
         let played = if options.on_dashboard() {
             steered(&run, &options).await?
         } else {
@@ -62,10 +60,10 @@ pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
             _ = again.recv() => "its leases end when they expire".into(),
         };
         let signal = u8::try_from(stopped_by.as_raw_value()).unwrap_or_default();
-        Err(Trouble::Stopped { signal, left })
+        Err(CliError::Stopped { signal, left })
     })?;
     let colour = std::io::stdout().is_terminal() && colours();
-    let text = if options.json { paper::json(&report) } else { paper::text(&report, colour) };
+    let text = if options.json { render::json(&report) } else { render::text(&report, colour) };
     // Whoever closed the pipe has read enough.
     let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(report.ok)
@@ -73,11 +71,14 @@ pub(crate) fn run(options: Options) -> Result<bool, Trouble> {
 
 /// Plays it under a dashboard: what became of it and how long that took, or which signal stopped it. Whoever leaves
 /// the dashboard sees the rest of the run as it is seen without one.
-async fn steered(run: &Run, options: &Options) -> Result<Result<(Vec<Done>, Duration), SignalKind>, Trouble> {
+async fn steered(
+    run: &DemoRun,
+    options: &DemoOptions,
+) -> Result<Result<(Vec<PoolOutcome>, Duration), SignalKind>, CliError> {
     let interrupt = Notify::new();
     let stopped = async {
         tokio::select! {
-            Ok(signal) = dashboard::ended() => SignalKind::from_raw(signal.into()),
+            Ok(signal) = stop_signal() => SignalKind::from_raw(signal.into()),
             () = interrupt.notified() => SignalKind::interrupt(),
         }
     };
@@ -94,7 +95,7 @@ async fn steered(run: &Run, options: &Options) -> Result<Result<(Vec<Done>, Dura
             played = &mut play => break played,
             left = leaves => {
                 shown = None;
-                if left? == Left::Interrupt {
+                if left? == LeaveReason::Interrupt {
                     interrupt.notify_one();
                 }
             }
@@ -105,7 +106,7 @@ async fn steered(run: &Run, options: &Options) -> Result<Result<(Vec<Done>, Dura
         tokio::select! {
             left = shown => drop(left?),
             // The report is all that is left to do.
-            signal = dashboard::ended() => drop(signal?),
+            signal = stop_signal() => drop(signal?),
         }
         run.progress.show_on(None);
     }

@@ -4,19 +4,19 @@ use leasehold_core::nouns::{Fence, LeaseId, Limit, Millis, Prefix, Slot};
 use leasehold_core::occupancy::{LeaseView, Occupancy, SlotView, State, WaiterView};
 use serde::Serialize;
 
-use crate::answer::{Output, Side, columns};
-use crate::length;
+use crate::duration;
+use crate::error::CliError;
 use crate::operation::look;
-use crate::place::Place;
-use crate::pool::Live;
-use crate::words::Trouble;
+use crate::output::{Alignment, OutputFormat, columns};
+use crate::pool::OverrideOutput;
+use crate::target::Target;
 
 /// Say who holds a lease of a pool and who waits, since when and until when
 ///
 /// Reads the pool's slots and the first 100 of its queue as they are now.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct LeasesOptions {
     /// The pool
     prefix: Prefix,
 }
@@ -38,7 +38,7 @@ With --output json:
 `key` and `parent` are there if the holder has them. Times are milliseconds; moments since 1970.";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct LeasesOutput<'a> {
     table: &'a str,
     prefix: &'a Prefix,
     at_ms: Millis,
@@ -48,13 +48,13 @@ struct Answer<'a> {
     waiting_more: bool,
     state: State,
     #[serde(rename = "override")]
-    live: Option<Live>,
-    leases: &'a [Held<'a>],
+    live: Option<OverrideOutput>,
+    leases: &'a [LeaseRow<'a>],
     queue: &'a [WaiterView],
 }
 
 #[derive(Debug, Serialize)]
-struct Held<'a> {
+struct LeaseRow<'a> {
     lease_id: String,
     slot: Slot,
     fence: Fence,
@@ -63,16 +63,16 @@ struct Held<'a> {
     lease: &'a LeaseView,
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let runner = place.runner().await?;
+impl LeasesOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+        let runner = target.runner().await?;
         let settings = runner.settings(&self.prefix).await?;
         let pool = look(&runner, &settings).await?;
-        let leases: Vec<Held<'_>> = pool.slots.iter().filter_map(|slot| Held::of(&self.prefix, slot)).collect();
-        let live = Live::of(runner.table(), &self.prefix).await?;
+        let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
+        let live = OverrideOutput::of(runner.table(), &self.prefix).await?;
         let table = runner.table().name();
         let text = words(table, &pool, live.as_ref(), &leases);
-        let answer = Answer {
+        let answer = LeasesOutput {
             table,
             prefix: &self.prefix,
             at_ms: pool.at,
@@ -89,12 +89,12 @@ impl Options {
     }
 }
 
-impl<'a> Held<'a> {
+impl<'a> LeaseRow<'a> {
     fn of(prefix: &Prefix, view: &'a SlotView) -> Option<Self> {
         let SlotView { slot, fence, above_limit, lease } = view;
         let lease_id = LeaseId { prefix: prefix.clone(), slot: *slot, fence: *fence }.to_string();
         let lease = lease.as_ref()?;
-        Some(Held { lease_id, slot: *slot, fence: *fence, above_limit: *above_limit, lease })
+        Some(LeaseRow { lease_id, slot: *slot, fence: *fence, above_limit: *above_limit, lease })
     }
 
     fn cells(&self) -> [String; 6] {
@@ -108,15 +108,15 @@ impl<'a> Held<'a> {
         [
             self.lease_id.clone(),
             self.fence.0.to_string(),
-            length::moment(*acquired_at),
-            length::moment(*expires_at),
+            duration::moment(*acquired_at),
+            duration::moment(*expires_at),
             holder.to_string(),
             notes.collect::<Vec<_>>().join(", "),
         ]
     }
 }
 
-fn words(table: &str, pool: &Occupancy, live: Option<&Live>, leases: &[Held<'_>]) -> String {
+fn words(table: &str, pool: &Occupancy, live: Option<&OverrideOutput>, leases: &[LeaseRow<'_>]) -> String {
     let Occupancy { prefix, limit, held, waiting, state, .. } = pool;
     let more = if pool.waiting_more { "+" } else { "" };
     let mut text =
@@ -126,24 +126,25 @@ fn words(table: &str, pool: &Occupancy, live: Option<&Live>, leases: &[Held<'_>]
     }
     if !leases.is_empty() {
         let headings = ["LEASE", "FENCE", "SINCE", "UNTIL", "HOLDER", "NOTE"];
-        let sides = [Side::Left, Side::Right, Side::Left, Side::Left, Side::Left, Side::Left];
-        let rows: Vec<_> = leases.iter().map(Held::cells).collect();
+        let sides =
+            [Alignment::Left, Alignment::Right, Alignment::Left, Alignment::Left, Alignment::Left, Alignment::Left];
+        let rows: Vec<_> = leases.iter().map(LeaseRow::cells).collect();
         text.push('\n');
         text += &columns(std::array::from_fn(|at| (headings[at], sides[at])), &rows);
     }
     if !pool.queue.is_empty() {
         let row = |(at, waiter): (usize, &WaiterView)| {
-            let since = length::moment(waiter.since);
-            let gives_up = length::moment(waiter.give_up_at);
-            [(at + 1).to_string(), since, length::seconds(waiter.waits_for), gives_up, waiter.holder.to_string()]
+            let since = duration::moment(waiter.since);
+            let gives_up = duration::moment(waiter.give_up_at);
+            [(at + 1).to_string(), since, duration::seconds(waiter.waits_for), gives_up, waiter.holder.to_string()]
         };
         let rows: Vec<_> = pool.queue.iter().enumerate().map(row).collect();
         let headings = [
-            ("WAITS", Side::Right),
-            ("SINCE", Side::Left),
-            ("FOR", Side::Right),
-            ("GIVES UP", Side::Left),
-            ("HOLDER", Side::Left),
+            ("WAITS", Alignment::Right),
+            ("SINCE", Alignment::Left),
+            ("FOR", Alignment::Right),
+            ("GIVES UP", Alignment::Left),
+            ("HOLDER", Alignment::Left),
         ];
         text.push('\n');
         text += &columns(headings, &rows);

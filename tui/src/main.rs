@@ -1,63 +1,67 @@
 //! What does `leasehold` do with its arguments? It parses them, hands them to the command they name, and turns
 //! whatever comes back into words and an exit status.
 
-mod answer;
 mod completions;
 mod confirm;
 mod dashboard;
 mod demo;
+mod duration;
+mod error;
 mod leases;
-mod length;
 mod operation;
-mod place;
+mod output;
 mod pool;
 mod pools;
+mod record;
+mod recording;
 mod release;
 mod run;
 mod schema;
 mod states;
+mod stop_signal;
+mod stored_demo;
 mod sweep;
 mod table;
-mod words;
+mod target;
 
 use std::process::ExitCode;
 
-use answer::Output;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
-use place::Place;
-use words::Trouble;
+use error::CliError;
+use output::OutputFormat;
+use target::Target;
 
 /// Leases with a limit, on one DynamoDB table shared by any number of applications.
 #[derive(Debug, Parser)]
 #[command(name = "leasehold", version, after_long_help = AFTER)]
 struct Leasehold {
     #[command(subcommand)]
-    command: Command,
+    command: TopCommand,
     #[command(flatten)]
-    place: Place,
+    target: Target,
     /// text, or json: one document, as the command's --help shows it (errors are always in words)
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, hide_possible_values = true)]
-    output: Output,
+    output: OutputFormat,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Demo(demo::Options),
-    Watch(dashboard::Watch),
-    Record(dashboard::Record),
-    Run(run::Options),
+enum TopCommand {
+    Demo(demo::DemoOptions),
+    Watch(dashboard::WatchOptions),
+    Record(record::RecordOptions),
+    Run(run::RunOptions),
     #[command(subcommand)]
-    Table(table::Command),
+    Table(table::TableCommand),
     #[command(subcommand)]
-    Pool(pool::Command),
-    Pools(pools::Options),
-    Leases(leases::Options),
-    Sweep(sweep::Options),
-    Release(release::Options),
-    States(Box<states::Options>),
-    Schema(schema::Options),
-    Completions(completions::Options),
-    Man(completions::Man),
+    Pool(pool::PoolCommand),
+    Pools(pools::PoolsOptions),
+    Leases(leases::LeasesOptions),
+    Sweep(sweep::SweepOptions),
+    Release(release::ReleaseOptions),
+    States(Box<states::StatesOptions>),
+    Schema(schema::SchemaOptions),
+    Completions(completions::CompletionsOptions),
+    Man(completions::ManOptions),
 }
 
 const AFTER: &str = "\
@@ -75,10 +79,10 @@ fn main() -> ExitCode {
     if let [_, first, parent, command @ ..] = &given[..]
         && first == run::BOUND
     {
-        return words::status(Err(run::become_bound(parent, command)));
+        return error::status(Err(run::become_bound(parent, command)));
     }
     let matches = arguments().get_matches_from(given);
-    words::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())))
+    error::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())))
 }
 
 /// The commands that use no table.
@@ -93,40 +97,40 @@ fn arguments() -> clap::Command {
 }
 
 /// Runs what was asked for: the exit status, where nothing is to be said.
-fn run(Leasehold { command, place, output }: Leasehold) -> Result<u8, Trouble> {
+fn run(Leasehold { command, target, output }: Leasehold) -> Result<u8, CliError> {
     match command {
-        Command::Demo(mut options) => {
-            place.refuse("leasehold demo makes a table of its own; --store PATH keeps it in a file")?;
-            options.json |= output == Output::Json;
+        TopCommand::Demo(mut options) => {
+            target.refuse("leasehold demo makes a table of its own; --store PATH keeps it in a file")?;
+            options.json |= output == OutputFormat::Json;
             demo::run(options).map(|well| u8::from(!well))
         }
-        Command::States(options) => without_a_table(&place, || options.run()),
-        Command::Schema(options) => without_a_table(&place, || options.run()),
-        Command::Completions(options) => without_a_table(&place, || options.run(arguments())),
-        Command::Man(options) => without_a_table(&place, || options.run(arguments())),
-        Command::Watch(options) => on_a_table(&place, options.run(&place)),
-        Command::Record(options) => on_a_table(&place, options.run(&place)),
-        Command::Run(options) => block_on(options.run(&place, output)),
-        Command::Table(command) => on_a_table(&place, command.run(&place, output)),
-        Command::Pool(command) => on_a_table(&place, command.run(&place, output)),
-        Command::Pools(options) => on_a_table(&place, options.run(&place, output)),
-        Command::Leases(options) => on_a_table(&place, options.run(&place, output)),
-        Command::Sweep(options) => on_a_table(&place, options.run(&place, output)),
-        Command::Release(options) => on_a_table(&place, options.run(&place, output)),
+        TopCommand::States(options) => without_a_table(&target, || options.run()),
+        TopCommand::Schema(options) => without_a_table(&target, || options.run()),
+        TopCommand::Completions(options) => without_a_table(&target, || options.run(arguments())),
+        TopCommand::Man(options) => without_a_table(&target, || options.run(arguments())),
+        TopCommand::Watch(options) => on_a_table(&target, options.run(&target)),
+        TopCommand::Record(options) => on_a_table(&target, options.run(&target)),
+        TopCommand::Run(options) => block_on(options.run(&target, output)),
+        TopCommand::Table(command) => on_a_table(&target, command.run(&target, output)),
+        TopCommand::Pool(command) => on_a_table(&target, command.run(&target, output)),
+        TopCommand::Pools(options) => on_a_table(&target, options.run(&target, output)),
+        TopCommand::Leases(options) => on_a_table(&target, options.run(&target, output)),
+        TopCommand::Sweep(options) => on_a_table(&target, options.run(&target, output)),
+        TopCommand::Release(options) => on_a_table(&target, options.run(&target, output)),
     }
 }
 
 /// Runs a command to its end, and says where the table was looked for if it could not be used.
-fn on_a_table(place: &Place, work: impl Future<Output = Result<(), Trouble>>) -> Result<u8, Trouble> {
-    block_on(work).map(|()| 0).map_err(|trouble| trouble.at(place.asked()))
+fn on_a_table(target: &Target, work: impl Future<Output = Result<(), CliError>>) -> Result<u8, CliError> {
+    block_on(work).map(|()| 0).map_err(|error| error.at(target.asked()))
 }
 
 /// Runs a command that uses no table.
-fn without_a_table(place: &Place, work: impl FnOnce() -> Result<(), Trouble>) -> Result<u8, Trouble> {
-    place.refuse("this command uses no table")?;
+fn without_a_table(target: &Target, work: impl FnOnce() -> Result<(), CliError>) -> Result<u8, CliError> {
+    target.refuse("this command uses no table")?;
     work().map(|()| 0)
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

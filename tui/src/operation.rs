@@ -12,8 +12,8 @@ use leasehold_store::error::Tried;
 use leasehold_store::run::Ran;
 use leasehold_store::{StoreError, Table};
 
-use crate::place::Runner;
-use crate::words::Trouble;
+use crate::error::CliError;
+use crate::target::CliRunner;
 
 /// One of the pool's own rows, if it is there.
 pub(crate) async fn own_row(table: &Table, prefix: &Prefix, key: Key) -> Result<Option<Row>, StoreError> {
@@ -26,7 +26,7 @@ pub(crate) async fn own_row(table: &Table, prefix: &Prefix, key: Key) -> Result<
 }
 
 /// The pool as its rows show it just now.
-pub(crate) async fn look(runner: &Runner, settings: &Arc<Settings>) -> Result<Occupancy, Trouble> {
+pub(crate) async fn look(runner: &CliRunner, settings: &Arc<Settings>) -> Result<Occupancy, CliError> {
     let prefix = &settings.prefix;
     let ran = runner.run(Operation::Status, Arc::clone(settings)).await;
     match outcome(runner, prefix, "looking at", ran)? {
@@ -36,7 +36,7 @@ pub(crate) async fn look(runner: &Runner, settings: &Arc<Settings>) -> Result<Oc
 }
 
 /// What an operation came to, or why it came to nothing. `tried` is what was done with the pool: "sweeping".
-pub(crate) fn outcome(runner: &Runner, prefix: &Prefix, tried: &str, ran: Ran) -> Result<Outcome, Trouble> {
+pub(crate) fn outcome(runner: &CliRunner, prefix: &Prefix, tried: &str, ran: Ran) -> Result<Outcome, CliError> {
     let failure = match ran.outcome {
         Outcome::Failed(failure) => failure,
         outcome => return Ok(outcome),
@@ -57,7 +57,7 @@ pub(crate) fn outcome(runner: &Runner, prefix: &Prefix, tried: &str, ran: Ran) -
 }
 
 /// An answer that this operation does not have.
-pub(crate) fn odd(runner: &Runner, prefix: &Prefix, tried: &str, other: &Outcome) -> Trouble {
+pub(crate) fn odd(runner: &CliRunner, prefix: &Prefix, tried: &str, other: &Outcome) -> CliError {
     let why = format!("an answer that makes no sense here: {other:?}");
     let tried = Tried(format!("{tried} pool {prefix}"));
     StoreError::NoAnswer { tried, table: runner.table().name().into(), why }.into()

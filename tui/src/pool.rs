@@ -4,25 +4,25 @@ mod limit;
 mod rm;
 mod set;
 
-use crate::answer::Output;
-use crate::place::Place;
-use crate::words::Trouble;
-pub(crate) use limit::Live;
+use crate::error::CliError;
+use crate::output::OutputFormat;
+use crate::target::Target;
+pub(crate) use limit::OverrideOutput;
 
 /// Make, change or retire a pool
 #[derive(Clone, Debug, clap::Subcommand)]
-pub(crate) enum Command {
-    Set(set::Options),
-    Limit(limit::Options),
-    Rm(rm::Options),
+pub(crate) enum PoolCommand {
+    Set(set::PoolSetOptions),
+    Limit(limit::PoolLimitOptions),
+    Rm(rm::PoolRmOptions),
 }
 
-impl Command {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+impl PoolCommand {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         match self {
-            Command::Limit(options) => options.run(place, output).await,
-            Command::Set(options) => options.run(place, output).await,
-            Command::Rm(options) => options.run(place, output).await,
+            PoolCommand::Limit(options) => options.run(target, output).await,
+            PoolCommand::Set(options) => options.run(target, output).await,
+            PoolCommand::Rm(options) => options.run(target, output).await,
         }
     }
 }

@@ -7,17 +7,17 @@ use leasehold_store::directory::{self, Listed};
 use leasehold_store::run::{Clock, SystemClock};
 use serde::Serialize;
 
-use crate::answer::{Output, Side, columns};
-use crate::length;
-use crate::place::Place;
-use crate::words::Trouble;
+use crate::duration;
+use crate::error::CliError;
+use crate::output::{Alignment, OutputFormat, columns};
+use crate::target::Target;
 
 /// List all pools: how full they were at their last sweep, who waited, and how old that is
 ///
 /// One query of the table's directory, however many leases there are. `leasehold leases PREFIX` reads one pool live.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {}
+pub(crate) struct PoolsOptions {}
 
 const AFTER: &str = "\
 STATE is the first that holds: `over limit` (right just after a limit was lowered, else broken), `starving`
@@ -33,14 +33,14 @@ With --output json (null: never swept, or the row cannot be read):
 Times are milliseconds; those that end in `at_ms` since 1970, as the pool's sweep read its clock.";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct PoolsOutput<'a> {
     table: &'a str,
     at_ms: Millis,
-    pools: Vec<Pool>,
+    pools: Vec<PoolsRow>,
 }
 
 #[derive(Debug, Serialize)]
-struct Pool {
+struct PoolsRow {
     prefix: Prefix,
     limit: Option<Limit>,
     held: Option<u32>,
@@ -52,19 +52,19 @@ struct Pool {
     trouble: Option<String>,
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let table = place.table().await?;
+impl PoolsOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+        let table = target.table().await?;
         let listed = directory::pools(&table).await?;
         let now = SystemClock.now();
-        let pools: Vec<Pool> = listed.into_iter().map(|(prefix, listed)| Pool::of(prefix, listed)).collect();
+        let pools: Vec<PoolsRow> = listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed)).collect();
         let text = words(table.name(), &pools, now);
-        output.tell(&text, &Answer { table: table.name(), at_ms: now, pools })
+        output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools })
     }
 }
 
-impl Pool {
-    fn of(prefix: Prefix, listed: Listed) -> Pool {
+impl PoolsRow {
+    fn of(prefix: Prefix, listed: Listed) -> PoolsRow {
         let set = listed.pool.as_ref().map(|row| row.limit);
         let settings = listed.pool.map(|row| Settings::from_rows(prefix.clone(), &row, None));
         let (settings, wrong) = match settings.transpose() {
@@ -74,7 +74,7 @@ impl Pool {
         // A summary without settings is of a pool that was just retired, or whose settings make no sense.
         let seen = settings.zip(listed.summary).map(|(settings, summary)| Occupancy::summarised(&summary, &settings));
         let seen = seen.as_ref();
-        Pool {
+        PoolsRow {
             prefix,
             limit: seen.map(|seen| seen.limit).or(set),
             held: seen.map(|seen| seen.held),
@@ -100,25 +100,25 @@ impl Pool {
             or_dash(self.held.map(|held| held.to_string())),
             or_dash(self.limit.map(|limit| limit.to_string())),
             or_dash(self.waiting.map(|waiting| format!("{waiting}{more}"))),
-            or_dash(self.oldest_wait_ms.map(length::seconds)),
+            or_dash(self.oldest_wait_ms.map(duration::seconds)),
             state.into(),
-            or_dash(self.swept_at_ms.map(|at| format!("{} ago", length::seconds(now.since(at))))),
+            or_dash(self.swept_at_ms.map(|at| format!("{} ago", duration::seconds(now.since(at))))),
         ]
     }
 }
 
-fn words(table: &str, pools: &[Pool], now: Millis) -> String {
+fn words(table: &str, pools: &[PoolsRow], now: Millis) -> String {
     if pools.is_empty() {
         return format!("table {table} has no pools; make one with `leasehold pool set PREFIX --limit N`\n");
     }
     let headings = [
-        ("PREFIX", Side::Left),
-        ("HELD", Side::Right),
-        ("LIMIT", Side::Right),
-        ("WAITING", Side::Right),
-        ("OLDEST WAIT", Side::Right),
-        ("STATE", Side::Left),
-        ("SWEPT", Side::Left),
+        ("PREFIX", Alignment::Left),
+        ("HELD", Alignment::Right),
+        ("LIMIT", Alignment::Right),
+        ("WAITING", Alignment::Right),
+        ("OLDEST WAIT", Alignment::Right),
+        ("STATE", Alignment::Left),
+        ("SWEPT", Alignment::Left),
     ];
     let rows: Vec<_> = pools.iter().map(|pool| pool.cells(now)).collect();
     let mut text = columns(headings, &rows);

@@ -5,12 +5,12 @@ use leasehold_core::nouns::LeaseId;
 use leasehold_core::release::What;
 use serde::Serialize;
 
-use crate::answer::Output;
 use crate::confirm::Yes;
-use crate::length;
+use crate::duration;
+use crate::error::CliError;
 use crate::operation::{look, odd, outcome};
-use crate::place::Place;
-use crate::words::Trouble;
+use crate::output::OutputFormat;
+use crate::target::Target;
 
 /// Free a lease by force: its slot goes to the first that waits
 ///
@@ -19,7 +19,7 @@ use crate::words::Trouble;
 /// may (states:SendTaskSuccess), else by the lease manager's next sweep.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct ReleaseOptions {
     /// The lease's id, as `leasehold leases PREFIX` shows it: PREFIX:SLOT:FENCE
     lease: LeaseId,
 
@@ -35,16 +35,16 @@ With --output json:
     {\"table\": NAME, \"lease_id\": ID, \"released\": false if it was already expired or missing}";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct ReleaseOutput<'a> {
     table: &'a str,
     lease_id: String,
     released: bool,
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+impl ReleaseOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         self.yes.or_a_terminal("leasehold release")?;
-        let (runner, id) = (place.runner().await?, &self.lease);
+        let (runner, id) = (target.runner().await?, &self.lease);
         let table = runner.table().name();
         let settings = runner.settings(&id.prefix).await?;
         let pool = look(&runner, &settings).await?;
@@ -52,7 +52,7 @@ impl Options {
         let released = match slot.and_then(|row| row.lease.as_ref()) {
             None => false,
             Some(lease) => {
-                let (since, until) = (length::moment(lease.acquired_at), length::moment(lease.expires_at));
+                let (since, until) = (duration::moment(lease.acquired_at), duration::moment(lease.expires_at));
                 let about = format!(
                     "Lease {id} in table {table} is held by {} since {since}, until {until}.\n\
                      Releasing it does not stop its holder, and its slot goes to another.",
@@ -70,6 +70,6 @@ impl Options {
             true => format!("lease {id} in table {table} is released\n"),
             false => format!("lease {id} in table {table} is already expired or missing: nothing was changed\n"),
         };
-        output.tell(&text, &Answer { table, lease_id: id.to_string(), released })
+        output.tell(&text, &ReleaseOutput { table, lease_id: id.to_string(), released })
     }
 }

@@ -2,11 +2,11 @@
 //! runs and given back when it ends. The command never starts without a lease that is granted and not expired.
 
 mod command;
+mod fallback_sweeper;
 mod hold;
+mod lease_timer;
 mod signals;
-mod sweep;
-mod term;
-mod turn;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -16,18 +16,18 @@ use leasehold_core::acquire::{Ask, Mode};
 use leasehold_core::nouns::{Attempt, Holder, Millis, NotA, Prefix};
 use leasehold_store::run::{Clock, SystemClock};
 
-use crate::answer::Output;
-use crate::length;
-use crate::place::{Place, Runner};
-use crate::words::Trouble;
-use command::Started;
+use crate::duration;
+use crate::error::CliError;
+use crate::output::OutputFormat;
+use crate::target::{CliRunner, Target};
+use command::ChildCommand;
 #[cfg(target_os = "linux")]
 pub(crate) use command::{BOUND, become_bound};
-use hold::{Held, Hold};
+use fallback_sweeper::FallbackSweeper;
+use hold::{CommandEnd, Hold};
+use lease_timer::ClockReading;
 use signals::Signals;
-use sweep::SweepIfNobodyDoes;
-use term::Now;
-use turn::{Came, Turn};
+use wait::{LeaseWait, WaitResult};
 
 /// The command was ended because its lease was lost.
 const LOST: u8 = 123;
@@ -49,13 +49,13 @@ const NOT_FOUND: u8 = 127;
 /// it anyway. While waiting, INT, TERM, HUP and QUIT leave the queue.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct RunOptions {
     /// The pool
     #[arg(long, value_name = "PREFIX")]
     prefix: Prefix,
 
     /// How long to wait for a lease; 0s: only if one is free now [default: as long as the pool lets anybody wait]
-    #[arg(long, value_name = "TIME", value_parser = length::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     wait: Option<Millis>,
 
     /// How long the lease lasts if this program dies; it is renewed in time. At most, and by default, the pool's
@@ -75,7 +75,7 @@ pub(crate) struct Options {
     kill_on_loss: bool,
 
     /// How long CMD has between TERM and KILL then [default: the pool's grace, after which another may run]
-    #[arg(long, value_name = "TIME", value_parser = length::parse, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     #[arg(requires = "kill_on_loss")]
     kill_after: Option<Millis>,
 
@@ -109,31 +109,31 @@ begins with `leasehold:`, which tells it from the same status of CMD:
   127  CMD is not there
   128 + N  signal N came while waiting; CMD was not started";
 
-impl Options {
+impl RunOptions {
     /// What the command came to, as an exit status; or why it was not started, or ended.
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<u8, Trouble> {
-        if output == Output::Json {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<u8, CliError> {
+        if output == OutputFormat::Json {
             let why = "--output json: standard output is the command's; leasehold run writes nothing on it";
-            return Err(Trouble::Usage(why.into()));
+            return Err(CliError::Usage(why.into()));
         }
         let ask = self.ask()?;
         command::find(&self.command[0])?;
         // From here on no signal ends this process before its place in the queue, or its lease, is given back.
         let mut signals = Signals::listen()?;
-        let came = self.turn(place, ask, &mut signals).await;
-        let (runner, granted) = came.map_err(|trouble| unstarted(trouble, place))?;
+        let result = self.wait_for_lease(target, ask, &mut signals).await;
+        let (runner, granted) = result.map_err(|error| unstarted(error, target))?;
         let lease = &granted.lease;
         // This process may have been frozen since.
-        if granted.term.over(Now::read()) {
+        if granted.timer.over(ClockReading::read()) {
             hold::give_back(&runner, lease).await;
             let words = format!("lease {} expired before the command could be started; try again", lease.id);
-            return Err(Trouble::Run { status: TOO_LATE, words });
+            return Err(CliError::Run { status: TOO_LATE, words });
         }
-        let started = match Started::start(&self.command, lease, self.kill_on_loss) {
+        let started = match ChildCommand::start(&self.command, lease, self.kill_on_loss) {
             Ok(started) => started,
-            Err(trouble) => {
+            Err(error) => {
                 hold::give_back(&runner, lease).await;
-                return Err(trouble);
+                return Err(error);
             }
         };
         let hold = Hold {
@@ -142,30 +142,35 @@ impl Options {
             length: self.lease,
             kill_after: self.kill_on_loss.then(|| self.kill_after.unwrap_or(granted.settings.grace)),
         };
-        let sweep = SweepIfNobodyDoes::new(&granted.settings);
-        match hold.until_it_ends(started, granted.term, sweep, &mut signals).await? {
-            Held::Ended(status) => Ok(status),
-            Held::Killed(why) => {
+        let sweep = FallbackSweeper::new(&granted.settings);
+        match hold.until_it_ends(started, granted.timer, sweep, &mut signals).await? {
+            CommandEnd::Ended(status) => Ok(status),
+            CommandEnd::Killed(why) => {
                 let name = Path::new(&self.command[0]).display();
-                Err(Trouble::Run { status: LOST, words: format!("{name} was ended: {why}") })
+                Err(CliError::Run { status: LOST, words: format!("{name} was ended: {why}") })
             }
         }
     }
 
     /// Waits for a lease.
-    async fn turn(&self, place: &Place, ask: Ask, signals: &mut Signals) -> Result<(Runner, turn::Granted), Trouble> {
-        let runner = place.runner().await?;
-        let turn = Turn { runner: &runner, prefix: &self.prefix, ask, quiet: self.quiet };
+    async fn wait_for_lease(
+        &self,
+        target: &Target,
+        ask: Ask,
+        signals: &mut Signals,
+    ) -> Result<(CliRunner, wait::Granted), CliError> {
+        let runner = target.runner().await?;
+        let turn = LeaseWait { runner: &runner, prefix: &self.prefix, ask, quiet: self.quiet };
         match turn.wait(signals).await? {
-            Came::Granted(granted) => Ok((runner, *granted)),
-            Came::TooLate(why) => Err(Trouble::Run { status: TOO_LATE, words: why }),
-            Came::Stopped { signal, left } => Err(Trouble::Stopped { signal, left }),
+            WaitResult::Granted(granted) => Ok((runner, *granted)),
+            WaitResult::TooLate(why) => Err(CliError::Run { status: TOO_LATE, words: why }),
+            WaitResult::Stopped { signal, left } => Err(CliError::Stopped { signal, left }),
         }
     }
 
     /// The same holder and attempt from the first request to the last.
-    fn ask(&self) -> Result<Ask, Trouble> {
-        let wrong = |wrong: NotA| Trouble::Usage(format!("--key: {wrong}"));
+    fn ask(&self) -> Result<Ask, CliError> {
+        let wrong = |wrong: NotA| CliError::Usage(format!("--key: {wrong}"));
         let label = self.label.clone().or_else(|| {
             let name = Path::new(&self.command[0]).file_name()?;
             Some(name.to_string_lossy().into_owned())
@@ -193,15 +198,15 @@ fn say(words: &str) {
 }
 
 /// Why the command was not started, with the exit status of `run`.
-fn unstarted(trouble: Trouble, place: &Place) -> Trouble {
-    match trouble.at(place.asked()) {
-        own @ (Trouble::Usage(_) | Trouble::Stopped { .. } | Trouble::Run { .. }) => own,
-        other => Trouble::Run { status: UNUSABLE, words: format!("{other}; the command was not started") },
+fn unstarted(error: CliError, target: &Target) -> CliError {
+    match error.at(target.asked()) {
+        own @ (CliError::Usage(_) | CliError::Stopped { .. } | CliError::Run { .. }) => own,
+        other => CliError::Run { status: UNUSABLE, words: format!("{other}; the command was not started") },
     }
 }
 
 fn lease(text: &str) -> Result<Millis, String> {
-    length::between(Millis::seconds(1), text)
+    duration::between(Millis::seconds(1), text)
 }
 
 fn label(text: &str) -> Result<String, String> {

@@ -1,13 +1,13 @@
 //! What is `leasehold schema`? The JSON schema of what a command tells with `--output json`.
 
-use crate::words::Trouble;
+use crate::error::CliError;
 
 /// Print the JSON schema of what a command tells with --output json, or of what `leasehold record` saves
 ///
 /// What is told keeps to it: fields may be added with a new version, but none is removed or means something else.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
-pub(crate) struct Options {
+pub(crate) struct SchemaOptions {
     /// The command: `leasehold schema pool set`; without one, the commands that have one are listed
     #[arg(value_name = "COMMAND")]
     command: Vec<String>,
@@ -28,18 +28,18 @@ const SCHEMAS: [(&str, &str); 11] = [
     ("table create", include_str!("../schemas/table-create.json")),
 ];
 
-impl Options {
-    pub(crate) fn run(self) -> Result<(), Trouble> {
+impl SchemaOptions {
+    pub(crate) fn run(self) -> Result<(), CliError> {
         let command = self.command.join(" ");
         let names: Vec<&str> = SCHEMAS.iter().map(|(name, _)| *name).collect();
         if command.is_empty() {
-            return crate::answer::write((names.join("\n") + "\n").as_bytes());
+            return crate::output::write((names.join("\n") + "\n").as_bytes());
         }
         match SCHEMAS.iter().find(|(name, _)| *name == command) {
-            Some((_, schema)) => crate::answer::write(schema.as_bytes()),
+            Some((_, schema)) => crate::output::write(schema.as_bytes()),
             None => {
                 let why = format!("leasehold schema {command}: expected one of: {}", names.join(", "));
-                Err(Trouble::Usage(why))
+                Err(CliError::Usage(why))
             }
         }
     }

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::answer::Output;
-use crate::words::Trouble;
-use rendered::{Names, Rendered};
+use crate::error::CliError;
+use crate::output::OutputFormat;
+use rendered::{RenderedStates, StateNames};
 
 /// Print the workflow states that take and give back a lease, for people who do not use Terraform
 ///
@@ -19,7 +19,7 @@ use rendered::{Names, Rendered};
 /// state with --work, and the whole machine is printed. The same states as Terraform's `states` module makes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct StatesOptions {
     /// The lease manager of the pool, a Lambda function of the state machine's region
     #[arg(long, value_name = "ARN", value_parser = function_arn)]
     function_arn: String,
@@ -36,11 +36,11 @@ pub(crate) struct Options {
 
     /// queue: waits with a task token. poll: asks again and again, for workflows without task tokens (Express)
     #[arg(long, value_name = "MODE", value_enum, default_value_t, hide_possible_values = true)]
-    mode: Mode,
+    mode: AcquireMode,
 
     /// jsonpath or jsonata
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t, hide_possible_values = true)]
-    query_language: Language,
+    query_language: QueryLanguage,
 
     /// Where the id of the execution that started a Distributed Map lies; its end frees the leases of all its items
     #[arg(long, value_name = "PATH", value_parser = path)]
@@ -63,7 +63,7 @@ pub(crate) struct Options {
     work: Option<PathBuf>,
 
     #[command(flatten)]
-    names: Names,
+    names: StateNames,
 }
 
 const AFTER: &str = "\
@@ -78,43 +78,44 @@ that the lease is given back when the work fails, and the work's own error raise
 The lease manager needs no permission on the state machine; the state machine's role must be allowed to call it.";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Mode {
+enum AcquireMode {
     #[default]
     Queue,
     Poll,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Language {
+enum QueryLanguage {
     #[default]
     Jsonpath,
     Jsonata,
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct StatesOutput {
     start_at: String,
     states: Map<String, Value>,
     work_catch: Value,
 }
 
-impl Options {
-    pub(crate) fn run(self) -> Result<(), Trouble> {
+impl StatesOptions {
+    pub(crate) fn run(self) -> Result<(), CliError> {
         self.check_paths()?;
-        self.names.check(self.mode == Mode::Queue)?;
+        self.names.check(self.mode == AcquireMode::Queue)?;
         let work = self.work()?;
-        let rendered = Rendered::of(self.mode == Mode::Queue, self.query_language == Language::Jsonata)?
-            .function(&self.function_arn)
-            .acquire("key", self.value(self.key_path.as_deref()))
-            .acquire("parent", self.value(self.parent_path.as_deref()))
-            .acquire("label", self.value(self.label_path.as_deref()))
-            .acquire("lease_seconds", self.lease_seconds.map(Value::from))
-            .acquire_timeout(self.acquire_timeout_seconds)
-            .named(&self.names);
-        let Rendered { start_at, mut states, work: (work_name, around) } = rendered;
+        let rendered =
+            RenderedStates::of(self.mode == AcquireMode::Queue, self.query_language == QueryLanguage::Jsonata)?
+                .function(&self.function_arn)
+                .acquire("key", self.value(self.key_path.as_deref()))
+                .acquire("parent", self.value(self.parent_path.as_deref()))
+                .acquire("label", self.value(self.label_path.as_deref()))
+                .acquire("lease_seconds", self.lease_seconds.map(Value::from))
+                .acquire_timeout(self.acquire_timeout_seconds)
+                .named(&self.names);
+        let RenderedStates { start_at, mut states, work: (work_name, around) } = rendered;
         let catch = around.get("Catch").cloned().unwrap_or_default();
         match work {
-            None => print(&Answer { start_at, states, work_catch: catch }),
+            None => print(&StatesOutput { start_at, states, work_catch: catch }),
             Some(mut work) => {
                 for field in ["Next", "Catch"] {
                     work.insert(field.into(), around.get(field).cloned().unwrap_or_default());
@@ -128,37 +129,37 @@ impl Options {
     /// A path as it stands in a state.
     fn value(&self, path: Option<&str>) -> Option<Value> {
         path.map(|path| match self.query_language {
-            Language::Jsonpath => path.into(),
-            Language::Jsonata => format!("{{% {path} %}}").into(),
+            QueryLanguage::Jsonpath => path.into(),
+            QueryLanguage::Jsonata => format!("{{% {path} %}}").into(),
         })
     }
 
     /// Each language's paths look different, and one in the other's place would be a text like any other.
-    fn check_paths(&self) -> Result<(), Trouble> {
+    fn check_paths(&self) -> Result<(), CliError> {
         let paths =
             [("--key-path", &self.key_path), ("--parent-path", &self.parent_path), ("--label-path", &self.label_path)];
         for (flag, path) in paths {
             let Some(path) = path else { continue };
             let jsonpath = ["$.", "$$.", "$[", "States."].iter().any(|start| path.starts_with(start));
             let expected = match (self.query_language, jsonpath) {
-                (Language::Jsonpath, false) => {
+                (QueryLanguage::Jsonpath, false) => {
                     "a path that starts with $., $[ or $$., or an intrinsic function such as States.Format('{}', $.id)"
                 }
-                (Language::Jsonata, true) => {
+                (QueryLanguage::Jsonata, true) => {
                     "with --query-language jsonata an expression without its {% %}, such as $states.input.resource_id"
                 }
                 _ => continue,
             };
-            return Err(Trouble::Usage(format!("{flag} {path:?}: expected {expected}")));
+            return Err(CliError::Usage(format!("{flag} {path:?}: expected {expected}")));
         }
         Ok(())
     }
 
     /// The work state, from its file.
-    fn work(&self) -> Result<Option<Map<String, Value>>, Trouble> {
+    fn work(&self) -> Result<Option<Map<String, Value>>, CliError> {
         let Some(path) = &self.work else { return Ok(None) };
-        let text = std::fs::read(path).map_err(|why| Trouble::Unreadable { path: path.clone(), why })?;
-        let wrong = |why: String| Trouble::Usage(format!("--work {}: {why}", path.display()));
+        let text = std::fs::read(path).map_err(|why| CliError::Unreadable { path: path.clone(), why })?;
+        let wrong = |why: String| CliError::Usage(format!("--work {}: {why}", path.display()));
         let work: Map<String, Value> = serde_json::from_slice(&text)
             .map_err(|why| wrong(format!("expected one state as a JSON object: {why}")))?;
         match work.get("Type").and_then(Value::as_str) {
@@ -172,8 +173,8 @@ impl Options {
     }
 }
 
-fn print(document: &impl Serialize) -> Result<(), Trouble> {
-    Output::Json.tell("", document)
+fn print(document: &impl Serialize) -> Result<(), CliError> {
+    OutputFormat::Json.tell("", document)
 }
 
 /// A function's ARN, as Lambda's API reference writes it (2024); a version or an alias may follow its name.

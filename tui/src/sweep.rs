@@ -4,10 +4,10 @@ use leasehold_core::machine::{Operation, Outcome, Tally};
 use leasehold_core::nouns::Prefix;
 use serde::Serialize;
 
-use crate::answer::Output;
+use crate::error::CliError;
 use crate::operation::{odd, outcome};
-use crate::place::Place;
-use crate::words::Trouble;
+use crate::output::OutputFormat;
+use crate::target::Target;
 
 /// Put a pool in order now: take back what has expired, grant what is free, write the summary
 ///
@@ -16,7 +16,7 @@ use crate::words::Trouble;
 /// still run is left to the lease manager.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct SweepOptions {
     /// The pool
     prefix: Prefix,
 }
@@ -28,7 +28,7 @@ With --output json:
      \"extended\": leases, \"freed\": leases, \"left\": waiters that left the queue, \"more\": whether more is left to do}";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct SweepOutput<'a> {
     table: &'a str,
     prefix: &'a Prefix,
     granted: u32,
@@ -40,9 +40,9 @@ struct Answer<'a> {
     more: bool,
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let (runner, prefix) = (place.runner().await?, &self.prefix);
+impl SweepOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+        let (runner, prefix) = (target.runner().await?, &self.prefix);
         let ran = runner.run_on(prefix, Operation::Sweep).await?;
         if let (Some(trouble), Outcome::Swept(Tally { more: true, .. })) = (&ran.trouble, &ran.outcome) {
             return Err(trouble.clone().into());
@@ -58,7 +58,7 @@ impl Options {
         if more {
             text += "there is more to do than one sweep does: sweep again\n";
         }
-        let answer = Answer { table, prefix, granted, reclaimed, renotified, extended, freed, left, more };
+        let answer = SweepOutput { table, prefix, granted, reclaimed, renotified, extended, freed, left, more };
         output.tell(&text, &answer)
     }
 }

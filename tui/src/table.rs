@@ -2,20 +2,20 @@
 
 mod create;
 
-use crate::answer::Output;
-use crate::place::Place;
-use crate::words::Trouble;
+use crate::error::CliError;
+use crate::output::OutputFormat;
+use crate::target::Target;
 
 /// Make the table
 #[derive(Clone, Debug, clap::Subcommand)]
-pub(crate) enum Command {
-    Create(create::Options),
+pub(crate) enum TableCommand {
+    Create(create::TableCreateOptions),
 }
 
-impl Command {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+impl TableCommand {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         match self {
-            Command::Create(options) => options.run(place, output).await,
+            TableCommand::Create(options) => options.run(target, output).await,
         }
     }
 }

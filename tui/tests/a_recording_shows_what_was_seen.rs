@@ -6,19 +6,22 @@ mod scenes;
 
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::trace::Trace;
-use leasehold_tui::watch::board::{Board, Mode};
-use leasehold_tui::watch::input::{Input, Listed, Play};
+use leasehold_tui::watch::input::{Input, PoolDirectory, ReplayCommand};
 use leasehold_tui::watch::record::Recorder;
-use leasehold_tui::watch::replay::Player;
-use scenes::{NOW, Scene, WATCH, board, every_state, scene, screen};
+use leasehold_tui::watch::replay::ReplayPlayer;
+use leasehold_tui::watch::session::DashboardMode;
+use leasehold_tui::watch::state::DashboardState;
+use scenes::{NOW, Scene, WATCH, dashboard, every_state, scene, screen};
 
 /// One demo, as it was recorded: the shared-table example with a worker killed and a limit raised by hand.
 const DEMO: &str = include_str!("recordings/demo.jsonl");
 
 /// Inputs of some seconds of watching, each with its time.
 fn watching() -> Vec<(Millis, Input)> {
-    let mut inputs =
-        vec![(NOW, Input::Listed(Listed { at: NOW, pools: every_state().iter().map(Scene::listing).collect() }))];
+    let mut inputs = vec![(
+        NOW,
+        Input::Listed(PoolDirectory { at: NOW, pools: every_state().iter().map(Scene::listing).collect() }),
+    )];
     for second in 1..20 {
         let at = Millis(NOW.0 + second * 1_000);
         for scene in every_state() {
@@ -29,7 +32,7 @@ fn watching() -> Vec<(Millis, Input)> {
     }
     let at = Millis(NOW.0 + 20_000);
     let left: Vec<Scene> = every_state().into_iter().filter(|scene| scene.name != "thumbnails").collect();
-    inputs.push((at, Input::Listed(Listed { at, pools: left.iter().map(Scene::listing).collect() })));
+    inputs.push((at, Input::Listed(PoolDirectory { at, pools: left.iter().map(Scene::listing).collect() })));
     inputs
 }
 
@@ -41,31 +44,31 @@ fn recorded(inputs: &[(Millis, Input)]) -> String {
     String::from_utf8(out).expect("text")
 }
 
-fn pools(board: &Board) -> Vec<String> {
-    board.listed().map(|pool| format!("{} {:?}", pool.prefix, pool.seen)).collect()
+fn pools(dashboard: &DashboardState) -> Vec<String> {
+    dashboard.listed().map(|pool| format!("{} {:?}", pool.prefix, pool.seen)).collect()
 }
 
-fn play(board: &mut Board, inputs: Vec<Input>) {
-    board.apply_all(inputs);
+fn play(dashboard: &mut DashboardState, inputs: Vec<Input>) {
+    dashboard.apply_all(inputs);
 }
 
 #[test]
 fn a_recording_played_to_its_end_shows_what_the_live_screen_shows() {
-    let mut live = board(WATCH, (120, 40));
+    let mut live = dashboard(WATCH, (120, 40));
     for (at, input) in watching() {
         live.apply(Input::Tick(at));
         live.apply(input);
     }
     let trace = Trace::parse(&recorded(&watching())).expect("a trace");
-    let mut played = board(Mode::Replay, (120, 40));
-    let mut player = Player::new(trace);
+    let mut played = dashboard(DashboardMode::Replay, (120, 40));
+    let mut player = ReplayPlayer::new(trace);
     play(&mut played, player.start());
     for _ in 0..300 {
         play(&mut played, player.pass(Millis(70)));
     }
     assert_eq!(pools(&played), pools(&live));
-    let told = |board: &Board| {
-        board.log.lines().iter().map(|line| (line.at, line.verb, line.rest.clone())).collect::<Vec<_>>()
+    let told = |dashboard: &DashboardState| {
+        dashboard.log.lines().iter().map(|line| (line.at, line.verb, line.rest.clone())).collect::<Vec<_>>()
     };
     assert_eq!(told(&played), told(&live));
     assert_eq!(played.played.map(|played| played.playing), Some(false));
@@ -74,37 +77,37 @@ fn a_recording_played_to_its_end_shows_what_the_live_screen_shows() {
 #[test]
 fn searching_back_and_forth_comes_to_the_same_as_playing() {
     let trace = Trace::parse(DEMO).expect("a trace");
-    let mut player = Player::new(trace.clone());
-    let mut board = board(Mode::Replay, (120, 40));
-    play(&mut board, player.start());
-    play(&mut board, player.pass(Millis(7_000)));
-    let there = (pools(&board), screen(&board));
+    let mut player = ReplayPlayer::new(trace.clone());
+    let mut dashboard = dashboard(DashboardMode::Replay, (120, 40));
+    play(&mut dashboard, player.start());
+    play(&mut dashboard, player.pass(Millis(7_000)));
+    let there = (pools(&dashboard), screen(&dashboard));
     for seek in [-3_000, 20_000, -100_000, 3_000, 4_000] {
-        play(&mut board, player.told(Play::Seek(seek)));
+        play(&mut dashboard, player.told(ReplayCommand::Seek(seek)));
     }
-    assert_eq!((pools(&board), screen(&board)), there);
-    play(&mut board, player.told(Play::Seek(-100_000)));
-    assert_eq!(board.played.map(|played| played.at), trace.entries.first().map(|entry| entry.at));
+    assert_eq!((pools(&dashboard), screen(&dashboard)), there);
+    play(&mut dashboard, player.told(ReplayCommand::Seek(-100_000)));
+    assert_eq!(dashboard.played.map(|played| played.at), trace.entries.first().map(|entry| entry.at));
 }
 
 #[test]
 fn the_recorded_demo_keeps_every_limit_and_tells_of_the_death_and_the_raise() {
     let trace = Trace::parse(DEMO).expect("a trace");
     assert_eq!(trace.note, None);
-    let mut player = Player::new(trace);
-    let mut board = board(Mode::Replay, (120, 40));
-    play(&mut board, player.start());
+    let mut player = ReplayPlayer::new(trace);
+    let mut dashboard = dashboard(DashboardMode::Replay, (120, 40));
+    play(&mut dashboard, player.start());
     let mut fullest = 0;
-    while board.played.is_some_and(|played| played.playing) {
-        play(&mut board, player.pass(Millis(200)));
-        for pool in board.pools() {
+    while dashboard.played.is_some_and(|played| played.playing) {
+        play(&mut dashboard, player.pass(Millis(200)));
+        for pool in dashboard.pools() {
             let seen = pool.seen.as_ref().expect("a look");
             assert!(seen.held <= seen.limit.count(), "{seen:?}");
             fullest = fullest.max(seen.held);
         }
     }
     assert!(fullest >= 15, "{fullest}");
-    let verbs: Vec<&str> = board.log.lines().iter().map(|line| line.verb).collect();
+    let verbs: Vec<&str> = dashboard.log.lines().iter().map(|line| line.verb).collect();
     for verb in ["granted", "released", "expired", "limit"] {
         assert!(verbs.contains(&verb), "{verb} is not in {verbs:?}");
     }
@@ -114,19 +117,19 @@ fn the_recorded_demo_keeps_every_limit_and_tells_of_the_death_and_the_raise() {
 #[test]
 fn speed_and_pause_are_kept() {
     let trace = Trace::parse(DEMO).expect("a trace");
-    let mut player = Player::new(trace);
-    let mut board = board(Mode::Replay, (120, 40));
-    play(&mut board, player.start());
-    play(&mut board, player.told(Play::Speed(0.125)));
-    let at = |board: &Board| board.played.map(|played| played.at.since(played.from).0);
+    let mut player = ReplayPlayer::new(trace);
+    let mut dashboard = dashboard(DashboardMode::Replay, (120, 40));
+    play(&mut dashboard, player.start());
+    play(&mut dashboard, player.told(ReplayCommand::Speed(0.125)));
+    let at = |dashboard: &DashboardState| dashboard.played.map(|played| played.at.since(played.from).0);
     // Slower than the clock ticks: nothing is lost on the way.
     for _ in 0..800 {
-        play(&mut board, player.pass(Millis(5)));
+        play(&mut dashboard, player.pass(Millis(5)));
     }
-    assert_eq!(at(&board), Some(500));
-    play(&mut board, player.told(Play::Toggle));
-    play(&mut board, player.pass(Millis(5_000)));
-    assert_eq!(at(&board), Some(500));
+    assert_eq!(at(&dashboard), Some(500));
+    play(&mut dashboard, player.told(ReplayCommand::Toggle));
+    play(&mut dashboard, player.pass(Millis(5_000)));
+    assert_eq!(at(&dashboard), Some(500));
 }
 
 #[test]

@@ -32,10 +32,10 @@ fn a_bad_scenario_gets_the_line_and_what_was_expected() {
         ("same-prefix-twice", 8, "prefix = \"batch\"", "a prefix that no other pool has"),
         ("not-toml", 2, "[[pool]", "TOML"),
     ];
-    for (fixture, line, found, wanted) in expected {
+    for (fixture, line, found, subscription) in expected {
         let said = refused(&[&format!("bad-{fixture}.toml")]);
         assert!(said.contains(&format!("bad-{fixture}.toml, line {line}: ")), "{fixture}: {said}");
-        assert!(said.contains(found) && said.contains(wanted), "{fixture}: {said}");
+        assert!(said.contains(found) && said.contains(subscription), "{fixture}: {said}");
     }
 }
 
@@ -63,7 +63,7 @@ fn every_bad_fixture_is_refused() {
 
 #[test]
 fn options_that_make_no_sense_are_refused_with_what_was_expected() {
-    for (arguments, wanted) in [
+    for (arguments, subscription) in [
         (&["quick.toml", "--limit", "batch"][..], "expected PREFIX=N@SECONDS"),
         (&["quick.toml", "--limit", "batch=0@1"], "N: expected a whole number from 1 to 10000"),
         (&["quick.toml", "--limit", "batch=3@soon"], "SECONDS: expected a number"),
@@ -74,7 +74,7 @@ fn options_that_make_no_sense_are_refused_with_what_was_expected() {
         (&["no-such-scenario.toml"], "no-such-scenario.toml cannot be read"),
     ] {
         let said = refused(arguments);
-        assert!(said.contains(wanted), "{arguments:?}: {said}");
+        assert!(said.contains(subscription), "{arguments:?}: {said}");
     }
 }
 

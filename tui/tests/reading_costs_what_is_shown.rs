@@ -13,11 +13,11 @@ use leasehold_core::occupancy::Detail;
 use leasehold_core::table::PoolRow;
 use leasehold_store::create::{create, retire_pool, set_pool};
 use leasehold_store::{Embedded, Runner, Table};
-use leasehold_tui::watch::board::Board;
-use leasehold_tui::watch::collect::collect;
-use leasehold_tui::watch::input::{Input, Wanted};
+use leasehold_tui::watch::input::{Input, Subscription};
+use leasehold_tui::watch::poller::poll;
+use leasehold_tui::watch::state::DashboardState;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use scenes::{WATCH, board, limit, prefix};
+use scenes::{WATCH, dashboard, limit, prefix};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -44,28 +44,28 @@ async fn table(engine: &Embedded, pools: usize) -> Table {
 }
 
 struct Watching {
-    board: Board,
+    dashboard: DashboardState,
     table: Table,
-    wanted: watch::Sender<Wanted>,
+    subscription: watch::Sender<Subscription>,
     inputs: mpsc::Receiver<Input>,
 }
 
 impl Watching {
     fn new(table: Table, size: (u16, u16), every: Duration) -> Watching {
-        let (wanted, hears) = watch::channel(Wanted::default());
+        let (subscription, hears) = watch::channel(Subscription::default());
         let (sends, inputs) = mpsc::channel(1_000);
-        tokio::spawn(collect(table.clone(), every, hears, sends));
-        Watching { board: board(WATCH, size), table, wanted, inputs }
+        tokio::spawn(poll(table.clone(), every, hears, sends));
+        Watching { dashboard: dashboard(WATCH, size), table, subscription, inputs }
     }
 
     /// Takes inputs in as the screen does, until one is so; it is taken in too.
-    async fn until(&mut self, mut so: impl FnMut(&Board, &Input) -> bool) {
+    async fn until(&mut self, mut so: impl FnMut(&DashboardState, &Input) -> bool) {
         loop {
             let input = timeout(WITHIN, self.inputs.recv()).await.expect("in time").expect("an input");
-            let over = so(&self.board, &input);
-            self.board.apply(input);
-            self.wanted.send_if_modified(|known| {
-                let now = self.board.wanted();
+            let over = so(&self.dashboard, &input);
+            self.dashboard.apply(input);
+            self.subscription.send_if_modified(|known| {
+                let now = self.dashboard.subscription();
                 let other = *known != now;
                 *known = now;
                 other
@@ -96,16 +96,19 @@ async fn only_the_pools_on_screen_are_read_live() {
     let mut watching = Watching::new(table(&engine, 60).await, NARROW, Duration::from_millis(100));
     watching.round().await;
     watching.round().await;
-    let board = &watching.board;
-    assert_eq!(board.count(), 60);
-    let live = board.listed().filter(|pool| pool.seen.as_ref().is_some_and(|seen| seen.detail == Detail::Rows));
+    let dashboard = &watching.dashboard;
+    assert_eq!(dashboard.count(), 60);
+    let live = dashboard.listed().filter(|pool| pool.seen.as_ref().is_some_and(|seen| seen.detail == Detail::Rows));
     let live: Vec<&str> = live.map(|pool| pool.prefix.as_str()).collect();
-    let wanted: Vec<String> = board.wanted().pools.iter().map(ToString::to_string).collect();
+    let subscription: Vec<String> = dashboard.subscription().pools.iter().map(ToString::to_string).collect();
     // The first screen was read before the order was known; what is on screen now is among it.
-    assert!(wanted.len() == 9 && wanted.iter().all(|name| live.contains(&name.as_str())), "{live:?} {wanted:?}");
-    assert!(live.len() <= 2 * wanted.len(), "{live:?}");
+    assert!(
+        subscription.len() == 9 && subscription.iter().all(|name| live.contains(&name.as_str())),
+        "{live:?} {subscription:?}"
+    );
+    assert!(live.len() <= 2 * subscription.len(), "{live:?}");
     // The others are there, as their last sweep left them.
-    assert!(board.listed().all(|pool| pool.seen.is_some()));
+    assert!(dashboard.listed().all(|pool| pool.seen.is_some()));
 }
 
 #[tokio::test]
@@ -121,7 +124,7 @@ async fn a_look_takes_two_requests_and_about_a_unit_however_many_pools_there_are
             watching.round().await;
         }
         let (after, reads_after) = watching.used();
-        let shown = watching.board.wanted().pools.len() as f64;
+        let shown = watching.dashboard.subscription().pools.len() as f64;
         let (units, reads) = ((after - units) / f64::from(rounds), (reads_after - reads) as f64 / f64::from(rounds));
         assert_eq!(reads / shown, 2.0, "{pools} pools, {shown} on screen");
         // 15 slots are below 4 KB each query: 0.5 units for each of the two, as never read with strong consistency.
@@ -135,13 +138,13 @@ async fn paused_nothing_is_read() {
     let engine = Embedded::memory().expect("an engine");
     let mut watching = Watching::new(table(&engine, 3).await, NARROW, Duration::from_millis(20));
     watching.round().await;
-    watching.wanted.send_modify(|wanted| wanted.paused = true);
+    watching.subscription.send_modify(|subscription| subscription.paused = true);
     // What was under way still comes; then nothing more does.
     while timeout(Duration::from_millis(500), watching.inputs.recv()).await.is_ok() {}
     let before = watching.used();
     assert!(timeout(Duration::from_millis(500), watching.inputs.recv()).await.is_err());
     assert_eq!(watching.used(), before);
-    watching.wanted.send_modify(|wanted| wanted.paused = false);
+    watching.subscription.send_modify(|subscription| subscription.paused = false);
     watching.round().await;
 }
 
@@ -164,11 +167,11 @@ async fn what_fails_is_told_with_the_time_of_the_next_try_which_comes_later_and_
     }
     assert!(told[0].0.contains("table missing does not exist"), "{told:?}");
     assert!(told[1].1 > told[0].1, "{told:?}");
-    assert!(watching.board.failure.is_some() && watching.board.is_stale());
+    assert!(watching.dashboard.failure.is_some() && watching.dashboard.is_stale());
     // Made meanwhile: the next try finds it, and the failure goes.
     create(&engine.table("missing")).await.expect("a table");
     watching.until(|_, input| matches!(input, Input::Listed(_))).await;
-    assert_eq!(watching.board.failure, None);
+    assert_eq!(watching.dashboard.failure, None);
 }
 
 #[tokio::test]
@@ -176,18 +179,18 @@ async fn a_pool_that_is_retired_meanwhile_is_told_once_and_gone() {
     let engine = Embedded::memory().expect("an engine");
     let mut watching = Watching::new(table(&engine, 2).await, NARROW, Duration::from_millis(50));
     watching.round().await;
-    let retired = watching.board.wanted().pools[0].clone();
+    let retired = watching.dashboard.subscription().pools[0].clone();
     retire_pool(&watching.table, &retired).await.expect("retired");
     watching.until(|_, input| matches!(input, Input::Gone(gone) if *gone == retired)).await;
     for _ in 0..3 {
         watching.round().await;
         // The directory is read again as well.
-        watching.board.apply(Input::Key(KeyEvent::new(KeyCode::Char('r'), KeyModifiers::NONE)));
+        watching.dashboard.apply(Input::Key(KeyEvent::new(KeyCode::Char('r'), KeyModifiers::NONE)));
     }
     // A look that was under way when it went.
     let why = "its settings make no sense".to_owned();
-    watching.board.apply(Input::Unreadable { prefix: retired.clone(), why });
-    assert_eq!((watching.board.count(), watching.board.wanted().pools.contains(&retired)), (1, false));
-    let told = watching.board.log.lines().iter().filter(|line| line.verb == "retired");
+    watching.dashboard.apply(Input::Unreadable { prefix: retired.clone(), why });
+    assert_eq!((watching.dashboard.count(), watching.dashboard.subscription().pools.contains(&retired)), (1, false));
+    let told = watching.dashboard.log.lines().iter().filter(|line| line.verb == "retired");
     assert_eq!(told.map(|line| line.rest.within(80)).collect::<Vec<_>>(), [format!("pool {retired}")]);
 }

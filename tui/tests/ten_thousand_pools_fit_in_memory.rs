@@ -20,16 +20,16 @@ fn memory() -> Option<u64> {
 
 #[test]
 fn ten_thousand_pools_and_two_hundred_thousand_leases_take_less_than_150_mb() {
-    let mut board = crowd::board();
-    assert_eq!(board.count(), crowd::POOLS as usize);
-    let held: u32 = board.pools().iter().filter_map(|pool| pool.seen.as_ref()).map(|seen| seen.held).sum();
+    let mut dashboard = crowd::dashboard();
+    assert_eq!(dashboard.count(), crowd::POOLS as usize);
+    let held: u32 = dashboard.pools().iter().filter_map(|pool| pool.seen.as_ref()).map(|seen| seen.held).sum();
     assert_eq!(held, crowd::POOLS * crowd::LEASES);
 
-    let area = Rect::new(0, 0, board.size.0, board.size.1);
+    let area = Rect::new(0, 0, dashboard.size.0, dashboard.size.1);
     let mut buffer = Buffer::empty(area);
     for number in 0..200 {
-        board.apply(Input::Seen(Box::new(crowd::look(number * 37, 500))));
-        draw(&board, area, &mut buffer);
+        dashboard.apply(Input::Seen(Box::new(crowd::look(number * 37, 500))));
+        draw(&dashboard, area, &mut buffer);
     }
     let memory = memory();
     println!("{} MB", memory.unwrap_or(0) / 1_000_000);

@@ -10,13 +10,15 @@ mod scenes;
 use insta::assert_snapshot;
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::{Occupancy, Overridden};
-use leasehold_tui::watch::board::{Board, Mode};
-use leasehold_tui::watch::input::{Input, Listed, Listing, Played};
+use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReplayPosition};
 use leasehold_tui::watch::palette::Palette;
+use leasehold_tui::watch::session::DashboardMode;
+use leasehold_tui::watch::state::DashboardState;
 use ratatui::crossterm::event::KeyCode;
 use ratatui::style::{Color, Modifier};
 use scenes::{
-    NOW, Scene, WATCH, ago, board, buffer, every_state, example, limit, prefix, press, scene, screen, types, watched,
+    NOW, Scene, WATCH, ago, buffer, dashboard, every_state, example, limit, prefix, press, scene, screen, types,
+    watched,
 };
 
 const NARROWEST: (u16, u16) = (60, 15);
@@ -24,25 +26,25 @@ const USUAL: (u16, u16) = (80, 24);
 const WIDE: (u16, u16) = (120, 40);
 const WIDEST: (u16, u16) = (200, 60);
 
-fn with(size: (u16, u16), scenes: &[Scene]) -> Board {
-    let mut board = board(WATCH, size);
-    watched(&mut board, scenes);
-    board
+fn with(size: (u16, u16), scenes: &[Scene]) -> DashboardState {
+    let mut dashboard = dashboard(WATCH, size);
+    watched(&mut dashboard, scenes);
+    dashboard
 }
 
 #[test]
 fn a_table_without_pools_says_how_to_make_one() {
-    let mut board = board(WATCH, WIDE);
-    board.apply(Input::Tick(NOW));
-    board.apply(Input::Listed(Listed { at: NOW, pools: vec![] }));
-    assert_snapshot!(screen(&board));
+    let mut dashboard = dashboard(WATCH, WIDE);
+    dashboard.apply(Input::Tick(NOW));
+    dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: vec![] }));
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn before_anything_is_read_it_says_that_it_reads() {
-    let mut board = board(WATCH, USUAL);
-    board.apply(Input::Tick(NOW));
-    assert_snapshot!(screen(&board));
+    let mut dashboard = dashboard(WATCH, USUAL);
+    dashboard.apply(Input::Tick(NOW));
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
@@ -62,11 +64,11 @@ fn a_full_pool_with_a_queue_on_a_usual_screen() {
 
 #[test]
 fn a_narrow_screen_has_tabs() {
-    let mut board = with(NARROWEST, &every_state());
-    let mut shown = screen(&board);
+    let mut dashboard = with(NARROWEST, &every_state());
+    let mut shown = screen(&dashboard);
     for _ in 0..4 {
-        press(&mut board, KeyCode::Tab);
-        shown += &screen(&board);
+        press(&mut dashboard, KeyCode::Tab);
+        shown += &screen(&dashboard);
     }
     assert_snapshot!(shown);
 }
@@ -78,9 +80,9 @@ fn every_state_has_a_sign_and_a_word() {
 
 #[test]
 fn more_than_the_limit_hold_a_lease() {
-    let mut board = with(WIDE, &[scene("search-reindex", 3, 5, 2), scene("batch", 5, 3, 0)]);
-    press(&mut board, KeyCode::Enter);
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(WIDE, &[scene("search-reindex", 3, 5, 2), scene("batch", 5, 3, 0)]);
+    press(&mut dashboard, KeyCode::Enter);
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
@@ -92,223 +94,223 @@ fn a_queue_that_starves() {
 #[test]
 fn leases_that_expired_or_whose_holders_were_not_told() {
     let scene = Scene { lease: 3_350, ..scene("batch", 8, 6, 0) };
-    let mut board = board(WATCH, WIDE);
-    watched(&mut board, std::slice::from_ref(&scene));
+    let mut dashboard = dashboard(WATCH, WIDE);
+    watched(&mut dashboard, std::slice::from_ref(&scene));
     let mut slots: Vec<_> = (0..6).map(|number| scene.slot(number)).collect();
     slots[4].held.as_mut().expect("a lease").unconfirmed = true;
-    board.apply(Input::Seen(Box::new(Scene { at: NOW, ..scene }.look_at(slots))));
-    board.apply(Input::Tick(Millis(NOW.0 + 300)));
-    press(&mut board, KeyCode::Enter);
-    assert_snapshot!(screen(&board));
+    dashboard.apply(Input::Seen(Box::new(Scene { at: NOW, ..scene }.look_at(slots))));
+    dashboard.apply(Input::Tick(Millis(NOW.0 + 300)));
+    press(&mut dashboard, KeyCode::Enter);
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn ten_thousand_pools() {
-    let mut board = board(WATCH, WIDE);
-    assert_snapshot!(screen(many(&mut board)));
+    let mut dashboard = dashboard(WATCH, WIDE);
+    assert_snapshot!(screen(many(&mut dashboard)));
 }
 
 #[test]
 fn ten_thousand_pools_on_a_narrow_screen_far_down() {
-    let mut board = board(WATCH, NARROWEST);
-    many(&mut board);
-    press(&mut board, KeyCode::End);
-    press(&mut board, KeyCode::PageUp);
-    assert_snapshot!(screen(&board));
+    let mut dashboard = dashboard(WATCH, NARROWEST);
+    many(&mut dashboard);
+    press(&mut dashboard, KeyCode::End);
+    press(&mut dashboard, KeyCode::PageUp);
+    assert_snapshot!(screen(&dashboard));
 }
 
-fn many(board: &mut Board) -> &Board {
+fn many(dashboard: &mut DashboardState) -> &DashboardState {
     let pools = (0..10_000u32).map(|number| {
         let scene = scene("x", 20, number % 21, if number.is_multiple_of(21) { 0 } else { number % 7 });
         let mut summary = scene.swept(30);
         let prefix = prefix(&format!("team-{:03}.workload-{number:05}", number % 250));
         summary.prefix = prefix.clone();
-        Listing { prefix, limit: Some(limit(20)), summary: Some(summary), trouble: None }
+        DirectoryEntry { prefix, limit: Some(limit(20)), summary: Some(summary), trouble: None }
     });
-    board.apply(Input::Tick(NOW));
-    board.apply(Input::Listed(Listed { at: NOW, pools: pools.collect() }));
-    board
+    dashboard.apply(Input::Tick(NOW));
+    dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: pools.collect() }));
+    dashboard
 }
 
 #[test]
 fn an_error_keeps_the_last_good_data_marked_stale() {
-    let mut board = with(WIDE, &example());
+    let mut dashboard = with(WIDE, &example());
     let why = "looking at pool analytics on table regional-concurrency-leases got no usable answer: timeout: error trying to \
                connect: operation timed out; check the network and the endpoint, then repeat it";
-    board.apply(Input::Tick(Millis(NOW.0 + 14_000)));
-    board.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 18_000) });
-    assert_snapshot!(screen(&board));
+    dashboard.apply(Input::Tick(Millis(NOW.0 + 14_000)));
+    dashboard.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 18_000) });
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn an_error_on_a_usual_screen_keeps_its_decisive_words() {
-    let mut board = with(USUAL, &example());
+    let mut dashboard = with(USUAL, &example());
     let why = "looking at pool analytics on table regional-concurrency-leases got no usable answer: dispatch failure: io \
                error: client error (Connect): tcp connect error: Connection refused (os error 111); check the network and \
                the endpoint, then repeat it";
-    board.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 4_000) });
-    let shown = screen(&board).replace('\n', " ");
+    dashboard.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 4_000) });
+    let shown = screen(&dashboard).replace('\n', " ");
     let words: Vec<&str> = shown.split_whitespace().collect();
     assert!(words.join(" ").contains("Connection refused"), "{shown}");
-    assert_snapshot!(screen(&board));
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn a_limit_by_an_override_says_whose_and_why() {
-    let mut board = with(WIDE, &example());
+    let mut dashboard = with(WIDE, &example());
     let look = example()[0].look();
     let live = Overridden { at: ago(60_000), who: "ann@desk".into(), why: "the partner is slow".into() };
-    board.apply(Input::Seen(Box::new(Occupancy { overridden: Some(live), ..look })));
-    press(&mut board, KeyCode::Char('-'));
-    let form = screen(&board);
+    dashboard.apply(Input::Seen(Box::new(Occupancy { overridden: Some(live), ..look })));
+    press(&mut dashboard, KeyCode::Char('-'));
+    let form = screen(&dashboard);
     assert!(form.contains("An override is in force, by ann@desk: the partner is slow."), "{form}");
-    press(&mut board, KeyCode::Esc);
-    assert_snapshot!(screen(&board));
+    press(&mut dashboard, KeyCode::Esc);
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn an_error_before_anything_was_read() {
-    let mut board = board(WATCH, NARROWEST);
-    board.apply(Input::Tick(NOW));
+    let mut dashboard = dashboard(WATCH, NARROWEST);
+    dashboard.apply(Input::Tick(NOW));
     let why = "reading the directory of pools: table leases does not exist in this region and account; check the table's name";
-    board.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 4_000) });
-    assert_snapshot!(screen(&board));
+    dashboard.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 4_000) });
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn a_pool_whose_rows_make_no_sense_does_not_hide_the_others() {
-    let mut board = with(WIDE, &example());
+    let mut dashboard = with(WIDE, &example());
     let why = "pool batch in table regional-concurrency-leases is misconfigured: lease \"0\": expected a lease duration above zero; \
                set it again (`leasehold pool set`, or Terraform)";
-    board.apply(Input::Unreadable { prefix: prefix("batch"), why: why.into() });
-    press(&mut board, KeyCode::Home);
-    assert_snapshot!(screen(&board));
+    dashboard.apply(Input::Unreadable { prefix: prefix("batch"), why: why.into() });
+    press(&mut dashboard, KeyCode::Home);
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn paused_it_stands_still() {
-    let mut board = with(USUAL, &example());
-    press(&mut board, KeyCode::Char(' '));
-    let before = board.clone();
-    board.apply(Input::Tick(Millis(NOW.0 + 65_000)));
-    board.apply(Input::Seen(Box::new(Scene { at: Millis(NOW.0 + 65_000), ..scene("analytics", 15, 2, 0) }.look())));
-    assert_eq!(board.chosen().map(|pool| &pool.seen), before.chosen().map(|pool| &pool.seen));
-    assert!(board.wanted().paused);
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(USUAL, &example());
+    press(&mut dashboard, KeyCode::Char(' '));
+    let before = dashboard.clone();
+    dashboard.apply(Input::Tick(Millis(NOW.0 + 65_000)));
+    dashboard.apply(Input::Seen(Box::new(Scene { at: Millis(NOW.0 + 65_000), ..scene("analytics", 15, 2, 0) }.look())));
+    assert_eq!(dashboard.chosen().map(|pool| &pool.seen), before.chosen().map(|pool| &pool.seen));
+    assert!(dashboard.subscription().paused);
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn the_help_lists_every_key_and_what_the_watching_costs() {
-    let mut board = with((120, 50), &example());
-    press(&mut board, KeyCode::Char('?'));
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with((120, 50), &example());
+    press(&mut dashboard, KeyCode::Char('?'));
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn the_help_on_a_small_screen_is_scrolled() {
-    let mut board = with(NARROWEST, &example());
-    press(&mut board, KeyCode::Char('?'));
-    press(&mut board, KeyCode::PageDown);
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(NARROWEST, &example());
+    press(&mut dashboard, KeyCode::Char('?'));
+    press(&mut dashboard, KeyCode::PageDown);
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn everything_about_a_lease() {
-    let mut board = with(WIDE, &example());
-    types(&mut board, "\n");
-    press(&mut board, KeyCode::Down);
-    types(&mut board, "\n");
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(WIDE, &example());
+    types(&mut dashboard, "\n");
+    press(&mut dashboard, KeyCode::Down);
+    types(&mut dashboard, "\n");
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn everything_about_a_lease_on_a_narrow_screen() {
-    let mut board = with(NARROWEST, &example());
-    types(&mut board, "\n\n");
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(NARROWEST, &example());
+    types(&mut dashboard, "\n\n");
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn everything_about_a_waiter() {
-    let mut board = with(WIDE, &example());
-    press(&mut board, KeyCode::Tab);
-    press(&mut board, KeyCode::Tab);
-    types(&mut board, "\n");
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(WIDE, &example());
+    press(&mut dashboard, KeyCode::Tab);
+    press(&mut dashboard, KeyCode::Tab);
+    types(&mut dashboard, "\n");
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn a_change_of_the_limit_asks_for_a_reason_and_the_name() {
-    let mut board = with(WIDE, &example());
-    types(&mut board, "++\nmonth end\nanalytic\n");
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(WIDE, &example());
+    types(&mut dashboard, "++\nmonth end\nanalytic\n");
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn a_change_of_the_limit_on_a_narrow_screen() {
-    let mut board = with(NARROWEST, &example());
-    types(&mut board, "-");
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(NARROWEST, &example());
+    types(&mut dashboard, "-");
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn a_forced_release_says_what_it_does() {
-    let mut board = with(USUAL, &example());
-    types(&mut board, "x");
-    press(&mut board, KeyCode::Down);
-    types(&mut board, "x");
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(USUAL, &example());
+    types(&mut dashboard, "x");
+    press(&mut dashboard, KeyCode::Down);
+    types(&mut dashboard, "x");
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn a_filter_is_shown_while_it_is_typed() {
-    let mut board = with(USUAL, &every_state());
-    types(&mut board, "/starv");
-    assert_snapshot!(screen(&board));
+    let mut dashboard = with(USUAL, &every_state());
+    types(&mut dashboard, "/starv");
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn the_log_tells_what_changed() {
-    let mut board = with(USUAL, &example());
+    let mut dashboard = with(USUAL, &example());
     let batch = scene("batch", 5, 3, 0);
     let mut slots: Vec<_> = (1..4).map(|number| batch.slot(number)).collect();
     slots.iter_mut().for_each(|slot| slot.fence.0 += u64::from(slot.slot.0 == 1) * 3 + u64::from(slot.slot.0 == 3));
     let later = |millis| Scene { at: Millis(NOW.0 + millis), limit: 6, ..batch.clone() };
-    board.apply(Input::Seen(Box::new(later(200).look_at(slots))));
-    board.apply(Input::Did { done: true, what: "the limit of batch is 6 now, it was 5".into() });
-    board.apply(Input::Tick(Millis(NOW.0 + 9_000)));
-    (0..4).for_each(|_| drop(press(&mut board, KeyCode::Tab)));
-    assert_snapshot!(screen(&board));
+    dashboard.apply(Input::Seen(Box::new(later(200).look_at(slots))));
+    dashboard.apply(Input::ActionDone { done: true, what: "the limit of batch is 6 now, it was 5".into() });
+    dashboard.apply(Input::Tick(Millis(NOW.0 + 9_000)));
+    (0..4).for_each(|_| drop(press(&mut dashboard, KeyCode::Tab)));
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn read_only_says_so_and_offers_no_change() {
-    let mut board = board(Mode::Watch { read_only: true }, USUAL);
-    watched(&mut board, &example());
-    types(&mut board, "\n+-xk");
-    assert_eq!(board.overlay, None);
-    assert_snapshot!(screen(&board));
+    let mut dashboard = dashboard(DashboardMode::Watch { read_only: true }, USUAL);
+    watched(&mut dashboard, &example());
+    types(&mut dashboard, "\n+-xk");
+    assert_eq!(dashboard.overlay, None);
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn a_replay_says_where_it_is() {
-    let mut board = board(Mode::Replay, USUAL);
-    watched(&mut board, &example());
-    board.apply(Input::Played(Played {
+    let mut dashboard = dashboard(DashboardMode::Replay, USUAL);
+    watched(&mut dashboard, &example());
+    dashboard.apply(Input::Played(ReplayPosition {
         from: ago(90_000),
         at: NOW,
         to: Millis(NOW.0 + 65_000),
         playing: true,
         speed: 4.0,
     }));
-    assert_snapshot!(screen(&board));
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
 fn the_demo_has_keys_of_its_own() {
-    let mut board = board(Mode::Demo, WIDE);
-    watched(&mut board, &example());
-    assert_snapshot!(screen(&board));
+    let mut dashboard = dashboard(DashboardMode::Demo, WIDE);
+    watched(&mut dashboard, &example());
+    assert_snapshot!(screen(&dashboard));
 }
 
 #[test]
@@ -319,36 +321,36 @@ fn a_screen_that_is_too_small_says_so() {
 #[test]
 fn without_colour_the_screen_says_the_same() {
     for scenes in [every_state(), example()] {
-        let mut board = with(WIDE, &scenes);
-        let coloured = screen(&board);
-        board.palette = Palette { colour: false };
-        assert_eq!(screen(&board), coloured);
-        assert!(buffer(&board).content.iter().all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset)));
+        let mut dashboard = with(WIDE, &scenes);
+        let coloured = screen(&dashboard);
+        dashboard.palette = Palette { colour: false };
+        assert_eq!(screen(&dashboard), coloured);
+        assert!(buffer(&dashboard).content.iter().all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset)));
     }
 }
 
 #[test]
 fn no_background_is_ever_set_so_that_light_and_dark_terminals_keep_theirs() {
-    let mut board = with(WIDE, &every_state());
-    types(&mut board, "?");
-    assert!(buffer(&board).content.iter().all(|cell| cell.bg == Color::Reset));
+    let mut dashboard = with(WIDE, &every_state());
+    types(&mut dashboard, "?");
+    assert!(buffer(&dashboard).content.iter().all(|cell| cell.bg == Color::Reset));
     // What is chosen is reversed, in the terminal's own two colours.
-    types(&mut board, "?");
+    types(&mut dashboard, "?");
     let reversed = |cell: &&ratatui::buffer::Cell| cell.modifier.contains(Modifier::REVERSED);
-    let chosen = buffer(&board);
+    let chosen = buffer(&dashboard);
     let cells: Vec<_> = chosen.content.iter().filter(reversed).collect();
     assert!(cells.len() > 20 && cells.iter().all(|cell| cell.fg == Color::Reset));
 }
 
 #[test]
 fn any_size_can_be_drawn() {
-    let mut board = with(WIDE, &every_state());
+    let mut dashboard = with(WIDE, &every_state());
     for overlay in ["", "?", "?+", "\u{1b}"] {
-        types(&mut board, overlay);
+        types(&mut dashboard, overlay);
         for columns in (1..=300).step_by(7) {
             for rows in [1, 3, 7, 8, 9, 12, 15, 23, 24, 40, 100] {
-                board.apply(Input::Resize(columns, rows));
-                assert_eq!(screen(&board).lines().count(), usize::from(rows));
+                dashboard.apply(Input::Resize(columns, rows));
+                assert_eq!(screen(&dashboard).lines().count(), usize::from(rows));
             }
         }
     }

@@ -17,13 +17,13 @@ pub(crate) type Moment = Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     quiet: Duration,
-    limits: Vec<InForce>,
-    leases: Vec<Entry>,
+    limits: Vec<LimitPeriod>,
+    leases: Vec<LedgerEntry>,
 }
 
 /// A limit, and how long callers may have followed it.
 #[derive(Clone, Copy, Debug)]
-struct InForce {
+struct LimitPeriod {
     limit: u32,
     from: Moment,
     /// When the change to the next one was answered.
@@ -31,7 +31,7 @@ struct InForce {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct LedgerEntry {
     who: Arc<str>,
     slot: u32,
     fence: u64,
@@ -40,7 +40,7 @@ struct Entry {
     returned: Option<Moment>,
 }
 
-impl Entry {
+impl LedgerEntry {
     fn end(&self) -> Moment {
         self.returned.map_or(self.expires, |returned| returned.min(self.expires))
     }
@@ -48,7 +48,7 @@ impl Entry {
 
 /// One lease in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Line(usize);
+pub(crate) struct LedgerLine(usize);
 
 /// What the ledger shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,24 +73,30 @@ pub(crate) struct Violation {
 impl Ledger {
     /// An empty one, of a pool with this limit and quiet period.
     pub(crate) fn new(limit: u32, quiet: Duration) -> Self {
-        Ledger { quiet, limits: vec![InForce { limit, from: Duration::ZERO, until: None }], leases: vec![] }
+        Ledger { quiet, limits: vec![LimitPeriod { limit, from: Duration::ZERO, until: None }], leases: vec![] }
     }
 
     /// A worker was told that it has a lease.
-    pub(crate) fn told(&mut self, who: &Arc<str>, (slot, fence): (u32, u64), at: Moment, expires: Moment) -> Line {
-        self.leases.push(Entry { who: who.clone(), slot, fence, told: at, expires, returned: None });
-        Line(self.leases.len() - 1)
+    pub(crate) fn told(
+        &mut self,
+        who: &Arc<str>,
+        (slot, fence): (u32, u64),
+        at: Moment,
+        expires: Moment,
+    ) -> LedgerLine {
+        self.leases.push(LedgerEntry { who: who.clone(), slot, fence, told: at, expires, returned: None });
+        LedgerLine(self.leases.len() - 1)
     }
 
     /// It was told that the lease lasts longer.
-    pub(crate) fn renewed(&mut self, line: Line, expires: Moment) {
+    pub(crate) fn renewed(&mut self, line: LedgerLine, expires: Moment) {
         if let Some(entry) = self.leases.get_mut(line.0) {
             entry.expires = entry.expires.max(expires);
         }
     }
 
     /// It is about to give the lease back, or it knows that it has lost it.
-    pub(crate) fn returned(&mut self, line: Line, at: Moment) {
+    pub(crate) fn returned(&mut self, line: LedgerLine, at: Moment) {
         if let Some(entry) = self.leases.get_mut(line.0) {
             entry.returned.get_or_insert(at);
         }
@@ -110,7 +116,7 @@ impl Ledger {
 
     /// An operator asks for another limit: from now on somebody may follow it.
     pub(crate) fn limit_asked(&mut self, limit: u32, at: Moment) {
-        self.limits.push(InForce { limit, from: at, until: None });
+        self.limits.push(LimitPeriod { limit, from: at, until: None });
     }
 
     /// The operator was told that the limit is changed: one quiet period from now nobody follows the old one.
@@ -132,7 +138,7 @@ impl Ledger {
 
     /// The highest limit that somebody may have followed at this moment.
     fn allowed(&self, at: Moment) -> u32 {
-        let fair = |limit: &&InForce| limit.from <= at && limit.until.is_none_or(|until| at <= until + self.quiet);
+        let fair = |limit: &&LimitPeriod| limit.from <= at && limit.until.is_none_or(|until| at <= until + self.quiet);
         self.limits.iter().filter(fair).map(|limit| limit.limit).max().unwrap_or(0)
     }
 
@@ -145,7 +151,7 @@ impl Ledger {
         }
         moments.sort_unstable();
         let (mut holding, mut peak, mut violations) = (BTreeSet::new(), 0, vec![]);
-        let mut granted: HashMap<(u32, u64), &Entry> = HashMap::new();
+        let mut granted: HashMap<(u32, u64), &LedgerEntry> = HashMap::new();
         for (at, begins, index) in moments {
             if !begins {
                 holding.remove(&index);
@@ -229,7 +235,7 @@ mod tests {
     #[test]
     fn a_renewed_lease_is_held_until_its_new_end() {
         let mut ledger = ledger(1, &[("dead", 0.0, 10.0, None), ("b", 12.0, 20.0, Some(13.0))]);
-        ledger.renewed(Line(0), at(15.0));
+        ledger.renewed(LedgerLine(0), at(15.0));
         assert_eq!(culprits(&ledger), [(at(12.0), "b".to_owned())]);
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use leasehold_core::nouns::{Limit, Prefix};
 
 use super::scenario::Scenario;
-use crate::words::Trouble;
+use crate::error::CliError;
 
 /// Run a scenario's work on an embedded table: nothing to install, no AWS account
 ///
@@ -23,7 +23,7 @@ use crate::words::Trouble;
 /// rows of the table.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct DemoOptions {
     /// The scenario to run: a TOML file (by default the shared-table example)
     #[arg(value_name = "SCENARIO", conflicts_with = "scenario")]
     pub(crate) file: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub(crate) struct Options {
 
     /// Change a pool's limit so many seconds after the start (may be given several times)
     #[arg(long = "limit", value_name = "PREFIX=N@SECONDS")]
-    pub(crate) limits: Vec<NewLimit>,
+    pub(crate) limits: Vec<PlannedLimit>,
 
     /// Keep the table in this file (by default in memory); runs may follow one another on it
     #[arg(long, value_name = "PATH")]
@@ -93,7 +93,7 @@ options or the scenario make no sense; 3 the store cannot be used; 130 stopped b
 
 /// A change of a limit while the demo runs.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NewLimit {
+pub(crate) struct PlannedLimit {
     /// Whose.
     pub(crate) prefix: Prefix,
     /// The limit.
@@ -102,7 +102,7 @@ pub(crate) struct NewLimit {
     pub(crate) at: Duration,
 }
 
-impl FromStr for NewLimit {
+impl FromStr for PlannedLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -114,7 +114,7 @@ impl FromStr for NewLimit {
         let limit = limit.ok_or("N: expected a whole number from 1 to 10000, as in batch=8@4.5")?;
         let seconds: Option<f64> = at.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
         let seconds = seconds.ok_or("SECONDS: expected a number from 0 to 86400, as in batch=8@4.5")?;
-        Ok(NewLimit {
+        Ok(PlannedLimit {
             prefix: prefix.parse().map_err(|e| format!("PREFIX: {e}"))?,
             limit,
             at: Duration::from_secs_f64(seconds),
@@ -126,7 +126,7 @@ fn workers(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number of workers, as in 3".to_owned())
 }
 
-impl Options {
+impl DemoOptions {
     /// Whether somebody is there to look at a dashboard.
     pub(crate) fn on_dashboard(&self) -> bool {
         let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
@@ -134,19 +134,19 @@ impl Options {
     }
 
     /// Checks what can only be checked against the scenario.
-    pub(crate) fn check(&self, scenario: &Scenario) -> Result<(), Trouble> {
+    pub(crate) fn check(&self, scenario: &Scenario) -> Result<(), CliError> {
         if self.record.is_some() && !self.on_dashboard() {
             let wrong = "--record keeps what the dashboard shows, and there is none: run the demo on a terminal";
-            return Err(Trouble::Usage(wrong.into()));
+            return Err(CliError::Usage(wrong.into()));
         }
         let items: usize = scenario.pools.iter().map(|pool| pool.items.len()).sum();
         if self.kill > items {
             let wrong = format!("--kill {}: expected at most {items}, the number of items in the scenario", self.kill);
-            return Err(Trouble::Usage(wrong));
+            return Err(CliError::Usage(wrong));
         }
         let names: Vec<&str> = scenario.pools.iter().map(|pool| pool.prefix.as_str()).collect();
         match self.limits.iter().find(|new| !names.contains(&new.prefix.as_str())) {
-            Some(NewLimit { prefix, .. }) => Err(Trouble::Usage(format!(
+            Some(PlannedLimit { prefix, .. }) => Err(CliError::Usage(format!(
                 "--limit {prefix}=...: the scenario has no such pool; expected one of: {}",
                 names.join(", ")
             ))),
@@ -161,17 +161,17 @@ mod tests {
 
     #[test]
     fn a_new_limit_reads_as_it_is_written() {
-        let new: NewLimit = "team.a=8@4.5".parse().expect("a new limit");
+        let new: PlannedLimit = "team.a=8@4.5".parse().expect("a new limit");
         assert_eq!((new.prefix.as_str(), new.limit.count(), new.at), ("team.a", 8, Duration::from_millis(4_500)));
     }
 
     #[test]
     fn a_new_limit_that_makes_no_sense_is_refused_with_what_was_expected() {
         for text in ["", "batch", "batch=3", "batch@3", "=3@1", "a b=3@1", "batch=0@1", "batch=-1@1", "batch=10001@1"] {
-            assert!(text.parse::<NewLimit>().expect_err(text).contains("expected"), "{text:?}");
+            assert!(text.parse::<PlannedLimit>().expect_err(text).contains("expected"), "{text:?}");
         }
         for text in ["batch=3@", "batch=3@-1", "batch=3@NaN", "batch=3@inf", "batch=3@x"] {
-            assert!(text.parse::<NewLimit>().expect_err(text).contains("SECONDS: expected"), "{text:?}");
+            assert!(text.parse::<PlannedLimit>().expect_err(text).contains("SECONDS: expected"), "{text:?}");
         }
     }
 }

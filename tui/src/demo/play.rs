@@ -15,14 +15,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::ledger::Moment;
-use super::notices::{OwnRun, Tasks};
-use super::options::{NewLimit, Options};
-use super::pools::Store;
+use super::options::{DemoOptions, PlannedLimit};
+use super::pools::DemoTable;
 use super::progress::Progress;
 use super::scenario::Scenario;
-use super::worker::{Dead, Ending, Worker};
-use super::workload::{Start, Workload};
-use crate::words::Trouble;
+use super::task_tokens::{OwnRun, WaitingTasks};
+use super::worker::{DeadWorker, Worker, WorkerEnd};
+use super::workload::{RunClock, Workload};
+use crate::error::CliError;
 
 /// How often a slot is looked at whose dead holder's lease has expired.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -31,13 +31,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const TIDY_WITHIN: Duration = Duration::from_secs(3);
 
 /// A run: everything that takes part in it.
-pub(crate) struct Run {
+pub(crate) struct DemoRun {
     /// Its name.
     pub(crate) name: Arc<str>,
     /// One for each pool of the scenario.
     pub(crate) workloads: Vec<Arc<Workload>>,
     /// When it began.
-    pub(crate) start: Start,
+    pub(crate) start: RunClock,
     /// Where it is told how far it is.
     pub(crate) progress: Arc<Progress>,
     /// For those who only look.
@@ -46,7 +46,7 @@ pub(crate) struct Run {
 
 /// What became of one pool's work.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct PoolOutcome {
     /// When the last item was done and its slot given back.
     pub(crate) makespan: Moment,
     /// The items done, by their place in the plan.
@@ -62,17 +62,17 @@ pub(crate) struct Done {
 }
 
 /// Something that happened.
-enum Event {
-    Ended { pool: usize, item: usize, replaces: u32, ending: Ending },
+enum RunEvent {
+    Ended { pool: usize, item: usize, replaces: u32, ending: WorkerEnd },
     Back { pool: usize, after: Option<Duration> },
 }
 
-impl Run {
+impl DemoRun {
     /// Opens the store and puts the pools in order. Says what an earlier run left there.
-    pub(crate) async fn prepare(scenario: Scenario, options: &Options) -> Result<Self, Trouble> {
+    pub(crate) async fn prepare(scenario: Scenario, options: &DemoOptions) -> Result<Self, CliError> {
         let name: Arc<str> = format!("demo:{:08x}", fastrand::u32(..)).into();
-        let tasks = Tasks::default();
-        let store = Store::open(options.store.as_deref(), tasks.clone(), OwnRun(name.clone())).await?;
+        let tasks = WaitingTasks::default();
+        let store = DemoTable::open(options.store.as_deref(), tasks.clone(), OwnRun(name.clone())).await?;
         let (mut pools, mut notes) = (vec![], vec![]);
         for plan in scenario.pools {
             let (pool, left) = store.pool(&plan).await?;
@@ -83,21 +83,25 @@ impl Run {
             }
             pools.push((plan, pool));
         }
-        let start = Start::now();
+        let start = RunClock::now();
         let workload =
             |(plan, pool)| Arc::new(Workload::new(plan, pool, options.poll, tasks.clone(), name.clone(), start));
         let workloads: Vec<Arc<Workload>> = pools.into_iter().map(workload).collect();
         let progress = Arc::new(Progress::new(workloads.clone(), start));
         notes.iter().for_each(|note| progress.say(note));
-        Ok(Run { name, workloads, start, progress, table: store.table() })
+        Ok(DemoRun { name, workloads, start, progress, table: store.table() })
     }
 
     /// Does all the work, unless it is stopped: what became of it, pool by pool, or what stopped it.
-    pub(crate) async fn play<S>(&self, options: &Options, stopped: impl Future<Output = S>) -> Result<Vec<Done>, S> {
+    pub(crate) async fn play<S>(
+        &self,
+        options: &DemoOptions,
+        stopped: impl Future<Output = S>,
+    ) -> Result<Vec<PoolOutcome>, S> {
         let mut stopped = std::pin::pin!(stopped);
         let mut upkeep = self.upkeep(&options.limits);
         let mut events = JoinSet::new();
-        let mut done: Vec<Done> = self.workloads.iter().map(|_| Done::default()).collect();
+        let mut done: Vec<PoolOutcome> = self.workloads.iter().map(|_| PoolOutcome::default()).collect();
         for (pool, victims) in self.victims(options.kill).into_iter().enumerate() {
             for item in 0..self.workloads[pool].plan.items.len() {
                 self.start_worker(&mut events, &mut done, (pool, item), 0, victims.contains(&item));
@@ -119,10 +123,10 @@ impl Run {
             };
             let Some(event) = event else { break };
             match event {
-                Ok(Event::Ended { pool, item, replaces, ending }) => {
+                Ok(RunEvent::Ended { pool, item, replaces, ending }) => {
                     self.ended(&mut events, &mut done, (pool, item), replaces, ending);
                 }
-                Ok(Event::Back { pool, after }) => self.back(&mut done[pool], pool, after),
+                Ok(RunEvent::Back { pool, after }) => self.back(&mut done[pool], pool, after),
                 // A worker that panicked: its item is found missing below.
                 Err(_) => {}
             }
@@ -178,8 +182,8 @@ impl Run {
 
     fn start_worker(
         &self,
-        events: &mut JoinSet<Event>,
-        done: &mut [Done],
+        events: &mut JoinSet<RunEvent>,
+        done: &mut [PoolOutcome],
         (pool, item): (usize, usize),
         replaces: u32,
         dies: bool,
@@ -192,7 +196,7 @@ impl Run {
                 let wait = if replaces == 0 { turn } else { Duration::ZERO };
                 events.spawn(async move {
                     sleep(wait).await;
-                    Event::Ended { pool, item, replaces, ending: worker.work().await }
+                    RunEvent::Ended { pool, item, replaces, ending: worker.work().await }
                 });
             }
             Err(wrong) => drop(done[pool].lost.insert(item, wrong.to_string())),
@@ -201,34 +205,34 @@ impl Run {
 
     fn ended(
         &self,
-        events: &mut JoinSet<Event>,
-        done: &mut [Done],
+        events: &mut JoinSet<RunEvent>,
+        done: &mut [PoolOutcome],
         (pool, item): (usize, usize),
         replaces: u32,
-        ending: Ending,
+        ending: WorkerEnd,
     ) {
         let (workload, of) = (&self.workloads[pool], &mut done[pool]);
         match ending {
-            Ending::Done => {
+            WorkerEnd::Done => {
                 of.items.insert(item);
                 of.makespan = of.makespan.max(self.start.elapsed());
             }
-            Ending::Died(dead) => {
+            WorkerEnd::Died(dead) => {
                 of.died += 1;
                 let (prefix, slot) = (&workload.plan.prefix, dead.lease.id.slot);
                 self.progress.say(&format!("{prefix}: {} died holding {slot}; another takes its item", dead.who));
                 let workload = Arc::clone(workload);
-                events.spawn(async move { Event::Back { pool, after: comes_back(&workload, &dead).await } });
+                events.spawn(async move { RunEvent::Back { pool, after: comes_back(&workload, &dead).await } });
                 self.start_worker(events, done, (pool, item), replaces + 1, false);
             }
-            Ending::Lost(why) => {
+            WorkerEnd::Lost(why) => {
                 self.progress.say(&format!("{}: {} is lost: {why}", workload.plan.prefix, workload.plan.items[item]));
                 of.lost.insert(item, why);
             }
         }
     }
 
-    fn back(&self, done: &mut Done, pool: usize, after: Option<Duration>) {
+    fn back(&self, done: &mut PoolOutcome, pool: usize, after: Option<Duration>) {
         let workload = &self.workloads[pool];
         workload.counts.held.fetch_sub(1, Relaxed);
         if let Some(after) = after {
@@ -240,14 +244,15 @@ impl Run {
     }
 
     /// Whether everything that goes on is waiting for dead workers' slots.
-    fn only_slots_are_left(&self, done: &[Done], going_on: usize) -> bool {
-        let over =
-            |(workload, done): (&Arc<Workload>, &Done)| done.items.len() + done.lost.len() == workload.plan.items.len();
+    fn only_slots_are_left(&self, done: &[PoolOutcome], going_on: usize) -> bool {
+        let over = |(workload, done): (&Arc<Workload>, &PoolOutcome)| {
+            done.items.len() + done.lost.len() == workload.plan.items.len()
+        };
         going_on > 0 && self.workloads.iter().zip(done).all(over)
     }
 
     /// What goes on beside the workers: sweeps (EventBridge's schedule), changes of limits, progress.
-    fn upkeep(&self, limits: &[NewLimit]) -> JoinSet<()> {
+    fn upkeep(&self, limits: &[PlannedLimit]) -> JoinSet<()> {
         let mut upkeep = JoinSet::new();
         let progress = Arc::clone(&self.progress);
         upkeep.spawn(async move { progress.keep_showing().await });
@@ -260,7 +265,7 @@ impl Run {
                     one.pool.look_after(Operation::Sweep).await;
                 }
             });
-            let mut changes: Vec<NewLimit> =
+            let mut changes: Vec<PlannedLimit> =
                 limits.iter().filter(|new| new.prefix == workload.plan.prefix).cloned().collect();
             changes.sort_by_key(|new| new.at);
             let (one, progress) = (Arc::clone(workload), Arc::clone(&self.progress));
@@ -275,7 +280,7 @@ impl Run {
 }
 
 /// Changes a limit when it is time, however often that takes.
-pub(crate) async fn change(workload: &Workload, progress: &Progress, new: NewLimit) {
+pub(crate) async fn change(workload: &Workload, progress: &Progress, new: PlannedLimit) {
     sleep(new.at.saturating_sub(workload.start.elapsed())).await;
     workload.ledger().limit_asked(new.limit.count(), workload.start.elapsed());
     loop {
@@ -292,7 +297,7 @@ pub(crate) async fn change(workload: &Workload, progress: &Progress, new: NewLim
 }
 
 /// Waits until a dead worker's slot is free or another's: how long after its death, if in time.
-async fn comes_back(workload: &Workload, dead: &Dead) -> Option<Duration> {
+async fn comes_back(workload: &Workload, dead: &DeadWorker) -> Option<Duration> {
     let (start, plan) = (workload.start, &workload.plan);
     let expires = workload.ledger().expiry(&dead.who).unwrap_or_else(|| start.moment(dead.lease.expires_at));
     // Expiry, grace and a sweep; and a second sweep and some seconds for a busy machine.

@@ -11,13 +11,10 @@ use leasehold_store::create::{PoolSet, create, set_pool};
 use leasehold_store::run::SystemClock;
 use leasehold_store::{Embedded, Runner, StoreError, Table, Used};
 
-use super::notices::{OwnRun, Tasks};
 use super::scenario::PoolPlan;
+use super::task_tokens::{OwnRun, WaitingTasks};
 use crate::operation::own_row;
-use crate::words::Trouble;
-
-/// The table's name inside the embedded store.
-const TABLE: &str = "leasehold-demo";
+use crate::stored_demo::TABLE;
 
 /// How long settings are used before they are read again: part of a pool's quiet period.
 const FRESH_FOR: Duration = Duration::from_millis(500);
@@ -27,30 +24,30 @@ const TRIES: u8 = 5;
 
 /// The engine, and what the runs on it share.
 #[derive(Clone, Debug)]
-pub(crate) struct Store {
+pub(crate) struct DemoTable {
     engine: Embedded,
-    tasks: Tasks,
+    tasks: WaitingTasks,
     run: OwnRun,
 }
 
 /// One pool of the table. Its workers' requests are counted apart from those that look after it.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) struct DemoPool {
     prefix: Prefix,
-    work: Runner<Tasks, OwnRun>,
-    upkeep: Runner<Tasks, OwnRun>,
+    work: Runner<WaitingTasks, OwnRun>,
+    upkeep: Runner<WaitingTasks, OwnRun>,
 }
 
 /// What an operation came to, and what went wrong on the way if anything did.
 #[derive(Clone, Debug)]
-pub(crate) struct Ran {
+pub(crate) struct PoolRan {
     /// What it came to.
     pub(crate) outcome: Outcome,
     /// The last trouble, in words.
     pub(crate) trouble: Option<String>,
 }
 
-impl Ran {
+impl PoolRan {
     /// Why it came to nothing, in words.
     pub(crate) fn why(&self) -> String {
         match (&self.trouble, &self.outcome) {
@@ -61,22 +58,15 @@ impl Ran {
     }
 }
 
-/// The table of a demo that keeps or kept it in this file.
-pub(crate) fn stored(file: &Path) -> Result<Table, Trouble> {
-    // The engine would make the file.
-    std::fs::metadata(file).map_err(|why| Trouble::Unreadable { path: file.into(), why })?;
-    Ok(Embedded::file(file)?.table(TABLE))
-}
-
-impl Store {
+impl DemoTable {
     /// An engine on this file, or in memory, with the table in it.
-    pub(crate) async fn open(file: Option<&Path>, tasks: Tasks, run: OwnRun) -> Result<Self, StoreError> {
+    pub(crate) async fn open(file: Option<&Path>, tasks: WaitingTasks, run: OwnRun) -> Result<Self, StoreError> {
         let engine = match file {
             Some(path) => Embedded::file(path)?,
             None => Embedded::memory()?,
         };
         create(&engine.table(TABLE)).await?;
-        Ok(Store { engine, tasks, run })
+        Ok(DemoTable { engine, tasks, run })
     }
 
     /// The table, as somebody sees it who only looks.
@@ -85,7 +75,7 @@ impl Store {
     }
 
     /// A pool with the settings of this plan, whatever they were before. Says what was taken away.
-    pub(crate) async fn pool(&self, plan: &PoolPlan) -> Result<(Pool, Option<OverrideRow>), StoreError> {
+    pub(crate) async fn pool(&self, plan: &PoolPlan) -> Result<(DemoPool, Option<OverrideRow>), StoreError> {
         let table = self.engine.table(TABLE);
         let mut before = match own_row(&table, &plan.prefix, Key::Pool).await? {
             Some(Row::Pool(row)) => Some(row),
@@ -112,18 +102,18 @@ impl Store {
             let table = self.engine.table(TABLE);
             Runner::with(table, self.tasks.clone(), self.run.clone(), SystemClock).fresh_for(FRESH_FOR)
         };
-        Ok((Pool { prefix: plan.prefix.clone(), work: runner(), upkeep: runner() }, left))
+        Ok((DemoPool { prefix: plan.prefix.clone(), work: runner(), upkeep: runner() }, left))
     }
 }
 
-impl Pool {
+impl DemoPool {
     /// Carries out a worker's operation.
-    pub(crate) async fn run(&self, operation: Operation) -> Ran {
+    pub(crate) async fn run(&self, operation: Operation) -> PoolRan {
         on(&self.work, &self.prefix, operation).await
     }
 
     /// Carries out an operation that is no part of a job: a sweep, a look, a change of the limit.
-    pub(crate) async fn look_after(&self, operation: Operation) -> Ran {
+    pub(crate) async fn look_after(&self, operation: Operation) -> PoolRan {
         on(&self.upkeep, &self.prefix, operation).await
     }
 
@@ -138,16 +128,16 @@ impl Pool {
     }
 }
 
-async fn on(runner: &Runner<Tasks, OwnRun>, prefix: &Prefix, operation: Operation) -> Ran {
+async fn on(runner: &Runner<WaitingTasks, OwnRun>, prefix: &Prefix, operation: Operation) -> PoolRan {
     match runner.run_on(prefix, operation).await {
-        Ok(ran) => Ran { outcome: ran.outcome, trouble: ran.trouble.map(|trouble| trouble.to_string()) },
+        Ok(ran) => PoolRan { outcome: ran.outcome, trouble: ran.trouble.map(|trouble| trouble.to_string()) },
         Err(trouble) => {
             let failure = match trouble {
                 StoreError::PoolNotFound { .. } => Failure::NoPool,
                 StoreError::Busy { .. } => Failure::Throttled,
                 _ => Failure::Unavailable,
             };
-            Ran { outcome: Outcome::Failed(failure), trouble: Some(trouble.to_string()) }
+            PoolRan { outcome: Outcome::Failed(failure), trouble: Some(trouble.to_string()) }
         }
     }
 }

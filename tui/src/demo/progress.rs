@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::workload::{Start, Workload};
+use super::workload::{RunClock, Workload};
 
 /// How often bars are drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
@@ -22,20 +22,20 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 /// Where progress is shown.
 pub(crate) struct Progress {
     workloads: Vec<Arc<Workload>>,
-    start: Start,
-    shown: Shown,
+    start: RunClock,
+    shown: ProgressDisplay,
     /// The dashboard, while it has the terminal.
     dashboard: Mutex<Option<mpsc::Sender<Input>>>,
 }
 
-enum Shown {
+enum ProgressDisplay {
     Bars { all: MultiProgress, each: Vec<ProgressBar> },
     Lines { last: Mutex<String> },
 }
 
 impl Progress {
     /// Bars if standard error is a terminal, else lines.
-    pub(crate) fn new(workloads: Vec<Arc<Workload>>, start: Start) -> Self {
+    pub(crate) fn new(workloads: Vec<Arc<Workload>>, start: RunClock) -> Self {
         let shown = if std::io::stderr().is_terminal() { bars(&workloads) } else { lines() };
         Progress { workloads, start, shown, dashboard: Mutex::default() }
     }
@@ -59,8 +59,8 @@ impl Progress {
         let line = format!("{:6.1} s  {what}", self.start.elapsed().as_secs_f64());
         match &self.shown {
             // What cannot be shown is no reason to stop.
-            Shown::Bars { all, .. } => drop(all.println(line)),
-            Shown::Lines { .. } => drop(writeln!(std::io::stderr(), "{line}")),
+            ProgressDisplay::Bars { all, .. } => drop(all.println(line)),
+            ProgressDisplay::Lines { .. } => drop(writeln!(std::io::stderr(), "{line}")),
         }
     }
 
@@ -80,14 +80,14 @@ impl Progress {
             return;
         }
         self.show();
-        if let Shown::Bars { all, each } = &self.shown {
+        if let ProgressDisplay::Bars { all, each } = &self.shown {
             each.iter().for_each(ProgressBar::finish_and_clear);
             drop(all.clear());
         }
     }
 
     fn is_bars(&self) -> bool {
-        matches!(self.shown, Shown::Bars { .. })
+        matches!(self.shown, ProgressDisplay::Bars { .. })
     }
 
     fn show(&self) {
@@ -95,13 +95,13 @@ impl Progress {
             return;
         }
         match &self.shown {
-            Shown::Bars { each, .. } => {
+            ProgressDisplay::Bars { each, .. } => {
                 for (bar, workload) in each.iter().zip(&self.workloads) {
                     bar.set_message(told(workload));
                     bar.set_position(workload.counts.done.load(Relaxed));
                 }
             }
-            Shown::Lines { last } => {
+            ProgressDisplay::Lines { last } => {
                 let pools: Vec<String> =
                     self.workloads.iter().map(|w| format!("{} {}", w.plan.prefix, told(w).trim())).collect();
                 let line = pools.join(" · ");
@@ -115,11 +115,11 @@ impl Progress {
     }
 }
 
-fn lines() -> Shown {
-    Shown::Lines { last: Mutex::default() }
+fn lines() -> ProgressDisplay {
+    ProgressDisplay::Lines { last: Mutex::default() }
 }
 
-fn bars(workloads: &[Arc<Workload>]) -> Shown {
+fn bars(workloads: &[Arc<Workload>]) -> ProgressDisplay {
     let width = workloads.iter().map(|workload| workload.plan.prefix.as_str().len()).max().unwrap_or(0);
     // `NO_COLOR` is respected by the styles themselves.
     let Ok(style) = ProgressStyle::with_template("  {prefix:.bold} {bar:30.cyan/dim} {wide_msg}") else {
@@ -133,7 +133,7 @@ fn bars(workloads: &[Arc<Workload>]) -> Shown {
         bar
     };
     let each = workloads.iter().map(bar).collect();
-    Shown::Bars { all, each }
+    ProgressDisplay::Bars { all, each }
 }
 
 /// A pool in a few words. The widths keep the columns of several bars in line.

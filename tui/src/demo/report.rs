@@ -5,8 +5,8 @@ use std::time::Duration;
 use leasehold_store::Used;
 use serde::Serialize;
 
-use super::options::Options;
-use super::play::{Done, Run};
+use super::options::DemoOptions;
+use super::play::{DemoRun, PoolOutcome};
 use super::schedule;
 use super::workload::Workload;
 
@@ -47,7 +47,7 @@ pub(crate) struct PoolReport {
     /// goes.
     pub(crate) ideal: Option<f64>,
     pub(crate) over_ideal_percent: Option<f64>,
-    pub(crate) wait: Option<Waits>,
+    pub(crate) wait: Option<WaitPercentiles>,
     pub(crate) died: u32,
     /// How many of the dead workers' slots came back.
     pub(crate) reclaimed: usize,
@@ -57,12 +57,12 @@ pub(crate) struct PoolReport {
     pub(crate) renewed: u64,
     pub(crate) leases_lost: u64,
     /// The workers' requests, for each item done.
-    pub(crate) per_job: Option<Cost>,
+    pub(crate) per_job: Option<RequestCost>,
     /// All requests that are no part of a job: sweeps, changes of the limit, looks at dead workers' slots.
-    pub(crate) upkeep: Cost,
+    pub(crate) upkeep: RequestCost,
     /// What this run still holds or waits for after it is over.
     pub(crate) still_held: Vec<String>,
-    pub(crate) violations: Vec<Broken>,
+    pub(crate) violations: Vec<ReportedViolation>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -79,7 +79,7 @@ pub(crate) struct LostItem {
 
 /// How long workers waited from their first question to their lease.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Waits {
+pub(crate) struct WaitPercentiles {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) max: f64,
@@ -87,14 +87,14 @@ pub(crate) struct Waits {
 
 /// Requests, and the capacity units that the table reported for them.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Cost {
+pub(crate) struct RequestCost {
     pub(crate) requests: f64,
     pub(crate) read_units: f64,
     pub(crate) write_units: f64,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Broken {
+pub(crate) struct ReportedViolation {
     pub(crate) at: f64,
     pub(crate) who: String,
     pub(crate) what: String,
@@ -102,7 +102,7 @@ pub(crate) struct Broken {
 
 impl Report {
     /// The numbers of a run that is over, and took so long.
-    pub(crate) fn new(run: &Run, done: &[Done], took: Duration, options: &Options) -> Self {
+    pub(crate) fn new(run: &DemoRun, done: &[PoolOutcome], took: Duration, options: &DemoOptions) -> Self {
         let pools: Vec<PoolReport> = run.workloads.iter().zip(done).map(|(w, done)| pool(w, done)).collect();
         Report {
             ok: pools.iter().all(PoolReport::ok),
@@ -122,11 +122,11 @@ impl PoolReport {
     }
 }
 
-fn pool(workload: &Workload, done: &Done) -> PoolReport {
+fn pool(workload: &Workload, done: &PoolOutcome) -> PoolReport {
     let plan = &workload.plan;
     let ledger = workload.ledger().clone();
     let (judged, limits) = (ledger.judge(), ledger.limits());
-    let as_planned = workload.hands.as_planned();
+    let as_planned = workload.controls.as_planned();
     let ideal = as_planned.then(|| schedule::ideal(plan.items.len(), plan.work, &limits));
     let over = ideal.map(|ideal| (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0);
     let lost = done.lost.iter().map(|(item, why)| LostItem { item: plan.items[*item].to_string(), why: why.clone() });
@@ -162,22 +162,22 @@ fn pool(workload: &Workload, done: &Done) -> PoolReport {
         violations: judged
             .violations
             .into_iter()
-            .map(|found| Broken { at: seconds(found.at), who: found.who.to_string(), what: found.what })
+            .map(|found| ReportedViolation { at: seconds(found.at), who: found.who.to_string(), what: found.what })
             .collect(),
     }
 }
 
 /// Percentiles by nearest rank.
-fn waits(mut waits: Vec<Duration>) -> Option<Waits> {
+fn waits(mut waits: Vec<Duration>) -> Option<WaitPercentiles> {
     waits.sort_unstable();
     let rank = |percent: usize| waits.get((waits.len() * percent).div_ceil(100).checked_sub(1)?).copied().map(seconds);
-    Some(Waits { p50: rank(50)?, p99: rank(99)?, max: rank(100)? })
+    Some(WaitPercentiles { p50: rank(50)?, p99: rank(99)?, max: rank(100)? })
 }
 
-fn cost(used: Used, jobs: u32) -> Cost {
+fn cost(used: Used, jobs: u32) -> RequestCost {
     let each = |count: f64| thousandths(count / f64::from(jobs));
     let requests = (used.reads + used.writes) as f64;
-    Cost { requests: each(requests), read_units: each(used.read_units), write_units: each(used.write_units) }
+    RequestCost { requests: each(requests), read_units: each(used.read_units), write_units: each(used.write_units) }
 }
 
 /// Seconds, to the millisecond.

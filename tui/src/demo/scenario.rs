@@ -1,17 +1,15 @@
 //! What work is done, in which pools, under which limits? A scenario, as read from its file and trusted after.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_core::nouns::{Limit, Prefix};
 
 use super::schedule;
-use crate::words::Trouble;
+use crate::error::CliError;
 
-/// The example that runs when no scenario is named, and the items its pools name.
-const EXAMPLE: &str = include_str!("../../../examples/shared-table/scenario.toml");
-const EXAMPLE_NAME: &str = "examples/shared-table/scenario.toml";
+/// The files that the example's pools name.
 const EXAMPLE_ITEMS: [(&str, &str); 2] = [
     ("items/analytics.json", include_str!("../../../examples/shared-table/items/analytics.json")),
     ("items/batch.json", include_str!("../../../examples/shared-table/items/batch.json")),
@@ -112,7 +110,7 @@ pub(crate) enum Files<'a> {
 
 impl Files<'_> {
     /// A file's name as a person would look for it, and its text.
-    pub(crate) fn read(&self, name: &str) -> Result<(String, String), Trouble> {
+    pub(crate) fn read(&self, name: &str) -> Result<(String, String), CliError> {
         match self {
             Files::Beside(scenario) => {
                 let path = scenario.parent().unwrap_or(Path::new("")).join(name);
@@ -121,35 +119,14 @@ impl Files<'_> {
             }
             Files::Carried => {
                 let found = EXAMPLE_ITEMS.iter().find(|(carried, _)| *carried == name);
-                let missing = || Trouble::Unreadable { path: name.into(), why: std::io::ErrorKind::NotFound.into() };
+                let missing = || CliError::Unreadable { path: name.into(), why: std::io::ErrorKind::NotFound.into() };
                 found.map(|(_, text)| (name.to_owned(), (*text).to_owned())).ok_or_else(missing)
             }
         }
     }
 }
 
-/// The scenario of this file, or the shared-table example.
-pub(crate) fn load(file: Option<&PathBuf>) -> Result<Scenario, Trouble> {
-    match file {
-        Some(path) => super::reading::scenario(&path.display().to_string(), &read(path)?, &Files::Beside(path)),
-        None => super::reading::scenario(EXAMPLE_NAME, EXAMPLE, &Files::Carried),
-    }
-}
-
-fn read(path: &Path) -> Result<String, Trouble> {
-    std::fs::read_to_string(path).map_err(|why| Trouble::Unreadable { path: path.into(), why })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_example_is_30_items_with_limit_15_and_20_with_limit_5_at_3_seconds_of_work() {
-        let example = load(None).expect("the example");
-        let shape = |pool: &PoolPlan| (pool.prefix.to_string(), pool.items.len(), pool.limit.count(), pool.work);
-        let work = Duration::from_secs(3);
-        let expected = [("analytics".to_owned(), 30, 15, work), ("batch".to_owned(), 20, 5, work)];
-        assert_eq!(example.pools.iter().map(shape).collect::<Vec<_>>(), expected);
-    }
+/// A file's text.
+pub(super) fn read(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path).map_err(|why| CliError::Unreadable { path: path.into(), why })
 }

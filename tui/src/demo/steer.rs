@@ -8,39 +8,41 @@ use leasehold_core::machine::{Operation, Outcome};
 use leasehold_core::nouns::LeaseId;
 use leasehold_core::release::What;
 use leasehold_store::Table;
-use leasehold_tui::watch::board::{Board, Mode};
-use leasehold_tui::watch::collect::collect;
-use leasehold_tui::watch::input::{Effect, Input};
-use leasehold_tui::watch::screen::{Left, Wires, show};
+use leasehold_tui::watch::input::{DashboardEffect, Input};
+use leasehold_tui::watch::poller::poll;
+use leasehold_tui::watch::screen::{Channels, LeaveReason, show};
+use leasehold_tui::watch::session::DashboardMode;
+use leasehold_tui::watch::state::DashboardState;
 use tokio::sync::{mpsc, oneshot};
 
-use super::hands::Fate;
-use super::options::{NewLimit, Options};
-use super::play::{Run, change};
+use super::controls::Directive;
+use super::options::{DemoOptions, PlannedLimit};
+use super::play::{DemoRun, change};
 use super::progress::Progress;
 use super::workload::Workload;
-use crate::dashboard::{Keeping, session};
-use crate::words::Trouble;
+use crate::dashboard::session;
+use crate::error::CliError;
+use crate::recording::RecordingFile;
 
 /// How often the table is read: its leases last seconds.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Shows the dashboard until somebody leaves it.
-pub(crate) async fn steer(run: &Run, table: Table, options: &Options) -> Result<Left, Trouble> {
-    let mut keeping = Keeping::on(options.record.as_deref(), &table, None)?;
-    let (wires, wanted) = Wires::new();
-    let inputs = wires.inputs.clone();
+pub(crate) async fn steer(run: &DemoRun, table: Table, options: &DemoOptions) -> Result<LeaveReason, CliError> {
+    let mut keeping = RecordingFile::on(options.record.as_deref(), &table, None)?;
+    let (channels, subscription) = Channels::new();
+    let inputs = channels.inputs.clone();
     run.progress.show_on(Some(inputs.clone()));
     let workloads = run.workloads.clone();
     let progress = Arc::clone(&run.progress);
-    let act = move |effect| {
+    let carry_out = move |effect| {
         tokio::spawn(does(effect, workloads.clone(), Arc::clone(&progress), inputs.clone()));
     };
-    let place =
+    let location =
         options.store.as_ref().map_or_else(|| "embedded, in memory".to_owned(), |path| path.display().to_string());
-    let mut board = Board::new(session(table.name(), &place, Mode::Demo, EVERY));
-    let reading = tokio::spawn(collect(table, EVERY, wanted, wires.inputs.clone()));
-    let left = show(&mut board, wires, |input| keeping.keep(input), act).await;
+    let mut dashboard = DashboardState::new(session(table.name(), &location, DashboardMode::Demo, EVERY));
+    let reading = tokio::spawn(poll(table, EVERY, subscription, channels.inputs.clone()));
+    let left = show(&mut dashboard, channels, |input| keeping.keep(input), carry_out).await;
     reading.abort();
     run.progress.show_on(None);
     keeping.over()?;
@@ -48,30 +50,35 @@ pub(crate) async fn steer(run: &Run, table: Table, options: &Options) -> Result<
 }
 
 /// Does what somebody asked for at the keys, and tells what came of it.
-async fn does(effect: Effect, workloads: Vec<Arc<Workload>>, progress: Arc<Progress>, inputs: mpsc::Sender<Input>) {
+async fn does(
+    effect: DashboardEffect,
+    workloads: Vec<Arc<Workload>>,
+    progress: Arc<Progress>,
+    inputs: mpsc::Sender<Input>,
+) {
     let find = |name: &leasehold_core::nouns::Prefix| workloads.iter().find(|workload| workload.plan.prefix == *name);
     let did = match effect {
-        Effect::Speed(times) => {
-            workloads.iter().for_each(|workload| workload.hands.set_speed(times));
+        DashboardEffect::Speed(times) => {
+            workloads.iter().for_each(|workload| workload.controls.set_speed(times));
             return;
         }
-        Effect::Kill { prefix, slot } => {
+        DashboardEffect::Kill { prefix, slot } => {
             let Some(workload) = find(&prefix) else { return };
-            let slot = slot.filter(|slot| workload.hands.decide(*slot, Fate::Dies));
+            let slot = slot.filter(|slot| workload.controls.decide(*slot, Directive::Dies));
             // A death is told by the run itself.
-            if slot.is_some() || workload.hands.kill_one() {
+            if slot.is_some() || workload.controls.kill_one() {
                 return;
             }
-            Input::Did { done: true, what: format!("the next worker of {prefix} that gets a lease dies") }
+            Input::ActionDone { done: true, what: format!("the next worker of {prefix} that gets a lease dies") }
         }
-        Effect::ChangeLimit { prefix, limit, .. } => match find(&prefix) {
+        DashboardEffect::ChangeLimit { prefix, limit, .. } => match find(&prefix) {
             Some(workload) => {
-                change(workload, &progress, NewLimit { prefix, limit, at: Duration::ZERO }).await;
+                change(workload, &progress, PlannedLimit { prefix, limit, at: Duration::ZERO }).await;
                 return;
             }
             None => return,
         },
-        Effect::Release(lease) => match find(&lease.prefix) {
+        DashboardEffect::Release(lease) => match find(&lease.prefix) {
             Some(workload) => take_away(workload, lease).await,
             None => return,
         },
@@ -85,7 +92,7 @@ async fn does(effect: Effect, workloads: Vec<Arc<Workload>>, progress: Arc<Progr
 /// Takes a lease from its worker, which then asks for another.
 async fn take_away(workload: &Workload, lease: LeaseId) -> Input {
     let (freed, is_freed) = oneshot::channel();
-    workload.hands.decide(lease.slot.0, Fate::LosesLease(is_freed));
+    workload.controls.decide(lease.slot.0, Directive::LosesLease(is_freed));
     // From now on it is not the worker's, whatever it was told: nobody counts it against the limit.
     workload.ledger().taken((lease.slot.0, lease.fence.0), workload.start.elapsed());
     let ran = workload.pool.look_after(Operation::Release(What::Lease(lease.clone()))).await;
@@ -93,10 +100,12 @@ async fn take_away(workload: &Workload, lease: LeaseId) -> Input {
     let _ = freed.send(());
     let what = format!("{} of {}", lease.slot, lease.prefix);
     match ran.outcome {
-        Outcome::Released { already: false, .. } => Input::Did { done: true, what: format!("{what} was taken away") },
-        Outcome::Released { already: true, .. } => {
-            Input::Did { done: true, what: format!("{what}: that lease had ended") }
+        Outcome::Released { already: false, .. } => {
+            Input::ActionDone { done: true, what: format!("{what} was taken away") }
         }
-        _ => Input::Did { done: false, what: format!("{what} is not freed: {}", ran.why()) },
+        Outcome::Released { already: true, .. } => {
+            Input::ActionDone { done: true, what: format!("{what}: that lease had ended") }
+        }
+        _ => Input::ActionDone { done: false, what: format!("{what} is not freed: {}", ran.why()) },
     }
 }

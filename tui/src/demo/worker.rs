@@ -15,9 +15,9 @@ use leasehold_core::renew::Longer;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::hands::Fate;
-use super::ledger::{Line, Moment};
-use super::workload::{Counted, Workload};
+use super::controls::Directive;
+use super::ledger::{LedgerLine, Moment};
+use super::workload::{CountGuard, Workload};
 
 /// The first pause after something went wrong; it doubles from try to try.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -36,18 +36,18 @@ pub(crate) struct Worker {
 
 /// What became of a worker.
 #[derive(Clone, Debug)]
-pub(crate) enum Ending {
+pub(crate) enum WorkerEnd {
     /// Its item is done and its lease given back.
     Done,
     /// It died holding this lease.
-    Died(Dead),
+    Died(DeadWorker),
     /// Its item was not done.
     Lost(String),
 }
 
 /// A lease whose worker died.
 #[derive(Clone, Debug)]
-pub(crate) struct Dead {
+pub(crate) struct DeadWorker {
     /// The lease.
     pub(crate) lease: Lease,
     /// Whose it was.
@@ -57,7 +57,7 @@ pub(crate) struct Dead {
 }
 
 /// What a question for a lease came to.
-enum Answer {
+enum LeaseAnswer {
     Lease(Lease),
     /// Ask again, after this pause.
     Later(Duration),
@@ -68,7 +68,7 @@ enum Answer {
 }
 
 /// How the work ended.
-enum Worked {
+enum WorkResult {
     Done,
     Died(Moment),
     LeaseLost,
@@ -92,32 +92,32 @@ impl Worker {
     }
 
     /// Does the item.
-    pub(crate) async fn work(mut self) -> Ending {
+    pub(crate) async fn work(mut self) -> WorkerEnd {
         let workload = Arc::clone(&self.workload);
         loop {
             let lease = match self.acquire().await {
                 Ok(lease) => lease,
-                Err(why) => return Ending::Lost(why),
+                Err(why) => return WorkerEnd::Lost(why),
             };
-            let held = Counted::in_(&workload.counts.held);
+            let held = CountGuard::in_(&workload.counts.held);
             let (at, ends) = (workload.start.elapsed(), workload.start.moment(lease.expires_at));
             let line = workload.ledger().told(&self.who, (lease.id.slot.0, lease.id.fence.0), at, ends);
             match self.process(&lease, line, at).await {
-                Worked::Done => {
+                WorkResult::Done => {
                     workload.ledger().returned(line, workload.start.elapsed());
                     drop(held);
                     self.release(&lease).await;
-                    return Ending::Done;
+                    return WorkerEnd::Done;
                 }
-                Worked::Died(at) => {
+                WorkResult::Died(at) => {
                     held.keep();
-                    return Ending::Died(Dead { lease, who: self.who, at });
+                    return WorkerEnd::Died(DeadWorker { lease, who: self.who, at });
                 }
-                Worked::LeaseLost => {
+                WorkResult::LeaseLost => {
                     workload.ledger().returned(line, workload.start.elapsed());
                     workload.counts.leases_lost.fetch_add(1, Relaxed);
                 }
-                Worked::Taken(over) => {
+                WorkResult::Taken(over) => {
                     workload.ledger().returned(line, workload.start.elapsed());
                     drop(held);
                     workload.counts.leases_lost.fetch_add(1, Relaxed);
@@ -131,19 +131,19 @@ impl Worker {
     /// Waits for a lease, at most as long as the plan says.
     async fn acquire(&mut self) -> Result<Lease, String> {
         let workload = Arc::clone(&self.workload);
-        let _waiting = Counted::in_(&workload.counts.waiting);
+        let _waiting = CountGuard::in_(&workload.counts.waiting);
         let (since, patience) = (Instant::now(), workload.plan.wait);
         let mut tries = 0;
         loop {
             let answer = if workload.polling { self.poll().await } else { self.queue(since).await };
             let (pause, why) = match answer {
-                Answer::Lease(lease) => {
+                LeaseAnswer::Lease(lease) => {
                     workload.waits().push(since.elapsed());
                     return Ok(lease);
                 }
-                Answer::Never(why) => return Err(why),
-                Answer::Later(pause) => (pause, "the pool was full".to_owned()),
-                Answer::Failed(why) => {
+                LeaseAnswer::Never(why) => return Err(why),
+                LeaseAnswer::Later(pause) => (pause, "the pool was full".to_owned()),
+                LeaseAnswer::Failed(why) => {
                     workload.counts.asked_again.fetch_add(1, Relaxed);
                     tries += 1;
                     (backoff(tries), why)
@@ -168,23 +168,23 @@ impl Worker {
     }
 
     /// One question in poll mode.
-    async fn poll(&mut self) -> Answer {
+    async fn poll(&mut self) -> LeaseAnswer {
         let asks = self.asks(Mode::Poll, Instant::now());
         let ran = self.workload.pool.run(asks).await;
         match &ran.outcome {
             Outcome::Acquired(lease) => self.fresh(lease.clone()),
             Outcome::Wait { retry_after, .. } => {
-                Answer::Later(Duration::from_millis(retry_after.0).min(self.workload.plan.poll))
+                LeaseAnswer::Later(Duration::from_millis(retry_after.0).min(self.workload.plan.poll))
             }
             Outcome::Failed(failure) => refused(failure, ran.why()),
-            _ => Answer::Failed(ran.why()),
+            _ => LeaseAnswer::Failed(ran.why()),
         }
     }
 
     /// One question in queue mode: the answer that counts comes by the token.
-    async fn queue(&mut self, since: Instant) -> Answer {
+    async fn queue(&mut self, since: Instant) -> LeaseAnswer {
         let name = format!("{}#{:016x}", self.holder, fastrand::u64(..));
-        let Ok(token) = Token::new(&name) else { return Answer::Never(format!("{name} is no token")) };
+        let Ok(token) = Token::new(&name) else { return LeaseAnswer::Never(format!("{name} is no token")) };
         let mut task = self.workload.tasks.open(token);
         let asks = self.asks(Mode::Queue(Some(task.token.clone())), since);
         let mut call = self.workload.call(asks);
@@ -197,9 +197,9 @@ impl Worker {
             Ok(ran) => match &ran.outcome {
                 Outcome::Queued | Outcome::Acquired(_) => None,
                 Outcome::Failed(failure) => Some(refused(failure, ran.why())),
-                _ => Some(Answer::Failed(ran.why())),
+                _ => Some(LeaseAnswer::Failed(ran.why())),
             },
-            Err(_) => Some(Answer::Failed("the call that asked for it ended unexpectedly".to_owned())),
+            Err(_) => Some(LeaseAnswer::Failed("the call that asked for it ended unexpectedly".to_owned())),
         };
         if let Some(answer) = failed {
             return task.close().map_or(answer, |news| self.hear(news));
@@ -209,35 +209,37 @@ impl Worker {
         let longest = (plan.wait + plan.sweep * 4 + plan.lease).saturating_sub(since.elapsed());
         match tokio::time::timeout(longest, task.news()).await {
             Ok(news) => self.hear(news),
-            Err(_) => Answer::Never(format!("it was never told anything in {:.1} s", since.elapsed().as_secs_f64())),
+            Err(_) => {
+                LeaseAnswer::Never(format!("it was never told anything in {:.1} s", since.elapsed().as_secs_f64()))
+            }
         }
     }
 
-    fn hear(&self, news: News) -> Answer {
+    fn hear(&self, news: News) -> LeaseAnswer {
         match news {
             News::Acquired(lease) => self.fresh(lease),
             News::Failed(WhyFailed::WaitedTooLong) => {
-                Answer::Never(format!("no lease within {:.1} s", self.workload.plan.wait.as_secs_f64()))
+                LeaseAnswer::Never(format!("no lease within {:.1} s", self.workload.plan.wait.as_secs_f64()))
             }
-            News::Failed(why) => Answer::Failed(format!("its task was failed: {why:?}")),
+            News::Failed(why) => LeaseAnswer::Failed(format!("its task was failed: {why:?}")),
         }
     }
 
     /// A lease that has expired on its way is none.
-    fn fresh(&self, lease: Lease) -> Answer {
+    fn fresh(&self, lease: Lease) -> LeaseAnswer {
         if self.workload.start.time() < lease.expires_at {
-            Answer::Lease(lease)
+            LeaseAnswer::Lease(lease)
         } else {
-            Answer::Failed("its lease expired on the way".to_owned())
+            LeaseAnswer::Failed("its lease expired on the way".to_owned())
         }
     }
 
     /// The work itself, with renewals at half of the lease.
-    async fn process(&self, lease: &Lease, line: Line, told: Moment) -> Worked {
+    async fn process(&self, lease: &Lease, line: LedgerLine, told: Moment) -> WorkResult {
         let (plan, start) = (&self.workload.plan, self.workload.start);
-        let hands = &self.workload.hands;
-        let mut fate = std::pin::pin!(hands.works_on(lease.id.slot.0));
-        let mut speed = hands.speed();
+        let controls = &self.workload.controls;
+        let mut directive = std::pin::pin!(controls.works_on(lease.id.slot.0));
+        let mut speed = controls.speed();
         // What is left of the work at planned speed, how fast it goes, and since when that is so.
         let mut left = if self.dies { plan.work / 2 } else { plan.work };
         let (mut pace, mut since) = (*speed.borrow_and_update(), told);
@@ -248,10 +250,10 @@ impl Worker {
             left = left.saturating_sub((now - since).mul_f64(pace));
             (pace, since) = (*speed.borrow_and_update(), now);
             if now >= expires {
-                return Worked::LeaseLost;
+                return WorkResult::LeaseLost;
             }
             if left.is_zero() {
-                return if self.dies { Worked::Died(now) } else { Worked::Done };
+                return if self.dies { WorkResult::Died(now) } else { WorkResult::Done };
             }
             let end = now + left.div_f64(pace);
             if now < renew {
@@ -259,13 +261,13 @@ impl Worker {
                     () = sleep(renew.min(end).min(expires) - now) => continue,
                     // Nobody else changes it; and that nobody can any more ends with this program.
                     _ = speed.changed() => continue,
-                    fate = &mut fate => return met(fate, start.elapsed()),
+                    directive = &mut directive => return met(directive, start.elapsed()),
                 }
             }
             let longer = Operation::Renew(Longer { id: lease.id.clone(), lease: None });
             let ran = tokio::select! {
                 ran = self.workload.pool.run(longer) => ran,
-                fate = &mut fate => return met(fate, start.elapsed()),
+                directive = &mut directive => return met(directive, start.elapsed()),
                 () = sleep(end.min(expires) - now) => continue,
             };
             let now = start.elapsed();
@@ -276,7 +278,7 @@ impl Worker {
                     self.workload.ledger().renewed(line, expires);
                     renew = now + expires.saturating_sub(now) / 2;
                 }
-                Outcome::Failed(Failure::Lost(_)) => return Worked::LeaseLost,
+                Outcome::Failed(Failure::Lost(_)) => return WorkResult::LeaseLost,
                 _ => {
                     self.workload.counts.asked_again.fetch_add(1, Relaxed);
                     renew = now + PAUSE;
@@ -302,17 +304,17 @@ impl Worker {
     }
 }
 
-fn met(fate: Fate, at: Moment) -> Worked {
-    match fate {
-        Fate::Dies => Worked::Died(at),
-        Fate::LosesLease(over) => Worked::Taken(over),
+fn met(directive: Directive, at: Moment) -> WorkResult {
+    match directive {
+        Directive::Dies => WorkResult::Died(at),
+        Directive::LosesLease(over) => WorkResult::Taken(over),
     }
 }
 
-fn refused(failure: &Failure, why: String) -> Answer {
+fn refused(failure: &Failure, why: String) -> LeaseAnswer {
     match failure {
-        Failure::NoPool | Failure::Misconfigured(_) => Answer::Never(why),
-        Failure::Busy(_) | Failure::Lost(_) | Failure::Throttled | Failure::Unavailable => Answer::Failed(why),
+        Failure::NoPool | Failure::Misconfigured(_) => LeaseAnswer::Never(why),
+        Failure::Busy(_) | Failure::Lost(_) | Failure::Throttled | Failure::Unavailable => LeaseAnswer::Failed(why),
     }
 }
 

@@ -9,11 +9,11 @@ use leasehold_core::nouns::{Holder, Millis};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::hands::Hands;
+use super::controls::Controls;
 use super::ledger::{Ledger, Moment};
-use super::notices::Tasks;
-use super::pools::{Pool, Ran};
+use super::pools::{DemoPool, PoolRan};
 use super::scenario::PoolPlan;
+use super::task_tokens::WaitingTasks;
 
 /// One pool's workers, while they work.
 #[derive(Debug)]
@@ -21,19 +21,19 @@ pub(crate) struct Workload {
     /// What is to be done.
     pub(crate) plan: PoolPlan,
     /// Where it is asked for.
-    pub(crate) pool: Pool,
+    pub(crate) pool: DemoPool,
     /// Whether workers ask again and again instead of waiting in the queue.
     pub(crate) polling: bool,
     /// Where the workers' notices arrive.
-    pub(crate) tasks: Tasks,
+    pub(crate) tasks: WaitingTasks,
     /// The run's name, the parent of all its workers.
     pub(crate) run: Arc<str>,
     /// When the run started.
-    pub(crate) start: Start,
+    pub(crate) start: RunClock,
     /// Counts for people to watch.
     pub(crate) counts: Counts,
     /// What a person does to its workers.
-    pub(crate) hands: Hands,
+    pub(crate) controls: Controls,
     calls: Mutex<JoinSet<()>>,
     ledger: Mutex<Ledger>,
     waits: Mutex<Vec<Duration>>,
@@ -57,12 +57,12 @@ pub(crate) struct Counts {
 }
 
 /// A counter that goes up now and down when it is dropped, whatever happens between.
-pub(crate) struct Counted<'a>(&'a AtomicU64);
+pub(crate) struct CountGuard<'a>(&'a AtomicU64);
 
-impl<'a> Counted<'a> {
+impl<'a> CountGuard<'a> {
     pub(crate) fn in_(counter: &'a AtomicU64) -> Self {
         counter.fetch_add(1, Relaxed);
-        Counted(counter)
+        CountGuard(counter)
     }
 
     /// Counts on for as long as somebody else says.
@@ -71,7 +71,7 @@ impl<'a> Counted<'a> {
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for CountGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -79,16 +79,16 @@ impl Drop for Counted<'_> {
 
 /// One moment on both clocks: the one that never jumps, and the one that leases are told in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
+pub(crate) struct RunClock {
     at: Instant,
     epoch: Millis,
 }
 
-impl Start {
+impl RunClock {
     /// Now.
     pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Start { at: Instant::now(), epoch: Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)) }
+        RunClock { at: Instant::now(), epoch: Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)) }
     }
 
     /// How long ago that was.
@@ -109,15 +109,22 @@ impl Start {
 
 impl Workload {
     /// A workload about to start.
-    pub(crate) fn new(plan: PoolPlan, pool: Pool, polling: bool, tasks: Tasks, run: Arc<str>, start: Start) -> Self {
+    pub(crate) fn new(
+        plan: PoolPlan,
+        pool: DemoPool,
+        polling: bool,
+        tasks: WaitingTasks,
+        run: Arc<str>,
+        start: RunClock,
+    ) -> Self {
         let ledger = Mutex::new(Ledger::new(plan.limit.count(), plan.quiet));
-        let (counts, hands) = (Counts::default(), Hands::default());
+        let (counts, controls) = (Counts::default(), Controls::default());
         let (calls, waits) = (Mutex::default(), Mutex::default());
-        Workload { plan, pool, polling, tasks, run, start, counts, hands, calls, ledger, waits }
+        Workload { plan, pool, polling, tasks, run, start, counts, controls, calls, ledger, waits }
     }
 
     /// Carries out a worker's operation as an invocation of its own, which goes on whatever becomes of the worker.
-    pub(crate) fn call(self: &Arc<Self>, operation: Operation) -> oneshot::Receiver<Ran> {
+    pub(crate) fn call(self: &Arc<Self>, operation: Operation) -> oneshot::Receiver<PoolRan> {
         let (answer, answered) = oneshot::channel();
         let workload = Arc::clone(self);
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);

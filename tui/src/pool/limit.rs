@@ -10,16 +10,15 @@ use leasehold_core::table::{Key, OverrideRow, PoolRow, Row};
 use leasehold_store::create::end_override;
 use leasehold_store::run::{Clock, SystemClock};
 use leasehold_store::{StoreError, Table};
-use leasehold_tui::watch::act::who;
+use leasehold_tui::watch::actions::who;
 use serde::Serialize;
 
-use super::set::limit;
-use crate::answer::Output;
 use crate::confirm::Yes;
-use crate::length;
+use crate::duration;
+use crate::error::CliError;
 use crate::operation::{odd, outcome, own_row};
-use crate::place::{Place, Runner};
-use crate::words::Trouble;
+use crate::output::OutputFormat;
+use crate::target::{CliRunner, Target};
 
 /// How often ending it is tried while somebody else changes the pool too.
 const TRIES: u8 = 5;
@@ -35,7 +34,7 @@ const TRIES: u8 = 5;
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 #[command(override_usage = "leasehold pool limit [OPTIONS] <PREFIX> <N|--drain|--end>")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["limit", "drain", "end"]))]
-pub(crate) struct Options {
+pub(crate) struct PoolLimitOptions {
     /// The pool
     prefix: Prefix,
 
@@ -74,50 +73,50 @@ With --output json:
      there was no override to end, \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"}}";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct PoolLimitOutput<'a> {
     table: &'a str,
     prefix: &'a Prefix,
     from: Limit,
     to: Limit,
     changed: bool,
     #[serde(rename = "override")]
-    live: Option<Live>,
+    live: Option<OverrideOutput>,
 }
 
 /// What an override says.
 #[derive(Debug, Serialize)]
-pub(crate) struct Live {
+pub(crate) struct OverrideOutput {
     pub(super) limit: Limit,
     pub(super) at_ms: Millis,
     pub(super) who: Arc<str>,
     pub(super) why: Arc<str>,
 }
 
-impl Live {
+impl OverrideOutput {
     /// The one that is in force, if one is.
-    pub(crate) async fn of(table: &Table, prefix: &Prefix) -> Result<Option<Live>, StoreError> {
+    pub(crate) async fn of(table: &Table, prefix: &Prefix) -> Result<Option<OverrideOutput>, StoreError> {
         let live = override_of(table, prefix).await?;
-        Ok(live.map(|OverrideRow { limit, at, who, why, .. }| Live { limit, at_ms: at, who, why }))
+        Ok(live.map(|OverrideRow { limit, at, who, why, .. }| OverrideOutput { limit, at_ms: at, who, why }))
     }
 
     /// Who made it, when and why, and how it is ended: a line.
     pub(crate) fn words(&self, prefix: &Prefix) -> String {
-        let Live { at_ms, who, why, .. } = self;
-        let at = length::moment(*at_ms);
+        let OverrideOutput { at_ms, who, why, .. } = self;
+        let at = duration::moment(*at_ms);
         format!("an override by {who} since {at} ({why}); end it with: leasehold pool limit {prefix} --end\n")
     }
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let runner = place.runner().await?;
+impl PoolLimitOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+        let runner = target.runner().await?;
         let (table, prefix) = (runner.table(), &self.prefix);
         let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
         let (from, to, changed) = match limit {
             Some(limit) => self.make(&runner, limit).await?,
             None => self.end(&runner).await?,
         };
-        let live = Live::of(table, prefix).await?;
+        let live = OverrideOutput::of(table, prefix).await?;
         let name = table.name();
         let mut text = match (limit, changed) {
             (Some(_), _) => format!("the limit of pool {prefix} in table {name} is {to} now; it was {from}\n"),
@@ -132,10 +131,10 @@ impl Options {
         if let Some(live) = &live {
             text += &live.words(prefix);
         }
-        output.tell(&text, &Answer { table: name, prefix, from, to, changed, live })
+        output.tell(&text, &PoolLimitOutput { table: name, prefix, from, to, changed, live })
     }
 
-    async fn make(&self, runner: &Runner, limit: Limit) -> Result<(Limit, Limit, bool), Trouble> {
+    async fn make(&self, runner: &CliRunner, limit: Limit) -> Result<(Limit, Limit, bool), CliError> {
         let (table, prefix, now) = (runner.table().name(), &self.prefix, runner.settings(&self.prefix).await?.limit);
         let about = format!(
             "The limit of pool {prefix} in table {table} is {now}. An override makes it {limit} at once, until it is \
@@ -153,7 +152,7 @@ impl Options {
     }
 
     /// Ends it, and settles the pool if that raised the limit.
-    async fn end(&self, runner: &Runner) -> Result<(Limit, Limit, bool), Trouble> {
+    async fn end(&self, runner: &CliRunner) -> Result<(Limit, Limit, bool), CliError> {
         let (table, prefix) = (runner.table(), &self.prefix);
         for _ in 0..TRIES {
             let Some(Row::Pool(before)) = own_row(table, prefix, Key::Pool).await? else {
@@ -189,7 +188,7 @@ impl Options {
         let name = table.name();
         let why =
             format!("the override of pool {prefix} in table {name} was not ended: somebody else keeps changing it");
-        Err(Trouble::NotDone(format!("{why}; try again")))
+        Err(CliError::NotDone(format!("{why}; try again")))
     }
 }
 
@@ -209,4 +208,15 @@ fn reason(text: &str) -> Result<String, String> {
     let fits = (1..=1_024).contains(&text.trim().len());
     let fits = fits && !text.trim().contains(char::is_control);
     if fits { Ok(text.trim().into()) } else { Err("expected 1 to 1024 bytes on one line".into()) }
+}
+
+/// A limit as an option gives it.
+pub(super) fn limit(text: &str) -> Result<Limit, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in any more".into()),
+        count => count
+            .ok()
+            .and_then(|count| Limit::try_from(count).ok())
+            .ok_or("expected a whole number from 1 to 10000".into()),
+    }
 }

@@ -9,11 +9,11 @@ use leasehold_store::StoreError;
 use leasehold_store::create::retire_pool;
 use serde::Serialize;
 
-use crate::answer::Output;
 use crate::confirm::Yes;
+use crate::error::CliError;
 use crate::operation::look;
-use crate::place::{Place, Runner};
-use crate::words::Trouble;
+use crate::output::OutputFormat;
+use crate::target::{CliRunner, Target};
 
 /// Retire a pool: nobody is granted a lease any more
 ///
@@ -24,7 +24,7 @@ use crate::words::Trouble;
 /// A pool made by Terraform: the next `terraform apply` makes it again; remove it there.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct PoolRmOptions {
     /// The pool
     prefix: Prefix,
 
@@ -44,7 +44,7 @@ With --output json, as the pool was left (null where its rows could not be read)
      more than that}";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct PoolRmOutput<'a> {
     table: &'a str,
     prefix: &'a Prefix,
     retired: bool,
@@ -53,10 +53,10 @@ struct Answer<'a> {
     waiting_more: Option<bool>,
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+impl PoolRmOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         self.yes.or_a_terminal("leasehold pool rm")?;
-        let (runner, prefix) = (place.runner().await?, &self.prefix);
+        let (runner, prefix) = (target.runner().await?, &self.prefix);
         let table = runner.table().name();
         let settings = match runner.settings(prefix).await {
             Ok(settings) => Some(settings),
@@ -67,7 +67,7 @@ impl Options {
         let before = self.look(&runner, settings.as_ref()).await?;
         let shown = before.as_ref().map_or_else(|| "can't be read".into(), words);
         if let Some(before) = before.filter(|before| !self.force && before.busy()) {
-            return Err(Trouble::NotDone(format!(
+            return Err(CliError::NotDone(format!(
                 "pool {prefix} in table {table} was not retired: {}; let nobody in any more (leasehold pool set {prefix} \
                  --drain) and let them end, or use --force (--help says what becomes of them)",
                 words(&before)
@@ -86,7 +86,7 @@ impl Options {
         if let Some(left) = left.as_ref().filter(|left| left.busy()) {
             text += &format!("left behind: {}\n", words(left));
         }
-        let answer = Answer {
+        let answer = PoolRmOutput {
             table,
             prefix,
             retired: true,
@@ -97,10 +97,10 @@ impl Options {
         output.tell(&text, &answer)
     }
 
-    async fn look(&self, runner: &Runner, settings: Option<&Arc<Settings>>) -> Result<Option<Left>, Trouble> {
+    async fn look(&self, runner: &CliRunner, settings: Option<&Arc<Settings>>) -> Result<Option<Occupants>, CliError> {
         let Some(settings) = settings else { return Ok(None) };
         match look(runner, settings).await {
-            Ok(pool) => Ok(Some(Left::of(&pool))),
+            Ok(pool) => Ok(Some(Occupants::of(&pool))),
             // So can a pool with a row that makes no sense.
             Err(_) if self.force => Ok(None),
             Err(wrong) => Err(wrong),
@@ -110,17 +110,17 @@ impl Options {
 
 /// Who would lose something.
 #[derive(Clone, Copy, Debug)]
-struct Left {
+struct Occupants {
     held: usize,
     waiting: u32,
     waiting_more: bool,
 }
 
-impl Left {
-    fn of(pool: &Occupancy) -> Left {
+impl Occupants {
+    fn of(pool: &Occupancy) -> Occupants {
         // One that expired within the grace may, on its holder's clock, still be its own.
         let held = pool.slots.iter().filter(|row| row.lease.as_ref().is_some_and(|lease| !lease.lapsed)).count();
-        Left { held, waiting: pool.waiting, waiting_more: pool.waiting_more }
+        Occupants { held, waiting: pool.waiting, waiting_more: pool.waiting_more }
     }
 
     fn busy(&self) -> bool {
@@ -128,7 +128,7 @@ impl Left {
     }
 }
 
-fn words(left: &Left) -> String {
+fn words(left: &Occupants) -> String {
     let more = if left.waiting_more { " or more" } else { "" };
     format!("{} held, {}{more} waiting", left.held, left.waiting)
 }

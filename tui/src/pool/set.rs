@@ -8,13 +8,13 @@ use leasehold_store::run::{Clock, SETTINGS_FRESH_FOR, SystemClock};
 use leasehold_store::{StoreError, Table};
 use serde::Serialize;
 
-use super::limit::{Live, count_as_held};
-use crate::answer::Output;
+use super::limit::{OverrideOutput, count_as_held, limit};
 use crate::confirm::Yes;
-use crate::length;
+use crate::duration;
+use crate::error::CliError;
 use crate::operation::own_row;
-use crate::place::Place;
-use crate::words::Trouble;
+use crate::output::OutputFormat;
+use crate::target::Target;
 
 /// How often it is tried while somebody else sets the pool too.
 const TRIES: u8 = 5;
@@ -34,7 +34,7 @@ const TRIES: u8 = 5;
 /// Asks before it changes a pool; not if there is none yet, or if it is so already.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {
+pub(crate) struct PoolSetOptions {
     /// The pool: 1 to 64 of A-Z a-z 0-9 . _ -
     prefix: Prefix,
 
@@ -52,17 +52,17 @@ pub(crate) struct Options {
     lease: Option<Millis>,
 
     /// The most that two clocks differ: an expired lease is taken by another only so much later [default: 5s]
-    #[arg(long, value_name = "TIME", value_parser = length::parse)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     #[arg(allow_hyphen_values = true)]
     grace: Option<Millis>,
 
     /// How long somebody may wait in the queue before its task is failed [default: 1d]
-    #[arg(long, value_name = "TIME", value_parser = length::above_zero)]
+    #[arg(long, value_name = "TIME", value_parser = duration::above_zero)]
     #[arg(allow_hyphen_values = true)]
     longest_wait: Option<Millis>,
 
     /// How long sweeps keep the lease of an execution alive that still runs; 0s: never [default: 0s]
-    #[arg(long, value_name = "TIME", value_parser = length::parse)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     #[arg(allow_hyphen_values = true)]
     longest_hold: Option<Millis>,
 
@@ -73,7 +73,7 @@ pub(crate) struct Options {
     quiet: Option<Millis>,
 
     /// The time between two sweeps [default: 1m]
-    #[arg(long, value_name = "TIME", value_parser = length::above_zero)]
+    #[arg(long, value_name = "TIME", value_parser = duration::above_zero)]
     #[arg(allow_hyphen_values = true)]
     sweep_every: Option<Millis>,
 
@@ -91,19 +91,19 @@ With --output json, with the defaults of what was never named:
      \"sweep_every_ms\"}, \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"}}";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct PoolSetOutput<'a> {
     table: &'a str,
     prefix: &'a Prefix,
     created: bool,
     changed: Vec<&'static str>,
-    settings: Shown,
+    settings: PoolSettingsOutput,
     #[serde(rename = "override")]
-    live: Option<Live>,
+    live: Option<OverrideOutput>,
 }
 
 /// A pool's settings, with the defaults of what its row leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Shown {
+struct PoolSettingsOutput {
     limit: Limit,
     lease_ms: Millis,
     grace_ms: Millis,
@@ -114,29 +114,29 @@ struct Shown {
 }
 
 /// A pool before and after.
-struct Done {
+struct PoolChange {
     before: Option<Settings>,
     after: Settings,
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
+impl PoolSetOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         if self.names_nothing() {
             let wrong = "leasehold pool set: name at least one setting, as in --limit 15; --help lists them";
-            return Err(Trouble::Usage(wrong.into()));
+            return Err(CliError::Usage(wrong.into()));
         }
-        let table = place.table().await?;
+        let table = target.table().await?;
         let done = self.set(&table).await?;
-        let live = Live::of(&table, &self.prefix).await?;
+        let live = OverrideOutput::of(&table, &self.prefix).await?;
         let text = done.words(&table, live.as_ref());
         output.tell(
             &text,
-            &Answer {
+            &PoolSetOutput {
                 table: table.name(),
                 prefix: &self.prefix,
                 created: done.before.is_none(),
                 changed: done.changed(),
-                settings: Shown::of(&done.after),
+                settings: PoolSettingsOutput::of(&done.after),
                 live,
             },
         )
@@ -147,14 +147,14 @@ impl Options {
         self.limit.is_none() && !self.drain && times.iter().all(Option::is_none)
     }
 
-    async fn set(&self, table: &Table) -> Result<Done, Trouble> {
+    async fn set(&self, table: &Table) -> Result<PoolChange, CliError> {
         let mut before = match own_row(table, &self.prefix, Key::Pool).await? {
             Some(Row::Pool(row)) => Some(row),
             _ => None,
         };
         for _ in 0..TRIES {
             let row = self.applied(before.as_ref(), table, SystemClock.now())?;
-            let done = Done {
+            let done = PoolChange {
                 // One that made no sense is as good as none.
                 before: before.as_ref().map(|row| {
                     self.settings(row, table).unwrap_or_else(|_| Settings::new(self.prefix.clone(), row.limit))
@@ -176,11 +176,11 @@ impl Options {
         }
         let (prefix, name) = (&self.prefix, table.name());
         let why = format!("pool {prefix} in table {name} was not set: somebody else keeps changing it; try again");
-        Err(Trouble::NotDone(why))
+        Err(CliError::NotDone(why))
     }
 
     /// The pool's row as it is to be.
-    fn applied(&self, before: Option<&PoolRow>, table: &Table, now: Millis) -> Result<PoolRow, Trouble> {
+    fn applied(&self, before: Option<&PoolRow>, table: &Table, now: Millis) -> Result<PoolRow, CliError> {
         let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
         let Some(mut row) = before.cloned().or_else(|| limit.map(PoolRow::new)) else {
             let (table, prefix) = (table.name().into(), self.prefix.to_string());
@@ -206,7 +206,7 @@ impl Options {
     }
 
     /// What a row comes to with its defaults.
-    fn settings(&self, row: &PoolRow, table: &Table) -> Result<Settings, Trouble> {
+    fn settings(&self, row: &PoolRow, table: &Table) -> Result<Settings, CliError> {
         Settings::from_rows(self.prefix.clone(), row, None).map_err(|wrong| {
             let (table, prefix, why) = (table.name().into(), self.prefix.to_string(), wrong.to_string());
             StoreError::PoolMisconfigured { table, prefix, why }.into()
@@ -214,9 +214,9 @@ impl Options {
     }
 }
 
-impl Shown {
-    fn of(settings: &Settings) -> Shown {
-        Shown {
+impl PoolSettingsOutput {
+    fn of(settings: &Settings) -> PoolSettingsOutput {
+        PoolSettingsOutput {
             limit: settings.limit,
             lease_ms: settings.lease,
             grace_ms: settings.grace,
@@ -229,7 +229,7 @@ impl Shown {
 
     /// Each setting: its name for a program, its name and value for a person.
     fn each(&self) -> [(&'static str, &'static str, String); 7] {
-        let time = |millis| length::words(millis);
+        let time = |millis| duration::words(millis);
         [
             ("limit", "limit", self.limit.to_string()),
             ("lease_ms", "lease", time(self.lease_ms)),
@@ -242,19 +242,20 @@ impl Shown {
     }
 }
 
-impl Done {
+impl PoolChange {
     /// The settings that are not what they were.
     fn changed(&self) -> Vec<&'static str> {
         let Some(before) = &self.before else { return vec![] };
-        let both = Shown::of(before).each().into_iter().zip(Shown::of(&self.after).each());
+        let both = PoolSettingsOutput::of(before).each().into_iter().zip(PoolSettingsOutput::of(&self.after).each());
         both.filter(|(was, is)| was != is).map(|(was, _)| was.0).collect()
     }
 
     /// The settings, a line each; what each was before, where that is something else.
     fn settings(&self, shown: impl Fn(&str) -> bool) -> String {
-        let (before, changed) = (self.before.as_ref().map(|before| Shown::of(before).each()), self.changed());
+        let (before, changed) =
+            (self.before.as_ref().map(|before| PoolSettingsOutput::of(before).each()), self.changed());
         let mut lines = String::new();
-        for (at, (setting, label, value)) in Shown::of(&self.after).each().into_iter().enumerate() {
+        for (at, (setting, label, value)) in PoolSettingsOutput::of(&self.after).each().into_iter().enumerate() {
             if shown(setting) {
                 let was = before.as_ref().filter(|_| changed.contains(&setting));
                 let was = was.map(|before| format!("{} -> ", before[at].2)).unwrap_or_default();
@@ -274,7 +275,7 @@ impl Done {
         )
     }
 
-    fn words(&self, table: &Table, live: Option<&Live>) -> String {
+    fn words(&self, table: &Table, live: Option<&OverrideOutput>) -> String {
         let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
         let mut text = match &self.before {
             None => format!("pool {prefix} is made in table {name}\n"),
@@ -288,29 +289,19 @@ impl Done {
             let from = lowered.from;
             text += &format!("Leases that are held are kept. {}\n", count_as_held(from));
         }
-        if let Some(Live { limit, who, why, .. }) = live {
+        if let Some(OverrideOutput { limit, who, why, .. }) = live {
             text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
         }
         text
     }
 }
 
-pub(super) fn limit(text: &str) -> Result<Limit, String> {
-    match text.parse::<u64>() {
-        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in any more".into()),
-        count => count
-            .ok()
-            .and_then(|count| Limit::try_from(count).ok())
-            .ok_or("expected a whole number from 1 to 10000".into()),
-    }
-}
-
 /// Shorter than that, and nobody could renew it in time.
 fn lease(text: &str) -> Result<Millis, String> {
-    length::between(Millis::seconds(1), text)
+    duration::between(Millis::seconds(1), text)
 }
 
 fn quiet(text: &str) -> Result<Millis, String> {
     let cached = u64::try_from(SETTINGS_FRESH_FOR.as_millis()).unwrap_or(u64::MAX);
-    length::between(Millis(cached), text)
+    duration::between(Millis(cached), text)
 }

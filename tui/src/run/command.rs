@@ -18,10 +18,10 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::{NOT_FOUND, NOT_STARTED};
-use crate::words::Trouble;
+use crate::error::CliError;
 
 /// A command that runs.
-pub(crate) struct Started {
+pub(crate) struct ChildCommand {
     child: Child,
     pid: Pid,
     /// It has a process group of its own, and who is signalled is all of it.
@@ -29,9 +29,9 @@ pub(crate) struct Started {
     ended: oneshot::Receiver<()>,
 }
 
-impl Started {
+impl ChildCommand {
     /// Starts it. With `bound` it ends when this process does, however that ends.
-    pub(crate) fn start(command: &[OsString], lease: &Lease, bound: bool) -> Result<Started, Trouble> {
+    pub(crate) fn start(command: &[OsString], lease: &Lease, bound: bool) -> Result<ChildCommand, CliError> {
         let mut child = if bound { bound_to_this_process(command)? } else { plain(command) };
         child.env("LEASEHOLD_PREFIX", lease.id.prefix.as_str()).env("LEASEHOLD_LEASE_ID", lease.id.to_string());
         child.env("LEASEHOLD_SLOT", lease.id.slot.0.to_string()).env("LEASEHOLD_FENCE", lease.id.fence.0.to_string());
@@ -51,11 +51,11 @@ impl Started {
             {}
             let _ = sender.send(());
         })?;
-        Ok(Started { child, pid, own_group, ended })
+        Ok(ChildCommand { child, pid, own_group, ended })
     }
 
     /// Its exit status once it has ended: its own, or 128 + N if signal N ended it.
-    pub(crate) async fn end(&mut self) -> Result<u8, Trouble> {
+    pub(crate) async fn end(&mut self) -> Result<u8, CliError> {
         let _ = (&mut self.ended).await;
         let status = self.child.wait()?;
         let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
@@ -92,7 +92,7 @@ fn plain(command: &[OsString]) -> Command {
 }
 
 /// The same by way of this program, which has the system end the process with this one, and becomes the command.
-fn bound_to_this_process(command: &[OsString]) -> Result<Command, Trouble> {
+fn bound_to_this_process(command: &[OsString]) -> Result<Command, CliError> {
     if !cfg!(target_os = "linux") {
         return Ok(plain(command));
     }
@@ -106,34 +106,34 @@ pub(crate) const BOUND: &str = "--bound-to";
 
 /// Becomes the command, which is killed when the process with this number ends. Comes back if it cannot.
 #[cfg(target_os = "linux")]
-pub(crate) fn become_bound(parent: &OsStr, command: &[OsString]) -> Trouble {
+pub(crate) fn become_bound(parent: &OsStr, command: &[OsString]) -> CliError {
     let parent = parent.to_str().and_then(|parent| parent.parse().ok()).and_then(Pid::from_raw);
     let (Some(parent), false) = (parent, command.is_empty()) else {
-        return Trouble::Usage(format!("{BOUND}: expected the number of a process and a command"));
+        return CliError::Usage(format!("{BOUND}: expected the number of a process and a command"));
     };
     if let Err(wrong) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
         return std::io::Error::from(wrong).into();
     }
     // It may have ended before that was said.
     if rustix::process::getppid() != Some(parent) {
-        return Trouble::NotDone("whoever started the command has ended".into());
+        return CliError::NotDone("whoever started the command has ended".into());
     }
     not_started(&command[0], &plain(command).exec())
 }
 
-fn not_started(name: &OsStr, wrong: &std::io::Error) -> Trouble {
+fn not_started(name: &OsStr, wrong: &std::io::Error) -> CliError {
     let name = Path::new(name).display();
     match wrong.kind() {
-        ErrorKind::NotFound => Trouble::Run {
+        ErrorKind::NotFound => CliError::Run {
             status: NOT_FOUND,
             words: format!("{name} was not found, or its interpreter was not; check its name, and PATH"),
         },
-        _ => Trouble::Run { status: NOT_STARTED, words: format!("{name} cannot be started: {wrong}") },
+        _ => CliError::Run { status: NOT_STARTED, words: format!("{name} cannot be started: {wrong}") },
     }
 }
 
 /// Whether there is such a command: better known before the queue than after it.
-pub(crate) fn find(name: &OsStr) -> Result<(), Trouble> {
+pub(crate) fn find(name: &OsStr) -> Result<(), CliError> {
     let path = Path::new(name);
     let named = path.components().count() > 1 || path.is_absolute();
     let places: Vec<PathBuf> = if named {

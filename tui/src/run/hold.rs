@@ -13,13 +13,13 @@ use leasehold_store::run::Ran;
 use signal_hook::consts::{SIGCONT, SIGKILL, SIGTERM, SIGTSTP};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::command::Started;
+use super::command::ChildCommand;
+use super::fallback_sweeper::FallbackSweeper;
+use super::lease_timer::{ClockReading, LeaseTimer};
 use super::say;
 use super::signals::{Signal, Signals, pause};
-use super::sweep::SweepIfNobodyDoes;
-use super::term::{Now, Term};
-use crate::place::Runner;
-use crate::words::Trouble;
+use crate::error::CliError;
+use crate::target::CliRunner;
 
 /// How often the clocks are read: a machine that slept is noticed so soon after.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -32,7 +32,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A lease, and how it is to be kept.
 pub(crate) struct Hold<'a> {
-    pub(crate) runner: &'a Runner,
+    pub(crate) runner: &'a CliRunner,
     pub(crate) lease: Lease,
     /// How long it was asked for: less than the pool's lease, or none.
     pub(crate) length: Option<Millis>,
@@ -41,7 +41,7 @@ pub(crate) struct Hold<'a> {
 }
 
 /// What became of the command.
-pub(crate) enum Held {
+pub(crate) enum CommandEnd {
     /// It ended, with this status.
     Ended(u8),
     /// It was ended because its lease was lost.
@@ -49,7 +49,7 @@ pub(crate) enum Held {
 }
 
 /// Where things stand.
-enum Standing {
+enum LeaseStanding {
     Held,
     /// Not surely held any more; perhaps nobody else has it.
     Doubtful,
@@ -58,28 +58,28 @@ enum Standing {
 }
 
 /// When the command is killed, and why.
-struct Kill {
+struct PendingKill {
     at: Instant,
     why: String,
 }
 
 /// Requests under way while the command runs.
 type Sweep<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
-type Renewal<'a> = Pin<Box<dyn Future<Output = (Now, Result<Ran, StoreError>)> + 'a>>;
+type Renewal<'a> = Pin<Box<dyn Future<Output = (ClockReading, Result<Ran, StoreError>)> + 'a>>;
 
 impl Hold<'_> {
     /// Keeps the lease until the command ends, and gives it back.
     pub(crate) async fn until_it_ends(
         &self,
-        mut command: Started,
-        mut term: Term,
-        mut sweep: SweepIfNobodyDoes,
+        mut command: ChildCommand,
+        mut timer: LeaseTimer,
+        mut sweep: FallbackSweeper,
         signals: &mut Signals,
-    ) -> Result<Held, Trouble> {
-        let mut standing = Standing::Held;
+    ) -> Result<CommandEnd, CliError> {
+        let mut standing = LeaseStanding::Held;
         let mut renewal: Option<Renewal<'_>> = None;
         let mut sweeping: Option<Sweep<'_>> = None;
-        let mut kill: Option<Kill> = None;
+        let mut kill: Option<PendingKill> = None;
         let status = loop {
             tokio::select! {
                 biased;
@@ -87,20 +87,20 @@ impl Hold<'_> {
                 signal = signals.next() => forward(signal, &command),
                 (asked, ran) = answer(&mut renewal) => {
                     renewal = None;
-                    standing = self.renewed(asked, ran, &mut term, standing);
-                    if let Standing::Lost = standing {
+                    standing = self.renewed(asked, ran, &mut timer, standing);
+                    if let LeaseStanding::Lost = standing {
                         self.lost("another may hold it, or nobody", &command, &mut kill);
                     }
                 }
                 () = answer(&mut sweeping) => sweeping = None,
                 () = sleep(LOOK_EVERY) => {}
             }
-            let now = Now::read();
-            if matches!(standing, Standing::Held) && term.over(now) {
-                standing = Standing::Doubtful;
+            let now = ClockReading::read();
+            if matches!(standing, LeaseStanding::Held) && timer.over(now) {
+                standing = LeaseStanding::Doubtful;
                 self.lost("it was not renewed in time", &command, &mut kill);
             }
-            if renewal.is_none() && kill.is_none() && !matches!(standing, Standing::Lost) && term.due(now) {
+            if renewal.is_none() && kill.is_none() && !matches!(standing, LeaseStanding::Lost) && timer.due(now) {
                 renewal = Some(Box::pin(self.renew()));
             }
             if sweeping.is_none() && sweep.is_due() {
@@ -113,53 +113,59 @@ impl Hold<'_> {
         if let Some(kill) = &kill {
             command.end_of_its_group(kill.at).await;
         }
-        if let Standing::Held | Standing::Doubtful = standing {
+        if let LeaseStanding::Held | LeaseStanding::Doubtful = standing {
             let gone = give_back(self.runner, &self.lease).await;
             // Whoever is told nothing would believe that nobody else ran meanwhile.
-            if gone && matches!(standing, Standing::Held) {
+            if gone && matches!(standing, LeaseStanding::Held) {
                 say(&format!("lease {} was lost while the command ran: another may have held it", self.lease.id));
             }
         }
         let status = status?;
-        Ok(kill.map_or(Held::Ended(status), |kill| Held::Killed(kill.why)))
+        Ok(kill.map_or(CommandEnd::Ended(status), |kill| CommandEnd::Killed(kill.why)))
     }
 
-    async fn renew(&self) -> (Now, Result<Ran, StoreError>) {
-        let asked = Now::read();
+    async fn renew(&self) -> (ClockReading, Result<Ran, StoreError>) {
+        let asked = ClockReading::read();
         let longer = Longer { id: self.lease.id.clone(), lease: self.length };
         (asked, self.runner.run_on(&self.lease.id.prefix, Operation::Renew(longer)).await)
     }
 
-    fn renewed(&self, asked: Now, ran: Result<Ran, StoreError>, term: &mut Term, before: Standing) -> Standing {
+    fn renewed(
+        &self,
+        asked: ClockReading,
+        ran: Result<Ran, StoreError>,
+        timer: &mut LeaseTimer,
+        before: LeaseStanding,
+    ) -> LeaseStanding {
         let why = match ran {
             Ok(Ran { outcome: Outcome::Renewed { expires_at, .. }, .. }) => {
-                term.renewed(expires_at, asked);
-                if matches!(before, Standing::Doubtful) && !term.over(Now::read()) {
+                timer.renewed(expires_at, asked);
+                if matches!(before, LeaseStanding::Doubtful) && !timer.over(ClockReading::read()) {
                     say(&format!("lease {} is held again: nobody else had it meanwhile", self.lease.id));
-                    return Standing::Held;
+                    return LeaseStanding::Held;
                 }
                 return before;
             }
-            Ok(Ran { outcome: Outcome::Failed(Failure::Lost(_)), .. }) => return Standing::Lost,
+            Ok(Ran { outcome: Outcome::Failed(Failure::Lost(_)), .. }) => return LeaseStanding::Lost,
             Ok(Ran { trouble: Some(trouble), .. }) => trouble.to_string(),
             Ok(Ran { outcome, .. }) => format!("{outcome:?}"),
             Err(wrong) => wrong.to_string(),
         };
-        term.failed(Now::read());
-        if matches!(before, Standing::Held) {
-            let until = crate::length::moment(term.expires_at());
+        timer.failed(ClockReading::read());
+        if matches!(before, LeaseStanding::Held) {
+            let until = crate::duration::moment(timer.expires_at());
             say(&format!("lease {} could not be renewed and lasts until {until}; trying again: {why}", self.lease.id));
         }
         before
     }
 
-    fn lost(&self, why: &str, command: &Started, kill: &mut Option<Kill>) {
+    fn lost(&self, why: &str, command: &ChildCommand, kill: &mut Option<PendingKill>) {
         let id = &self.lease.id;
         match self.kill_after {
             None => say(&format!("lease {id} is lost: {why}; the command goes on without it")),
             Some(_) if kill.is_some() => {}
             Some(after) => {
-                *kill = Some(Kill {
+                *kill = Some(PendingKill {
                     at: Instant::now() + Duration::from_millis(after.0),
                     why: format!("its lease {id} is lost: {why}"),
                 });
@@ -180,7 +186,7 @@ async fn answer<T>(under_way: &mut Option<Pin<Box<dyn Future<Output = T> + '_>>>
 }
 
 /// Passes a signal on, unless the command got it from the terminal as this process did. Both stop and go on together.
-fn forward(signal: Signal, command: &Started) {
+fn forward(signal: Signal, command: &ChildCommand) {
     if !(signal.to_all && command.shares_the_terminal()) {
         command.signal(signal.number);
     }
@@ -190,7 +196,7 @@ fn forward(signal: Signal, command: &Started) {
 }
 
 /// Gives a lease back, as often as it takes within reason. Whether it was gone already.
-pub(crate) async fn give_back(runner: &Runner, lease: &Lease) -> bool {
+pub(crate) async fn give_back(runner: &CliRunner, lease: &Lease) -> bool {
     let giving = async {
         let mut unsure = false;
         loop {

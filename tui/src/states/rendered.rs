@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::words::Trouble;
+use crate::error::CliError;
 
 const QUEUE_JSONPATH: &str = include_str!("../../../terraform/states/tests/rendered/queue-jsonpath.json");
 const QUEUE_JSONATA: &str = include_str!("../../../terraform/states/tests/rendered/queue-jsonata.json");
@@ -19,7 +19,7 @@ const WITH_TOKEN: &str = "arn:aws:states:::lambda:invoke.waitForTaskToken";
 /// What the states are called.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Names of states, unique in a state machine")]
-pub(crate) struct Names {
+pub(crate) struct StateNames {
     /// The state that asks for a lease
     #[arg(long, value_name = "NAME", default_value = "AcquireLease", value_parser = name)]
     acquire_name: String,
@@ -62,7 +62,7 @@ pub(crate) struct Names {
 }
 
 /// The states of the example, on their way to somebody's own.
-pub(crate) struct Rendered {
+pub(crate) struct RenderedStates {
     /// The name of the first.
     pub(crate) start_at: String,
     /// All but the work.
@@ -76,9 +76,9 @@ const ACQUIRE: &str = "AcquireLease";
 const RELEASE: &str = "ReleaseLease";
 const LEFT_TO_EXPIRE: &str = "LeaseLeftToExpire";
 
-impl Rendered {
+impl RenderedStates {
     /// For this mode and query language.
-    pub(crate) fn of(queue: bool, jsonata: bool) -> Result<Rendered, Trouble> {
+    pub(crate) fn of(queue: bool, jsonata: bool) -> Result<RenderedStates, CliError> {
         let text = match (queue, jsonata) {
             (true, false) => QUEUE_JSONPATH,
             (true, true) => QUEUE_JSONATA,
@@ -90,7 +90,7 @@ impl Rendered {
         let start_at = machine.get("StartAt").and_then(Value::as_str).unwrap_or_default().into();
         let mut states = object(machine.remove("States"));
         let work = object(states.remove(WORK));
-        Ok(Rendered { start_at, states, work: (WORK.into(), work) })
+        Ok(RenderedStates { start_at, states, work: (WORK.into(), work) })
     }
 
     /// Calls this function, in its partition.
@@ -131,7 +131,7 @@ impl Rendered {
     }
 
     /// Under these names, with what comes after the release.
-    pub(crate) fn named(mut self, names: &Names) -> Self {
+    pub(crate) fn named(mut self, names: &StateNames) -> Self {
         if let Some(next) = &names.after_release {
             self.states.remove(LEFT_TO_EXPIRE);
             if let Some(release) = self.states.get_mut(RELEASE).and_then(Value::as_object_mut) {
@@ -170,7 +170,7 @@ impl Rendered {
             release["Next"] = next.as_str().into();
         }
         let new = |old: String| rename(&old).unwrap_or(old);
-        Rendered {
+        RenderedStates {
             start_at: new(self.start_at),
             states: self.states.into_iter().map(|(name, state)| (new(name), state)).collect(),
             work: (names.work_name.clone(), object(Some(work))),
@@ -178,9 +178,9 @@ impl Rendered {
     }
 }
 
-impl Names {
+impl StateNames {
     /// No two states may have one name.
-    pub(crate) fn check(&self, queue: bool) -> Result<(), Trouble> {
+    pub(crate) fn check(&self, queue: bool) -> Result<(), CliError> {
         let poll = [&self.check_name, &self.wait_name, &self.unexpected_answer_name];
         let always = [
             &self.acquire_name,
@@ -193,7 +193,7 @@ impl Names {
         let mut all: Vec<_> = always.into_iter().chain(poll.into_iter().filter(|_| !queue)).collect();
         all.sort();
         match all.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Trouble::Usage(format!("two states are called {}: give each another name", pair[0]))),
+            Some(pair) => Err(CliError::Usage(format!("two states are called {}: give each another name", pair[0]))),
             None => Ok(()),
         }
     }

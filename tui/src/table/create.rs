@@ -3,9 +3,9 @@
 use leasehold_store::create::{Created, create};
 use serde::Serialize;
 
-use crate::answer::Output;
-use crate::place::Place;
-use crate::words::Trouble;
+use crate::error::CliError;
+use crate::output::OutputFormat;
+use crate::target::Target;
 
 /// Make the table, if it is not there
 ///
@@ -14,7 +14,7 @@ use crate::words::Trouble;
 /// this name that is there already is left as it is; with another shape, it is refused.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct Options {}
+pub(crate) struct TableCreateOptions {}
 
 const AFTER: &str = "\
 With --output json:
@@ -22,14 +22,14 @@ With --output json:
     {\"table\": NAME, \"created\": whether it was made now}";
 
 #[derive(Debug, Serialize)]
-struct Answer<'a> {
+struct TableCreateOutput<'a> {
     table: &'a str,
     created: bool,
 }
 
-impl Options {
-    pub(crate) async fn run(self, place: &Place, output: Output) -> Result<(), Trouble> {
-        let table = place.table().await?;
+impl TableCreateOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+        let table = target.table().await?;
         let created = create(&table).await? == Created::New;
         let name = table.name();
         let text = if created {
@@ -37,6 +37,6 @@ impl Options {
         } else {
             format!("table {name} is there already, with the right shape: nothing was changed\n")
         };
-        output.tell(&text, &Answer { table: name, created })
+        output.tell(&text, &TableCreateOutput { table: name, created })
     }
 }

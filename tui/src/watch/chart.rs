@@ -19,7 +19,7 @@ pub type Cell = Option<(char, Ink)>;
 
 /// A picture: rows from the top, each of as many cells as there are parts; and the number at its top.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
+pub struct ChartPicture {
     /// The rows, from the top.
     pub rows: Vec<Vec<Cell>>,
     /// What the top edge stands for.
@@ -31,12 +31,12 @@ pub struct Picture {
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws so many rows. What is above the limit begins in the line's own row.
-pub fn picture(parts: &[Option<Sample>], height: usize) -> Picture {
+pub fn picture(parts: &[Option<Sample>], height: usize) -> ChartPicture {
     let known = || parts.iter().flatten();
     let highest = known().map(|sample| sample.held.max(sample.limit)).max().unwrap_or(1).max(1);
     let mut rows = vec![vec![None; parts.len()]; height];
     if height < 2 {
-        return Picture { rows, top: highest, limit_row: None };
+        return ChartPicture { rows, top: highest, limit_row: None };
     }
     // One row is kept free above the highest: the line of the limit lies on what it limits, not in it.
     let eighths = |count: u32| (u64::from(count) * 8 * (height as u64 - 1)).div_ceil(u64::from(highest)) as usize;
@@ -57,7 +57,7 @@ pub fn picture(parts: &[Option<Sample>], height: usize) -> Picture {
         }
     }
     let limit_row = known().last().map(|sample| height - 1 - line(sample.limit));
-    Picture { rows, top: highest, limit_row }
+    ChartPicture { rows, top: highest, limit_row }
 }
 
 #[cfg(test)]

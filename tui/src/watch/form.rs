@@ -5,7 +5,7 @@ use leasehold_core::nouns::{LeaseId, Limit, Prefix};
 use leasehold_core::occupancy::Overridden;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::input::Effect;
+use super::input::DashboardEffect;
 use super::text;
 
 /// The longest reason, in characters.
@@ -19,17 +19,17 @@ pub struct Form {
     /// What should be known before.
     pub about: Vec<String>,
     /// What is to be filled in.
-    pub fields: Vec<Field>,
+    pub fields: Vec<FormField>,
     /// Which of them is being filled in.
     pub at: usize,
     /// What is wrong with what was given.
     pub wrong: Option<String>,
-    change: Change,
+    change: FormChange,
 }
 
 /// Something to fill in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct FormField {
     /// What it is.
     pub name: &'static str,
     /// What was typed.
@@ -40,20 +40,20 @@ pub struct Field {
 
 /// The change it is for. What it is about was fixed when the form opened, whatever happens meanwhile.
 #[derive(Clone, Debug, PartialEq)]
-enum Change {
+enum FormChange {
     Limit(Prefix, Limit),
     Release(LeaseId),
 }
 
 /// What became of a form after a key.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Filled {
+pub enum FormResult {
     /// It stays.
     NotYet,
     /// It was put away.
     Never,
     /// It is complete: do this.
-    Done(Effect),
+    Done(DashboardEffect),
 }
 
 impl Form {
@@ -61,8 +61,12 @@ impl Form {
     pub fn limit(prefix: Prefix, from: Limit, to: u32, live: Option<&Overridden>) -> Form {
         let hint = format!("0 to 10000, now {from}");
         let fields = vec![
-            Field { name: "New limit", value: to.to_string(), hint },
-            Field { name: "Reason", value: String::new(), hint: "kept with the change, for the next who looks".into() },
+            FormField { name: "New limit", value: to.to_string(), hint },
+            FormField {
+                name: "Reason",
+                value: String::new(),
+                hint: "kept with the change, for the next who looks".into(),
+            },
             confirmation(&prefix),
         ];
         let mut about = vec![
@@ -79,7 +83,7 @@ impl Form {
             fields,
             at: 0,
             wrong: None,
-            change: Change::Limit(prefix, from),
+            change: FormChange::Limit(prefix, from),
         }
     }
 
@@ -91,17 +95,17 @@ impl Form {
         ];
         let title = format!("Free {} of {} by force", lease.slot, lease.prefix);
         let fields = vec![confirmation(&lease.prefix)];
-        Form { title, about, fields, at: 0, wrong: None, change: Change::Release(lease) }
+        Form { title, about, fields, at: 0, wrong: None, change: FormChange::Release(lease) }
     }
 
     /// What a key does to it.
-    pub fn key(&mut self, key: KeyEvent) -> Filled {
+    pub fn key(&mut self, key: KeyEvent) -> FormResult {
         self.wrong = None;
         let last = self.fields.len() - 1;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Filled::Never,
-            KeyCode::Char('c') if control => return Filled::Never,
+            KeyCode::Esc => return FormResult::Never,
+            KeyCode::Char('c') if control => return FormResult::Never,
             KeyCode::Tab | KeyCode::Down => self.at = (self.at + 1).min(last),
             KeyCode::BackTab | KeyCode::Up => self.at = self.at.saturating_sub(1),
             KeyCode::Enter => return self.enter(),
@@ -110,15 +114,15 @@ impl Form {
             KeyCode::Char(c) if !control => self.typed(c),
             _ => {}
         }
-        Filled::NotYet
+        FormResult::NotYet
     }
 
-    fn field(&mut self) -> &mut Field {
+    fn field(&mut self) -> &mut FormField {
         &mut self.fields[self.at]
     }
 
     fn typed(&mut self, c: char) {
-        if self.at == 0 && matches!(self.change, Change::Limit(..)) {
+        if self.at == 0 && matches!(self.change, FormChange::Limit(..)) {
             let number: u32 = self.fields[0].value.parse().unwrap_or(0);
             match c {
                 '+' | '=' => self.fields[0].value = number.saturating_add(1).min(10_000).to_string(),
@@ -131,26 +135,26 @@ impl Form {
         }
     }
 
-    fn enter(&mut self) -> Filled {
+    fn enter(&mut self) -> FormResult {
         // What is wrong up to here is told here; what comes after is still to come.
         for at in 0..=self.at {
             if let Some(wrong) = self.flaw(at) {
                 (self.at, self.wrong) = (at, Some(wrong));
-                return Filled::NotYet;
+                return FormResult::NotYet;
             }
         }
         if self.at + 1 < self.fields.len() {
             self.at += 1;
-            return Filled::NotYet;
+            return FormResult::NotYet;
         }
         match &self.change {
-            Change::Release(lease) => Filled::Done(Effect::Release(lease.clone())),
-            Change::Limit(prefix, _) => match self.new_limit() {
+            FormChange::Release(lease) => FormResult::Done(DashboardEffect::Release(lease.clone())),
+            FormChange::Limit(prefix, _) => match self.new_limit() {
                 Some(limit) => {
                     let why = self.fields[1].value.trim().to_owned();
-                    Filled::Done(Effect::ChangeLimit { prefix: prefix.clone(), limit, why })
+                    FormResult::Done(DashboardEffect::ChangeLimit { prefix: prefix.clone(), limit, why })
                 }
-                None => Filled::NotYet,
+                None => FormResult::NotYet,
             },
         }
     }
@@ -163,7 +167,7 @@ impl Form {
     fn flaw(&self, at: usize) -> Option<String> {
         let value = self.fields[at].value.trim();
         let (prefix, confirm) = match &self.change {
-            Change::Limit(prefix, from) => {
+            FormChange::Limit(prefix, from) => {
                 match at {
                     0 if self.new_limit().is_none() => return Some("a whole number from 0 to 10000".into()),
                     0 if self.new_limit() == Some(*from) => return Some(format!("the limit is {from} already")),
@@ -172,15 +176,15 @@ impl Form {
                 }
                 (prefix, 2)
             }
-            Change::Release(lease) => (&lease.prefix, 0),
+            FormChange::Release(lease) => (&lease.prefix, 0),
         };
         (at == confirm && value != prefix.as_str())
             .then(|| format!("type {} to confirm", text::shorten(prefix.as_str(), 40)))
     }
 }
 
-fn confirmation(prefix: &Prefix) -> Field {
-    Field { name: "Confirm", value: String::new(), hint: format!("type {prefix}") }
+fn confirmation(prefix: &Prefix) -> FormField {
+    FormField { name: "Confirm", value: String::new(), hint: format!("type {prefix}") }
 }
 
 #[cfg(test)]
@@ -191,12 +195,12 @@ mod tests {
         Form::limit("batch".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"), 6, None)
     }
 
-    fn press(form: &mut Form, codes: impl IntoIterator<Item = KeyCode>) -> Filled {
+    fn press(form: &mut Form, codes: impl IntoIterator<Item = KeyCode>) -> FormResult {
         let filled = codes.into_iter().map(|code| form.key(KeyEvent::new(code, KeyModifiers::NONE)));
         filled.last().expect("a key")
     }
 
-    fn types(form: &mut Form, text: &str) -> Filled {
+    fn types(form: &mut Form, text: &str) -> FormResult {
         press(form, text.chars().map(|c| if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) }))
     }
 
@@ -205,17 +209,20 @@ mod tests {
         let mut form = form();
         let filled = types(&mut form, "++\nend of month\nbatch\n");
         let limit = Limit::try_from(8).expect("a limit");
-        let expected =
-            Effect::ChangeLimit { prefix: "batch".parse().expect("a prefix"), limit, why: "end of month".into() };
-        assert_eq!(filled, Filled::Done(expected));
+        let expected = DashboardEffect::ChangeLimit {
+            prefix: "batch".parse().expect("a prefix"),
+            limit,
+            why: "end of month".into(),
+        };
+        assert_eq!(filled, FormResult::Done(expected));
     }
 
     #[test]
     fn nothing_is_done_without_the_exact_name() {
         let mut form = form();
-        assert_eq!(types(&mut form, "\nbecause\nbatc\n"), Filled::NotYet);
+        assert_eq!(types(&mut form, "\nbecause\nbatc\n"), FormResult::NotYet);
         assert_eq!(form.wrong.as_deref(), Some("type batch to confirm"));
-        assert!(matches!(types(&mut form, "h\n"), Filled::Done(_)));
+        assert!(matches!(types(&mut form, "h\n"), FormResult::Done(_)));
     }
 
     #[test]
@@ -229,7 +236,7 @@ mod tests {
         assert_eq!((form.at, form.wrong.as_deref()), (1, Some("a reason, in a few words")));
         // Skipping ahead does not help.
         press(&mut form, [KeyCode::Tab]);
-        assert_eq!(types(&mut form, "batch\n"), Filled::NotYet);
+        assert_eq!(types(&mut form, "batch\n"), FormResult::NotYet);
         assert_eq!(form.at, 1);
     }
 
@@ -237,9 +244,9 @@ mod tests {
     fn a_release_needs_the_pools_name_and_escape_ends_it() {
         let lease: LeaseId = "batch:3:7".parse().expect("a lease");
         let mut form = Form::release(lease.clone(), "somebody");
-        assert_eq!(types(&mut form, "yes\n"), Filled::NotYet);
-        assert_eq!(press(&mut form, [KeyCode::Esc]), Filled::Never);
+        assert_eq!(types(&mut form, "yes\n"), FormResult::NotYet);
+        assert_eq!(press(&mut form, [KeyCode::Esc]), FormResult::Never);
         let mut form = Form::release(lease.clone(), "somebody");
-        assert_eq!(types(&mut form, "batch\n"), Filled::Done(Effect::Release(lease)));
+        assert_eq!(types(&mut form, "batch\n"), FormResult::Done(DashboardEffect::Release(lease)));
     }
 }

@@ -1,4 +1,4 @@
-//! What changes a board, and what does a board ask for? Inputs in, effects and a wish list out; nothing else.
+//! What changes a dashboard, and what does a dashboard ask for? Inputs in, effects and a wish list out; nothing else.
 
 use leasehold_core::nouns::{LeaseId, Limit, Millis, Prefix};
 use leasehold_core::occupancy::Occupancy;
@@ -14,7 +14,7 @@ pub enum Input {
     /// It is so late. In a replay: on the recording's clock.
     Tick(Millis),
     /// The directory was read.
-    Listed(Listed),
+    Listed(PoolDirectory),
     /// A pool was looked at: its rows, or in a replay perhaps a summary.
     Seen(Box<Occupancy>),
     /// A pool is not there any more. (A directory that lacks it says the same.)
@@ -34,9 +34,9 @@ pub enum Input {
         retry_at: Millis,
     },
     /// What the watching costs.
-    Cost(Cost),
+    Cost(ReadCost),
     /// Something was done that was asked for, or was not, and why.
-    Did {
+    ActionDone {
         /// Whether it was done.
         done: bool,
         /// In words.
@@ -47,23 +47,23 @@ pub enum Input {
     /// What is watched has come to its end: what to do now, in words.
     Over(String),
     /// How far a replay is.
-    Played(Played),
+    Played(ReplayPosition),
     /// A replay jumped: what was seen so far does not count.
     Forget,
 }
 
 /// What the directory says of all pools.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct PoolDirectory {
     /// When it was read.
     pub at: Millis,
     /// Every pool, in order of prefix.
-    pub pools: Vec<Listing>,
+    pub pools: Vec<DirectoryEntry>,
 }
 
 /// What the directory says of one pool.
 #[derive(Clone, Debug)]
-pub struct Listing {
+pub struct DirectoryEntry {
     /// Its name.
     pub prefix: Prefix,
     /// The limit in its settings; an operator's override may differ.
@@ -76,7 +76,7 @@ pub struct Listing {
 
 /// What the watching costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
+pub struct ReadCost {
     /// Read capacity units a minute, over the last minute at most.
     pub units_per_minute: f64,
     /// Requests a minute.
@@ -85,7 +85,7 @@ pub struct Cost {
 
 /// How far a replay is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Played {
+pub struct ReplayPosition {
     /// Where the recording begins.
     pub from: Millis,
     /// Where it is now.
@@ -98,9 +98,9 @@ pub struct Played {
     pub speed: f64,
 }
 
-/// Something a board wants done.
+/// Something a dashboard wants done.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
+pub enum DashboardEffect {
     /// Leave.
     Quit,
     /// Stop as if by a signal: ctrl-C.
@@ -130,12 +130,12 @@ pub enum Effect {
     /// In the demo: the work goes so many times as fast as planned.
     Speed(f64),
     /// In a replay.
-    Play(Play),
+    Replay(ReplayCommand),
 }
 
 /// What a replay is told.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Play {
+pub enum ReplayCommand {
     /// Run, or stand still.
     Toggle,
     /// So many times as fast as it was recorded.
@@ -148,7 +148,7 @@ pub enum Play {
 
 /// What is on screen, and so is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Subscription {
     /// The pools to read live, the chosen one first.
     pub pools: Vec<Prefix>,
     /// Nothing is to be read.

@@ -2,11 +2,11 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::board::Mode;
+use super::session::DashboardMode;
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum KeyAction {
     /// One line up.
     Up,
     /// One line down.
@@ -69,7 +69,7 @@ pub enum Command {
 
 /// Where a key works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Where {
+pub enum KeyScope {
     /// Everywhere.
     All,
     /// On a table, not in a replay.
@@ -88,130 +88,144 @@ pub enum Where {
     Replay,
 }
 
-impl Where {
+impl KeyScope {
     /// Whether that is here.
-    pub fn is(self, mode: Mode) -> bool {
+    pub fn is(self, mode: DashboardMode) -> bool {
         match self {
-            Where::All => true,
-            Where::Live => mode != Mode::Replay,
-            Where::Table => matches!(mode, Mode::Watch { .. }),
-            Where::Changes => matches!(mode, Mode::Watch { read_only: false } | Mode::Demo),
-            Where::Demo => mode == Mode::Demo,
-            Where::NotDemo => mode != Mode::Demo,
-            Where::Stretched => matches!(mode, Mode::Demo | Mode::Replay),
-            Where::Replay => mode == Mode::Replay,
+            KeyScope::All => true,
+            KeyScope::Live => mode != DashboardMode::Replay,
+            KeyScope::Table => matches!(mode, DashboardMode::Watch { .. }),
+            KeyScope::Changes => matches!(mode, DashboardMode::Watch { read_only: false } | DashboardMode::Demo),
+            KeyScope::Demo => mode == DashboardMode::Demo,
+            KeyScope::NotDemo => mode != DashboardMode::Demo,
+            KeyScope::Stretched => matches!(mode, DashboardMode::Demo | DashboardMode::Replay),
+            KeyScope::Replay => mode == DashboardMode::Replay,
         }
     }
 }
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Binding {
+pub struct KeyBinding {
     /// The keys, any of which does it.
-    pub keys: &'static [Key],
+    pub keys: &'static [Keystroke],
     /// As they are written.
     pub shown: &'static str,
     /// What they do.
-    pub does: Command,
+    pub does: KeyAction,
     /// In words.
     pub help: &'static str,
     /// In a word, if it belongs in the footer.
     pub footer: Option<&'static str>,
     /// Where.
-    pub on: Where,
+    pub on: KeyScope,
 }
 
 /// A key, perhaps with control held down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum Keystroke {
     /// Alone, or with shift where that makes another character.
     Plain(KeyCode),
     /// With control.
     Control(char),
 }
 
-use Key::{Control, Plain};
+use Keystroke::{Control, Plain};
 
-const fn char(c: char) -> Key {
+const fn char(c: char) -> Keystroke {
     Plain(KeyCode::Char(c))
 }
 
 const fn row(
-    keys: &'static [Key],
+    keys: &'static [Keystroke],
     shown: &'static str,
-    does: Command,
+    does: KeyAction,
     help: &'static str,
     footer: Option<&'static str>,
-    on: Where,
-) -> Binding {
-    Binding { keys, shown, does, help, footer, on }
+    on: KeyScope,
+) -> KeyBinding {
+    KeyBinding { keys, shown, does, help, footer, on }
 }
 
 /// The table. The order is that of the footer and of the help.
-pub const KEYS: &[Binding] = &[
-    row(&[char('?'), Plain(KeyCode::F(1))], "?", Command::Help, "this help", Some("help"), Where::All),
-    row(&[char('q')], "q", Command::Quit, "leave", Some("quit"), Where::All),
+pub const KEYS: &[KeyBinding] = &[
+    row(&[char('?'), Plain(KeyCode::F(1))], "?", KeyAction::Help, "this help", Some("help"), KeyScope::All),
+    row(&[char('q')], "q", KeyAction::Quit, "leave", Some("quit"), KeyScope::All),
     row(
         &[char('k')],
         "k",
-        Command::Kill,
+        KeyAction::Kill,
         "a worker dies: the one on the chosen slot, else any",
         Some("kill"),
-        Where::Demo,
+        KeyScope::Demo,
     ),
-    row(&[char('+'), char('=')], "+", Command::Raise, "a higher limit", Some("limit"), Where::Changes),
-    row(&[char('-'), char('_')], "-", Command::Lower, "a lower limit", Some("limit"), Where::Changes),
-    row(&[char(' ')], "space", Command::Pause, "play, or stand still", Some("play"), Where::Replay),
-    row(&[char('>'), char('.')], ">", Command::Faster, "twice as fast", Some("faster"), Where::Stretched),
-    row(&[char('<'), char(',')], "<", Command::Slower, "half as fast", Some("slower"), Where::Stretched),
-    row(&[char(']')], "]", Command::Forward, "10 s forward", Some("forward"), Where::Replay),
-    row(&[char('[')], "[", Command::Rewind, "10 s back", Some("back"), Where::Replay),
-    row(&[char('0')], "0", Command::Restart, "from the beginning", None, Where::Replay),
+    row(&[char('+'), char('=')], "+", KeyAction::Raise, "a higher limit", Some("limit"), KeyScope::Changes),
+    row(&[char('-'), char('_')], "-", KeyAction::Lower, "a lower limit", Some("limit"), KeyScope::Changes),
+    row(&[char(' ')], "space", KeyAction::Pause, "play, or stand still", Some("play"), KeyScope::Replay),
+    row(&[char('>'), char('.')], ">", KeyAction::Faster, "twice as fast", Some("faster"), KeyScope::Stretched),
+    row(&[char('<'), char(',')], "<", KeyAction::Slower, "half as fast", Some("slower"), KeyScope::Stretched),
+    row(&[char(']')], "]", KeyAction::Forward, "10 s forward", Some("forward"), KeyScope::Replay),
+    row(&[char('[')], "[", KeyAction::Rewind, "10 s back", Some("back"), KeyScope::Replay),
+    row(&[char('0')], "0", KeyAction::Restart, "from the beginning", None, KeyScope::Replay),
     row(
         &[char('/')],
         "/",
-        Command::Filter,
+        KeyAction::Filter,
         "list only pools whose name or state has this in it",
         Some("filter"),
-        Where::All,
+        KeyScope::All,
     ),
     row(
         &[char('s')],
         "s",
-        Command::Sort,
+        KeyAction::Sort,
         "another order: trouble, name, waiting, longest wait, fullness",
         Some("sort"),
-        Where::All,
+        KeyScope::All,
     ),
-    row(&[char(' ')], "space", Command::Pause, "stand still and read nothing, or go on", Some("pause"), Where::Live),
-    row(&[char('x')], "x", Command::Release, "free the chosen slot by force", Some("release"), Where::Changes),
+    row(
+        &[char(' ')],
+        "space",
+        KeyAction::Pause,
+        "stand still and read nothing, or go on",
+        Some("pause"),
+        KeyScope::Live,
+    ),
+    row(&[char('x')], "x", KeyAction::Release, "free the chosen slot by force", Some("release"), KeyScope::Changes),
     row(
         &[Plain(KeyCode::Enter)],
         "enter",
-        Command::Open,
+        KeyAction::Open,
         "into the pool; on a slot or waiter: everything about it",
         Some("open"),
-        Where::All,
+        KeyScope::All,
     ),
-    row(&[Plain(KeyCode::Esc)], "esc", Command::Back, "back; ends a filter", None, Where::All),
-    row(&[Plain(KeyCode::Tab)], "tab", Command::NextPane, "the next pane", Some("pane"), Where::All),
-    row(&[Plain(KeyCode::BackTab)], "shift-tab", Command::PaneBefore, "the pane before", None, Where::All),
-    row(&[Plain(KeyCode::Up), char('k')], "↑ k", Command::Up, "one line up", None, Where::NotDemo),
-    row(&[Plain(KeyCode::Up)], "↑", Command::Up, "one line up", None, Where::Demo),
-    row(&[Plain(KeyCode::Down), char('j')], "↓ j", Command::Down, "one line down", None, Where::All),
-    row(&[Plain(KeyCode::Left), char('h')], "← h", Command::Left, "the pane on the left", None, Where::All),
-    row(&[Plain(KeyCode::Right), char('l')], "→ l", Command::Right, "the pane on the right", None, Where::All),
-    row(&[Plain(KeyCode::PageUp), Control('u')], "pgup", Command::PageUp, "a screenful up", None, Where::All),
-    row(&[Plain(KeyCode::PageDown), Control('d')], "pgdn", Command::PageDown, "a screenful down", None, Where::All),
-    row(&[Plain(KeyCode::Home), char('g')], "home g", Command::First, "the first line", None, Where::All),
-    row(&[Plain(KeyCode::End), char('G')], "end G", Command::Last, "the last line", None, Where::All),
-    row(&[char('r')], "r", Command::Refresh, "read now", None, Where::Table),
-    row(&[Control('z')], "ctrl-z", Command::Suspend, "to the shell; fg comes back", None, Where::All),
-    row(&[Control('c')], "ctrl-c", Command::Interrupt, "stop", None, Where::All),
+    row(&[Plain(KeyCode::Esc)], "esc", KeyAction::Back, "back; ends a filter", None, KeyScope::All),
+    row(&[Plain(KeyCode::Tab)], "tab", KeyAction::NextPane, "the next pane", Some("pane"), KeyScope::All),
+    row(&[Plain(KeyCode::BackTab)], "shift-tab", KeyAction::PaneBefore, "the pane before", None, KeyScope::All),
+    row(&[Plain(KeyCode::Up), char('k')], "↑ k", KeyAction::Up, "one line up", None, KeyScope::NotDemo),
+    row(&[Plain(KeyCode::Up)], "↑", KeyAction::Up, "one line up", None, KeyScope::Demo),
+    row(&[Plain(KeyCode::Down), char('j')], "↓ j", KeyAction::Down, "one line down", None, KeyScope::All),
+    row(&[Plain(KeyCode::Left), char('h')], "← h", KeyAction::Left, "the pane on the left", None, KeyScope::All),
+    row(&[Plain(KeyCode::Right), char('l')], "→ l", KeyAction::Right, "the pane on the right", None, KeyScope::All),
+    row(&[Plain(KeyCode::PageUp), Control('u')], "pgup", KeyAction::PageUp, "a screenful up", None, KeyScope::All),
+    row(
+        &[Plain(KeyCode::PageDown), Control('d')],
+        "pgdn",
+        KeyAction::PageDown,
+        "a screenful down",
+        None,
+        KeyScope::All,
+    ),
+    row(&[Plain(KeyCode::Home), char('g')], "home g", KeyAction::First, "the first line", None, KeyScope::All),
+    row(&[Plain(KeyCode::End), char('G')], "end G", KeyAction::Last, "the last line", None, KeyScope::All),
+    row(&[char('r')], "r", KeyAction::Refresh, "read now", None, KeyScope::Table),
+    row(&[Control('z')], "ctrl-z", KeyAction::Suspend, "to the shell; fg comes back", None, KeyScope::All),
+    row(&[Control('c')], "ctrl-c", KeyAction::Interrupt, "stop", None, KeyScope::All),
 ];
 
 /// What this key asks for here, if anything.
-pub fn command(event: KeyEvent, mode: Mode) -> Option<Command> {
+pub fn command(event: KeyEvent, mode: DashboardMode) -> Option<KeyAction> {
     let control = event.modifiers.contains(KeyModifiers::CONTROL);
     let pressed = match event.code {
         KeyCode::Char(c) if control => Control(c.to_ascii_lowercase()),
@@ -221,7 +235,7 @@ pub fn command(event: KeyEvent, mode: Mode) -> Option<Command> {
 }
 
 /// The rows that work here.
-pub fn rows(mode: Mode) -> impl Iterator<Item = &'static Binding> {
+pub fn rows(mode: DashboardMode) -> impl Iterator<Item = &'static KeyBinding> {
     KEYS.iter().filter(move |row| row.on.is(mode))
 }
 
@@ -229,13 +243,17 @@ pub fn rows(mode: Mode) -> impl Iterator<Item = &'static Binding> {
 mod tests {
     use super::*;
 
-    const MODES: [Mode; 4] =
-        [Mode::Watch { read_only: false }, Mode::Watch { read_only: true }, Mode::Demo, Mode::Replay];
+    const MODES: [DashboardMode; 4] = [
+        DashboardMode::Watch { read_only: false },
+        DashboardMode::Watch { read_only: true },
+        DashboardMode::Demo,
+        DashboardMode::Replay,
+    ];
 
     #[test]
     fn no_key_does_two_things() {
         for mode in MODES {
-            let keys: Vec<(Key, Command)> =
+            let keys: Vec<(Keystroke, KeyAction)> =
                 rows(mode).flat_map(|row| row.keys.iter().map(|key| (*key, row.does))).collect();
             for (index, (key, does)) in keys.iter().enumerate() {
                 let other = keys[..index].iter().find(|(other, _)| other == key);
@@ -246,8 +264,8 @@ mod tests {
 
     #[test]
     fn where_nothing_may_be_changed_no_key_changes_anything() {
-        for mode in [Mode::Watch { read_only: true }, Mode::Replay] {
-            let changes = [Command::Raise, Command::Lower, Command::Release, Command::Kill];
+        for mode in [DashboardMode::Watch { read_only: true }, DashboardMode::Replay] {
+            let changes = [KeyAction::Raise, KeyAction::Lower, KeyAction::Release, KeyAction::Kill];
             assert!(rows(mode).all(|row| !changes.contains(&row.does)), "{mode:?}");
         }
     }
@@ -255,17 +273,17 @@ mod tests {
     #[test]
     fn every_mode_says_how_to_get_help_and_out() {
         for mode in MODES {
-            let footer: Vec<Command> = rows(mode).filter(|row| row.footer.is_some()).map(|row| row.does).collect();
-            assert_eq!(footer[..2], [Command::Help, Command::Quit], "{mode:?}");
+            let footer: Vec<KeyAction> = rows(mode).filter(|row| row.footer.is_some()).map(|row| row.does).collect();
+            assert_eq!(footer[..2], [KeyAction::Help, KeyAction::Quit], "{mode:?}");
         }
     }
 
     #[test]
     fn control_and_capitals_are_told_apart() {
-        let key = |code, modifiers| command(KeyEvent::new(code, modifiers), Mode::Replay);
-        assert_eq!(key(KeyCode::Char('g'), KeyModifiers::NONE), Some(Command::First));
-        assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Command::Last));
-        assert_eq!(key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Command::Interrupt));
+        let key = |code, modifiers| command(KeyEvent::new(code, modifiers), DashboardMode::Replay);
+        assert_eq!(key(KeyCode::Char('g'), KeyModifiers::NONE), Some(KeyAction::First));
+        assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(KeyAction::Last));
+        assert_eq!(key(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(KeyAction::Interrupt));
         assert_eq!(key(KeyCode::Char('c'), KeyModifiers::NONE), None);
     }
 }

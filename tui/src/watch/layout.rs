@@ -1,4 +1,4 @@
-//! Which part of the screen is whose? A pure function of its size, used by drawing and by the board alike: what
+//! Which part of the screen is whose? A pure function of its size, used by drawing and by the dashboard alike: what
 //! is visible decides what is read.
 
 use ratatui::layout::Rect;
@@ -45,7 +45,7 @@ impl Pane {
 
 /// How many lines the lists would fill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lines {
+pub struct ListLengths {
     /// The pools.
     pub pools: usize,
     /// The chosen pool's slots.
@@ -87,7 +87,7 @@ impl Layout {
     /// For a screen of this size.
     ///
     /// `focus` is the pane that is shown where only one has room.
-    pub fn of((columns, rows): (u16, u16), focus: Pane, error: bool, lines: Lines) -> Layout {
+    pub fn of((columns, rows): (u16, u16), focus: Pane, error: bool, lines: ListLengths) -> Layout {
         let wide = columns >= WIDE.0 && rows >= WIDE.1;
         let mut at = Layout { wide, noted: lines.noted, ..Layout::default() };
         if columns < LEAST.0 || rows < LEAST.1 {
@@ -109,12 +109,12 @@ impl Layout {
         at
     }
 
-    fn all(&mut self, mut left: Rect, lines: Lines) {
+    fn all(&mut self, mut left: Rect, lines: ListLengths) {
         // With its frame and headings.
         let whole = |lines: usize| u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(3);
         // The lists above, time below: a third of the screen, more where few pools need the room.
-        let wanted = whole(lines.pools).max(left.height / 2);
-        let below = (left.height.saturating_sub(wanted)).clamp(left.height / 3, left.height * 2 / 5);
+        let subscription = whole(lines.pools).max(left.height / 2);
+        let below = (left.height.saturating_sub(subscription)).clamp(left.height / 3, left.height * 2 / 5);
         let mut lower = bottom(&mut left, below);
         let side = (u32::from(left.width) * 57 / 100) as u16;
         let side = side.clamp(62.min(left.width), 104);
@@ -202,7 +202,7 @@ mod tests {
                             (columns, rows),
                             pane,
                             error,
-                            Lines { pools, slots: queue / 3, queue, noted: error },
+                            ListLengths { pools, slots: queue / 3, queue, noted: error },
                         );
                         let parts = parts(&at);
                         let covered: u32 = parts.iter().map(|part| part.area()).sum();
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn where_there_is_room_all_is_on_screen_at_once() {
-        let lines = Lines { pools: 2, slots: 15, queue: 3, noted: false };
+        let lines = ListLengths { pools: 2, slots: 15, queue: 3, noted: false };
         let at = Layout::of((120, 40), Pane::Pools, false, lines);
         for pane in [Pane::Pools, Pane::Slots, Pane::Queue, Pane::Log] {
             assert!(at.lines(pane) > 0, "{pane:?}");

@@ -27,7 +27,7 @@ pub enum Weight {
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct LogLine {
     /// When.
     pub at: Millis,
     /// Which pool; none for what concerns none.
@@ -37,33 +37,33 @@ pub struct Line {
     /// In a word.
     pub verb: &'static str,
     /// The rest.
-    pub rest: Rest,
+    pub rest: LogText,
     /// How much it matters.
     pub weight: Weight,
 }
 
 /// What a line says after its verb. The holder in it is shortened if that saves what comes after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rest {
+pub struct LogText {
     before: String,
     holder: String,
     after: String,
 }
 
-impl From<String> for Rest {
-    fn from(before: String) -> Rest {
-        Rest { before, ..Rest::default() }
+impl From<String> for LogText {
+    fn from(before: String) -> LogText {
+        LogText { before, ..LogText::default() }
     }
 }
 
-impl Rest {
-    fn of(before: String, holder: &Holder, after: String) -> Rest {
-        Rest { before, holder: text::holder_in_short(holder), after }
+impl LogText {
+    fn of(before: String, holder: &Holder, after: String) -> LogText {
+        LogText { before, holder: text::holder_in_short(holder), after }
     }
 
     /// In at most so many columns.
     pub fn within(&self, columns: usize) -> String {
-        let Rest { before, holder, after } = self;
+        let LogText { before, holder, after } = self;
         let room = columns.saturating_sub(text::width(before) + text::width(after));
         let holder = if room < LEAST { holder } else { &text::shorten(holder, room) };
         text::clip(&format!("{before}{holder}{after}"), columns)
@@ -75,20 +75,20 @@ const LEAST: usize = 6;
 
 /// The lines.
 #[derive(Clone, Debug, Default)]
-pub struct Log(VecDeque<Line>);
+pub struct Log(VecDeque<LogLine>);
 
 impl Log {
     /// Adds what happened to a pool.
     pub fn tell(&mut self, prefix: &Prefix, events: Vec<Event>) {
         for event in events {
             if let Some((sign, verb, rest, weight)) = words(&event.what) {
-                self.add(Line { at: event.at, prefix: Some(prefix.clone()), sign, verb, rest, weight });
+                self.add(LogLine { at: event.at, prefix: Some(prefix.clone()), sign, verb, rest, weight });
             }
         }
     }
 
     /// Adds a line where its time puts it: looks at several pools come in any order.
-    pub fn add(&mut self, line: Line) {
+    pub fn add(&mut self, line: LogLine) {
         let place = self.0.partition_point(|other| other.at > line.at);
         self.0.insert(place, line);
         self.0.truncate(KEPT);
@@ -100,18 +100,18 @@ impl Log {
     }
 
     /// The lines, newest first.
-    pub fn lines(&self) -> &VecDeque<Line> {
+    pub fn lines(&self) -> &VecDeque<LogLine> {
         &self.0
     }
 }
 
-type Words = (&'static str, &'static str, Rest, Weight);
+type Words = (&'static str, &'static str, LogText, Weight);
 
 /// An event in words. Renewals and arrivals are no news: the slots and the queue show them.
 fn words(what: &What) -> Option<Words> {
     let past = |past: &PastLease| {
         let PastLease { slot, holder, held_for, .. } = past;
-        Rest::of(format!("{slot} of "), holder, format!(" after {}", text::length(*held_for)))
+        LogText::of(format!("{slot} of "), holder, format!(" after {}", text::length(*held_for)))
     };
     Some(match what {
         What::LimitChanged { from, to, overridden } => {
@@ -120,16 +120,16 @@ fn words(what: &What) -> Option<Words> {
         }
         What::Granted { slot, holder, waited, .. } => {
             let waited = waited.map(|waited| format!(", waited {}", text::length(waited))).unwrap_or_default();
-            ("+", "granted", Rest::of(format!("{slot} to "), holder, waited), Weight::Good)
+            ("+", "granted", LogText::of(format!("{slot} to "), holder, waited), Weight::Good)
         }
         What::GrantedAgain { slot, holder, .. } => {
-            ("+", "regranted", Rest::of(format!("{slot} to "), holder, String::new()), Weight::Good)
+            ("+", "regranted", LogText::of(format!("{slot} to "), holder, String::new()), Weight::Good)
         }
         What::Released(lease) => ("−", "released", past(lease), Weight::Plain),
         What::Reclaimed(lease) => ("×", "reclaimed", past(lease), Weight::Warning),
         What::Ended(lease) => ("−", "ended", past(lease), Weight::Plain),
         What::Expired { slot, holder, .. } => {
-            ("!", "expired", Rest::of(format!("{slot} of "), holder, String::new()), Weight::Warning)
+            ("!", "expired", LogText::of(format!("{slot} of "), holder, String::new()), Weight::Warning)
         }
         What::Unseen { slot, leases } => {
             let them = if *leases == 1 { "lease" } else { "leases" };
@@ -142,7 +142,12 @@ fn words(what: &What) -> Option<Words> {
         What::LeftQueue { holder, waited, gave_up, .. } => {
             let why = if *gave_up { "gave up" } else { "left the queue" };
             let (sign, weight) = if *gave_up { ("!", Weight::Warning) } else { ("‹", Weight::Plain) };
-            (sign, "left", Rest::of(String::new(), holder, format!(" {why} after {}", text::length(*waited))), weight)
+            (
+                sign,
+                "left",
+                LogText::of(String::new(), holder, format!(" {why} after {}", text::length(*waited))),
+                weight,
+            )
         }
         What::Renewed { .. } | What::Extended { .. } | What::Queued { .. } => return None,
     })
@@ -153,9 +158,9 @@ fn words(what: &What) -> Option<Words> {
 mod tests {
     use super::*;
 
-    fn line(at: u64) -> Line {
-        let (sign, verb, rest) = ("+", "granted", Rest::default());
-        Line { at: Millis(at), prefix: None, sign, verb, rest, weight: Weight::Plain }
+    fn line(at: u64) -> LogLine {
+        let (sign, verb, rest) = ("+", "granted", LogText::default());
+        LogLine { at: Millis(at), prefix: None, sign, verb, rest, weight: Weight::Plain }
     }
 
     #[test]
@@ -168,11 +173,11 @@ mod tests {
     #[test]
     fn where_there_is_little_room_the_holder_is_shortened_and_the_times_stay() {
         let holder = Holder::new("run", "analytics-015", None).expect("a holder");
-        let rest = Rest::of("slot 14 of ".into(), &holder, " after 3.6s".into());
+        let rest = LogText::of("slot 14 of ".into(), &holder, " after 3.6s".into());
         assert_eq!(rest.within(60), "slot 14 of analytics-015 after 3.6s");
         assert_eq!(rest.within(32), "slot 14 of analy…-015 after 3.6s");
         assert_eq!(rest.within(20), "slot 14 of analytic…");
-        assert_eq!(Rest::from("5 → 6".to_owned()).within(4), "5 →…");
+        assert_eq!(LogText::from("5 → 6".to_owned()).within(4), "5 →…");
     }
 
     #[test]

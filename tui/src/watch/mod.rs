@@ -1,13 +1,11 @@
 //! What is `leasehold watch`? A dashboard over the pools of one table.
 //!
-//! Three parts that know nothing of each other's work: [`collect`] reads the table, [`board`] keeps what is known
-//! and is changed by inputs only, [`draw`] is a pure function from a board to a screen. [`screen`] owns the
-//! terminal and carries inputs to the board and its effects away.
+//! Three parts that know nothing of each other's work: [`collect`] reads the table, [`dashboard`] keeps what is known
+//! and is changed by inputs only, [`draw`] is a pure function from a dashboard to a screen. [`screen`] owns the
+//! terminal and carries inputs to the dashboard and its effects away.
 
-pub mod act;
-pub mod board;
+pub mod actions;
 pub mod chart;
-pub mod collect;
 pub mod draw;
 pub mod form;
 pub mod history;
@@ -16,8 +14,11 @@ pub mod keys;
 pub mod layout;
 pub mod log;
 pub mod palette;
+pub mod poller;
 pub mod record;
 pub mod replay;
 pub mod screen;
+pub mod session;
+pub mod state;
 pub mod terminal;
 pub mod text;

@@ -1,4 +1,4 @@
-//! How is a recording played? What was seen comes again in its order, as fast as somebody wants; the board is fed
+//! How is a recording played? What was seen comes again in its order, as fast as somebody wants; the dashboard is fed
 //! as if it were live, on the recording's clock.
 
 use std::collections::HashMap;
@@ -7,27 +7,27 @@ use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::trace::{Entry, Seen, Trace};
 
 use super::history::KEPT;
-use super::input::{Input, Play, Played};
+use super::input::{Input, ReplayCommand, ReplayPosition};
 
 /// A recording that is being played.
 #[derive(Clone, Debug)]
-pub struct Player {
+pub struct ReplayPlayer {
     entries: Vec<Entry>,
     /// How many of them were shown.
     shown: usize,
-    played: Played,
+    played: ReplayPosition,
     /// The part of a millisecond that a slow replay has not shown yet.
     rest: f64,
 }
 
-impl Player {
+impl ReplayPlayer {
     /// At the beginning, and running.
-    pub fn new(trace: Trace) -> Player {
+    pub fn new(trace: Trace) -> ReplayPlayer {
         let first = trace.entries.first().map(|entry| entry.at);
         let from = first.unwrap_or(trace.header.recorded_at);
         let to = trace.entries.last().map_or(from, |entry| entry.at);
-        let played = Played { from, at: from, to, playing: true, speed: 1.0 };
-        Player { entries: trace.entries, shown: 0, played, rest: 0.0 }
+        let played = ReplayPosition { from, at: from, to, playing: true, speed: 1.0 };
+        ReplayPlayer { entries: trace.entries, shown: 0, played, rest: 0.0 }
     }
 
     /// What is there at the beginning.
@@ -53,16 +53,16 @@ impl Player {
     }
 
     /// What is seen when somebody asks for this.
-    pub fn told(&mut self, play: Play) -> Vec<Input> {
+    pub fn told(&mut self, play: ReplayCommand) -> Vec<Input> {
         match play {
-            Play::Toggle if !self.played.playing && self.played.at == self.played.to => {
+            ReplayCommand::Toggle if !self.played.playing && self.played.at == self.played.to => {
                 self.played.playing = true;
                 return self.jump(self.played.from);
             }
-            Play::Toggle => self.played.playing = !self.played.playing,
-            Play::Speed(speed) => self.played.speed = speed,
-            Play::Start => return self.jump(self.played.from),
-            Play::Seek(by) => {
+            ReplayCommand::Toggle => self.played.playing = !self.played.playing,
+            ReplayCommand::Speed(speed) => self.played.speed = speed,
+            ReplayCommand::Start => return self.jump(self.played.from),
+            ReplayCommand::Seek(by) => {
                 let at = Millis(self.played.at.0.saturating_add_signed(by));
                 return self.jump(at.clamp(self.played.from, self.played.to));
             }

@@ -1,4 +1,4 @@
-//! How do inputs become pictures? The loop between the terminal, the board and whatever feeds it.
+//! How do inputs become pictures? The loop between the terminal, the dashboard and whatever feeds it.
 
 use std::io;
 use std::time::Duration;
@@ -9,10 +9,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::board::{Board, Mode};
+use super::session::DashboardMode;
+
 use super::draw::draw;
-use super::input::{Effect, Input, Wanted};
-use super::terminal::{Keys, Screen};
+use super::input::{DashboardEffect, Input, Subscription};
+use super::state::DashboardState;
+use super::terminal::{KeyReader, Screen};
 
 /// How often time passes on the screen.
 const TICK: Duration = Duration::from_millis(250);
@@ -28,7 +30,7 @@ const STOP: i32 = rustix::process::Signal::TSTP.as_raw();
 
 /// How somebody left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum LeaveReason {
     /// By `q`.
     Quit,
     /// By ctrl-C.
@@ -37,62 +39,62 @@ pub enum Left {
 
 /// What feeds a dashboard, and what hears of it.
 #[derive(Debug)]
-pub struct Wires {
+pub struct Channels {
     /// What happens comes in here; the terminal's own keys are sent here too.
     pub inputs: mpsc::Sender<Input>,
     /// And is taken out here.
     pub incoming: mpsc::Receiver<Input>,
     /// What is on screen is told here.
-    pub wanted: watch::Sender<Wanted>,
+    pub subscription: watch::Sender<Subscription>,
 }
 
-impl Wires {
+impl Channels {
     /// New ones, and where to hear what is on screen.
-    pub fn new() -> (Wires, watch::Receiver<Wanted>) {
+    pub fn new() -> (Channels, watch::Receiver<Subscription>) {
         let (inputs, incoming) = mpsc::channel(AT_ONCE);
-        let (wanted, hears) = watch::channel(Wanted::default());
-        (Wires { inputs, incoming, wanted }, hears)
+        let (subscription, hears) = watch::channel(Subscription::default());
+        (Channels { inputs, incoming, subscription }, hears)
     }
 }
 
-/// Shows a board until somebody leaves. `heed` is shown every input before the board is; `act` carries out the
+/// Shows a dashboard until somebody leaves. `on_input` is shown every input before the dashboard is; `carry_out` carries out the
 /// effects that have to do with what is watched. Dropped on the way, it gives the terminal back.
 ///
 /// # Errors
 /// When there is no terminal, or it breaks.
 pub async fn show(
-    board: &mut Board,
-    wires: Wires,
-    mut heed: impl FnMut(&Input),
-    mut act: impl FnMut(Effect),
-) -> io::Result<Left> {
-    let Wires { inputs, mut incoming, wanted } = wires;
+    dashboard: &mut DashboardState,
+    channels: Channels,
+    mut on_input: impl FnMut(&Input),
+    mut carry_out: impl FnMut(DashboardEffect),
+) -> io::Result<LeaveReason> {
+    let Channels { inputs, mut incoming, subscription } = channels;
     let (mut stopped, mut goes_on) = (signal(SignalKind::from_raw(STOP))?, signal(SignalKind::from_raw(CONTINUE))?);
     let mut screen = Screen::take()?;
     let size = screen.terminal.size()?;
     let (broke, mut broken) = oneshot::channel();
-    let _keys = Keys::read(inputs, broke)?;
+    let _keys = KeyReader::read(inputs, broke)?;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut some = vec![Input::Resize(size.width, size.height)];
+    let mut batch = vec![Input::Resize(size.width, size.height)];
     let mut drawn: Option<Instant> = None;
     let (mut dirty, mut resized) = (true, false);
     loop {
-        some.iter().for_each(&mut heed);
-        for effect in board.apply_all(some.drain(..)) {
+        batch.iter().for_each(&mut on_input);
+        for effect in dashboard.apply_all(batch.drain(..)) {
             match effect {
-                Effect::Quit => return Ok(Left::Quit),
-                Effect::Interrupt => return Ok(Left::Interrupt),
-                Effect::Suspend => {
+                DashboardEffect::Quit => return Ok(LeaveReason::Quit),
+                DashboardEffect::Interrupt => return Ok(LeaveReason::Interrupt),
+                DashboardEffect::Suspend => {
                     screen.suspend()?;
                     resized = true;
                 }
-                Effect::Refresh => {}
-                effect => act(effect),
+                DashboardEffect::Refresh => {}
+                effect => carry_out(effect),
             }
         }
-        wanted.send_if_modified(|known| {
-            let now = board.wanted();
+        subscription.send_if_modified(|known| {
+            let now = dashboard.subscription();
             let other = *known != now;
             *known = now;
             other
@@ -100,24 +102,24 @@ pub async fn show(
         if resized {
             resized = false;
             let size = screen.terminal.size()?;
-            some.push(Input::Resize(size.width, size.height));
+            batch.push(Input::Resize(size.width, size.height));
             dirty = true;
             continue;
         }
         let next = drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
         if dirty && Instant::now() >= next {
-            screen.terminal.draw(|frame| draw(board, frame.area(), frame.buffer_mut()))?;
+            screen.terminal.draw(|frame| draw(dashboard, frame.area(), frame.buffer_mut()))?;
             (dirty, drawn) = (false, Some(Instant::now()));
         }
         tokio::select! {
-            count = incoming.recv_many(&mut some, AT_ONCE) => {
+            count = incoming.recv_many(&mut batch, AT_ONCE) => {
                 if count == 0 {
-                    return Ok(Left::Quit);
+                    return Ok(LeaveReason::Quit);
                 }
                 dirty = true;
             }
-            _ = ticks.tick(), if board.session.mode != Mode::Replay => {
-                some.push(Input::Tick(now()));
+            _ = ticks.tick(), if dashboard.session.mode != DashboardMode::Replay => {
+                batch.push(Input::Tick(now()));
                 dirty = true;
             }
             () = sleep_until(drawn.map_or_else(Instant::now, |drawn| drawn + FRAME)), if dirty => {}

@@ -99,18 +99,18 @@ fn give_back() {
 
 /// A thread that turns what happens at the terminal into inputs, until nobody listens.
 #[derive(Debug)]
-pub struct Keys {
+pub struct KeyReader {
     stop: Arc<AtomicBool>,
     /// Closed when the thread has ended.
     ends: Receiver<()>,
 }
 
-impl Keys {
+impl KeyReader {
     /// Starts it. `gone` is told if the terminal breaks.
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn read(inputs: mpsc::Sender<Input>, gone: oneshot::Sender<io::Error>) -> io::Result<Keys> {
+    pub fn read(inputs: mpsc::Sender<Input>, gone: oneshot::Sender<io::Error>) -> io::Result<KeyReader> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let (alive, ends) = channel::<()>();
@@ -133,11 +133,11 @@ impl Keys {
             }
         };
         thread::Builder::new().name("keys".into()).spawn(read)?;
-        Ok(Keys { stop, ends })
+        Ok(KeyReader { stop, ends })
     }
 }
 
-impl Drop for Keys {
+impl Drop for KeyReader {
     fn drop(&mut self) {
         self.stop.store(true, SeqCst);
         // Whoever reads the terminal next should be alone with it. But on a terminal that is gone the thread may

@@ -5,8 +5,9 @@ use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot, Ticket}
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::settings::Settings;
 use leasehold_core::table::{Held, SlotRow, WaitRow};
-use leasehold_tui::watch::board::{Board, Mode, Session};
 use leasehold_tui::watch::input::Input;
+use leasehold_tui::watch::session::{DashboardMode, Session};
+use leasehold_tui::watch::state::DashboardState;
 
 /// 2024-11-22 10:11:12 UTC.
 const NOW: u64 = 1_732_270_272_000;
@@ -39,21 +40,27 @@ pub(crate) fn look(number: u32, later: u64) -> Occupancy {
         let fence = Fence(7 + if slot == 0 { later } else { 0 });
         SlotRow { slot: Slot(slot), fence, held: Some(held) }
     };
-    let wait = |place: u32| {
-        let holder = holder(LEASES + place);
-        let ticket = Ticket { at: Millis(NOW - 5_000 + u64::from(place)), own: holder.hashed().own };
+    let wait = |location: u32| {
+        let holder = holder(LEASES + location);
+        let ticket = Ticket { at: Millis(NOW - 5_000 + u64::from(location)), own: holder.hashed().own };
         WaitRow { ticket, holder, give_up_at: Millis(NOW + 86_400_000) }
     };
     let (slots, queue) = ((0..LEASES).map(slot).collect(), (0..number % 3).map(wait).collect());
     Occupancy::of(&Snapshot { at, limit: settings.limit, slots, queue, more: false }, &settings)
 }
 
-/// A board that has seen all of them.
-pub(crate) fn board() -> Board {
-    let (table, place) = ("regional-concurrency-leases".into(), "eu-central-1".into());
-    let mut board = Board::new(Session { table, place, mode: Mode::Replay, colour: true, every: Millis(2_000) });
-    board.apply(Input::Resize(200, 60));
-    board.apply(Input::Tick(Millis(NOW)));
-    board.apply_all((0..POOLS).map(|number| Input::Seen(Box::new(look(number, 0)))));
-    board
+/// A dashboard that has seen all of them.
+pub(crate) fn dashboard() -> DashboardState {
+    let (table, location) = ("regional-concurrency-leases".into(), "eu-central-1".into());
+    let mut dashboard = DashboardState::new(Session {
+        table,
+        location,
+        mode: DashboardMode::Replay,
+        colour: true,
+        every: Millis(2_000),
+    });
+    dashboard.apply(Input::Resize(200, 60));
+    dashboard.apply(Input::Tick(Millis(NOW)));
+    dashboard.apply_all((0..POOLS).map(|number| Input::Seen(Box::new(look(number, 0)))));
+    dashboard
 }

@@ -1,4 +1,4 @@
-//! Boards as they come to be: fed with inputs only, at a time that stands still.
+//! Dashboards as they come to be: fed with inputs only, at a time that stands still.
 #![allow(dead_code, reason = "each test takes the scenes it needs")]
 #![allow(clippy::expect_used, reason = "a scene that can not be made is a mistake in it")]
 
@@ -7,9 +7,10 @@ use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Prefix, Slot,
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::settings::Settings;
 use leasehold_core::table::{Held, SlotRow, SummaryRow, WaitRow};
-use leasehold_tui::watch::board::{Board, Mode, Session};
 use leasehold_tui::watch::draw::draw;
-use leasehold_tui::watch::input::{Cost, Input, Listed, Listing};
+use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReadCost};
+use leasehold_tui::watch::session::{DashboardMode, Session};
+use leasehold_tui::watch::state::DashboardState;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -17,7 +18,7 @@ use ratatui::layout::Rect;
 /// 2024-11-22 10:11:12 UTC.
 pub(crate) const NOW: Millis = Millis(1_732_270_272_000);
 
-pub(crate) const WATCH: Mode = Mode::Watch { read_only: false };
+pub(crate) const WATCH: DashboardMode = DashboardMode::Watch { read_only: false };
 
 pub(crate) fn ago(millis: u64) -> Millis {
     Millis(NOW.0 - millis)
@@ -31,12 +32,12 @@ pub(crate) fn limit(count: u32) -> Limit {
     Limit::try_from(u64::from(count)).expect("a limit")
 }
 
-pub(crate) fn board(mode: Mode, (columns, rows): (u16, u16)) -> Board {
-    let (table, place) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
-    let mut board = Board::new(Session { table, place, mode, colour: true, every: Millis(2_000) });
-    board.apply(Input::Resize(columns, rows));
-    board.apply(Input::Tick(ago(100_000)));
-    board
+pub(crate) fn dashboard(mode: DashboardMode, (columns, rows): (u16, u16)) -> DashboardState {
+    let (table, location) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
+    let mut dashboard = DashboardState::new(Session { table, location, mode, colour: true, every: Millis(2_000) });
+    dashboard.apply(Input::Resize(columns, rows));
+    dashboard.apply(Input::Tick(ago(100_000)));
+    dashboard
 }
 
 /// A pool at a moment: so many slots are held, so many wait.
@@ -118,8 +119,8 @@ impl Scene {
         Occupancy::summarised(&row, &self.settings())
     }
 
-    pub(crate) fn listing(&self) -> Listing {
-        Listing {
+    pub(crate) fn listing(&self) -> DirectoryEntry {
+        DirectoryEntry {
             prefix: prefix(self.name),
             limit: Some(limit(self.limit)),
             summary: Some(self.swept(45)),
@@ -129,24 +130,25 @@ impl Scene {
 }
 
 /// Pools that were looked at a while, filling up as they went, and now.
-pub(crate) fn watched(board: &mut Board, scenes: &[Scene]) {
-    board.apply(Input::Listed(Listed { at: ago(95_000), pools: scenes.iter().map(Scene::listing).collect() }));
+pub(crate) fn watched(dashboard: &mut DashboardState, scenes: &[Scene]) {
+    dashboard
+        .apply(Input::Listed(PoolDirectory { at: ago(95_000), pools: scenes.iter().map(Scene::listing).collect() }));
     let steps = 24;
     for step in 0..steps {
-        board.apply(Input::Tick(ago(96_000 - step * 4_000)));
+        dashboard.apply(Input::Tick(ago(96_000 - step * 4_000)));
         for scene in scenes {
             let held = (u64::from(scene.held) * (step * 5 % 17 + step) / (steps + 9)).min(u64::from(scene.held)) as u32;
             // Each lease is a new one, so a slot's fence grows from look to look.
             let (fence, first) = (scene.fence - (steps - step), 15 * step as u32);
             let then = Scene { at: ago(96_000 - step * 4_000), held, waiting: 0, fence, first, ..scene.clone() };
-            board.apply(Input::Seen(Box::new(then.look())));
+            dashboard.apply(Input::Seen(Box::new(then.look())));
         }
     }
-    board.apply(Input::Tick(NOW));
+    dashboard.apply(Input::Tick(NOW));
     for scene in scenes {
-        board.apply(Input::Seen(Box::new(scene.look())));
+        dashboard.apply(Input::Seen(Box::new(scene.look())));
     }
-    board.apply(Input::Cost(Cost { units_per_minute: 61.0, requests_per_minute: 122.0 }));
+    dashboard.apply(Input::Cost(ReadCost { units_per_minute: 61.0, requests_per_minute: 122.0 }));
 }
 
 /// The example: one pool full with a queue, one with room.
@@ -162,26 +164,29 @@ pub(crate) fn every_state() -> Vec<Scene> {
     vec![full, scene("batch", 5, 3, 0), over, starving, scene("thumbnails", 40, 0, 0)]
 }
 
-pub(crate) fn press(board: &mut Board, code: KeyCode) -> Vec<leasehold_tui::watch::input::Effect> {
-    board.apply(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+pub(crate) fn press(
+    dashboard: &mut DashboardState,
+    code: KeyCode,
+) -> Vec<leasehold_tui::watch::input::DashboardEffect> {
+    dashboard.apply(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)))
 }
 
 /// Types a text; `\n` is Enter.
-pub(crate) fn types(board: &mut Board, text: &str) -> Vec<leasehold_tui::watch::input::Effect> {
+pub(crate) fn types(dashboard: &mut DashboardState, text: &str) -> Vec<leasehold_tui::watch::input::DashboardEffect> {
     let key = |c| if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
-    text.chars().flat_map(|c| press(board, key(c))).collect()
+    text.chars().flat_map(|c| press(dashboard, key(c))).collect()
 }
 
-pub(crate) fn buffer(board: &Board) -> Buffer {
-    let area = Rect::new(0, 0, board.size.0, board.size.1);
+pub(crate) fn buffer(dashboard: &DashboardState) -> Buffer {
+    let area = Rect::new(0, 0, dashboard.size.0, dashboard.size.1);
     let mut buffer = Buffer::empty(area);
-    draw(board, area, &mut buffer);
+    draw(dashboard, area, &mut buffer);
     buffer
 }
 
 /// The screen as text.
-pub(crate) fn screen(board: &Board) -> String {
-    let buffer = buffer(board);
+pub(crate) fn screen(dashboard: &DashboardState) -> String {
+    let buffer = buffer(dashboard);
     let mut text = String::new();
     for y in 0..buffer.area.height {
         let line: String = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();

@@ -5,17 +5,17 @@ use ratatui::layout::Rect;
 use ratatui::text::Span;
 
 use super::{nothing, pane, put, put_right};
-use crate::watch::board::Board;
 use crate::watch::chart::{Ink, picture};
 use crate::watch::history;
 use crate::watch::layout::Pane;
+use crate::watch::state::DashboardState;
 use crate::watch::text;
 
 const KEY: &str = "─ limit  █ held  ▓ over";
 
-pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
-    let palette = board.palette;
-    let chosen = board.chosen();
+pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    let chosen = dashboard.chosen();
     let mut title = vec![Span::styled("History", palette.heading())];
     if let Some(pool) = chosen {
         // Shortened rather than the key left out: the pool is named elsewhere, too.
@@ -24,12 +24,12 @@ pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         let name = text::shorten(pool.prefix.as_str(), room);
         title.push(Span::raw(format!(" of {name}")));
     }
-    let inner = pane(board, Pane::History, title, KEY, (0, 0), area, wide, buf);
+    let inner = pane(dashboard, Pane::History, title, KEY, (0, 0), area, wide, buf);
     if inner.area() == 0 {
         return;
     }
     let Some(pool) = chosen else {
-        nothing(board, "No pool is chosen.", inner, buf);
+        nothing(dashboard, "No pool is chosen.", inner, buf);
         return;
     };
     // Numbers on the left, times below.
@@ -44,10 +44,10 @@ pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         return;
     }
     let count = usize::from(plot.width);
-    let (end, window) = history::window(board.since.unwrap_or(board.now), board.now, count);
+    let (end, window) = history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, count);
     let parts = pool.history.parts(end, window, count);
     if parts.iter().all(Option::is_none) {
-        nothing(board, "Not looked at yet.", inner, buf);
+        nothing(dashboard, "Not looked at yet.", inner, buf);
         return;
     }
     let picture = picture(&parts, usize::from(plot.height));

@@ -5,29 +5,29 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::put;
-use crate::watch::board::Board;
-use crate::watch::keys::{self, Binding};
+use crate::watch::keys::{self, KeyBinding};
+use crate::watch::state::DashboardState;
 use crate::watch::text;
 
-pub(super) fn draw(board: &Board, area: Rect, buf: &mut Buffer) {
-    let palette = board.palette;
-    if board.filtering {
-        let x = 1 + put(buf, area, 1, 0, &format!("/{}", board.filter), palette.heading());
+pub(super) fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    if dashboard.filtering {
+        let x = 1 + put(buf, area, 1, 0, &format!("/{}", dashboard.filter), palette.heading());
         let x = x + put(buf, area, x, 0, "▏", palette.focus());
         put(buf, area, x + 2, 0, "enter keeps it, esc lists all", palette.quiet());
         return;
     }
-    if let Some(said) = &board.said {
+    if let Some(said) = &dashboard.said {
         let style = if said.bad { palette.warn() } else { palette.heading() };
         let sign = if said.bad { "! " } else { "" };
         put(buf, area, 1, 0, &text::shorten(&format!("{sign}{}", said.what), usize::from(area.width - 2)), style);
         return;
     }
     let mut x = 1;
-    if let Some(over) = &board.over {
+    if let Some(over) = &dashboard.over {
         x += put(buf, area, x, 0, &text::clip(over, usize::from(area.width - 2)), palette.heading()) + 2;
     }
-    for (shown, word) in pairs(board) {
+    for (shown, word) in pairs(dashboard) {
         let long = (text::width(&shown) + 1 + text::width(word)) as u16;
         // What does not fit is in the help, whose key comes first.
         if x + long > area.width {
@@ -39,10 +39,10 @@ pub(super) fn draw(board: &Board, area: Rect, buf: &mut Buffer) {
 }
 
 /// Keys and what they do; keys that do the same are one.
-fn pairs(board: &Board) -> Vec<(String, &'static str)> {
+fn pairs(dashboard: &DashboardState) -> Vec<(String, &'static str)> {
     let mut pairs: Vec<(String, &'static str)> = vec![];
-    let rows = keys::rows(board.session.mode);
-    for (Binding { shown, .. }, word) in rows.filter_map(|row| Some((row, row.footer?))) {
+    let rows = keys::rows(dashboard.session.mode);
+    for (KeyBinding { shown, .. }, word) in rows.filter_map(|row| Some((row, row.footer?))) {
         match pairs.iter_mut().find(|(_, other)| *other == word) {
             Some((keys, _)) => keys.push_str(shown),
             None => pairs.push(((*shown).to_owned(), word)),

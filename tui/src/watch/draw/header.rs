@@ -7,21 +7,22 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::{put, put_right, wrap};
-use crate::watch::board::{Board, Mode, Pool};
 use crate::watch::layout::PANES;
 use crate::watch::palette::{self, STATES};
+use crate::watch::session::DashboardMode;
+use crate::watch::state::{DashboardState, PoolState};
 use crate::watch::text;
 
-pub(super) fn draw(board: &Board, area: Rect, buf: &mut Buffer) {
-    let palette = board.palette;
-    let (age, style) = age(board);
-    let badge = match board.session.mode {
-        Mode::Watch { read_only: true } => " READ-ONLY ",
-        Mode::Watch { read_only: false } => "",
-        Mode::Demo => " DEMO ",
-        Mode::Replay => " REPLAY ",
+pub(super) fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    let (age, style) = age(dashboard);
+    let badge = match dashboard.session.mode {
+        DashboardMode::Watch { read_only: true } => " READ-ONLY ",
+        DashboardMode::Watch { read_only: false } => "",
+        DashboardMode::Demo => " DEMO ",
+        DashboardMode::Replay => " REPLAY ",
     };
-    let clock = format!("{} UTC", text::clock(board.now));
+    let clock = format!("{} UTC", text::clock(dashboard.now));
     let mut x = 1 + put(buf, area, 1, 0, "leasehold", palette.focus()) + 2;
     if !badge.is_empty() {
         x += put(buf, area, x, 0, badge, Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)) + 2;
@@ -29,37 +30,37 @@ pub(super) fn draw(board: &Board, area: Rect, buf: &mut Buffer) {
     let end = area.width.saturating_sub(1);
     let right = end.saturating_sub(clock.len() as u16);
     let room = right.saturating_sub(x + 2);
-    let table = text::shorten(&board.session.table, usize::from(room));
+    let table = text::shorten(&dashboard.session.table, usize::from(room));
     x += put(buf, area, x, 0, &table, palette.heading());
-    let place = format!(" · {}", board.session.place);
-    if text::width(&place) + 2 <= usize::from(right.saturating_sub(x)) {
-        put(buf, area, x, 0, &place, palette.quiet());
+    let location = format!(" · {}", dashboard.session.location);
+    if text::width(&location) + 2 <= usize::from(right.saturating_sub(x)) {
+        put(buf, area, x, 0, &location, palette.quiet());
     }
     put_right(buf, area, (0, end), 0, &clock, palette.quiet());
 
     let age_width = text::width(&age) as u16;
     put_right(buf, area, (0, end), 1, &age, style);
-    totals(board, Rect { x: area.x + 1, width: end.saturating_sub(age_width + 3), ..area }, buf);
+    totals(dashboard, Rect { x: area.x + 1, width: end.saturating_sub(age_width + 3), ..area }, buf);
 }
 
 /// How old the data is, or why it does not get newer.
-fn age(board: &Board) -> (String, Style) {
-    let palette = board.palette;
-    if let Some(played) = board.played {
+fn age(dashboard: &DashboardState) -> (String, Style) {
+    let palette = dashboard.palette;
+    if let Some(played) = dashboard.played {
         let (at, of) = (played.at.since(played.from), played.to.since(played.from));
         let sign = if played.playing { "▶" } else { "‖" };
         let words = format!("{sign} {}x {} of {}", played.speed, minutes(at), minutes(of));
         return (words, palette.heading());
     }
-    if let Some(since) = board.paused {
-        return (format!("‖ paused {}", text::length(board.now.since(since))), palette.warn());
+    if let Some(since) = dashboard.paused {
+        return (format!("‖ paused {}", text::length(dashboard.now.since(since))), palette.warn());
     }
-    let age = board.age().map(text::length);
-    match (board.is_stale(), age) {
+    let age = dashboard.age().map(text::length);
+    match (dashboard.is_stale(), age) {
         (true, Some(age)) => (format!("× stale {age}"), palette.alarm()),
         (true, None) => ("× no data".into(), palette.alarm()),
         (false, Some(age)) => (format!("● live {age}"), palette.good()),
-        (false, None) if board.listed_at.is_some() && board.count() == 0 => ("● live".into(), palette.good()),
+        (false, None) if dashboard.listed_at.is_some() && dashboard.count() == 0 => ("● live".into(), palette.good()),
         (false, None) => ("… reading".into(), palette.quiet()),
     }
 }
@@ -68,12 +69,12 @@ fn minutes(time: Millis) -> String {
     format!("{}:{:02}", time.0 / 60_000, time.0 / 1_000 % 60)
 }
 
-fn totals(board: &Board, area: Rect, buf: &mut Buffer) {
-    let palette = board.palette;
+fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
+    let palette = dashboard.palette;
     let (mut held, mut limit, mut waiting, mut more) = (0u64, 0u64, 0u64, false);
     let mut states = [0u32; STATES.len()];
-    let mut oldest: Option<(Millis, &Pool)> = None;
-    for pool in board.pools() {
+    let mut oldest: Option<(Millis, &PoolState)> = None;
+    for pool in dashboard.pools() {
         limit += u64::from(pool.limit.map_or(0, |limit| limit.count()));
         let Some(seen) = &pool.seen else { continue };
         held += u64::from(seen.held);
@@ -82,20 +83,20 @@ fn totals(board: &Board, area: Rect, buf: &mut Buffer) {
         if let Some(at) = STATES.iter().position(|state| *state == seen.state) {
             states[at] += 1;
         }
-        if let Some(wait) = board.oldest_wait(pool)
+        if let Some(wait) = dashboard.oldest_wait(pool)
             && oldest.is_none_or(|(longest, _)| wait > longest)
         {
             oldest = Some((wait, pool));
         }
     }
-    let pools = if board.count() == 1 { "pool" } else { "pools" };
+    let pools = if dashboard.count() == 1 { "pool" } else { "pools" };
     let counted = || STATES.into_iter().zip(states).filter(|(_, count)| *count > 0);
     let plus = if more { "+" } else { "" };
-    let mut words = vec![(format!("{} {pools}", board.count()), palette.heading())];
+    let mut words = vec![(format!("{} {pools}", dashboard.count()), palette.heading())];
     words.extend(
         counted().map(|(state, count)| (format!("{} {count} {state}", palette::sign(state)), palette.state(state))),
     );
-    if board.count() > 0 {
+    if dashboard.count() > 0 {
         words.push((format!("{held}/{limit} held"), Style::new()));
         words.push((format!("{waiting}{plus} waiting"), Style::new()));
     }
@@ -121,19 +122,19 @@ fn totals(board: &Board, area: Rect, buf: &mut Buffer) {
 }
 
 /// What does not work, and when it is tried again.
-pub(super) fn error(board: &Board, area: Rect, buf: &mut Buffer) {
-    let Some(failure) = &board.failure else { return };
+pub(super) fn error(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
+    let Some(failure) = &dashboard.failure else { return };
     if area.area() == 0 {
         return;
     }
-    let wait = failure.retry_at.since(board.now);
+    let wait = failure.retry_at.since(dashboard.now);
     let when = if wait.0 == 0 {
         "trying again now".to_owned()
     } else {
         let key = if area.width < 100 { "" } else { ", r: now" };
         format!("again in {}s{key}", wait.0.div_ceil(1_000))
     };
-    let style = board.palette.alarm().add_modifier(Modifier::REVERSED);
+    let style = dashboard.palette.alarm().add_modifier(Modifier::REVERSED);
     buf.set_style(area, style);
     let end = area.width.saturating_sub(1);
     // Beside the time of the next try there is less room than below it.
@@ -158,24 +159,24 @@ pub(super) fn error(board: &Board, area: Rect, buf: &mut Buffer) {
 }
 
 /// The panes' names, where only one is on screen.
-pub(super) fn tabs(board: &Board, area: Rect, buf: &mut Buffer) {
+pub(super) fn tabs(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     if area.area() == 0 {
         return;
     }
     let mut x = 1;
     for pane in PANES {
-        let style = if pane == board.focus {
+        let style = if pane == dashboard.focus {
             Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)
         } else {
             Style::new()
         };
         x += put(buf, area, x, 0, &format!(" {} ", pane.name()), style) + 1;
     }
-    if let Some(pool) = board.chosen() {
+    if let Some(pool) = dashboard.chosen() {
         let room = usize::from(area.width.saturating_sub(x + 2));
         if room >= 8 {
             let name = text::shorten(pool.prefix.as_str(), room);
-            put_right(buf, area, (0, area.width - 1), 0, &name, board.palette.quiet());
+            put_right(buf, area, (0, area.width - 1), 0, &name, dashboard.palette.quiet());
         }
     }
 }

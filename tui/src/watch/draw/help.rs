@@ -5,18 +5,19 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{popup, put, wrap};
-use crate::watch::board::{Board, Mode};
 use crate::watch::keys;
 use crate::watch::palette::{STATES, sign};
+use crate::watch::session::DashboardMode;
+use crate::watch::state::DashboardState;
 use leasehold_core::occupancy::State;
 
 type Row = (String, Style, String);
 
-pub(super) fn draw(board: &Board, scrolled: usize, area: Rect, buf: &mut Buffer) {
+pub(super) fn draw(dashboard: &DashboardState, scrolled: usize, area: Rect, buf: &mut Buffer) {
     let width = 74.min(area.width.saturating_sub(2));
-    let rows = rows(board, usize::from(width.saturating_sub(4 + 15)));
+    let rows = rows(dashboard, usize::from(width.saturating_sub(4 + 15)));
     let height = (rows.len() as u16 + 2).min(area.height);
-    let inner = popup(board, "Help", (width, height), area, buf);
+    let inner = popup(dashboard, "Help", (width, height), area, buf);
     let lines = usize::from(inner.height);
     let first = scrolled.min(rows.len().saturating_sub(lines));
     for (y, (key, style, words)) in rows.iter().skip(first).take(lines).enumerate() {
@@ -25,19 +26,19 @@ pub(super) fn draw(board: &Board, scrolled: usize, area: Rect, buf: &mut Buffer)
     }
     let frame = Rect { x: inner.x, y: inner.y + inner.height, width: inner.width, height: 1 };
     if rows.len() > lines {
-        put(buf, frame.intersection(area), 1, 0, " ↑↓ more ", board.palette.quiet());
+        put(buf, frame.intersection(area), 1, 0, " ↑↓ more ", dashboard.palette.quiet());
     }
 }
 
-fn rows(board: &Board, columns: usize) -> Vec<Row> {
-    let palette = board.palette;
+fn rows(dashboard: &DashboardState, columns: usize) -> Vec<Row> {
+    let palette = dashboard.palette;
     let mut rows: Vec<Row> = vec![];
     let mut add = |key: &str, style: Style, words: &str| {
         for (line, words) in wrap(words, columns).into_iter().enumerate() {
             rows.push((if line == 0 { key.to_owned() } else { String::new() }, style, words));
         }
     };
-    for row in keys::rows(board.session.mode) {
+    for row in keys::rows(dashboard.session.mode) {
         add(row.shown, palette.focus(), row.help);
     }
     add("", Style::new(), "");
@@ -49,8 +50,8 @@ fn rows(board: &Board, columns: usize) -> Vec<Row> {
     let slots =
         "● held  ○ free  ! expired, still to be cleared  ? its holder may not have been told  ▲ above the limit";
     add("slots", palette.heading(), slots);
-    match (board.session.mode, board.cost) {
-        (Mode::Replay, _) => {}
+    match (dashboard.session.mode, dashboard.cost) {
+        (DashboardMode::Replay, _) => {}
         (_, Some(cost)) => {
             let words = format!(
                 "{:.1} read capacity units and {:.0} requests a minute. The pools on screen are read every {}, the \
@@ -58,13 +59,13 @@ fn rows(board: &Board, columns: usize) -> Vec<Row> {
                  a second.",
                 cost.units_per_minute,
                 cost.requests_per_minute,
-                crate::watch::text::length(board.session.every),
+                crate::watch::text::length(dashboard.session.every),
             );
             add("watching costs", palette.heading(), &words);
         }
         (_, None) => add("watching costs", palette.heading(), "not known yet"),
     }
-    if board.session.mode != Mode::Replay {
+    if dashboard.session.mode != DashboardMode::Replay {
         let words = "Pools on screen are read live, the others are as their last sweep left them.";
         add("how old", palette.heading(), words);
     }

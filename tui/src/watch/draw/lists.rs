@@ -8,13 +8,13 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::{choose, nothing, pane, put, put_right};
-use crate::watch::board::{Board, Cursor};
 use crate::watch::layout::Pane;
+use crate::watch::state::{Cursor, DashboardState};
 use crate::watch::{palette, text};
 
-pub(super) fn slots(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
-    let palette = board.palette;
-    let chosen = board.chosen();
+pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    let chosen = dashboard.chosen();
     let seen = chosen.and_then(|pool| pool.seen.as_ref());
     let mut title = vec![Span::styled("Slots", palette.heading())];
     if let Some(pool) = chosen {
@@ -27,22 +27,23 @@ pub(super) fn slots(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         title.push(Span::styled(format!("  {} {state}", palette::sign(state)), palette.state(state)));
     }
     let aside = seen.map(counts).unwrap_or_default();
-    let part = (board.slot_cursor.top, board.slots().len());
-    let inner = pane(board, Pane::Slots, title, &aside, part, area, wide, buf);
-    let (Some(pool), rows) = (chosen, board.slots()) else {
-        nothing(board, "No pool is chosen.", inner, buf);
+    let part = (dashboard.slot_cursor.top, dashboard.slots().len());
+    let inner = pane(dashboard, Pane::Slots, title, &aside, part, area, wide, buf);
+    let (Some(pool), rows) = (chosen, dashboard.slots()) else {
+        nothing(dashboard, "No pool is chosen.", inner, buf);
         return;
     };
     if let Some(trouble) = &pool.trouble {
-        nothing(board, trouble, inner, buf);
+        nothing(dashboard, trouble, inner, buf);
         return;
     }
     let Some(seen) = seen.filter(|seen| seen.detail == Detail::Rows) else {
-        let words = if board.paused.is_some() { "Paused before its slots were read." } else { "Reading its slots…" };
-        nothing(board, words, inner, buf);
+        let words =
+            if dashboard.paused.is_some() { "Paused before its slots were read." } else { "Reading its slots…" };
+        nothing(dashboard, words, inner, buf);
         return;
     };
-    let inner = match board.overridden() {
+    let inner = match dashboard.overridden() {
         Some(live) => {
             let room = usize::from(inner.width.saturating_sub(2));
             let words = format!("± limit by {}: {}", live.who, live.why);
@@ -52,7 +53,7 @@ pub(super) fn slots(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         None => inner,
     };
     if rows.is_empty() {
-        nothing(board, "The limit is 0: the pool is drained, nobody is granted a lease.", inner, buf);
+        nothing(dashboard, "The limit is 0: the pool is drained, nobody is granted a lease.", inner, buf);
         return;
     }
     // A column of air on the right.
@@ -72,18 +73,18 @@ pub(super) fn slots(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
     put_right(buf, inner, held, 0, "held", quiet);
     put_right(buf, inner, expires, 0, "expires", quiet);
     put_right(buf, inner, fence, 0, "fence", quiet);
-    list(board, Pane::Slots, board.slot_cursor, rows, inner, buf, |buf, row, y| {
-        let (sign, words, mut style) = told(board, row);
-        if board.is_stale() {
+    list(dashboard, Pane::Slots, dashboard.slot_cursor, rows, inner, buf, |buf, row, y| {
+        let (sign, words, mut style) = told(dashboard, row);
+        if dashboard.is_stale() {
             style = quiet;
         }
         put(buf, inner, 2, y, sign, style);
         put_right(buf, inner, (4, digits), y, &row.slot.0.to_string(), Style::new());
-        let tone = if board.is_stale() { quiet } else { Style::new() };
+        let tone = if dashboard.is_stale() { quiet } else { Style::new() };
         if let Some(lease) = &row.lease {
             let holder = text::holder_within(&lease.holder, lease.label.as_deref(), usize::from(name.1));
             put(buf, inner, name.0, y, &holder, tone);
-            let passed = board.passed(seen);
+            let passed = dashboard.passed(seen);
             put_right(buf, inner, held, y, &text::length(lease.held_for + passed), tone);
             put_right(
                 buf,
@@ -110,8 +111,8 @@ fn counts(seen: &Occupancy) -> String {
 }
 
 /// What is special about a slot: a sign, a word or two, and their style.
-fn told(board: &Board, row: &SlotView) -> (&'static str, &'static str, Style) {
-    let palette = board.palette;
+fn told(dashboard: &DashboardState, row: &SlotView) -> (&'static str, &'static str, Style) {
+    let palette = dashboard.palette;
     match &row.lease {
         None if row.above_limit => ("·", "above limit", palette.quiet()),
         None => ("○", "", palette.quiet()),
@@ -130,27 +131,27 @@ fn expiry(lease: &LeaseView, at: Millis, passed: Millis) -> String {
     text::length(lease.expires_in.since(passed))
 }
 
-pub(super) fn queue(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
-    let palette = board.palette;
-    let chosen = board.chosen();
+pub(super) fn queue(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    let chosen = dashboard.chosen();
     let seen = chosen.and_then(|pool| pool.seen.as_ref());
     let mut title = vec![Span::styled("Queue", palette.heading())];
     if let Some(seen) = seen {
         let plus = if seen.waiting_more { "+" } else { "" };
         title.push(Span::raw(format!(" {}{plus}", seen.waiting)));
     }
-    let oldest = chosen.and_then(|pool| board.oldest_wait(pool));
+    let oldest = chosen.and_then(|pool| dashboard.oldest_wait(pool));
     let aside = oldest.map(|wait| format!("longest {}", text::length(wait))).unwrap_or_default();
-    let part = (board.queue_cursor.top, board.queue().len());
-    let inner = pane(board, Pane::Queue, title, &aside, part, area, wide, buf);
-    let rows = board.queue();
+    let part = (dashboard.queue_cursor.top, dashboard.queue().len());
+    let inner = pane(dashboard, Pane::Queue, title, &aside, part, area, wide, buf);
+    let rows = dashboard.queue();
     let Some(seen) = seen.filter(|_| !rows.is_empty()) else {
         let words = match seen {
             _ if chosen.is_none_or(|pool| pool.trouble.is_some()) => "",
             Some(seen) if seen.waiting == 0 => "Nobody waits.",
             _ => "Reading the queue…",
         };
-        nothing(board, words, inner, buf);
+        nothing(dashboard, words, inner, buf);
         return;
     };
     // A column of air on the right.
@@ -164,12 +165,12 @@ pub(super) fn queue(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
     put(buf, inner, name.0, 0, "waiter", quiet);
     put_right(buf, inner, waits, 0, "waits", quiet);
     put_right(buf, inner, gives_up, 0, "gives up", quiet);
-    let passed = board.passed(seen);
-    let mut place = board.queue_cursor.top;
-    list(board, Pane::Queue, board.queue_cursor, rows, inner, buf, |buf, row: &WaiterView, y| {
+    let passed = dashboard.passed(seen);
+    let mut place = dashboard.queue_cursor.top;
+    list(dashboard, Pane::Queue, dashboard.queue_cursor, rows, inner, buf, |buf, row: &WaiterView, y| {
         place += 1;
         put_right(buf, inner, number, y, &place.to_string(), quiet);
-        let tone = if board.is_stale() { quiet } else { Style::new() };
+        let tone = if dashboard.is_stale() { quiet } else { Style::new() };
         let holder = text::holder_within(&row.holder, None, usize::from(name.1));
         put(buf, inner, name.0, y, &holder, tone);
         put_right(buf, inner, waits, y, &text::length(row.waits_for + passed), tone);
@@ -182,7 +183,7 @@ pub(super) fn queue(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
 
 /// The lines of a list that are on screen, below its headings, with the chosen one marked.
 fn list<T>(
-    board: &Board,
+    dashboard: &DashboardState,
     pane: Pane,
     cursor: Cursor,
     rows: &[T],
@@ -194,8 +195,8 @@ fn list<T>(
     for (line, row) in rows.iter().skip(cursor.top).take(lines).enumerate() {
         let y = line as u16 + 1;
         draw(buf, row, y);
-        if cursor.top + line == cursor.at && board.focus == pane {
-            choose(board, pane, area, y, buf);
+        if cursor.top + line == cursor.at && dashboard.focus == pane {
+            choose(dashboard, pane, area, y, buf);
         }
     }
 }

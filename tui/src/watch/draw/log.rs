@@ -6,26 +6,34 @@ use ratatui::style::Style;
 use ratatui::text::Span;
 
 use super::{choose, nothing, pane, put};
-use crate::watch::board::Board;
 use crate::watch::layout::Pane;
 use crate::watch::log::Weight;
+use crate::watch::state::DashboardState;
 use crate::watch::text;
 
-pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
-    let palette = board.palette;
+pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = dashboard.palette;
     let title = vec![Span::styled("Log", palette.heading())];
-    let inner =
-        pane(board, Pane::Log, title, "newest first", (board.log_cursor.top, board.log.lines().len()), area, wide, buf);
+    let inner = pane(
+        dashboard,
+        Pane::Log,
+        title,
+        "newest first",
+        (dashboard.log_cursor.top, dashboard.log.lines().len()),
+        area,
+        wide,
+        buf,
+    );
     if inner.area() == 0 {
         return;
     }
-    let lines = board.log.lines();
+    let lines = dashboard.log.lines();
     if lines.is_empty() {
-        nothing(board, "Nothing has changed since the dashboard was opened.", inner, buf);
+        nothing(dashboard, "Nothing has changed since the dashboard was opened.", inner, buf);
         return;
     }
-    let visible = || lines.iter().skip(board.log_cursor.top).take(usize::from(inner.height));
-    let named = board.count() > 1 && inner.width >= 56;
+    let visible = || lines.iter().skip(dashboard.log_cursor.top).take(usize::from(inner.height));
+    let named = dashboard.count() > 1 && inner.width >= 56;
     let longest = visible().filter_map(|line| line.prefix.as_ref()).map(|prefix| prefix.as_str().len()).max();
     let name = if named { longest.unwrap_or(0).min(usize::from(inner.width) / 4) as u16 + 1 } else { 0 };
     for (y, line) in visible().enumerate() {
@@ -49,8 +57,8 @@ pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
         let x = if line.prefix.is_some() { 22 + name } else { 12 };
         let rest = line.rest.within(usize::from(inner.width.saturating_sub(x + 1)));
         put(buf, inner, x, y16, &rest, Style::new());
-        if board.log_cursor.top + y == board.log_cursor.at && board.focus == Pane::Log {
-            choose(board, Pane::Log, inner, y16, buf);
+        if dashboard.log_cursor.top + y == dashboard.log_cursor.at && dashboard.focus == Pane::Log {
+            choose(dashboard, Pane::Log, inner, y16, buf);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How does a board look? A pure function of the board and the area it is drawn on.
+//! How does a dashboard look? A pure function of the dashboard and the area it is drawn on.
 
 mod chart;
 mod footer;
@@ -15,32 +15,32 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
 
-use super::board::{Board, Overlay};
 use super::layout::{LEAST, Pane};
+use super::state::{DashboardState, Overlay};
 use super::text;
 
 /// Draws all of it.
-pub fn draw(board: &Board, area: Rect, buf: &mut Buffer) {
+pub fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let size = (area.width, area.height);
     if size.0 < LEAST.0 || size.1 < LEAST.1 {
         let words = format!("too small: {}x{} at least", LEAST.0, LEAST.1);
         put(buf, area, 0, 0, &words, Style::new());
         return;
     }
-    let at = board.layout_on(size);
-    header::draw(board, at.header, buf);
-    header::error(board, at.error, buf);
-    header::tabs(board, at.tabs, buf);
-    pools::draw(board, at.pools, at.wide, buf);
-    lists::slots(board, at.slots, at.wide, buf);
-    lists::queue(board, at.queue, at.wide, buf);
-    chart::draw(board, at.history, at.wide, buf);
-    log::draw(board, at.log, at.wide, buf);
-    footer::draw(board, at.footer, buf);
-    match &board.overlay {
-        Some(Overlay::Help(scrolled)) => help::draw(board, *scrolled, area, buf),
-        Some(Overlay::Details(scrolled)) => overlay::details(board, *scrolled, area, buf),
-        Some(Overlay::Form(form)) => overlay::form(board, form, area, buf),
+    let at = dashboard.layout_on(size);
+    header::draw(dashboard, at.header, buf);
+    header::error(dashboard, at.error, buf);
+    header::tabs(dashboard, at.tabs, buf);
+    pools::draw(dashboard, at.pools, at.wide, buf);
+    lists::slots(dashboard, at.slots, at.wide, buf);
+    lists::queue(dashboard, at.queue, at.wide, buf);
+    chart::draw(dashboard, at.history, at.wide, buf);
+    log::draw(dashboard, at.log, at.wide, buf);
+    footer::draw(dashboard, at.footer, buf);
+    match &dashboard.overlay {
+        Some(Overlay::Help(scrolled)) => help::draw(dashboard, *scrolled, area, buf),
+        Some(Overlay::Details(scrolled)) => overlay::details(dashboard, *scrolled, area, buf),
+        Some(Overlay::Form(form)) => overlay::form(dashboard, form, area, buf),
         None => {}
     }
 }
@@ -64,7 +64,7 @@ fn put_right(buf: &mut Buffer, area: Rect, (x, width): (u16, u16), y: u16, words
 /// The frame of a pane with its title, and what is left inside. `top` of `all` lines are above the screen.
 #[allow(clippy::too_many_arguments, reason = "a frame has that many parts")]
 fn pane(
-    board: &Board,
+    dashboard: &DashboardState,
     pane: Pane,
     title: Vec<Span<'_>>,
     aside: &str,
@@ -76,8 +76,8 @@ fn pane(
     if area.area() == 0 {
         return Rect::default();
     }
-    let focused = board.focus == pane;
-    let style = if focused { board.palette.focus() } else { board.palette.quiet() };
+    let focused = dashboard.focus == pane;
+    let style = if focused { dashboard.palette.focus() } else { dashboard.palette.quiet() };
     let mut block = if wide {
         Block::bordered().border_type(BorderType::Rounded)
     } else {
@@ -90,26 +90,29 @@ fn pane(
     let room = usize::from(area.width).saturating_sub(title.width() + 6);
     block = block.border_style(style).title(title);
     if !aside.is_empty() && text::width(aside) + 2 <= room {
-        block = block.title_top(Line::from(Span::styled(format!(" {aside} "), board.palette.quiet())).right_aligned());
+        block =
+            block.title_top(Line::from(Span::styled(format!(" {aside} "), dashboard.palette.quiet())).right_aligned());
     }
     let inner = block.inner(area);
     let lines = usize::from(inner.height) - usize::from(pane != Pane::Log && inner.height > 0);
     if wide && all > lines && lines > 0 {
         let shown = format!(" {}–{} of {all} ", top + 1, (top + lines).min(all));
-        block = block.title_bottom(Line::from(Span::styled(shown, board.palette.quiet())).right_aligned());
+        block = block.title_bottom(Line::from(Span::styled(shown, dashboard.palette.quiet())).right_aligned());
     }
     block.render(area, buf);
     inner
 }
 
 /// A box in the middle of the screen, cleared, and what is left inside.
-fn popup(board: &Board, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
+fn popup(dashboard: &DashboardState, title: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     let at = Rect::new(area.x + (area.width - width) / 2, area.y + (area.height - height) / 2, width, height);
     Clear.render(at, buf);
-    let title = Line::from(Span::styled(format!(" {title} "), board.palette.heading()));
-    let block =
-        Block::bordered().border_type(BorderType::Rounded).border_style(board.palette.focus()).title(title.centered());
+    let title = Line::from(Span::styled(format!(" {title} "), dashboard.palette.heading()));
+    let block = Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(dashboard.palette.focus())
+        .title(title.centered());
     let inner = block.inner(at);
     block.render(at, buf);
     // A column of air on both sides.
@@ -117,27 +120,27 @@ fn popup(board: &Board, title: &str, (width, height): (u16, u16), area: Rect, bu
 }
 
 /// Marks the chosen line of a list.
-fn choose(board: &Board, pane: Pane, area: Rect, y: u16, buf: &mut Buffer) {
+fn choose(dashboard: &DashboardState, pane: Pane, area: Rect, y: u16, buf: &mut Buffer) {
     if y >= area.height {
         return;
     }
-    if board.focus == pane {
+    if dashboard.focus == pane {
         let line = Rect { y: area.y + y, height: 1, ..area };
         for position in line.positions() {
             // Letters in one even bar, as colours turned around are hard to read; bars of blocks stay what they are.
             let cell = &mut buf[position];
             if !cell.symbol().starts_with(|c| ('\u{2580}'..='\u{2593}').contains(&c)) {
                 cell.set_style(Style::reset());
-                cell.set_style(board.palette.chosen());
+                cell.set_style(dashboard.palette.chosen());
             }
         }
     } else {
-        put(buf, area, 0, y, "▸", board.palette.focus());
+        put(buf, area, 0, y, "▸", dashboard.palette.focus());
     }
 }
 
 /// Words in the middle of an empty pane.
-fn nothing(board: &Board, words: &str, area: Rect, buf: &mut Buffer) {
+fn nothing(dashboard: &DashboardState, words: &str, area: Rect, buf: &mut Buffer) {
     if area.area() == 0 {
         return;
     }
@@ -145,7 +148,7 @@ fn nothing(board: &Board, words: &str, area: Rect, buf: &mut Buffer) {
     let first = area.height.saturating_sub(lines.len() as u16) / 2;
     for (y, line) in (first..area.height).zip(lines) {
         let x = (usize::from(area.width).saturating_sub(text::width(&line)) / 2) as u16;
-        put(buf, area, x, y, &line, board.palette.quiet());
+        put(buf, area, x, y, &line, dashboard.palette.quiet());
     }
 }
 

@@ -7,25 +7,26 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::{popup, put, wrap};
-use crate::watch::board::{Board, Mode};
 use crate::watch::form::Form;
 use crate::watch::layout::Pane;
+use crate::watch::session::DashboardMode;
+use crate::watch::state::DashboardState;
 use crate::watch::text;
 
 /// A name and what it is.
 type Fact = (&'static str, String);
 
-pub(super) fn details(board: &Board, scrolled: usize, area: Rect, buf: &mut Buffer) {
-    let Some(pool) = board.chosen() else { return };
+pub(super) fn details(dashboard: &DashboardState, scrolled: usize, area: Rect, buf: &mut Buffer) {
+    let Some(pool) = dashboard.chosen() else { return };
     let width = area.width.saturating_sub(4).min(110);
     let name = text::shorten(pool.prefix.as_str(), usize::from(width.saturating_sub(24)).max(8));
-    let (title, facts) = match board.focus {
-        Pane::Queue => match board.waiter() {
-            Some(waiter) => (format!("Waiter {} of {name}", board.queue_cursor.at + 1), waits(board, waiter)),
+    let (title, facts) = match dashboard.focus {
+        Pane::Queue => match dashboard.waiter() {
+            Some(waiter) => (format!("Waiter {} of {name}", dashboard.queue_cursor.at + 1), waits(dashboard, waiter)),
             None => ("Waiter".into(), vec![("", "It is not in the queue any more.".into())]),
         },
-        _ => match board.slot() {
-            Some(slot) => (format!("Slot {} of {name}", slot.slot.0), slot_facts(board, &pool.prefix, slot)),
+        _ => match dashboard.slot() {
+            Some(slot) => (format!("Slot {} of {name}", slot.slot.0), slot_facts(dashboard, &pool.prefix, slot)),
             None => ("Slot".into(), vec![("", "There is no such slot any more.".into())]),
         },
     };
@@ -38,22 +39,22 @@ pub(super) fn details(board: &Board, scrolled: usize, area: Rect, buf: &mut Buff
         })
         .collect();
     let height = lines.len() as u16 + 4;
-    let inner = popup(board, &title, (width, height), area, buf);
+    let inner = popup(dashboard, &title, (width, height), area, buf);
     let room = usize::from(inner.height.saturating_sub(2));
     let first = scrolled.min(lines.len().saturating_sub(room));
     for (y, (name, words)) in lines.iter().skip(first).take(room).enumerate() {
-        put(buf, inner, 0, y as u16, name, board.palette.quiet());
+        put(buf, inner, 0, y as u16, name, dashboard.palette.quiet());
         put(buf, inner, 12, y as u16, words, Style::new());
     }
-    let changes = matches!(board.session.mode, Mode::Watch { read_only: false } | Mode::Demo);
-    let free = changes && board.focus == Pane::Slots && board.slot().is_some_and(|slot| slot.lease.is_some());
+    let changes = matches!(dashboard.session.mode, DashboardMode::Watch { read_only: false } | DashboardMode::Demo);
+    let free = changes && dashboard.focus == Pane::Slots && dashboard.slot().is_some_and(|slot| slot.lease.is_some());
     let more = if lines.len() > room { " · pgdn more" } else { "" };
     let free = if free { " · x frees it" } else { "" };
     let keys = format!("esc closes · ↑↓ the next{more}{free}");
-    put(buf, inner, 0, inner.height.saturating_sub(1), &keys, board.palette.quiet());
+    put(buf, inner, 0, inner.height.saturating_sub(1), &keys, dashboard.palette.quiet());
 }
 
-fn slot_facts(board: &Board, prefix: &Prefix, slot: &SlotView) -> Vec<Fact> {
+fn slot_facts(dashboard: &DashboardState, prefix: &Prefix, slot: &SlotView) -> Vec<Fact> {
     let Some(lease) = &slot.lease else {
         let used = match slot.fence.0 {
             0 => "It was never granted.".to_owned(),
@@ -66,7 +67,7 @@ fn slot_facts(board: &Board, prefix: &Prefix, slot: &SlotView) -> Vec<Fact> {
     facts.extend(lease.label.as_ref().map(|label| ("label", label.to_string())));
     facts.push(("lease id", id.to_string()));
     facts.push(("fence", slot.fence.0.to_string()));
-    facts.extend(times(board, lease));
+    facts.extend(times(dashboard, lease));
     let mut notes = vec![];
     if lease.unconfirmed {
         notes.push("its holder is not known to have been told: the next sweep tells it again");
@@ -84,9 +85,9 @@ fn slot_facts(board: &Board, prefix: &Prefix, slot: &SlotView) -> Vec<Fact> {
     facts
 }
 
-fn times(board: &Board, lease: &LeaseView) -> Vec<Fact> {
+fn times(dashboard: &DashboardState, lease: &LeaseView) -> Vec<Fact> {
     let moment = |at: Millis| {
-        let (ago, to_come) = (board.now.since(at), at.since(board.now));
+        let (ago, to_come) = (dashboard.now.since(at), at.since(dashboard.now));
         let far =
             if to_come.0 > 0 { format!("in {}", text::length(to_come)) } else { format!("{} ago", text::length(ago)) };
         format!("{} UTC, {far}", text::moment(at))
@@ -109,25 +110,25 @@ fn who(holder: &Holder) -> Vec<Fact> {
     facts
 }
 
-fn waits(board: &Board, waiter: &WaiterView) -> Vec<Fact> {
-    let since = board.now.since(waiter.since);
+fn waits(dashboard: &DashboardState, waiter: &WaiterView) -> Vec<Fact> {
+    let since = dashboard.now.since(waiter.since);
     let mut facts = vec![("since", format!("{} UTC, {} ago", text::moment(waiter.since), text::length(since)))];
-    let left = waiter.give_up_at.since(board.now);
+    let left = waiter.give_up_at.since(dashboard.now);
     facts.push(("gives up", format!("{} UTC, in {}", text::moment(waiter.give_up_at), text::length(left))));
     facts.extend(who(&waiter.holder));
     facts
 }
 
 /// A form with its fields.
-pub(super) fn form(board: &Board, form: &Form, area: Rect, buf: &mut Buffer) {
-    let palette = board.palette;
+pub(super) fn form(dashboard: &DashboardState, form: &Form, area: Rect, buf: &mut Buffer) {
+    let palette = dashboard.palette;
     let width = 72.min(area.width.saturating_sub(2));
     let columns = usize::from(width.saturating_sub(4));
     let mut about: Vec<String> = form.about.iter().flat_map(|words| wrap(words, columns)).collect();
     // Where there is little room, what is asked comes first.
     about.truncate(usize::from(area.height).saturating_sub(form.fields.len() * 2 + 5));
     let height = (about.len() + form.fields.len() * 2 + 5) as u16;
-    let inner = popup(board, &form.title, (width, height), area, buf);
+    let inner = popup(dashboard, &form.title, (width, height), area, buf);
     let mut y = 0;
     for line in &about {
         put(buf, inner, 0, y, line, Style::new());

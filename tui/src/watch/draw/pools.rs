@@ -6,9 +6,9 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
 use super::{choose, nothing, pane, put, put_right};
-use crate::watch::board::{Board, Order, Pool};
 use crate::watch::history;
 use crate::watch::layout::Pane;
+use crate::watch::state::{DashboardState, PoolOrder, PoolState};
 use crate::watch::{palette, text};
 
 /// Where each column begins and how wide it is; those without room have none.
@@ -23,16 +23,16 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(board: &Board, width: u16, lines: usize) -> Columns {
-        let visible = || board.listed().skip(board.pool_cursor.top).take(lines);
+    fn of(dashboard: &DashboardState, width: u16, lines: usize) -> Columns {
+        let visible = || dashboard.listed().skip(dashboard.pool_cursor.top).take(lines);
         let held = visible().map(|pool| held(pool).len()).max().unwrap_or(0).max(5) as u16;
         let longest = visible().map(|pool| pool.prefix.as_str().len()).max().unwrap_or(0).max(8) as u16;
         let (state, oldest, waiting) = (10, 6, 4);
         // What must be there: the marker and sign, a name, numbers, the word.
         let least = 4 + 1 + held + 1 + waiting + 1 + oldest + 1 + state;
         let mut left = width.saturating_sub(least + 8);
-        let mut take = |wanted: u16| {
-            let got = wanted.min(left);
+        let mut take = |subscription: u16| {
+            let got = subscription.min(left);
             left -= got;
             got
         };
@@ -57,69 +57,73 @@ impl Columns {
     }
 }
 
-pub(super) fn draw(board: &Board, area: Rect, wide: bool, buf: &mut Buffer) {
-    let palette = board.palette;
+pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {
+    let palette = dashboard.palette;
     let mut title = vec![Span::styled("Pools", palette.heading())];
-    let (listed, all) = (board.listed().len(), board.count());
+    let (listed, all) = (dashboard.listed().len(), dashboard.count());
     match () {
         () if all == 0 => {}
         () if listed == all => title.push(Span::raw(format!(" {all}"))),
         () => title.push(Span::raw(format!(" {listed} of {all}"))),
     }
-    if !board.filter.is_empty() {
-        title.push(Span::styled(format!(" /{}", board.filter), palette.warn()));
+    if !dashboard.filter.is_empty() {
+        title.push(Span::styled(format!(" /{}", dashboard.filter), palette.warn()));
     }
-    let aside = if board.order == Order::Trouble { String::new() } else { format!("by {}", board.order.name()) };
-    let part = (board.pool_cursor.top, listed);
-    let inner = pane(board, Pane::Pools, title, &aside, part, area, wide, buf);
+    let aside =
+        if dashboard.order == PoolOrder::Trouble { String::new() } else { format!("by {}", dashboard.order.name()) };
+    let part = (dashboard.pool_cursor.top, listed);
+    let inner = pane(dashboard, Pane::Pools, title, &aside, part, area, wide, buf);
     if inner.area() == 0 {
         return;
     }
     if listed == 0 {
-        nothing(board, &empty(board), inner, buf);
+        nothing(dashboard, &empty(dashboard), inner, buf);
         return;
     }
     let lines = usize::from(inner.height.saturating_sub(1));
-    let columns = Columns::of(board, inner.width, lines);
-    headings(board, &columns, inner, buf);
-    for (line, pool) in board.listed().skip(board.pool_cursor.top).take(lines).enumerate() {
+    let columns = Columns::of(dashboard, inner.width, lines);
+    headings(dashboard, &columns, inner, buf);
+    for (line, pool) in dashboard.listed().skip(dashboard.pool_cursor.top).take(lines).enumerate() {
         let y = line as u16 + 1;
-        row(board, pool, &columns, inner, y, buf);
-        if board.pool_cursor.top + line == board.pool_cursor.at {
-            choose(board, Pane::Pools, inner, y, buf);
+        row(dashboard, pool, &columns, inner, y, buf);
+        if dashboard.pool_cursor.top + line == dashboard.pool_cursor.at {
+            choose(dashboard, Pane::Pools, inner, y, buf);
         }
     }
 }
 
 /// Why there is no line.
-fn empty(board: &Board) -> String {
+fn empty(dashboard: &DashboardState) -> String {
     match () {
-        () if board.count() > 0 => format!("No pool has \"{}\" in its name or state. Esc lists all.", board.filter),
-        () if board.listed_at.is_some() => {
+        () if dashboard.count() > 0 => {
+            format!("No pool has \"{}\" in its name or state. Esc lists all.", dashboard.filter)
+        }
+        () if dashboard.listed_at.is_some() => {
             "The table has no pools yet. Make one: leasehold pool set PREFIX --limit N, or Terraform's pool module."
                 .into()
         }
-        () if board.failure.is_some() => "Nothing could be read yet.".into(),
+        () if dashboard.failure.is_some() => "Nothing could be read yet.".into(),
         () => "Reading the directory of pools…".into(),
     }
 }
 
-fn headings(board: &Board, at: &Columns, area: Rect, buf: &mut Buffer) {
-    let quiet = board.palette.quiet();
+fn headings(dashboard: &DashboardState, at: &Columns, area: Rect, buf: &mut Buffer) {
+    let quiet = dashboard.palette.quiet();
     put(buf, area, at.name.0, 0, "pool", quiet);
     put_right(buf, area, at.held, 0, "held", quiet);
     put_right(buf, area, at.waiting, 0, "wait", quiet);
     put_right(buf, area, at.oldest, 0, "oldest", quiet);
     if at.spark.1 > 0 {
-        let (_, window) = history::window(board.since.unwrap_or(board.now), board.now, usize::from(at.spark.1));
+        let (_, window) =
+            history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, usize::from(at.spark.1));
         let last = if at.spark.1 >= 11 { "last " } else { "" };
         put(buf, area, at.spark.0, 0, &format!("{last}{}", history::named(window)), quiet);
     }
     put(buf, area, at.state.0, 0, "state", quiet);
 }
 
-fn row(board: &Board, pool: &Pool, at: &Columns, area: Rect, y: u16, buf: &mut Buffer) {
-    let palette = board.palette;
+fn row(dashboard: &DashboardState, pool: &PoolState, at: &Columns, area: Rect, y: u16, buf: &mut Buffer) {
+    let palette = dashboard.palette;
     let quiet = palette.quiet();
     let (sign, word, style) = match (&pool.trouble, pool.state()) {
         (Some(_), _) => ("×", "unreadable", palette.alarm()),
@@ -133,7 +137,7 @@ fn row(board: &Board, pool: &Pool, at: &Columns, area: Rect, y: u16, buf: &mut B
     let (waiting, oldest) = match &pool.seen {
         Some(seen) if seen.waiting > 0 => {
             let plus = if seen.waiting_more { "+" } else { "" };
-            let oldest = board.oldest_wait(pool).map(text::length).unwrap_or_default();
+            let oldest = dashboard.oldest_wait(pool).map(text::length).unwrap_or_default();
             (format!("{}{plus}", seen.waiting), oldest)
         }
         Some(_) => ("·".into(), "·".into()),
@@ -144,7 +148,7 @@ fn row(board: &Board, pool: &Pool, at: &Columns, area: Rect, y: u16, buf: &mut B
     put_right(buf, area, at.oldest, y, &oldest, tone);
     if at.bar.1 > 0 {
         bar(
-            board,
+            dashboard,
             pool,
             Rect { x: area.x + at.bar.0, y: area.y + y, width: at.bar.1, height: 1 }.intersection(area),
             style,
@@ -153,14 +157,14 @@ fn row(board: &Board, pool: &Pool, at: &Columns, area: Rect, y: u16, buf: &mut B
     }
     if at.spark.1 > 0 {
         let count = usize::from(at.spark.1);
-        let (end, window) = history::window(board.since.unwrap_or(board.now), board.now, count);
+        let (end, window) = history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, count);
         let spark = history::sparkline(&pool.history.parts(end, window, count));
         put(buf, area, at.spark.0, y, &spark, style.remove_modifier(Modifier::BOLD));
     }
     put(buf, area, at.state.0, y, word, style);
 }
 
-fn held(pool: &Pool) -> String {
+fn held(pool: &PoolState) -> String {
     let limit = pool.limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
     match &pool.seen {
         Some(seen) => format!("{}/{limit}", seen.held),
@@ -169,7 +173,7 @@ fn held(pool: &Pool) -> String {
 }
 
 /// How full it is; what is more than full ends in the sign of it.
-fn bar(board: &Board, pool: &Pool, area: Rect, style: Style, buf: &mut Buffer) {
+fn bar(dashboard: &DashboardState, pool: &PoolState, area: Rect, style: Style, buf: &mut Buffer) {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let Some(seen) = &pool.seen else { return };
     let width = usize::from(area.width);
@@ -183,5 +187,5 @@ fn bar(board: &Board, pool: &Pool, area: Rect, style: Style, buf: &mut Buffer) {
     let filled = format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8]);
     let rest = "░".repeat(width.saturating_sub(text::width(&filled)));
     let x = put(buf, area, 0, 0, &filled, style.remove_modifier(Modifier::BOLD));
-    put(buf, area, x, 0, &rest, board.palette.quiet());
+    put(buf, area, x, 0, &rest, dashboard.palette.quiet());
 }

@@ -7,11 +7,9 @@ use std::process::ExitCode;
 
 use leasehold_store::StoreError;
 
-use crate::demo::Flaw;
-
 /// Everything that ends a command before its report.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
+pub(crate) enum CliError {
     /// An option makes no sense with the others.
     #[error("{0}")]
     Usage(String),
@@ -33,17 +31,17 @@ pub(crate) enum Trouble {
     },
     /// A scenario makes no sense.
     #[error("{0}")]
-    Scenario(#[from] Flaw),
+    Scenario(#[from] FileFlaw),
     /// The table could not be used.
     #[error("{0}")]
     Store(#[from] StoreError),
     /// The table could not be used, and where it was looked for.
-    #[error("{wrong} [{place}]")]
+    #[error("{wrong} [{location}]")]
     StoreAt {
         /// What went wrong.
         wrong: StoreError,
         /// The region, and the endpoint if there is one.
-        place: String,
+        location: String,
     },
     /// Nothing says in which region the table is.
     #[error("no region: add --region, set AWS_REGION, or give the profile one (aws configure set region ...)")]
@@ -86,11 +84,11 @@ pub(crate) enum Trouble {
     },
 }
 
-impl Trouble {
+impl CliError {
     /// The same, with where the table was looked for: a wrong region is the commonest reason that it is missing.
-    pub(crate) fn at(self, place: Option<&str>) -> Trouble {
-        match (self, place) {
-            (Trouble::Store(wrong), Some(place)) => Trouble::StoreAt { wrong, place: place.into() },
+    pub(crate) fn at(self, location: Option<&str>) -> CliError {
+        match (self, location) {
+            (CliError::Store(wrong), Some(location)) => CliError::StoreAt { wrong, location: location.into() },
             (other, _) => other,
         }
     }
@@ -98,30 +96,44 @@ impl Trouble {
     /// The exit status it is told by; `leasehold --help`, and that of `demo` and `run`, list them.
     fn status(&self) -> u8 {
         match self {
-            Trouble::Usage(_) | Trouble::Unreadable { .. } | Trouble::Unwritable { .. } | Trouble::Scenario(_) => 2,
-            Trouble::NotDone(_)
-            | Trouble::Store(StoreError::PoolNotFound { .. })
-            | Trouble::StoreAt { wrong: StoreError::PoolNotFound { .. }, .. } => 1,
-            Trouble::Store(_)
-            | Trouble::StoreAt { .. }
-            | Trouble::NoRegion
-            | Trouble::NoCredentials { .. }
-            | Trouble::System(_) => 3,
-            Trouble::Run { status, .. } => *status,
+            CliError::Usage(_) | CliError::Unreadable { .. } | CliError::Unwritable { .. } | CliError::Scenario(_) => 2,
+            CliError::NotDone(_)
+            | CliError::Store(StoreError::PoolNotFound { .. })
+            | CliError::StoreAt { wrong: StoreError::PoolNotFound { .. }, .. } => 1,
+            CliError::Store(_)
+            | CliError::StoreAt { .. }
+            | CliError::NoRegion
+            | CliError::NoCredentials { .. }
+            | CliError::System(_) => 3,
+            CliError::Run { status, .. } => *status,
             // As shells report a process that a signal ended.
-            Trouble::Stopped { signal, .. } => 128 + signal,
+            CliError::Stopped { signal, .. } => 128 + signal,
         }
     }
 }
 
+/// What is wrong with a scenario, or with a file that it names.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{file}, line {line}: {found}\n  expected {expected}")]
+pub(crate) struct FileFlaw {
+    /// Which file.
+    pub(crate) file: String,
+    /// Which line, counted from 1.
+    pub(crate) line: usize,
+    /// What is there.
+    pub(crate) found: String,
+    /// What would have been right.
+    pub(crate) expected: String,
+}
+
 /// The exit status of a command that came to this; what is wrong goes to standard error.
-pub(crate) fn status(done: Result<u8, Trouble>) -> ExitCode {
+pub(crate) fn status(done: Result<u8, CliError>) -> ExitCode {
     match done {
         Ok(status) => status.into(),
-        Err(trouble) => {
+        Err(error) => {
             // Nobody is left to be told where standard error is closed.
-            let _ = writeln!(std::io::stderr(), "leasehold: {trouble}");
-            trouble.status().into()
+            let _ = writeln!(std::io::stderr(), "leasehold: {error}");
+            error.status().into()
         }
     }
 }

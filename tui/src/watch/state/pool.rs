@@ -9,7 +9,7 @@ use crate::watch::history::History;
 
 /// One pool, as far as it is known.
 #[derive(Clone, Debug)]
-pub struct Pool {
+pub struct PoolState {
     /// Its name.
     pub prefix: Prefix,
     /// The limit in force, as far as known.
@@ -24,9 +24,9 @@ pub struct Pool {
     pub history: History,
 }
 
-impl Pool {
-    pub(super) fn new(prefix: Prefix) -> Pool {
-        Pool { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
+impl PoolState {
+    pub(super) fn new(prefix: Prefix) -> PoolState {
+        PoolState { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
     }
 
     /// In one word, if anything is known.
@@ -41,31 +41,31 @@ impl Pool {
     }
 
     /// Its place in the list before or after another; two are never equal.
-    pub(super) fn before(&self, other: &Pool, order: Order) -> Ordering {
+    pub(super) fn before(&self, other: &PoolState, order: PoolOrder) -> Ordering {
         // What matters most comes first, whatever has the same by name.
         other.weight(order).cmp(&self.weight(order)).then_with(|| self.prefix.cmp(&other.prefix))
     }
 
     /// How much it matters in this order.
-    fn weight(&self, order: Order) -> u64 {
+    fn weight(&self, order: PoolOrder) -> u64 {
         let seen = self.seen.as_ref();
         match order {
-            Order::Name => 0,
-            Order::Trouble if self.trouble.is_some() => 6,
-            Order::Trouble => seen.map_or(0, |seen| match seen.state {
+            PoolOrder::Name => 0,
+            PoolOrder::Trouble if self.trouble.is_some() => 6,
+            PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
                 State::OverLimit => 5,
                 State::Starving => 4,
                 State::Full => 3,
                 State::Ok => 2,
                 State::Idle => 1,
             }),
-            Order::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
+            PoolOrder::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
             // The earlier somebody began to wait, the longer they wait, whatever time it is.
-            Order::LongestWait => {
+            PoolOrder::LongestWait => {
                 let since = seen.and_then(|seen| Some(seen.at.since(seen.oldest_wait?)));
                 since.map_or(0, |since| u64::MAX - since.0)
             }
-            Order::Fullness => self.fullness(),
+            PoolOrder::Fullness => self.fullness(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Pool {
 
 /// The order of the pools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum PoolOrder {
     /// The most alarming first.
     Trouble,
     /// By name.
@@ -94,25 +94,25 @@ pub enum Order {
     Fullness,
 }
 
-impl Order {
+impl PoolOrder {
     /// In a word or two.
     pub fn name(self) -> &'static str {
         match self {
-            Order::Trouble => "trouble",
-            Order::Name => "name",
-            Order::Waiting => "waiting",
-            Order::LongestWait => "longest wait",
-            Order::Fullness => "fullness",
+            PoolOrder::Trouble => "trouble",
+            PoolOrder::Name => "name",
+            PoolOrder::Waiting => "waiting",
+            PoolOrder::LongestWait => "longest wait",
+            PoolOrder::Fullness => "fullness",
         }
     }
 
-    pub(super) fn next(self) -> Order {
+    pub(super) fn next(self) -> PoolOrder {
         match self {
-            Order::Trouble => Order::Name,
-            Order::Name => Order::Waiting,
-            Order::Waiting => Order::LongestWait,
-            Order::LongestWait => Order::Fullness,
-            Order::Fullness => Order::Trouble,
+            PoolOrder::Trouble => PoolOrder::Name,
+            PoolOrder::Name => PoolOrder::Waiting,
+            PoolOrder::Waiting => PoolOrder::LongestWait,
+            PoolOrder::LongestWait => PoolOrder::Fullness,
+            PoolOrder::Fullness => PoolOrder::Trouble,
         }
     }
 }

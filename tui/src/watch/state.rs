@@ -1,22 +1,23 @@
 //! What is known and what is chosen? The state of the dashboard: changed by inputs only,
 //! it reads no clock and no table, so the same inputs give the same screen.
 
+mod keymap;
 mod pool;
-mod press;
-mod shown;
+mod selectors;
 
 use std::collections::HashMap;
 
 use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::{Detail, Occupancy, changes};
 
-pub use pool::{Order, Pool};
+pub use pool::{PoolOrder, PoolState};
 
 use super::form::Form;
-use super::input::{Cost, Effect, Input, Listed, Played};
+use super::input::{DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition};
 use super::layout::Pane;
-use super::log::{Line, Log, Weight};
+use super::log::{Log, LogLine, Weight};
 use super::palette::Palette;
+use super::session::Session;
 
 /// How long a message stays on screen.
 const SAID_FOR: Millis = Millis::seconds(8);
@@ -26,35 +27,6 @@ const CONNECTED: Millis = Millis::seconds(60);
 
 /// If more pools than this changed at once, all are put in order again.
 const MOVED: usize = 64;
-
-/// What is watched, and what may be done to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// A table.
-    Watch {
-        /// Nothing may be changed.
-        read_only: bool,
-    },
-    /// The demo's table, with its workers.
-    Demo,
-    /// A recording.
-    Replay,
-}
-
-/// What does not change while a dashboard is open.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// The table's name.
-    pub table: String,
-    /// Where it is: a region, an endpoint, or `embedded`.
-    pub place: String,
-    /// What is watched.
-    pub mode: Mode,
-    /// Whether colours may be used.
-    pub colour: bool,
-    /// How often what is on screen is read.
-    pub every: Millis,
-}
 
 /// What lies over the screen.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +66,7 @@ impl Cursor {
 
 /// Reading that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct ReadFailure {
     /// What was tried and what is wrong.
     pub why: String,
     /// When it is tried again.
@@ -103,7 +75,7 @@ pub struct Failure {
 
 /// A message for the person at the keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct Message {
     /// What.
     pub what: String,
     /// It is bad news.
@@ -113,7 +85,7 @@ pub struct Said {
 
 /// The dashboard's state.
 #[derive(Clone, Debug)]
-pub struct Board {
+pub struct DashboardState {
     /// What is watched.
     pub session: Session,
     /// Its styles.
@@ -124,7 +96,7 @@ pub struct Board {
     pub now: Millis,
     /// When the first input with a time came: charts begin there.
     pub since: Option<Millis>,
-    pools: Vec<Pool>,
+    pools: Vec<PoolState>,
     places: HashMap<Prefix, usize>,
     /// Which pools are listed, by their place, in order.
     listed: Vec<usize>,
@@ -144,7 +116,7 @@ pub struct Board {
     /// The pane that keys go to.
     pub focus: Pane,
     /// The order of the pools.
-    pub order: Order,
+    pub order: PoolOrder,
     /// What pools must have in their name or state to be listed.
     pub filter: String,
     /// The filter is being typed.
@@ -156,17 +128,17 @@ pub struct Board {
     /// What happened.
     pub log: Log,
     /// Reading fails.
-    pub failure: Option<Failure>,
+    pub failure: Option<ReadFailure>,
     /// A message.
-    pub said: Option<Said>,
+    pub said: Option<Message>,
     /// What is watched has come to its end: what to do now.
     pub over: Option<String>,
     /// What the watching costs.
-    pub cost: Option<Cost>,
+    pub cost: Option<ReadCost>,
     /// When the directory was read last.
     pub listed_at: Option<Millis>,
     /// How far a replay is.
-    pub played: Option<Played>,
+    pub played: Option<ReplayPosition>,
     /// How fast the demo's work goes.
     pub speed: f64,
     /// Worked out once an input, as drawing asks it of every pool.
@@ -174,11 +146,11 @@ pub struct Board {
     refreshed: u64,
 }
 
-impl Board {
+impl DashboardState {
     /// An empty one. Nothing is drawn before the first [`Input::Resize`].
-    pub fn new(session: Session) -> Board {
+    pub fn new(session: Session) -> DashboardState {
         let palette = Palette { colour: session.colour };
-        Board {
+        DashboardState {
             session,
             palette,
             size: (0, 0),
@@ -195,7 +167,7 @@ impl Board {
             queue_cursor: Cursor::default(),
             log_cursor: Cursor::default(),
             focus: Pane::Pools,
-            order: Order::Trouble,
+            order: PoolOrder::Trouble,
             filter: String::new(),
             filtering: false,
             paused: None,
@@ -214,24 +186,24 @@ impl Board {
     }
 
     /// Takes an input in: what is to be done about it.
-    pub fn apply(&mut self, input: Input) -> Vec<Effect> {
+    pub fn apply(&mut self, input: Input) -> Vec<DashboardEffect> {
         let effects = self.take(input);
         self.settle();
         effects
     }
 
     /// The same for many at once: what follows from them is worked out only after the last.
-    pub fn apply_all(&mut self, inputs: impl IntoIterator<Item = Input>) -> Vec<Effect> {
+    pub fn apply_all(&mut self, inputs: impl IntoIterator<Item = Input>) -> Vec<DashboardEffect> {
         let effects = inputs.into_iter().flat_map(|input| self.take(input)).collect();
         self.settle();
         effects
     }
 
-    fn take(&mut self, input: Input) -> Vec<Effect> {
+    fn take(&mut self, input: Input) -> Vec<DashboardEffect> {
         let mut effects = vec![];
         match input {
             Input::Key(key) => {
-                // Whatever came before it is on the board that the key was pressed for.
+                // Whatever came before it is on the dashboard that the key was pressed for.
                 self.settle();
                 effects = self.key(key);
             }
@@ -249,9 +221,9 @@ impl Board {
                     self.moves(&prefix);
                 }
             }
-            Input::Failed { why, retry_at } => self.failure = Some(Failure { why, retry_at }),
+            Input::Failed { why, retry_at } => self.failure = Some(ReadFailure { why, retry_at }),
             Input::Cost(cost) => self.cost = Some(cost),
-            Input::Did { done, what } => self.did(done, what),
+            Input::ActionDone { done, what } => self.did(done, what),
             Input::Note(what) => {
                 self.say(false, what.clone());
                 self.note(what);
@@ -274,7 +246,7 @@ impl Board {
         }
     }
 
-    fn list(&mut self, listed: Listed) {
+    fn list(&mut self, listed: PoolDirectory) {
         self.failure = None;
         self.listed_at = Some(listed.at);
         self.moved = None;
@@ -350,7 +322,7 @@ impl Board {
         }
         let rest = format!("pool {prefix}").into();
         let (at, prefix) = (self.now, Some(prefix.clone()));
-        self.log.add(Line { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
+        self.log.add(LogLine { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
     }
 
     fn forget_all(&mut self) {
@@ -369,11 +341,11 @@ impl Board {
         self.say(!done, what.clone());
         let (sign, weight) = if done { ("✓", Weight::Notable) } else { ("!", Weight::Warning) };
         let verb = if done { "done" } else { "not done" };
-        self.log.add(Line { at: self.now, prefix: None, sign, verb, rest: what.into(), weight });
+        self.log.add(LogLine { at: self.now, prefix: None, sign, verb, rest: what.into(), weight });
     }
 
     fn note(&mut self, what: String) {
-        self.log.add(Line {
+        self.log.add(LogLine {
             at: self.now,
             prefix: None,
             sign: "·",
@@ -384,15 +356,15 @@ impl Board {
     }
 
     fn say(&mut self, bad: bool, what: String) {
-        self.said = Some(Said { what, bad, until: self.now + SAID_FOR });
+        self.said = Some(Message { what, bad, until: self.now + SAID_FOR });
     }
 
-    fn pool_mut(&mut self, prefix: &Prefix) -> &mut Pool {
+    fn pool_mut(&mut self, prefix: &Prefix) -> &mut PoolState {
         let place = match self.places.get(prefix) {
             Some(place) => *place,
             None => {
                 self.moved = None;
-                self.pools.push(Pool::new(prefix.clone()));
+                self.pools.push(PoolState::new(prefix.clone()));
                 self.places.insert(prefix.clone(), self.pools.len() - 1);
                 self.pools.len() - 1
             }

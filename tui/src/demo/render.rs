@@ -1,6 +1,6 @@
 //! How is a report read by a person, and by a program? As a table with a verdict, or as one JSON object.
 
-use super::report::{Cost, PoolReport, Report};
+use super::report::{PoolReport, Report, RequestCost};
 
 /// The widest a block of columns gets; more pools than fit make another block below.
 const WIDTH: usize = 100;
@@ -9,38 +9,38 @@ const WIDTH: usize = 100;
 const TOLD: usize = 10;
 
 /// One line of the table: what it says, and what it says of each pool (`None`: nothing of any interest).
-struct Line {
+struct ReportLine {
     name: &'static str,
     of: fn(&PoolReport) -> Option<String>,
 }
 
 /// Lines that stand together. Those that say nothing of any pool are left out.
-const TABLE: [&[Line]; 4] = [
+const TABLE: [&[ReportLine]; 4] = [
     &[
-        Line { name: "items done", of: |pool| Some(format!("{} of {}", pool.done, pool.items)) },
-        Line { name: "peak held / limit", of: |pool| Some(format!("{} / {}", pool.peak_held, limits(pool))) },
-        Line { name: "limit changed", of: changes },
-        Line { name: "makespan", of: |pool| Some(time(pool.makespan)) },
-        Line { name: "  ideal", of: |pool| pool.ideal.map(time) },
-        Line { name: "  over it", of: |pool| Some(format!("{:.1} %", pool.over_ideal_percent?)) },
+        ReportLine { name: "items done", of: |pool| Some(format!("{} of {}", pool.done, pool.items)) },
+        ReportLine { name: "peak held / limit", of: |pool| Some(format!("{} / {}", pool.peak_held, limits(pool))) },
+        ReportLine { name: "limit changed", of: changes },
+        ReportLine { name: "makespan", of: |pool| Some(time(pool.makespan)) },
+        ReportLine { name: "  ideal", of: |pool| pool.ideal.map(time) },
+        ReportLine { name: "  over it", of: |pool| Some(format!("{:.1} %", pool.over_ideal_percent?)) },
     ],
     &[
-        Line { name: "wait p50", of: |pool| Some(time(pool.wait?.p50)) },
-        Line { name: "  p99", of: |pool| Some(time(pool.wait?.p99)) },
-        Line { name: "  max", of: |pool| Some(time(pool.wait?.max)) },
+        ReportLine { name: "wait p50", of: |pool| Some(time(pool.wait?.p50)) },
+        ReportLine { name: "  p99", of: |pool| Some(time(pool.wait?.p99)) },
+        ReportLine { name: "  max", of: |pool| Some(time(pool.wait?.max)) },
     ],
     &[
-        Line { name: "requests per job", of: |pool| cost(pool, |cost| cost.requests) },
-        Line { name: "  read units", of: |pool| cost(pool, |cost| cost.read_units) },
-        Line { name: "  write units", of: |pool| cost(pool, |cost| cost.write_units) },
+        ReportLine { name: "requests per job", of: |pool| cost(pool, |cost| cost.requests) },
+        ReportLine { name: "  read units", of: |pool| cost(pool, |cost| cost.read_units) },
+        ReportLine { name: "  write units", of: |pool| cost(pool, |cost| cost.write_units) },
     ],
     &[
-        Line { name: "died holding a lease", of: |pool| some(u64::from(pool.died)) },
-        Line { name: "  slots back", of: |pool| (pool.died > 0).then(|| pool.reclaimed.to_string()) },
-        Line { name: "  after at most", of: |pool| pool.reclaimed_after.map(time) },
-        Line { name: "leases renewed", of: |pool| some(pool.renewed) },
-        Line { name: "leases lost at work", of: |pool| some(pool.leases_lost) },
-        Line { name: "asked again", of: |pool| some(pool.asked_again) },
+        ReportLine { name: "died holding a lease", of: |pool| some(u64::from(pool.died)) },
+        ReportLine { name: "  slots back", of: |pool| (pool.died > 0).then(|| pool.reclaimed.to_string()) },
+        ReportLine { name: "  after at most", of: |pool| pool.reclaimed_after.map(time) },
+        ReportLine { name: "leases renewed", of: |pool| some(pool.renewed) },
+        ReportLine { name: "leases lost at work", of: |pool| some(pool.leases_lost) },
+        ReportLine { name: "asked again", of: |pool| some(pool.asked_again) },
     ],
 ];
 
@@ -80,7 +80,7 @@ fn blocks(pools: &[PoolReport]) -> std::slice::Chunks<'_, PoolReport> {
 
 fn block(pools: &[PoolReport], paint: &Paint) -> String {
     let groups = TABLE.map(|lines| {
-        let said = |line: &Line| (line.name, pools.iter().map(line.of).collect::<Vec<_>>());
+        let said = |line: &ReportLine| (line.name, pools.iter().map(line.of).collect::<Vec<_>>());
         let lines = lines.iter().map(said).filter(|(_, cells)| cells.iter().any(Option::is_some));
         lines.collect::<Vec<(&str, Vec<Option<String>>)>>()
     });
@@ -149,7 +149,7 @@ fn changes(pool: &PoolReport) -> Option<String> {
     (!each.is_empty()).then(|| each.join(", "))
 }
 
-fn cost(pool: &PoolReport, which: fn(Cost) -> f64) -> Option<String> {
+fn cost(pool: &PoolReport, which: fn(RequestCost) -> f64) -> Option<String> {
     Some(format!("{:.1}", which(pool.per_job?)))
 }
 
@@ -189,7 +189,7 @@ impl Paint {
 #[cfg(test)]
 mod tests {
     use super::super::ledger::Ledger;
-    use super::super::report::{Broken, LostItem, Waits};
+    use super::super::report::{LostItem, ReportedViolation, WaitPercentiles};
     use super::*;
 
     fn pool(prefix: &str) -> PoolReport {
@@ -205,15 +205,15 @@ mod tests {
             makespan: 6.1,
             ideal: Some(6.0),
             over_ideal_percent: Some(1.7),
-            wait: Some(Waits { p50: 0.0, p99: 3.0, max: 3.0 }),
+            wait: Some(WaitPercentiles { p50: 0.0, p99: 3.0, max: 3.0 }),
             died: 0,
             reclaimed: 0,
             reclaimed_after: None,
             asked_again: 0,
             renewed: 0,
             leases_lost: 0,
-            per_job: Some(Cost { requests: 9.0, read_units: 4.5, write_units: 8.0 }),
-            upkeep: Cost { requests: 9.0, read_units: 4.5, write_units: 8.0 },
+            per_job: Some(RequestCost { requests: 9.0, read_units: 4.5, write_units: 8.0 }),
+            upkeep: RequestCost { requests: 9.0, read_units: 4.5, write_units: 8.0 },
             still_held: vec![],
             violations: vec![],
         }
@@ -233,7 +233,8 @@ mod tests {
         }
         let mut broken = pool("batch");
         let found = ledger.judge().violations.remove(0);
-        broken.violations = vec![Broken { at: found.at.as_secs_f64(), who: found.who.to_string(), what: found.what }];
+        broken.violations =
+            vec![ReportedViolation { at: found.at.as_secs_f64(), who: found.who.to_string(), what: found.what }];
         let report = report(vec![pool("analytics"), broken]);
         assert!(!report.ok);
         let text = text(&report, false);

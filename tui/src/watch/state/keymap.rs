@@ -1,13 +1,14 @@
-//! What does a key do to the board? It moves what is chosen, opens and fills forms, and asks for effects.
+//! What does a key do to the dashboard? It moves what is chosen, opens and fills forms, and asks for effects.
 
 use leasehold_core::nouns::{LeaseId, Limit};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::{Board, Cursor, Mode, Overlay};
-use crate::watch::form::{Filled, Form};
-use crate::watch::input::{Effect, Play};
-use crate::watch::keys::{self, Command};
+use super::{Cursor, DashboardState, Overlay};
+use crate::watch::form::{Form, FormResult};
+use crate::watch::input::{DashboardEffect, ReplayCommand};
+use crate::watch::keys::{self, KeyAction};
 use crate::watch::layout::{PANES, Pane};
+use crate::watch::session::DashboardMode;
 use crate::watch::text;
 
 /// No text over the screen has more lines.
@@ -16,21 +17,21 @@ const MOST_LINES: usize = 100;
 /// How far a key jumps in a replay, in milliseconds.
 const JUMP: i64 = 10_000;
 
-impl Board {
-    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+impl DashboardState {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<DashboardEffect> {
         if key.kind == KeyEventKind::Release {
             return vec![];
         }
         self.touched = true;
         if let Some(Overlay::Form(form)) = &mut self.overlay {
             return match form.key(key) {
-                Filled::NotYet => vec![],
-                Filled::Never => {
+                FormResult::NotYet => vec![],
+                FormResult::Never => {
                     self.overlay = None;
                     self.say(false, "nothing was changed".into());
                     vec![]
                 }
-                Filled::Done(effect) => {
+                FormResult::Done(effect) => {
                     self.overlay = None;
                     vec![effect]
                 }
@@ -42,8 +43,8 @@ impl Board {
         match keys::command(key, self.session.mode) {
             Some(command) => self.command(command).into_iter().collect(),
             None => {
-                let changes = keys::command(key, Mode::Watch { read_only: false });
-                if matches!(changes, Some(Command::Raise | Command::Lower | Command::Release)) {
+                let changes = keys::command(key, DashboardMode::Watch { read_only: false });
+                if matches!(changes, Some(KeyAction::Raise | KeyAction::Lower | KeyAction::Release)) {
                     self.say(true, "nothing can be changed here".into());
                 }
                 vec![]
@@ -69,55 +70,57 @@ impl Board {
         true
     }
 
-    fn command(&mut self, command: Command) -> Option<Effect> {
+    fn command(&mut self, command: KeyAction) -> Option<DashboardEffect> {
         match (command, &mut self.overlay) {
-            (Command::Quit, Some(_)) | (Command::Back, Some(_)) => self.overlay = None,
-            (Command::Help, Some(Overlay::Help(_))) | (Command::Open, Some(_)) => self.overlay = None,
-            (Command::Up, Some(Overlay::Help(line))) => *line = line.saturating_sub(1),
-            (Command::Down, Some(Overlay::Help(line))) => *line = (*line + 1).min(MOST_LINES),
-            (Command::PageUp | Command::First, Some(Overlay::Help(line) | Overlay::Details(line))) => {
+            (KeyAction::Quit, Some(_)) | (KeyAction::Back, Some(_)) => self.overlay = None,
+            (KeyAction::Help, Some(Overlay::Help(_))) | (KeyAction::Open, Some(_)) => self.overlay = None,
+            (KeyAction::Up, Some(Overlay::Help(line))) => *line = line.saturating_sub(1),
+            (KeyAction::Down, Some(Overlay::Help(line))) => *line = (*line + 1).min(MOST_LINES),
+            (KeyAction::PageUp | KeyAction::First, Some(Overlay::Help(line) | Overlay::Details(line))) => {
                 *line = line.saturating_sub(10);
             }
-            (Command::PageDown | Command::Last, Some(Overlay::Help(line) | Overlay::Details(line))) => {
+            (KeyAction::PageDown | KeyAction::Last, Some(Overlay::Help(line) | Overlay::Details(line))) => {
                 *line = (*line + 10).min(MOST_LINES);
             }
-            (Command::Help, _) => self.overlay = Some(Overlay::Help(0)),
-            (Command::Quit, None) => return Some(Effect::Quit),
-            (Command::Interrupt, _) => return Some(Effect::Interrupt),
-            (Command::Suspend, _) => return Some(Effect::Suspend),
-            (Command::Up, _) => self.step(-1),
-            (Command::Down, _) => self.step(1),
-            (Command::PageUp, _) => self.step(-self.page()),
-            (Command::PageDown, _) => self.step(self.page()),
-            (Command::First, _) => self.step(isize::MIN),
-            (Command::Last, _) => self.step(isize::MAX),
-            (Command::Left, _) => self.aside(-1),
-            (Command::Right, _) => self.aside(1),
-            (Command::NextPane, _) => self.focus = self.pane(1),
-            (Command::PaneBefore, _) => self.focus = self.pane(-1),
-            (Command::Open, None) => self.open(),
-            (Command::Back, None) => self.back(),
-            (Command::Filter, _) => {
+            (KeyAction::Help, _) => self.overlay = Some(Overlay::Help(0)),
+            (KeyAction::Quit, None) => return Some(DashboardEffect::Quit),
+            (KeyAction::Interrupt, _) => return Some(DashboardEffect::Interrupt),
+            (KeyAction::Suspend, _) => return Some(DashboardEffect::Suspend),
+            (KeyAction::Up, _) => self.step(-1),
+            (KeyAction::Down, _) => self.step(1),
+            (KeyAction::PageUp, _) => self.step(-self.page()),
+            (KeyAction::PageDown, _) => self.step(self.page()),
+            (KeyAction::First, _) => self.step(isize::MIN),
+            (KeyAction::Last, _) => self.step(isize::MAX),
+            (KeyAction::Left, _) => self.aside(-1),
+            (KeyAction::Right, _) => self.aside(1),
+            (KeyAction::NextPane, _) => self.focus = self.pane(1),
+            (KeyAction::PaneBefore, _) => self.focus = self.pane(-1),
+            (KeyAction::Open, None) => self.open(),
+            (KeyAction::Back, None) => self.back(),
+            (KeyAction::Filter, _) => {
                 (self.overlay, self.filtering) = (None, true);
                 self.focus = Pane::Pools;
             }
-            (Command::Sort, _) => {
+            (KeyAction::Sort, _) => {
                 self.order = self.order.next();
                 self.moved = None;
                 self.say(false, format!("pools in order of {}", self.order.name()));
             }
-            (Command::Pause, _) if self.session.mode == Mode::Replay => return Some(Effect::Play(Play::Toggle)),
-            (Command::Pause, _) => self.paused = if self.paused.is_some() { None } else { Some(self.now) },
-            (Command::Refresh, _) => self.refreshed += 1,
-            (Command::Raise, _) => return self.limit(1),
-            (Command::Lower, _) => return self.limit(-1),
-            (Command::Release, _) => self.release(),
-            (Command::Kill, _) => return self.kill(),
-            (Command::Faster, _) => return self.faster(2.0),
-            (Command::Slower, _) => return self.faster(0.5),
-            (Command::Forward, _) => return Some(Effect::Play(Play::Seek(JUMP))),
-            (Command::Rewind, _) => return Some(Effect::Play(Play::Seek(-JUMP))),
-            (Command::Restart, _) => return Some(Effect::Play(Play::Start)),
+            (KeyAction::Pause, _) if self.session.mode == DashboardMode::Replay => {
+                return Some(DashboardEffect::Replay(ReplayCommand::Toggle));
+            }
+            (KeyAction::Pause, _) => self.paused = if self.paused.is_some() { None } else { Some(self.now) },
+            (KeyAction::Refresh, _) => self.refreshed += 1,
+            (KeyAction::Raise, _) => return self.limit(1),
+            (KeyAction::Lower, _) => return self.limit(-1),
+            (KeyAction::Release, _) => self.release(),
+            (KeyAction::Kill, _) => return self.kill(),
+            (KeyAction::Faster, _) => return self.faster(2.0),
+            (KeyAction::Slower, _) => return self.faster(0.5),
+            (KeyAction::Forward, _) => return Some(DashboardEffect::Replay(ReplayCommand::Seek(JUMP))),
+            (KeyAction::Rewind, _) => return Some(DashboardEffect::Replay(ReplayCommand::Seek(-JUMP))),
+            (KeyAction::Restart, _) => return Some(DashboardEffect::Replay(ReplayCommand::Start)),
         }
         None
     }
@@ -188,7 +191,7 @@ impl Board {
         }
     }
 
-    fn limit(&mut self, more: i64) -> Option<Effect> {
+    fn limit(&mut self, more: i64) -> Option<DashboardEffect> {
         let Some(pool) = self.chosen() else {
             self.say(true, "no pool is chosen".into());
             return None;
@@ -198,12 +201,12 @@ impl Board {
             return None;
         };
         let to = (i64::from(from.count()) + more).clamp(0, 10_000) as u32;
-        if self.session.mode == Mode::Demo {
+        if self.session.mode == DashboardMode::Demo {
             // Nothing is at stake, and nobody else to tell why; but a demo without a slot never ends.
             let limit = Limit::try_from(u64::from(to.max(1))).ok().filter(|limit| *limit != from)?;
             // Pressed again before the change is seen, the key goes on from there.
             self.pool_mut(&prefix).asked = Some(limit);
-            return Some(Effect::ChangeLimit { prefix, limit, why: "by hand".into() });
+            return Some(DashboardEffect::ChangeLimit { prefix, limit, why: "by hand".into() });
         }
         self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to, self.overridden())));
         None
@@ -229,22 +232,22 @@ impl Board {
         }
     }
 
-    fn kill(&mut self) -> Option<Effect> {
+    fn kill(&mut self) -> Option<DashboardEffect> {
         let prefix = self.chosen()?.prefix.clone();
         let slot = if self.focus == Pane::Slots { self.lease().map(|(lease, _)| lease.slot.0) } else { None };
-        Some(Effect::Kill { prefix, slot })
+        Some(DashboardEffect::Kill { prefix, slot })
     }
 
-    fn faster(&mut self, times: f64) -> Option<Effect> {
+    fn faster(&mut self, times: f64) -> Option<DashboardEffect> {
         match (self.session.mode, &mut self.played) {
-            (Mode::Replay, Some(played)) => {
+            (DashboardMode::Replay, Some(played)) => {
                 played.speed = (played.speed * times).clamp(0.125, 64.0);
-                Some(Effect::Play(Play::Speed(played.speed)))
+                Some(DashboardEffect::Replay(ReplayCommand::Speed(played.speed)))
             }
-            (Mode::Demo, _) => {
+            (DashboardMode::Demo, _) => {
                 self.speed = (self.speed * times).clamp(0.125, 16.0);
                 self.say(false, format!("work goes {} times as fast as planned", self.speed));
-                Some(Effect::Speed(self.speed))
+                Some(DashboardEffect::Speed(self.speed))
             }
             _ => None,
         }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +12,18 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::scenario::{Files, PoolPlan, Scenario, Times};
-use crate::words::Trouble;
+use super::scenario::{Files, PoolPlan, Scenario, Times, read};
+use crate::error::{CliError, FileFlaw};
 
 /// The longest time a scenario may name: a day, in seconds.
 const LONGEST: f64 = 86_400.0;
 
 /// The most items a pool may have.
 const MOST_ITEMS: usize = 100_000;
+
+/// The example that runs when no scenario is named.
+const EXAMPLE: &str = include_str!("../../../examples/shared-table/scenario.toml");
+const EXAMPLE_NAME: &str = "examples/shared-table/scenario.toml";
 
 const LIMIT: &str = "limit = a whole number from 1 to 10000";
 const ITEMS: &str = "items = a JSON file with an array of objects that have an \"id\", or a number from 1 to 100000";
@@ -38,22 +43,16 @@ const TIMES: [(&str, f64); 8] = [
     ("start_seconds", 0.0),
 ];
 
-/// What is wrong with a scenario, or with a file that it names.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{file}, line {line}: {found}\n  expected {expected}")]
-pub(crate) struct Flaw {
-    /// Which file.
-    pub(crate) file: String,
-    /// Which line, counted from 1.
-    pub(crate) line: usize,
-    /// What is there.
-    pub(crate) found: String,
-    /// What would have been right.
-    pub(crate) expected: String,
+/// The scenario of this file, or the shared-table example.
+pub(crate) fn load(file: Option<&PathBuf>) -> Result<Scenario, CliError> {
+    match file {
+        Some(path) => scenario(&path.display().to_string(), &read(path)?, &Files::Beside(path)),
+        None => scenario(EXAMPLE_NAME, EXAMPLE, &Files::Carried),
+    }
 }
 
 /// Reads a scenario. `name` is the file's, for complaints.
-pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Scenario, Trouble> {
+pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Scenario, CliError> {
     let source = Source { name, text };
     let table = DeTable::parse(text).map_err(|e| source.syntax(&e))?;
     let whole = Fields { source, table: table.get_ref(), at: 0..0 };
@@ -79,7 +78,7 @@ pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Scen
 }
 
 /// One pool, and where its prefix lies.
-fn pool(fields: &Fields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(PoolPlan, Range<usize>), Trouble> {
+fn pool(fields: &Fields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(PoolPlan, Range<usize>), CliError> {
     fields.only(&["prefix", "limit", "items"])?;
     let written = fields.needed("prefix", PREFIX)?;
     let prefix: Option<Prefix> = written.get_ref().as_str().and_then(|text| text.parse().ok());
@@ -110,12 +109,12 @@ fn pool(fields: &Fields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(Po
 }
 
 /// The ids of a file of items.
-fn items(source: &Source<'_>) -> Result<Vec<Arc<str>>, Flaw> {
+fn items(source: &Source<'_>) -> Result<Vec<Arc<str>>, FileFlaw> {
     #[derive(Deserialize)]
     struct Item {
         id: Arc<str>,
     }
-    let items: Vec<Item> = serde_json::from_str(source.text).map_err(|e| Flaw {
+    let items: Vec<Item> = serde_json::from_str(source.text).map_err(|e| FileFlaw {
         file: source.name.to_owned(),
         line: e.line(),
         // Its own "at line 3 column 5" is in the line above already.
@@ -148,10 +147,10 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn flaw(&self, at: Range<usize>, found: impl Into<String>, expected: &str) -> Flaw {
+    fn flaw(&self, at: Range<usize>, found: impl Into<String>, expected: &str) -> FileFlaw {
         let before = self.text.get(..at.start.min(self.text.len())).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
-        Flaw { file: self.name.to_owned(), line, found: found.into(), expected: expected.to_owned() }
+        FileFlaw { file: self.name.to_owned(), line, found: found.into(), expected: expected.to_owned() }
     }
 
     /// The line of the text that something lies on, without its comment.
@@ -161,7 +160,7 @@ impl Source<'_> {
         line.split(" #").next().unwrap_or_default().trim().to_owned()
     }
 
-    fn syntax(&self, error: &toml::de::Error) -> Flaw {
+    fn syntax(&self, error: &toml::de::Error) -> FileFlaw {
         let at = error.span().unwrap_or(0..0);
         let expected = format!("TOML, and there: {}", error.message().replace('\n', ", "));
         self.flaw(at.clone(), self.line_at(&at), &expected)
@@ -177,7 +176,7 @@ struct Fields<'a, 'i> {
 
 impl<'a, 'i> Fields<'a, 'i> {
     /// Complains of a key that is neither one of these nor a time.
-    fn only(&self, keys: &[&str]) -> Result<(), Flaw> {
+    fn only(&self, keys: &[&str]) -> Result<(), FileFlaw> {
         let known: Vec<&str> = keys.iter().copied().chain(TIMES.map(|(key, _)| key)).collect();
         let mut unknown: Vec<_> = self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())).collect();
         unknown.sort_by_key(|key| key.span().start);
@@ -190,16 +189,16 @@ impl<'a, 'i> Fields<'a, 'i> {
         }
     }
 
-    fn needed(&self, key: &str, expected: &str) -> Result<&'a Spanned<DeValue<'i>>, Flaw> {
+    fn needed(&self, key: &str, expected: &str) -> Result<&'a Spanned<DeValue<'i>>, FileFlaw> {
         let missing = || self.source.flaw(self.at.clone(), format!("a pool without {key}"), expected);
         self.table.get(key).ok_or_else(missing)
     }
 
-    fn wrong(&self, value: &Spanned<DeValue<'i>>, expected: &str) -> Flaw {
+    fn wrong(&self, value: &Spanned<DeValue<'i>>, expected: &str) -> FileFlaw {
         self.source.flaw(value.span(), self.source.line_at(&value.span()), expected)
     }
 
-    fn times(&self) -> Result<Times, Flaw> {
+    fn times(&self) -> Result<Times, FileFlaw> {
         let [work, lease, grace, sweep, quiet, poll, wait, start] = TIMES.map(|(key, least)| self.seconds(key, least));
         Ok(Times {
             work: work?,
@@ -213,7 +212,7 @@ impl<'a, 'i> Fields<'a, 'i> {
         })
     }
 
-    fn seconds(&self, key: &str, least: f64) -> Result<Option<Duration>, Flaw> {
+    fn seconds(&self, key: &str, least: f64) -> Result<Option<Duration>, FileFlaw> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let number = match value.get_ref() {
             DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
@@ -223,5 +222,19 @@ impl<'a, 'i> Fields<'a, 'i> {
             Some(number) => Ok(Some(Duration::from_secs_f64(number))),
             None => Err(self.wrong(value, &format!("{key} = a number of seconds from {least} to {LONGEST}"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_30_items_with_limit_15_and_20_with_limit_5_at_3_seconds_of_work() {
+        let example = load(None).expect("the example");
+        let shape = |pool: &PoolPlan| (pool.prefix.to_string(), pool.items.len(), pool.limit.count(), pool.work);
+        let work = Duration::from_secs(3);
+        let expected = [("analytics".to_owned(), 30, 15, work), ("batch".to_owned(), 20, 5, work)];
+        assert_eq!(example.pools.iter().map(shape).collect::<Vec<_>>(), expected);
     }
 }

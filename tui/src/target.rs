@@ -18,7 +18,7 @@ use leasehold_store::Table;
 use leasehold_store::run::{Nobody, SystemClock};
 use leasehold_store::tasks::{self, Courtesy};
 
-use crate::words::Trouble;
+use crate::error::CliError;
 
 /// The table's name where nothing says another: that of the example and of Terraform's `table` module.
 const TABLE: &str = "regional-concurrency-leases";
@@ -32,12 +32,12 @@ const METADATA_WITHIN: Duration = Duration::from_millis(500);
 
 /// Runs operations as a command does: it tells waiting tasks if it may, and leaves it to the lease manager to ask
 /// whether executions still run.
-pub(crate) type Runner = leasehold_store::Runner<Courtesy>;
+pub(crate) type CliRunner = leasehold_store::Runner<Courtesy>;
 
 /// The flags that every command on a table takes.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
-pub(crate) struct Place {
+pub(crate) struct Target {
     /// The DynamoDB table [default: $LEASEHOLD_TABLE, else regional-concurrency-leases]
     #[arg(long, global = true, value_name = "NAME", value_parser = table_name)]
     table: Option<String>,
@@ -59,9 +59,9 @@ pub(crate) struct Place {
     asked: OnceLock<String>,
 }
 
-impl Place {
+impl Target {
     /// For a command that uses no such table: none of the flags may be given.
-    pub(crate) fn refuse(&self, why: &str) -> Result<(), Trouble> {
+    pub(crate) fn refuse(&self, why: &str) -> Result<(), CliError> {
         let given = [
             ("--table", &self.table),
             ("--region", &self.region),
@@ -69,23 +69,23 @@ impl Place {
             ("--endpoint-url", &self.endpoint_url),
         ];
         match given.iter().find(|(_, value)| value.is_some()) {
-            Some((flag, _)) => Err(Trouble::Usage(format!("{flag}: {why}"))),
+            Some((flag, _)) => Err(CliError::Usage(format!("{flag}: {why}"))),
             None => Ok(()),
         }
     }
 
     /// The table. Nothing is sent to it yet, but the credentials are there.
-    pub(crate) async fn table(&self) -> Result<Table, Trouble> {
+    pub(crate) async fn table(&self) -> Result<Table, CliError> {
         Ok(self.found().await?.0)
     }
 
     /// The same table, with all that operations need.
-    pub(crate) async fn runner(&self) -> Result<Runner, Trouble> {
+    pub(crate) async fn runner(&self) -> Result<CliRunner, CliError> {
         let (table, config) = self.found().await?;
-        Ok(Runner::with(table, Courtesy::new(tasks::client(&config)), Nobody, SystemClock))
+        Ok(CliRunner::with(table, Courtesy::new(tasks::client(&config)), Nobody, SystemClock))
     }
 
-    async fn found(&self) -> Result<(Table, SdkConfig), Trouble> {
+    async fn found(&self) -> Result<(Table, SdkConfig), CliError> {
         let name = self.table_name()?;
         let config = self.config(&name).await?;
         let region = config.region().map(Region::as_ref).unwrap_or_default();
@@ -99,24 +99,24 @@ impl Place {
         self.asked.get().map(String::as_str)
     }
 
-    fn table_name(&self) -> Result<String, Trouble> {
+    fn table_name(&self) -> Result<String, CliError> {
         if let Some(name) = &self.table {
             return Ok(name.clone());
         }
         match std::env::var(TABLE_VARIABLE) {
             Ok(name) if !name.is_empty() => {
-                table_name(&name).map_err(|wrong| Trouble::Usage(format!("{TABLE_VARIABLE}={name:?}: {wrong}")))
+                table_name(&name).map_err(|wrong| CliError::Usage(format!("{TABLE_VARIABLE}={name:?}: {wrong}")))
             }
             _ => Ok(TABLE.into()),
         }
     }
 
-    async fn config(&self, table: &str) -> Result<SdkConfig, Trouble> {
+    async fn config(&self, table: &str) -> Result<SdkConfig, CliError> {
         let metadata = imds::Client::builder().connect_timeout(METADATA_WITHIN).read_timeout(METADATA_WITHIN);
         let metadata = metadata.max_attempts(2).build();
-        let region = self.find_region(&metadata).await.ok_or(Trouble::NoRegion)?;
+        let region = self.find_region(&metadata).await.ok_or(CliError::NoRegion)?;
         let credentials = self.find_credentials(&region, metadata).await;
-        let credentials = Asked::first(credentials).await.map_err(|why| Trouble::NoCredentials {
+        let credentials = FetchedCredentials::first(credentials).await.map_err(|why| CliError::NoCredentials {
             table: table.into(),
             profile: self.profile.clone(),
             why: match &why {
@@ -170,19 +170,19 @@ impl Place {
 /// Credentials that were asked for before the first request needs them: so it is known what is missing, and
 /// whoever signs in by a browser or types a code is not hurried by the request's own time limit.
 #[derive(Debug)]
-struct Asked {
+struct FetchedCredentials {
     first: Mutex<Option<Credentials>>,
     then: SharedCredentialsProvider,
 }
 
-impl Asked {
-    async fn first(provider: SharedCredentialsProvider) -> Result<Asked, CredentialsError> {
+impl FetchedCredentials {
+    async fn first(provider: SharedCredentialsProvider) -> Result<FetchedCredentials, CredentialsError> {
         let first = provider.provide_credentials().await?;
-        Ok(Asked { first: Mutex::new(Some(first)), then: provider })
+        Ok(FetchedCredentials { first: Mutex::new(Some(first)), then: provider })
     }
 }
 
-impl ProvideCredentials for Asked {
+impl ProvideCredentials for FetchedCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,

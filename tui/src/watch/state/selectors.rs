@@ -3,14 +3,15 @@
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::{Detail, Occupancy, Overridden, SlotView, WaiterView};
 
-use super::{Board, Mode, Pool};
-use crate::watch::input::Wanted;
-use crate::watch::layout::{Layout, Lines, Pane};
+use super::{DashboardState, PoolState};
+use crate::watch::input::Subscription;
+use crate::watch::layout::{Layout, ListLengths, Pane};
+use crate::watch::session::DashboardMode;
 
 /// What is on screen counts as live for so long after it was read, beside the time between two readings.
 const LATE: Millis = Millis::seconds(3);
 
-impl Board {
+impl DashboardState {
     /// Where everything is on the screen.
     pub fn layout(&self) -> Layout {
         self.layout_on(self.size)
@@ -20,7 +21,7 @@ impl Board {
     pub fn layout_on(&self, size: (u16, u16)) -> Layout {
         let noted = self.overridden().is_some();
         let (pools, slots, queue) = (self.listed.len().max(1), self.slots().len(), self.queue().len());
-        let lines = Lines { pools, slots, queue, noted };
+        let lines = ListLengths { pools, slots, queue, noted };
         Layout::of(size, self.focus, self.failure.is_some(), lines)
     }
 
@@ -30,17 +31,17 @@ impl Board {
     }
 
     /// All pools, in no order.
-    pub fn pools(&self) -> &[Pool] {
+    pub fn pools(&self) -> &[PoolState] {
         &self.pools
     }
 
     /// The pools that are listed, in order.
-    pub fn listed(&self) -> impl ExactSizeIterator<Item = &Pool> {
+    pub fn listed(&self) -> impl ExactSizeIterator<Item = &PoolState> {
         self.listed.iter().map(|place| &self.pools[*place])
     }
 
     /// The chosen pool.
-    pub fn chosen(&self) -> Option<&Pool> {
+    pub fn chosen(&self) -> Option<&PoolState> {
         self.chosen.as_ref().and_then(|prefix| self.places.get(prefix)).map(|place| &self.pools[*place])
     }
 
@@ -88,7 +89,7 @@ impl Board {
     pub(super) fn too_old(&self) -> bool {
         let late = self.session.every.0 * 2 + LATE.0;
         let old = self.age().is_some_and(|age| age.0 > late);
-        self.session.mode != Mode::Replay && self.paused.is_none() && (self.failure.is_some() || old)
+        self.session.mode != DashboardMode::Replay && self.paused.is_none() && (self.failure.is_some() || old)
     }
 
     /// How long ago this was so. What is stale stands still: nobody knows what became of it since.
@@ -97,18 +98,18 @@ impl Board {
     }
 
     /// How long the first in a pool's queue has waited.
-    pub fn oldest_wait(&self, pool: &Pool) -> Option<Millis> {
+    pub fn oldest_wait(&self, pool: &PoolState) -> Option<Millis> {
         let seen = pool.seen.as_ref()?;
         seen.oldest_wait.map(|wait| wait + self.passed(seen))
     }
 
     /// What is on screen, and so is to be read.
-    pub fn wanted(&self) -> Wanted {
+    pub fn subscription(&self) -> Subscription {
         let lines = self.layout().lines(Pane::Pools);
         let chosen = self.chosen.iter().cloned();
         let visible = self.listed().skip(self.pool_cursor.top).take(lines).map(|pool| pool.prefix.clone());
         let visible = visible.filter(|prefix| Some(prefix) != self.chosen.as_ref());
         let pools = chosen.chain(visible).collect();
-        Wanted { pools, paused: self.paused.is_some(), refreshed: self.refreshed }
+        Subscription { pools, paused: self.paused.is_some(), refreshed: self.refreshed }
     }
 }

@@ -15,7 +15,7 @@ use leasehold_store::{StoreError, Table};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::input::{Cost, Input, Listed, Listing, Wanted};
+use super::input::{DirectoryEntry, Input, PoolDirectory, ReadCost, Subscription};
 
 /// How often the directory is read at most: sweeps bring news once a minute by default.
 const DIRECTORY_EVERY: Duration = Duration::from_secs(10);
@@ -41,13 +41,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const COUNTED: Duration = Duration::from_secs(60);
 
 /// Reads the table until nobody wants to know any more. `every` is how often what is on screen is read.
-pub async fn collect(table: Table, every: Duration, mut wanted: watch::Receiver<Wanted>, inputs: mpsc::Sender<Input>) {
-    let mut reader = Reader::new(table, every, inputs);
+pub async fn poll(
+    table: Table,
+    every: Duration,
+    mut subscription: watch::Receiver<Subscription>,
+    inputs: mpsc::Sender<Input>,
+) {
+    let mut reader = TableReader::new(table, every, inputs);
     let (mut refreshed, mut failures) = (0, 0);
     loop {
-        let want = wanted.borrow_and_update().clone();
+        let want = subscription.borrow_and_update().clone();
         if want.paused {
-            if wanted.changed().await.is_err() {
+            if subscription.changed().await.is_err() {
                 return;
             }
             continue;
@@ -56,7 +61,7 @@ pub async fn collect(table: Table, every: Duration, mut wanted: watch::Receiver<
             refreshed = want.refreshed;
             reader.forget_when();
         }
-        let until = match reader.round(&want, &wanted).await {
+        let until = match reader.round(&want, &subscription).await {
             Ok(Some(next)) => {
                 failures = 0;
                 next
@@ -75,10 +80,10 @@ pub async fn collect(table: Table, every: Duration, mut wanted: watch::Receiver<
         loop {
             tokio::select! {
                 () = sleep_until(until) => break,
-                changed = wanted.changed() => match changed {
+                changed = subscription.changed() => match changed {
                     Err(_) => return,
                     // After a failure only time helps, or somebody who asks.
-                    Ok(()) if failures == 0 || wanted.borrow().refreshed != refreshed => break,
+                    Ok(()) if failures == 0 || subscription.borrow().refreshed != refreshed => break,
                     Ok(()) => {}
                 },
             }
@@ -92,22 +97,22 @@ fn pause(failures: u32) -> Duration {
     most.mul_f64(0.75 + fastrand::f64() / 4.0)
 }
 
-struct Reader {
+struct TableReader {
     table: Table,
     every: Duration,
     inputs: mpsc::Sender<Input>,
     directory_due: Instant,
     read_at: HashMap<Prefix, Instant>,
-    budget: Budget,
-    costs: Costs,
+    budget: ReadBudget,
+    costs: ReadCosts,
 }
 
-impl Reader {
-    fn new(table: Table, every: Duration, inputs: mpsc::Sender<Input>) -> Reader {
+impl TableReader {
+    fn new(table: Table, every: Duration, inputs: mpsc::Sender<Input>) -> TableReader {
         let now = Instant::now();
-        let costs = Costs { since: now, spent: VecDeque::new(), used: table.meter().used() };
-        let budget = Budget { left: BURST, at: now };
-        Reader { table, every, inputs, directory_due: now, read_at: HashMap::new(), budget, costs }
+        let costs = ReadCosts { since: now, spent: VecDeque::new(), used: table.meter().used() };
+        let budget = ReadBudget { left: BURST, at: now };
+        TableReader { table, every, inputs, directory_due: now, read_at: HashMap::new(), budget, costs }
     }
 
     /// Everything is due.
@@ -117,7 +122,11 @@ impl Reader {
     }
 
     /// Reads what is due: when something is due next, none if nobody listens any more.
-    async fn round(&mut self, want: &Wanted, wanted: &watch::Receiver<Wanted>) -> Result<Option<Instant>, StoreError> {
+    async fn round(
+        &mut self,
+        want: &Subscription,
+        subscription: &watch::Receiver<Subscription>,
+    ) -> Result<Option<Instant>, StoreError> {
         let begin = Instant::now();
         if begin >= self.directory_due {
             let listed = self.directory().await?;
@@ -136,7 +145,7 @@ impl Reader {
             if !self.read(some).await? {
                 return Ok(None);
             }
-            if wanted.has_changed().unwrap_or(true) {
+            if subscription.has_changed().unwrap_or(true) {
                 return Ok(Some(Instant::now()));
             }
         }
@@ -150,11 +159,11 @@ impl Reader {
         Ok(Some((begin + self.every).min(self.directory_due)))
     }
 
-    async fn directory(&mut self) -> Result<Listed, StoreError> {
+    async fn directory(&mut self) -> Result<PoolDirectory, StoreError> {
         let pools = directory::pools(&self.table).await?;
         let spent = self.costs.spend(&self.table);
         self.directory_due = Instant::now() + DIRECTORY_EVERY.max(self.every).max(DIRECTORY_UNIT.mul_f64(spent));
-        Ok(Listed {
+        Ok(PoolDirectory {
             at: SystemClock.now(),
             pools: pools.into_iter().map(|(prefix, row)| listing(prefix, row)).collect(),
         })
@@ -191,7 +200,7 @@ impl Reader {
 }
 
 /// What the directory says of one pool.
-fn listing(prefix: Prefix, row: Row) -> Listing {
+fn listing(prefix: Prefix, row: Row) -> DirectoryEntry {
     let settings = row.pool.as_ref().map(|pool| Settings::from_rows(prefix.clone(), pool, None));
     let (summary, trouble) = match (settings, row.summary, row.trouble) {
         (_, _, Some(trouble)) => (None, Some(trouble)),
@@ -200,16 +209,16 @@ fn listing(prefix: Prefix, row: Row) -> Listing {
         // Not swept yet; or retired, and the index has not followed yet.
         (_, _, None) => (None, None),
     };
-    Listing { limit: row.pool.map(|pool| pool.limit), prefix, summary, trouble }
+    DirectoryEntry { limit: row.pool.map(|pool| pool.limit), prefix, summary, trouble }
 }
 
 /// Units that may be spent: they come back with time.
-struct Budget {
+struct ReadBudget {
     left: f64,
     at: Instant,
 }
 
-impl Budget {
+impl ReadBudget {
     fn refill(&mut self) {
         let now = Instant::now();
         self.left = (self.left + now.duration_since(self.at).as_secs_f64() * UNITS_A_SECOND).min(BURST);
@@ -229,13 +238,13 @@ impl Budget {
 }
 
 /// What was spent in the last minute, from the table's own meter.
-struct Costs {
+struct ReadCosts {
     since: Instant,
     spent: VecDeque<(Instant, f64, u64)>,
     used: leasehold_store::Used,
 }
 
-impl Costs {
+impl ReadCosts {
     /// Adds what was used since the last time, and says how many units that was.
     fn spend(&mut self, table: &Table) -> f64 {
         let (now, used) = (Instant::now(), table.meter().used());
@@ -248,11 +257,11 @@ impl Costs {
         units
     }
 
-    fn per_minute(&self) -> Cost {
+    fn per_minute(&self) -> ReadCost {
         let units: f64 = self.spent.iter().map(|(_, units, _)| units).sum();
         let requests: u64 = self.spent.iter().map(|(_, _, requests)| requests).sum();
         // The first seconds say little about a minute.
         let over = self.since.elapsed().clamp(Duration::from_secs(5), COUNTED).as_secs_f64() / 60.0;
-        Cost { units_per_minute: units / over, requests_per_minute: requests as f64 / over }
+        ReadCost { units_per_minute: units / over, requests_per_minute: requests as f64 / over }
     }
 }

@@ -11,22 +11,22 @@ use tokio::sync::oneshot;
 
 /// The tasks that wait, by their tokens. Clones are the same tasks.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tasks(Arc<Mutex<HashMap<Token, oneshot::Sender<News>>>>);
+pub(crate) struct WaitingTasks(Arc<Mutex<HashMap<Token, oneshot::Sender<News>>>>);
 
 /// A task that waits. Dropped, it is closed.
-pub(crate) struct Task {
+pub(crate) struct WaitingTask {
     /// What a notice is sent to.
     pub(crate) token: Token,
     news: oneshot::Receiver<News>,
-    tasks: Tasks,
+    tasks: WaitingTasks,
 }
 
-impl Tasks {
+impl WaitingTasks {
     /// A new task with this token, which must be new too.
-    pub(crate) fn open(&self, token: Token) -> Task {
+    pub(crate) fn open(&self, token: Token) -> WaitingTask {
         let (tell, news) = oneshot::channel();
         self.waiting().insert(token.clone(), tell);
-        Task { token, news, tasks: self.clone() }
+        WaitingTask { token, news, tasks: self.clone() }
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Token, oneshot::Sender<News>>> {
@@ -34,7 +34,7 @@ impl Tasks {
     }
 }
 
-impl Notifier for Tasks {
+impl Notifier for WaitingTasks {
     async fn notify(&self, notice: &Notice) -> Notified {
         let task = self.waiting().remove(&notice.token);
         match task.map(|tell| tell.send(notice.news.clone())) {
@@ -44,7 +44,7 @@ impl Notifier for Tasks {
     }
 }
 
-impl Task {
+impl WaitingTask {
     /// What the task is told; never, if nobody tells it.
     pub(crate) async fn news(&mut self) -> News {
         match (&mut self.news).await {
@@ -61,7 +61,7 @@ impl Task {
     }
 }
 
-impl Drop for Task {
+impl Drop for WaitingTask {
     fn drop(&mut self) {
         self.tasks.waiting().remove(&self.token);
     }
@@ -84,13 +84,13 @@ mod tests {
 
     use super::*;
 
-    async fn tell(tasks: &Tasks, token: &Token) -> Notified {
+    async fn tell(tasks: &WaitingTasks, token: &Token) -> Notified {
         tasks.notify(&Notice { token: token.clone(), news: News::Failed(WhyFailed::Released) }).await
     }
 
     #[tokio::test]
     async fn the_first_notice_ends_a_task_and_later_ones_find_it_closed() {
-        let (tasks, token) = (Tasks::default(), Token::new("t").expect("token"));
+        let (tasks, token) = (WaitingTasks::default(), Token::new("t").expect("token"));
         let mut task = tasks.open(token.clone());
         assert_eq!(tell(&tasks, &token).await, Notified::Delivered);
         assert_eq!(task.news().await, News::Failed(WhyFailed::Released));
@@ -99,14 +99,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_is_gone_is_closed() {
-        let (tasks, token) = (Tasks::default(), Token::new("t").expect("token"));
+        let (tasks, token) = (WaitingTasks::default(), Token::new("t").expect("token"));
         drop(tasks.open(token.clone()));
         assert_eq!(tell(&tasks, &token).await, Notified::Closed);
     }
 
     #[tokio::test]
     async fn a_notice_that_came_in_time_is_found_when_the_task_closes() {
-        let (tasks, token) = (Tasks::default(), Token::new("t").expect("token"));
+        let (tasks, token) = (WaitingTasks::default(), Token::new("t").expect("token"));
         let task = tasks.open(token.clone());
         assert_eq!(tell(&tasks, &token).await, Notified::Delivered);
         assert_eq!(task.close(), Some(News::Failed(WhyFailed::Released)));

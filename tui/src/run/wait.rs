@@ -18,14 +18,14 @@ use leasehold_store::StoreError;
 use leasehold_store::run::Ran;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::fallback_sweeper::FallbackSweeper;
+use super::lease_timer::{ClockReading, LeaseTimer};
 use super::say;
 use super::signals::Signals;
-use super::sweep::SweepIfNobodyDoes;
-use super::term::{Now, Term};
-use crate::length;
+use crate::duration;
+use crate::error::CliError;
 use crate::operation::{odd, outcome, own_row};
-use crate::place::Runner;
-use crate::words::Trouble;
+use crate::target::CliRunner;
 
 /// The first pause between two looks; each is half as long again as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -37,15 +37,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// One that waits.
-pub(crate) struct Turn<'a> {
-    pub(crate) runner: &'a Runner,
+pub(crate) struct LeaseWait<'a> {
+    pub(crate) runner: &'a CliRunner,
     pub(crate) prefix: &'a Prefix,
     pub(crate) ask: Ask,
     pub(crate) quiet: bool,
 }
 
 /// What waiting came to.
-pub(crate) enum Came {
+pub(crate) enum WaitResult {
     /// A lease.
     Granted(Box<Granted>),
     /// No lease in time.
@@ -62,97 +62,99 @@ pub(crate) enum Came {
 /// A lease, and what it was granted by.
 pub(crate) struct Granted {
     pub(crate) lease: Lease,
-    pub(crate) term: Term,
+    pub(crate) timer: LeaseTimer,
     pub(crate) settings: Arc<Settings>,
 }
 
 /// Why waiting ended before its time.
-enum End {
-    Came(Came),
-    Trouble(Trouble),
+enum WaitEnd {
+    Result(WaitResult),
+    Error(CliError),
     /// A signal; the second one if it came twice.
     Signal(u8, bool),
 }
 
-impl From<Trouble> for End {
-    fn from(trouble: Trouble) -> End {
-        End::Trouble(trouble)
+impl From<CliError> for WaitEnd {
+    fn from(trouble: CliError) -> WaitEnd {
+        WaitEnd::Error(trouble)
     }
 }
 
-impl From<StoreError> for End {
-    fn from(trouble: StoreError) -> End {
-        End::Trouble(trouble.into())
+impl From<StoreError> for WaitEnd {
+    fn from(trouble: StoreError) -> WaitEnd {
+        WaitEnd::Error(trouble.into())
     }
 }
 
-impl Turn<'_> {
+impl LeaseWait<'_> {
     /// Until there is a lease, or no hope of one. Whatever else it comes to, the place in the queue is given up.
-    pub(crate) async fn wait(&self, signals: &mut Signals) -> Result<Came, Trouble> {
+    pub(crate) async fn wait(&self, signals: &mut Signals) -> Result<WaitResult, CliError> {
         // Nothing is asked for yet: what goes wrong here is told at once.
         let settings = match finish(signals, self.runner.settings(self.prefix)).await {
             Ok(settings) => settings?,
-            Err((signal, _)) => return Ok(Came::Stopped { signal, left: "the command was not started".into() }),
+            Err((signal, _)) => return Ok(WaitResult::Stopped { signal, left: "the command was not started".into() }),
         };
         match self.wait_in_line(settings, signals).await {
-            Ok(granted) => Ok(Came::Granted(Box::new(granted))),
-            Err(End::Came(came)) => {
+            Ok(granted) => Ok(WaitResult::Granted(Box::new(granted))),
+            Err(WaitEnd::Result(result)) => {
                 let _ = self.leave(signals).await;
-                Ok(came)
+                Ok(result)
             }
-            Err(End::Trouble(trouble)) => {
+            Err(WaitEnd::Error(trouble)) => {
                 let _ = self.leave(signals).await;
                 Err(trouble)
             }
-            Err(End::Signal(signal, true)) => {
+            Err(WaitEnd::Signal(signal, true)) => {
                 let left = "its place in the queue was not given up: it ends by itself; the command was not started";
-                Ok(Came::Stopped { signal, left: left.into() })
+                Ok(WaitResult::Stopped { signal, left: left.into() })
             }
-            Err(End::Signal(signal, false)) => {
+            Err(WaitEnd::Signal(signal, false)) => {
                 let left = self.leave(signals).await;
-                Ok(Came::Stopped { signal, left: format!("{left}; the command was not started") })
+                Ok(WaitResult::Stopped { signal, left: format!("{left}; the command was not started") })
             }
         }
     }
 
-    async fn wait_in_line(&self, settings: Arc<Settings>, signals: &mut Signals) -> Result<Granted, End> {
+    async fn wait_in_line(&self, settings: Arc<Settings>, signals: &mut Signals) -> Result<Granted, WaitEnd> {
         let began = Instant::now();
         let patience = self.ask.wait.map_or(settings.longest_wait, |wait| wait.min(settings.longest_wait));
         let until = began + Duration::from_millis(patience.0);
         let mut pauses = Pauses::new(&settings);
-        let mut sweep = SweepIfNobodyDoes::new(&settings);
+        let mut sweep = FallbackSweeper::new(&settings);
         let mut told = self.quiet;
         let mut ask = self.ask.clone();
         loop {
             match self.once(&ask, signals).await? {
-                Asked::Granted(granted) => return Ok(*granted),
+                AcquireResult::Granted(granted) => return Ok(*granted),
                 // It was granted a lease, and did not look before that expired and went to another: it joins again.
-                Asked::Over if Instant::now() < until => {
+                AcquireResult::Over if Instant::now() < until => {
                     let left = until.saturating_duration_since(Instant::now()).as_millis();
                     ask.wait = Some(Millis(u64::try_from(left).unwrap_or(u64::MAX).max(1)));
                     ask.attempt = ask.attempt.map(Attempt::next);
                     // Leases so short that none is ever seen in time are not asked for without end.
                     tokio::select! {
                         biased;
-                        signal = signals.stop() => return Err(End::Signal(signal, false)),
+                        signal = signals.stop() => return Err(WaitEnd::Signal(signal, false)),
                         () = sleep(pauses.next()) => {}
                     }
                     continue;
                 }
-                Asked::Over => {
+                AcquireResult::Over => {
                     let why = "it waited as long as the pool lets anybody wait";
-                    return Err(End::Came(Came::TooLate(self.too_late(patience, why))));
+                    return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, why))));
                 }
-                Asked::Full(why) => return Err(End::Came(Came::TooLate(self.too_late(Millis(0), &why)))),
-                Asked::Queued if !told => {
+                AcquireResult::Full(why) => {
+                    return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(Millis(0), &why))));
+                }
+                AcquireResult::Queued if !told => {
                     told = true;
-                    let (prefix, patience) = (self.prefix, length::seconds(patience));
+                    let (prefix, patience) = (self.prefix, duration::seconds(patience));
                     let closed = if settings.limit.count() == 0 { "lets nobody in, its limit is 0" } else { "is full" };
                     say(&format!(
                         "pool {prefix} {closed}: waiting in its queue, for at most {patience} (ctrl-C leaves it)"
                     ));
                 }
-                Asked::Queued | Asked::NoAnswer => {}
+                AcquireResult::Queued | AcquireResult::NoAnswer => {}
             }
             loop {
                 let last = Instant::now() >= until;
@@ -160,79 +162,79 @@ impl Turn<'_> {
                     let pause = pauses.next().min(until.saturating_duration_since(Instant::now()));
                     tokio::select! {
                         biased;
-                        signal = signals.stop() => return Err(End::Signal(signal, false)),
+                        signal = signals.stop() => return Err(WaitEnd::Signal(signal, false)),
                         () = sleep(pause) => {}
                     }
                 }
                 match self.look(signals).await? {
-                    Looked::Turn => break,
+                    HolderRow::Turn => break,
                     _ if last => {
-                        let gone = format!("it waited for {}", length::seconds(patience));
-                        return Err(End::Came(Came::TooLate(self.too_late(patience, &gone))));
+                        let gone = format!("it waited for {}", duration::seconds(patience));
+                        return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, &gone))));
                     }
-                    Looked::Waits | Looked::NoAnswer => {}
+                    HolderRow::Waits | HolderRow::NoAnswer => {}
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
-                    Looked::Nowhere => break,
+                    HolderRow::Nowhere => break,
                 }
                 if sweep.is_due() {
-                    finish(signals, sweep.unless_fresh(self.runner, self.prefix)).await.map_err(End::signal)?;
+                    finish(signals, sweep.unless_fresh(self.runner, self.prefix)).await.map_err(WaitEnd::signal)?;
                 }
             }
         }
     }
 
     /// Asks once.
-    async fn once(&self, ask: &Ask, signals: &mut Signals) -> Result<Asked, End> {
+    async fn once(&self, ask: &Ask, signals: &mut Signals) -> Result<AcquireResult, WaitEnd> {
         let patient = ask.mode != Mode::Poll;
         let asking = async {
             let settings = self.runner.settings(self.prefix).await?;
-            let asked = Now::read();
+            let asked = ClockReading::read();
             let ran = self.runner.run(Operation::Acquire(ask.clone()), Arc::clone(&settings)).await;
             Ok((settings, asked, ran))
         };
-        let (settings, asked, ran) = match finish(signals, asking).await.map_err(End::signal)? {
+        let (settings, asked, ran) = match finish(signals, asking).await.map_err(WaitEnd::signal)? {
             Ok(all) => all,
-            Err(wrong) if patient && passes(&wrong) => return Ok(Asked::NoAnswer),
+            Err(wrong) if patient && passes(&wrong) => return Ok(AcquireResult::NoAnswer),
             Err(wrong) => return Err(wrong.into()),
         };
         match ran.outcome {
             // It is still there, and the same attempt may have it for longer.
-            Outcome::Failed(Failure::Lost(WhyLost::ExpiredUntold)) if patient => return Ok(Asked::NoAnswer),
-            Outcome::Failed(Failure::Lost(_)) => return Ok(Asked::Over),
+            Outcome::Failed(Failure::Lost(WhyLost::ExpiredUntold)) if patient => return Ok(AcquireResult::NoAnswer),
+            Outcome::Failed(Failure::Lost(_)) => return Ok(AcquireResult::Over),
             _ => {}
         }
         if let Ran { outcome: Outcome::Failed(Failure::Throttled | Failure::Unavailable), trouble, .. } = &ran
             && patient
             && trouble.as_ref().is_none_or(passes)
         {
-            return Ok(Asked::NoAnswer);
+            return Ok(AcquireResult::NoAnswer);
         }
         Ok(match outcome(self.runner, self.prefix, "asking for a lease of", ran)? {
             Outcome::Acquired(lease) => {
                 let length = ask.lease.map_or(settings.lease, |lease| lease.min(settings.lease));
-                let term = Term::new(lease.expires_at, length, asked);
-                Asked::Granted(Box::new(Granted { lease, term, settings }))
+                let timer = LeaseTimer::new(lease.expires_at, length, asked);
+                AcquireResult::Granted(Box::new(Granted { lease, timer, settings }))
             }
-            Outcome::Queued => Asked::Queued,
+            Outcome::Queued => AcquireResult::Queued,
             Outcome::Wait { held, waiting, waiting_more, .. } => {
                 let more = if waiting_more { " or more" } else { "" };
-                Asked::Full(format!("{held} of {} are held and {waiting}{more} wait", settings.limit))
+                AcquireResult::Full(format!("{held} of {} are held and {waiting}{more} wait", settings.limit))
             }
             other => return Err(odd(self.runner, self.prefix, "asking for a lease of", &other).into()),
         })
     }
 
     /// Looks at its own holder's row.
-    async fn look(&self, signals: &mut Signals) -> Result<Looked, End> {
+    async fn look(&self, signals: &mut Signals) -> Result<HolderRow, WaitEnd> {
         let row = own_row(self.runner.table(), self.prefix, Key::Holder(self.ask.holder.hashed()));
-        match finish(signals, row).await.map_err(End::signal)? {
+        match finish(signals, row).await.map_err(WaitEnd::signal)? {
             Ok(Some(Row::Holder(row))) => Ok(match row.state {
-                HolderState::Waiting(_) => Looked::Waits,
-                HolderState::Holding { .. } => Looked::Turn,
-                HolderState::Ended { .. } => Looked::Nowhere,
+                HolderState::Waiting(_) => HolderRow::Waits,
+                HolderState::Holding { .. } => HolderRow::Turn,
+                HolderState::Ended { .. } => HolderRow::Nowhere,
             }),
-            Ok(_) => Ok(Looked::Nowhere),
-            Err(wrong) if passes(&wrong) => Ok(Looked::NoAnswer),
+            Ok(_) => Ok(HolderRow::Nowhere),
+            Err(wrong) if passes(&wrong) => Ok(HolderRow::NoAnswer),
             Err(wrong) => Err(wrong.into()),
         }
     }
@@ -252,7 +254,7 @@ impl Turn<'_> {
     }
 
     fn too_late(&self, patience: Millis, why: &str) -> String {
-        let (prefix, table, within) = (self.prefix, self.runner.table().name(), length::words(patience));
+        let (prefix, table, within) = (self.prefix, self.runner.table().name(), duration::words(patience));
         let within = if patience == Millis(0) { "just now".into() } else { format!("within {within}") };
         format!(
             "no lease of pool {prefix} in table {table} {within}: {why}; the command was not started; try again later"
@@ -260,14 +262,14 @@ impl Turn<'_> {
     }
 }
 
-impl End {
-    fn signal((signal, twice): (u8, bool)) -> End {
-        End::Signal(signal, twice)
+impl WaitEnd {
+    fn signal((signal, twice): (u8, bool)) -> WaitEnd {
+        WaitEnd::Signal(signal, twice)
     }
 }
 
 /// What asking came to.
-enum Asked {
+enum AcquireResult {
     Granted(Box<Granted>),
     Queued,
     Full(String),
@@ -277,7 +279,7 @@ enum Asked {
 }
 
 /// What its own row says.
-enum Looked {
+enum HolderRow {
     Waits,
     Turn,
     Nowhere,

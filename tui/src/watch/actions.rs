@@ -51,11 +51,11 @@ fn done(ran: Result<Ran, StoreError>) -> Result<Outcome, String> {
 }
 
 fn did(what: String) -> Input {
-    Input::Did { done: true, what }
+    Input::ActionDone { done: true, what }
 }
 
 fn not_done(what: String) -> Input {
-    Input::Did { done: false, what }
+    Input::ActionDone { done: false, what }
 }
 
 /// Who changes something, as far as this machine knows: `name@host`.

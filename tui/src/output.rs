@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 
-use crate::words::Trouble;
+use crate::error::CliError;
 
 /// In which form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Output {
+pub(crate) enum OutputFormat {
     /// For a person.
     #[default]
     Text,
@@ -16,12 +16,12 @@ pub(crate) enum Output {
     Json,
 }
 
-impl Output {
+impl OutputFormat {
     /// Tells it. The words end with a line's end.
-    pub(crate) fn tell(self, text: &str, document: &impl Serialize) -> Result<(), Trouble> {
+    pub(crate) fn tell(self, text: &str, document: &impl Serialize) -> Result<(), CliError> {
         let told = match self {
-            Output::Text => harmless(text),
-            Output::Json => serde_json::to_string_pretty(document).map_err(std::io::Error::from)? + "\n",
+            OutputFormat::Text => harmless(text),
+            OutputFormat::Json => serde_json::to_string_pretty(document).map_err(std::io::Error::from)? + "\n",
         };
         write(told.as_bytes())
     }
@@ -47,7 +47,7 @@ pub(crate) fn colours() -> bool {
 }
 
 /// Writes it to standard output.
-pub(crate) fn write(told: &[u8]) -> Result<(), Trouble> {
+pub(crate) fn write(told: &[u8]) -> Result<(), CliError> {
     match std::io::stdout().write_all(told) {
         // Whoever closed the pipe has read enough.
         Err(wrong) if wrong.kind() != ErrorKind::BrokenPipe => Err(wrong.into()),
@@ -56,7 +56,7 @@ pub(crate) fn write(told: &[u8]) -> Result<(), Trouble> {
 }
 
 /// A table of cells under headings: the columns as wide as their widest cell, numbers to the right.
-pub(crate) fn columns<const N: usize>(headings: [(&str, Side); N], rows: &[[String; N]]) -> String {
+pub(crate) fn columns<const N: usize>(headings: [(&str, Alignment); N], rows: &[[String; N]]) -> String {
     let mut widths = headings.map(|(heading, _)| heading.len());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -66,8 +66,8 @@ pub(crate) fn columns<const N: usize>(headings: [(&str, Side); N], rows: &[[Stri
     let mut text = String::new();
     let mut line = |cells: [&str; N]| {
         let padded = cells.iter().zip(widths).zip(&headings).map(|((cell, width), (_, side))| match side {
-            Side::Left => format!("{cell:width$}"),
-            Side::Right => format!("{cell:>width$}"),
+            Alignment::Left => format!("{cell:width$}"),
+            Alignment::Right => format!("{cell:>width$}"),
         });
         text += padded.collect::<Vec<_>>().join("  ").trim_end();
         text.push('\n');
@@ -81,7 +81,7 @@ pub(crate) fn columns<const N: usize>(headings: [(&str, Side); N], rows: &[[Stri
 
 /// On which side a column's cells are lined up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Side {
+pub(crate) enum Alignment {
     /// Words.
     Left,
     /// Numbers.
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [["a".to_owned(), "10".to_owned()], ["longer-ü".to_owned(), "9".to_owned()]];
-        let text = columns([("PREFIX", Side::Left), ("LIMIT", Side::Right)], &rows);
+        let text = columns([("PREFIX", Alignment::Left), ("LIMIT", Alignment::Right)], &rows);
         assert_eq!(text, "PREFIX    LIMIT\na            10\nlonger-ü      9\n");
     }
 }

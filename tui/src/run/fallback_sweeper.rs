@@ -12,18 +12,18 @@ use leasehold_store::run::{Clock, SystemClock};
 use tokio::time::Instant;
 
 use crate::operation::own_row;
-use crate::place::Runner;
+use crate::target::CliRunner;
 
 /// When to look at the summary next.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SweepIfNobodyDoes {
+pub(super) struct FallbackSweeper {
     every: Duration,
     next: Instant,
 }
 
-impl SweepIfNobodyDoes {
+impl FallbackSweeper {
     pub(super) fn new(settings: &Settings) -> Self {
-        let mut all = SweepIfNobodyDoes { every: Duration::from_millis(settings.sweep_every.0), next: Instant::now() };
+        let mut all = FallbackSweeper { every: Duration::from_millis(settings.sweep_every.0), next: Instant::now() };
         all.again();
         all
     }
@@ -43,7 +43,7 @@ impl SweepIfNobodyDoes {
     }
 
     /// Sweeps, unless somebody did. What goes wrong here, goes wrong again at the next request, which tells it.
-    pub(super) async fn unless_fresh(self, runner: &Runner, prefix: &Prefix) {
+    pub(super) async fn unless_fresh(self, runner: &CliRunner, prefix: &Prefix) {
         let fresh = match own_row(runner.table(), prefix, Key::Summary).await {
             Ok(Some(Row::Summary(row))) => {
                 // One and a half, so that a lease manager that is a little late is left to do it.

@@ -8,7 +8,7 @@ use tokio::sync::{oneshot, watch};
 
 /// The hands on one pool's workers.
 #[derive(Debug)]
-pub(crate) struct Hands {
+pub(crate) struct Controls {
     speed: watch::Sender<f64>,
     as_planned: AtomicBool,
     workers: Mutex<Workers>,
@@ -16,42 +16,42 @@ pub(crate) struct Hands {
 
 #[derive(Debug, Default)]
 struct Workers {
-    at_work: BTreeMap<u32, oneshot::Sender<Fate>>,
+    at_work: BTreeMap<u32, oneshot::Sender<Directive>>,
     /// How many are to die as soon as they have a lease.
     doomed: u32,
 }
 
 /// What becomes of a worker.
 #[derive(Debug)]
-pub(crate) enum Fate {
+pub(crate) enum Directive {
     /// It dies holding its lease.
     Dies,
     /// Its lease is taken away; it asks again once this is over.
     LosesLease(oneshot::Receiver<()>),
 }
 
-impl Default for Hands {
+impl Default for Controls {
     fn default() -> Self {
-        Hands { speed: watch::Sender::new(1.0), as_planned: AtomicBool::new(true), workers: Mutex::default() }
+        Controls { speed: watch::Sender::new(1.0), as_planned: AtomicBool::new(true), workers: Mutex::default() }
     }
 }
 
-impl Hands {
+impl Controls {
     /// A worker begins to work on this slot: what becomes of it, should somebody decide it.
-    pub(crate) fn works_on(&self, slot: u32) -> impl Future<Output = Fate> + use<> {
+    pub(crate) fn works_on(&self, slot: u32) -> impl Future<Output = Directive> + use<> {
         let (decide, decided) = oneshot::channel();
         let mut workers = self.workers();
         match workers.doomed.checked_sub(1) {
             Some(left) => {
                 workers.doomed = left;
                 // Its other end is here.
-                let _ = decide.send(Fate::Dies);
+                let _ = decide.send(Directive::Dies);
             }
             None => drop(workers.at_work.insert(slot, decide)),
         }
         async {
             match decided.await {
-                Ok(fate) => fate,
+                Ok(directive) => directive,
                 // Another works on that slot now.
                 Err(_) => std::future::pending().await,
             }
@@ -59,15 +59,15 @@ impl Hands {
     }
 
     /// Decides what becomes of the worker on this slot: whether there is one.
-    pub(crate) fn decide(&self, slot: u32, fate: Fate) -> bool {
+    pub(crate) fn decide(&self, slot: u32, directive: Directive) -> bool {
         let worker = self.workers().at_work.remove(&slot);
-        worker.is_some_and(|worker| worker.send(fate).is_ok())
+        worker.is_some_and(|worker| worker.send(directive).is_ok())
     }
 
     /// Lets the worker on the first slot that has one die, else the next that gets a lease: whether one was there.
     pub(crate) fn kill_one(&self) -> bool {
         let slots: Vec<u32> = self.workers().at_work.keys().copied().collect();
-        let died = slots.into_iter().any(|slot| self.decide(slot, Fate::Dies));
+        let died = slots.into_iter().any(|slot| self.decide(slot, Directive::Dies));
         if !died {
             self.workers().doomed += 1;
         }
@@ -101,29 +101,29 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_works_on_the_chosen_slot_dies() {
-        let hands = Hands::default();
-        let (_first, second) = (hands.works_on(1), hands.works_on(2));
-        assert!(hands.decide(2, Fate::Dies));
-        assert!(matches!(second.await, Fate::Dies));
-        assert!(!hands.decide(2, Fate::Dies));
+        let controls = Controls::default();
+        let (_first, second) = (controls.works_on(1), controls.works_on(2));
+        assert!(controls.decide(2, Directive::Dies));
+        assert!(matches!(second.await, Directive::Dies));
+        assert!(!controls.decide(2, Directive::Dies));
     }
 
     #[tokio::test]
     async fn workers_that_are_done_are_passed_over() {
-        let hands = Hands::default();
-        drop(hands.works_on(1));
-        let second = hands.works_on(2);
-        assert!(hands.kill_one());
-        assert!(matches!(second.await, Fate::Dies));
+        let controls = Controls::default();
+        drop(controls.works_on(1));
+        let second = controls.works_on(2);
+        assert!(controls.kill_one());
+        assert!(matches!(second.await, Directive::Dies));
     }
 
     #[tokio::test]
     async fn where_nobody_is_at_work_the_next_one_dies() {
-        let hands = Hands::default();
-        assert!(!hands.kill_one());
-        assert!(matches!(hands.works_on(1).await, Fate::Dies));
-        let next = hands.works_on(1);
-        assert!(hands.decide(1, Fate::Dies));
-        assert!(matches!(next.await, Fate::Dies));
+        let controls = Controls::default();
+        assert!(!controls.kill_one());
+        assert!(matches!(controls.works_on(1).await, Directive::Dies));
+        let next = controls.works_on(1);
+        assert!(controls.decide(1, Directive::Dies));
+        assert!(matches!(next.await, Directive::Dies));
     }
 }

@@ -1,0 +1,104 @@
+//! `leasehold record`: how is what a dashboard would show saved?
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use leasehold_core::nouns::Prefix;
+use leasehold_store::directory;
+use leasehold_store::run::{Clock, SystemClock};
+use leasehold_tui::watch::input::{Input, Subscription};
+use leasehold_tui::watch::poller::poll;
+use leasehold_tui::watch::screen::Channels;
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::CliError;
+use crate::recording::{recorder, region, seconds};
+use crate::stop_signal::stop_signal;
+use crate::target::Target;
+
+/// Save what a dashboard would show, to be played back
+///
+/// Writes JSON lines, one look at one pool each: `leasehold watch --replay FILE` plays them, and so does the page.
+/// Goes on until it is stopped (ctrl-C), or as long as --for says.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_long_help = AFTER_RECORD)]
+pub(crate) struct RecordOptions {
+    /// The file; one that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    /// Record this pool's slots and queue (may be given several times; by default all pools)
+    #[arg(long, value_name = "PREFIX")]
+    prefix: Vec<Prefix>,
+
+    /// How often each pool is read, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, allow_hyphen_values = true)]
+    every: Duration,
+
+    /// Stop after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    lasts: Option<Duration>,
+}
+
+const AFTER_RECORD: &str = "\
+The first line is {\"leasehold_trace\":1,\"table\",\"region\",\"recorded_at_ms\",\"program\"}; every other line is
+{\"at_ms\",\"pool\":{...}}, a whole pool with its slots and queue, or {\"at_ms\",\"gone\":PREFIX}. `leasehold schema record`
+says it exactly. Times are in milliseconds since 1970.
+A recording that was cut off can be played as far as it goes.
+
+Exit status: 0 stopped by ctrl-C or by --for; 1 a pool does not exist; 2 the options make no sense or the file
+cannot be written; 3 the table cannot be used.";
+
+impl RecordOptions {
+    /// Records until it is stopped.
+    pub(crate) async fn run(self, target: &Target) -> Result<(), CliError> {
+        let runner = target.runner().await?;
+        let table = runner.table().clone();
+        // Before a file is replaced: what is to be recorded must be there.
+        directory::pools(&table).await?;
+        for prefix in &self.prefix {
+            runner.settings(prefix).await?;
+        }
+        let mut recorder = recorder(&self.out, &table, region(&table))?;
+        let (channels, hears) = Channels::new();
+        let Channels { inputs, mut incoming, subscription } = channels;
+        subscription.send_replace(Subscription { pools: self.prefix.clone(), ..Subscription::default() });
+        let reading = tokio::spawn(poll(table, self.every, hears, inputs));
+        let end = self.lasts.map(|lasts| Instant::now() + lasts);
+        let mut over = std::pin::pin!(async move {
+            match end {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        });
+        let mut stop = std::pin::pin!(stop_signal());
+        loop {
+            let input = tokio::select! {
+                Some(input) = incoming.recv() => input,
+                () = &mut over => break,
+                signal = &mut stop => {
+                    signal?;
+                    break;
+                }
+            };
+            match &input {
+                Input::Listed(listed) if self.prefix.is_empty() => {
+                    let pools = listed.pools.iter().map(|pool| pool.prefix.clone()).collect();
+                    subscription.send_replace(Subscription { pools, ..Subscription::default() });
+                }
+                // Whoever reads standard error is told; the recording goes on when it can.
+                Input::Failed { why, .. } => drop(writeln!(std::io::stderr(), "leasehold: {why}; trying again")),
+                Input::Unreadable { prefix, why } => drop(writeln!(std::io::stderr(), "leasehold: {prefix}: {why}")),
+                _ => {}
+            }
+            recorder
+                .keep(SystemClock.now(), &input)
+                .map_err(|why| CliError::Unwritable { path: self.out.clone(), why })?;
+        }
+        reading.abort();
+        let (looks, pools) = recorder.kept();
+        drop(writeln!(std::io::stderr(), "{looks} looks at {pools} pools are in {}", self.out.display()));
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! Recordings on disk: how is what a dashboard sees kept in a file?
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use leasehold_store::Table;
+use leasehold_store::run::{Clock, SystemClock};
+use leasehold_tui::watch::input::Input;
+use leasehold_tui::watch::record::Recorder;
+
+use crate::error::CliError;
+
+/// A recorder on a file.
+pub(crate) fn recorder(
+    file: &Path,
+    table: &Table,
+    region: Option<&str>,
+) -> Result<Recorder<BufWriter<File>>, CliError> {
+    let unwritable = |why| CliError::Unwritable { path: file.into(), why };
+    let out = BufWriter::new(File::create(file).map_err(unwritable)?);
+    Recorder::new(out, table.name(), region, SystemClock.now()).map_err(unwritable)
+}
+
+/// Keeps what a dashboard sees in a file, if it is to be kept. A file that can not be written any more does not end
+/// the dashboard: that is told when it is over.
+pub(crate) struct RecordingFile {
+    file: PathBuf,
+    recorder: Option<Recorder<BufWriter<File>>>,
+    wrong: Option<std::io::Error>,
+}
+
+impl RecordingFile {
+    pub(crate) fn on(file: Option<&Path>, table: &Table, region: Option<&str>) -> Result<RecordingFile, CliError> {
+        let recorder = file.map(|file| recorder(file, table, region)).transpose()?;
+        Ok(RecordingFile { file: file.map(Into::into).unwrap_or_default(), recorder, wrong: None })
+    }
+
+    pub(crate) fn keep(&mut self, input: &Input) {
+        if let Some(recorder) = &mut self.recorder
+            && let Err(wrong) = recorder.keep(SystemClock.now(), input)
+        {
+            (self.recorder, self.wrong) = (None, Some(wrong));
+        }
+    }
+
+    pub(crate) fn over(self) -> Result<(), CliError> {
+        self.wrong.map_or(Ok(()), |why| Err(CliError::Unwritable { path: self.file, why }))
+    }
+}
+
+/// The table's region, for the recording's header.
+pub(crate) fn region(table: &Table) -> Option<&str> {
+    table.region().map(AsRef::as_ref)
+}
+
+/// The time between two looks, as an option gives it.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number of seconds from 0.1 to 86400".to_owned())
+}
