@@ -1,5 +1,5 @@
-//! What is `leasehold completions`, and `leasehold man`? What a shell completes and the manual pages, made from the
-//! same declarations that parse the arguments.
+//! `leasehold completions` and `leasehold man`: what does a shell complete, and what do the manual pages say?
+//! Both are made from the same declarations that parse the arguments.
 
 use std::path::PathBuf;
 

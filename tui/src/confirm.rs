@@ -1,4 +1,5 @@
-//! Does the person mean it? What changes things for others asks first: a word to be typed on the terminal.
+//! Confirmations: does the person mean it?
+//! What changes things for others asks first: a word to be typed on the terminal.
 
 use std::io::{BufRead, IsTerminal, Write};
 

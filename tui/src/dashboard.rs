@@ -1,5 +1,4 @@
-//! What do `leasehold watch` and `leasehold record` do with their options? They open the dashboard on a table or on a
-//! recording, or keep what it would show.
+//! `leasehold watch`: how is the dashboard opened on a table, on a demo's file or on a recording?
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

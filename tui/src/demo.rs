@@ -1,4 +1,5 @@
-//! What is `leasehold demo`? A scenario's work on an embedded table, and a report of how the leases behaved.
+//! `leasehold demo`: how does a scenario's work go on an embedded table?
+//! It ends with a report of how the leases behaved.
 
 mod controls;
 mod ledger;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use leasehold_tui::watch::screen::LeaveReason;
 pub(crate) use options::DemoOptions;
 use play::{DemoRun, PoolOutcome};
-use report::Report;
+use report::DemoReport;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -50,7 +51,7 @@ pub(crate) fn run(options: DemoOptions) -> Result<bool, CliError> {
             run.play(&options, stopped).await.map(|done| (done, run.start.elapsed()))
         };
         let stopped_by = match played {
-            Ok((done, took)) => return Ok(Report::new(&run, &done, took, &options)),
+            Ok((done, took)) => return Ok(DemoReport::new(&run, &done, took, &options)),
             Err(signal) => signal,
         };
         // A second signal is in more of a hurry than the leases. (Heard anew: the dashboard's may still lie here.)

@@ -1,4 +1,5 @@
-//! How is a length of time written? As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same.
+//! Durations in words: how is a length of time written?
+//! As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same.
 
 use leasehold_core::nouns::Millis;
 pub(crate) use leasehold_tui::watch::text::timestamp as moment;

@@ -1,5 +1,5 @@
-//! How does a person learn that something went wrong? In one sentence or two on standard error: what was tried,
-//! what is wrong, what to do; and by the exit status.
+//! Command errors: how does a person learn that something went wrong?
+//! In one sentence or two on standard error: what was tried, what is wrong, what to do; and by the exit status.
 
 use std::io::Write;
 use std::path::PathBuf;

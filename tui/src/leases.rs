@@ -1,4 +1,5 @@
-//! What is `leasehold leases`? One pool, read live: who holds, who waits, since when and until when.
+//! `leasehold leases`: who holds a lease of a pool and who waits, since when and until when?
+//! One pool, read live.
 
 use leasehold_core::nouns::{Fence, LeaseId, Limit, Millis, Prefix, Slot};
 use leasehold_core::occupancy::{LeaseView, Occupancy, SlotView, State, WaiterView};

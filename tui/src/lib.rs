@@ -1,3 +1,3 @@
-//! The part of `leasehold` that its tests and benches use too: the dashboard.
+//! The dashboard's library: which part of `leasehold` do its tests and benches use too?
 
 pub mod watch;

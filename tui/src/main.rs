@@ -1,5 +1,5 @@
-//! What does `leasehold` do with its arguments? It parses them, hands them to the command they name, and turns
-//! whatever comes back into words and an exit status.
+//! The `leasehold` command: what does it do with its arguments?
+//! It parses them, hands them to the command they name, and turns whatever comes back into words and an exit status.
 
 mod completions;
 mod confirm;

@@ -1,5 +1,5 @@
-//! How does a command carry out an operation of the protocol, or read one of a pool's own rows? With the caller's
-//! own credentials on the table; what it comes to if not to what was asked is said in words.
+//! Operations by a command: how is one carried out, and how is one of a pool's own rows read?
+//! With the caller's own credentials on the table; what it comes to if not to what was asked is said in words.
 
 use std::sync::Arc;
 

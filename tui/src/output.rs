@@ -1,4 +1,5 @@
-//! How is a command's answer told? In words or as one JSON document, on standard output.
+//! Command output: how is a command's answer told?
+//! In words or as one JSON document, on standard output.
 
 use std::io::{ErrorKind, Write};
 

@@ -1,4 +1,4 @@
-//! What is `leasehold pool`? Commands that make, change and retire pools.
+//! `leasehold pool`: which commands make, change and retire pools?
 
 mod limit;
 mod rm;

@@ -1,4 +1,4 @@
-//! What is `leasehold pools`? All pools of the table, as their last sweeps saw them.
+//! `leasehold pools`: how do all pools of the table stand, as their last sweeps saw them?
 
 use leasehold_core::nouns::{Limit, Millis, Prefix};
 use leasehold_core::occupancy::{Occupancy, State};

@@ -1,4 +1,5 @@
-//! What is `leasehold release`? A lease taken from its holder by force, and given to whoever waits.
+//! `leasehold release`: how is a lease taken from its holder by force?
+//! It is given to whoever waits.
 
 use leasehold_core::machine::{Operation, Outcome};
 use leasehold_core::nouns::LeaseId;

@@ -1,5 +1,6 @@
-//! What is `leasehold run`? Any local command under a lease: its turn is awaited, the lease kept while the command
-//! runs and given back when it ends. The command never starts without a lease that is granted and not expired.
+//! `leasehold run`: how does any local command run under a lease?
+//! Its turn is awaited, the lease kept while the command runs and given back when it ends. The command never starts
+//! without a lease that is granted and not expired.
 
 mod command;
 mod fallback_sweeper;

@@ -1,4 +1,4 @@
-//! What is `leasehold schema`? The JSON schema of what a command tells with `--output json`.
+//! `leasehold schema`: which JSON schema does a command's `--output json` keep to?
 
 use crate::error::CliError;
 

@@ -1,5 +1,5 @@
-//! What is `leasehold states`? The states of the Amazon States Language that take and give back a lease, for people
-//! who do not use Terraform. The same as its `states` module renders, because they are what it rendered: see
+//! `leasehold states`: which states of the Amazon States Language take and give back a lease?
+//! For people who do not use Terraform. The same as its `states` module renders, because they are what it rendered: see
 //! [`rendered`].
 
 mod rendered;

@@ -1,4 +1,5 @@
-//! What is `leasehold sweep`? A pool put in order now, as the lease manager does once a minute.
+//! `leasehold sweep`: how is a pool put in order now?
+//! As the lease manager does once a minute.
 
 use leasehold_core::machine::{Operation, Outcome, Tally};
 use leasehold_core::nouns::Prefix;

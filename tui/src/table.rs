@@ -1,4 +1,4 @@
-//! What is `leasehold table`? Commands on the table itself.
+//! `leasehold table`: which commands are there on the table itself?
 
 mod create;
 

@@ -1,5 +1,5 @@
-//! Which table is meant, and as whom is it used? What the flags, the SDK's own environment and the files in
-//! `~/.aws` say, in the AWS CLI's order, as one [`Table`].
+//! The target table: which table is meant, and as whom is it used?
+//! What the flags, the SDK's own environment and the files in `~/.aws` say, in the AWS CLI's order, as one [`Table`].
 
 use std::error::Error;
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -154,7 +154,7 @@ fn peak(notes: &[(u128, i32, u32, u32)]) -> i32 {
 }
 
 #[test]
-fn of_ten_at_once_no_more_run_than_the_limit_and_all_have_their_turn() {
+fn of_ten_at_once_all_have_their_turn_within_the_limit() {
     let (table, log) = ("ten", log("ten"));
     pool(table, &["--limit", "3"]);
     // Nobody goes on before three have begun: so three do run at once.
@@ -176,7 +176,7 @@ fn of_ten_at_once_no_more_run_than_the_limit_and_all_have_their_turn() {
 }
 
 #[test]
-fn what_killed_commands_held_comes_back_without_a_lease_manager_and_never_too_early() {
+fn what_killed_commands_held_comes_back_and_never_too_early() {
     let (table, log) = ("killed", log("killed"));
     pool(table, &["--limit", "3", "--lease", "4s", "--grace", "1s", "--sweep-every", "1s"]);
     let lasting = noted(&log, "sleep 100");
@@ -207,7 +207,7 @@ fn what_killed_commands_held_comes_back_without_a_lease_manager_and_never_too_ea
 }
 
 #[test]
-fn a_pool_without_a_lease_manager_is_swept_by_whoever_holds_a_lease() {
+fn without_a_lease_manager_whoever_holds_a_lease_sweeps() {
     let table = "swept-by-a-holder";
     pool(table, &["--limit", "2", "--lease", "4s", "--grace", "1s", "--sweep-every", "1s"]);
     let summary = || document(table, &["pools"])["pools"][0].clone();
@@ -276,7 +276,7 @@ fn signals_are_the_commands() {
 }
 
 #[test]
-fn a_command_that_is_stopped_for_a_while_stops_and_goes_on_with_what_runs_it() {
+fn a_command_stops_and_goes_on_with_what_runs_it() {
     let table = "stopped";
     pool(table, &["--limit", "1"]);
     let mut run = Run::start(table, &[], "echo $$; read end; exit 3");
@@ -335,7 +335,7 @@ fn a_lease_that_is_taken_away_and_not_missed_is_told_at_the_end() {
 }
 
 #[test]
-fn a_lease_that_is_taken_away_ends_the_command_if_that_was_asked_for() {
+fn a_lease_taken_away_ends_the_command_if_that_was_asked_for() {
     let table = "ended";
     pool(table, &["--limit", "1", "--lease", "3s"]);
     // It ends at TERM, and so does what it started.
@@ -374,7 +374,7 @@ fn whoever_sleeps_past_the_end_of_the_lease_has_lost_it() {
 }
 
 #[test]
-fn a_command_that_must_not_outlive_its_lease_does_not_outlive_whoever_renews_it() {
+fn with_kill_on_loss_no_command_outlives_whoever_renews_it() {
     let table = "orphan";
     pool(table, &["--limit", "1"]);
     let mut run = Run::start(table, &["--kill-on-loss"], "echo $$; exec sleep 100");

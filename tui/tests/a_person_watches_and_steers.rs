@@ -80,7 +80,7 @@ fn ctrl_c_stops_the_demo_and_its_leases_are_given_back() {
 }
 
 #[test]
-fn a_signal_from_elsewhere_stops_the_demo_and_its_leases_are_given_back() {
+fn a_signal_stops_the_demo_and_its_leases_are_given_back() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("demo-pid-{}", std::process::id()));
     let tmux = Tmux::shell(WIDE, &[]);
     let demo = format!("{} demo --scenario tests/scenarios/steered.toml", env!("CARGO_BIN_EXE_leasehold"));

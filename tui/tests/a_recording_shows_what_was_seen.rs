@@ -53,7 +53,7 @@ fn play(dashboard: &mut DashboardState, inputs: Vec<Input>) {
 }
 
 #[test]
-fn a_recording_played_to_its_end_shows_what_the_live_screen_shows() {
+fn played_to_its_end_it_shows_what_the_live_screen_shows() {
     let mut live = dashboard(WATCH, (120, 40));
     for (at, input) in watching() {
         live.apply(Input::Tick(at));
@@ -91,7 +91,7 @@ fn searching_back_and_forth_comes_to_the_same_as_playing() {
 }
 
 #[test]
-fn the_recorded_demo_keeps_every_limit_and_tells_of_the_death_and_the_raise() {
+fn the_recorded_demo_keeps_its_limits_and_tells_what_happened() {
     let trace = Trace::parse(DEMO).expect("a trace");
     assert_eq!(trace.note, None);
     let mut player = ReplayPlayer::new(trace);

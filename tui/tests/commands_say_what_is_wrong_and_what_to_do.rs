@@ -70,7 +70,7 @@ fn a_time_that_is_none_is_refused_with_what_was_expected() {
 }
 
 #[test]
-fn names_and_ids_that_are_none_are_refused_with_what_was_expected() {
+fn what_is_no_name_or_id_is_refused_with_what_was_expected() {
     for (arguments, expected) in [
         (&["pool", "set", "my pool", "--limit", "1"][..], "1 to 64 of A-Z a-z 0-9 . _ -"),
         (&["pool", "rm", "", "--yes"], "1 to 64 of A-Z a-z 0-9 . _ -"),
@@ -150,7 +150,7 @@ fn with_a_profile(folder: &Path) -> Command {
 }
 
 #[test]
-fn a_profile_that_is_not_there_is_named_even_if_the_environment_has_keys() {
+fn a_missing_profile_is_named_even_if_the_environment_has_keys() {
     let wrong = refused(signed_in(), 3, &["--profile", "production", "pools"]);
     assert!(wrong.contains("in profile production: no file in ~/.aws has such a profile"), "{wrong}");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -171,7 +171,7 @@ fn a_missing_region_is_told_with_how_to_say_it() {
 }
 
 #[test]
-fn every_help_shows_its_json_and_the_first_one_every_exit_status() {
+fn every_help_shows_its_json_and_the_first_every_exit_status() {
     for arguments in [
         &["table", "create", "--help"][..],
         &["pool", "set", "--help"],

@@ -147,7 +147,7 @@ fn every_line_of_a_recording_keeps_to_it() {
 }
 
 #[test]
-fn every_command_with_a_schema_is_listed_and_any_other_is_refused_with_the_list() {
+fn every_schema_is_listed_and_any_other_refused_with_the_list() {
     let listed = run(bare(), &["schema"]).told;
     for command in listed.lines() {
         assert!(schema(command)["title"].as_str().is_some_and(|title| title.contains(command)), "{command}");
@@ -219,7 +219,7 @@ fn an_override_is_made_with_a_reason_and_ended() {
 }
 
 #[test]
-fn whoever_waits_gets_in_when_an_override_ends_and_a_raised_one_lets_nobody_in_too_early_when_it_does() {
+fn whoever_waits_gets_in_when_an_override_ends_never_too_early() {
     let table = "ended-override";
     told(table, &["table", "create"]);
     told(table, &["pool", "set", "p", "--limit", "1", "--sweep-every", "1h"]);

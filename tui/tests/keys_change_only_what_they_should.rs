@@ -43,7 +43,7 @@ fn the_chosen_pool_stays_chosen_while_the_order_changes() {
 }
 
 #[test]
-fn until_somebody_presses_a_key_the_first_pool_is_the_chosen_one() {
+fn until_somebody_presses_a_key_the_first_pool_is_chosen() {
     let mut dashboard = dashboard(WATCH, (120, 40));
     dashboard.apply(Input::Tick(NOW));
     dashboard.apply(Input::Seen(Box::new(scene("batch", 5, 0, 0).look())));
@@ -128,7 +128,7 @@ fn a_directory_that_is_older_than_what_is_known_changes_nothing() {
 }
 
 #[test]
-fn a_pool_that_was_off_screen_for_long_is_not_told_of_with_all_that_happened() {
+fn a_pool_long_off_screen_is_not_told_of_with_all_that_happened() {
     let mut dashboard = watching();
     let lines = dashboard.log.lines().len();
     let later = Scene { at: Millis(NOW.0 + 120_000), first: 900, fence: 70, ..scene("batch", 5, 5, 0) };
@@ -152,7 +152,7 @@ fn nothing_is_changed_before_it_was_asked_for_twice() {
 }
 
 #[test]
-fn a_forced_release_is_for_the_lease_that_was_shown_whatever_happens_meanwhile() {
+fn a_forced_release_is_for_the_lease_that_was_shown() {
     let mut dashboard = dashboard(WATCH, (120, 40));
     watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);
     types(&mut dashboard, "\nx");
@@ -215,7 +215,7 @@ fn what_lies_over_the_screen_is_put_away_by_q_and_escape() {
     }
     // In a form, q is a letter.
     types(&mut dashboard, "+\nq");
-    assert!(matches!(&dashboard.overlay, Some(Overlay::Form(form)) if form.fields[1].value == "q"));
+    assert!(matches!(&dashboard.overlay, Some(Overlay::Form(form)) if form.fields[1].value() == "q"));
     let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(dashboard.apply(Input::Key(interrupt)), []);
     assert_eq!(dashboard.overlay, None);
@@ -276,7 +276,7 @@ fn a_reader_of_the_log_is_not_carried_away_by_news() {
 }
 
 #[test]
-fn pools_that_change_one_by_one_end_up_where_sorting_all_of_them_puts_them() {
+fn pools_moved_one_by_one_end_up_where_sorting_all_puts_them() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut one_by_one = dashboard(WATCH, (120, 40));
     let pools = (0..60).map(|number| {

@@ -62,7 +62,7 @@ fn every_bad_fixture_is_refused() {
 }
 
 #[test]
-fn options_that_make_no_sense_are_refused_with_what_was_expected() {
+fn options_of_no_sense_are_refused_with_what_was_expected() {
     for (arguments, subscription) in [
         (&["quick.toml", "--limit", "batch"][..], "expected PREFIX=N@SECONDS"),
         (&["quick.toml", "--limit", "batch=0@1"], "N: expected a whole number from 1 to 10000"),

@@ -112,7 +112,7 @@ async fn only_the_pools_on_screen_are_read_live() {
 }
 
 #[tokio::test]
-async fn a_look_takes_two_requests_and_about_a_unit_however_many_pools_there_are() {
+async fn a_look_takes_two_requests_and_about_a_unit_in_any_table() {
     for pools in [10, 80] {
         let engine = Embedded::memory().expect("an engine");
         let mut watching = Watching::new(table(&engine, pools).await, NARROW, Duration::from_millis(50));
@@ -149,7 +149,7 @@ async fn paused_nothing_is_read() {
 }
 
 #[tokio::test]
-async fn what_fails_is_told_with_the_time_of_the_next_try_which_comes_later_and_later() {
+async fn what_fails_is_told_with_the_next_try_which_comes_ever_later() {
     let engine = Embedded::memory().expect("an engine");
     // Nobody made the table.
     let mut watching = Watching::new(engine.table("missing"), NARROW, Duration::from_millis(20));

@@ -26,7 +26,7 @@ const COMMANDS: [&str; 14] = [
 ];
 
 #[test]
-fn each_shell_completes_every_command_and_nothing_that_is_hidden() {
+fn each_shell_completes_every_command_and_nothing_hidden() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = leasehold(&["completions", shell]);
         assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");

@@ -75,7 +75,7 @@ async fn a_table_of_another_shape_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_pool_is_made_with_defaults_and_setting_it_again_changes_nothing() {
+async fn a_pool_has_defaults_and_setting_it_again_changes_nothing() {
     told("set", &["table", "create"]);
     let made = document("set", &["pool", "set", "p", "--limit", "15"]);
     let settings = json!({"limit": 15, "lease_ms": 300_000, "grace_ms": 5_000, "quiet_ms": 35_000,
@@ -128,7 +128,7 @@ async fn only_what_is_named_changes() {
 }
 
 #[tokio::test]
-async fn a_lowered_limit_writes_down_the_highest_that_may_still_be_in_use() {
+async fn a_lowered_limit_writes_down_the_highest_still_in_use() {
     told("lowered", &["table", "create"]);
     told("lowered", &["pool", "set", "p", "--limit", "15"]);
     let words = told("lowered", &["pool", "set", "p", "--limit", "10", "--yes"]);
@@ -337,7 +337,7 @@ async fn on_a_terminal_a_pool_is_changed_if_its_name_is_typed() {
 }
 
 #[test]
-fn a_table_that_is_not_there_is_named_with_where_it_was_looked_for() {
+fn a_missing_table_is_named_with_where_it_was_looked_for() {
     for arguments in [&["pool", "set", "p", "--limit", "1"][..], &["pool", "rm", "p", "--yes"], &["pools"]] {
         let wrong = refused(on("no-such-table"), 3, arguments);
         for words in ["table no-such-table does not exist", "leasehold table create", "[region eu-central-1, endpoint"]

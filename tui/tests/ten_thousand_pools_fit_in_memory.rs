@@ -19,7 +19,7 @@ fn memory() -> Option<u64> {
 }
 
 #[test]
-fn ten_thousand_pools_and_two_hundred_thousand_leases_take_less_than_150_mb() {
+fn ten_thousand_pools_of_twenty_leases_take_less_than_150_mb() {
     let mut dashboard = crowd::dashboard();
     assert_eq!(dashboard.count(), crowd::POOLS as usize);
     let held: u32 = dashboard.pools().iter().filter_map(|pool| pool.seen.as_ref()).map(|seen| seen.held).sum();

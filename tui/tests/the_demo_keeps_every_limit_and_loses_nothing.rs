@@ -91,7 +91,7 @@ fn the_json_report_has_the_fields_that_the_help_names() {
 }
 
 #[test]
-fn the_slots_of_workers_that_die_come_back_and_their_items_are_done() {
+fn slots_of_dead_workers_come_back_and_their_items_are_done() {
     let report = report(&quick(&["--json", "--kill", "3"]));
     let (analytics, batch) = (pool(&report, "analytics"), pool(&report, "batch"));
     assert_eq!((&analytics["died"], &analytics["reclaimed"], &analytics["done"]), (&2.into(), &2.into(), &12.into()));
@@ -157,7 +157,7 @@ fn the_report_for_people_ends_with_a_verdict() {
 }
 
 #[test]
-fn an_item_nobody_can_do_in_time_is_lost_and_the_exit_status_is_1() {
+fn an_item_nobody_does_in_time_is_lost_and_the_status_is_1() {
     let folder = Folder::new("losing");
     let file = folder.file("slow.toml");
     let text = "work_seconds = 2\nwait_seconds = 0.5\nsweep_seconds = 0.1\n\

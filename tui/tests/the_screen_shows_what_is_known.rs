@@ -330,7 +330,7 @@ fn without_colour_the_screen_says_the_same() {
 }
 
 #[test]
-fn no_background_is_ever_set_so_that_light_and_dark_terminals_keep_theirs() {
+fn no_background_is_set_so_that_every_terminal_keeps_its_own() {
     let mut dashboard = with(WIDE, &every_state());
     types(&mut dashboard, "?");
     assert!(buffer(&dashboard).content.iter().all(|cell| cell.bg == Color::Reset));

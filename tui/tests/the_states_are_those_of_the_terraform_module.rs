@@ -170,7 +170,7 @@ fn what_comes_after_the_release_is_somebodys_own() {
 }
 
 #[test]
-fn what_makes_no_state_machine_is_refused_with_what_was_expected() {
+fn what_is_no_state_machine_is_refused_with_what_was_expected() {
     let right = ["--function-arn", ARN, "--key-path", "$.id"];
     let list = file("a-list", &json!([]));
     let choice = file("a-choice", &json!({"Type": "Choice"}));

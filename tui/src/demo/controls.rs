@@ -1,4 +1,5 @@
-//! What may a person at the keys do to workers? Let one die, take its lease away, and make all work quicker or slower.
+//! Worker controls: what may a person at the keys do to workers?
+//! Let one die, take its lease away, and make all work quicker or slower.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,11 +12,11 @@ use tokio::sync::{oneshot, watch};
 pub(crate) struct Controls {
     speed: watch::Sender<f64>,
     as_planned: AtomicBool,
-    workers: Mutex<Workers>,
+    workers: Mutex<WorkersAtWork>,
 }
 
 #[derive(Debug, Default)]
-struct Workers {
+struct WorkersAtWork {
     at_work: BTreeMap<u32, oneshot::Sender<Directive>>,
     /// How many are to die as soon as they have a lease.
     doomed: u32,
@@ -90,7 +91,7 @@ impl Controls {
         self.speed.subscribe()
     }
 
-    fn workers(&self) -> MutexGuard<'_, Workers> {
+    fn workers(&self) -> MutexGuard<'_, WorkersAtWork> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

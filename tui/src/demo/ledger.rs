@@ -1,5 +1,6 @@
-//! Was a limit ever exceeded? Judged from what the workers were told and when they gave it back, by their own
-//! clock, without a look at any row of the table.
+//! The ledger of leases: was a limit ever exceeded?
+//! Judged from what the workers were told and when they gave it back, by their own clock, without a look at any row of
+//! the table.
 //!
 //! A worker holds its lease from the moment it was told *acquired* until it asks to release, or, if it never
 //! does, until the lease expires as it was last told. After a change of the limit both the old and the new limit
@@ -56,12 +57,12 @@ pub(crate) struct Judgement {
     /// The most that held a lease at once.
     pub(crate) peak: u32,
     /// What must never be.
-    pub(crate) violations: Vec<Violation>,
+    pub(crate) violations: Vec<LimitViolation>,
 }
 
 /// Something that must never be.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Violation {
+pub(crate) struct LimitViolation {
     /// When.
     pub(crate) at: Moment,
     /// Who was told that it holds a lease.
@@ -162,7 +163,7 @@ impl Ledger {
             if let Some(other) = granted.insert((entry.slot, entry.fence), entry) {
                 let lease = format!("slot {}, fence {}", entry.slot, entry.fence);
                 let what = format!("was told it holds {lease}, which {} was told before", other.who);
-                violations.push(Violation { at, who: who.clone(), what });
+                violations.push(LimitViolation { at, who: who.clone(), what });
             }
             holding.insert(index);
             let held = u32::try_from(holding.len()).unwrap_or(u32::MAX);
@@ -171,7 +172,7 @@ impl Ledger {
             if held > allowed {
                 let others: Vec<&str> = holding.iter().map(|index| &*self.leases[*index].who).collect();
                 let what = format!("was granted a lease as number {held} of {allowed}; held by {}", others.join(", "));
-                violations.push(Violation { at, who, what });
+                violations.push(LimitViolation { at, who, what });
             }
         }
         Judgement { peak, violations }
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_than_the_limit_is_a_violation_that_says_when_and_who() {
+    fn one_more_than_the_limit_is_told_with_when_and_who() {
         let ledger = ledger(1, &[("a", 0.0, 10.0, Some(3.0)), ("b", 2.5, 10.0, Some(4.0))]);
         let judged = ledger.judge();
         assert_eq!((judged.peak, culprits(&ledger)), (2, vec![(at(2.5), "b".to_owned())]));
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_are_told_the_same_lease_are_a_violation_even_one_after_the_other() {
+    fn two_who_are_told_the_same_lease_are_always_a_violation() {
         let mut ledger = ledger(5, &[]);
         for (who, told) in [("a", 0.0), ("b", 5.0)] {
             let line = ledger.told(&who.into(), (3, 7), at(told), at(20.0));
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_lowering_the_old_limit_is_fair_until_the_quiet_period_ends() {
+    fn after_a_lowering_the_old_limit_is_fair_for_the_quiet_period() {
         let grants = |told| {
             let mut ledger = ledger(2, &[("a", 0.0, 99.0, None), ("b", told, 99.0, None)]);
             ledger.limit_asked(1, at(1.0));

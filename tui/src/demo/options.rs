@@ -1,4 +1,5 @@
-//! What may be asked of `leasehold demo`? Its options, and what is wrong with those that make no sense.
+//! Demo options: what may be asked of `leasehold demo`?
+//! Its options, and what is wrong with those that make no sense.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use leasehold_core::nouns::{Limit, Prefix};
 
-use super::scenario::Scenario;
+use super::scenario::DemoScenario;
 use crate::error::CliError;
 
 /// Run a scenario's work on an embedded table: nothing to install, no AWS account
@@ -134,7 +135,7 @@ impl DemoOptions {
     }
 
     /// Checks what can only be checked against the scenario.
-    pub(crate) fn check(&self, scenario: &Scenario) -> Result<(), CliError> {
+    pub(crate) fn check(&self, scenario: &DemoScenario) -> Result<(), CliError> {
         if self.record.is_some() && !self.on_dashboard() {
             let wrong = "--record keeps what the dashboard shows, and there is none: run the demo on a terminal";
             return Err(CliError::Usage(wrong.into()));
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_limit_that_makes_no_sense_is_refused_with_what_was_expected() {
+    fn a_new_limit_of_no_sense_is_refused_with_what_was_expected() {
         for text in ["", "batch", "batch=3", "batch@3", "=3@1", "a b=3@1", "batch=0@1", "batch=-1@1", "batch=10001@1"] {
             assert!(text.parse::<PlannedLimit>().expect_err(text).contains("expected"), "{text:?}");
         }

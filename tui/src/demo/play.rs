@@ -1,5 +1,6 @@
-//! How does a run go, from the first question to the last free slot? Workers, sweeps, changes of limits, deaths
-//! and replacements, until every item is done or lost and every slot is back.
+//! A demo's run: how does it go, from the first question to the last free slot?
+//! Workers, sweeps, changes of limits, deaths and replacements, until every item is done or lost and every slot is
+//! back.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use super::ledger::Moment;
 use super::options::{DemoOptions, PlannedLimit};
 use super::pools::DemoTable;
 use super::progress::Progress;
-use super::scenario::Scenario;
+use super::scenario::DemoScenario;
 use super::task_tokens::{OwnRun, WaitingTasks};
 use super::worker::{DeadWorker, Worker, WorkerEnd};
-use super::workload::{RunClock, Workload};
+use super::workload::{PoolWorkload, RunClock};
 use crate::error::CliError;
 
 /// How often a slot is looked at whose dead holder's lease has expired.
@@ -35,7 +36,7 @@ pub(crate) struct DemoRun {
     /// Its name.
     pub(crate) name: Arc<str>,
     /// One for each pool of the scenario.
-    pub(crate) workloads: Vec<Arc<Workload>>,
+    pub(crate) workloads: Vec<Arc<PoolWorkload>>,
     /// When it began.
     pub(crate) start: RunClock,
     /// Where it is told how far it is.
@@ -69,7 +70,7 @@ enum RunEvent {
 
 impl DemoRun {
     /// Opens the store and puts the pools in order. Says what an earlier run left there.
-    pub(crate) async fn prepare(scenario: Scenario, options: &DemoOptions) -> Result<Self, CliError> {
+    pub(crate) async fn prepare(scenario: DemoScenario, options: &DemoOptions) -> Result<Self, CliError> {
         let name: Arc<str> = format!("demo:{:08x}", fastrand::u32(..)).into();
         let tasks = WaitingTasks::default();
         let store = DemoTable::open(options.store.as_deref(), tasks.clone(), OwnRun(name.clone())).await?;
@@ -85,8 +86,8 @@ impl DemoRun {
         }
         let start = RunClock::now();
         let workload =
-            |(plan, pool)| Arc::new(Workload::new(plan, pool, options.poll, tasks.clone(), name.clone(), start));
-        let workloads: Vec<Arc<Workload>> = pools.into_iter().map(workload).collect();
+            |(plan, pool)| Arc::new(PoolWorkload::new(plan, pool, options.poll, tasks.clone(), name.clone(), start));
+        let workloads: Vec<Arc<PoolWorkload>> = pools.into_iter().map(workload).collect();
         let progress = Arc::new(Progress::new(workloads.clone(), start));
         notes.iter().for_each(|note| progress.say(note));
         Ok(DemoRun { name, workloads, start, progress, table: store.table() })
@@ -245,7 +246,7 @@ impl DemoRun {
 
     /// Whether everything that goes on is waiting for dead workers' slots.
     fn only_slots_are_left(&self, done: &[PoolOutcome], going_on: usize) -> bool {
-        let over = |(workload, done): (&Arc<Workload>, &PoolOutcome)| {
+        let over = |(workload, done): (&Arc<PoolWorkload>, &PoolOutcome)| {
             done.items.len() + done.lost.len() == workload.plan.items.len()
         };
         going_on > 0 && self.workloads.iter().zip(done).all(over)
@@ -280,7 +281,7 @@ impl DemoRun {
 }
 
 /// Changes a limit when it is time, however often that takes.
-pub(crate) async fn change(workload: &Workload, progress: &Progress, new: PlannedLimit) {
+pub(crate) async fn change(workload: &PoolWorkload, progress: &Progress, new: PlannedLimit) {
     sleep(new.at.saturating_sub(workload.start.elapsed())).await;
     workload.ledger().limit_asked(new.limit.count(), workload.start.elapsed());
     loop {
@@ -297,7 +298,7 @@ pub(crate) async fn change(workload: &Workload, progress: &Progress, new: Planne
 }
 
 /// Waits until a dead worker's slot is free or another's: how long after its death, if in time.
-async fn comes_back(workload: &Workload, dead: &DeadWorker) -> Option<Duration> {
+async fn comes_back(workload: &PoolWorkload, dead: &DeadWorker) -> Option<Duration> {
     let (start, plan) = (workload.start, &workload.plan);
     let expires = workload.ledger().expiry(&dead.who).unwrap_or_else(|| start.moment(dead.lease.expires_at));
     // Expiry, grace and a sweep; and a second sweep and some seconds for a busy machine.
@@ -319,7 +320,7 @@ async fn comes_back(workload: &Workload, dead: &DeadWorker) -> Option<Duration> 
 }
 
 /// Frees whatever a run that was stopped still has in a pool; whether nothing is left.
-async fn gone(workload: &Workload) -> bool {
+async fn gone(workload: &PoolWorkload) -> bool {
     let mut after = None;
     loop {
         // What was acquired in this very millisecond is meant too.
@@ -334,7 +335,7 @@ async fn gone(workload: &Workload) -> bool {
 }
 
 /// The pool's slots and queue as they are.
-async fn look(workload: &Workload) -> Result<Snapshot, String> {
+async fn look(workload: &PoolWorkload) -> Result<Snapshot, String> {
     let mut why = String::new();
     for _ in 0..5 {
         let ran = workload.pool.look_after(Operation::Status).await;

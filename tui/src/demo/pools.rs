@@ -1,5 +1,6 @@
-//! Where do the workers' operations run? On an embedded table, each pool with its settings put in order first.
-//! The only place here that knows how a store is used.
+//! The demo's table and pools: where do the workers' operations run?
+//! On an embedded table, each pool with its settings put in order first. The only place here that knows how a store is
+//! used.
 
 use std::path::Path;
 use std::time::Duration;

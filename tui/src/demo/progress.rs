@@ -1,5 +1,6 @@
-//! How does a person see that something happens? One bar per pool on a terminal, else a line now and then; both
-//! on standard error, because standard output is the report's.
+//! Progress on standard error: how does a person see that something happens?
+//! One bar per pool on a terminal, else a line now and then; both on standard error, because standard output is the
+//! report's.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::workload::{RunClock, Workload};
+use super::workload::{PoolWorkload, RunClock};
 
 /// How often bars are drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
@@ -21,7 +22,7 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 
 /// Where progress is shown.
 pub(crate) struct Progress {
-    workloads: Vec<Arc<Workload>>,
+    workloads: Vec<Arc<PoolWorkload>>,
     start: RunClock,
     shown: ProgressDisplay,
     /// The dashboard, while it has the terminal.
@@ -35,7 +36,7 @@ enum ProgressDisplay {
 
 impl Progress {
     /// Bars if standard error is a terminal, else lines.
-    pub(crate) fn new(workloads: Vec<Arc<Workload>>, start: RunClock) -> Self {
+    pub(crate) fn new(workloads: Vec<Arc<PoolWorkload>>, start: RunClock) -> Self {
         let shown = if std::io::stderr().is_terminal() { bars(&workloads) } else { lines() };
         Progress { workloads, start, shown, dashboard: Mutex::default() }
     }
@@ -119,7 +120,7 @@ fn lines() -> ProgressDisplay {
     ProgressDisplay::Lines { last: Mutex::default() }
 }
 
-fn bars(workloads: &[Arc<Workload>]) -> ProgressDisplay {
+fn bars(workloads: &[Arc<PoolWorkload>]) -> ProgressDisplay {
     let width = workloads.iter().map(|workload| workload.plan.prefix.as_str().len()).max().unwrap_or(0);
     // `NO_COLOR` is respected by the styles themselves.
     let Ok(style) = ProgressStyle::with_template("  {prefix:.bold} {bar:30.cyan/dim} {wide_msg}") else {
@@ -127,7 +128,7 @@ fn bars(workloads: &[Arc<Workload>]) -> ProgressDisplay {
     };
     let style = style.progress_chars("━╸─");
     let all = MultiProgress::new();
-    let bar = |workload: &Arc<Workload>| {
+    let bar = |workload: &Arc<PoolWorkload>| {
         let bar = all.add(ProgressBar::new(workload.plan.items.len() as u64).with_style(style.clone()));
         bar.set_prefix(format!("{:width$}", workload.plan.prefix.as_str()));
         bar
@@ -137,7 +138,7 @@ fn bars(workloads: &[Arc<Workload>]) -> ProgressDisplay {
 }
 
 /// A pool in a few words. The widths keep the columns of several bars in line.
-fn told(workload: &Workload) -> String {
+fn told(workload: &PoolWorkload) -> String {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
     let (limit, items) = (workload.ledger().limit(), workload.plan.items.len());
     let (held, waiting, done) = (&workload.counts.held, &workload.counts.waiting, &workload.counts.done);

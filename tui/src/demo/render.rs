@@ -1,6 +1,7 @@
-//! How is a report read by a person, and by a program? As a table with a verdict, or as one JSON object.
+//! Rendered reports: how is a report read by a person, and by a program?
+//! As a table with a verdict, or as one JSON object.
 
-use super::report::{PoolReport, Report, RequestCost};
+use super::report::{DemoReport, PoolReport, RequestCost};
 
 /// The widest a block of columns gets; more pools than fit make another block below.
 const WIDTH: usize = 100;
@@ -45,7 +46,7 @@ const TABLE: [&[ReportLine]; 4] = [
 ];
 
 /// The table and the verdict, with colours or without.
-pub(crate) fn text(report: &Report, colour: bool) -> String {
+pub(crate) fn text(report: &DemoReport, colour: bool) -> String {
     let paint = Paint(colour);
     let place = if report.store == "memory" { "in memory" } else { &report.store };
     let summary = format!("{} mode, table {place}, {}", report.mode, time(report.seconds));
@@ -64,7 +65,7 @@ pub(crate) fn text(report: &Report, colour: bool) -> String {
 }
 
 /// The report as one JSON object.
-pub(crate) fn json(report: &Report) -> String {
+pub(crate) fn json(report: &DemoReport) -> String {
     match serde_json::to_string_pretty(report) {
         Ok(json) => json + "\n",
         // Numbers, text and lists: there is nothing in it that JSON does not have.
@@ -112,7 +113,7 @@ fn block(pools: &[PoolReport], paint: &Paint) -> String {
 }
 
 /// What is to be said of the whole, and whether it is good.
-fn verdict(report: &Report) -> Vec<(bool, String)> {
+fn verdict(report: &DemoReport) -> Vec<(bool, String)> {
     let mut said = vec![];
     for pool in &report.pools {
         let prefix = &pool.prefix;
@@ -219,13 +220,13 @@ mod tests {
         }
     }
 
-    fn report(pools: Vec<PoolReport>) -> Report {
+    fn report(pools: Vec<PoolReport>) -> DemoReport {
         let ok = pools.iter().all(PoolReport::ok);
-        Report { ok, run: "demo:1".into(), mode: "queue", store: "memory".into(), seconds: 6.1, pools }
+        DemoReport { ok, run: "demo:1".into(), mode: "queue", store: "memory".into(), seconds: 6.1, pools }
     }
 
     #[test]
-    fn a_limit_that_was_exceeded_fails_the_run_and_is_told_with_when_and_who() {
+    fn an_exceeded_limit_fails_the_run_and_is_told_with_who() {
         let mut ledger = Ledger::new(1, std::time::Duration::ZERO);
         for (who, at) in [("batch-001", 1), ("batch-002", 2)] {
             let seconds = std::time::Duration::from_secs;

@@ -1,4 +1,5 @@
-//! What came of a run, in numbers? The report as `--json` prints it; its fields are listed in `--help`.
+//! The demo's report: what came of a run, in numbers?
+//! The report as `--json` prints it; its fields are listed in `--help`.
 
 use std::time::Duration;
 
@@ -8,11 +9,11 @@ use serde::Serialize;
 use super::options::DemoOptions;
 use super::play::{DemoRun, PoolOutcome};
 use super::schedule;
-use super::workload::Workload;
+use super::workload::PoolWorkload;
 
 /// A whole run.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct DemoReport {
     /// No limit was exceeded, no item was lost, every slot came back.
     pub(crate) ok: bool,
     /// Its name, under which its workers held their leases.
@@ -100,11 +101,11 @@ pub(crate) struct ReportedViolation {
     pub(crate) what: String,
 }
 
-impl Report {
+impl DemoReport {
     /// The numbers of a run that is over, and took so long.
     pub(crate) fn new(run: &DemoRun, done: &[PoolOutcome], took: Duration, options: &DemoOptions) -> Self {
         let pools: Vec<PoolReport> = run.workloads.iter().zip(done).map(|(w, done)| pool(w, done)).collect();
-        Report {
+        DemoReport {
             ok: pools.iter().all(PoolReport::ok),
             run: run.name.to_string(),
             mode: if options.poll { "poll" } else { "queue" },
@@ -122,7 +123,7 @@ impl PoolReport {
     }
 }
 
-fn pool(workload: &Workload, done: &PoolOutcome) -> PoolReport {
+fn pool(workload: &PoolWorkload, done: &PoolOutcome) -> PoolReport {
     let plan = &workload.plan;
     let ledger = workload.ledger().clone();
     let (judged, limits) = (ledger.judge(), ledger.limits());

@@ -1,4 +1,5 @@
-//! What work is done, in which pools, under which limits? A scenario, as read from its file and trusted after.
+//! Scenarios: what work is done, in which pools, under which limits?
+//! A scenario, as read from its file and trusted after.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ const EXAMPLE_ITEMS: [(&str, &str); 2] = [
 
 /// The workloads that share one table.
 #[derive(Clone, Debug)]
-pub(crate) struct Scenario {
+pub(crate) struct DemoScenario {
     /// Each with a pool of its own.
     pub(crate) pools: Vec<PoolPlan>,
 }

@@ -1,5 +1,5 @@
-//! What does a scenario file say, and where is it wrong? TOML read by hand, so that every complaint names the
-//! line and what was expected there.
+//! Scenario files: what does one say, and where is it wrong?
+//! TOML read by hand, so that every complaint names the line and what was expected there.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::scenario::{Files, PoolPlan, Scenario, Times, read};
+use super::scenario::{DemoScenario, Files, PoolPlan, Times, read};
 use crate::error::{CliError, FileFlaw};
 
 /// The longest time a scenario may name: a day, in seconds.
@@ -44,7 +44,7 @@ const TIMES: [(&str, f64); 8] = [
 ];
 
 /// The scenario of this file, or the shared-table example.
-pub(crate) fn load(file: Option<&PathBuf>) -> Result<Scenario, CliError> {
+pub(crate) fn load(file: Option<&PathBuf>) -> Result<DemoScenario, CliError> {
     match file {
         Some(path) => scenario(&path.display().to_string(), &read(path)?, &Files::Beside(path)),
         None => scenario(EXAMPLE_NAME, EXAMPLE, &Files::Carried),
@@ -52,10 +52,10 @@ pub(crate) fn load(file: Option<&PathBuf>) -> Result<Scenario, CliError> {
 }
 
 /// Reads a scenario. `name` is the file's, for complaints.
-pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Scenario, CliError> {
-    let source = Source { name, text };
+pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<DemoScenario, CliError> {
+    let source = SourceText { name, text };
     let table = DeTable::parse(text).map_err(|e| source.syntax(&e))?;
-    let whole = Fields { source, table: table.get_ref(), at: 0..0 };
+    let whole = TomlFields { source, table: table.get_ref(), at: 0..0 };
     whole.only(&["pool"])?;
     let common = whole.times()?;
     let Some(pools) = whole.table.get("pool") else {
@@ -65,7 +65,7 @@ pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Scen
     let mut plans: Vec<PoolPlan> = vec![];
     for one in pools.get_ref().as_array().ok_or_else(not_pools)?.iter() {
         let table = one.get_ref().as_table().ok_or_else(not_pools)?;
-        let (plan, at) = pool(&Fields { source, table, at: one.span() }, common, files)?;
+        let (plan, at) = pool(&TomlFields { source, table, at: one.span() }, common, files)?;
         if plans.iter().any(|other| other.prefix == plan.prefix) {
             return Err(source.flaw(at.clone(), source.line_at(&at), "a prefix that no other pool has").into());
         }
@@ -74,11 +74,11 @@ pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Scen
     if plans.is_empty() {
         return Err(not_pools().into());
     }
-    Ok(Scenario { pools: plans })
+    Ok(DemoScenario { pools: plans })
 }
 
 /// One pool, and where its prefix lies.
-fn pool(fields: &Fields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(PoolPlan, Range<usize>), CliError> {
+fn pool(fields: &TomlFields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(PoolPlan, Range<usize>), CliError> {
     fields.only(&["prefix", "limit", "items"])?;
     let written = fields.needed("prefix", PREFIX)?;
     let prefix: Option<Prefix> = written.get_ref().as_str().and_then(|text| text.parse().ok());
@@ -95,7 +95,7 @@ fn pool(fields: &Fields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(Po
     let items = match written.get_ref() {
         DeValue::String(file) => {
             let (name, text) = files.read(file)?;
-            items(&Source { name: &name, text: &text })?
+            items(&SourceText { name: &name, text: &text })?
         }
         other => {
             let count = whole(other).and_then(|count| usize::try_from(count).ok());
@@ -109,7 +109,7 @@ fn pool(fields: &Fields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(Po
 }
 
 /// The ids of a file of items.
-fn items(source: &Source<'_>) -> Result<Vec<Arc<str>>, FileFlaw> {
+fn items(source: &SourceText<'_>) -> Result<Vec<Arc<str>>, FileFlaw> {
     #[derive(Deserialize)]
     struct Item {
         id: Arc<str>,
@@ -141,12 +141,12 @@ fn whole(value: &DeValue<'_>) -> Option<u64> {
 
 /// A file's name and text.
 #[derive(Clone, Copy)]
-struct Source<'a> {
+struct SourceText<'a> {
     name: &'a str,
     text: &'a str,
 }
 
-impl Source<'_> {
+impl SourceText<'_> {
     fn flaw(&self, at: Range<usize>, found: impl Into<String>, expected: &str) -> FileFlaw {
         let before = self.text.get(..at.start.min(self.text.len())).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
@@ -168,13 +168,13 @@ impl Source<'_> {
 }
 
 /// One table of the file, and where it begins.
-struct Fields<'a, 'i> {
-    source: Source<'a>,
+struct TomlFields<'a, 'i> {
+    source: SourceText<'a>,
     table: &'a DeTable<'i>,
     at: Range<usize>,
 }
 
-impl<'a, 'i> Fields<'a, 'i> {
+impl<'a, 'i> TomlFields<'a, 'i> {
     /// Complains of a key that is neither one of these nor a time.
     fn only(&self, keys: &[&str]) -> Result<(), FileFlaw> {
         let known: Vec<&str> = keys.iter().copied().chain(TIMES.map(|(key, _)| key)).collect();
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_is_30_items_with_limit_15_and_20_with_limit_5_at_3_seconds_of_work() {
+    fn the_example_has_30_items_under_limit_15_and_20_under_limit_5() {
         let example = load(None).expect("the example");
         let shape = |pool: &PoolPlan| (pool.prefix.to_string(), pool.items.len(), pool.limit.count(), pool.work);
         let work = Duration::from_secs(3);

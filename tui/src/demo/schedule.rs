@@ -1,4 +1,5 @@
-//! How quickly could a workload be done at best? Every slot busy as long as there is work, and no time lost.
+//! The ideal schedule: how quickly could a workload be done at best?
+//! Every slot busy as long as there is work, and no time lost.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,5 +1,5 @@
-//! How does a person watch the demo and steer it? By the dashboard over its own table, whose keys also kill workers
-//! and change how fast they work.
+//! The demo under its dashboard: how does a person watch it and steer it?
+//! By the dashboard over its own table, whose keys also kill workers and change how fast they work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::controls::Directive;
 use super::options::{DemoOptions, PlannedLimit};
 use super::play::{DemoRun, change};
 use super::progress::Progress;
-use super::workload::Workload;
+use super::workload::PoolWorkload;
 use crate::dashboard::session;
 use crate::error::CliError;
 use crate::recording::RecordingFile;
@@ -52,7 +52,7 @@ pub(crate) async fn steer(run: &DemoRun, table: Table, options: &DemoOptions) ->
 /// Does what somebody asked for at the keys, and tells what came of it.
 async fn does(
     effect: DashboardEffect,
-    workloads: Vec<Arc<Workload>>,
+    workloads: Vec<Arc<PoolWorkload>>,
     progress: Arc<Progress>,
     inputs: mpsc::Sender<Input>,
 ) {
@@ -90,7 +90,7 @@ async fn does(
 }
 
 /// Takes a lease from its worker, which then asks for another.
-async fn take_away(workload: &Workload, lease: LeaseId) -> Input {
+async fn take_away(workload: &PoolWorkload, lease: LeaseId) -> Input {
     let (freed, is_freed) = oneshot::channel();
     workload.controls.decide(lease.slot.0, Directive::LosesLease(is_freed));
     // From now on it is not the worker's, whatever it was told: nobody counts it against the limit.

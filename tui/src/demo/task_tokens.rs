@@ -1,5 +1,6 @@
-//! How does a waiting worker learn what became of its wish? By its token, as a Step Functions task does: the
-//! first notice for a token ends its task, and later ones find it closed.
+//! Task tokens: how does a waiting worker learn what became of its wish?
+//! By its token, as a Step Functions task does: the first notice for a token ends its task, and later ones find it
+//! closed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

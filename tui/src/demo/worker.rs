@@ -1,4 +1,5 @@
-//! How is one item done? Ask for a lease, wait, work, give the lease back; and never work without a lease.
+//! Workers: how is one item done?
+//! Ask for a lease, wait, work, give the lease back; and never work without a lease.
 //!
 //! A worker stands for one child of a Distributed Map: `AcquireLease` -> wait -> `Process` -> `ReleaseLease`.
 //! What fails is asked for again with a newer attempt and a growing pause, as a state machine's `Retry` would.
@@ -17,7 +18,7 @@ use tokio::time::sleep;
 
 use super::controls::Directive;
 use super::ledger::{LedgerLine, Moment};
-use super::workload::{CountGuard, Workload};
+use super::workload::{CountGuard, PoolWorkload};
 
 /// The first pause after something went wrong; it doubles from try to try.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// One worker, before it starts.
 pub(crate) struct Worker {
-    workload: Arc<Workload>,
+    workload: Arc<PoolWorkload>,
     who: Arc<str>,
     holder: Holder,
     last: Option<Attempt>,
@@ -78,7 +79,7 @@ enum WorkResult {
 
 impl Worker {
     /// The worker of an item; `replaces` says how many died on it before.
-    pub(crate) fn new(workload: Arc<Workload>, item: &str, replaces: u32, dies: bool) -> Result<Self, NotA> {
+    pub(crate) fn new(workload: Arc<PoolWorkload>, item: &str, replaces: u32, dies: bool) -> Result<Self, NotA> {
         let who: Arc<str> = match replaces {
             0 => item.into(),
             n => format!("{item} (replacement {n})").into(),

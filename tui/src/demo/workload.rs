@@ -1,4 +1,5 @@
-//! What does everybody who works on one pool share? Its plan, its table, its ledger and its counts.
+//! Workloads: what does everybody who works on one pool share?
+//! Its plan, its table, its ledger and its counts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use super::task_tokens::WaitingTasks;
 
 /// One pool's workers, while they work.
 #[derive(Debug)]
-pub(crate) struct Workload {
+pub(crate) struct PoolWorkload {
     /// What is to be done.
     pub(crate) plan: PoolPlan,
     /// Where it is asked for.
@@ -31,7 +32,7 @@ pub(crate) struct Workload {
     /// When the run started.
     pub(crate) start: RunClock,
     /// Counts for people to watch.
-    pub(crate) counts: Counts,
+    pub(crate) counts: WorkloadCounts,
     /// What a person does to its workers.
     pub(crate) controls: Controls,
     calls: Mutex<JoinSet<()>>,
@@ -41,7 +42,7 @@ pub(crate) struct Workload {
 
 /// How far the work is.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct WorkloadCounts {
     /// Workers that wait for a lease.
     pub(crate) waiting: AtomicU64,
     /// Workers that hold one; who died holding one counts until its slot is back.
@@ -107,7 +108,7 @@ impl RunClock {
     }
 }
 
-impl Workload {
+impl PoolWorkload {
     /// A workload about to start.
     pub(crate) fn new(
         plan: PoolPlan,
@@ -118,9 +119,9 @@ impl Workload {
         start: RunClock,
     ) -> Self {
         let ledger = Mutex::new(Ledger::new(plan.limit.count(), plan.quiet));
-        let (counts, controls) = (Counts::default(), Controls::default());
+        let (counts, controls) = (WorkloadCounts::default(), Controls::default());
         let (calls, waits) = (Mutex::default(), Mutex::default());
-        Workload { plan, pool, polling, tasks, run, start, counts, controls, calls, ledger, waits }
+        PoolWorkload { plan, pool, polling, tasks, run, start, counts, controls, calls, ledger, waits }
     }
 
     /// Carries out a worker's operation as an invocation of its own, which goes on whatever becomes of the worker.

@@ -1,4 +1,4 @@
-//! What is `leasehold pool limit`? An operator's override of a pool's limit: made with a reason, and ended.
+//! `leasehold pool limit`: how is an operator's override of a pool's limit made and ended?
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What is `leasehold pool rm`? A pool retired: nobody is granted a lease any more. Its slots stay.
+//! `leasehold pool rm`: how is a pool retired?
+//! Nobody is granted a lease any more; its slots stay.
 
 use std::sync::Arc;
 

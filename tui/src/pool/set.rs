@@ -1,4 +1,5 @@
-//! What is `leasehold pool set`? A pool made, or those of its settings changed that were named; the rest stays.
+//! `leasehold pool set`: how is a pool made, and how are its settings changed?
+//! Those that were named; the rest stays.
 
 use leasehold_core::nouns::{Limit, Millis, Prefix};
 use leasehold_core::settings::Settings;

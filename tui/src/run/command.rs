@@ -1,5 +1,6 @@
-//! How is the command started, signalled, and its end learned? In this process's own group, so that a terminal treats
-//! both alike; only where it must be ended for certain, and there is no terminal, in a group of its own.
+//! The child command: how is it started, signalled, and its end learned?
+//! In this process's own group, so that a terminal treats both alike; only where it must be ended for certain, and
+//! there is no terminal, in a group of its own.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, IsTerminal};

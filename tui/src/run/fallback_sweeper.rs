@@ -1,6 +1,7 @@
-//! Who sweeps where no lease manager does? Expired leases and raised limits are a sweep's, and so is the summary by which
-//! others see how full the pool is. Where there is no lease manager, or it stands still, the summary grows old; then one
-//! of those who wait or hold a lease sweeps, and its summary shows the others that somebody does.
+//! The fallback sweeper: who sweeps where no lease manager does?
+//! Expired leases and raised limits are a sweep's, and so is the summary by which others see how full the pool is.
+//! Where there is no lease manager, or it stands still, the summary grows old; then one of those who wait or hold a
+//! lease sweeps, and its summary shows the others that somebody does.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! How is a lease kept while its command runs? Renewed at a third of its length, until the command ends; then given
-//! back. Signals go to the command. A lease that is lost is told, and ends the command if that was asked for.
+//! A lease on hold: how is it kept while its command runs?
+//! Renewed at a third of its length, until the command ends; then given back. Signals go to the command. A lease that
+//! is lost is told, and ends the command if that was asked for.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -64,8 +65,8 @@ struct PendingKill {
 }
 
 /// Requests under way while the command runs.
-type Sweep<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
-type Renewal<'a> = Pin<Box<dyn Future<Output = (ClockReading, Result<Ran, StoreError>)> + 'a>>;
+type PendingSweep<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+type PendingRenewal<'a> = Pin<Box<dyn Future<Output = (ClockReading, Result<Ran, StoreError>)> + 'a>>;
 
 impl Hold<'_> {
     /// Keeps the lease until the command ends, and gives it back.
@@ -77,8 +78,8 @@ impl Hold<'_> {
         signals: &mut Signals,
     ) -> Result<CommandEnd, CliError> {
         let mut standing = LeaseStanding::Held;
-        let mut renewal: Option<Renewal<'_>> = None;
-        let mut sweeping: Option<Sweep<'_>> = None;
+        let mut renewal: Option<PendingRenewal<'_>> = None;
+        let mut sweeping: Option<PendingSweep<'_>> = None;
         let mut kill: Option<PendingKill> = None;
         let status = loop {
             tokio::select! {

@@ -1,5 +1,6 @@
-//! Until when is a lease surely held? By two clocks: the wall clock, which its end is written in, and a steady one,
-//! because the first may be set and the second may stand still while a machine sleeps. Whichever is over first counts.
+//! The lease timer: until when is a lease surely held?
+//! By two clocks: the wall clock, which its end is written in, and a steady one, because the first may be set and the
+//! second may stand still while a machine sleeps. Whichever is over first counts.
 
 use std::time::{Duration, Instant};
 
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_slept_has_lost_it_though_its_steady_clock_stood_still() {
+    fn a_machine_that_slept_has_lost_it_though_its_clock_stood() {
         let (timer, start) = timer();
         assert!(timer.over(after(start, 3_600_000, 1_000)));
     }
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grantor_whose_clock_is_ahead_gives_no_more_than_was_asked_for() {
+    fn a_grantor_with_a_fast_clock_gives_no_more_than_was_asked_for() {
         let start = ClockReading { wall: START, steady: Instant::now() };
         let timer = LeaseTimer::new(START + Millis(90_000), Millis(30_000), start);
         assert!(!timer.over(after(start, 29_999, 29_999)) && timer.over(after(start, 30_000, 30_000)));

@@ -1,5 +1,6 @@
-//! Which signals come, and who sent them? All that a command may be sent are caught, so that none of them ends this
-//! process before its lease is given back. What whoever started this process ignores stays ignored (nohup).
+//! Caught signals: which come, and who sent them?
+//! All that a command may be sent are caught, so that none of them ends this process before its lease is given back.
+//! What whoever started this process ignores stays ignored (nohup).
 
 use std::os::raw::c_int;
 

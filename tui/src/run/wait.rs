@@ -1,5 +1,6 @@
-//! When is it this command's turn? It joins the queue once, then looks at its own holder's row, one small read at
-//! growing intervals, until that says that it holds a slot; asking again as the same attempt then brings the lease.
+//! The wait for a lease: when is it this command's turn?
+//! It joins the queue once, then looks at its own holder's row, one small read at growing intervals, until that says
+//! that it holds a slot; asking again as the same attempt then brings the lease.
 //!
 //! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do. What is left, a sweep
 //! sees to.
@@ -167,14 +168,14 @@ impl LeaseWait<'_> {
                     }
                 }
                 match self.look(signals).await? {
-                    HolderRow::Turn => break,
+                    QueueStanding::Turn => break,
                     _ if last => {
                         let gone = format!("it waited for {}", duration::seconds(patience));
                         return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, &gone))));
                     }
-                    HolderRow::Waits | HolderRow::NoAnswer => {}
+                    QueueStanding::Waits | QueueStanding::NoAnswer => {}
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
-                    HolderRow::Nowhere => break,
+                    QueueStanding::Nowhere => break,
                 }
                 if sweep.is_due() {
                     finish(signals, sweep.unless_fresh(self.runner, self.prefix)).await.map_err(WaitEnd::signal)?;
@@ -225,16 +226,16 @@ impl LeaseWait<'_> {
     }
 
     /// Looks at its own holder's row.
-    async fn look(&self, signals: &mut Signals) -> Result<HolderRow, WaitEnd> {
+    async fn look(&self, signals: &mut Signals) -> Result<QueueStanding, WaitEnd> {
         let row = own_row(self.runner.table(), self.prefix, Key::Holder(self.ask.holder.hashed()));
         match finish(signals, row).await.map_err(WaitEnd::signal)? {
             Ok(Some(Row::Holder(row))) => Ok(match row.state {
-                HolderState::Waiting(_) => HolderRow::Waits,
-                HolderState::Holding { .. } => HolderRow::Turn,
-                HolderState::Ended { .. } => HolderRow::Nowhere,
+                HolderState::Waiting(_) => QueueStanding::Waits,
+                HolderState::Holding { .. } => QueueStanding::Turn,
+                HolderState::Ended { .. } => QueueStanding::Nowhere,
             }),
-            Ok(_) => Ok(HolderRow::Nowhere),
-            Err(wrong) if passes(&wrong) => Ok(HolderRow::NoAnswer),
+            Ok(_) => Ok(QueueStanding::Nowhere),
+            Err(wrong) if passes(&wrong) => Ok(QueueStanding::NoAnswer),
             Err(wrong) => Err(wrong.into()),
         }
     }
@@ -279,7 +280,7 @@ enum AcquireResult {
 }
 
 /// What its own row says.
-enum HolderRow {
+enum QueueStanding {
     Waits,
     Turn,
     Nowhere,

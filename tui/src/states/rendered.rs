@@ -1,5 +1,6 @@
-//! What do the states say? What Terraform's `states` module rendered for its own tests, with the names, paths and the
-//! function of that example replaced. So the states are written once, in the module.
+//! The rendered states: what do they say?
+//! What Terraform's `states` module rendered for its own tests, with the names, paths and the function of that example
+//! replaced. So the states are written once, in the module.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,5 @@
-//! What is `leasehold table create`? The table made if it is not there, and ready when the command returns.
+//! `leasehold table create`: how is the table made if it is not there?
+//! It is ready when the command returns.
 
 use leasehold_store::create::{Created, create};
 use serde::Serialize;

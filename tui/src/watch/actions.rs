@@ -1,4 +1,5 @@
-//! How is what somebody asked for at the keys carried out on the table? As operations of the protocol.
+//! Actions on the table: how is what somebody asked for at the keys carried out?
+//! As operations of the protocol.
 
 use std::sync::Arc;
 

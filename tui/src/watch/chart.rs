@@ -1,5 +1,6 @@
-//! How does a pool's last hour look as a picture of characters? Columns for those who held a lease, a line for the
-//! limit; what lies above the line has another texture, so that no colour is needed to see it.
+//! Occupancy charts: how does a pool's last hour look as a picture of characters?
+//! Columns for those who held a lease, a line for the limit; what lies above the line has another texture, so that no
+//! colour is needed to see it.
 
 use super::history::Sample;
 
@@ -47,11 +48,14 @@ pub fn picture(parts: &[Option<Sample>], height: usize) -> ChartPicture {
         let over = sample.held > sample.limit;
         for row in 0..height {
             let filled = held.saturating_sub(row * 8).min(8);
-            let cell = match () {
-                () if over && row >= limit && filled > 0 => Some(('▓', Ink::Over)),
-                () if row == limit => Some(('─', Ink::Limit)),
-                () if filled > 0 => Some((EIGHTHS[filled], Ink::Held)),
-                () => None,
+            let cell = if over && row >= limit && filled > 0 {
+                Some(('▓', Ink::Over))
+            } else if row == limit {
+                Some(('─', Ink::Limit))
+            } else if filled > 0 {
+                Some((EIGHTHS[filled], Ink::Held))
+            } else {
+                None
             };
             rows[height - 1 - row][column] = cell;
         }
@@ -72,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_pool_reaches_its_limit_and_a_fuller_one_goes_through_it() {
+    fn a_full_pool_reaches_its_limit_and_a_fuller_one_passes_it() {
         assert_eq!(drawn(&[(0, 4), (1, 4), (2, 4), (4, 4)], 5), ["────", "   █", "   █", "  ██", " ███"]);
         assert_eq!(drawn(&[(4, 4), (6, 4)], 4), ["  ", "─▓", "██", "██"]);
     }

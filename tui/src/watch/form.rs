@@ -1,15 +1,20 @@
-//! How is a change asked for, so that nobody makes it by a slip? Fields to fill in, the last of which must be the
-//! pool's name, typed.
+//! Forms: how is a change asked for, so that nobody makes it by a slip?
+//! Fields to fill in, the last of which must be the pool's name, typed.
 
 use leasehold_core::nouns::{LeaseId, Limit, Prefix};
 use leasehold_core::occupancy::Overridden;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use tui_input::backend::crossterm::to_input_request;
+use tui_input::{Input as LineInput, InputRequest};
 
 use super::input::DashboardEffect;
 use super::text;
 
 /// The longest reason, in characters.
 const LONGEST: usize = 200;
+
+/// The most digits that a limit has.
+const LIMIT_DIGITS: usize = 5;
 
 /// A form on the screen.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,14 +33,49 @@ pub struct Form {
 }
 
 /// Something to fill in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct FormField {
     /// What it is.
     pub name: &'static str,
-    /// What was typed.
-    pub value: String,
     /// What is expected.
     pub hint: String,
+    line: LineInput,
+}
+
+impl FormField {
+    fn new(name: &'static str, value: String, hint: String) -> FormField {
+        FormField { name, hint, line: LineInput::new(value) }
+    }
+
+    /// What was typed.
+    pub fn value(&self) -> &str {
+        self.line.value()
+    }
+
+    /// Before which of its characters the cursor stands.
+    pub fn cursor(&self) -> usize {
+        self.line.cursor()
+    }
+
+    fn set(&mut self, value: String) {
+        self.line = LineInput::new(value);
+    }
+
+    /// Edits it, unless it would be longer than this.
+    fn edit(&mut self, request: InputRequest, longest: usize) {
+        let mut line = self.line.clone();
+        line.handle(request);
+        if line.value().chars().count() <= longest {
+            self.line = line;
+        }
+    }
+}
+
+impl PartialEq for FormField {
+    fn eq(&self, other: &Self) -> bool {
+        let seen = |field: &FormField| (field.name, field.value().to_owned(), field.cursor(), field.hint.clone());
+        seen(self) == seen(other)
+    }
 }
 
 /// The change it is for. What it is about was fixed when the form opened, whatever happens meanwhile.
@@ -61,12 +101,8 @@ impl Form {
     pub fn limit(prefix: Prefix, from: Limit, to: u32, live: Option<&Overridden>) -> Form {
         let hint = format!("0 to 10000, now {from}");
         let fields = vec![
-            FormField { name: "New limit", value: to.to_string(), hint },
-            FormField {
-                name: "Reason",
-                value: String::new(),
-                hint: "kept with the change, for the next who looks".into(),
-            },
+            FormField::new("New limit", to.to_string(), hint),
+            FormField::new("Reason", String::new(), "kept with the change, for the next who looks".into()),
             confirmation(&prefix),
         ];
         let mut about = vec![
@@ -109,29 +145,30 @@ impl Form {
             KeyCode::Tab | KeyCode::Down => self.at = (self.at + 1).min(last),
             KeyCode::BackTab | KeyCode::Up => self.at = self.at.saturating_sub(1),
             KeyCode::Enter => return self.enter(),
-            KeyCode::Backspace => drop(self.field().value.pop()),
-            KeyCode::Char('u') if control => self.field().value.clear(),
-            KeyCode::Char(c) if !control => self.typed(c),
-            _ => {}
+            _ => {
+                if let Some(request) = to_input_request(&Event::Key(key)) {
+                    self.edit(request);
+                }
+            }
         }
         FormResult::NotYet
     }
 
-    fn field(&mut self) -> &mut FormField {
-        &mut self.fields[self.at]
-    }
-
-    fn typed(&mut self, c: char) {
-        if self.at == 0 && matches!(self.change, FormChange::Limit(..)) {
-            let number: u32 = self.fields[0].value.parse().unwrap_or(0);
-            match c {
-                '+' | '=' => self.fields[0].value = number.saturating_add(1).min(10_000).to_string(),
-                '-' | '_' => self.fields[0].value = number.saturating_sub(1).to_string(),
-                c if c.is_ascii_digit() && self.fields[0].value.len() < 5 => self.fields[0].value.push(c),
-                _ => {}
+    fn edit(&mut self, request: InputRequest) {
+        let numeric = self.at == 0 && matches!(self.change, FormChange::Limit(..));
+        let (at, longest) = (self.at, if numeric { LIMIT_DIGITS } else { LONGEST });
+        let field = &mut self.fields[at];
+        match request {
+            InputRequest::InsertChar(c) if numeric && !c.is_ascii_digit() => {
+                let number: u32 = field.value().parse().unwrap_or(0);
+                match c {
+                    '+' | '=' => field.set(number.saturating_add(1).min(10_000).to_string()),
+                    '-' | '_' => field.set(number.saturating_sub(1).to_string()),
+                    _ => {}
+                }
             }
-        } else if !c.is_control() && self.field().value.chars().count() < LONGEST {
-            self.field().value.push(c);
+            InputRequest::InsertChar(c) if c.is_control() => {}
+            request => field.edit(request, longest),
         }
     }
 
@@ -151,7 +188,7 @@ impl Form {
             FormChange::Release(lease) => FormResult::Done(DashboardEffect::Release(lease.clone())),
             FormChange::Limit(prefix, _) => match self.new_limit() {
                 Some(limit) => {
-                    let why = self.fields[1].value.trim().to_owned();
+                    let why = self.fields[1].value().trim().to_owned();
                     FormResult::Done(DashboardEffect::ChangeLimit { prefix: prefix.clone(), limit, why })
                 }
                 None => FormResult::NotYet,
@@ -160,12 +197,12 @@ impl Form {
     }
 
     fn new_limit(&self) -> Option<Limit> {
-        Limit::try_from(self.fields[0].value.parse::<u64>().ok()?).ok()
+        Limit::try_from(self.fields[0].value().parse::<u64>().ok()?).ok()
     }
 
     /// What is wrong with a field.
     fn flaw(&self, at: usize) -> Option<String> {
-        let value = self.fields[at].value.trim();
+        let value = self.fields[at].value().trim();
         let (prefix, confirm) = match &self.change {
             FormChange::Limit(prefix, from) => {
                 match at {
@@ -184,7 +221,7 @@ impl Form {
 }
 
 fn confirmation(prefix: &Prefix) -> FormField {
-    FormField { name: "Confirm", value: String::new(), hint: format!("type {prefix}") }
+    FormField::new("Confirm", String::new(), format!("type {prefix}"))
 }
 
 #[cfg(test)]
@@ -238,6 +275,24 @@ mod tests {
         press(&mut form, [KeyCode::Tab]);
         assert_eq!(types(&mut form, "batch\n"), FormResult::NotYet);
         assert_eq!(form.at, 1);
+    }
+
+    #[test]
+    fn a_reason_is_edited_where_the_cursor_stands() {
+        let mut form = form();
+        types(&mut form, "\nend of moth");
+        press(&mut form, [KeyCode::Left, KeyCode::Left, KeyCode::Char('n'), KeyCode::Home, KeyCode::Delete]);
+        assert_eq!((form.fields[1].value(), form.fields[1].cursor()), ("nd of month", 0));
+    }
+
+    #[test]
+    fn a_limit_has_no_more_than_five_digits_and_a_reason_200_letters() {
+        let mut form = form();
+        types(&mut form, "1234567a");
+        assert_eq!(form.fields[0].value(), "61234");
+        press(&mut form, [KeyCode::Tab]);
+        types(&mut form, &"x".repeat(300));
+        assert_eq!(form.fields[1].value().len(), LONGEST);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What changes a dashboard, and what does a dashboard ask for? Inputs in, effects and a wish list out; nothing else.
+//! Inputs and effects: what changes a dashboard, and what does it ask for?
+//! Inputs in, effects and a wish list out; nothing else.
 
 use leasehold_core::nouns::{LeaseId, Limit, Millis, Prefix};
 use leasehold_core::occupancy::Occupancy;

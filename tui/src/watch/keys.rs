@@ -1,4 +1,5 @@
-//! Which key does what? One table, from which the handler, the footer and the help are made.
+//! The table of keys: which key does what?
+//! One table, from which the handler, the footer and the help are made.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 

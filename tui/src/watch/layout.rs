@@ -1,5 +1,5 @@
-//! Which part of the screen is whose? A pure function of its size, used by drawing and by the dashboard alike: what
-//! is visible decides what is read.
+//! Screen layout: which part of the screen is whose?
+//! A pure function of its size, used by drawing and by the dashboard alike: what is visible decides what is read.
 
 use ratatui::layout::Rect;
 

@@ -1,4 +1,5 @@
-//! What happened, newest first? The changes between two looks, each in a line.
+//! The log: what happened, newest first?
+//! The changes between two looks, each in a line.
 
 use std::collections::VecDeque;
 
@@ -105,10 +106,10 @@ impl Log {
     }
 }
 
-type Words = (&'static str, &'static str, LogText, Weight);
+type EventWords = (&'static str, &'static str, LogText, Weight);
 
 /// An event in words. Renewals and arrivals are no news: the slots and the queue show them.
-fn words(what: &What) -> Option<Words> {
+fn words(what: &What) -> Option<EventWords> {
     let past = |past: &PastLease| {
         let PastLease { slot, holder, held_for, .. } = past;
         LogText::of(format!("{slot} of "), holder, format!(" after {}", text::length(*held_for)))
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_little_room_the_holder_is_shortened_and_the_times_stay() {
+    fn in_little_room_the_holder_is_shortened_and_the_times_stay() {
         let holder = Holder::new("run", "analytics-015", None).expect("a holder");
         let rest = LogText::of("slot 14 of ".into(), &holder, " after 3.6s".into());
         assert_eq!(rest.within(60), "slot 14 of analytics-015 after 3.6s");

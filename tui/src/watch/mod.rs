@@ -1,8 +1,8 @@
-//! What is `leasehold watch`? A dashboard over the pools of one table.
+//! The dashboard: how are the pools of one table watched?
 //!
-//! Three parts that know nothing of each other's work: [`collect`] reads the table, [`dashboard`] keeps what is known
-//! and is changed by inputs only, [`draw`] is a pure function from a dashboard to a screen. [`screen`] owns the
-//! terminal and carries inputs to the dashboard and its effects away.
+//! Three parts that know nothing of each other's work: [`poller`] reads the table, [`state`] keeps what is known and is
+//! changed by inputs only, [`draw`] is a pure function from that state to a screen. [`screen`] owns the terminal and
+//! carries inputs to the state and its effects away.
 
 pub mod actions;
 pub mod chart;

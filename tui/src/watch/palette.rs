@@ -1,4 +1,5 @@
-//! Which colours and signs mean what? Never a colour alone: each state has a sign and a word too.
+//! Palette: which colours and signs mean what?
+//! Never a colour alone: each state has a sign and a word too.
 //!
 //! The colours are of the fixed part of the 256-colour table, so that no theme changes them: four hues that people
 //! with any kind of colour blindness tell apart (after Okabe and Ito, 2008), each in a tone that reads on black

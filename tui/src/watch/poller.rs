@@ -1,5 +1,6 @@
-//! What is read, and how often? The directory for all pools, then only the pools on screen; never more than a small
-//! budget, so that what the watching costs follows what is shown and not how large the table is.
+//! The poller: what is read, and how often?
+//! The directory for all pools, then only the pools on screen; never more than a small budget, so that what the
+//! watching costs follows what is shown and not how large the table is.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! How is what was seen kept? As a trace, line by line, as it is seen: what was written before a crash can be read.
+//! Recorder: how is what was seen kept?
+//! As a trace, line by line, as it is seen: what was written before a crash can be read.
 
 use std::collections::HashMap;
 use std::io::{self, Write};

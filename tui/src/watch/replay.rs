@@ -1,5 +1,6 @@
-//! How is a recording played? What was seen comes again in its order, as fast as somebody wants; the dashboard is fed
-//! as if it were live, on the recording's clock.
+//! Replay: how is a recording played?
+//! What was seen comes again in its order, as fast as somebody wants; the dashboard is fed as if it were live, on the
+//! recording's clock.
 
 use std::collections::HashMap;
 

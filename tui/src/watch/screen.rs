@@ -1,4 +1,5 @@
-//! How do inputs become pictures? The loop between the terminal, the dashboard and whatever feeds it.
+//! The screen loop: how do inputs become pictures?
+//! The loop between the terminal, the dashboard and whatever feeds it.
 
 use std::io;
 use std::time::Duration;

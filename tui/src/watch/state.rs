@@ -1,5 +1,5 @@
-//! What is known and what is chosen? The state of the dashboard: changed by inputs only,
-//! it reads no clock and no table, so the same inputs give the same screen.
+//! The dashboard's state: what is known and what is chosen?
+//! Changed by inputs only: it reads no clock and no table, so the same inputs give the same screen.
 
 mod keymap;
 mod pool;

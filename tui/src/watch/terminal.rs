@@ -1,5 +1,6 @@
-//! Who has the terminal? The dashboard while it is open; the shell again after it, however it ends: by a key, a
-//! panic or a signal, and in between while it is stopped.
+//! The terminal: who has it?
+//! The dashboard while it is open; the shell again after it, however it ends: by a key, a panic or a signal, and in
+//! between while it is stopped.
 
 use std::io::{self, IsTerminal, Stdout, stdout};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

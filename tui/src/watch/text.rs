@@ -1,4 +1,4 @@
-//! How are times, names and links written so that they fit in a column?
+//! Text in columns: how are times, names and links written so that they fit?
 
 use leasehold_core::nouns::{Holder, Millis};
 use ratatui::text::Span;
@@ -12,13 +12,18 @@ pub fn width(text: &str) -> usize {
 pub fn length(time: Millis) -> String {
     let seconds = time.0 / 1_000;
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match () {
-        () if time.0 < 9_950 => format!("{:.1}s", (time.0 as f64) / 1_000.0),
-        () if seconds < 60 => format!("{seconds}s"),
-        () if minutes < 60 => format!("{minutes}m{:02}s", seconds % 60),
-        () if hours < 24 => format!("{hours}h{:02}m", minutes % 60),
-        () if days < 100 => format!("{days}d{:02}h", hours % 24),
-        () => format!("{days}d"),
+    if time.0 < 9_950 {
+        format!("{:.1}s", (time.0 as f64) / 1_000.0)
+    } else if seconds < 60 {
+        format!("{seconds}s")
+    } else if minutes < 60 {
+        format!("{minutes}m{:02}s", seconds % 60)
+    } else if hours < 24 {
+        format!("{hours}h{:02}m", minutes % 60)
+    } else if days < 100 {
+        format!("{days}d{:02}h", hours % 24)
+    } else {
+        format!("{days}d")
     }
 }
 
@@ -186,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_alike_at_their_start_are_told_apart_in_little_room() -> Result<(), Box<dyn std::error::Error>> {
+    fn keys_alike_at_their_start_are_told_apart_in_little_room() -> Result<(), Box<dyn std::error::Error>> {
         let item = |number: u32| Holder::new("e", &format!("s3://bucket/path/part-{number:03}.csv"), None);
         assert_eq!(holder_within(&item(7)?, Some("nightly"), 17), "s3://buc…-007.csv");
         assert_ne!(holder_within(&item(7)?, None, 17), holder_within(&item(8)?, None, 17));
@@ -196,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_is_named_by_what_tells_it_from_others_and_by_its_label() -> Result<(), Box<dyn std::error::Error>> {
+    fn a_holder_is_named_by_what_is_its_own_and_by_its_label() -> Result<(), Box<dyn std::error::Error>> {
         let arn = "arn:aws:states:eu-central-1:123456789012:execution:analytics:run-7";
         assert_eq!(holder(&Holder::new(arn, "", None)?, None), "analytics:run-7");
         assert_eq!(holder(&Holder::new(arn, "item-3", None)?, Some(" ")), "item-3 · analytics:run-7");
@@ -208,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn executions_have_a_page_in_the_console_and_other_holders_have_none() {
+    fn only_executions_have_a_page_in_the_console() {
         let arn = "arn:aws:states:eu-central-1:123456789012:execution:analytics:run-7";
         let page = format!(
             "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/{arn}"

@@ -1,4 +1,4 @@
-//! How full was the chosen pool over the last minutes, against its limit?
+//! The history pane: how full was the chosen pool over the last minutes, against its limit?
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,4 +1,5 @@
-//! Which keys are there? The table of keys in one line, as far as it fits; or what the person is to be told.
+//! The footer: which keys are there?
+//! The table of keys in one line, as far as it fits; or what the person is to be told.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

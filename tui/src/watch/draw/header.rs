@@ -1,5 +1,5 @@
-//! What is watched, how does all of it stand, and how old is that? The first two lines, the line of trouble, and the
-//! tabs.
+//! The header: what is watched, how does all of it stand, and how old is that?
+//! The first two lines, the line of trouble, and the tabs.
 
 use leasehold_core::nouns::Millis;
 use ratatui::buffer::Buffer;

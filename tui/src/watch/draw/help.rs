@@ -1,4 +1,4 @@
-//! What do the keys and signs mean, and what does the watching cost?
+//! The help: what do the keys and signs mean, and what does the watching cost?
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ use crate::watch::session::DashboardMode;
 use crate::watch::state::DashboardState;
 use leasehold_core::occupancy::State;
 
-type Row = (String, Style, String);
+type HelpRow = (String, Style, String);
 
 pub(super) fn draw(dashboard: &DashboardState, scrolled: usize, area: Rect, buf: &mut Buffer) {
     let width = 74.min(area.width.saturating_sub(2));
@@ -30,9 +30,9 @@ pub(super) fn draw(dashboard: &DashboardState, scrolled: usize, area: Rect, buf:
     }
 }
 
-fn rows(dashboard: &DashboardState, columns: usize) -> Vec<Row> {
+fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
     let palette = dashboard.palette;
-    let mut rows: Vec<Row> = vec![];
+    let mut rows: Vec<HelpRow> = vec![];
     let mut add = |key: &str, style: Style, words: &str| {
         for (line, words) in wrap(words, columns).into_iter().enumerate() {
             rows.push((if line == 0 { key.to_owned() } else { String::new() }, style, words));

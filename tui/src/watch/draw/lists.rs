@@ -1,4 +1,5 @@
-//! Who holds the chosen pool's slots, and who waits for one? One line a slot, one line a waiter.
+//! The slots and the queue: who holds the chosen pool's slots, and who waits for one?
+//! One line a slot, one line a waiter.
 
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::{Detail, LeaseView, Occupancy, SlotView, WaiterView};

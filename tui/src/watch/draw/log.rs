@@ -1,4 +1,5 @@
-//! What changed? The log, newest first.
+//! The log pane: what changed?
+//! The log, newest first.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

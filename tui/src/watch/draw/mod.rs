@@ -1,4 +1,5 @@
-//! How does a dashboard look? A pure function of the dashboard and the area it is drawn on.
+//! Drawing: how does the dashboard look?
+//! A pure function of its state and the area it is drawn on.
 
 mod chart;
 mod footer;

@@ -1,4 +1,4 @@
-//! Everything about one lease or one waiter; and the forms that ask before something is changed.
+//! Details and forms: what is there to know of one lease or waiter, and what is asked before a change?
 
 use leasehold_core::nouns::{Holder, LeaseId, Millis, Prefix};
 use leasehold_core::occupancy::{LeaseView, SlotView, WaiterView};
@@ -142,17 +142,21 @@ pub(super) fn form(dashboard: &DashboardState, form: &Form, area: Rect, buf: &mu
         let box_ = Rect { x: inner.x + 13, y: inner.y + y, width: inner.width.saturating_sub(13), height: 1 }
             .intersection(inner);
         let room = usize::from(box_.width.saturating_sub(1));
-        if field.value.is_empty() {
+        // What is before the cursor is being typed: it stays on screen.
+        let before: String = field.value().chars().take(field.cursor()).collect();
+        let skipped = text::width(&before).saturating_sub(room);
+        if field.value().is_empty() {
             put(buf, box_, u16::from(here), 0, &text::shorten(&field.hint, room.saturating_sub(1)), palette.quiet());
         } else {
-            // The end is what is being typed.
-            let skipped = text::width(&field.value).saturating_sub(room);
-            let shown: String = field.value.chars().skip(skipped).collect();
+            let shown: String = field.value().chars().skip(skipped).collect();
             put(buf, box_, 0, 0, &shown, Style::new().add_modifier(Modifier::UNDERLINED));
         }
         if here {
-            let x = (text::width(&field.value).min(room)) as u16;
-            put(buf, box_, x, 0, "▏", palette.focus());
+            let x = text::width(&before).min(room) as u16;
+            match field.value().chars().nth(field.cursor()) {
+                Some(under) => put(buf, box_, x, 0, &under.to_string(), Style::new().add_modifier(Modifier::REVERSED)),
+                None => put(buf, box_, x, 0, "▏", palette.focus()),
+            };
         }
         y += 2;
     }

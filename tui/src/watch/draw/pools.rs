@@ -1,4 +1,5 @@
-//! How do all pools stand? One line each: how full, who waits, for how long, the last minutes, and one word.
+//! The list of pools: how do all of them stand?
+//! One line each: how full, who waits, for how long, the last minutes, and one word.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -61,10 +62,10 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
     let palette = dashboard.palette;
     let mut title = vec![Span::styled("Pools", palette.heading())];
     let (listed, all) = (dashboard.listed().len(), dashboard.count());
-    match () {
-        () if all == 0 => {}
-        () if listed == all => title.push(Span::raw(format!(" {all}"))),
-        () => title.push(Span::raw(format!(" {listed} of {all}"))),
+    if listed < all {
+        title.push(Span::raw(format!(" {listed} of {all}")));
+    } else if all > 0 {
+        title.push(Span::raw(format!(" {all}")));
     }
     if !dashboard.filter.is_empty() {
         title.push(Span::styled(format!(" /{}", dashboard.filter), palette.warn()));
@@ -94,16 +95,14 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
 
 /// Why there is no line.
 fn empty(dashboard: &DashboardState) -> String {
-    match () {
-        () if dashboard.count() > 0 => {
-            format!("No pool has \"{}\" in its name or state. Esc lists all.", dashboard.filter)
-        }
-        () if dashboard.listed_at.is_some() => {
-            "The table has no pools yet. Make one: leasehold pool set PREFIX --limit N, or Terraform's pool module."
-                .into()
-        }
-        () if dashboard.failure.is_some() => "Nothing could be read yet.".into(),
-        () => "Reading the directory of pools…".into(),
+    if dashboard.count() > 0 {
+        format!("No pool has \"{}\" in its name or state. Esc lists all.", dashboard.filter)
+    } else if dashboard.listed_at.is_some() {
+        "The table has no pools yet. Make one: leasehold pool set PREFIX --limit N, or Terraform's pool module.".into()
+    } else if dashboard.failure.is_some() {
+        "Nothing could be read yet.".into()
+    } else {
+        "Reading the directory of pools…".into()
     }
 }
 

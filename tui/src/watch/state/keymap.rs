@@ -1,4 +1,5 @@
-//! What does a key do to the dashboard? It moves what is chosen, opens and fills forms, and asks for effects.
+//! Keymap: what does a key do to the dashboard's state?
+//! It moves what is chosen, opens and fills forms, and asks for effects.
 
 use leasehold_core::nouns::{LeaseId, Limit};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};

@@ -1,4 +1,4 @@
-//! What is known of one pool, and which of two comes first in the list?
+//! A pool's state: what is known of one pool, and which of two comes first in the list?
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,5 @@
-//! What is there to be shown, and so to be read? Asked by drawing, by the keys and by the collecting.
+//! Selectors: what is there to be shown, and so to be read?
+//! Asked by drawing, by the keys and by the collecting.
 
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::{Detail, Occupancy, Overridden, SlotView, WaiterView};
