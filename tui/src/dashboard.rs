@@ -143,7 +143,7 @@ async fn replay(file: &Path) -> Result<LeaveReason, CliError> {
     let trace = Trace::parse(&text).map_err(|wrong| CliError::Usage(format!("{}: {wrong}", file.display())))?;
     let location = trace.header.region.clone().unwrap_or_else(|| "recorded".into());
     let session = session(&trace.header.table, &location, DashboardMode::Replay, STEP);
-    let (channels, _wanted) = Channels::new();
+    let (channels, _subscription) = Channels::new();
     let (plays, told) = mpsc::unbounded_channel();
     let inputs = channels.inputs.clone();
     if let Some(note) = &trace.note {

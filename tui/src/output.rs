@@ -43,8 +43,7 @@ pub(crate) fn harmless(text: &str) -> String {
 
 /// Whether a terminal may be shown colours (no-color.org).
 pub(crate) fn colours() -> bool {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !plain && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    !anstyle_query::no_color() && anstyle_query::term_supports_color()
 }
 
 /// Writes it to standard output.

@@ -61,10 +61,10 @@ impl RecordOptions {
             runner.settings(prefix).await?;
         }
         let mut recorder = recorder(&self.out, &table, region(&table))?;
-        let (channels, hears) = Channels::new();
+        let (channels, subscribed) = Channels::new();
         let Channels { inputs, mut incoming, subscription } = channels;
         subscription.send_replace(Subscription { pools: self.prefix.clone(), ..Subscription::default() });
-        let reading = tokio::spawn(poll(table, self.every, hears, inputs));
+        let reading = tokio::spawn(poll(table, self.every, subscribed, inputs));
         let end = self.lasts.map(|lasts| Instant::now() + lasts);
         let mut over = std::pin::pin!(async move {
             match end {

@@ -252,9 +252,9 @@ fn only_what_is_on_screen_is_wanted_and_the_chosen_pool_first() {
     });
     dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: pools.collect() }));
     press(&mut dashboard, KeyCode::End);
-    let subscription = dashboard.subscription().pools;
-    assert_eq!(subscription.len(), 9);
-    assert_eq!((subscription[0].as_str(), subscription[8].as_str()), ("pool-499", "pool-498"));
+    let wanted = dashboard.subscription().pools;
+    assert_eq!(wanted.len(), 9);
+    assert_eq!((wanted[0].as_str(), wanted[8].as_str()), ("pool-499", "pool-498"));
     // In another pane only the chosen pool is on screen.
     press(&mut dashboard, KeyCode::Tab);
     assert_eq!(dashboard.subscription().pools.len(), 1);

@@ -32,17 +32,17 @@ fn a_bad_scenario_gets_the_line_and_what_was_expected() {
         ("same-prefix-twice", 8, "prefix = \"batch\"", "a prefix that no other pool has"),
         ("not-toml", 2, "[[pool]", "TOML"),
     ];
-    for (fixture, line, found, subscription) in expected {
+    for (fixture, line, found, wanted) in expected {
         let said = refused(&[&format!("bad-{fixture}.toml")]);
         assert!(said.contains(&format!("bad-{fixture}.toml, line {line}: ")), "{fixture}: {said}");
-        assert!(said.contains(found) && said.contains(subscription), "{fixture}: {said}");
+        assert!(said.contains(found) && said.contains(wanted), "{fixture}: {said}");
     }
 }
 
 #[test]
 fn a_bad_file_of_items_gets_its_own_line() {
     let said = refused(&["bad-items-without-id.toml"]);
-    assert!(said.contains("bad-items-without-id.json, line 3: ") && said.contains("missing field `id`"), "{said}");
+    assert!(said.contains("bad-items-without-id.json, line 3: ") && said.contains("[1]: missing field `id`"), "{said}");
     let said = refused(&["bad-items-with-one-id-twice.toml"]);
     assert!(said.contains("bad-items-with-one-id-twice.json, line 4: the id \"a\""), "{said}");
     let said = refused(&["bad-items-missing.toml"]);
@@ -63,7 +63,7 @@ fn every_bad_fixture_is_refused() {
 
 #[test]
 fn options_of_no_sense_are_refused_with_what_was_expected() {
-    for (arguments, subscription) in [
+    for (arguments, wanted) in [
         (&["quick.toml", "--limit", "batch"][..], "expected PREFIX=N@SECONDS"),
         (&["quick.toml", "--limit", "batch=0@1"], "N: expected a whole number from 1 to 10000"),
         (&["quick.toml", "--limit", "batch=3@soon"], "SECONDS: expected a number"),
@@ -74,7 +74,7 @@ fn options_of_no_sense_are_refused_with_what_was_expected() {
         (&["no-such-scenario.toml"], "no-such-scenario.toml cannot be read"),
     ] {
         let said = refused(arguments);
-        assert!(said.contains(subscription), "{arguments:?}: {said}");
+        assert!(said.contains(wanted), "{arguments:?}: {said}");
     }
 }
 

@@ -100,13 +100,10 @@ async fn only_the_pools_on_screen_are_read_live() {
     assert_eq!(dashboard.count(), 60);
     let live = dashboard.listed().filter(|pool| pool.seen.as_ref().is_some_and(|seen| seen.detail == Detail::Rows));
     let live: Vec<&str> = live.map(|pool| pool.prefix.as_str()).collect();
-    let subscription: Vec<String> = dashboard.subscription().pools.iter().map(ToString::to_string).collect();
+    let wanted: Vec<String> = dashboard.subscription().pools.iter().map(ToString::to_string).collect();
     // The first screen was read before the order was known; what is on screen now is among it.
-    assert!(
-        subscription.len() == 9 && subscription.iter().all(|name| live.contains(&name.as_str())),
-        "{live:?} {subscription:?}"
-    );
-    assert!(live.len() <= 2 * subscription.len(), "{live:?}");
+    assert!(wanted.len() == 9 && wanted.iter().all(|name| live.contains(&name.as_str())), "{live:?} {wanted:?}");
+    assert!(live.len() <= 2 * wanted.len(), "{live:?}");
     // The others are there, as their last sweep left them.
     assert!(dashboard.listed().all(|pool| pool.seen.is_some()));
 }

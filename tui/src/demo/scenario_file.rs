@@ -114,13 +114,21 @@ fn items(source: &SourceText<'_>) -> Result<Vec<Arc<str>>, FileFlaw> {
     struct Item {
         id: Arc<str>,
     }
-    let items: Vec<Item> = serde_json::from_str(source.text).map_err(|e| FileFlaw {
-        file: source.name.to_owned(),
-        line: e.line(),
+    let mut json = serde_json::Deserializer::from_str(source.text);
+    let items: Result<Vec<Item>, _> = serde_path_to_error::deserialize(&mut json);
+    let wrong = |path: String, error: &serde_json::Error| {
         // Its own "at line 3 column 5" is in the line above already.
-        found: e.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
-        expected: "a JSON array of objects, each with an \"id\" of its own".to_owned(),
-    })?;
+        let found = error.to_string().split(" at line ").next().unwrap_or_default().to_owned();
+        FileFlaw {
+            file: source.name.to_owned(),
+            line: error.line(),
+            // The path of the whole is a dot.
+            found: if path == "." { found } else { format!("{path}: {found}") },
+            expected: "a JSON array of objects, each with an \"id\" of its own".to_owned(),
+        }
+    };
+    let items = items.map_err(|error| wrong(error.path().to_string(), error.inner()))?;
+    json.end().map_err(|error| wrong(".".into(), &error))?;
     let mut seen = HashSet::new();
     let twice = items.iter().find(|item| !seen.insert(&item.id) || !(1..=200).contains(&item.id.len()));
     if let Some(Item { id }) = twice {

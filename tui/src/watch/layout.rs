@@ -113,8 +113,8 @@ impl Layout {
         // With its frame and headings.
         let whole = |lines: usize| u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(3);
         // The lists above, time below: a third of the screen, more where few pools need the room.
-        let subscription = whole(lines.pools).max(left.height / 2);
-        let below = (left.height.saturating_sub(subscription)).clamp(left.height / 3, left.height * 2 / 5);
+        let wanted = whole(lines.pools).max(left.height / 2);
+        let below = (left.height.saturating_sub(wanted)).clamp(left.height / 3, left.height * 2 / 5);
         let mut lower = bottom(&mut left, below);
         let side = (u32::from(left.width) * 57 / 100) as u16;
         let side = side.clamp(62.min(left.width), 104);

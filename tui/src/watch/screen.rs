@@ -53,8 +53,8 @@ impl Channels {
     /// New ones, and where to hear what is on screen.
     pub fn new() -> (Channels, watch::Receiver<Subscription>) {
         let (inputs, incoming) = mpsc::channel(AT_ONCE);
-        let (subscription, hears) = watch::channel(Subscription::default());
-        (Channels { inputs, incoming, subscription }, hears)
+        let (subscription, subscribed) = watch::channel(Subscription::default());
+        (Channels { inputs, incoming, subscription }, subscribed)
     }
 }
 

@@ -32,8 +32,8 @@ impl Columns {
         // What must be there: the marker and sign, a name, numbers, the word.
         let least = 4 + 1 + held + 1 + waiting + 1 + oldest + 1 + state;
         let mut left = width.saturating_sub(least + 8);
-        let mut take = |subscription: u16| {
-            let got = subscription.min(left);
+        let mut take = |wanted: u16| {
+            let got = wanted.min(left);
             left -= got;
             got
         };
