@@ -8,7 +8,7 @@ use std::time::Duration;
 use leasehold_store::Table;
 use leasehold_store::run::{Clock, SystemClock};
 use leasehold_tui::watch::input::Input;
-use leasehold_tui::watch::record::Recorder;
+use leasehold_tui::watch::recorder::Recorder;
 
 use crate::error::CliError;
 

@@ -7,7 +7,7 @@ mod scenes;
 use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::trace::Trace;
 use leasehold_tui::watch::input::{Input, PoolDirectory, ReplayCommand};
-use leasehold_tui::watch::record::Recorder;
+use leasehold_tui::watch::recorder::Recorder;
 use leasehold_tui::watch::replay::ReplayPlayer;
 use leasehold_tui::watch::session::DashboardMode;
 use leasehold_tui::watch::state::DashboardState;

@@ -15,7 +15,7 @@ pub mod layout;
 pub mod log;
 pub mod palette;
 pub mod poller;
-pub mod record;
+pub mod recorder;
 pub mod replay;
 pub mod screen;
 pub mod session;

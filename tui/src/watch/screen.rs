@@ -1,5 +1,5 @@
 //! The screen loop: how do inputs become pictures?
-//! The loop between the terminal, the dashboard and whatever feeds it.
+//! It stands between the terminal, the dashboard and whatever feeds it.
 
 use std::io;
 use std::time::Duration;
@@ -10,10 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::session::DashboardMode;
-
 use super::draw::draw;
 use super::input::{DashboardEffect, Input, Subscription};
+use super::session::DashboardMode;
 use super::state::DashboardState;
 use super::terminal::{KeyReader, Screen};
 
@@ -38,7 +37,7 @@ pub enum LeaveReason {
     Interrupt,
 }
 
-/// What feeds a dashboard, and what hears of it.
+/// The channels that feed a dashboard, and by which it tells what it wants read.
 #[derive(Debug)]
 pub struct Channels {
     /// What happens comes in here; the terminal's own keys are sent here too.
@@ -58,8 +57,8 @@ impl Channels {
     }
 }
 
-/// Shows a dashboard until somebody leaves. `on_input` is shown every input before the dashboard is; `carry_out` carries out the
-/// effects that have to do with what is watched. Dropped on the way, it gives the terminal back.
+/// Shows a dashboard until somebody leaves. `on_input` is shown every input before the dashboard is; `carry_out`
+/// carries out the effects that have to do with what is watched. Dropped on the way, it gives the terminal back.
 ///
 /// # Errors
 /// When there is no terminal, or it breaks.
