@@ -2,7 +2,6 @@
 //! As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same.
 
 use leasehold_core::nouns::Millis;
-pub(crate) use leasehold_tui::watch::text::timestamp as moment;
 
 /// The longest that makes any sense: a Step Functions execution lasts at most a year (quotas, 2024-11).
 const LONGEST: Millis = Millis::seconds(366 * 24 * 3_600);
@@ -77,11 +76,5 @@ mod tests {
         assert!(parse("1us").expect_err("too fine").contains("whole milliseconds"));
         assert!(parse("367d").expect_err("too long").contains("to 366d"));
         assert!(above_zero("0s").expect_err("zero").contains("from 1ms"));
-    }
-
-    #[test]
-    fn a_moment_is_written_in_utc() {
-        assert_eq!(moment(Millis(1_732_270_272_345)), "2024-11-22T10:11:12Z");
-        assert_eq!(moment(Millis(u64::MAX)), "18446744073709551615 ms");
     }
 }

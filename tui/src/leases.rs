@@ -3,6 +3,7 @@
 
 use leasehold_core::nouns::{Fence, LeaseId, Limit, Millis, Prefix, Slot};
 use leasehold_core::occupancy::{LeaseView, Occupancy, SlotView, State, WaiterView};
+use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
 use crate::duration;
@@ -109,8 +110,8 @@ impl<'a> LeaseRow<'a> {
         [
             self.lease_id.clone(),
             self.fence.0.to_string(),
-            duration::moment(*acquired_at),
-            duration::moment(*expires_at),
+            timestamp(*acquired_at),
+            timestamp(*expires_at),
             holder.to_string(),
             notes.collect::<Vec<_>>().join(", "),
         ]
@@ -135,8 +136,8 @@ fn words(table: &str, pool: &Occupancy, live: Option<&OverrideOutput>, leases: &
     }
     if !pool.queue.is_empty() {
         let row = |(at, waiter): (usize, &WaiterView)| {
-            let since = duration::moment(waiter.since);
-            let gives_up = duration::moment(waiter.give_up_at);
+            let since = timestamp(waiter.since);
+            let gives_up = timestamp(waiter.give_up_at);
             [(at + 1).to_string(), since, duration::seconds(waiter.waits_for), gives_up, waiter.holder.to_string()]
         };
         let rows: Vec<_> = pool.queue.iter().enumerate().map(row).collect();

@@ -4,10 +4,10 @@
 use leasehold_core::machine::{Operation, Outcome};
 use leasehold_core::nouns::LeaseId;
 use leasehold_core::release::What;
+use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
 use crate::confirm::Yes;
-use crate::duration;
 use crate::error::CliError;
 use crate::operation::{look, odd, outcome};
 use crate::output::OutputFormat;
@@ -53,7 +53,7 @@ impl ReleaseOptions {
         let released = match slot.and_then(|row| row.lease.as_ref()) {
             None => false,
             Some(lease) => {
-                let (since, until) = (duration::moment(lease.acquired_at), duration::moment(lease.expires_at));
+                let (since, until) = (timestamp(lease.acquired_at), timestamp(lease.expires_at));
                 let about = format!(
                     "Lease {id} in table {table} is held by {} since {since}, until {until}.\n\
                      Releasing it does not stop its holder, and its slot goes to another.",

@@ -11,10 +11,10 @@ use leasehold_store::create::end_override;
 use leasehold_store::run::{Clock, SystemClock};
 use leasehold_store::{StoreError, Table};
 use leasehold_tui::watch::actions::who;
+use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
 use crate::confirm::Yes;
-use crate::duration;
 use crate::error::CliError;
 use crate::operation::{odd, outcome, own_row};
 use crate::output::OutputFormat;
@@ -102,7 +102,7 @@ impl OverrideOutput {
     /// Who made it, when and why, and how it is ended: a line.
     pub(crate) fn words(&self, prefix: &Prefix) -> String {
         let OverrideOutput { at_ms, who, why, .. } = self;
-        let at = duration::moment(*at_ms);
+        let at = timestamp(*at_ms);
         format!("an override by {who} since {at} ({why}); end it with: leasehold pool limit {prefix} --end\n")
     }
 }

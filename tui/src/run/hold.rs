@@ -1,4 +1,4 @@
-//! A lease on hold: how is it kept while its command runs?
+//! The held lease: how is it kept while its command runs?
 //! Renewed at a third of its length, until the command ends; then given back. Signals go to the command. A lease that
 //! is lost is told, and ends the command if that was asked for.
 
@@ -11,6 +11,7 @@ use leasehold_core::release::What;
 use leasehold_core::renew::Longer;
 use leasehold_store::StoreError;
 use leasehold_store::run::Ran;
+use leasehold_tui::watch::text::timestamp;
 use signal_hook::consts::{SIGCONT, SIGKILL, SIGTERM, SIGTSTP};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -154,7 +155,7 @@ impl Hold<'_> {
         };
         timer.failed(ClockReading::read());
         if matches!(before, LeaseStanding::Held) {
-            let until = crate::duration::moment(timer.expires_at());
+            let until = timestamp(timer.expires_at());
             say(&format!("lease {} could not be renewed and lasts until {until}; trying again: {why}", self.lease.id));
         }
         before

@@ -76,14 +76,14 @@ enum WaitEnd {
 }
 
 impl From<CliError> for WaitEnd {
-    fn from(trouble: CliError) -> WaitEnd {
-        WaitEnd::Error(trouble)
+    fn from(error: CliError) -> WaitEnd {
+        WaitEnd::Error(error)
     }
 }
 
 impl From<StoreError> for WaitEnd {
-    fn from(trouble: StoreError) -> WaitEnd {
-        WaitEnd::Error(trouble.into())
+    fn from(error: StoreError) -> WaitEnd {
+        WaitEnd::Error(error.into())
     }
 }
 
@@ -101,9 +101,9 @@ impl LeaseWait<'_> {
                 let _ = self.leave(signals).await;
                 Ok(result)
             }
-            Err(WaitEnd::Error(trouble)) => {
+            Err(WaitEnd::Error(error)) => {
                 let _ = self.leave(signals).await;
-                Err(trouble)
+                Err(error)
             }
             Err(WaitEnd::Signal(signal, true)) => {
                 let left = "its place in the queue was not given up: it ends by itself; the command was not started";

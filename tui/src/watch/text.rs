@@ -225,4 +225,10 @@ mod tests {
             assert_eq!(console(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn a_timestamp_is_written_in_utc() {
+        assert_eq!(timestamp(Millis(1_732_270_272_345)), "2024-11-22T10:11:12Z");
+        assert_eq!(timestamp(Millis(u64::MAX)), "18446744073709551615 ms");
+    }
 }
