@@ -64,7 +64,8 @@ bench: ## How long the dashboard takes to draw and to take news in, at 10,000 po
 screenshots: ## Draw the dashboard's pictures in docs/ anew
 	$(CARGO) run --locked --quiet --example screenshots
 
-lint: ## Formatting and lints, warnings denied
+lint: ## Formatting, lints with warnings denied, and the structure of each crate
+	scripts/structure
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 

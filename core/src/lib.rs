@@ -1,24 +1,81 @@
-//! Who may hold a lease? The lease protocol as a pure state machine.
+//! The lease protocol as a pure state machine: who may hold a lease, and who is told what?
 //!
-//! This crate never does I/O, reads a clock, draws a random number, logs, sleeps or waits. Each operation is a
-//! [`machine::Machine`]: start it, carry out the [`machine::Step`] it gives, resume it with the
-//! [`machine::Answer`], until it is done. The same code runs in the Lambda, in the commands, in the browser
-//! and under the checker of `leasehold-sim`, which tries every order of every request with every fault.
+//! This crate never does I/O, reads a clock, draws a random number, logs, sleeps or waits. What is asked of a pool is an
+//! [`Operation`]: start it, perform the effects of the [`Step`] it gives, resume its [`Machine`] with the [`Replies`],
+//! until it is done. Each operation has an outcome of its own, and all share one [`Failure`]. The same code runs in the
+//! Lambda, in the commands, in the browser and under the checker of `leasehold-sim`, which tries every order of every
+//! request with every fault.
+//!
+//! | what is asked | by | comes to |
+//! |---|---|---|
+//! | a lease | [`AcquireRequest`] | [`AcquireOutcome`] |
+//! | to give one back, or leave the queue | [`ReleaseTarget`] | [`Released`] |
+//! | to keep one longer | [`RenewRequest`] | [`Renewed`] |
+//! | to put the pool in order | [`SweepRequest`] | [`Tally`] |
+//! | to free what an ended execution has | [`ExecutionEnded`] | [`ExecutionFreed`] |
+//! | how the pool looks | [`StatusRequest`] | [`Snapshot`] |
+//! | another limit for now | [`SetLimit`] | [`SetLimitOutcome`] |
+//! | the end of that | [`EndOverride`] | [`EndOverrideOutcome`] |
+//! | other settings, or a new pool | [`SetPool`] | [`SetPoolOutcome`] |
+//! | to retire the pool | [`RetirePool`] | [`PoolRetired`] |
+//!
+//! [`contract`] is the lease manager's JSON; [`occupancy`] turns rows into what a person is shown.
 
-pub mod acquire;
-pub mod change;
+mod acquire;
+mod any_operation;
+mod backoff;
 pub mod contract;
 mod deliver;
-pub mod gone;
-pub mod machine;
-pub mod nouns;
+mod end_override;
+mod execution_ended;
+mod failure;
+mod limit;
 pub mod occupancy;
+mod operation;
 mod plan;
-pub mod release;
-pub mod renew;
-pub mod settings;
+mod pool_settings;
+mod reads;
+mod release;
+mod renew;
+mod request;
+mod rows;
+mod set_limit;
+mod settings;
 mod settle;
-pub mod status;
-pub mod sweep;
-pub mod table;
+mod status;
+mod sweep;
+mod tally;
+mod time;
+mod types;
 mod writes;
+
+pub use acquire::{Acquire, AcquireOutcome, AcquireRequest, Mode, RetryAdvice};
+pub use any_operation::{AnyMachine, AnyOperation, AnyOutcome};
+pub use end_override::{EndOverride, EndOverrideOutcome, OverrideEnding};
+pub use execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution};
+pub use failure::{Failure, LossReason};
+pub use limit::{ExpectedOverride, LimitChanged, LimitSuperseded};
+pub use operation::{
+    Delivery, Effect, EffectReply, ExecutionStatus, FailureReason, InFlight, Machine, Operation, Replies, Step,
+    TaskCallback, TaskResult,
+};
+pub use pool_settings::{
+    ExpectedSettings, PoolPatch, PoolRetired, PoolRetiring, PoolSetting, RetirePool, SetPool, SetPoolOutcome,
+};
+pub use release::{Release, ReleaseTarget, Released};
+pub use renew::{Renew, RenewRequest, Renewed};
+pub use request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Refusal, Reply, Request, Write};
+pub use rows::{
+    Held, HolderRow, HolderState, Lowered, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow,
+    Unreadable, WaitRow, Waiting,
+};
+pub use set_limit::{LimitOverriding, SetLimit, SetLimitOutcome};
+pub use settings::{BATCH, COUNTED, QUEUE_HEAD, Settings};
+pub use status::{Snapshot, Status, StatusRequest};
+pub use sweep::{Sweep, SweepRequest};
+pub use tally::Tally;
+pub use time::{Millis, Timestamp};
+pub use types::{
+    Attempt, Fence, HIGHEST_LIMIT, Holder, HolderKey, ID_BYTES, InvalidValue, Lease, LeaseId, Limit, PREFIX_BYTES,
+    PoolName, Slot, TaskToken, Ticket,
+};

@@ -1,10 +1,10 @@
-//! How full is a pool, who holds it and who waits? From rows to what a person wants to see.
+//! Occupancy of a pool: how full is it, who holds it and who waits? From rows to what a person wants to see.
 //!
 //! The terminal and the page draw an [`Occupancy`], and the log beside it lists the [`changes`] from one to the
 //! next. Both are plain functions of the rows. No task token is in any of it.
 //!
-//! All times are [`Millis`]. Moments (`…_at`, `since`) are on the clock of whoever wrote the row, lengths
-//! (`…_for`, `…_in`, `…_wait`) are seen from the moment of the look. In JSON all of them end in `_ms`.
+//! Moments (`…_at`, `since`) are on the clock of whoever wrote the row, lengths (`…_for`, `…_in`, `…_wait`) are seen
+//! from the moment of the look. In JSON all of them end in `_ms` and are whole milliseconds.
 
 mod difference;
 pub mod series;
@@ -15,21 +15,22 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Snapshot;
-use crate::nouns::{Fence, Holder, Limit, Millis, Prefix, Slot};
+use crate::rows::{Held, OverrideRow, SlotRow, SummaryRow, WaitRow};
 use crate::settings::Settings;
-use crate::table::{Held, OverrideRow, SlotRow, SummaryRow, WaitRow};
+use crate::status::Snapshot;
+use crate::time::{Millis, Timestamp};
+use crate::types::{Fence, Holder, Limit, PoolName, Slot};
 
-pub use difference::{Event, PastLease, What, changes};
+pub use difference::{PastLease, PoolEvent, PoolEventKind, changes};
 
 /// A pool at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occupancy {
     /// Which pool.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// When its rows were read or, for a summary, when the sweep read them.
     #[serde(rename = "at_ms")]
-    pub at: Millis,
+    pub at: Timestamp,
     /// How closely it was looked at.
     pub detail: Detail,
     /// How many may hold a lease.
@@ -48,7 +49,7 @@ pub struct Occupancy {
     #[serde(rename = "oldest_wait_ms")]
     pub oldest_wait: Option<Millis>,
     /// All of it in one word.
-    pub state: State,
+    pub state: PoolState,
     /// Every slot below the limit, and those above it that were ever granted, by number. Empty in a summary.
     pub slots: Vec<SlotView>,
     /// The first of the queue, in order. Empty in a summary.
@@ -63,7 +64,7 @@ pub struct Occupancy {
 pub struct Overridden {
     /// When.
     #[serde(rename = "at_ms")]
-    pub at: Millis,
+    pub at: Timestamp,
     /// Who.
     pub who: Arc<str>,
     /// Why, in their words.
@@ -89,7 +90,7 @@ pub enum Detail {
 /// A pool in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum PoolState {
     /// More hold a lease than the limit allows. Just after a limit was lowered this is right, and passes;
     /// at any other time the pool is broken.
     OverLimit,
@@ -109,20 +110,20 @@ pub enum State {
     Idle,
 }
 
-impl State {
+impl PoolState {
     /// In words for a person.
     pub fn as_str(self) -> &'static str {
         match self {
-            State::OverLimit => "over limit",
-            State::Starving => "starving",
-            State::Full => "full",
-            State::Ok => "ok",
-            State::Idle => "idle",
+            PoolState::OverLimit => "over limit",
+            PoolState::Starving => "starving",
+            PoolState::Full => "full",
+            PoolState::Ok => "ok",
+            PoolState::Idle => "idle",
         }
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for PoolState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -151,16 +152,16 @@ pub struct LeaseView {
     pub label: Option<Arc<str>>,
     /// Since when.
     #[serde(rename = "acquired_at_ms")]
-    pub acquired_at: Millis,
+    pub acquired_at: Timestamp,
     /// Until when it is the holder's.
     #[serde(rename = "expires_at_ms")]
-    pub expires_at: Millis,
+    pub expires_at: Timestamp,
     /// From when on another may take it: the grace later.
     #[serde(rename = "lapses_at_ms")]
-    pub lapses_at: Millis,
+    pub lapses_at: Timestamp,
     /// When the holder itself last renewed it.
     #[serde(rename = "renewed_at_ms")]
-    pub renewed_at: Option<Millis>,
+    pub renewed_at: Option<Timestamp>,
     /// How long it has been held.
     #[serde(rename = "held_for_ms")]
     pub held_for: Millis,
@@ -183,13 +184,13 @@ pub struct WaiterView {
     pub holder: Holder,
     /// Since when.
     #[serde(rename = "since_ms")]
-    pub since: Millis,
+    pub since: Timestamp,
     /// How long it has waited.
     #[serde(rename = "waits_for_ms")]
     pub waits_for: Millis,
     /// When its first attempt gives up; a newer attempt of the same holder may wait longer.
     #[serde(rename = "give_up_at_ms")]
-    pub give_up_at: Millis,
+    pub give_up_at: Timestamp,
 }
 
 impl Occupancy {
@@ -211,7 +212,7 @@ impl Occupancy {
             open().any(|row| open_for(row) > settings.sweep_every)
         };
         let unmoved = |waits: Millis| {
-            let patience = settings.lapses(settings.lease);
+            let patience = settings.lease + settings.grace;
             waits > patience && leases().all(|lease| lease.expired)
         };
         let starving = oldest_wait.is_some_and(|waits| left_open(waits) || unmoved(waits));
@@ -226,7 +227,7 @@ impl Occupancy {
             waiting: count(queue.iter()),
             waiting_more: snapshot.more,
             oldest_wait,
-            state: State::Ok,
+            state: PoolState::Ok,
             slots,
             queue,
             overridden: None,
@@ -251,7 +252,7 @@ impl Occupancy {
             waiting: summary.waiting,
             waiting_more: summary.waiting_more,
             oldest_wait,
-            state: State::Ok,
+            state: PoolState::Ok,
             slots: vec![],
             queue: vec![],
             overridden: None,
@@ -261,12 +262,16 @@ impl Occupancy {
 
     /// The same, in one word: the first that holds, from the most alarming on.
     fn judged(self, starving: bool) -> Occupancy {
-        let state = match () {
-            () if self.held > self.limit.count() => State::OverLimit,
-            () if starving => State::Starving,
-            () if (self.held, self.expired, self.waiting) == (0, 0, 0) => State::Idle,
-            () if self.open == 0 => State::Full,
-            () => State::Ok,
+        let state = if self.held > self.limit.count() {
+            PoolState::OverLimit
+        } else if starving {
+            PoolState::Starving
+        } else if (self.held, self.expired, self.waiting) == (0, 0, 0) {
+            PoolState::Idle
+        } else if self.open == 0 {
+            PoolState::Full
+        } else {
+            PoolState::Ok
         };
         Occupancy { state, ..self }
     }
@@ -298,8 +303,8 @@ fn slots(snapshot: &Snapshot, settings: &Settings) -> Vec<SlotView> {
 }
 
 impl LeaseView {
-    fn of(held: &Held, settings: &Settings, at: Millis) -> LeaseView {
-        let lapses_at = settings.lapses(held.expires_at);
+    fn of(held: &Held, settings: &Settings, at: Timestamp) -> LeaseView {
+        let lapses_at = settings.reclaimable_at(held.expires_at);
         LeaseView {
             holder: held.holder.clone(),
             label: held.label.clone(),
@@ -317,7 +322,7 @@ impl LeaseView {
 }
 
 impl WaiterView {
-    fn of(row: &WaitRow, at: Millis) -> WaiterView {
+    fn of(row: &WaitRow, at: Timestamp) -> WaiterView {
         WaiterView {
             holder: row.holder.clone(),
             since: row.ticket.at,
@@ -331,7 +336,7 @@ impl WaiterView {
 mod holder {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    use crate::nouns::Holder;
+    use crate::types::Holder;
 
     #[derive(Serialize, Deserialize)]
     struct Ids<'a> {

@@ -1,31 +1,44 @@
-//! How is a lease given back? By its id or by its holder; a holder that waits leaves the queue instead.
+//! Release: how is a lease given back? By its id or by its holder; a holder that waits leaves the queue instead.
 //!
 //! If someone waits, the slot goes straight to them; else it is freed, and the queue is looked at once more.
-//! Releasing what is gone is a success that says so.
+//! To release what is gone is a success that says so.
 
 use std::sync::Arc;
 
-use crate::machine::{Answer, Failure, News, Notice, Notified, Outcome, Step, WhyFailed, ask_after, failed, jitter};
-use crate::nouns::{Attempt, Holder, LeaseId, Millis, Ticket};
+use crate::backoff::jitter;
+use crate::failure::Failure;
+use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult};
+use crate::reads::failure_of;
+use crate::request::{Reply, Request};
+use crate::rows::{HolderState, Row, RowKey};
 use crate::settings::Settings;
-use crate::settle::{Give, Given, Settle, Settling};
-use crate::status::{replies, why};
-use crate::table::{HolderState, Key, Reply, Request, Row};
+use crate::settle::{Return, ReturnState, Settle, Settled};
+use crate::time::{Millis, Timestamp};
+use crate::types::{Attempt, Holder, LeaseId, Ticket};
 use crate::writes;
 
 /// What is given back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum What {
+pub enum ReleaseTarget {
     /// This lease.
     Lease(LeaseId),
     /// Whatever this holder has, up to this attempt (none: whichever it is on): an older one frees nothing.
     Holder(Holder, Option<Attempt>),
 }
 
+/// What a release came to: the lease, or the place in the queue, is given back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Released {
+    /// Which lease, if the holder had one.
+    pub lease: Option<LeaseId>,
+    /// It was already gone.
+    pub already: bool,
+}
+
 /// A release under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Release {
-    what: What,
+    target: ReleaseTarget,
     settings: Arc<Settings>,
     entropy: u64,
     tried: u8,
@@ -36,80 +49,84 @@ pub struct Release {
 enum Phase {
     Looking,
     /// Closing the task of a waiter that leaves.
-    Closing(Attempt, Ticket),
+    Closing(Holder, Attempt, Ticket),
     Leaving,
     Settling(Box<Settle>, LeaseId),
+    Taken,
 }
 
-impl Release {
-    pub(crate) fn start(what: What, settings: Arc<Settings>, entropy: u64) -> (Release, Step) {
-        let mut release = Release { what, settings, entropy, tried: 0, phase: Phase::Looking };
+impl Operation for ReleaseTarget {
+    type Outcome = Released;
+    type Machine = Release;
+
+    fn start(self, settings: Arc<Settings>, _: Timestamp, entropy: u64) -> (Release, Step<Released>) {
+        let mut release = Release { target: self, settings, entropy, tried: 0, phase: Phase::Looking };
         let step = release.look(Millis(0));
         (release, step)
     }
+}
 
-    fn look(&mut self, pause: Millis) -> Step {
-        match &self.what {
-            What::Lease(id) => self.settle(id.clone()),
-            What::Holder(holder, _) => {
+impl Machine for Release {
+    type Outcome = Released;
+
+    fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<Released> {
+        if let Phase::Settling(settle, _) = &mut self.phase {
+            return settle.resume(replies, now).and_then(|settled| self.settled(settled));
+        }
+        match std::mem::replace(&mut self.phase, Phase::Taken) {
+            Phase::Looking => self.looked(replies, now),
+            Phase::Closing(..) if replies.deliveries().any(|delivery| delivery == Delivery::Unknown) => {
+                Step::failed(Failure::Unavailable)
+            }
+            Phase::Closing(holder, attempt, ticket) => self.leave(&holder, attempt, ticket, now),
+            Phase::Leaving => match replies.table() {
+                [Reply::Written] => Step::done(Released { lease: None, already: false }),
+                [other] => self.again(failure_of(&other)),
+            },
+            Phase::Settling(..) | Phase::Taken => Step::failed(Failure::Unavailable),
+        }
+    }
+}
+
+impl Release {
+    fn look(&mut self, pause: Millis) -> Step<Released> {
+        match &self.target {
+            ReleaseTarget::Lease(id) => self.settle(id.clone()),
+            ReleaseTarget::Holder(holder, _) => {
                 self.phase = Phase::Looking;
-                ask_after(pause, vec![Request::Get(Key::Holder(holder.hashed()))])
+                Step::send_after(pause, [Request::Get(RowKey::Holder(holder.hashed()))])
             }
         }
     }
 
-    fn settle(&mut self, id: LeaseId) -> Step {
-        let giving = vec![Give::back(id.slot, id.fence)];
-        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, false, giving);
+    fn settle(&mut self, id: LeaseId) -> Step<Released> {
+        let returns = vec![Return::of(id.slot, id.fence)];
+        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, false, returns);
         self.phase = Phase::Settling(settle, id);
         step
     }
 
-    pub(crate) fn resume(&mut self, answer: Answer, now: Millis) -> Step {
-        match std::mem::replace(&mut self.phase, Phase::Looking) {
-            Phase::Looking => self.looked(answer, now),
-            Phase::Closing(attempt, ticket) => match answer {
-                Answer::Notices(answers) if answers.iter().all(|answer| *answer != Notified::Unknown) => {
-                    self.leave(attempt, ticket, now)
-                }
-                _ => failed(Failure::Unavailable),
-            },
-            Phase::Leaving => match replies(answer) {
-                Some([Reply::Written]) => Step::Done(Outcome::Released { lease: None, already: false }),
-                Some([Reply::Refused(_)]) => self.again(Failure::Throttled),
-                Some([other]) => self.again(why(&other)),
-                None => failed(Failure::Unavailable),
-            },
-            Phase::Settling(mut settle, id) => match settle.resume(answer, now) {
-                Settling::Next(step) => {
-                    self.phase = Phase::Settling(settle, id);
-                    step
-                }
-                Settling::Done => match settle.gave_all() {
-                    Ok(given) => Step::Done(Outcome::Released { lease: Some(id), already: given == Given::Already }),
-                    Err(failure) => failed(failure),
-                },
-            },
-        }
+    fn settled(&mut self, settled: Settled) -> Step<Released> {
+        let lease = if let Phase::Settling(_, id) = &self.phase { Some(id.clone()) } else { None };
+        Step::Done(settled.returned.map(|state| Released { lease, already: state == ReturnState::Already }))
     }
 
-    fn again(&mut self, failure: Failure) -> Step {
+    fn again(&mut self, failure: Failure) -> Step<Released> {
         self.tried += 1;
         if self.tried > self.settings.tries {
-            return failed(failure);
+            return Step::failed(failure);
         }
         self.look(jitter(self.entropy, self.tried))
     }
 
-    fn looked(&mut self, answer: Answer, now: Millis) -> Step {
-        let row = match replies(answer) {
-            Some([Reply::Row(Some(Row::Holder(row)))]) => row,
-            Some([Reply::Row(_)]) => return nothing(),
-            Some([other]) => return self.again(why(&other)),
-            None => return failed(Failure::Unavailable),
+    fn looked(&mut self, replies: Replies, now: Timestamp) -> Step<Released> {
+        let row = match replies.table() {
+            [Reply::Row(Some(Row::Holder(row)))] => row,
+            [Reply::Row(_)] => return nothing(),
+            [other] => return self.again(failure_of(&other)),
         };
-        let What::Holder(_, attempt) = &self.what else { return failed(Failure::Unavailable) };
-        if attempt.is_some_and(|attempt| attempt < row.attempt) {
+        let older = matches!(&self.target, ReleaseTarget::Holder(_, Some(attempt)) if *attempt < row.attempt);
+        if older {
             return nothing();
         }
         match row.state {
@@ -119,23 +136,22 @@ impl Release {
             }
             HolderState::Waiting(waiting) => match waiting.token {
                 Some(token) => {
-                    self.phase = Phase::Closing(row.attempt, waiting.ticket);
-                    Step::Notify(vec![Notice { token, news: News::Failed(WhyFailed::Released) }])
+                    self.phase = Phase::Closing(row.holder, row.attempt, waiting.ticket);
+                    Step::call_back([TaskCallback { token, result: TaskResult::Failed(FailureReason::Released) }])
                 }
-                None => self.leave(row.attempt, waiting.ticket, now),
+                None => self.leave(&row.holder, row.attempt, waiting.ticket, now),
             },
         }
     }
 
-    fn leave(&mut self, attempt: Attempt, ticket: Ticket, now: Millis) -> Step {
-        let What::Holder(holder, _) = &self.what else { return failed(Failure::Unavailable) };
+    fn leave(&mut self, holder: &Holder, attempt: Attempt, ticket: Ticket, now: Timestamp) -> Step<Released> {
         let request = writes::leave(&self.settings, holder, attempt, ticket, now);
         self.phase = Phase::Leaving;
-        ask_after(Millis(0), vec![request])
+        Step::send([request])
     }
 }
 
 /// There was nothing to give back.
-fn nothing() -> Step {
-    Step::Done(Outcome::Released { lease: None, already: true })
+fn nothing() -> Step<Released> {
+    Step::done(Released { lease: None, already: true })
 }

@@ -1,22 +1,36 @@
-//! Does a holder still have its lease, and may it keep it longer? One conditional update of the slot.
+//! Renew: does a holder still have its lease, and may it keep it longer? One conditional update of the slot.
 //!
 //! Work that must never run without its lease starts with a renew as its check.
 
 use std::sync::Arc;
 
-use crate::machine::{Answer, Failure, Outcome, Step, WhyLost, ask_after, failed, jitter};
-use crate::nouns::{LeaseId, Millis};
+use crate::backoff::jitter;
+use crate::failure::{Failure, LossReason};
+use crate::operation::{Machine, Operation, Replies, Step};
+use crate::reads::failure_of;
+use crate::request::{Refusal, Reply};
+use crate::rows::Row;
 use crate::settings::Settings;
-use crate::table::{Refusal, Reply, Row};
+use crate::time::{Millis, Timestamp};
+use crate::types::LeaseId;
 use crate::writes;
 
 /// Which lease is to last longer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Longer {
+pub struct RenewRequest {
     /// The lease.
     pub id: LeaseId,
     /// How long from now; at most, and by default, the pool's lease duration.
     pub lease: Option<Millis>,
+}
+
+/// A lease that lasts longer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Renewed {
+    /// Which.
+    pub id: LeaseId,
+    /// Until when.
+    pub expires_at: Timestamp,
 }
 
 /// A renewal under way.
@@ -24,58 +38,65 @@ pub struct Longer {
 pub struct Renew {
     id: LeaseId,
     settings: Arc<Settings>,
-    asked_at: Millis,
-    expires_at: Millis,
+    asked_at: Timestamp,
+    expires_at: Timestamp,
     tried: u8,
 }
 
-impl Renew {
-    pub(crate) fn start(longer: Longer, settings: Arc<Settings>, now: Millis) -> (Renew, Step) {
-        let lease = longer.lease.map_or(settings.lease, |lease| lease.min(settings.lease));
-        let renew = Renew { id: longer.id, settings, asked_at: now, expires_at: now + lease, tried: 0 };
+impl Operation for RenewRequest {
+    type Outcome = Renewed;
+    type Machine = Renew;
+
+    fn start(self, settings: Arc<Settings>, now: Timestamp, _: u64) -> (Renew, Step<Renewed>) {
+        let lease = self.lease.map_or(settings.lease, |lease| lease.min(settings.lease));
+        let renew = Renew { id: self.id, settings, asked_at: now, expires_at: now + lease, tried: 0 };
         let step = renew.write(Millis(0));
         (renew, step)
     }
+}
 
-    fn write(&self, pause: Millis) -> Step {
-        let extend = writes::extend(self.id.slot, self.id.fence, self.expires_at, Some(self.asked_at));
-        ask_after(pause, vec![extend])
-    }
+impl Machine for Renew {
+    type Outcome = Renewed;
 
-    pub(crate) fn resume(&mut self, answer: Answer, now: Millis) -> Step {
-        let Answer::Replies(replies) = answer else { return failed(Failure::Unavailable) };
-        let failure = match replies.into_iter().next() {
-            Some(Reply::Written) => return self.told(self.expires_at, now),
-            Some(Reply::Refused(refusals)) => return self.refused(refusals, now),
-            Some(Reply::Throttled | Reply::Conflict) => Failure::Throttled,
-            _ => Failure::Unavailable,
+    fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<Renewed> {
+        let failure = match replies.table() {
+            [Reply::Written] => return self.told(self.expires_at, now),
+            [Reply::Refused(refusals)] => return self.refused(refusals, now),
+            [other] => failure_of(&other),
         };
         self.tried += 1;
         if self.tried > self.settings.tries {
-            return failed(failure);
+            return Step::failed(failure);
         }
         self.write(jitter(self.asked_at.0, self.tried))
     }
+}
 
-    /// The lease's own time is read again before it is told: the caller may have been frozen.
-    fn told(&self, expires_at: Millis, now: Millis) -> Step {
-        Step::Done(if now < expires_at {
-            Outcome::Renewed { id: self.id.clone(), expires_at }
-        } else {
-            Outcome::Failed(Failure::Lost(WhyLost::ExpiredUntold))
-        })
+impl Renew {
+    fn write(&self, pause: Millis) -> Step<Renewed> {
+        let extend = writes::extend(self.id.slot, self.id.fence, self.expires_at, Some(self.asked_at));
+        Step::send_after(pause, [extend])
     }
 
-    fn refused(&self, refusals: Vec<Refusal>, now: Millis) -> Step {
+    /// The lease's own time is read again before it is told: the caller may have been frozen.
+    fn told(&self, expires_at: Timestamp, now: Timestamp) -> Step<Renewed> {
+        if now < expires_at {
+            Step::done(Renewed { id: self.id.clone(), expires_at })
+        } else {
+            Step::failed(Failure::Lost(LossReason::ExpiredUntold))
+        }
+    }
+
+    fn refused(&self, refusals: Vec<Refusal>, now: Timestamp) -> Step<Renewed> {
         let why = match refusals.into_iter().next() {
             Some(Refusal::Failed(Some(Row::Slot(row)))) if row.fence == self.id.fence => match row.held {
                 // The lease is the caller's, and somebody was already told a later end.
                 Some(held) => return self.told(held.expires_at, now),
-                None => WhyLost::Ended,
+                None => LossReason::Ended,
             },
-            Some(Refusal::Failed(Some(_))) => WhyLost::Taken,
-            _ => WhyLost::Ended,
+            Some(Refusal::Failed(Some(_))) => LossReason::Taken,
+            _ => LossReason::Ended,
         };
-        failed(Failure::Lost(why))
+        Step::failed(Failure::Lost(why))
     }
 }

@@ -1,7 +1,11 @@
-//! What are a pool's rules just now? Its settings, and which slots they let anyone claim.
+//! A pool's settings: which rules are in force, and which slots do they let anyone claim?
 
-use crate::nouns::{Limit, Millis, NotA, Prefix};
-use crate::table::{OverrideRow, PoolRow, SlotRow};
+use crate::failure::Failure;
+use crate::reads::{LiveRow, OwnRows};
+use crate::request::{Reply, Request};
+use crate::rows::{Lowered, OverrideRow, PoolRow, SettingsRow, SlotRow};
+use crate::time::{Millis, Timestamp};
+use crate::types::{InvalidValue, Limit, PoolName};
 
 /// How many waiters a call that grants reads from the head of the queue: about 6 KB, 2 read units.
 pub const QUEUE_HEAD: u32 = 25;
@@ -16,7 +20,7 @@ pub const BATCH: usize = 25;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// Whose rules.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// How many may hold at once.
     pub limit: Limit,
     /// The highest limit that callers may still be using, and when it was lowered.
@@ -39,18 +43,9 @@ pub struct Settings {
     pub tries: u8,
 }
 
-/// A limit that was lowered, and may still be in use until the quiet period is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Lowered {
-    /// The highest limit in force before.
-    pub from: Limit,
-    /// When it was lowered.
-    pub at: Millis,
-}
-
 impl Settings {
     /// The defaults that a pool's row may leave out.
-    pub fn new(prefix: Prefix, limit: Limit) -> Self {
+    pub fn new(prefix: PoolName, limit: Limit) -> Self {
         Settings {
             prefix,
             limit,
@@ -71,7 +66,7 @@ impl Settings {
     ///
     /// # Errors
     /// When a value in the rows makes no sense (`PoolMisconfigured`).
-    pub fn from_rows(prefix: Prefix, pool: &PoolRow, live: Option<&OverrideRow>) -> Result<Self, NotA> {
+    pub fn from_rows(prefix: PoolName, pool: &PoolRow, live: Option<&OverrideRow>) -> Result<Self, InvalidValue> {
         let mut settings = Settings::new(prefix, pool.limit);
         let times = [
             (&mut settings.lease, pool.lease),
@@ -92,23 +87,57 @@ impl Settings {
             settings.lowered = live.lowered;
         }
         if settings.lease.0 == 0 {
-            return Err(NotA::new("lease", "0", "a lease duration above zero"));
+            return Err(InvalidValue::new("lease", "0", "a lease duration above zero"));
         }
         Ok(settings)
     }
 
+    /// The rules that the replies to [`Settings::reads`] give.
+    ///
+    /// # Errors
+    /// `PoolNotFound`, `PoolMisconfigured`, or what a reply stands for that brought no row.
+    pub fn from_replies(prefix: PoolName, replies: [Reply; 2]) -> Result<Self, Failure> {
+        let rows = OwnRows::of(replies)?;
+        let pool = match rows.settings {
+            None => return Err(Failure::PoolNotFound),
+            Some(SettingsRow::Valid(pool)) => pool,
+            Some(SettingsRow::Unreadable(row)) => {
+                return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row")));
+            }
+        };
+        let live = match rows.live {
+            None => None,
+            Some(LiveRow::Valid(live)) => Some(live),
+            Some(LiveRow::Unreadable(row)) => {
+                return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's override")));
+            }
+        };
+        Settings::from_rows(prefix, &pool, live.as_ref()).map_err(Failure::PoolMisconfigured)
+    }
+
+    /// The reads that bring a pool's settings: its own row, and an operator's override.
+    pub fn reads() -> [Request; 2] {
+        OwnRows::requests()
+    }
+
     /// How many slots from 0 count against the limit even when they look free: between a lowering and
     /// the end of its quiet period, callers with the old limit may be claiming any of them.
-    fn counted_until(&self, now: Millis) -> u32 {
+    fn counted_until(&self, now: Timestamp) -> u32 {
         match self.lowered {
-            Some(lowered) if now < self.quiet_until(lowered) => lowered.from.count().max(self.limit.count()),
+            Some(lowered) if now < self.followed_at(lowered) => lowered.from.count().max(self.limit.count()),
             _ => self.limit.count(),
         }
     }
 
-    /// When everyone surely follows a lowered limit, on anyone's clock. The change is dated before it is
-    /// written, and is itself an operation that may take as long as the longest.
-    pub fn quiet_until(&self, lowered: Lowered) -> Millis {
+    /// When everyone surely follows a lowered limit, on anyone's clock: until then the slots up to the old limit count as
+    /// held. One quiet period, because callers go on with cached settings; another, because the change is dated before it
+    /// is written and is itself an operation that may take as long as the longest; and the grace, for the clocks.
+    ///
+    /// This is the one bound of this kind. The simulator draws its ceiling by it, and the checker lets so much time pass
+    /// before it expects that everybody follows. What is promised is a part of it: from one quiet period after the change
+    /// was written nobody is granted a lease while more than the new limit are held. By that the checker and the demo's
+    /// ledger judge.
+    pub fn followed_at(&self, lowered: Lowered) -> Timestamp {
         lowered.at + self.quiet + self.quiet + self.grace
     }
 
@@ -117,7 +146,7 @@ impl Settings {
     ///
     /// It can only grow while leases above the limit end, so two callers that computed it from different
     /// moments never grant more than the limit together. Every held slot counts, expired or not.
-    pub fn effective_limit(&self, slots: &[SlotRow], now: Millis) -> u32 {
+    pub fn effective_limit(&self, slots: &[SlotRow], now: Timestamp) -> u32 {
         let limit = self.limit.count();
         let counted = self.counted_until(now);
         let mut held = vec![false; limit as usize];
@@ -139,14 +168,14 @@ impl Settings {
     }
 
     /// When another may take a lease that expires then.
-    pub fn lapses(&self, expires_at: Millis) -> Millis {
+    pub fn reclaimable_at(&self, expires_at: Timestamp) -> Timestamp {
         expires_at + self.grace
     }
 
     /// The settings after the limit is changed at `now`: what was the highest limit in use stays counted.
-    pub fn lowered_by(&self, limit: Limit, now: Millis) -> Option<Lowered> {
+    pub fn lowered_by(&self, limit: Limit, now: Timestamp) -> Option<Lowered> {
         let in_use = match self.lowered {
-            Some(lowered) if now < self.quiet_until(lowered) => lowered.from.max(self.limit),
+            Some(lowered) if now < self.followed_at(lowered) => lowered.from.max(self.limit),
             _ => self.limit,
         };
         (limit < in_use).then_some(Lowered { from: in_use, at: now })
@@ -156,8 +185,8 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nouns::{Attempt, Fence, Holder, Slot};
-    use crate::table::Held;
+    use crate::rows::Held;
+    use crate::types::{Attempt, Fence, Holder, Slot};
 
     fn settings(limit: u64) -> Settings {
         Settings::new("p".parse().expect("prefix"), Limit::try_from(limit).expect("limit"))
@@ -170,8 +199,8 @@ mod tests {
             held: Some(Held {
                 holder: Holder::new("e", "k", None).expect("holder"),
                 attempt: Attempt::default(),
-                acquired_at: Millis(0),
-                expires_at: Millis(1),
+                acquired_at: Timestamp(0),
+                expires_at: Timestamp(1),
                 renewed_at: None,
                 unconfirmed: false,
                 label: None,
@@ -181,27 +210,27 @@ mod tests {
     }
 
     #[test]
-    fn with_nothing_above_the_limit_every_slot_below_it_may_be_claimed() {
-        assert_eq!(settings(3).effective_limit(&held(&[0, 2]), Millis(0)), 3);
-        assert_eq!(settings(0).effective_limit(&[], Millis(0)), 0);
+    fn with_nothing_above_every_slot_below_the_limit_is_free() {
+        assert_eq!(settings(3).effective_limit(&held(&[0, 2]), Timestamp(0)), 3);
+        assert_eq!(settings(0).effective_limit(&[], Timestamp(0)), 0);
     }
 
     #[test]
     fn leases_above_a_lowered_limit_push_the_effective_limit_down() {
-        assert_eq!(settings(2).effective_limit(&held(&[2, 3]), Millis(0)), 0);
-        assert_eq!(settings(2).effective_limit(&held(&[3]), Millis(0)), 1);
-        assert_eq!(settings(2).effective_limit(&held(&[1, 3]), Millis(0)), 0);
-        assert_eq!(settings(2).effective_limit(&held(&[0, 1, 2]), Millis(0)), 0);
+        assert_eq!(settings(2).effective_limit(&held(&[2, 3]), Timestamp(0)), 0);
+        assert_eq!(settings(2).effective_limit(&held(&[3]), Timestamp(0)), 1);
+        assert_eq!(settings(2).effective_limit(&held(&[1, 3]), Timestamp(0)), 0);
+        assert_eq!(settings(2).effective_limit(&held(&[0, 1, 2]), Timestamp(0)), 0);
     }
 
     #[test]
-    fn the_effective_limit_is_the_largest_that_its_definition_allows() {
+    fn the_effective_limit_is_the_largest_allowed() {
         for (limit, mask) in (0u32..5).flat_map(|limit| (0u32..64).map(move |mask| (limit, mask))) {
             let indexes: Vec<u32> = (0..6).filter(|bit| mask & (1 << bit) != 0).collect();
             let at_or_above = |e: u32| indexes.iter().filter(|index| **index >= e).count() as u32;
             let expected = (0..=limit).rev().find(|e| e + at_or_above(*e) <= limit).unwrap_or(0);
             assert_eq!(
-                settings(limit.into()).effective_limit(&held(&indexes), Millis(0)),
+                settings(limit.into()).effective_limit(&held(&indexes), Timestamp(0)),
                 expected,
                 "{limit} {indexes:?}"
             );
@@ -209,22 +238,22 @@ mod tests {
     }
 
     #[test]
-    fn until_the_quiet_period_ends_slots_up_to_the_old_limit_count_as_held() {
+    fn until_all_follow_a_lower_limit_slots_up_to_the_old_one_count() {
         let mut lowered = settings(2);
-        lowered.lowered = Some(Lowered { from: Limit::try_from(3).expect("limit"), at: Millis(1_000) });
-        let end = Millis(1_000) + lowered.quiet + lowered.quiet + lowered.grace;
-        assert_eq!(lowered.effective_limit(&[], Millis(end.0 - 1)), 1);
-        assert_eq!(lowered.effective_limit(&held(&[0]), Millis(end.0 - 1)), 1);
-        assert_eq!(lowered.effective_limit(&held(&[0, 1]), Millis(end.0 - 1)), 0);
+        lowered.lowered = Some(Lowered { from: Limit::try_from(3).expect("limit"), at: Timestamp(1_000) });
+        let end = Timestamp(1_000) + lowered.quiet + lowered.quiet + lowered.grace;
+        assert_eq!(lowered.effective_limit(&[], Timestamp(end.0 - 1)), 1);
+        assert_eq!(lowered.effective_limit(&held(&[0]), Timestamp(end.0 - 1)), 1);
+        assert_eq!(lowered.effective_limit(&held(&[0, 1]), Timestamp(end.0 - 1)), 0);
         assert_eq!(lowered.effective_limit(&[], end), 2);
     }
 
     #[test]
-    fn a_second_change_within_the_quiet_period_keeps_the_highest_limit_counted() {
+    fn a_second_change_soon_keeps_the_highest_limit_counted() {
         let mut now = settings(2);
-        now.lowered = Some(Lowered { from: Limit::try_from(5).expect("limit"), at: Millis(0) });
-        let after = now.lowered_by(Limit::try_from(3).expect("limit"), Millis(10)).expect("still lowered");
+        now.lowered = Some(Lowered { from: Limit::try_from(5).expect("limit"), at: Timestamp(0) });
+        let after = now.lowered_by(Limit::try_from(3).expect("limit"), Timestamp(10)).expect("still lowered");
         assert_eq!(after.from.count(), 5);
-        assert_eq!(settings(2).lowered_by(Limit::try_from(3).expect("limit"), Millis(10)), None);
+        assert_eq!(settings(2).lowered_by(Limit::try_from(3).expect("limit"), Timestamp(10)), None);
     }
 }

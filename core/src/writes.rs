@@ -1,4 +1,4 @@
-//! Which write changes what, and on which conditions? Every write of the protocol, and every guard, is here.
+//! Writes of the protocol: which one changes what, on which conditions, and what for? All of them are here.
 //!
 //! What the conditions rest on, and the checker checks after every write: a holder's row says that it holds a
 //! slot under a fence if and only if that slot is held by it under that fence; it says that it waits with a
@@ -7,36 +7,27 @@
 
 use std::sync::Arc;
 
-use crate::nouns::{Attempt, Fence, Holder, Lease, LeaseId, Millis, Slot, Ticket, Token};
-use crate::settings::Settings;
-use crate::table::{
-    Change, Condition, Guard, Held, HolderRow, HolderState, Key, OverrideRow, Request, Row, SlotRow, SummaryRow,
-    WaitRow, Waiting, Write,
+use crate::reads::LiveRow;
+use crate::request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Request, Write};
+use crate::rows::{
+    Held, HolderRow, HolderState, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow, WaitRow, Waiting,
 };
-
-/// Why a slot can be granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Open {
-    /// Nobody holds it.
-    Free,
-    /// Its lease expired longer than the grace ago.
-    Lapsed,
-    /// Its holder gives it back.
-    Given,
-}
+use crate::settings::Settings;
+use crate::time::{Millis, Timestamp};
+use crate::types::{Attempt, Fence, Holder, Lease, LeaseId, Slot, TaskToken, Ticket};
 
 /// Who gets a slot, and on what terms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Terms {
     pub(crate) holder: Holder,
     pub(crate) attempt: Attempt,
-    pub(crate) token: Option<Token>,
+    pub(crate) token: Option<TaskToken>,
     pub(crate) lease: Millis,
     pub(crate) label: Option<Arc<str>>,
 }
 
 impl Terms {
-    fn held(&self, now: Millis) -> Held {
+    fn held(&self, now: Timestamp) -> Held {
         Held {
             holder: self.holder.clone(),
             attempt: self.attempt,
@@ -48,31 +39,50 @@ impl Terms {
         }
     }
 
-    fn holding(&self, slot: Slot, fence: Fence, now: Millis) -> Row {
+    fn holding(&self, slot: Slot, fence: Fence, now: Timestamp) -> Row {
         let state = HolderState::Holding { slot, fence, acquired_at: now, token: self.token.clone() };
         Row::Holder(HolderRow { holder: self.holder.clone(), attempt: self.attempt, state })
     }
 }
 
-fn put(row: Row, conditions: Vec<(Guard, Condition)>) -> Write {
-    Write { key: row.key(), conditions, change: Change::Put(row) }
+type Conditions = Vec<(Guard, Condition)>;
+
+fn put(row: Row, conditions: Conditions, intent: Intent) -> Write {
+    Write { key: row.key(), conditions, mutation: Mutation::Put(row), intent }
 }
 
-fn held_slot(slot: Slot, fence: Fence, held: Held, condition: (Guard, Condition)) -> Write {
-    put(Row::Slot(SlotRow { slot, fence, held: Some(held) }), vec![condition])
+fn delete(key: RowKey, conditions: Conditions, intent: Intent) -> Write {
+    Write { key, conditions, mutation: Mutation::Delete, intent }
 }
 
-fn free_slot(slot: Slot, fence: Fence, condition: (Guard, Condition)) -> Write {
-    put(Row::Slot(SlotRow { slot, fence, held: None }), vec![condition])
+fn held_slot(slot: Slot, fence: Fence, held: Held, condition: (Guard, Condition), intent: Intent) -> Write {
+    put(Row::Slot(SlotRow { slot, fence, held: Some(held) }), vec![condition], intent)
 }
 
-fn tombstone(settings: &Settings, holder: &Holder, attempt: Attempt, now: Millis) -> Row {
+fn free_slot(slot: Slot, fence: Fence, condition: (Guard, Condition), intent: Intent) -> Write {
+    put(Row::Slot(SlotRow { slot, fence, held: None }), vec![condition], intent)
+}
+
+/// The holder's row as a tombstone.
+fn end_holder(
+    settings: &Settings,
+    holder: &Holder,
+    attempt: Attempt,
+    now: Timestamp,
+    conditions: Conditions,
+    intent: Intent,
+) -> Write {
     let state = HolderState::Ended { ttl: now + settings.tombstone };
-    Row::Holder(HolderRow { holder: holder.clone(), attempt, state })
+    put(Row::Holder(HolderRow { holder: holder.clone(), attempt, state }), conditions, intent)
 }
 
-fn remove_wait(ticket: Ticket) -> Write {
-    Write { key: Key::Wait(ticket), conditions: vec![], change: Change::Delete }
+fn remove_place(ticket: Ticket) -> Write {
+    delete(RowKey::Wait(ticket), vec![], Intent::RemovePlace)
+}
+
+/// From when to when the lease was granted that lies there.
+fn span(row: &SlotRow) -> Option<LeaseSpan> {
+    row.held.as_ref().map(|held| LeaseSpan { acquired_at: held.acquired_at, expires_at: held.expires_at })
 }
 
 /// The condition under which a holder's row is as it was read.
@@ -86,20 +96,28 @@ fn as_read(row: Option<&HolderRow>) -> Condition {
 }
 
 /// The condition under which an open slot is as it was seen.
-fn opened(from: &SlotRow, open: Open, unchanged: Guard) -> (Guard, Condition) {
-    match (open, &from.held) {
-        (Open::Lapsed, Some(held)) => (Guard::ReclaimUnchanged, Condition::SlotExpires(from.fence, held.expires_at)),
-        (Open::Given, _) => (Guard::ReleaseSameLease, Condition::SlotLease(from.fence)),
+fn opened(from: &SlotRow, opening: Opening, unchanged: Guard) -> (Guard, Condition) {
+    match (opening, &from.held) {
+        (Opening::Expired, Some(held)) => {
+            (Guard::ReclaimUnchanged, Condition::SlotExpires(from.fence, held.expires_at))
+        }
+        (Opening::Returned, _) => (Guard::ReleaseSameLease, Condition::SlotLease(from.fence)),
         _ => (unchanged, Condition::SlotFence(from.fence)),
     }
 }
 
 /// The write that puts a new lease on an open slot, and clears away whoever had it.
-fn take(settings: &Settings, from: &SlotRow, open: Open, unchanged: Guard, terms: &Terms, now: Millis) -> Vec<Write> {
-    let condition = opened(from, open, unchanged);
-    let mut writes = vec![held_slot(from.slot, from.fence.next(), terms.held(now), condition)];
+fn take(
+    settings: &Settings,
+    from: &SlotRow,
+    condition: (Guard, Condition),
+    intent: Intent,
+    terms: &Terms,
+    now: Timestamp,
+) -> Vec<Write> {
+    let mut writes = vec![held_slot(from.slot, from.fence.next(), terms.held(now), condition, intent)];
     if let Some(old) = from.held.as_ref().filter(|old| old.holder != terms.holder) {
-        writes.push(put(tombstone(settings, &old.holder, old.attempt, now), vec![]));
+        writes.push(end_holder(settings, &old.holder, old.attempt, now, vec![], Intent::EndHolder));
     }
     writes
 }
@@ -108,14 +126,15 @@ fn take(settings: &Settings, from: &SlotRow, open: Open, unchanged: Guard, terms
 pub(crate) fn claim(
     settings: &Settings,
     from: &SlotRow,
-    open: Open,
+    opening: Opening,
     row: Option<&HolderRow>,
     terms: &Terms,
-    now: Millis,
+    now: Timestamp,
 ) -> Request {
-    let mut writes = take(settings, from, open, Guard::ClaimSlotUnchanged, terms, now);
+    let condition = opened(from, opening, Guard::ClaimSlotUnchanged);
+    let mut writes = take(settings, from, condition, Intent::Claim(opening, span(from)), terms, now);
     let unchanged = vec![(Guard::ClaimHolderUnchanged, as_read(row))];
-    writes.push(put(terms.holding(from.slot, from.fence.next(), now), unchanged));
+    writes.push(put(terms.holding(from.slot, from.fence.next(), now), unchanged, Intent::PointToSlot));
     Request::Transact(writes)
 }
 
@@ -123,35 +142,39 @@ pub(crate) fn claim(
 pub(crate) fn grant(
     settings: &Settings,
     from: &SlotRow,
-    open: Open,
+    opening: Opening,
     ticket: Ticket,
     terms: &Terms,
-    now: Millis,
+    now: Timestamp,
 ) -> Request {
-    let mut writes = take(settings, from, open, Guard::GrantSlotUnchanged, terms, now);
+    let condition = opened(from, opening, Guard::GrantSlotUnchanged);
+    let mut writes = take(settings, from, condition, Intent::Grant(opening, span(from), ticket.at), terms, now);
     let unchanged = vec![(Guard::GrantWaiterUnchanged, Condition::HolderWaits(ticket, terms.attempt))];
-    writes.push(put(terms.holding(from.slot, from.fence.next(), now), unchanged));
-    writes.push(remove_wait(ticket));
+    writes.push(put(terms.holding(from.slot, from.fence.next(), now), unchanged, Intent::PointToSlot));
+    writes.push(remove_place(ticket));
     Request::Transact(writes)
 }
 
 /// A slot is free again: given back, or expired with nobody to take it.
-pub(crate) fn free(settings: &Settings, from: &SlotRow, open: Open, now: Millis) -> Request {
-    let condition = opened(from, open, Guard::ReleaseSameLease);
-    let mut writes = vec![free_slot(from.slot, from.fence, condition)];
-    writes.extend(from.held.as_ref().map(|held| put(tombstone(settings, &held.holder, held.attempt, now), vec![])));
+pub(crate) fn free(settings: &Settings, from: &SlotRow, opening: Opening, now: Timestamp) -> Request {
+    let condition = opened(from, opening, Guard::ReleaseSameLease);
+    let mut writes = vec![free_slot(from.slot, from.fence, condition, Intent::Free(opening, span(from)))];
+    writes.extend(
+        from.held.as_ref().map(|held| end_holder(settings, &held.holder, held.attempt, now, vec![], Intent::EndHolder)),
+    );
     Request::Transact(writes)
 }
 
 /// The same holder, on a newer attempt, keeps its slot under the next fence.
-pub(crate) fn regrant(slot: Slot, fence: Fence, terms: &Terms, now: Millis) -> Request {
+pub(crate) fn regrant(slot: Slot, fence: Fence, terms: &Terms, now: Timestamp) -> Request {
+    let same = (Guard::RegrantSameLease, Condition::SlotLease(fence));
     Request::Transact(vec![
-        held_slot(slot, fence.next(), terms.held(now), (Guard::RegrantSameLease, Condition::SlotLease(fence))),
-        put(terms.holding(slot, fence.next(), now), vec![]),
+        held_slot(slot, fence.next(), terms.held(now), same, Intent::Regrant),
+        put(terms.holding(slot, fence.next(), now), vec![], Intent::PointToSlot),
     ])
 }
 
-fn waiting(terms: &Terms, ticket: Ticket, give_up_at: Millis) -> Row {
+fn waiting(terms: &Terms, ticket: Ticket, give_up_at: Timestamp) -> Row {
     let state = HolderState::Waiting(Waiting {
         ticket,
         give_up_at,
@@ -162,73 +185,115 @@ fn waiting(terms: &Terms, ticket: Ticket, give_up_at: Millis) -> Row {
     Row::Holder(HolderRow { holder: terms.holder.clone(), attempt: terms.attempt, state })
 }
 
-fn join(terms: &Terms, now: Millis, give_up_at: Millis, conditions: Vec<(Guard, Condition)>) -> [Write; 2] {
+fn join(terms: &Terms, now: Timestamp, give_up_at: Timestamp, conditions: Conditions) -> [Write; 2] {
     let ticket = Ticket { at: now, own: terms.holder.hashed().own };
     let place = WaitRow { ticket, holder: terms.holder.clone(), give_up_at };
-    [put(waiting(terms, ticket, give_up_at), conditions), put(Row::Wait(place), vec![])]
+    let pointer = put(waiting(terms, ticket, give_up_at), conditions, Intent::PointToPlace);
+    [pointer, put(Row::Wait(place), vec![], Intent::Enqueue)]
 }
 
 /// A caller joins the queue.
-pub(crate) fn enqueue(row: Option<&HolderRow>, terms: &Terms, now: Millis, give_up_at: Millis) -> Request {
+pub(crate) fn enqueue(row: Option<&HolderRow>, terms: &Terms, now: Timestamp, give_up_at: Timestamp) -> Request {
     let unchanged = vec![(Guard::EnqueueHolderUnchanged, as_read(row))];
     Request::Transact(join(terms, now, give_up_at, unchanged).into())
 }
 
 /// A holder whose slot lies above the effective limit gives it up and joins the queue, in one.
-pub(crate) fn vacate(slot: Slot, fence: Fence, terms: &Terms, now: Millis, give_up_at: Millis) -> Request {
-    let mut writes = vec![free_slot(slot, fence, (Guard::VacateSameLease, Condition::SlotLease(fence)))];
+pub(crate) fn vacate(slot: Slot, fence: Fence, terms: &Terms, now: Timestamp, give_up_at: Timestamp) -> Request {
+    let same = (Guard::VacateSameLease, Condition::SlotLease(fence));
+    let mut writes = vec![free_slot(slot, fence, same, Intent::Vacate)];
     writes.extend(join(terms, now, give_up_at, vec![]));
     Request::Transact(writes)
 }
 
 /// A newer attempt takes over its holder's place in the queue. The older attempt's task was failed before.
-pub(crate) fn replace(ticket: Ticket, older: Attempt, terms: &Terms, give_up_at: Millis) -> Request {
+pub(crate) fn replace(ticket: Ticket, older: Attempt, terms: &Terms, give_up_at: Timestamp) -> Request {
     let unchanged = vec![(Guard::ReplaceWaiterUnchanged, Condition::HolderWaits(ticket, older))];
     let place = WaitRow { ticket, holder: terms.holder.clone(), give_up_at };
-    Request::Transact(vec![put(waiting(terms, ticket, give_up_at), unchanged), put(Row::Wait(place), vec![])])
+    let pointer = put(waiting(terms, ticket, give_up_at), unchanged, Intent::Replace);
+    Request::Transact(vec![pointer, put(Row::Wait(place), vec![], Intent::Enqueue)])
 }
 
 /// A waiter leaves the queue. Its task was failed before.
-pub(crate) fn leave(settings: &Settings, holder: &Holder, attempt: Attempt, ticket: Ticket, now: Millis) -> Request {
+pub(crate) fn leave(settings: &Settings, holder: &Holder, attempt: Attempt, ticket: Ticket, now: Timestamp) -> Request {
     let unchanged = vec![(Guard::LeaveWaiterUnchanged, Condition::HolderWaits(ticket, attempt))];
-    Request::Transact(vec![put(tombstone(settings, holder, attempt, now), unchanged), remove_wait(ticket)])
+    Request::Transact(vec![end_holder(settings, holder, attempt, now, unchanged, Intent::Leave), remove_place(ticket)])
 }
 
 /// A place in the queue that no holder's row points at goes. Only damage from outside makes one.
 pub(crate) fn remove_orphan(ticket: Ticket) -> Request {
-    Request::Write(remove_wait(ticket))
+    Request::Write(remove_place(ticket))
 }
 
 /// A lease ends later.
-pub(crate) fn extend(slot: Slot, fence: Fence, expires_at: Millis, by_holder: Option<Millis>) -> Request {
+pub(crate) fn extend(slot: Slot, fence: Fence, expires_at: Timestamp, by_holder: Option<Timestamp>) -> Request {
     Request::Write(Write {
-        key: Key::Slot(slot),
+        key: RowKey::Slot(slot),
         conditions: vec![
             (Guard::RenewSameLease, Condition::SlotLease(fence)),
             (Guard::RenewNeverShortens, Condition::SlotExpiresBy(expires_at)),
         ],
-        change: Change::Extend(expires_at, by_holder),
+        mutation: Mutation::Extend(expires_at, by_holder),
+        intent: if by_holder.is_some() { Intent::Renew } else { Intent::Extend },
     })
 }
 
 /// The holder's notice arrived, or nobody waits for it any more.
 pub(crate) fn confirm(slot: Slot, fence: Fence) -> Request {
     Request::Write(Write {
-        key: Key::Slot(slot),
+        key: RowKey::Slot(slot),
         conditions: vec![(Guard::ConfirmSameLease, Condition::SlotLease(fence))],
-        change: Change::Confirm,
+        mutation: Mutation::Confirm,
+        intent: Intent::Confirm,
     })
 }
 
 /// What a sweep saw.
 pub(crate) fn summarise(row: SummaryRow) -> Request {
-    Request::Write(put(Row::Summary(row), vec![]))
+    Request::Write(put(Row::Summary(row), vec![], Intent::Summarise))
 }
 
-/// An operator's change, on the one that was read.
-pub(crate) fn change(row: OverrideRow, read: Option<&OverrideRow>) -> Request {
-    let unchanged = vec![(Guard::ChangeUnchanged, Condition::OverrideMade(read.map(|read| read.at)))];
-    Request::Write(put(Row::Override(row), unchanged))
+/// The condition under which the override is as it was read.
+fn live_as_read(live: Option<&LiveRow>) -> Condition {
+    match live {
+        None => Condition::OverrideMade(None),
+        Some(LiveRow::Valid(row)) => Condition::OverrideMade(Some(row.at)),
+        Some(LiveRow::Unreadable(row)) => Condition::OverrideUnreadable(row.clone()),
+    }
+}
+
+fn settings_as_read(settings: Option<&SettingsRow>) -> Condition {
+    Condition::SettingsAre(settings.cloned().map(Box::new))
+}
+
+/// An operator overrides the limit, where both of the pool's own rows are as they were read.
+pub(crate) fn set_limit(row: OverrideRow, live: Option<&LiveRow>, settings: &SettingsRow) -> Request {
+    let unchanged = vec![(Guard::SetLimitOverrideUnchanged, live_as_read(live))];
+    let same_pool = vec![(Guard::SetLimitPoolUnchanged, settings_as_read(Some(settings)))];
+    let check = Write { key: RowKey::Pool, conditions: same_pool, mutation: Mutation::Check, intent: Intent::SetLimit };
+    Request::Transact(vec![put(Row::Override(row), unchanged, Intent::SetLimit), check])
+}
+
+/// An operator ends the override. Both in one, as callers may follow the override's limit until the quiet period is
+/// over, and nothing but the pool's own row can then tell.
+pub(crate) fn end_override(live: &LiveRow, settings: &SettingsRow, after: PoolRow) -> Request {
+    let unchanged = vec![(Guard::EndOverrideUnchanged, live_as_read(Some(live)))];
+    let same_pool = vec![(Guard::EndOverridePoolUnchanged, settings_as_read(Some(settings)))];
+    Request::Transact(vec![
+        delete(RowKey::Override, unchanged, Intent::EndOverride),
+        put(Row::Pool(after), same_pool, Intent::EndOverride),
+    ])
+}
+
+/// The pool's settings are set, where they are as they were read.
+pub(crate) fn set_pool(row: PoolRow, read: Option<&SettingsRow>) -> Request {
+    Request::Write(put(Row::Pool(row), vec![(Guard::SetPoolUnchanged, settings_as_read(read))], Intent::SetPool))
+}
+
+/// The pool is retired: its own rows go, its slots stay.
+pub(crate) fn retire_pool() -> Request {
+    let own_rows = [RowKey::Pool, RowKey::Override, RowKey::Summary];
+    Request::Transact(own_rows.map(|key| delete(key, vec![], Intent::RetirePool)).into())
 }
 
 /// The lease that lies on a slot, as its holder is told.
@@ -243,6 +308,6 @@ pub(crate) fn lease_on(settings: &Settings, slot: Slot, fence: Fence, held: &Hel
 }
 
 /// The lease that a claim, grant or regrant with these terms puts on a slot.
-pub(crate) fn lease_to(settings: &Settings, slot: Slot, fence: Fence, terms: &Terms, now: Millis) -> Lease {
+pub(crate) fn lease_to(settings: &Settings, slot: Slot, fence: Fence, terms: &Terms, now: Timestamp) -> Lease {
     lease_on(settings, slot, fence, &terms.held(now))
 }

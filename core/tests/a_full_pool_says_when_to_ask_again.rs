@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Answer, Machine, Operation, Outcome, Step};
-use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Held, Reply, Request, SlotRow};
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, Attempt, Effect, Fence, Held, Holder, InFlight, Limit, Machine, Millis, Mode,
+    Operation, Reply, Request, Settings, Slot, SlotRow, Step, Timestamp,
+};
 
-const NOW: Millis = Millis(1_000_000_000);
+const NOW: Timestamp = Timestamp(1_000_000_000);
 
 fn settings() -> Settings {
     let mut settings = Settings::new("p".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"));
@@ -20,27 +19,38 @@ fn settings() -> Settings {
 
 /// What a poll is told by a pool whose five slots are held for so long.
 fn told_after(ages: [u64; 5], entropy: u64) -> Millis {
-    let slots: Vec<_> = (0..5).zip(ages).map(|(slot, age)| held(slot, Millis(NOW.0 - age))).collect();
+    let slots: Vec<_> = (0..5).zip(ages).map(|(slot, age)| held(slot, NOW - Millis(age))).collect();
     let holder = Holder::new("e", "asks", None).expect("a holder");
-    let ask = Ask { holder, attempt: Some(Attempt::default()), mode: Mode::Poll, lease: None, wait: None, label: None };
-    let (mut machine, mut step) = Machine::start(Operation::Acquire(ask), Arc::new(settings()), NOW, entropy);
+    let ask = AcquireRequest {
+        holder,
+        attempt: Some(Attempt::default()),
+        mode: Mode::Poll,
+        lease: None,
+        wait: None,
+        label: None,
+    };
+    let (mut machine, mut step) = ask.start(Arc::new(settings()), NOW, entropy);
     loop {
-        let requests = match step {
-            Step::Ask { requests, .. } => requests,
-            Step::Done(Outcome::Wait { retry_after, .. }) => return retry_after,
-            other => panic!("expected a wait, got {other:?}"),
+        let effects = match step {
+            Step::Perform { effects, .. } => effects,
+            Step::Done(Ok(AcquireOutcome::Wait(advice))) => return advice.retry_after,
+            Step::Done(other) => panic!("expected a wait, got {other:?}"),
         };
-        let reply = |request: &Request| match request {
-            Request::Get(_) => Reply::Row(None),
-            Request::Slots => Reply::Slots(slots.clone()),
-            Request::Queue(_) => Reply::Queue(Vec::new(), false),
+        let reply = |effect: &Effect| match effect {
+            Effect::Request(Request::Get(_)) => Reply::Row(None),
+            Effect::Request(Request::Slots) => Reply::Slots(slots.clone()),
+            Effect::Request(Request::Queue(_)) => Reply::Queue(Vec::new(), false),
             other => panic!("a poll of a full pool only reads, it asked for {other:?}"),
         };
-        step = machine.resume(Answer::Replies(requests.iter().map(reply).collect()), NOW);
+        let mut in_flight = InFlight::new(effects.clone());
+        for (at, effect) in effects.iter().enumerate() {
+            in_flight.reply(at, reply(effect));
+        }
+        step = machine.resume(in_flight.into_replies(), NOW);
     }
 }
 
-fn held(slot: u32, acquired_at: Millis) -> SlotRow {
+fn held(slot: u32, acquired_at: Timestamp) -> SlotRow {
     let holder = Holder::new("e", &slot.to_string(), None).expect("a holder");
     let held = Held {
         holder,

@@ -4,22 +4,30 @@
 
 use std::sync::Arc;
 
-use leasehold_core::contract::{Acquired, Answer, HOLDERS_LISTED, Request};
-use leasehold_core::machine::{Failure, Outcome, Snapshot, Tally};
-use leasehold_core::nouns::{Attempt, Fence, Holder, Lease, LeaseId, Limit, Millis, Slot, Ticket};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Held, SlotRow, WaitRow};
+use leasehold_core::{
+    AcquireOutcome, Attempt, ExecutionFreed, Failure, Fence, Held, Holder, Lease, LeaseId, Limit, Millis, Released,
+    Renewed, RetryAdvice, Settings, Slot, SlotRow, Snapshot, Tally, Ticket, Timestamp, WaitRow,
+    contract::{ContractError, GrantedLease, HOLDERS_LISTED, Response},
+};
 use serde_json::{Value, json};
 
 fn settings(limit: u64) -> Settings {
     Settings::new("analytics".parse().expect("a prefix"), Limit::try_from(limit).expect("a limit"))
 }
 
-fn answer(request: &Request, outcome: &Outcome) -> Value {
-    let answer = request.answer(outcome, &settings(15)).expect("an answer");
-    let json = serde_json::to_value(&answer).expect("JSON");
-    assert_eq!(serde_json::from_str::<Value>(&answer.to_string()).expect("JSON"), json, "as text and as value");
+/// The JSON of a response, which is the same as text and as a value.
+fn told(response: &Response) -> Value {
+    let json = serde_json::to_value(response).expect("JSON");
+    assert_eq!(serde_json::from_str::<Value>(&response.to_string()).expect("JSON"), json, "as text and as value");
     json
+}
+
+fn acquire(outcome: &AcquireOutcome) -> Value {
+    told(&Response::to_acquire(outcome, &settings(15)))
+}
+
+fn status(snapshot: &Snapshot, holders: bool) -> Value {
+    told(&Response::to_status(snapshot, &settings(15), holders))
 }
 
 fn id() -> LeaseId {
@@ -31,8 +39,8 @@ fn lease() -> Lease {
         id: id(),
         holder: Holder::new("arn:e", "item-3", None).expect("a holder"),
         attempt: Attempt::default(),
-        acquired_at: Millis(1_732_270_272_345),
-        expires_at: Millis(1_732_270_572_999),
+        acquired_at: Timestamp(1_732_270_272_345),
+        expires_at: Timestamp(1_732_270_572_999),
     }
 }
 
@@ -43,27 +51,29 @@ fn acquired_tells_the_lease_and_rounds_its_end_down() {
         "acquired_at_ms": 1_732_270_272_345_u64, "expires_at_ms": 1_732_270_572_999_u64,
         "lease_expires_at": 1_732_270_572
     });
-    assert_eq!(answer(&Request::Sweep, &Outcome::Acquired(lease())), expected);
+    assert_eq!(acquire(&AcquireOutcome::Acquired(lease())), expected);
     // What a waiting task succeeds with is the same object.
-    let notice = Answer::Acquired(Acquired::from(&lease()));
+    let notice = Response::Acquired(GrantedLease::from(&lease()));
     assert_eq!(serde_json::from_str::<Value>(&notice.to_string()).expect("JSON"), expected);
 }
 
 #[test]
-fn wait_says_when_to_ask_again_in_whole_seconds_and_never_at_once() {
-    let wait =
-        |retry_after| Outcome::Wait { retry_after: Millis(retry_after), held: 14, waiting: 3, waiting_more: false };
+fn wait_says_when_to_ask_again_in_whole_seconds_never_at_once() {
+    let wait = |retry_after| {
+        let advice = RetryAdvice { retry_after: Millis(retry_after), held: 14, waiting: 3, waiting_more: false };
+        acquire(&AcquireOutcome::Wait(advice))
+    };
     let expected = |seconds: u64| json!({"status": "wait", "retry_after_seconds": seconds, "current_running": 14, "limit": 15, "waiting": 3});
     for (millis, seconds) in [(0, 1), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (25_000, 25), (25_999, 26)] {
-        assert_eq!(answer(&Request::Sweep, &wait(millis)), expected(seconds), "{millis} ms");
+        assert_eq!(wait(millis), expected(seconds), "{millis} ms");
     }
 }
 
 #[test]
 fn a_count_that_stopped_says_so() {
-    let wait = Outcome::Wait { retry_after: Millis(5_000), held: 15, waiting: 100, waiting_more: true };
+    let wait = RetryAdvice { retry_after: Millis(5_000), held: 15, waiting: 100, waiting_more: true };
     assert_eq!(
-        answer(&Request::Sweep, &wait),
+        acquire(&AcquireOutcome::Wait(wait)),
         json!({"status": "wait", "retry_after_seconds": 5, "current_running": 15, "limit": 15, "waiting": 100,
                "waiting_more": true})
     );
@@ -71,12 +81,12 @@ fn a_count_that_stopped_says_so() {
 
 #[test]
 fn queued_says_nothing_else() {
-    assert_eq!(answer(&Request::Sweep, &Outcome::Queued), json!({"status": "queued"}));
+    assert_eq!(acquire(&AcquireOutcome::Queued), json!({"status": "queued"}));
 }
 
 #[test]
 fn released_names_the_lease_and_says_if_it_was_gone() {
-    let released = |lease, already| answer(&Request::Sweep, &Outcome::Released { lease, already });
+    let released = |lease, already| told(&Response::to_release(&Released { lease, already }));
     assert_eq!(released(Some(id()), false), json!({"status": "released", "lease_id": "analytics:3:41"}));
     assert_eq!(
         released(Some(id()), true),
@@ -93,7 +103,7 @@ fn released_names_the_lease_and_says_if_it_was_gone() {
 #[test]
 fn renewed_tells_until_when_rounded_down() {
     assert_eq!(
-        answer(&Request::Sweep, &Outcome::Renewed { id: id(), expires_at: Millis(5_999) }),
+        told(&Response::to_renew(&Renewed { id: id(), expires_at: Timestamp(5_999) })),
         json!({"status": "renewed", "lease_id": "analytics:3:41", "fence": 41, "slot": 3, "prefix": "analytics",
                "expires_at_ms": 5_999, "lease_expires_at": 5})
     );
@@ -106,15 +116,15 @@ fn tally(more: bool) -> Tally {
 #[test]
 fn swept_counts_what_was_done_and_says_if_more_is_left() {
     let swept = json!({"status": "swept", "granted": 1, "reclaimed": 2, "renotified": 3, "extended": 4});
-    assert_eq!(answer(&Request::Sweep, &Outcome::Swept(tally(false))), swept);
+    assert_eq!(told(&Response::to_sweep(&tally(false))), swept);
     let mut more = swept;
     more["more"] = json!(true);
-    assert_eq!(answer(&Request::Sweep, &Outcome::Swept(tally(true))), more);
+    assert_eq!(told(&Response::to_sweep(&tally(true))), more);
 }
 
 #[test]
 fn what_an_ended_execution_left_is_released_with_counts() {
-    let gone = |tally, more| answer(&Request::Sweep, &Outcome::Gone { tally, more });
+    let gone = |tally, more| told(&Response::to_execution_ended(&ExecutionFreed { tally, more }));
     let counted = json!({"status": "released", "lease_id": null, "freed": 5, "left": 6, "granted": 1, "reclaimed": 2});
     assert_eq!(gone(tally(false), None), counted);
     let mut more = counted;
@@ -131,8 +141,8 @@ fn held(execution: &str, acquired: u64, expires: u64, unconfirmed: bool, label: 
     Held {
         holder: Holder::new(execution, "", None).expect("a holder"),
         attempt: Attempt::default(),
-        acquired_at: Millis(acquired),
-        expires_at: Millis(expires),
+        acquired_at: Timestamp(acquired),
+        expires_at: Timestamp(expires),
         renewed_at: None,
         unconfirmed,
         label: label.map(Arc::from),
@@ -141,13 +151,13 @@ fn held(execution: &str, acquired: u64, expires: u64, unconfirmed: bool, label: 
 
 fn waits(execution: &str, key: &str, parent: Option<&str>, since: u64) -> WaitRow {
     let holder = Holder::new(execution, key, parent).expect("a holder");
-    let ticket = Ticket { at: Millis(since), own: holder.hashed().own };
-    WaitRow { ticket, holder, give_up_at: Millis(90_000) }
+    let ticket = Ticket { at: Timestamp(since), own: holder.hashed().own };
+    WaitRow { ticket, holder, give_up_at: Timestamp(90_000) }
 }
 
 fn snapshot() -> Snapshot {
     Snapshot {
-        at: Millis(50_000),
+        at: Timestamp(50_000),
         limit: Limit::try_from(15).expect("a limit"),
         slots: vec![
             SlotRow { slot: Slot(0), fence: Fence(9), held: Some(held("arn:a", 10_000, 60_000, true, Some("a's"))) },
@@ -161,7 +171,7 @@ fn snapshot() -> Snapshot {
 
 #[test]
 fn status_tells_the_pool_in_numbers() {
-    let told = answer(&Request::Status { holders: false }, &Outcome::Status(snapshot()));
+    let told = status(&snapshot(), false);
     assert_eq!(
         told,
         json!({"status": "ok", "prefix": "analytics", "limit": 15, "current_running": 1, "expired": 1, "waiting": 2,
@@ -169,18 +179,18 @@ fn status_tells_the_pool_in_numbers() {
     );
     let empty = Snapshot { slots: vec![], queue: vec![], ..snapshot() };
     assert_eq!(
-        answer(&Request::Status { holders: false }, &Outcome::Status(empty)),
+        status(&empty, false),
         json!({"status": "ok", "prefix": "analytics", "limit": 15, "current_running": 0, "expired": 0, "waiting": 0,
                "state": "idle"})
     );
     let more = Snapshot { more: true, ..snapshot() };
-    let told = answer(&Request::Status { holders: false }, &Outcome::Status(more));
+    let told = status(&more, false);
     assert_eq!(told["waiting_more"], json!(true));
 }
 
 #[test]
 fn status_lists_who_holds_and_who_waits_if_it_is_asked_to() {
-    let told = answer(&Request::Status { holders: true }, &Outcome::Status(snapshot()));
+    let told = status(&snapshot(), true);
     assert_eq!(
         told["holders"],
         json!([
@@ -207,7 +217,7 @@ fn a_list_of_holders_is_cut_where_an_answer_would_grow_too_long() {
         let row =
             |slot| SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held("arn:a", 0, 60_000, false, None)) };
         let slots = (0..u32::try_from(count).expect("few")).map(row).collect();
-        let told = answer(&Request::Status { holders: true }, &Outcome::Status(Snapshot { slots, ..snapshot() }));
+        let told = status(&Snapshot { slots, ..snapshot() }, true);
         (told["holders"].as_array().expect("a list").len(), told.get("holders_more").cloned())
     };
     assert_eq!(listed(HOLDERS_LISTED), (HOLDERS_LISTED, None));
@@ -216,9 +226,20 @@ fn a_list_of_holders_is_cut_where_an_answer_would_grow_too_long() {
 
 #[test]
 fn what_is_not_a_grant_is_not_a_grant() {
-    let failed = Request::Sweep.answer(&Outcome::Failed(Failure::Throttled), &settings(15));
-    assert_eq!(failed.expect_err("an error").error_type(), "Throttled");
-    let limit = |count| Limit::try_from(count).expect("a limit");
-    let changed = Request::Sweep.answer(&Outcome::Changed { from: limit(1), to: limit(2) }, &settings(15));
-    assert_eq!(changed.expect_err("an error").error_type(), "Internal");
+    assert_eq!(ContractError::from(Failure::Throttled).error_type(), "Throttled");
+    let advice = RetryAdvice { retry_after: Millis(1), held: 15, waiting: 0, waiting_more: false };
+    let no_grants = [
+        Response::to_acquire(&AcquireOutcome::Queued, &settings(15)),
+        Response::to_acquire(&AcquireOutcome::Wait(advice), &settings(15)),
+        Response::to_release(&Released { lease: Some(id()), already: false }),
+        Response::to_renew(&Renewed { id: id(), expires_at: Timestamp(5_999) }),
+        Response::to_sweep(&tally(false)),
+        Response::to_execution_ended(&ExecutionFreed { tally: tally(false), more: None }),
+        Response::to_status(&snapshot(), &settings(15), true),
+        Response::Ignored { execution_status: "RUNNING".into() },
+    ];
+    for response in no_grants {
+        assert!(!matches!(response, Response::Acquired(_)), "{response}");
+        assert_ne!(told(&response)["status"], "acquired");
+    }
 }

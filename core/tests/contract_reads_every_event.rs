@@ -2,29 +2,27 @@
 
 #![allow(clippy::expect_used, reason = "a test may")]
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::contract::{Error, Request, Who};
-use leasehold_core::gone::Ended;
-use leasehold_core::machine::Operation;
-use leasehold_core::nouns::{Attempt, Holder, LeaseId, Millis, Prefix, Token};
-use leasehold_core::release::What;
-use leasehold_core::renew::Longer;
+use leasehold_core::{
+    AcquireRequest, Attempt, ExecutionEnded, Holder, LeaseId, Millis, Mode, PoolName, ReleaseTarget, RenewRequest,
+    TaskToken, Timestamp,
+    contract::{ContractError, EventHolder, LeaseEvent, PoolRequest, Response},
+};
 use serde_json::{Value, json};
 
 const EXECUTION: &str = "arn:aws:states:eu-west-1:123456789012:execution:analytics:run-7";
 
-fn prefix() -> Prefix {
+fn prefix() -> PoolName {
     "analytics".parse().expect("a prefix")
 }
 
-fn operation(event: Value) -> Operation {
-    let request = Request::from_value(&event).expect("a request");
-    request.operation(&prefix(), "request-1").expect("an operation").expect("something to do")
+fn pool_request(event: Value) -> PoolRequest {
+    let event = LeaseEvent::from_value(&event).expect("an event");
+    event.for_pool(&prefix(), "request-1").expect("a request")
 }
 
-fn ask(event: Value) -> Ask {
-    match operation(event) {
-        Operation::Acquire(ask) => ask,
+fn acquire(event: Value) -> AcquireRequest {
+    match pool_request(event) {
+        PoolRequest::Acquire(acquire) => acquire,
         other => panic!("{other:?}"),
     }
 }
@@ -39,17 +37,17 @@ fn lease_id(text: &str) -> LeaseId {
 
 #[test]
 fn an_acquire_with_everything_in_it() {
-    let asked = ask(json!({
+    let asked = acquire(json!({
         "action": "acquire", "execution": EXECUTION, "key": "item-3", "parent": "arn:parent",
         "attempt": {"entered": "2024-11-22T10:11:12.345Z", "retry": 2},
         "task_token": "AAAA-secret", "mode": "queue", "lease_seconds": 120, "label": "item 3 of 30"
     }));
     assert_eq!(
         asked,
-        Ask {
+        AcquireRequest {
             holder: Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder"),
-            attempt: Some(Attempt { entered: Millis(1_732_270_272_345), retry: 2 }),
-            mode: Mode::Queue(Some(Token::new("AAAA-secret").expect("a token"))),
+            attempt: Some(Attempt { entered: Timestamp(1_732_270_272_345), retry: 2 }),
+            mode: Mode::Queue(Some(TaskToken::new("AAAA-secret").expect("a token"))),
             lease: Some(Millis(120_000)),
             wait: None,
             label: Some("item 3 of 30".into()),
@@ -59,22 +57,23 @@ fn an_acquire_with_everything_in_it() {
 
 #[test]
 fn an_acquire_with_nothing_but_its_execution() {
-    let asked = ask(json!({"action": "acquire", "execution": EXECUTION}));
-    let least = Ask { holder: holder(""), attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
+    let asked = acquire(json!({"action": "acquire", "execution": EXECUTION}));
+    let least =
+        AcquireRequest { holder: holder(""), attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
     assert_eq!(asked, least);
 }
 
 #[test]
-fn what_a_state_leaves_null_or_nobody_knows_is_as_if_it_were_not_there() {
-    let bare = ask(json!({"action": "acquire", "execution": EXECUTION}));
-    let full_of_nulls = ask(json!({
+fn a_field_that_is_null_or_unknown_is_as_if_it_were_not_there() {
+    let bare = acquire(json!({"action": "acquire", "execution": EXECUTION}));
+    let full_of_nulls = acquire(json!({
         "action": "acquire", "execution": EXECUTION, "parent": null, "attempt": null,
         "task_token": null, "mode": null, "lease_seconds": null, "label": null, "colour": "green", "detail-type": 7
     }));
     assert_eq!(full_of_nulls, bare);
-    assert_eq!(ask(json!({"action": "acquire", "execution": EXECUTION, "label": ""})), bare);
+    assert_eq!(acquire(json!({"action": "acquire", "execution": EXECUTION, "label": ""})), bare);
     let one = json!({"action": "acquire", "execution": EXECUTION, "key": "i", "resource_id": null, "reference_id": ""});
-    assert_eq!(ask(one).holder, holder("i"));
+    assert_eq!(acquire(one).holder, holder("i"));
 }
 
 #[test]
@@ -82,7 +81,7 @@ fn items_without_a_name_are_never_taken_for_one_holder() {
     for name in ["key", "resource_id", "reference_id"] {
         for (blank, got) in [(json!(null), "null"), (json!(""), "\"\"")] {
             let event = json!({"action": "acquire", "execution": EXECUTION, name: blank});
-            let refused = Request::from_value(&event).map_err(|error| (error.error_type(), error.to_string()));
+            let refused = LeaseEvent::from_value(&event).map_err(|error| (error.error_type(), error.to_string()));
             let expected = format!(
                 "{name}: expected a string that is not empty, the item or branch (left out where an execution asks \
                  for one lease at a time), got {got}"
@@ -95,21 +94,23 @@ fn items_without_a_name_are_never_taken_for_one_holder() {
 #[test]
 fn key_resource_id_and_reference_id_mean_the_same() {
     for name in ["key", "resource_id", "reference_id"] {
-        let asked = ask(json!({"action": "acquire", "execution": EXECUTION, name: "item-3"}));
+        let asked = acquire(json!({"action": "acquire", "execution": EXECUTION, name: "item-3"}));
         assert_eq!(asked.holder, holder("item-3"), "{name}");
     }
     let all = json!({"action": "acquire", "execution": EXECUTION, "key": "i", "resource_id": "i", "reference_id": "i"});
-    assert_eq!(ask(all).holder, holder("i"));
+    assert_eq!(acquire(all).holder, holder("i"));
 }
 
 #[test]
 fn an_acquire_that_names_no_execution_is_a_new_holder_each_time() {
     for name in ["key", "resource_id", "reference_id"] {
         let event = json!({"action": "acquire", name: "table-a", "parent": "arn:parent"});
-        let request = Request::from_value(&event).expect("a request");
-        assert!(matches!(&request, Request::Acquire(acquire) if matches!(&acquire.who, Who::Unnamed { .. })));
-        let holder_of = |unique| match request.operation(&prefix(), unique) {
-            Ok(Some(Operation::Acquire(ask))) => ask.holder,
+        let request = LeaseEvent::from_value(&event).expect("a request");
+        assert!(
+            matches!(&request, LeaseEvent::Acquire(acquire) if matches!(&acquire.who, EventHolder::Unnamed { .. }))
+        );
+        let holder_of = |unique| match request.for_pool(&prefix(), unique) {
+            Ok(PoolRequest::Acquire(acquire)) => acquire.holder,
             other => panic!("{other:?}"),
         };
         let expected = Holder::new("request-1", "table-a", Some("arn:parent")).expect("a holder");
@@ -120,25 +121,25 @@ fn an_acquire_that_names_no_execution_is_a_new_holder_each_time() {
 
 #[test]
 fn an_execution_is_who_asks_whatever_the_call_is_named() {
-    let request = Request::from_value(&json!({"action": "acquire", "execution": EXECUTION})).expect("a request");
-    assert_eq!(request.operation(&prefix(), "one"), request.operation(&prefix(), "other"));
+    let request = LeaseEvent::from_value(&json!({"action": "acquire", "execution": EXECUTION})).expect("a request");
+    assert_eq!(request.for_pool(&prefix(), "one"), request.for_pool(&prefix(), "other"));
 }
 
 #[test]
 fn a_unique_id_that_is_none_is_the_lease_managers_own_fault() {
-    let request = Request::from_value(&json!({"action": "acquire", "key": "k"})).expect("a request");
+    let request = LeaseEvent::from_value(&json!({"action": "acquire", "key": "k"})).expect("a request");
     for unique in ["", &"x".repeat(1_025)] {
-        assert!(matches!(request.operation(&prefix(), unique), Err(Error::Internal(_))));
+        assert!(matches!(request.for_pool(&prefix(), unique), Err(ContractError::Internal(_))));
     }
 }
 
 #[test]
 fn a_token_makes_it_queue_and_none_makes_it_poll() {
-    let token = || Some(Token::new("t").expect("a token"));
+    let token = || Some(TaskToken::new("t").expect("a token"));
     let mode = |more: Value| {
         let mut event = json!({"action": "acquire", "execution": EXECUTION});
         event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        ask(event).mode
+        acquire(event).mode
     };
     assert_eq!(mode(json!({"task_token": "t"})), Mode::Queue(token()));
     assert_eq!(mode(json!({"task_token": "t", "mode": "queue"})), Mode::Queue(token()));
@@ -149,9 +150,9 @@ fn a_token_makes_it_queue_and_none_makes_it_poll() {
 #[test]
 fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
     let attempt = |attempt: Value| {
-        ask(json!({"action": "acquire", "execution": EXECUTION, "attempt": attempt})).attempt.expect("an attempt")
+        acquire(json!({"action": "acquire", "execution": EXECUTION, "attempt": attempt})).attempt.expect("an attempt")
     };
-    let at = |entered, retry| Attempt { entered: Millis(entered), retry };
+    let at = |entered, retry| Attempt { entered: Timestamp(entered), retry };
     let entered = "2024-11-22T10:11:12.345Z";
     assert_eq!(attempt(json!({"entered": entered, "retry": 0})), at(1_732_270_272_345, 0));
     assert_eq!(attempt(json!({"entered": entered, "retry": "3"})), at(1_732_270_272_345, 3));
@@ -167,7 +168,7 @@ fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
 fn later_states_and_retries_are_newer_attempts() {
     let attempt = |entered: &str, retry: u32| {
         let event = json!({"action": "acquire", "execution": "e", "attempt": {"entered": entered, "retry": retry}});
-        ask(event).attempt.expect("an attempt")
+        acquire(event).attempt.expect("an attempt")
     };
     let first = attempt("2024-11-22T10:11:12.345Z", 0);
     let retried = attempt("2024-11-22T10:11:12.345Z", 1);
@@ -177,7 +178,8 @@ fn later_states_and_retries_are_newer_attempts() {
 
 #[test]
 fn lease_seconds_are_whole_and_never_overflow() {
-    let lease = |seconds: Value| ask(json!({"action": "acquire", "execution": "e", "lease_seconds": seconds})).lease;
+    let lease =
+        |seconds: Value| acquire(json!({"action": "acquire", "execution": "e", "lease_seconds": seconds})).lease;
     assert_eq!(lease(json!(1)), Some(Millis(1_000)));
     assert_eq!(lease(json!(300.0)), Some(Millis(300_000)));
     assert_eq!(lease(json!(u64::MAX)), Some(Millis(u64::MAX)));
@@ -185,40 +187,42 @@ fn lease_seconds_are_whole_and_never_overflow() {
 
 #[test]
 fn a_release_by_lease_needs_nothing_else() {
-    let expected = Operation::Release(What::Lease(lease_id("analytics:3:41")));
-    assert_eq!(operation(json!({"action": "release", "lease_id": "analytics:3:41"})), expected);
+    let expected = PoolRequest::Release(ReleaseTarget::Lease(lease_id("analytics:3:41")));
+    assert_eq!(pool_request(json!({"action": "release", "lease_id": "analytics:3:41"})), expected);
     // As today's module sends it.
-    assert_eq!(operation(json!({"action": "release", "lease_id": "analytics:3:41", "resource_id": "r"})), expected);
+    assert_eq!(pool_request(json!({"action": "release", "lease_id": "analytics:3:41", "resource_id": "r"})), expected);
 }
 
 #[test]
 fn a_release_by_execution_carries_its_attempt() {
-    let released = operation(json!({
+    let released = pool_request(json!({
         "action": "release", "execution": EXECUTION, "key": "item-3", "parent": "arn:parent", "lease_id": null,
         "attempt": {"entered": 5, "retry": 1}
     }));
     let who = Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder");
-    let attempt = Attempt { entered: Millis(5), retry: 1 };
-    assert_eq!(released, Operation::Release(What::Holder(who.clone(), Some(attempt))));
+    let attempt = Attempt { entered: Timestamp(5), retry: 1 };
+    assert_eq!(released, PoolRequest::Release(ReleaseTarget::Holder(who.clone(), Some(attempt))));
     // Its row is found only with the parent.
     assert_ne!(who.hashed(), holder("item-3").hashed());
 }
 
 #[test]
 fn a_renew_names_its_lease_and_perhaps_how_long() {
-    let renew = |lease| Operation::Renew(Longer { id: lease_id("analytics:3:41"), lease });
-    assert_eq!(operation(json!({"action": "renew", "lease_id": "analytics:3:41"})), renew(None));
+    let renew = |lease| PoolRequest::Renew(RenewRequest { id: lease_id("analytics:3:41"), lease });
+    assert_eq!(pool_request(json!({"action": "renew", "lease_id": "analytics:3:41"})), renew(None));
     let longer = json!({"action": "renew", "lease_id": "analytics:3:41", "lease_seconds": 60});
-    assert_eq!(operation(longer), renew(Some(Millis(60_000))));
+    assert_eq!(pool_request(longer), renew(Some(Millis(60_000))));
 }
 
 #[test]
 fn status_and_sweep_need_only_their_names() {
-    assert_eq!(operation(json!({"action": "status"})), Operation::Status);
-    assert_eq!(operation(json!({"action": "sweep"})), Operation::Sweep);
+    assert_eq!(pool_request(json!({"action": "status"})), PoolRequest::Status { holders: false });
+    assert_eq!(pool_request(json!({"action": "sweep"})), PoolRequest::Sweep);
     for (holders, expected) in [(json!(true), true), (json!(false), false), (json!(null), false)] {
-        let request = Request::from_value(&json!({"action": "status", "holders": holders}));
-        assert_eq!(request, Ok(Request::Status { holders: expected }));
+        let asked = pool_request(json!({"action": "status", "holders": holders.clone()}));
+        assert_eq!(asked, PoolRequest::Status { holders: expected });
+        let request = LeaseEvent::from_value(&json!({"action": "status", "holders": holders}));
+        assert_eq!(request, Ok(LeaseEvent::Status { holders: expected }));
     }
 }
 
@@ -245,31 +249,33 @@ fn status_change(status: &str, stop: Value) -> Value {
 }
 
 #[test]
-fn an_execution_that_failed_timed_out_or_was_aborted_is_gone_from_when_it_stopped() {
+fn a_failed_or_stopped_execution_ended_when_it_stopped() {
     for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
-        let gone = operation(status_change(status, json!(1_551_225_151_881_u64)));
-        let ended = Ended { execution: EXECUTION.into(), at: Millis(1_551_225_151_881), after: None };
-        assert_eq!(gone, Operation::Gone(ended), "{status}");
+        let ended = pool_request(status_change(status, json!(1_551_225_151_881_u64)));
+        let expected = ExecutionEnded { execution: EXECUTION.into(), at: Timestamp(1_551_225_151_881), after: None };
+        assert_eq!(ended, PoolRequest::ExecutionEnded(expected), "{status}");
     }
 }
 
 #[test]
 fn any_other_status_is_ignored_and_said_to_be() {
     for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE", "SOMETHING_NEW"] {
-        let request = Request::from_value(&status_change(status, json!(null))).expect("a request");
-        assert_eq!(request.operation(&prefix(), "u"), Ok(None), "{status}");
-        let answer = request.ignored().expect("an answer");
+        let request = LeaseEvent::from_value(&status_change(status, json!(null))).expect("a request");
+        let Ok(PoolRequest::Nothing { execution_status }) = request.for_pool(&prefix(), "u") else {
+            panic!("{status} asks for something")
+        };
+        let answer = Response::Ignored { execution_status };
         let said: Value = serde_json::from_str(&answer.to_string()).expect("JSON");
         assert_eq!(said, json!({"status": "ignored", "execution_status": status}));
     }
-    assert_eq!(Request::Sweep.ignored(), None);
+    assert_eq!(LeaseEvent::Sweep.for_pool(&prefix(), "u"), Ok(PoolRequest::Sweep));
 }
 
 #[test]
 fn bytes_are_read_as_values_are() {
     let event = br#" {"action": "renew", "lease_id": "analytics:3:41"} "#;
     let value = serde_json::from_slice(event).expect("JSON");
-    assert_eq!(Request::from_slice(event), Request::from_value(&value));
+    assert_eq!(LeaseEvent::from_slice(event), LeaseEvent::from_value(&value));
 }
 
 #[test]
@@ -284,13 +290,13 @@ fn each_request_has_its_name_in_the_log() {
         (status_change("RUNNING", json!(null)), "execution_ended"),
     ];
     for (event, name) in names {
-        assert_eq!(Request::from_value(&event).expect("a request").action(), name);
+        assert_eq!(LeaseEvent::from_value(&event).expect("a request").action(), name);
     }
 }
 
 #[test]
 fn a_request_can_be_logged_without_its_token() {
     let event = json!({"action": "acquire", "execution": "e", "task_token": "AAAA-secret"});
-    let request = Request::from_value(&event).expect("a request");
+    let request = LeaseEvent::from_value(&event).expect("a request");
     assert!(!format!("{request:?}").contains("secret"));
 }

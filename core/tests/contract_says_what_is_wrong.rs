@@ -2,14 +2,15 @@
 
 #![allow(clippy::expect_used, reason = "a test may")]
 
-use leasehold_core::contract::{Error, Request, task_failure};
-use leasehold_core::machine::{Failure, WhyFailed, WhyLost};
-use leasehold_core::nouns::{Attempt, Limit, Millis};
+use leasehold_core::{
+    Attempt, Failure, FailureReason, Limit, LossReason, Timestamp,
+    contract::{ContractError, LeaseEvent, task_failure},
+};
 use serde_json::{Value, json};
 
 /// What is said of an event that is wrong.
 fn said(event: &Value) -> String {
-    let error = Request::from_value(event).expect_err("an error");
+    let error = LeaseEvent::from_value(event).expect_err("an error");
     assert_eq!(error.error_type(), "InvalidRequest");
     error.to_string()
 }
@@ -31,11 +32,11 @@ fn what_is_no_event() {
     ] {
         assert_eq!(said(&event), format!("event: expected a JSON object, got {got}"));
     }
-    let broken = Request::from_slice(b"{\"action\": \"sweep\",\n oops}").expect_err("an error");
+    let broken = LeaseEvent::from_slice(b"{\"action\": \"sweep\",\n oops}").expect_err("an error");
     assert_eq!(broken.to_string(), "event: expected a JSON object, got something else at line 2 column 2");
     assert_eq!(broken.error_type(), "InvalidRequest");
-    assert!(Request::from_slice(b"").is_err() && Request::from_slice(b"\xff").is_err());
-    assert!(Request::from_slice(&b"[".repeat(100_000)).is_err(), "too deep");
+    assert!(LeaseEvent::from_slice(b"").is_err() && LeaseEvent::from_slice(b"\xff").is_err());
+    assert!(LeaseEvent::from_slice(&b"[".repeat(100_000)).is_err(), "too deep");
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn an_id_is_at_most_1024_bytes_and_shown_shortened() {
     let long = "é".repeat(512);
     let shown = format!("\"{}…\"", "é".repeat(80));
     for name in ["execution", "key", "resource_id", "reference_id", "parent"] {
-        assert!(Request::from_value(&acquire(name, json!(long))).is_ok(), "{name}");
+        assert!(LeaseEvent::from_value(&acquire(name, json!(long))).is_ok(), "{name}");
         let expected = format!("{name}: expected an id of at most 1024 bytes, not empty, got {shown}");
         assert_eq!(said(&acquire(name, json!(format!("{long}x")))), expected);
     }
@@ -119,20 +120,20 @@ fn an_id_is_at_most_1024_bytes_and_shown_shortened() {
     let unnamed = json!({"action": "acquire", "resource_id": format!("{long}x")});
     assert_eq!(said(&unnamed), format!("resource_id: expected an id of at most 1024 bytes, not empty, got {shown}"));
     let expected = format!("label: expected at most 1024 bytes, got {shown}");
-    assert!(Request::from_value(&acquire("label", json!(long))).is_ok());
+    assert!(LeaseEvent::from_value(&acquire("label", json!(long))).is_ok());
     assert_eq!(said(&acquire("label", json!(format!("{long}x")))), expected);
 }
 
 #[test]
 fn a_token_is_never_shown() {
     let token = |length: usize| acquire("task_token", json!("S".repeat(length)));
-    assert!(Request::from_value(&token(1)).is_ok() && Request::from_value(&token(2_048)).is_ok());
+    assert!(LeaseEvent::from_value(&token(1)).is_ok() && LeaseEvent::from_value(&token(2_048)).is_ok());
     assert_eq!(said(&token(2_049)), "task_token: expected 1 to 2048 bytes, got one of 2049 bytes");
     assert_eq!(said(&token(0)), "task_token: expected 1 to 2048 bytes, got one of 0 bytes");
     assert_eq!(said(&acquire("task_token", json!(["S"]))), "task_token: expected a string, got an array");
     let with_another_error = json!({"action": "acquire", "execution": "e", "task_token": "S3CR3T", "mode": "poll"});
     assert!(!said(&with_another_error).contains("S3CR3T"));
-    let broken = Request::from_slice(br#"{"task_token": "S3CR3T" "#).expect_err("an error");
+    let broken = LeaseEvent::from_slice(br#"{"task_token": "S3CR3T" "#).expect_err("an error");
     assert!(!format!("{broken} {broken:?}").contains("S3CR3T"));
 }
 
@@ -223,11 +224,11 @@ fn a_release_of_nothing_or_without_what_it_needs() {
 fn a_lease_of_another_pool() {
     let analytics = "analytics".parse().expect("a prefix");
     for action in ["release", "renew"] {
-        let request = Request::from_value(&json!({"action": action, "lease_id": "batch:3:41"})).expect("a request");
-        let error = request.operation(&analytics, "u").expect_err("an error");
+        let request = LeaseEvent::from_value(&json!({"action": action, "lease_id": "batch:3:41"})).expect("a request");
+        let error = request.for_pool(&analytics, "u").expect_err("an error");
         assert_eq!(error.error_type(), "InvalidRequest");
         assert_eq!(error.to_string(), "lease_id: expected a lease of the pool analytics, got \"batch:3:41\"");
-        assert!(request.operation(&"batch".parse().expect("a prefix"), "u").is_ok());
+        assert!(request.for_pool(&"batch".parse().expect("a prefix"), "u").is_ok());
     }
 }
 
@@ -265,30 +266,30 @@ fn an_event_of_eventbridge_that_is_another_or_lacks_something() {
 fn every_failure_of_the_protocol_has_its_name() {
     let not_a_limit = Limit::try_from(10_001).expect_err("too high");
     let named = [
-        (Failure::Busy(Attempt { entered: Millis(5), retry: 1 }), "HolderBusy", "attempt 5.1"),
-        (Failure::Lost(WhyLost::Ended), "LeaseLost", "it has ended"),
-        (Failure::Lost(WhyLost::Taken), "LeaseLost", "another holder has the slot"),
-        (Failure::Lost(WhyLost::ExpiredUntold), "LeaseLost", "before it could be told"),
+        (Failure::HolderConflict(Attempt { entered: Timestamp(5), retry: 1 }), "HolderBusy", "attempt 5.1"),
+        (Failure::Lost(LossReason::Ended), "LeaseLost", "it has ended"),
+        (Failure::Lost(LossReason::Taken), "LeaseLost", "another holder has the slot"),
+        (Failure::Lost(LossReason::ExpiredUntold), "LeaseLost", "before it could be told"),
         (Failure::Throttled, "Throttled", "try again later"),
         (Failure::Unavailable, "TableUnavailable", "same holder and attempt"),
-        (Failure::NoPool, "PoolNotFound", "leasehold pool set"),
-        (Failure::Misconfigured(not_a_limit), "PoolMisconfigured", "a whole number from 0 to 10000"),
+        (Failure::PoolNotFound, "PoolNotFound", "leasehold pool set"),
+        (Failure::PoolMisconfigured(not_a_limit), "PoolMisconfigured", "a whole number from 0 to 10000"),
     ];
     for (failure, name, words) in named {
-        let error = Error::from(failure);
+        let error = ContractError::from(failure);
         assert_eq!(error.error_type(), name);
         assert!(error.to_string().contains(words), "{error}");
     }
-    assert_eq!(Error::Internal("oops".into()).error_type(), "Internal");
+    assert_eq!(ContractError::Internal("oops".into()).error_type(), "Internal");
 }
 
 #[test]
 fn a_task_that_gets_no_lease_fails_by_a_name_and_says_why() {
     let named = [
-        (WhyFailed::WaitedTooLong, "WaitedTooLong", "no slot was free for as long as it may wait"),
-        (WhyFailed::Superseded, "HolderBusy", "a newer attempt of this holder took its place"),
-        (WhyFailed::Expired, "LeaseLost", "its lease expired before it could be told"),
-        (WhyFailed::Released, "LeaseLost", "it was released, or its execution has ended"),
+        (FailureReason::WaitedTooLong, "WaitedTooLong", "no slot was free for as long as it may wait"),
+        (FailureReason::Superseded, "HolderBusy", "a newer attempt of this holder took its place"),
+        (FailureReason::Expired, "LeaseLost", "its lease expired before it could be told"),
+        (FailureReason::Released, "LeaseLost", "it was released, or its execution has ended"),
     ];
     for (why, error, cause) in named {
         let failure = task_failure(why);

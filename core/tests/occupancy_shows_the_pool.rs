@@ -2,11 +2,11 @@
 
 #![allow(clippy::expect_used, reason = "a test may")]
 
-use leasehold_core::machine::Snapshot;
-use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot, Ticket};
-use leasehold_core::occupancy::{Detail, Occupancy, State};
-use leasehold_core::settings::{Lowered, Settings};
-use leasehold_core::table::{Held, SlotRow, SummaryRow, WaitRow};
+use leasehold_core::{
+    Attempt, Fence, Held, Holder, Limit, Lowered, Millis, Settings, Slot, SlotRow, Snapshot, SummaryRow, Ticket,
+    Timestamp, WaitRow,
+    occupancy::{Detail, Occupancy, PoolState},
+};
 
 /// A lease of 300 s, a grace of 5 s, a sweep every 60 s.
 fn settings(limit: u64) -> Settings {
@@ -25,8 +25,8 @@ fn held(slot: u32, name: &str, acquired: u64, expires: u64) -> SlotRow {
         held: Some(Held {
             holder: holder(name),
             attempt: Attempt::default(),
-            acquired_at: Millis::seconds(acquired),
-            expires_at: Millis::seconds(expires),
+            acquired_at: Timestamp::seconds(acquired),
+            expires_at: Timestamp::seconds(expires),
             renewed_at: None,
             unconfirmed: false,
             label: None,
@@ -41,17 +41,17 @@ fn free(slot: u32) -> SlotRow {
 /// One who waits since then, in seconds.
 fn waits(name: &str, since: u64) -> WaitRow {
     let holder = holder(name);
-    let ticket = Ticket { at: Millis::seconds(since), own: holder.hashed().own };
-    WaitRow { ticket, holder, give_up_at: Millis::seconds(since + 3_600) }
+    let ticket = Ticket { at: Timestamp::seconds(since), own: holder.hashed().own };
+    WaitRow { ticket, holder, give_up_at: Timestamp::seconds(since + 3_600) }
 }
 
 fn look(at: u64, limit: u64, slots: Vec<SlotRow>, queue: Vec<WaitRow>) -> Occupancy {
-    let snapshot = Snapshot { at: Millis::seconds(at), limit: settings(limit).limit, slots, queue, more: false };
+    let snapshot = Snapshot { at: Timestamp::seconds(at), limit: settings(limit).limit, slots, queue, more: false };
     Occupancy::of(&snapshot, &settings(limit))
 }
 
 #[test]
-fn every_slot_below_the_limit_is_shown_and_those_above_it_that_were_ever_granted() {
+fn slots_below_the_limit_and_those_ever_granted_are_shown() {
     let seen = look(100, 3, vec![held(1, "a", 90, 390), free(3), free(4), held(6, "b", 90, 390)], vec![]);
     let shown: Vec<_> =
         seen.slots.iter().map(|row| (row.slot.0, row.fence.0, row.above_limit, row.lease.is_some())).collect();
@@ -81,14 +81,14 @@ fn a_lease_shows_how_long_it_was_held_and_how_long_it_lasts() {
     if let Some(held) = &mut row.held {
         held.label = Some("nightly".into());
         held.unconfirmed = true;
-        held.renewed_at = Some(Millis::seconds(105));
+        held.renewed_at = Some(Timestamp::seconds(105));
     }
     let at = |now| look(now, 1, vec![row.clone()], vec![]).slots[0].lease.clone().expect("a lease");
     let lease = at(130);
     assert_eq!((lease.holder, lease.label.as_deref()), (holder("a"), Some("nightly")));
-    assert_eq!((lease.acquired_at, lease.expires_at), (Millis::seconds(100), Millis::seconds(400)));
+    assert_eq!((lease.acquired_at, lease.expires_at), (Timestamp::seconds(100), Timestamp::seconds(400)));
     assert_eq!((lease.held_for, lease.expires_in), (Millis::seconds(30), Millis::seconds(270)));
-    assert_eq!((lease.lapses_at, lease.renewed_at), (Millis::seconds(405), Some(Millis::seconds(105))));
+    assert_eq!((lease.lapses_at, lease.renewed_at), (Timestamp::seconds(405), Some(Timestamp::seconds(105))));
     assert!(lease.unconfirmed);
     let ends = |now| (at(now).expires_in, at(now).expired, at(now).lapsed);
     assert_eq!(ends(399), (Millis::seconds(1), false, false));
@@ -104,14 +104,17 @@ fn a_waiter_shows_how_long_it_has_waited() {
     let seen = look(100, 1, vec![held(0, "a", 90, 390)], vec![waits("b", 40), waits("c", 120)]);
     assert_eq!((seen.waiting, seen.waiting_more, seen.oldest_wait), (2, false, Some(Millis::seconds(60))));
     let first = &seen.queue[0];
-    assert_eq!((&first.holder, first.since, first.waits_for), (&holder("b"), Millis::seconds(40), Millis::seconds(60)));
-    assert_eq!(first.give_up_at, Millis::seconds(3_640));
+    assert_eq!(
+        (&first.holder, first.since, first.waits_for),
+        (&holder("b"), Timestamp::seconds(40), Millis::seconds(60))
+    );
+    assert_eq!(first.give_up_at, Timestamp::seconds(3_640));
     assert_eq!(seen.queue[1].waits_for, Millis(0));
     assert_eq!(look(100, 1, vec![], vec![]).oldest_wait, None);
 }
 
 #[test]
-fn expired_leases_are_counted_apart_and_open_only_after_the_grace() {
+fn expired_leases_count_apart_and_open_only_after_the_grace() {
     let rows = || vec![held(0, "a", 0, 300), held(1, "b", 0, 400), free(2)];
     let counts = |at| {
         let seen = look(at, 4, rows(), vec![]);
@@ -127,12 +130,17 @@ fn expired_leases_are_counted_apart_and_open_only_after_the_grace() {
 fn slots_that_a_lowered_limit_keeps_back_are_not_open() {
     // Two above the limit count against it: nothing below is open until they end.
     let seen = look(100, 2, vec![held(2, "a", 90, 390), held(3, "b", 90, 390)], vec![]);
-    assert_eq!((seen.open, seen.state), (0, State::Full));
+    assert_eq!((seen.open, seen.state), (0, PoolState::Full));
     // So do slots that callers with the old limit may be claiming, for the quiet period.
-    let lowered = Some(Lowered { from: Limit::try_from(4).expect("a limit"), at: Millis::seconds(100) });
+    let lowered = Some(Lowered { from: Limit::try_from(4).expect("a limit"), at: Timestamp::seconds(100) });
     let after = |at| {
-        let snapshot =
-            Snapshot { at: Millis::seconds(at), limit: settings(3).limit, slots: vec![], queue: vec![], more: false };
+        let snapshot = Snapshot {
+            at: Timestamp::seconds(at),
+            limit: settings(3).limit,
+            slots: vec![],
+            queue: vec![],
+            more: false,
+        };
         Occupancy::of(&snapshot, &Settings { lowered, ..settings(3) }).open
     };
     assert_eq!((after(101), after(200)), (2, 3));
@@ -140,47 +148,47 @@ fn slots_that_a_lowered_limit_keeps_back_are_not_open() {
 
 #[test]
 fn idle_ok_and_full() {
-    assert_eq!(look(100, 2, vec![free(0)], vec![]).state, State::Idle);
-    assert_eq!(look(100, 0, vec![], vec![]).state, State::Idle);
-    assert_eq!(look(100, 2, vec![held(0, "a", 90, 390)], vec![]).state, State::Ok);
+    assert_eq!(look(100, 2, vec![free(0)], vec![]).state, PoolState::Idle);
+    assert_eq!(look(100, 0, vec![], vec![]).state, PoolState::Idle);
+    assert_eq!(look(100, 2, vec![held(0, "a", 90, 390)], vec![]).state, PoolState::Ok);
     // Expired, and not cleared away: not idle.
-    assert_eq!(look(500, 2, vec![held(0, "a", 90, 390)], vec![]).state, State::Ok);
+    assert_eq!(look(500, 2, vec![held(0, "a", 90, 390)], vec![]).state, PoolState::Ok);
     let both = || vec![held(0, "a", 90, 390), held(1, "b", 90, 390)];
-    assert_eq!(look(100, 2, both(), vec![]).state, State::Full);
-    assert_eq!(look(100, 2, both(), vec![waits("c", 95)]).state, State::Full);
+    assert_eq!(look(100, 2, both(), vec![]).state, PoolState::Full);
+    assert_eq!(look(100, 2, both(), vec![waits("c", 95)]).state, PoolState::Full);
     // Expired, but within the grace: still nobody else's.
-    assert_eq!(look(391, 2, both(), vec![]).state, State::Full);
-    assert_eq!(look(100, 0, vec![], vec![waits("c", 95)]).state, State::Full);
+    assert_eq!(look(391, 2, both(), vec![]).state, PoolState::Full);
+    assert_eq!(look(100, 0, vec![], vec![waits("c", 95)]).state, PoolState::Full);
 }
 
 #[test]
-fn more_holders_than_the_limit_are_over_it_until_their_leases_end() {
+fn more_holders_than_the_limit_are_over_it_until_leases_end() {
     let rows = || vec![held(0, "a", 90, 390), held(1, "b", 90, 395)];
-    assert_eq!(look(100, 1, rows(), vec![]).state, State::OverLimit);
-    assert_eq!(look(389, 1, rows(), vec![waits("c", 0)]).state, State::OverLimit);
-    assert_ne!(look(390, 1, rows(), vec![]).state, State::OverLimit);
+    assert_eq!(look(100, 1, rows(), vec![]).state, PoolState::OverLimit);
+    assert_eq!(look(389, 1, rows(), vec![waits("c", 0)]).state, PoolState::OverLimit);
+    assert_ne!(look(390, 1, rows(), vec![]).state, PoolState::OverLimit);
 }
 
 #[test]
 fn waiting_long_in_a_queue_that_moves_is_not_starving() {
     let rows = vec![held(0, "a", 9_700, 10_300), held(1, "b", 9_500, 10_100)];
-    assert_eq!(look(10_000, 2, rows, vec![waits("c", 100)]).state, State::Full);
+    assert_eq!(look(10_000, 2, rows, vec![waits("c", 100)]).state, PoolState::Full);
 }
 
 #[test]
 fn who_waits_for_a_whole_lease_while_nobody_holds_one_starves() {
     let drained = |since| look(10_000, 0, vec![], vec![waits("c", since)]).state;
-    assert_eq!(drained(9_694), State::Starving);
-    assert_eq!(drained(9_695), State::Full, "the first has not waited for so long");
+    assert_eq!(drained(9_694), PoolState::Starving);
+    assert_eq!(drained(9_695), PoolState::Full, "the first has not waited for so long");
     // Above the limit, and dead since a moment ago or alive.
     let with = |expires| look(10_000, 0, vec![held(0, "a", 100, expires)], vec![waits("c", 9_694)]).state;
-    assert_eq!((with(10_000), with(10_001)), (State::Starving, State::OverLimit));
+    assert_eq!((with(10_000), with(10_001)), (PoolState::Starving, PoolState::OverLimit));
 }
 
 #[test]
-fn holders_that_renew_keep_a_pool_full_however_long_somebody_waits() {
+fn holders_that_renew_keep_a_pool_full_however_long_one_waits() {
     let rows = vec![held(0, "a", 100, 10_300), held(1, "b", 200, 10_100)];
-    assert_eq!(look(10_000, 2, rows, vec![waits("c", 300)]).state, State::Full);
+    assert_eq!(look(10_000, 2, rows, vec![waits("c", 300)]).state, PoolState::Full);
 }
 
 #[test]
@@ -188,28 +196,29 @@ fn a_slot_that_stays_open_while_someone_waits_is_starving_them() {
     let lapsed =
         |at: u64, since| look(at, 2, vec![held(0, "a", 100, 400), held(1, "b", 390, 900)], vec![waits("c", since)]);
     // It lapsed at 405; a sweep should have cleared it by 465.
-    assert_eq!(lapsed(465, 300).state, State::Ok);
-    assert_eq!(lapsed(466, 300).state, State::Starving);
-    assert_eq!(lapsed(466, 420).state, State::Ok, "the first has not waited for so long");
+    assert_eq!(lapsed(465, 300).state, PoolState::Ok);
+    assert_eq!(lapsed(466, 300).state, PoolState::Starving);
+    assert_eq!(lapsed(466, 420).state, PoolState::Ok, "the first has not waited for so long");
     let free_one = |since| look(1_000, 2, vec![free(0), held(1, "b", 990, 1_290)], vec![waits("c", since)]).state;
-    assert_eq!((free_one(940), free_one(939)), (State::Ok, State::Starving));
+    assert_eq!((free_one(940), free_one(939)), (PoolState::Ok, PoolState::Starving));
 }
 
 #[test]
 fn a_state_reads_as_words_and_fills_a_column() {
-    let words = [State::OverLimit, State::Starving, State::Full, State::Ok, State::Idle].map(State::as_str);
+    let words = [PoolState::OverLimit, PoolState::Starving, PoolState::Full, PoolState::Ok, PoolState::Idle]
+        .map(PoolState::as_str);
     assert_eq!(words, ["over limit", "starving", "full", "ok", "idle"]);
-    assert_eq!(format!("[{:<10}]", State::Ok), "[ok        ]");
+    assert_eq!(format!("[{:<10}]", PoolState::Ok), "[ok        ]");
 }
 
 fn summary(held: u32, waiting: u32, oldest: Option<u64>) -> SummaryRow {
     SummaryRow {
-        at: Millis::seconds(1_000),
+        at: Timestamp::seconds(1_000),
         limit: settings(5).limit,
         held,
         waiting,
         waiting_more: waiting == 100,
-        oldest_wait: oldest.map(Millis::seconds),
+        oldest_wait: oldest.map(Timestamp::seconds),
     }
 }
 
@@ -217,7 +226,7 @@ fn summary(held: u32, waiting: u32, oldest: Option<u64>) -> SummaryRow {
 fn a_summary_shows_what_its_sweep_counted() {
     // The sweep knew of an override: its limit is shown.
     let seen = Occupancy::summarised(&summary(3, 100, Some(970)), &settings(9));
-    assert_eq!((seen.prefix.as_str(), seen.at, seen.detail), ("analytics", Millis::seconds(1_000), Detail::Summary));
+    assert_eq!((seen.prefix.as_str(), seen.at, seen.detail), ("analytics", Timestamp::seconds(1_000), Detail::Summary));
     assert_eq!((seen.limit.count(), seen.held, seen.expired, seen.open), (5, 3, 0, 2));
     assert_eq!((seen.waiting, seen.waiting_more, seen.oldest_wait), (100, true, Some(Millis::seconds(30))));
     assert_eq!((seen.slots.len(), seen.queue.len()), (0, 0));
@@ -227,12 +236,12 @@ fn a_summary_shows_what_its_sweep_counted() {
 #[test]
 fn a_summary_has_a_state_too() {
     let state = |held, waiting, oldest| Occupancy::summarised(&summary(held, waiting, oldest), &settings(5)).state;
-    assert_eq!(state(0, 0, None), State::Idle);
-    assert_eq!(state(3, 0, None), State::Ok);
-    assert_eq!(state(5, 9, Some(10)), State::Full);
-    assert_eq!(state(6, 0, None), State::OverLimit);
-    assert_eq!(state(4, 1, Some(940)), State::Ok);
-    assert_eq!(state(4, 1, Some(939)), State::Starving);
+    assert_eq!(state(0, 0, None), PoolState::Idle);
+    assert_eq!(state(3, 0, None), PoolState::Ok);
+    assert_eq!(state(5, 9, Some(10)), PoolState::Full);
+    assert_eq!(state(6, 0, None), PoolState::OverLimit);
+    assert_eq!(state(4, 1, Some(940)), PoolState::Ok);
+    assert_eq!(state(4, 1, Some(939)), PoolState::Starving);
 }
 
 #[test]

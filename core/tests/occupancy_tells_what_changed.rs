@@ -4,11 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use leasehold_core::machine::Snapshot;
-use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot, Ticket};
-use leasehold_core::occupancy::{Event, Occupancy, Overridden, PastLease, What, changes};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Held, SlotRow, SummaryRow, WaitRow};
+use leasehold_core::{
+    Attempt, Fence, Held, Holder, Limit, Millis, Settings, Slot, SlotRow, Snapshot, SummaryRow, Ticket, Timestamp,
+    WaitRow,
+    occupancy::{Occupancy, Overridden, PastLease, PoolEvent, PoolEventKind, changes},
+};
 
 /// A grace of 5 s.
 fn settings(limit: u64) -> Settings {
@@ -19,8 +19,8 @@ fn holder(name: &str) -> Holder {
     Holder::new(name, "", None).expect("a holder")
 }
 
-const fn s(seconds: u64) -> Millis {
-    Millis::seconds(seconds)
+const fn s(seconds: u64) -> Timestamp {
+    Timestamp::seconds(seconds)
 }
 
 /// A slot that this holder has under this fence, from then until then, in seconds.
@@ -64,38 +64,44 @@ fn more(look: Occupancy) -> Occupancy {
 }
 
 /// What the rows tell the time of.
-fn told(at: u64, what: What) -> Event {
-    Event { at: s(at), exact: true, what }
+fn told(at: u64, what: PoolEventKind) -> PoolEvent {
+    PoolEvent { at: s(at), exact: true, what }
 }
 
 /// What had happened by then.
-fn seen(by: u64, what: What) -> Event {
-    Event { at: s(by), exact: false, what }
+fn seen(by: u64, what: PoolEventKind) -> PoolEvent {
+    PoolEvent { at: s(by), exact: false, what }
 }
 
-fn granted(slot: u32, fence: u64, name: &str, waited: Option<u64>) -> What {
+fn granted(slot: u32, fence: u64, name: &str, waited: Option<u64>) -> PoolEventKind {
     let label = Some(name.into());
-    What::Granted { slot: Slot(slot), fence: Fence(fence), holder: holder(name), label, waited: waited.map(s) }
+    PoolEventKind::Granted {
+        slot: Slot(slot),
+        fence: Fence(fence),
+        holder: holder(name),
+        label,
+        waited: waited.map(Millis::seconds),
+    }
 }
 
 fn past(slot: u32, fence: u64, name: &str, held_for: u64) -> PastLease {
-    PastLease { slot: Slot(slot), fence: Fence(fence), holder: holder(name), held_for: s(held_for) }
+    PastLease { slot: Slot(slot), fence: Fence(fence), holder: holder(name), held_for: Millis::seconds(held_for) }
 }
 
-fn expired(slot: u32, fence: u64, name: &str) -> What {
-    What::Expired { slot: Slot(slot), fence: Fence(fence), holder: holder(name) }
+fn expired(slot: u32, fence: u64, name: &str) -> PoolEventKind {
+    PoolEventKind::Expired { slot: Slot(slot), fence: Fence(fence), holder: holder(name) }
 }
 
-fn queued(name: &str) -> What {
-    What::Queued { holder: holder(name) }
+fn queued(name: &str) -> PoolEventKind {
+    PoolEventKind::Queued { holder: holder(name) }
 }
 
-fn left(name: &str, waited: u64, gave_up: bool, perhaps_granted: bool) -> What {
-    What::LeftQueue { holder: holder(name), waited: s(waited), gave_up, perhaps_granted }
+fn left(name: &str, waited: u64, gave_up: bool, perhaps_granted: bool) -> PoolEventKind {
+    PoolEventKind::LeftQueue { holder: holder(name), waited: Millis::seconds(waited), gave_up, perhaps_granted }
 }
 
 /// The changes of the slots alone, from a look at 100 s to one at 102 s.
-fn slots(before: Vec<SlotRow>, after: Vec<SlotRow>) -> Vec<Event> {
+fn slots(before: Vec<SlotRow>, after: Vec<SlotRow>) -> Vec<PoolEvent> {
     changes(&look(100, before, vec![]), &look(102, after, vec![]))
 }
 
@@ -117,38 +123,39 @@ fn a_free_slot_is_granted_when_its_row_says() {
 fn a_waiter_that_is_granted_a_lease_is_known_by_its_name() {
     let before = look(100, vec![held(0, 1, "a", 50, 350)], vec![waits("b", 60), waits("c", 70)]);
     let after = look(102, vec![held(0, 2, "b", 101, 401)], vec![waits("c", 70)]);
-    let handed_over = [seen(101, What::Released(past(0, 1, "a", 51))), told(101, granted(0, 2, "b", Some(41)))];
+    let handed_over =
+        [seen(101, PoolEventKind::Released(past(0, 1, "a", 51))), told(101, granted(0, 2, "b", Some(41)))];
     assert_eq!(changes(&before, &after), handed_over);
 }
 
 #[test]
 fn a_lease_that_ends_early_was_released() {
-    let by_102 = [seen(102, What::Released(past(0, 1, "a", 52)))];
+    let by_102 = [seen(102, PoolEventKind::Released(past(0, 1, "a", 52)))];
     assert_eq!(slots(vec![held(0, 1, "a", 50, 350)], vec![free(0, 1)]), by_102);
     // Expired, but nobody else could take it yet.
     assert_eq!(slots(vec![held(0, 1, "a", 50, 99)], vec![free(0, 1)]), by_102);
     // It would have expired by now, but the next had it before it lapsed.
     let events = slots(vec![held(0, 1, "a", 50, 96)], vec![held(0, 2, "b", 100, 400)]);
-    assert_eq!(events, [seen(100, What::Released(past(0, 1, "a", 50))), told(100, granted(0, 2, "b", None))]);
+    assert_eq!(events, [seen(100, PoolEventKind::Released(past(0, 1, "a", 50))), told(100, granted(0, 2, "b", None))]);
 }
 
 #[test]
 fn an_expired_lease_that_goes_after_the_grace_was_reclaimed() {
     let cleared = slots(vec![held(0, 1, "a", 50, 97)], vec![free(0, 1)]);
-    assert_eq!(cleared, [seen(102, What::Reclaimed(past(0, 1, "a", 52)))]);
+    assert_eq!(cleared, [seen(102, PoolEventKind::Reclaimed(past(0, 1, "a", 52)))]);
     let taken = slots(vec![held(0, 1, "a", 50, 95)], vec![held(0, 2, "b", 101, 401)]);
-    assert_eq!(taken, [seen(101, What::Reclaimed(past(0, 1, "a", 51))), told(101, granted(0, 2, "b", None))]);
+    assert_eq!(taken, [seen(101, PoolEventKind::Reclaimed(past(0, 1, "a", 51))), told(101, granted(0, 2, "b", None))]);
 }
 
 #[test]
-fn a_lease_that_went_in_a_long_pause_may_have_been_released_or_reclaimed() {
+fn a_lease_that_went_in_a_long_pause_ended_somehow() {
     let before = look(100, vec![held(0, 1, "a", 50, 350)], vec![]);
     let freed = |at| changes(&before, &look(at, vec![free(0, 1)], vec![]));
-    assert_eq!(freed(354), [seen(354, What::Released(past(0, 1, "a", 304)))]);
-    assert_eq!(freed(355), [seen(355, What::Ended(past(0, 1, "a", 305)))]);
+    assert_eq!(freed(354), [seen(354, PoolEventKind::Released(past(0, 1, "a", 304)))]);
+    assert_eq!(freed(355), [seen(355, PoolEventKind::Ended(past(0, 1, "a", 305)))]);
     let taken = |at| changes(&before, &look(400, vec![held(0, 2, "b", at, at + 300)], vec![]));
-    assert_eq!(taken(354)[0], seen(354, What::Released(past(0, 1, "a", 304))));
-    assert_eq!(taken(355)[0], seen(355, What::Ended(past(0, 1, "a", 305))));
+    assert_eq!(taken(354)[0], seen(354, PoolEventKind::Released(past(0, 1, "a", 304))));
+    assert_eq!(taken(355)[0], seen(355, PoolEventKind::Ended(past(0, 1, "a", 305))));
 }
 
 #[test]
@@ -169,10 +176,11 @@ fn a_lease_granted_and_run_out_between_two_looks_is_both() {
 
 #[test]
 fn its_holder_renews_it_and_a_sweep_extends_it() {
-    let with =
-        |expires_at, what: fn(Slot, Fence, Holder, Millis) -> What| what(Slot(0), Fence(1), holder("a"), s(expires_at));
-    let renews = |slot, fence, holder, expires_at| What::Renewed { slot, fence, holder, expires_at };
-    let extends = |slot, fence, holder, expires_at| What::Extended { slot, fence, holder, expires_at };
+    let with = |expires_at, what: fn(Slot, Fence, Holder, Timestamp) -> PoolEventKind| {
+        what(Slot(0), Fence(1), holder("a"), s(expires_at))
+    };
+    let renews = |slot, fence, holder, expires_at| PoolEventKind::Renewed { slot, fence, holder, expires_at };
+    let extends = |slot, fence, holder, expires_at| PoolEventKind::Extended { slot, fence, holder, expires_at };
     let before = || vec![renewed(held(0, 1, "a", 50, 350), 60)];
     assert_eq!(slots(before(), vec![renewed(held(0, 1, "a", 50, 401), 101)]), [told(101, with(401, renews))]);
     assert_eq!(slots(before(), vec![renewed(held(0, 1, "a", 50, 402), 60)]), [seen(102, with(402, extends))]);
@@ -184,13 +192,13 @@ fn its_holder_renews_it_and_a_sweep_extends_it() {
 fn a_lease_that_had_run_out_can_be_extended_and_run_out_again() {
     let before = look(100, vec![held(0, 1, "a", 50, 99)], vec![]);
     let after = look(200, vec![held(0, 1, "a", 50, 150)], vec![]);
-    let extended = What::Extended { slot: Slot(0), fence: Fence(1), holder: holder("a"), expires_at: s(150) };
+    let extended = PoolEventKind::Extended { slot: Slot(0), fence: Fence(1), holder: holder("a"), expires_at: s(150) };
     assert_eq!(changes(&before, &after), [seen(150, extended), told(150, expired(0, 1, "a"))]);
 }
 
 #[test]
 fn a_newer_attempt_of_the_same_holder_is_granted_its_slot_again() {
-    let again = What::GrantedAgain { slot: Slot(0), fence: Fence(2), holder: holder("a") };
+    let again = PoolEventKind::GrantedAgain { slot: Slot(0), fence: Fence(2), holder: holder("a") };
     assert_eq!(slots(vec![held(0, 1, "a", 50, 350)], vec![held(0, 2, "a", 101, 401)]), [told(101, again.clone())]);
     let runs_out = slots(vec![held(0, 1, "a", 50, 350)], vec![held(0, 2, "a", 101, 102)]);
     assert_eq!(runs_out, [told(101, again), told(102, expired(0, 2, "a"))]);
@@ -198,7 +206,7 @@ fn a_newer_attempt_of_the_same_holder_is_granted_its_slot_again() {
 
 #[test]
 fn a_fence_that_jumps_tells_how_many_leases_nobody_saw() {
-    let unseen = |leases| What::Unseen { slot: Slot(0), leases };
+    let unseen = |leases| PoolEventKind::Unseen { slot: Slot(0), leases };
     // Free before, free after: all that came have gone.
     assert_eq!(slots(vec![free(0, 4)], vec![free(0, 6)]), [seen(102, unseen(2))]);
     // The last one is there.
@@ -206,22 +214,29 @@ fn a_fence_that_jumps_tells_how_many_leases_nobody_saw() {
     assert_eq!(events, [seen(101, unseen(2)), told(101, granted(0, 7, "z", None))]);
     // The first one ended, others came and went.
     let events = slots(vec![held(0, 4, "a", 50, 350)], vec![free(0, 5)]);
-    assert_eq!(events, [seen(102, What::Released(past(0, 4, "a", 52))), seen(102, unseen(1))]);
+    assert_eq!(events, [seen(102, PoolEventKind::Released(past(0, 4, "a", 52))), seen(102, unseen(1))]);
     let events = slots(vec![held(0, 4, "a", 50, 350)], vec![held(0, 6, "z", 101, 401)]);
-    let expected =
-        [seen(101, What::Released(past(0, 4, "a", 51))), seen(101, unseen(1)), told(101, granted(0, 6, "z", None))];
+    let expected = [
+        seen(101, PoolEventKind::Released(past(0, 4, "a", 51))),
+        seen(101, unseen(1)),
+        told(101, granted(0, 6, "z", None)),
+    ];
     assert_eq!(events, expected);
     // The same holder again, with another in between: not granted again in place.
     let events = slots(vec![held(0, 4, "a", 50, 350)], vec![held(0, 6, "a", 101, 401)]);
-    let expected =
-        [seen(101, What::Released(past(0, 4, "a", 51))), seen(101, unseen(1)), told(101, granted(0, 6, "a", None))];
+    let expected = [
+        seen(101, PoolEventKind::Released(past(0, 4, "a", 51))),
+        seen(101, unseen(1)),
+        told(101, granted(0, 6, "a", None)),
+    ];
     assert_eq!(events, expected);
 }
 
 #[test]
 fn a_fence_that_did_not_grow_is_a_broken_one() {
-    let broken =
-        |before, after| [seen(102, What::FenceBroken { slot: Slot(0), before: Fence(before), after: Fence(after) })];
+    let broken = |before, after| {
+        [seen(102, PoolEventKind::FenceBroken { slot: Slot(0), before: Fence(before), after: Fence(after) })]
+    };
     assert_eq!(slots(vec![free(0, 4)], vec![free(0, 3)]), broken(4, 3));
     assert_eq!(slots(vec![held(0, 4, "a", 50, 350)], vec![held(0, 1, "b", 101, 401)]), broken(4, 1));
     assert_eq!(slots(vec![held(0, 4, "a", 50, 350)], vec![held(0, 4, "b", 101, 401)]), broken(4, 4));
@@ -233,7 +248,7 @@ fn a_fence_that_did_not_grow_is_a_broken_one() {
 #[test]
 fn a_slot_above_the_limit_is_followed_too() {
     let events = slots(vec![held(7, 1, "a", 50, 350)], vec![free(7, 1)]);
-    assert_eq!(events, [seen(102, What::Released(past(7, 1, "a", 52)))]);
+    assert_eq!(events, [seen(102, PoolEventKind::Released(past(7, 1, "a", 52)))]);
 }
 
 #[test]
@@ -251,10 +266,11 @@ fn who_leaves_the_queue_without_a_lease_gave_up_or_was_told_to() {
 }
 
 #[test]
-fn who_leaves_the_queue_while_leases_went_unseen_may_have_had_one() {
+fn who_left_the_queue_while_leases_went_unseen_may_have_had_one() {
     let before = look(100, vec![free(0, 4)], vec![waits("a", 50)]);
     let events = changes(&before, &look(102, vec![free(0, 5)], vec![]));
-    let expected = [seen(102, What::Unseen { slot: Slot(0), leases: 1 }), seen(102, left("a", 52, false, true))];
+    let expected =
+        [seen(102, PoolEventKind::Unseen { slot: Slot(0), leases: 1 }), seen(102, left("a", 52, false, true))];
     assert_eq!(events, expected);
 }
 
@@ -266,22 +282,25 @@ fn who_leaves_and_joins_again_did_both() {
 }
 
 #[test]
-fn a_waiter_that_was_seen_in_its_slot_and_still_in_the_queue_did_not_give_up() {
+fn a_waiter_seen_in_its_slot_and_in_the_queue_did_not_give_up() {
     // The slots were read after its grant, the queue before.
     let torn = look(100, vec![held(0, 1, "a", 99, 399)], vec![waits("a", 50)]);
     let first = changes(&look(98, vec![], vec![waits("a", 50)]), &torn);
     assert_eq!(first, [told(99, granted(0, 1, "a", Some(49)))]);
     assert_eq!(changes(&torn, &look(102, vec![held(0, 1, "a", 99, 399)], vec![])), []);
     let over = changes(&torn, &look(102, vec![free(0, 1)], vec![]));
-    assert_eq!(over, [seen(102, What::Released(past(0, 1, "a", 3)))]);
+    assert_eq!(over, [seen(102, PoolEventKind::Released(past(0, 1, "a", 3)))]);
 }
 
 #[test]
-fn a_holder_that_lost_its_slot_to_a_lowered_limit_and_then_left_the_queue_did_leave() {
+fn who_lost_its_slot_to_a_lower_limit_and_left_the_queue_did_so() {
     // It gave up the slot at 99 to wait again; the slots were read before that, the queue after.
     let torn = look(100, vec![held(7, 1, "a", 50, 350)], vec![waits("a", 99)]);
     let events = changes(&torn, &look(102, vec![free(7, 1)], vec![]));
-    assert_eq!(events, [seen(102, What::Released(past(7, 1, "a", 52))), seen(102, left("a", 3, false, false))]);
+    assert_eq!(
+        events,
+        [seen(102, PoolEventKind::Released(past(7, 1, "a", 52))), seen(102, left("a", 3, false, false))]
+    );
 }
 
 #[test]
@@ -308,25 +327,31 @@ fn a_limit_changes_also_from_a_summary() {
         SummaryRow { at: s(50), limit: five, held: 5, waiting: 2, waiting_more: false, oldest_wait: Some(s(10)) };
     let before = Occupancy::summarised(&summary, &settings(5));
     let after = look(102, vec![held(0, 9, "a", 50, 350)], vec![waits("b", 60)]);
-    assert_eq!(changes(&before, &after), [seen(102, What::LimitChanged { from: five, to: three, overridden: None })]);
+    assert_eq!(
+        changes(&before, &after),
+        [seen(102, PoolEventKind::LimitChanged { from: five, to: three, overridden: None })]
+    );
     let rows = Occupancy { limit: five, ..look(100, vec![held(0, 9, "a", 50, 350)], vec![waits("b", 60)]) };
-    assert_eq!(changes(&rows, &after), [seen(102, What::LimitChanged { from: five, to: three, overridden: None })]);
+    assert_eq!(
+        changes(&rows, &after),
+        [seen(102, PoolEventKind::LimitChanged { from: five, to: three, overridden: None })]
+    );
 }
 
 #[test]
-fn an_override_is_told_with_its_maker_at_its_time_before_what_it_brought_about() {
+fn an_override_is_told_with_its_maker_before_what_it_caused() {
     let five = Limit::try_from(5).expect("a limit");
     let three = Limit::try_from(3).expect("a limit");
     let live = Overridden { at: s(101), who: "ann".into(), why: "the partner is slow".into() };
     let raised = |look: Occupancy| Occupancy { limit: five, overridden: Some(live.clone()), ..look };
     let before = look(100, vec![], vec![waits("a", 50)]);
     let after = raised(look(103, vec![held(0, 1, "a", 102, 402)], vec![]));
-    let by_ann = What::LimitChanged { from: three, to: five, overridden: Some(live.clone()) };
+    let by_ann = PoolEventKind::LimitChanged { from: three, to: five, overridden: Some(live.clone()) };
     let expected = [told(101, by_ann), told(102, granted(0, 1, "a", Some(52)))];
     assert_eq!(changes(&before, &after), expected);
     // When it is ended the rows do not say who did it, nor when.
     let ended = look(105, vec![held(0, 1, "a", 102, 402)], vec![]);
-    let what = What::LimitChanged { from: five, to: three, overridden: None };
+    let what = PoolEventKind::LimitChanged { from: five, to: three, overridden: None };
     assert_eq!(changes(&after, &ended), [seen(105, what)]);
 }
 
@@ -341,7 +366,7 @@ fn looks_at_different_pools_or_in_the_wrong_order_tell_nothing() {
 }
 
 #[test]
-fn events_come_in_order_of_time_and_the_same_time_in_order_of_slot() {
+fn events_come_in_order_of_time_then_of_slot() {
     let before = look(
         100,
         vec![held(0, 1, "a", 50, 101), held(1, 1, "b", 50, 350), held(2, 1, "c", 50, 350)],
@@ -353,10 +378,10 @@ fn events_come_in_order_of_time_and_the_same_time_in_order_of_slot() {
         vec![waits("f", 102)],
     );
     let expected = [
-        seen(100, What::Released(past(2, 1, "c", 50))),
+        seen(100, PoolEventKind::Released(past(2, 1, "c", 50))),
         told(100, granted(2, 2, "e", None)),
         told(101, expired(0, 1, "a")),
-        seen(102, What::Released(past(1, 1, "b", 52))),
+        seen(102, PoolEventKind::Released(past(1, 1, "b", 52))),
         told(102, granted(1, 2, "d", Some(42))),
         told(102, queued("f")),
     ];
@@ -369,7 +394,7 @@ fn events_are_plain_json_and_read_back_the_same() {
     let after = look(102, vec![held(0, 2, "b", 101, 401), free(1, 3)], vec![]);
     let events = changes(&before, &after);
     let text = serde_json::to_string(&events).expect("JSON");
-    assert_eq!(serde_json::from_str::<Vec<Event>>(&text).expect("events"), events);
+    assert_eq!(serde_json::from_str::<Vec<PoolEvent>>(&text).expect("events"), events);
     assert_eq!(
         serde_json::to_value(&events).expect("JSON"),
         serde_json::json!([

@@ -1,20 +1,20 @@
-//! Which pool does this function serve, and how does it report? Its environment, read once.
+//! The function's environment: which pool does it serve, and how does it report? Read once.
 
 use std::fmt;
 
-use leasehold_core::nouns::Prefix;
+use leasehold_core::PoolName;
 
 /// The name of the table.
-pub const TABLE_NAME: &str = "LEASE_TABLE_NAME";
+pub(crate) const TABLE_NAME: &str = "LEASE_TABLE_NAME";
 /// The pool's prefix.
-pub const PREFIX: &str = "LEASE_PREFIX";
+pub(crate) const PREFIX: &str = "LEASE_PREFIX";
 /// Under which CloudWatch namespace metrics are written; [`DEFAULT_NAMESPACE`] if not set.
-pub const METRICS_NAMESPACE: &str = "LEASE_METRICS_NAMESPACE";
+pub(crate) const METRICS_NAMESPACE: &str = "LEASE_METRICS_NAMESPACE";
 /// How much is logged: `error`, `warn`, `info` (the default) or `debug`.
-pub const LOG_LEVEL: &str = "LEASE_LOG_LEVEL";
+pub(crate) const LOG_LEVEL: &str = "LEASE_LOG_LEVEL";
 
 /// The namespace of the metrics, if none is given.
-pub const DEFAULT_NAMESPACE: &str = "leasehold";
+pub(crate) const DEFAULT_NAMESPACE: &str = "leasehold";
 
 /// CloudWatch's own bound on the length of a namespace, in bytes (API reference of `PutMetricData`, 2024).
 const NAMESPACE_BYTES: usize = 255;
@@ -25,7 +25,7 @@ pub struct Config {
     /// The table's name.
     pub table: String,
     /// The pool.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// How it reports.
     pub reporting: Reporting,
 }
@@ -36,12 +36,12 @@ pub struct Reporting {
     /// The CloudWatch namespace of its metrics.
     pub namespace: String,
     /// How much it logs.
-    pub level: Level,
+    pub level: LogLevel,
 }
 
 /// How grave a log line is, and from which on they are written in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum LogLevel {
     /// For whoever looks for a cause.
     Debug,
     /// What was asked and what came of it.
@@ -64,7 +64,7 @@ impl fmt::Display for Misconfigured {
 
 impl Default for Reporting {
     fn default() -> Self {
-        Reporting { namespace: DEFAULT_NAMESPACE.into(), level: Level::Info }
+        Reporting { namespace: DEFAULT_NAMESPACE.into(), level: LogLevel::Info }
     }
 }
 
@@ -80,7 +80,7 @@ impl Config {
             wrong.push(format!("{TABLE_NAME} is not set: expected the name of the table of leases"));
             String::new()
         });
-        let prefix = match get(PREFIX).map(|prefix| prefix.parse::<Prefix>()) {
+        let prefix = match get(PREFIX).map(|prefix| prefix.parse::<PoolName>()) {
             Some(Ok(prefix)) => Some(prefix),
             Some(Err(not)) => {
                 wrong.push(format!("{PREFIX} is {}: expected {}", not.got, not.expected));
@@ -113,27 +113,27 @@ impl Reporting {
             ));
         }
         let level = match get(LOG_LEVEL).as_deref() {
-            Some("debug") => Level::Debug,
-            Some("info") | None => Level::Info,
-            Some("warn") => Level::Warn,
-            Some("error") => Level::Error,
+            Some("debug") => LogLevel::Debug,
+            Some("info") | None => LogLevel::Info,
+            Some("warn") => LogLevel::Warn,
+            Some("error") => LogLevel::Error,
             Some(other) => {
                 wrong.push(format!("{LOG_LEVEL} is {other:?}: expected one of error, warn, info, debug"));
-                Level::Info
+                LogLevel::Info
             }
         };
         if wrong.is_empty() { Ok(Reporting { namespace, level }) } else { Err(wrong) }
     }
 }
 
-impl Level {
+impl LogLevel {
     /// As log lines say it.
     pub fn name(self) -> &'static str {
         match self {
-            Level::Debug => "DEBUG",
-            Level::Info => "INFO",
-            Level::Warn => "WARN",
-            Level::Error => "ERROR",
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Error => "ERROR",
         }
     }
 }

@@ -1,19 +1,18 @@
-//! Does an execution still run? `DescribeExecution`, asked slowly and once: all callers of an account share about
-//! 15 of these calls a second (Step Functions quotas, 2024).
+//! The status of executions: does one still run? `DescribeExecution`, asked slowly and once: all callers of an account
+//! share about 15 of these calls a second (Step Functions quotas, 2024).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::types::ExecutionStatus;
-use leasehold_core::machine::Life;
-use leasehold_store::run::Lives;
-use leasehold_store::tasks::said;
+use aws_sdk_sfn::types::ExecutionStatus as Described;
+use leasehold_core::ExecutionStatus;
+use leasehold_store::{ExecutionStatusSource, step_functions_error};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
-use crate::seen::Seen;
+use crate::metrics::Observer;
 
 /// The time between two calls of one environment, once the burst is used up.
 const EVERY: Duration = Duration::from_millis(100);
@@ -23,11 +22,11 @@ const BURST: u32 = 5;
 
 /// Spreads calls over time. Shared by all invocations of an environment.
 #[derive(Debug)]
-pub(crate) struct Pace(Mutex<Option<Instant>>);
+pub(crate) struct CallPacer(Mutex<Option<Instant>>);
 
-impl Pace {
-    pub(crate) fn new() -> Pace {
-        Pace(Mutex::new(None))
+impl CallPacer {
+    pub(crate) fn new() -> CallPacer {
+        CallPacer(Mutex::new(None))
     }
 
     /// When the next call may be made; none if that is not before `until`.
@@ -46,18 +45,18 @@ impl Pace {
 
 /// The executions, as one invocation asks for them.
 #[derive(Debug)]
-pub(crate) struct Executions<'a> {
+pub(crate) struct ExecutionLookup<'a> {
     client: &'a Client,
-    pace: &'a Pace,
-    seen: &'a Seen,
+    pace: &'a CallPacer,
+    observer: &'a Observer,
     /// After this nobody is asked for any more: the rest of the time is for what follows.
     until: Instant,
-    known: Mutex<HashMap<String, Arc<OnceCell<Life>>>>,
+    known: Mutex<HashMap<String, Arc<OnceCell<ExecutionStatus>>>>,
 }
 
-impl<'a> Executions<'a> {
-    pub(crate) fn new(client: &'a Client, pace: &'a Pace, seen: &'a Seen, until: Instant) -> Self {
-        Executions { client, pace, seen, until, known: Mutex::default() }
+impl<'a> ExecutionLookup<'a> {
+    pub(crate) fn new(client: &'a Client, pace: &'a CallPacer, observer: &'a Observer, until: Instant) -> Self {
+        ExecutionLookup { client, pace, observer, until, known: Mutex::default() }
     }
 
     /// How many were asked for so far.
@@ -65,28 +64,28 @@ impl<'a> Executions<'a> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    async fn describe(&self, execution: &str) -> Life {
+    async fn describe(&self, execution: &str) -> ExecutionStatus {
         // An express execution can not be described, and another id is nothing that Step Functions knows.
         if !(execution.starts_with("arn:") && execution.contains(":states:") && execution.contains(":execution:")) {
-            return Life::Unknown;
+            return ExecutionStatus::Unknown;
         }
         let Some(at) = self.pace.next(Instant::now(), self.until) else {
-            self.seen.note(format!("no time was left to ask whether {execution} runs"));
-            return Life::Unknown;
+            self.observer.note(format!("no time was left to ask whether {execution} runs"));
+            return ExecutionStatus::Unknown;
         };
         sleep_until(at).await;
         match self.client.describe_execution().execution_arn(execution).send().await {
-            Ok(described) => life(described.status()),
+            Ok(described) => execution_status(described.status()),
             Err(error) => {
-                self.seen.note(format!("whether {execution} runs is not known: {}", said(&error)));
-                Life::Unknown
+                self.observer.note(format!("whether {execution} runs is not known: {}", step_functions_error(&error)));
+                ExecutionStatus::Unknown
             }
         }
     }
 }
 
-impl Lives for &Executions<'_> {
-    async fn alive(&self, execution: &str) -> Life {
+impl ExecutionStatusSource for &ExecutionLookup<'_> {
+    async fn status(&self, execution: &str) -> ExecutionStatus {
         let once = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry(execution.to_owned()).or_default())
@@ -96,12 +95,10 @@ impl Lives for &Executions<'_> {
 }
 
 /// What a status says. One that is not known yet frees nothing.
-fn life(status: &ExecutionStatus) -> Life {
-    match status {
-        ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Life::Running,
-        ExecutionStatus::Succeeded | ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => {
-            Life::Ended
-        }
-        _ => Life::Unknown,
+fn execution_status(described: &Described) -> ExecutionStatus {
+    match described {
+        Described::Running | Described::PendingRedrive => ExecutionStatus::Running,
+        Described::Succeeded | Described::Failed | Described::TimedOut | Described::Aborted => ExecutionStatus::Ended,
+        _ => ExecutionStatus::Unknown,
     }
 }

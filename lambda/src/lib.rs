@@ -1,4 +1,4 @@
-//! The lease manager: a Lambda that serves one pool.
+//! The lease manager: what does the Lambda that serves one pool do?
 //!
 //! An event comes in; [`LeaseManager::handle`] carries out what it asks for on the pool's rows, tells the tasks that
 //! were granted a lease meanwhile, and gives an answer or a failure by name. No rule of the protocol is here, and
@@ -31,16 +31,15 @@
 //!
 //! A write whose reply was lost counts nowhere, though it may have happened.
 
-pub mod config;
+mod config;
 mod executions;
-pub mod failed;
-pub mod record;
-mod seen;
+mod failure;
+mod metrics;
+mod notifier;
+mod record;
 mod serve;
-mod tasks;
 
-pub use config::{Config, Level, Misconfigured, Reporting};
-pub use failed::Failed;
-pub use leasehold_store::tasks::client_from as step_functions;
-pub use record::Record;
-pub use serve::{Event, Handled, Invocation, LeaseManager};
+pub use config::{Config, LogLevel, Misconfigured, Reporting};
+pub use failure::InvocationFailure;
+pub use record::{InvocationRecord, SERVICE};
+pub use serve::{Handled, Invocation, InvocationEvent, LeaseManager};

@@ -1,14 +1,14 @@
-//! The function's process: it asks Lambda for events, one after the other, and has them handled.
+//! The function's process: who asks Lambda for events? This does, for one after the other, and has them handled.
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use aws_config::BehaviorVersion;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use lease_manager::config::{Config, Reporting};
-use lease_manager::record::SERVICE;
-use lease_manager::{Event, Failed, Invocation, LeaseManager, Level};
+use lease_manager::{
+    Config, Invocation, InvocationEvent, InvocationFailure, LeaseManager, LogLevel, Reporting, SERVICE,
+};
+use leasehold_store::https;
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         // Only where: what it says may show an event. The process ends, and Lambda starts another one.
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
-        let line = json!({ "level": Level::Error.name(), "message": format!("defect at {at}"), "service": SERVICE });
+        let line = json!({ "level": LogLevel::Error.name(), "message": format!("defect at {at}"), "service": SERVICE });
         write_line(&line.to_string());
     }));
     // One event at a time: a second thread would only cost a start.
@@ -43,12 +43,12 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
     let config = Config::read(|name| std::env::var(name).ok());
     let reporting = config.as_ref().map_or_else(|_| Reporting::default(), |config| config.reporting.clone());
     let manager = match &config {
-        Ok(config) => LeaseManager::new(config, &aws_config::load_defaults(BehaviorVersion::latest()).await),
+        Ok(config) => LeaseManager::new(config, &https::loader().load().await),
         Err(misconfigured) => LeaseManager::misconfigured(misconfigured.clone()),
     };
     manager.warm_up().await;
     let (manager, reporting) = (&manager, &reporting);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| async move {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<InvocationEvent>| async move {
         let context = event.context;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let invocation = Invocation {
@@ -68,6 +68,6 @@ fn write_line(line: &str) {
     let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
 }
 
-fn named(failed: Failed) -> Diagnostic {
+fn named(failed: InvocationFailure) -> Diagnostic {
     Diagnostic { error_type: failed.error_type.into(), error_message: failed.message }
 }

@@ -1,16 +1,18 @@
-//! What does the function write of an invocation? One JSON line: what was asked, what came of it, and the metrics in
-//! CloudWatch's embedded metric format. The crate's first page says what each metric counts.
+//! The log line of an invocation: what does the function write of it? One line of JSON: what was asked, what came of
+//! it, and the metrics in CloudWatch's embedded metric format. The crate's first page says what each metric counts.
 
 use std::time::Duration;
 
-use leasehold_core::machine::Outcome;
-use leasehold_core::nouns::{Millis, Token};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use leasehold_core::contract::Response;
+use leasehold_core::{TaskToken, Timestamp};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use crate::config::{Level, Reporting};
-use crate::failed::Failed;
-use crate::seen::{Counts, Pool};
+use crate::config::{LogLevel, Reporting};
+use crate::failure::InvocationFailure;
+use crate::metrics::{InvocationCounts, PoolCount};
 
 /// What the metrics and logs of this program are called by.
 pub const SERVICE: &str = "lease-manager";
@@ -23,8 +25,8 @@ const SHOWN: usize = 80;
 
 /// What is known of one invocation, once it is over.
 #[derive(Clone, Debug)]
-pub struct Record {
-    pub(crate) at: Millis,
+pub struct InvocationRecord {
+    pub(crate) at: Timestamp,
     pub(crate) took: Duration,
     pub(crate) cold_start: bool,
     pub(crate) function_name: String,
@@ -34,15 +36,16 @@ pub struct Record {
     pub(crate) holder: Option<String>,
     pub(crate) lease_id: Option<String>,
     pub(crate) outcome: String,
-    pub(crate) said: Said,
-    pub(crate) error: Option<Failed>,
-    pub(crate) counts: Counts,
-    pub(crate) used: Option<Used>,
+    pub(crate) caller: CallerOutcome,
+    pub(crate) error: Option<InvocationFailure>,
+    pub(crate) counts: InvocationCounts,
+    /// What the table was asked for, if it was asked anything.
+    pub(crate) used: Option<TableUsage>,
 }
 
 /// What the caller was told, as far as metrics need to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum CallerOutcome {
     Wait,
     Queued,
     NothingToRelease,
@@ -52,34 +55,34 @@ pub(crate) enum Said {
 
 /// What the table was asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Used {
+pub(crate) struct TableUsage {
     pub(crate) reads: u64,
     pub(crate) writes: u64,
     pub(crate) read_units: f64,
     pub(crate) write_units: f64,
 }
 
-impl Said {
-    pub(crate) fn of(outcome: &Outcome) -> Said {
-        match outcome {
-            Outcome::Wait { .. } => Said::Wait,
-            Outcome::Queued => Said::Queued,
-            Outcome::Released { already: true, .. } => Said::NothingToRelease,
-            _ => Said::Other,
+impl CallerOutcome {
+    pub(crate) fn of(response: &Response) -> CallerOutcome {
+        match response {
+            Response::Wait { .. } => CallerOutcome::Wait,
+            Response::Queued => CallerOutcome::Queued,
+            Response::Released { note: Some(_), .. } => CallerOutcome::NothingToRelease,
+            _ => CallerOutcome::Other,
         }
     }
 }
 
-impl Record {
+impl InvocationRecord {
     /// The line, without its end. What was granted and counted is in it at every level; the rest of it only where
     /// the line is at least as grave as `reporting` wants.
     pub fn line(&self, reporting: &Reporting) -> String {
-        let line = serde_json::to_string(&Line { record: self, reporting });
+        let line = serde_json::to_string(&LogLine { record: self, reporting });
         line.unwrap_or_else(|error| json!({ "level": "ERROR", "message": error.to_string() }).to_string())
     }
 
     /// Takes every task token out of whatever text it may have got into.
-    pub(crate) fn without_tokens(mut self) -> Record {
+    pub(crate) fn without_tokens(mut self) -> InvocationRecord {
         let secrets = std::mem::take(&mut self.counts.secrets);
         let texts = self.holder.iter_mut().chain(&mut self.counts.notes);
         for text in texts.chain(self.error.iter_mut().map(|error| &mut error.message)) {
@@ -89,13 +92,13 @@ impl Record {
     }
 
     /// How grave it is.
-    pub fn level(&self) -> Level {
+    pub fn level(&self) -> LogLevel {
         match self.error.as_ref().map(|error| error.error_type) {
             // The caller is told no; the pool is well.
-            Some("HolderBusy" | "LeaseLost" | "Throttled") => Level::Warn,
-            Some(_) => Level::Error,
-            None if !self.counts.notes.is_empty() => Level::Warn,
-            None => Level::Info,
+            Some("HolderBusy" | "LeaseLost" | "Throttled") => LogLevel::Warn,
+            Some(_) => LogLevel::Error,
+            None if !self.counts.notes.is_empty() => LogLevel::Warn,
+            None => LogLevel::Info,
         }
     }
 
@@ -113,10 +116,10 @@ impl Record {
         let lost = self.error.as_ref().is_some_and(|error| error.error_type == "LeaseLost");
         let counted = [
             ("LeaseGranted", counts.granted),
-            ("LeaseWait", u32::from(self.said == Said::Wait)),
-            ("LeaseQueued", u32::from(self.said == Said::Queued)),
+            ("LeaseWait", u32::from(self.caller == CallerOutcome::Wait)),
+            ("LeaseQueued", u32::from(self.caller == CallerOutcome::Queued)),
             ("LeaseReleased", counts.released),
-            ("LeaseExpired", counts.late + u32::from(self.said == Said::NothingToRelease)),
+            ("LeaseExpired", counts.late + u32::from(self.caller == CallerOutcome::NothingToRelease)),
             ("LeaseReclaimed", counts.reclaimed),
             ("LeaseLost", u32::from(lost)),
             ("WaiterGone", counts.closed),
@@ -137,7 +140,7 @@ impl Record {
                 times => metrics.push((name, "Milliseconds", json!(times[..times.len().min(VALUES)]))),
             }
         }
-        if let Some(Pool { held, waiting, oldest_wait }) = counts.pool {
+        if let Some(PoolCount { held, waiting, oldest_wait }) = counts.pool {
             metrics.push(("Held", "Count", json!(held)));
             metrics.push(("Waiting", "Count", json!(waiting)));
             metrics.push(("OldestWait", "Milliseconds", json!(oldest_wait.0)));
@@ -146,14 +149,14 @@ impl Record {
     }
 }
 
-struct Line<'a> {
-    record: &'a Record,
+struct LogLine<'a> {
+    record: &'a InvocationRecord,
     reporting: &'a Reporting,
 }
 
-impl Serialize for Line<'_> {
+impl Serialize for LogLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Line { record, reporting } = self;
+        let LogLine { record, reporting } = self;
         let level = record.level();
         let full = level >= reporting.level;
         let mut line = serializer.serialize_map(None)?;
@@ -187,8 +190,8 @@ impl Serialize for Line<'_> {
     }
 }
 
-impl Record {
-    fn entries<M: SerializeMap>(&self, line: &mut M, level: Level) -> Result<(), M::Error> {
+impl InvocationRecord {
+    fn entries<M: SerializeMap>(&self, line: &mut M, level: LogLevel) -> Result<(), M::Error> {
         line.serialize_entry("cold_start", &self.cold_start)?;
         line.serialize_entry("function_name", &self.function_name)?;
         line.serialize_entry("function_request_id", &self.request_id)?;
@@ -203,14 +206,14 @@ impl Record {
             line.serialize_entry("lease_id", lease_id)?;
         }
         line.serialize_entry("duration_ms", &u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))?;
-        if let Some(Failed { error_type, message }) = &self.error {
+        if let Some(InvocationFailure { error_type, message }) = &self.error {
             line.serialize_entry("error", &json!({ "type": error_type, "message": message }))?;
         }
         if !self.counts.notes.is_empty() {
             line.serialize_entry("notes", &self.counts.notes)?;
         }
-        if let (Level::Debug, Some(used)) = (level, self.used) {
-            let Used { reads, writes, read_units, write_units } = used;
+        if let (LogLevel::Debug, Some(used)) = (level, self.used) {
+            let TableUsage { reads, writes, read_units, write_units } = used;
             let table =
                 json!({ "reads": reads, "writes": writes, "read_units": read_units, "write_units": write_units });
             line.serialize_entry("table", &table)?;
@@ -220,7 +223,7 @@ impl Record {
 }
 
 /// A text without a token, wherever its caller put it: whole, or the beginning that an error shows.
-fn without(text: String, secret: &Token) -> String {
+fn without(text: String, secret: &TaskToken) -> String {
     const GONE: &str = "[task token]";
     let secret = secret.secret();
     let text = if text.contains(secret) { text.replace(secret, GONE) } else { text };
@@ -230,20 +233,13 @@ fn without(text: String, secret: &Token) -> String {
     }
 }
 
-/// A moment as logs write it: `2024-11-22T10:11:12.345Z`.
-fn timestamp(at: Millis) -> String {
-    let (days, millis) = (at.0 / 86_400_000, at.0 % 86_400_000);
-    // Days since 1970 to a date, by eras of 400 years that begin on the first of March of year 0.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1_000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", millis % 1_000)
+/// A moment as logs write it: `2024-11-22T10:11:12.345Z`, always with its milliseconds.
+fn timestamp(at: Timestamp) -> String {
+    let (seconds, millis) = (at.0 / 1_000, at.0 % 1_000);
+    let date = i64::try_from(seconds).ok().and_then(|at| DateTime::from_secs(at).fmt(Format::DateTime).ok());
+    // Years of five digits have no such form.
+    let Some(date) = date else { return at.0.to_string() };
+    format!("{}.{millis:03}Z", date.trim_end_matches('Z'))
 }
 
 #[cfg(test)]
@@ -258,13 +254,13 @@ mod tests {
             (1_732_270_272_345, "2024-11-22T10:11:12.345Z"),
             (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
         ] {
-            assert_eq!(timestamp(Millis(millis)), text);
+            assert_eq!(timestamp(Timestamp(millis)), text);
         }
     }
 
     #[test]
     fn a_token_is_taken_out_whole_or_cut() {
-        let token = Token::new(&"t".repeat(100)).expect("a token");
+        let token = TaskToken::new(&"t".repeat(100)).expect("a token");
         let text = |secret: &str| format!("holder e#{secret}, key \"{}…\"", &secret[..SHOWN]);
         assert!(!without(text(token.secret()), &token).contains("tttt"));
     }

@@ -1,5 +1,5 @@
-//! How does an event become an answer? Parsed, run on the pool, and answered before the time is up; whatever goes
-//! wrong is a failure by name, and all that happened is one record.
+//! One invocation: how does an event become an answer? Parsed, run on the pool, and answered before the time is up;
+//! whatever goes wrong is a failure by name, and all that happened is one record.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,27 +8,22 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
-use leasehold_core::acquire::Mode;
-use leasehold_core::contract::{self, Answer, Invalid, Request};
-use leasehold_core::gone::Ended;
-use leasehold_core::machine::{Operation, Outcome, Tally};
-use leasehold_core::nouns::{Prefix, Token};
-use leasehold_core::release::What;
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{self, Reply};
-use leasehold_store::run::{Clock, Nobody, Runner, SystemClock};
-use leasehold_store::table::Table;
-use leasehold_store::tasks;
+use leasehold_core::contract::{ContractError, InvalidField, LeaseEvent, PoolRequest, Response};
+use leasehold_core::{
+    ExecutionEnded, ExecutionFreed, Mode, Operation, PoolName, ReleaseTarget, Settings, StatusRequest, SweepRequest,
+    Tally, TaskToken,
+};
+use leasehold_store::{Clock, Performed, Runner, SettingsCache, StoreError, SystemClock, Table, step_functions_client};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::{Config, Misconfigured};
-use crate::executions::{Executions, Pace};
-use crate::failed::Failed;
-use crate::record::{Record, Said, Used};
-use crate::seen::{Pool, Seen};
-use crate::tasks::Tasks;
+use crate::executions::{CallPacer, ExecutionLookup};
+use crate::failure::InvocationFailure;
+use crate::metrics::Observer;
+use crate::notifier::TaskNotifier;
+use crate::record::{CallerOutcome, InvocationRecord, TableUsage};
 
 /// What is left of an invocation's time for its answer and its log line, where there is enough of it.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -44,7 +39,7 @@ const SWEEPS: u32 = 8;
 
 /// An event as it came: parsed, or what was found where JSON was expected.
 #[derive(Clone, Debug)]
-pub struct Event(Result<Value, String>);
+pub struct InvocationEvent(Result<Value, String>);
 
 /// One invocation.
 #[derive(Clone, Copy, Debug)]
@@ -61,63 +56,63 @@ pub struct Invocation<'a> {
 #[derive(Clone, Debug)]
 pub struct Handled {
     /// What the caller is told.
-    pub answer: Result<Answer, Failed>,
+    pub answer: Result<Response, InvocationFailure>,
     /// What is written of it.
-    pub record: Record,
+    pub record: InvocationRecord,
 }
 
 /// The lease manager of one pool, with what it keeps between invocations.
 #[derive(Debug)]
 pub struct LeaseManager<C = SystemClock> {
-    serves: Result<Serves<C>, Misconfigured>,
+    server: Result<PoolServer, Misconfigured>,
     clock: C,
     warm: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Serves<C> {
-    prefix: Prefix,
-    /// Knows the settings; what notifies and asks belongs to an invocation.
-    pool: Runner<Nobody, Nobody, C>,
+struct PoolServer {
+    prefix: PoolName,
+    table: Table,
+    settings: Arc<SettingsCache>,
     step_functions: Client,
-    pace: Pace,
+    pace: CallPacer,
 }
 
 impl LeaseManager {
     /// The lease manager of this configuration, on the AWS that `sdk` knows.
     pub fn new(config: &Config, sdk: &SdkConfig) -> LeaseManager {
         let table = Table::new(sdk, &config.table);
-        LeaseManager::serving(config.prefix.clone(), table, tasks::client(sdk), SystemClock)
+        LeaseManager::serving(config.prefix.clone(), table, step_functions_client(sdk), SystemClock)
     }
 
     /// One whose every invocation fails with `PoolMisconfigured` for this reason. On Lambda a start that fails is
     /// repeated at every call, and its cause is only in the log.
     pub fn misconfigured(why: Misconfigured) -> LeaseManager {
-        LeaseManager { serves: Err(why), clock: SystemClock, warm: AtomicBool::new(false) }
+        LeaseManager { server: Err(why), clock: SystemClock, warm: AtomicBool::new(false) }
     }
 }
 
 impl<C: Clock + Clone> LeaseManager<C> {
     /// The lease manager of this pool, from its parts.
-    pub fn serving(prefix: Prefix, table: Table, step_functions: Client, clock: C) -> LeaseManager<C> {
-        let pool = Runner::with(table, Nobody, Nobody, clock.clone());
-        let serves = Serves { prefix, pool, step_functions, pace: Pace::new() };
-        LeaseManager { serves: Ok(serves), clock, warm: AtomicBool::new(false) }
+    pub fn serving(prefix: PoolName, table: Table, step_functions: Client, clock: C) -> LeaseManager<C> {
+        let server = PoolServer { prefix, table, settings: Arc::default(), step_functions, pace: CallPacer::new() };
+        LeaseManager { server: Ok(server), clock, warm: AtomicBool::new(false) }
     }
 
     /// Reads the settings ahead of the first event, and so opens the connections that it needs, while Lambda still
     /// gives a starting environment a whole processor. What goes wrong is met again, and told, by the first event.
     pub async fn warm_up(&self) {
-        if let Ok(serves) = &self.serves {
-            let _ = timeout(WARM_UP_WITHIN, serves.pool.settings(&serves.prefix)).await;
+        if let Ok(server) = &self.server {
+            let reading = server.settings.settings(&server.table, &server.prefix, self.clock.now());
+            let _ = timeout(WARM_UP_WITHIN, reading).await;
         }
     }
 
     /// Handles one event.
-    pub async fn handle(&self, event: &Event, invocation: Invocation<'_>) -> Handled {
+    pub async fn handle(&self, event: &InvocationEvent, invocation: Invocation<'_>) -> Handled {
         let started = Instant::now();
-        let seen = Seen::default();
-        let mut record = Record {
+        let observer = Observer::default();
+        let mut record = InvocationRecord {
             at: self.clock.now(),
             took: Duration::ZERO,
             cold_start: !self.warm.swap(true, Ordering::Relaxed),
@@ -128,16 +123,20 @@ impl<C: Clock + Clone> LeaseManager<C> {
             holder: None,
             lease_id: None,
             outcome: String::new(),
-            said: Said::default(),
+            caller: CallerOutcome::default(),
             error: None,
-            counts: seen.counts(),
+            counts: observer.counts(),
             used: None,
         };
-        let answer = self.answer(event, invocation, started, &seen, &mut record).await;
+        let answer = self.answer(event, invocation, started, &observer, &mut record).await;
         record.took = started.elapsed();
-        record.counts = seen.counts();
+        record.counts = observer.counts();
         match &answer {
-            Ok(answer) => record.outcome = status(answer).into(),
+            Ok(response) => {
+                record.outcome = status(response).into();
+                record.caller = CallerOutcome::of(response);
+                record.lease_id = lease_of(response).or(record.lease_id.take());
+            }
             Err(failed) => {
                 record.outcome = failed.error_type.into();
                 record.error = Some(failed.clone());
@@ -151,229 +150,273 @@ impl<C: Clock + Clone> LeaseManager<C> {
 
     async fn answer(
         &self,
-        event: &Event,
+        event: &InvocationEvent,
         invocation: Invocation<'_>,
         started: Instant,
-        seen: &Seen,
-        record: &mut Record,
-    ) -> Result<Answer, Failed> {
-        event.secrets(seen);
-        let serves = self.serves.as_ref().map_err(|why| Failed::misconfigured(why.to_string()))?;
-        record.prefix = Some(serves.prefix.to_string());
-        let request = event.request()?;
-        record.action = Some(request.action());
-        let Some(operation) = request.operation(&serves.prefix, invocation.request_id)? else {
-            let defect = || contract::Error::Internal("there is an event that asks for nothing".into());
-            return request.ignored().ok_or_else(|| defect().into());
-        };
-        (record.holder, record.lease_id) = concerns(&operation);
+        observer: &Observer,
+        record: &mut InvocationRecord,
+    ) -> Result<Response, InvocationFailure> {
+        event.secrets(observer);
+        let server = self.server.as_ref().map_err(|why| InvocationFailure::misconfigured(why.to_string()))?;
+        record.prefix = Some(server.prefix.to_string());
+        let event = event.parsed()?;
+        record.action = Some(event.action());
+        let request = event.for_pool(&server.prefix, invocation.request_id)?;
+        (record.holder, record.lease_id) = concerns(&request);
 
-        let before = serves.pool.table().meter().used();
-        let work = Work::new(serves, &self.clock, invocation.time_left, started, seen, &request);
+        let before = server.table.meter().used();
+        let work = InvocationWork::new(server, &self.clock, invocation.time_left, started, observer, &request);
         // Behind a pointer: the futures of the SDK, of the runner and of Lambda's runtime in one are too deep a type.
-        let run: Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(work.run(&request, operation));
+        let run: Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(work.run(request));
         let done = match timeout_at(work.until, run).await {
             Ok(done) => done,
-            Err(_) => work.cut_short(&request, started.elapsed()),
+            Err(_) => work.cut_short(started.elapsed()),
         };
-        let after = serves.pool.table().meter().used();
-        record.used = Some(Used {
+        let after = server.table.meter().used();
+        record.used = (after != before).then(|| TableUsage {
             reads: after.reads - before.reads,
             writes: after.writes - before.writes,
             read_units: after.read_units - before.read_units,
             write_units: after.write_units - before.write_units,
         });
-        let (answer, outcome) = done?;
-        record.said = Said::of(&outcome);
-        record.lease_id = lease_of(&outcome).or(record.lease_id.take());
-        Ok(answer)
+        done
     }
 }
 
 /// The work of one invocation, and how far it got.
-struct Work<'a, C> {
-    serves: &'a Serves<C>,
+struct InvocationWork<'a, C> {
+    server: &'a PoolServer,
     clock: &'a C,
-    seen: &'a Seen,
+    observer: &'a Observer,
     until: Instant,
-    executions: Executions<'a>,
+    executions: ExecutionLookup<'a>,
     claims_at_once: bool,
-    so_far: Mutex<Option<(Outcome, Arc<Settings>)>>,
+    rounds_done: Mutex<Option<RoundsDone>>,
 }
 
-impl<'a, C: Clock + Clone> Work<'a, C> {
+/// What the rounds before the one under way have done, of work that takes several.
+#[derive(Clone, Copy, Debug)]
+enum RoundsDone {
+    /// Of a sweep.
+    Swept(Tally),
+    /// Of the end of an execution.
+    Freed(Tally),
+}
+
+impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
     fn new(
-        serves: &'a Serves<C>,
+        server: &'a PoolServer,
         clock: &'a C,
         time_left: Duration,
         started: Instant,
-        seen: &'a Seen,
-        request: &Request,
+        observer: &'a Observer,
+        request: &PoolRequest,
     ) -> Self {
         let usable = time_left - MARGIN.min(time_left / MARGIN_PART);
         // Half of the time for asking, so that what was found out is also acted upon.
-        let executions = Executions::new(&serves.step_functions, &serves.pace, seen, started + usable / 2);
-        let claims_at_once = matches!(request, Request::Acquire(acquire) if acquire.mode != Mode::Poll);
-        Work { serves, clock, seen, until: started + usable, executions, claims_at_once, so_far: Mutex::default() }
+        let executions = ExecutionLookup::new(&server.step_functions, &server.pace, observer, started + usable / 2);
+        let claims_at_once = matches!(request, PoolRequest::Acquire(acquire) if acquire.mode != Mode::Poll);
+        InvocationWork {
+            server,
+            clock,
+            observer,
+            until: started + usable,
+            executions,
+            claims_at_once,
+            rounds_done: Mutex::default(),
+        }
     }
 
-    async fn run(&self, request: &Request, mut operation: Operation) -> Result<(Answer, Outcome), Failed> {
-        let settings = self.serves.pool.settings(&self.serves.prefix).await?;
-        let tasks = Tasks { client: &self.serves.step_functions, seen: self.seen };
-        let table = self.serves.pool.table().clone();
-        let runner = Runner::with(table, tasks, &self.executions, self.clock.clone());
-        let mut sum = Tally::default();
-        let mut rounds = 0;
-        loop {
-            rounds += 1;
-            let asked = self.executions.asked();
-            let watch = |request: &table::Request, reply: &Reply| {
-                self.seen.answered(request, reply, self.clock.now(), self.claims_at_once);
-            };
-            let ran = runner.run_watched(operation.clone(), Arc::clone(&settings), watch).await;
-            let outcome = match ran.outcome {
-                Outcome::Gone { tally, more } => {
-                    add(&mut sum, tally);
-                    if let (Some(after), Operation::Gone(ended)) = (more, &operation) {
-                        operation = Operation::Gone(Ended { after: Some(after), ..ended.clone() });
-                        self.keep(Outcome::Gone { tally: sum, more }, &settings);
-                        continue;
-                    }
-                    Outcome::Gone { tally: sum, more }
-                }
-                Outcome::Swept(tally) => {
-                    add(&mut sum, tally);
-                    sum.more = tally.more;
-                    // A round that did nothing would do nothing again; neither would one after trouble.
-                    let got_on = tally.granted + tally.reclaimed + tally.freed + tally.left > 0
-                        || self.executions.asked() > asked;
-                    if tally.more && got_on && ran.trouble.is_none() && rounds < SWEEPS {
-                        self.keep(Outcome::Swept(sum), &settings);
-                        continue;
-                    }
-                    Outcome::Swept(sum)
-                }
-                outcome => outcome,
-            };
-            if let Outcome::Status(snapshot) = &outcome {
-                self.seen.counted(Pool::from(snapshot));
+    async fn run(&self, request: PoolRequest) -> Result<Response, InvocationFailure> {
+        Ok(match request {
+            PoolRequest::Acquire(acquire) => {
+                let settings = self.settings().await?;
+                Response::to_acquire(&self.once(acquire, &settings).await?, &settings)
             }
-            return match (request.answer(&outcome, &settings), ran.trouble) {
+            PoolRequest::Release(target) => Response::to_release(&self.once(target, &self.settings().await?).await?),
+            PoolRequest::Renew(renew) => Response::to_renew(&self.once(renew, &self.settings().await?).await?),
+            PoolRequest::Status { holders } => {
+                let settings = self.settings().await?;
+                let snapshot = self.once(StatusRequest, &settings).await?;
+                self.observer.counted((&snapshot).into());
+                Response::to_status(&snapshot, &settings, holders)
+            }
+            PoolRequest::Sweep => Response::to_sweep(&self.sweep().await?),
+            PoolRequest::ExecutionEnded(ended) => Response::to_execution_ended(&self.free(ended).await?),
+            PoolRequest::Nothing { execution_status } => Response::Ignored { execution_status },
+        })
+    }
+
+    async fn settings(&self) -> Result<Arc<Settings>, StoreError> {
+        let PoolServer { prefix, table, settings, .. } = self.server;
+        settings.settings(table, prefix, self.clock.now()).await
+    }
+
+    /// Carries out an operation, and shows what happens to the observer; with the last trouble on the way.
+    async fn round<O: Operation>(
+        &self,
+        operation: O,
+        settings: &Arc<Settings>,
+    ) -> Result<(O::Outcome, Option<StoreError>), InvocationFailure> {
+        let PoolServer { table, settings: cache, step_functions, .. } = self.server;
+        let tasks = TaskNotifier { client: step_functions, observer: self.observer };
+        let runner = Runner::with(table.clone(), tasks, &self.executions, self.clock.clone()).sharing(cache.clone());
+        let mut trouble = None;
+        let observe = |performed: Performed<'_>| {
+            self.observer.performed(performed, self.clock.now(), self.claims_at_once);
+            trouble = performed.trouble.cloned().or(trouble.take());
+        };
+        let outcome = runner.run_observed(operation, Arc::clone(settings), observe).await?;
+        Ok((outcome, trouble))
+    }
+
+    /// Carries out an operation that takes one round. It worked, so that trouble on the way is only a note.
+    async fn once<O: Operation>(
+        &self,
+        operation: O,
+        settings: &Arc<Settings>,
+    ) -> Result<O::Outcome, InvocationFailure> {
+        let (outcome, trouble) = self.round(operation, settings).await?;
+        self.note(trouble);
+        Ok(outcome)
+    }
+
+    /// Sweeps until there is nothing left to do, or no more is to be done now.
+    async fn sweep(&self) -> Result<Tally, InvocationFailure> {
+        let settings = self.settings().await?;
+        let mut sum = Tally::default();
+        for round in 1.. {
+            let asked = self.executions.asked();
+            let (tally, trouble) = self.round(SweepRequest, &settings).await?;
+            sum += tally;
+            sum.more = tally.more;
+            // A round that did nothing would do nothing again; neither would one after trouble.
+            let got_on =
+                tally.granted + tally.reclaimed + tally.freed + tally.left > 0 || self.executions.asked() > asked;
+            if tally.more && got_on && trouble.is_none() && round < SWEEPS {
+                self.keep(RoundsDone::Swept(sum));
+                continue;
+            }
+            match trouble {
                 // A sweep that could not even write its summary must not look like one that found nothing to do.
-                (Ok(_), Some(trouble)) if matches!(request, Request::Sweep) && !self.seen.is_counted() => {
-                    Err(trouble.into())
-                }
-                (Ok(answer), trouble) => {
-                    trouble.into_iter().for_each(|trouble| self.seen.note(trouble.to_string()));
-                    Ok((answer, outcome))
-                }
-                (Err(error), trouble) => Err(Failed::told(&error, trouble)),
-            };
+                Some(trouble) if !self.observer.is_counted() => return Err(trouble.into()),
+                trouble => self.note(trouble),
+            }
+            break;
+        }
+        Ok(sum)
+    }
+
+    /// Frees what an ended execution has, however many calls of the protocol that takes.
+    async fn free(&self, mut ended: ExecutionEnded) -> Result<ExecutionFreed, InvocationFailure> {
+        let settings = self.settings().await?;
+        let mut sum = Tally::default();
+        loop {
+            let (freed, trouble) = self.round(ended.clone(), &settings).await?;
+            sum += freed.tally;
+            if freed.more.is_none() {
+                self.note(trouble);
+                return Ok(ExecutionFreed { tally: sum, more: None });
+            }
+            ended.after = freed.more;
+            self.keep(RoundsDone::Freed(sum));
         }
     }
 
-    /// What rounds before the one that was cut short have done: an answer that says there is more, for the next sweep.
-    /// An event comes only once, so that one fails, and Lambda calls again with it.
-    fn cut_short(&self, request: &Request, after: Duration) -> Result<(Answer, Outcome), Failed> {
-        let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (outcome, settings) = so_far.ok_or_else(|| Failed::out_of_time(after))?;
-        if let Some(failed) = comes_once(&outcome, after) {
-            return Err(failed);
-        }
-        Ok((request.answer(&outcome, &settings)?, outcome))
+    /// What is told where there was no time for all of it.
+    fn cut_short(&self, after: Duration) -> Result<Response, InvocationFailure> {
+        told_after(*self.rounds_done.lock().unwrap_or_else(PoisonError::into_inner), after)
     }
 
-    fn keep(&self, outcome: Outcome, settings: &Arc<Settings>) {
-        *self.so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some((outcome, Arc::clone(settings)));
+    fn keep(&self, done: RoundsDone) {
+        *self.rounds_done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+    }
+
+    fn note(&self, trouble: Option<StoreError>) {
+        trouble.into_iter().for_each(|trouble| self.observer.note(trouble.to_string()));
     }
 }
 
-/// The failure that makes Lambda call again, if nothing else would come back for what is left.
-fn comes_once(outcome: &Outcome, after: Duration) -> Option<Failed> {
-    match outcome {
-        Outcome::Gone { tally, more: Some(_) } => Some(Failed::unfinished(after, tally.freed + tally.left)),
-        _ => None,
+/// What is told after this time of rounds that were done before the one that was cut short. A sweep says that there is
+/// more, for the next one. The event of an ended execution comes only once, so that one fails, and Lambda calls again.
+fn told_after(done: Option<RoundsDone>, after: Duration) -> Result<Response, InvocationFailure> {
+    match done {
+        None => Err(InvocationFailure::out_of_time(after)),
+        Some(RoundsDone::Swept(tally)) => Ok(Response::to_sweep(&tally)),
+        Some(RoundsDone::Freed(tally)) => Err(InvocationFailure::unfinished(after, tally.freed + tally.left)),
     }
 }
 
-fn add(sum: &mut Tally, more: Tally) {
-    sum.granted += more.granted;
-    sum.reclaimed += more.reclaimed;
-    sum.renotified += more.renotified;
-    sum.extended += more.extended;
-    sum.freed += more.freed;
-    sum.left += more.left;
-}
-
-/// Whom and what an operation is about, for the log.
-fn concerns(operation: &Operation) -> (Option<String>, Option<String>) {
-    match operation {
-        Operation::Acquire(ask) => (Some(ask.holder.to_string()), None),
-        Operation::Release(What::Holder(holder, _)) => (Some(holder.to_string()), None),
-        Operation::Release(What::Lease(id)) => (None, Some(id.to_string())),
-        Operation::Renew(longer) => (None, Some(longer.id.to_string())),
-        Operation::Gone(ended) => (Some(ended.execution.to_string()), None),
-        Operation::Sweep | Operation::Status | Operation::Change(_) => (None, None),
+/// Whom and what a request is about, for the log.
+fn concerns(request: &PoolRequest) -> (Option<String>, Option<String>) {
+    match request {
+        PoolRequest::Acquire(acquire) => (Some(acquire.holder.to_string()), None),
+        PoolRequest::Release(ReleaseTarget::Holder(holder, _)) => (Some(holder.to_string()), None),
+        PoolRequest::Release(ReleaseTarget::Lease(id)) => (None, Some(id.to_string())),
+        PoolRequest::Renew(renew) => (None, Some(renew.id.to_string())),
+        PoolRequest::ExecutionEnded(ended) => (Some(ended.execution.to_string()), None),
+        PoolRequest::Status { .. } | PoolRequest::Sweep | PoolRequest::Nothing { .. } => (None, None),
     }
 }
 
-fn lease_of(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Acquired(lease) => Some(lease.id.to_string()),
-        Outcome::Released { lease: Some(id), .. } | Outcome::Renewed { id, .. } => Some(id.to_string()),
+fn lease_of(response: &Response) -> Option<String> {
+    match response {
+        Response::Acquired(lease) => Some(lease.lease_id.clone()),
+        Response::Released { lease_id, .. } => lease_id.clone(),
+        Response::Renewed(lease) => Some(lease.lease_id.clone()),
         _ => None,
     }
 }
 
 /// What an answer came to, as the log says it: its `status`.
-fn status(answer: &Answer) -> &'static str {
-    match answer {
-        Answer::Acquired(_) => "acquired",
-        Answer::Wait { .. } => "wait",
-        Answer::Queued => "queued",
-        Answer::Released { .. } | Answer::Gone { .. } => "released",
-        Answer::Renewed(_) => "renewed",
-        Answer::Status(_) => "ok",
-        Answer::Swept { .. } => "swept",
-        Answer::Ignored { .. } => "ignored",
+fn status(response: &Response) -> &'static str {
+    match response {
+        Response::Acquired(_) => "acquired",
+        Response::Wait { .. } => "wait",
+        Response::Queued => "queued",
+        Response::Released { .. } | Response::Freed { .. } => "released",
+        Response::Renewed(_) => "renewed",
+        Response::Status(_) => "ok",
+        Response::Swept { .. } => "swept",
+        Response::Ignored { .. } => "ignored",
     }
 }
 
-impl Event {
+impl InvocationEvent {
     /// From JSON as it came.
-    pub fn from_slice(json: &[u8]) -> Event {
-        Event(serde_json::from_slice(json).map_err(|error| error.to_string()))
+    pub fn from_slice(json: &[u8]) -> InvocationEvent {
+        InvocationEvent(serde_json::from_slice(json).map_err(|error| error.to_string()))
     }
 
-    fn request(&self) -> Result<Request, contract::Error> {
+    fn parsed(&self) -> Result<LeaseEvent, ContractError> {
         match &self.0 {
-            Ok(value) => Request::from_value(value),
+            Ok(value) => LeaseEvent::from_value(value),
             Err(wrong) => {
                 let (field, expected) = ("event".into(), "a JSON object".into());
-                Err(Invalid { field, expected, got: format!("something else: {wrong}") }.into())
+                Err(InvalidField { field, expected, got: format!("something else: {wrong}") }.into())
             }
         }
     }
 
     /// Its token must not appear, also where the event is refused before it is one.
-    fn secrets(&self, seen: &Seen) {
+    fn secrets(&self, observer: &Observer) {
         let token = self.0.as_ref().ok().and_then(|event| event.get("task_token")?.as_str());
-        if let Some(Ok(token)) = token.map(Token::new) {
-            seen.secret(&token);
+        if let Some(Ok(token)) = token.map(TaskToken::new) {
+            observer.secret(&token);
         }
     }
 }
 
-impl From<Value> for Event {
-    fn from(event: Value) -> Event {
-        Event(Ok(event))
+impl From<Value> for InvocationEvent {
+    fn from(event: Value) -> InvocationEvent {
+        InvocationEvent(Ok(event))
     }
 }
 
-impl<'de> Deserialize<'de> for Event {
+impl<'de> Deserialize<'de> for InvocationEvent {
     /// Never fails: what is no JSON is a request that is refused by name, as all others are.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
-        Ok(Event(Value::deserialize(deserializer).map_err(|error| error.to_string())))
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<InvocationEvent, D::Error> {
+        Ok(InvocationEvent(Value::deserialize(deserializer).map_err(|error| error.to_string())))
     }
 }
 
@@ -382,13 +425,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ended_execution_that_is_not_done_with_fails_so_that_lambda_calls_again() {
+    fn an_unfinished_ended_execution_fails_so_that_it_comes_again() {
         let tally = Tally { freed: 3, left: 1_000, more: true, ..Tally::default() };
-        let failed = comes_once(&Outcome::Gone { tally, more: Some(7) }, Duration::from_secs(9)).expect("a failure");
+        let failed = told_after(Some(RoundsDone::Freed(tally)), Duration::from_secs(9)).expect_err("a failure");
         assert_eq!(failed.error_type, "TableUnavailable");
         assert!(failed.message.contains("1003 leases and places") && failed.message.contains("repeat"), "{failed:?}");
         // The next sweep comes anyway, and what is done is done.
-        assert_eq!(comes_once(&Outcome::Swept(tally), Duration::from_secs(9)), None);
-        assert_eq!(comes_once(&Outcome::Gone { tally, more: None }, Duration::from_secs(9)), None);
+        let swept = told_after(Some(RoundsDone::Swept(tally)), Duration::from_secs(9));
+        assert_eq!(swept, Ok(Response::to_sweep(&tally)));
     }
 }

@@ -3,12 +3,12 @@
 
 mod pool;
 
-use pool::{BEGIN, LEASE, Pool, acquire, execution, queue, release, status_change};
+use pool::{BEGIN, LEASE, ServedPool, acquire, execution, queue, release, status_change};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_free_slot_is_acquired_with_all_the_fields_of_a_lease() {
-    let pool = Pool::of(2).await;
+    let pool = ServedPool::of(2).await;
     let expected = json!({
         "status": "acquired", "lease_id": "analytics:0:1", "fence": 1, "slot": 0, "prefix": "analytics",
         "acquired_at_ms": BEGIN, "expires_at_ms": BEGIN + LEASE, "lease_expires_at": (BEGIN + LEASE) / 1_000,
@@ -24,7 +24,7 @@ async fn a_free_slot_is_acquired_with_all_the_fields_of_a_lease() {
 
 #[tokio::test]
 async fn a_full_pool_says_when_to_ask_again_and_how_many_run() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     pool.acquire("item-1").await;
     let mut wait = pool.acquire("item-2").await;
     let seconds = wait["retry_after_seconds"].take().as_u64().expect("whole seconds");
@@ -36,7 +36,7 @@ async fn a_full_pool_says_when_to_ask_again_and_how_many_run() {
 
 #[tokio::test]
 async fn todays_events_are_understood_and_answered_with_todays_fields() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     for name in ["resource_id", "reference_id"] {
         let taken = pool.answer(json!({ "action": "acquire", name: "item-1" })).await;
         assert_eq!(taken["status"], "acquired");
@@ -53,7 +53,7 @@ async fn todays_events_are_understood_and_answered_with_todays_fields() {
 
 #[tokio::test]
 async fn a_renewed_lease_lasts_longer_from_now() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let lease = pool.acquire("item-1").await;
     pool.clock.forward(20_000);
     let renewed = pool.answer(json!({ "action": "renew", "lease_id": lease["lease_id"] })).await;
@@ -63,7 +63,7 @@ async fn a_renewed_lease_lasts_longer_from_now() {
 
 #[tokio::test]
 async fn a_status_counts_and_lists_whom_it_is_asked_for() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     pool.acquire("item-1").await;
     pool.queue("item-2", "token-2").await;
     let status = pool.answer(json!({ "action": "status" })).await;
@@ -76,7 +76,7 @@ async fn a_status_counts_and_lists_whom_it_is_asked_for() {
 
 #[tokio::test]
 async fn a_sweep_takes_expired_leases_back_and_says_how_many() {
-    let pool = Pool::of(2).await;
+    let pool = ServedPool::of(2).await;
     pool.acquire("item-1").await;
     pool.acquire("item-2").await;
     pool.clock.forward(LEASE + pool::GRACE);
@@ -85,8 +85,8 @@ async fn a_sweep_takes_expired_leases_back_and_says_how_many() {
 }
 
 #[tokio::test]
-async fn a_holder_is_released_by_its_name_and_attempt_and_an_older_one_frees_nothing() {
-    let pool = Pool::of(1).await;
+async fn a_holder_is_released_by_its_name_and_an_older_attempt_not() {
+    let pool = ServedPool::of(1).await;
     pool.queue("item-1", "token-1").await;
     let by_name = |millis: u64| {
         json!({ "action": "release", "execution": execution(), "key": "item-1",
@@ -100,20 +100,20 @@ async fn a_holder_is_released_by_its_name_and_attempt_and_an_older_one_frees_not
 
 #[tokio::test]
 async fn who_leaves_the_queue_by_its_name_is_told_and_gone() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     pool.acquire("item-1").await;
     assert_eq!(pool.queue("item-2", "token-2").await, json!({ "status": "queued" }));
     let leave =
         json!({ "action": "release", "execution": execution(), "key": "item-2", "attempt": { "entered": BEGIN } });
     assert_eq!(pool.answer(leave).await, json!({ "status": "released", "lease_id": null }));
-    assert_eq!(pool.tasks.asked("SendTaskFailure")[0]["error"], "LeaseLost");
+    assert_eq!(pool.tasks.requests("SendTaskFailure")[0]["error"], "LeaseLost");
     assert_eq!(pool.answer(json!({ "action": "status" })).await["waiting"], 0);
 }
 
 #[tokio::test]
-async fn an_execution_that_failed_timed_out_or_was_aborted_frees_what_it_had() {
+async fn an_execution_that_did_not_succeed_frees_what_it_had() {
     for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
-        let pool = Pool::of(1).await;
+        let pool = ServedPool::of(1).await;
         pool.acquire("item-1").await;
         pool.queue("item-2", "token-2").await;
         pool.clock.forward(1_000);
@@ -128,7 +128,7 @@ async fn an_execution_that_failed_timed_out_or_was_aborted_frees_what_it_had() {
 
 #[tokio::test]
 async fn map_items_go_with_the_execution_that_started_the_map_run() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let child = "arn:aws:states:eu-central-1:123456789012:execution:nightly/Map:0f9d2a66";
     let event = json!({ "action": "acquire", "execution": child, "key": "3", "parent": execution() });
     assert_eq!(pool.answer(event).await["status"], "acquired");
@@ -138,7 +138,7 @@ async fn map_items_go_with_the_execution_that_started_the_map_run() {
 
 #[tokio::test]
 async fn an_execution_that_succeeded_or_runs_frees_nothing() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     pool.acquire("item-1").await;
     pool.clock.forward(1_000);
     for status in ["SUCCEEDED", "RUNNING", "PENDING_REDRIVE"] {
@@ -149,27 +149,27 @@ async fn an_execution_that_succeeded_or_runs_frees_nothing() {
 }
 
 #[tokio::test]
-async fn a_thousand_and_more_waiters_of_one_ended_execution_all_leave_in_one_call() {
+async fn a_thousand_waiters_of_an_ended_execution_leave_in_one_call() {
     // More than one call of the protocol looks through: it is called again until nothing is left.
-    let pool = Pool::of(0).await;
+    let pool = ServedPool::of(0).await;
     for key in 0..1_030 {
         assert_eq!(pool.queue(&format!("item-{key}"), &format!("token-{key}")).await["status"], "queued");
     }
     pool.clock.forward(1_000);
     let freed = pool.answer(status_change("FAILED", BEGIN + 500)).await;
     assert_eq!((&freed["left"], &freed["more"]), (&json!(1_030), &Value::Null));
-    assert_eq!(pool.tasks.asked("SendTaskFailure").len(), 1_030);
+    assert_eq!(pool.tasks.requests("SendTaskFailure").len(), 1_030);
 }
 
 #[tokio::test]
 async fn the_same_event_delivered_twice_is_the_same_lease() {
-    let pool = Pool::of(2).await;
+    let pool = ServedPool::of(2).await;
     for event in [acquire("item-1"), queue("item-2", "token-2")] {
         let first = pool.redelivered(event.clone(), "request").await.answer.expect("a lease");
         let second = pool.redelivered(event, "request").await.answer.expect("the same");
         assert_eq!(first, second);
     }
-    let pool = Pool::of(2).await;
+    let pool = ServedPool::of(2).await;
     let nameless = json!({ "action": "acquire", "resource_id": "item" });
     let first = pool.redelivered(nameless.clone(), "request").await.answer.expect("a lease");
     let second = pool.redelivered(nameless, "request").await.answer.expect("the same");

@@ -6,12 +6,12 @@ mod pool;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use pool::{Pool, acquire, queue, release};
+use pool::{ServedPool, acquire, queue, release};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 /// All these at once, each on a task of its own, spread over copies that know nothing of each other.
-async fn at_once(copies: &[Arc<Pool>], events: Vec<Value>) -> Vec<Value> {
+async fn at_once(copies: &[Arc<ServedPool>], events: Vec<Value>) -> Vec<Value> {
     let mut calls = JoinSet::new();
     for (call, event) in events.into_iter().enumerate() {
         let copy = Arc::clone(&copies[call % copies.len()]);
@@ -26,9 +26,9 @@ fn with_status<'a>(answers: &'a [Value], status: &str) -> Vec<&'a Value> {
     answers.iter().filter(|answer| answer["status"] == status).collect()
 }
 
-async fn three_copies(limit: u64) -> Vec<Arc<Pool>> {
-    let first = Pool::of(limit).await;
-    let others: Vec<Pool> = (0..2).map(|_| Pool::on(first.table.clone())).collect();
+async fn three_copies(limit: u64) -> Vec<Arc<ServedPool>> {
+    let first = ServedPool::of(limit).await;
+    let others: Vec<ServedPool> = (0..2).map(|_| ServedPool::on(first.table.clone())).collect();
     std::iter::once(first).chain(others).map(Arc::new).collect()
 }
 
@@ -43,8 +43,8 @@ async fn of_thirty_who_poll_fifteen_get_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_thirty_who_queue_fifteen_get_in_and_the_others_when_these_release() {
-    let first = Arc::new(Pool::of(15).await);
+async fn of_thirty_who_queue_fifteen_get_in_and_the_rest_later() {
+    let first = Arc::new(ServedPool::of(15).await);
     let copies = [Arc::clone(&first)];
     let event = |item: u32| queue(&format!("item-{item}"), &format!("token-{item}"));
     at_once(&copies, (0..30).map(event).collect()).await;
@@ -53,7 +53,7 @@ async fn of_thirty_who_queue_fifteen_get_in_and_the_others_when_these_release() 
     assert_eq!(leases.len(), 15);
     at_once(&copies, leases.iter().map(|lease| release(&lease["lease_id"])).collect()).await;
     assert_eq!(told().len(), 30, "each release told one of the queue");
-    assert_eq!(first.tasks.asked("SendTaskSuccess").len(), 30, "and none twice");
+    assert_eq!(first.tasks.requests("SendTaskSuccess").len(), 30, "and none twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,8 +5,9 @@ mod pool;
 
 use std::collections::HashSet;
 
-use lease_manager::{Level, Reporting};
-use pool::{BEGIN, GRACE, LEASE, Play, Pool, acquire, execution, line, queue, status_change};
+use lease_manager::{LogLevel, Reporting};
+use leasehold_testkit::StepFunctionsFault;
+use pool::{BEGIN, GRACE, LEASE, ServedPool, acquire, execution, line, queue, status_change};
 use serde_json::{Value, json};
 
 /// The metrics of a line: every name that its directive lists, and its value. Checks what CloudWatch wants.
@@ -33,7 +34,7 @@ fn metrics(line: &Value) -> Value {
 
 #[tokio::test]
 async fn a_line_says_who_asked_for_what_and_what_came_of_it() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let handled = pool.handle(acquire("item-1")).await;
     let text = handled.record.line(&Reporting::default());
     assert!(!text.contains('\n'));
@@ -54,7 +55,7 @@ async fn a_line_says_who_asked_for_what_and_what_came_of_it() {
 
 #[tokio::test]
 async fn a_failed_call_says_which_error_it_was() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let invalid = pool.line(json!({ "action": "grab" })).await;
     assert_eq!((&invalid["level"], &invalid["outcome"]), (&json!("ERROR"), &json!("InvalidRequest")));
     assert_eq!(invalid["error"]["type"], "InvalidRequest");
@@ -67,7 +68,7 @@ async fn a_failed_call_says_which_error_it_was() {
 
 #[tokio::test]
 async fn every_metric_counts_what_it_says() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let granted = pool.handle(queue("item-1", "token-1")).await;
     assert_eq!(metrics(&line(&granted)), json!({ "LeaseGranted": 1, "WaitTime": 0, "ColdStart": 1, "Errors": 0 }));
     let repeated = pool.line(queue("item-1", "token-1")).await;
@@ -102,11 +103,11 @@ async fn every_metric_counts_what_it_says() {
 
 #[tokio::test]
 async fn times_of_many_are_all_there_up_to_what_cloudwatch_takes() {
-    let pool = Pool::of(0).await;
+    let pool = ServedPool::of(0).await;
     for key in 0..110 {
         pool.queue(&format!("item-{key}"), &format!("token-{key}")).await;
     }
-    pool.limit(0, 110).await;
+    pool.limit(110).await;
     pool.clock.forward(6_000);
     let swept = pool.line(json!({ "action": "sweep" })).await;
     assert_eq!(swept["LeaseGranted"], 110, "{swept}");
@@ -115,28 +116,28 @@ async fn times_of_many_are_all_there_up_to_what_cloudwatch_takes() {
 
 #[tokio::test]
 async fn a_quiet_level_keeps_the_metrics_and_leaves_out_the_rest() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let at = |level| Reporting { level, ..Reporting::default() };
     let granted = pool.handle(queue("item-1", "token-1")).await;
-    for level in [Level::Warn, Level::Error] {
+    for level in [LogLevel::Warn, LogLevel::Error] {
         let text = granted.record.line(&at(level));
         let line: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(metrics(&line), metrics(&pool::line(&granted)));
         assert!(!text.contains("item-1") && !text.contains("request-0"), "{text}");
     }
     let failed = pool.handle(json!({ "action": "grab" })).await;
-    let line: Value = serde_json::from_str(&failed.record.line(&at(Level::Error))).expect("JSON");
+    let line: Value = serde_json::from_str(&failed.record.line(&at(LogLevel::Error))).expect("JSON");
     assert_eq!(line["error"]["type"], "InvalidRequest");
     let lost = pool.handle(json!({ "action": "renew", "lease_id": "analytics:7:1" })).await;
-    let line: Value = serde_json::from_str(&lost.record.line(&at(Level::Error))).expect("JSON");
+    let line: Value = serde_json::from_str(&lost.record.line(&at(LogLevel::Error))).expect("JSON");
     assert_eq!((&line["error"], &line["LeaseLost"]), (&Value::Null, &json!(1)));
-    let line: Value = serde_json::from_str(&granted.record.line(&at(Level::Debug))).expect("JSON");
+    let line: Value = serde_json::from_str(&granted.record.line(&at(LogLevel::Debug))).expect("JSON");
     assert_eq!((&line["table"]["reads"], &line["table"]["writes"]), (&json!(5), &json!(2)));
 }
 
 #[tokio::test]
 async fn another_namespace_is_used_where_one_is_given() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let reporting = Reporting { namespace: "Team/Leases".into(), ..Reporting::default() };
     let line: Value =
         serde_json::from_str(&pool.handle(acquire("item-1")).await.record.line(&reporting)).expect("JSON");
@@ -144,7 +145,7 @@ async fn another_namespace_is_used_where_one_is_given() {
 }
 
 #[tokio::test]
-async fn without_a_pool_there_is_a_line_and_no_metrics_without_dimension() {
+async fn without_a_pool_a_line_has_no_metrics() {
     let why = lease_manager::Config::read(|_| None).expect_err("it is wrong");
     let manager = lease_manager::LeaseManager::misconfigured(why);
     let event = acquire("item-1").into();
@@ -154,7 +155,7 @@ async fn without_a_pool_there_is_a_line_and_no_metrics_without_dimension() {
 }
 
 #[tokio::test]
-async fn a_task_token_is_nowhere_in_a_line_or_an_error_wherever_its_caller_put_it() {
+async fn a_task_token_is_in_no_line_and_no_error() {
     let token = |n: u32| format!("AQCEAAAAKgAAAAMAAAAA{n:0>300}");
     let events = |n: u32| {
         let token = token(n);
@@ -177,31 +178,31 @@ async fn a_task_token_is_nowhere_in_a_line_or_an_error_wherever_its_caller_put_i
         }
         all
     };
-    let plays = [
+    let faults = [
         None,
-        Some(Play::Break),
-        Some(Play::Error(400, "InvalidToken")),
-        Some(Play::Error(400, "AccessDeniedException")),
+        Some(StepFunctionsFault::Break),
+        Some(StepFunctionsFault::Error(400, "InvalidToken")),
+        Some(StepFunctionsFault::Error(400, "AccessDeniedException")),
     ];
     let mut errors = HashSet::new();
-    for play in plays {
-        let pool = Pool::of(2).await;
+    for fault in faults {
+        let pool = ServedPool::of(2).await;
         let mut said = Vec::new();
         for n in 0..2 {
             // What is refused as it is never gets as far as a notice.
-            let most = if play.is_none() { usize::MAX } else { 3 };
+            let most = if fault.is_none() { usize::MAX } else { 3 };
             for event in events(n).into_iter().take(most) {
                 let handled = pool.handle(event).await;
                 said.extend(handled.answer.as_ref().err().map(|failed| failed.message.clone()));
                 errors.extend(handled.answer.as_ref().err().map(|failed| failed.error_type));
-                let reporting = Reporting { level: Level::Debug, ..Reporting::default() };
+                let reporting = Reporting { level: LogLevel::Debug, ..Reporting::default() };
                 said.push(handled.record.line(&reporting));
                 said.push(format!("{:?}", handled.record));
             }
-            pool.tasks.always(play.clone());
+            pool.tasks.fail_always(fault.clone());
         }
         // Tried again and again where nobody answers, so only here.
-        let answers = play.is_none() || matches!(play, Some(Play::Error(_, "InvalidToken")));
+        let answers = fault.is_none() || matches!(fault, Some(StepFunctionsFault::Error(_, "InvalidToken")));
         let others = [
             json!({ "action": "sweep" }),
             json!({ "action": "release", "lease_id": "analytics:0:1" }),

@@ -5,16 +5,16 @@
 mod pool;
 mod states;
 
+use leasehold_core::FailureReason;
 use leasehold_core::contract::task_failure;
-use leasehold_core::machine::WhyFailed;
-use pool::{BEGIN, Pool, acquire, release};
+use pool::{BEGIN, ServedPool, acquire, release};
 use serde_json::{Value, json};
 use states::job::{CHILD, TRANSIENT, always, call, ended, errors_of_the_contract, item, pool_of};
 use states::walk::Walk;
-use states::{Machine, Wrong};
+use states::{StateError, StateMachine};
 
 /// What the lease manager answers that is no grant, each as it really is.
-async fn answers_that_are_no_grant(pool: &Pool) -> Vec<Value> {
+async fn answers_that_are_no_grant(pool: &ServedPool) -> Vec<Value> {
     let held = pool.acquire("a holder").await;
     let lease = &held["lease_id"];
     assert_eq!(held["status"], "acquired", "the pool must be full for what follows");
@@ -83,7 +83,7 @@ async fn only_a_grant_leads_to_the_work() {
     assert_eq!(statuses, documented, "each answer that the contract has, but a grant");
     answers.extend(answers_of_a_stranger(&grant));
 
-    for machine in Machine::all() {
+    for machine in StateMachine::all() {
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
         call(turn);
         call(walk.answered(Ok(grant.clone())));
@@ -125,16 +125,16 @@ fn answer_as_text(answer: &Value) -> String {
 }
 
 #[test]
-fn an_error_of_the_acquire_is_asked_again_or_raised_and_never_leads_to_the_work() {
-    let waited_too_long = task_failure(WhyFailed::WaitedTooLong).error;
+fn an_error_of_the_acquire_never_leads_to_the_work() {
+    let waited_too_long = task_failure(FailureReason::WaitedTooLong).error;
     let unheard_of = ["AccessDeniedException", "Lambda.ResourceNotFoundException", "Runtime.InvalidEntrypoint"];
     let mut errors = errors_of_the_contract();
     errors.extend(TRANSIENT.map(|name| (name, true)));
     errors.extend(unheard_of.map(|name| (name, false)));
     errors.push((waited_too_long, false));
-    for machine in Machine::all() {
+    for machine in StateMachine::all() {
         for (error, again) in &errors {
-            let wrong = Wrong::new(*error, "as the test says");
+            let wrong = StateError::new(*error, "as the test says");
             let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
             let (calls, ended) = always(&mut walk, turn, &wrong);
             assert_eq!(ended, Err(wrong), "{}: raised by its name", machine.name);
@@ -147,27 +147,27 @@ fn an_error_of_the_acquire_is_asked_again_or_raised_and_never_leads_to_the_work(
 #[test]
 fn a_task_that_waits_is_failed_with_names_that_are_known_here() {
     let known = errors_of_the_contract();
-    for why in [WhyFailed::Superseded, WhyFailed::Expired, WhyFailed::Released] {
+    for why in [FailureReason::Superseded, FailureReason::Expired, FailureReason::Released] {
         let name = task_failure(why).error;
         assert!(known.iter().any(|(error, _)| *error == name), "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_job_whose_work_fails_fails_with_that_error_even_if_its_release_fails_too() {
+async fn a_failed_job_keeps_its_error_even_if_its_release_fails() {
     let pool = pool_of(1).await;
     let grant = pool.answer(acquire("item-07")).await;
     let mut errors: Vec<_> = errors_of_the_contract().into_iter().map(|(name, _)| name).collect();
     errors.extend(TRANSIENT);
     errors.push("States.QueryEvaluationError");
-    for machine in Machine::all() {
+    for machine in StateMachine::all() {
         for error in &errors {
             let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
             call(turn);
             call(walk.answered(Ok(grant.clone())));
-            let broken = Wrong::new("RowMissing", "");
+            let broken = StateError::new("RowMissing", "");
             let giving_back = walk.answered(Err(broken.clone()));
-            let (_, ended) = always(&mut walk, giving_back, &Wrong::new(*error, "the release's own"));
+            let (_, ended) = always(&mut walk, giving_back, &StateError::new(*error, "the release's own"));
             assert_eq!(ended, Err(broken), "{}: {error}", machine.name);
         }
     }
@@ -181,13 +181,13 @@ async fn a_job_whose_work_is_done_is_not_failed_by_its_release() {
     errors.extend(TRANSIENT);
     // Nobody's: what a function is killed with has many names.
     errors.extend(["Lambda.ResourceNotReadyException", "Runtime.Unknown"]);
-    for machine in Machine::all() {
+    for machine in StateMachine::all() {
         for error in &errors {
             let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
             call(turn);
             call(walk.answered(Ok(grant.clone())));
             let giving_back = walk.answered(Ok(json!("done")));
-            let wrong = Wrong::new(*error, "the release's own");
+            let wrong = StateError::new(*error, "the release's own");
             let (calls, ended) = always(&mut walk, giving_back, &wrong);
             if *error == "InvalidRequest" {
                 // No lease is named: that is a mistake in the definition, and every slot would be left to expire.
@@ -203,10 +203,10 @@ async fn a_job_whose_work_is_done_is_not_failed_by_its_release() {
 }
 
 #[tokio::test]
-async fn a_job_that_lost_its_lease_on_the_way_says_so_instead_of_leaving_slots_to_expire() {
+async fn a_job_without_its_lease_in_its_state_fails() {
     let pool = pool_of(1).await;
     let grant = pool.answer(acquire("item-07")).await;
-    for mut machine in Machine::all() {
+    for mut machine in StateMachine::all() {
         // The work's result replaces the whole state.
         let work = machine.definition["States"]["Process"].as_object_mut().expect("the work");
         work.retain(|field, _| !["ResultPath", "Output"].contains(&field.as_str()));

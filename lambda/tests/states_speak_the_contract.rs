@@ -8,12 +8,12 @@ mod states;
 use pool::{BEGIN, acquire, release};
 use serde_json::{Value, json};
 use states::job::{CHILD, PARENT, call, ended, item, pool_of, serve, status, to_the_work, told};
-use states::walk::{Turn, Walk};
-use states::{Machine, Wrong};
+use states::walk::{Walk, WalkTurn};
+use states::{StateError, StateMachine};
 
 #[tokio::test]
 async fn a_job_holds_its_lease_from_acquire_to_release() {
-    for machine in Machine::all() {
+    for machine in StateMachine::all() {
         let pool = pool_of(1).await;
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
         let work = to_the_work(&pool, &mut walk, turn).await;
@@ -47,8 +47,8 @@ async fn a_job_holds_its_lease_from_acquire_to_release() {
 }
 
 #[tokio::test]
-async fn a_job_that_polls_a_full_pool_waits_as_long_as_it_is_told_and_asks_again() {
-    for machine in Machine::polling() {
+async fn a_polling_job_waits_as_long_as_it_is_told() {
+    for machine in StateMachine::polling() {
         let pool = pool_of(1).await;
         let other = pool.acquire("another").await;
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
@@ -59,7 +59,7 @@ async fn a_job_that_polls_a_full_pool_waits_as_long_as_it_is_told_and_asks_again
         assert_eq!(walk.waited, [seconds], "{}", machine.name);
         assert_eq!(again.payload["attempt"], json!({ "entered": walk.clock, "retry": 0 }), "{}", machine.name);
         pool.answer(release(&other["lease_id"])).await;
-        to_the_work(&pool, &mut walk, Turn::Call(again)).await;
+        to_the_work(&pool, &mut walk, WalkTurn::Call(again)).await;
         let way = ["AcquireLease", "CheckLeaseStatus", "WaitForLease", "AcquireLease", "CheckLeaseStatus", "Process"];
         assert_eq!(walk.entered, way, "{}", machine.name);
     }
@@ -67,7 +67,7 @@ async fn a_job_that_polls_a_full_pool_waits_as_long_as_it_is_told_and_asks_again
 
 #[tokio::test]
 async fn a_job_in_the_queue_is_told_when_its_turn_comes() {
-    for machine in Machine::all().into_iter().filter(Machine::queues) {
+    for machine in StateMachine::all().into_iter().filter(StateMachine::queues) {
         let pool = pool_of(1).await;
         let other = pool.acquire("another").await;
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
@@ -83,13 +83,13 @@ async fn a_job_in_the_queue_is_told_when_its_turn_comes() {
 
 #[tokio::test]
 async fn a_retry_is_a_newer_attempt_of_the_same_holder() {
-    for machine in Machine::all() {
+    for machine in StateMachine::all() {
         let pool = pool_of(2).await;
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
         let first = call(turn);
         let granted = serve(&pool, &first).await.expect("a free slot").expect("a grant");
         // The grant was written, and its answer lost.
-        let retry = call(walk.answered(Err(Wrong::new("Sandbox.Timedout", "…"))));
+        let retry = call(walk.answered(Err(StateError::new("Sandbox.Timedout", "…"))));
         let attempt = |retry: u64| json!({ "entered": "2024-11-22T10:11:12.345Z", "retry": retry });
         assert_eq!((&first.payload["attempt"], &retry.payload["attempt"]), (&attempt(0), &attempt(1)));
         assert!(first.token.is_none() || first.token != retry.token, "{}: a token of its own", machine.name);
@@ -101,12 +101,12 @@ async fn a_retry_is_a_newer_attempt_of_the_same_holder() {
 }
 
 #[tokio::test]
-async fn a_job_whose_work_fails_gives_its_lease_back_and_fails_with_the_same_error() {
-    for machine in Machine::all() {
+async fn a_job_whose_work_fails_releases_and_fails_the_same_way() {
+    for machine in StateMachine::all() {
         let pool = pool_of(1).await;
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
         to_the_work(&pool, &mut walk, turn).await;
-        let broken = Wrong::new("RowMissing", "{\"errorMessage\":\"no row {} 'seven'\"}");
+        let broken = StateError::new("RowMissing", "{\"errorMessage\":\"no row {} 'seven'\"}");
         let giving_back = call(walk.answered(Err(broken.clone())));
         let released = serve(&pool, &giving_back).await.expect("an answer");
         assert_eq!(status(&pool).await["current_running"], 0, "{}", machine.name);
@@ -117,8 +117,8 @@ async fn a_job_whose_work_fails_gives_its_lease_back_and_fails_with_the_same_err
 }
 
 #[tokio::test]
-async fn iterations_that_share_an_execution_are_told_apart_by_their_key() {
-    for machine in Machine::all() {
+async fn iterations_of_one_execution_are_told_apart_by_their_key() {
+    for machine in StateMachine::all() {
         let pool = pool_of(2).await;
         for id in ["item-1", "item-2"] {
             let (mut walk, turn) = Walk::start(&machine, PARENT, item(id));
@@ -129,8 +129,8 @@ async fn iterations_that_share_an_execution_are_told_apart_by_their_key() {
 }
 
 #[tokio::test]
-async fn all_items_of_a_map_are_freed_when_the_execution_that_started_it_ends() {
-    for machine in Machine::all() {
+async fn all_items_of_a_map_are_freed_when_its_execution_ends() {
+    for machine in StateMachine::all() {
         let pool = pool_of(2).await;
         for child in 1..=2 {
             let (mut walk, turn) = Walk::start(&machine, &format!("{CHILD}-{child}"), item("item-07"));
@@ -146,7 +146,7 @@ async fn all_items_of_a_map_are_freed_when_the_execution_that_started_it_ends() 
 }
 
 #[tokio::test]
-async fn the_state_that_guards_a_redriven_job_lets_nobody_work_without_its_lease() {
+async fn a_redriven_job_does_not_work_without_its_lease() {
     let readme = std::fs::read_to_string(states::states_folder().join("README.md")).expect("the README");
     let guard = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
     let guard = guard.map(|json| serde_json::from_str::<Value>(json).expect("JSON"));
@@ -154,7 +154,7 @@ async fn the_state_that_guards_a_redriven_job_lets_nobody_work_without_its_lease
 
     let pool = pool_of(1).await;
     let grant = pool.answer(acquire("item-07")).await;
-    let mut machine = Machine::rendered("queue-jsonpath");
+    let mut machine = StateMachine::rendered("queue-jsonpath");
     let states = &mut machine.definition["States"];
     states["AcquireLease"]["Next"] = json!("CheckLease");
     states["CheckLease"] = guard["CheckLease"].clone();

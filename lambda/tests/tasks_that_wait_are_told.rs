@@ -4,8 +4,9 @@
 
 mod pool;
 
-use leasehold_core::nouns::Millis;
-use pool::{BEGIN, GRACE, LEASE, Play, Pool, execution, line, queue, release};
+use leasehold_core::Millis;
+use leasehold_testkit::StepFunctionsFault;
+use pool::{BEGIN, GRACE, LEASE, ServedPool, execution, line, queue, release};
 use serde_json::{Value, json};
 
 fn sweep() -> Value {
@@ -14,7 +15,7 @@ fn sweep() -> Value {
 
 #[tokio::test]
 async fn a_task_succeeds_with_what_acquire_answers() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let told = pool.queue("item-1", "token-1").await;
     assert_eq!(told["status"], "acquired");
     assert_eq!(pool.tasks.output("token-1"), Some(told));
@@ -22,7 +23,7 @@ async fn a_task_succeeds_with_what_acquire_answers() {
 
 #[tokio::test]
 async fn a_release_tells_the_first_in_the_queue() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let first = pool.queue("item-1", "token-1").await;
     assert_eq!(pool.queue("item-2", "token-2").await["status"], "queued");
     pool.clock.forward(10);
@@ -36,65 +37,65 @@ async fn a_release_tells_the_first_in_the_queue() {
 }
 
 #[tokio::test]
-async fn a_notice_that_may_not_have_arrived_is_sent_again_by_the_next_sweep() {
-    let plays = [
-        Play::Break,
-        Play::Error(500, "InternalServerError"),
-        Play::Error(400, "ThrottlingException"),
-        Play::Error(400, "AccessDeniedException"),
-        Play::Error(400, "KmsAccessDeniedException"),
+async fn an_uncertain_notice_is_sent_again_by_the_next_sweep() {
+    let faults = [
+        StepFunctionsFault::Break,
+        StepFunctionsFault::Error(500, "InternalServerError"),
+        StepFunctionsFault::Error(400, "ThrottlingException"),
+        StepFunctionsFault::Error(400, "AccessDeniedException"),
+        StepFunctionsFault::Error(400, "KmsAccessDeniedException"),
     ];
-    for play in plays {
-        let pool = Pool::of(1).await;
+    for fault in faults {
+        let pool = ServedPool::of(1).await;
         let first = pool.queue("item-1", "token-1").await;
         pool.queue("item-2", "token-2").await;
-        pool.tasks.always(Some(play.clone()));
+        pool.tasks.fail_always(Some(fault.clone()));
         let released = pool.handle(release(&first["lease_id"])).await;
         let said = line(&released);
         released.answer.expect("the release itself worked");
-        assert_eq!(said["level"], "WARN", "{play:?}");
+        assert_eq!(said["level"], "WARN", "{fault:?}");
         let note = said["notes"][0].as_str().expect("a note");
         assert!(note.contains("telling the grant of analytics:0:2") && !note.contains("token-2"), "{note}");
-        pool.tasks.always(None);
-        let sent = pool.tasks.asked("SendTaskSuccess").len();
+        pool.tasks.fail_always(None);
+        let sent = pool.tasks.requests("SendTaskSuccess").len();
         let swept = pool.answer(sweep()).await;
-        assert_eq!(swept["renotified"], 1, "{play:?}");
-        assert_eq!(pool.tasks.asked("SendTaskSuccess").len(), sent + 1);
-        assert_eq!(pool.answer(sweep()).await["renotified"], 0, "it is confirmed: {play:?}");
+        assert_eq!(swept["renotified"], 1, "{fault:?}");
+        assert_eq!(pool.tasks.requests("SendTaskSuccess").len(), sent + 1);
+        assert_eq!(pool.answer(sweep()).await["renotified"], 0, "it is confirmed: {fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_notice_is_tried_again_at_once_before_it_is_left_to_the_sweep() {
-    let pool = Pool::of(1).await;
-    pool.tasks.next(Play::Error(500, "InternalServerError"));
-    pool.tasks.next(Play::Error(400, "ThrottlingException"));
+async fn a_notice_is_tried_again_before_it_is_left_to_the_sweep() {
+    let pool = ServedPool::of(1).await;
+    pool.tasks.fail_next(StepFunctionsFault::Error(500, "InternalServerError"));
+    pool.tasks.fail_next(StepFunctionsFault::Error(400, "ThrottlingException"));
     assert_eq!(pool.queue("item-1", "token-1").await["status"], "acquired");
-    assert_eq!(pool.tasks.asked("SendTaskSuccess").len(), 3);
+    assert_eq!(pool.tasks.requests("SendTaskSuccess").len(), 3);
 }
 
 #[tokio::test]
-async fn a_closed_task_of_an_ended_execution_gives_its_slot_to_the_next() {
+async fn a_closed_task_of_an_ended_execution_frees_its_slot() {
     for name in ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "ValidationException"] {
-        let pool = Pool::of(1).await;
+        let pool = ServedPool::of(1).await;
         pool.tasks.execution_is(execution(), "ABORTED");
         let first = pool.queue("item-1", "token-1").await;
         pool.queue("item-2", "token-2").await;
         pool.clock.forward(10);
         pool.queue("item-3", "token-3").await;
-        pool.tasks.next(Play::Error(400, name));
+        pool.tasks.fail_next(StepFunctionsFault::Error(400, name));
         let said = pool.line(release(&first["lease_id"])).await;
         assert_eq!(said["WaiterGone"], 1, "{name}");
-        assert_eq!(pool.tasks.asked("DescribeExecution").len(), 1, "{name}");
+        assert_eq!(pool.tasks.requests("DescribeExecution").len(), 1, "{name}");
         assert!(pool.tasks.output("token-3").is_some(), "{name}");
     }
 }
 
 #[tokio::test]
-async fn a_closed_task_whose_execution_runs_or_is_not_known_keeps_its_lease() {
+async fn a_closed_task_whose_execution_may_run_keeps_its_lease() {
     // Our own notice may have got through, and only its reply was lost.
     for status in ["RUNNING", "PENDING_REDRIVE", "SOMETHING_NEW", "not found"] {
-        let pool = Pool::of(1).await;
+        let pool = ServedPool::of(1).await;
         if status != "not found" {
             pool.tasks.execution_is(execution(), status);
         }
@@ -109,44 +110,44 @@ async fn a_closed_task_whose_execution_runs_or_is_not_known_keeps_its_lease() {
 
 #[tokio::test]
 async fn who_waited_too_long_is_told_by_name() {
-    let pool = Pool::with(1, |row| row.longest_wait = Some(Millis(1_000))).await;
+    let pool = ServedPool::with(1, |row| row.longest_wait = Some(Millis(1_000))).await;
     pool.queue("item-1", "token-1").await;
     pool.queue("item-2", "token-2").await;
     pool.clock.forward(1_001);
     pool.answer(sweep()).await;
-    let told = pool.tasks.asked("SendTaskFailure");
+    let told = pool.tasks.requests("SendTaskFailure");
     assert_eq!((&told[0]["taskToken"], &told[0]["error"]), (&json!("token-2"), &json!("WaitedTooLong")));
     assert!(told[0]["cause"].as_str().is_some_and(|cause| cause.contains("no slot was free")), "{told:?}");
 }
 
 #[tokio::test]
 async fn a_retried_task_takes_over_and_the_older_one_is_failed() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     pool.acquire("item-1").await;
     pool.queue("item-2", "token-2").await;
     let mut retried = queue("item-2", "token-2b");
     retried["attempt"]["retry"] = json!("1");
     assert_eq!(pool.answer(retried).await["status"], "queued");
-    let told = pool.tasks.asked("SendTaskFailure");
+    let told = pool.tasks.requests("SendTaskFailure");
     assert_eq!((&told[0]["taskToken"], &told[0]["error"]), (&json!("token-2"), &json!("HolderBusy")));
 }
 
 #[tokio::test]
 async fn an_untold_lease_is_taken_only_after_its_task_is_closed() {
-    let pool = Pool::of(1).await;
-    pool.tasks.always(Some(Play::Break));
+    let pool = ServedPool::of(1).await;
+    pool.tasks.fail_always(Some(StepFunctionsFault::Break));
     assert_eq!(pool.queue("item-1", "token-1").await["status"], "queued", "it is not known to have been told");
     pool.clock.forward(LEASE + GRACE);
     assert_eq!(pool.failure(queue("item-2", "token-2")).await.0, "TableUnavailable");
     assert_eq!(pool.answer(sweep()).await["reclaimed"], 0);
-    pool.tasks.always(None);
+    pool.tasks.fail_always(None);
     assert_eq!(pool.answer(sweep()).await["reclaimed"], 1);
-    assert_eq!(pool.tasks.asked("SendTaskFailure").last().expect("it was told")["error"], "LeaseLost");
+    assert_eq!(pool.tasks.requests("SendTaskFailure").last().expect("it was told")["error"], "LeaseLost");
 }
 
 #[tokio::test]
-async fn long_work_keeps_its_lease_while_its_execution_runs_and_loses_it_when_that_ends() {
-    let pool = Pool::with(3, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+async fn long_work_keeps_its_lease_while_its_execution_runs() {
+    let pool = ServedPool::with(3, |row| row.longest_hold = Some(Millis(3_600_000))).await;
     let other = "arn:aws:states:eu-central-1:123456789012:execution:nightly:8";
     pool.acquire("item-1").await;
     pool.acquire("item-2").await;
@@ -157,7 +158,7 @@ async fn long_work_keeps_its_lease_while_its_execution_runs_and_loses_it_when_th
     let swept = pool.answer(sweep()).await;
     assert_eq!(swept["extended"], 2);
     // One question for each execution, though one has two leases.
-    assert_eq!(pool.tasks.asked("DescribeExecution").len(), 2);
+    assert_eq!(pool.tasks.requests("DescribeExecution").len(), 2);
     let holders = pool.answer(json!({ "action": "status", "holders": true })).await;
     assert_eq!(holders["current_running"], 2);
     assert_eq!(holders["holders"][0]["expires_at_ms"], BEGIN + 30_000 + LEASE);
@@ -165,20 +166,20 @@ async fn long_work_keeps_its_lease_while_its_execution_runs_and_loses_it_when_th
 
 #[tokio::test]
 async fn what_is_no_execution_is_not_asked_for() {
-    let pool = Pool::with(3, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    let pool = ServedPool::with(3, |row| row.longest_hold = Some(Millis(3_600_000))).await;
     let express = "arn:aws:states:eu-central-1:123456789012:express:nightly:7:1";
     for id in ["a laptop", "arn:aws:lambda:eu-central-1:123456789012:function:f", express] {
         pool.answer(json!({ "action": "acquire", "execution": id })).await;
     }
     assert_eq!(pool.answer(sweep()).await["extended"], 0);
-    assert_eq!(pool.tasks.asked("DescribeExecution"), Vec::<Value>::new());
+    assert_eq!(pool.tasks.requests("DescribeExecution"), Vec::<Value>::new());
 }
 
 #[tokio::test]
-async fn an_execution_that_can_not_be_asked_for_keeps_its_lease_until_it_expires() {
-    let pool = Pool::with(1, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+async fn an_unknown_execution_keeps_its_lease_until_it_expires() {
+    let pool = ServedPool::with(1, |row| row.longest_hold = Some(Millis(3_600_000))).await;
     pool.acquire("item-1").await;
-    pool.tasks.always(Some(Play::Error(400, "AccessDeniedException")));
+    pool.tasks.fail_always(Some(StepFunctionsFault::Error(400, "AccessDeniedException")));
     let said = pool.line(sweep()).await;
     let note = said["notes"][0].as_str().expect("a note");
     assert!(note.contains(execution()) && note.contains("AccessDeniedException"), "{note}");
@@ -188,8 +189,8 @@ async fn an_execution_that_can_not_be_asked_for_keeps_its_lease_until_it_expires
 }
 
 #[tokio::test]
-async fn executions_are_asked_for_slowly_enough_for_all_pools_of_an_account() {
-    let pool = Pool::with(20, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+async fn executions_are_asked_for_slowly_enough_for_an_account() {
+    let pool = ServedPool::with(20, |row| row.longest_hold = Some(Millis(3_600_000))).await;
     for run in 0..20 {
         let id = format!("arn:aws:states:eu-central-1:123456789012:execution:nightly:{run}");
         pool.tasks.execution_is(&id, "RUNNING");

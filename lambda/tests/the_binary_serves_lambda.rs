@@ -2,15 +2,14 @@
 //! of output is all that it writes.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
-mod ministack;
+mod functions;
 
 use std::path::Path;
 use std::process::Command;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
-use leasehold_core::table::PoolRow;
-use leasehold_store::{Table, create};
-use ministack::Ministack;
+use functions::{create_function, invoke};
+use leasehold_core::{PoolRow, Row};
+use leasehold_testkit::{LocalAws, put_row};
 use serde_json::{Value, json};
 
 /// The package, made by the same script as the one that is deployed.
@@ -21,40 +20,31 @@ fn package() -> Vec<u8> {
     std::fs::read(root.join("target/lambda/lease-manager-dev/bootstrap.zip")).expect("the package")
 }
 
-async fn make_pool(aws: &Ministack) {
-    let config = Builder::new()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .endpoint_url(aws.endpoint())
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"));
-    let table = Table::from_builder(config, "leases");
-    create::create(&table).await.expect("a table");
-    let (lowered, lease, grace, quiet) = (None, None, None, None);
-    let (longest_wait, longest_hold, sweep_every) = (None, None, None);
-    let limit = 1.try_into().expect("a limit");
-    let pool = PoolRow { limit, lowered, lease, grace, quiet, longest_wait, longest_hold, sweep_every };
-    create::set_pool(&table, &"analytics".parse().expect("a prefix"), &pool, None).await.expect("a pool");
+async fn make_pool(aws: &LocalAws) {
+    let table = aws.table("leases").await;
+    let pool = PoolRow::new(1.try_into().expect("a limit"));
+    put_row(&table, &"analytics".parse().expect("a prefix"), Row::Pool(pool)).await;
 }
 
 #[tokio::test]
 async fn the_package_answers_fails_by_name_and_writes_one_line_a_call() {
-    let aws = Ministack::start();
+    let aws = LocalAws::start();
     make_pool(&aws).await;
     let package = package();
     let environment = |prefix: &str| json!({ "LEASE_TABLE_NAME": "leases", "LEASE_PREFIX": prefix, "AWS_ENDPOINT_URL": aws.endpoint() });
-    aws.create_function("lease-manager", &package, &environment("analytics"));
+    create_function(&aws, "lease-manager", &package, &environment("analytics"));
 
     let acquire = |key: &str| json!({ "action": "acquire", "execution": "e", "key": key });
-    let first = aws.invoke("lease-manager", &acquire("1"));
+    let first = invoke(&aws, "lease-manager", &acquire("1"));
     assert_eq!((&first.answer["status"], &first.answer["lease_id"]), (&json!("acquired"), &json!("analytics:0:1")));
     assert!(!first.failed);
-    let second = aws.invoke("lease-manager", &acquire("2"));
+    let second = invoke(&aws, "lease-manager", &acquire("2"));
     assert_eq!(second.answer["status"], "wait");
-    let invalid = aws.invoke("lease-manager", &json!({ "action": "acquire" }));
+    let invalid = invoke(&aws, "lease-manager", &json!({ "action": "acquire" }));
     assert!(invalid.failed);
     assert_eq!(invalid.answer["errorType"], "InvalidRequest");
     assert!(invalid.answer["errorMessage"].as_str().is_some_and(|said| said.contains("execution")), "{:?}", invalid);
-    let busy = aws.invoke("lease-manager", &json!({ "action": "renew", "lease_id": "analytics:0:2" }));
+    let busy = invoke(&aws, "lease-manager", &json!({ "action": "renew", "lease_id": "analytics:0:2" }));
     assert_eq!((busy.failed, &busy.answer["errorType"]), (true, &json!("LeaseLost")));
 
     for (call, outcome) in [(&first, "acquired"), (&second, "wait"), (&invalid, "InvalidRequest"), (&busy, "LeaseLost")]
@@ -66,14 +56,14 @@ async fn the_package_answers_fails_by_name_and_writes_one_line_a_call() {
         assert_eq!(written[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"], "leasehold");
     }
 
-    aws.create_function("no-pool", &package, &environment("nobody"));
-    let missing = aws.invoke("no-pool", &acquire("1"));
+    create_function(&aws, "no-pool", &package, &environment("nobody"));
+    let missing = invoke(&aws, "no-pool", &acquire("1"));
     assert_eq!((missing.failed, &missing.answer["errorType"]), (true, &json!("PoolNotFound")));
     let said = missing.answer["errorMessage"].as_str().expect("a sentence");
     assert!(said.contains("pool nobody") && said.contains("table leases"), "{said}");
 
-    aws.create_function("no-table-name", &package, &json!({ "LEASE_PREFIX": "analytics" }));
-    let wrong = aws.invoke("no-table-name", &acquire("1"));
+    create_function(&aws, "no-table-name", &package, &json!({ "LEASE_PREFIX": "analytics" }));
+    let wrong = invoke(&aws, "no-table-name", &acquire("1"));
     assert_eq!((wrong.failed, &wrong.answer["errorType"]), (true, &json!("PoolMisconfigured")));
     assert!(wrong.answer["errorMessage"].as_str().is_some_and(|said| said.contains("LEASE_TABLE_NAME is not set")));
 }

@@ -2,17 +2,16 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
 mod pool;
-mod silent;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use lease_manager::{Config, Event, LeaseManager};
-use leasehold_core::nouns::Millis;
-use leasehold_core::table::PoolRow;
-use leasehold_store::{Embedded, create};
-use pool::{BEGIN, Pool, acquire, execution, queue, release};
+use lease_manager::{Config, InvocationEvent, LeaseManager};
+use leasehold_core::{Millis, PoolRow, Row};
+use leasehold_store::{Embedded, create_table};
+use leasehold_testkit::{HttpReply, ScriptedHttp, embedded_table, put_row};
+use pool::{BEGIN, ServedPool, acquire, execution, queue, release};
 use serde_json::json;
 
 fn assert_says(said: &str, words: &[&str]) {
@@ -22,8 +21,8 @@ fn assert_says(said: &str, words: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_wrong_event_is_an_invalid_request_that_names_the_field_and_what_was_expected() {
-    let pool = Pool::of(1).await;
+async fn a_wrong_event_names_the_field_and_what_was_expected() {
+    let pool = ServedPool::of(1).await;
     for (event, words) in [
         (json!([]), ["event", "a JSON object", "an array"]),
         (json!("acquire"), ["event", "a JSON object", "a string"]),
@@ -44,10 +43,11 @@ async fn a_wrong_event_is_an_invalid_request_that_names_the_field_and_what_was_e
 
 #[tokio::test]
 async fn what_is_no_json_is_an_invalid_request_too() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     // Lambda lets the second one through.
     for event in [&b"{"[..], br#"{"action": "acquire", "execution": "\ud800"}"#, b"", b"\xff"] {
-        let parsed: Event = serde_json::from_slice(event).unwrap_or_else(|_| Event::from_slice(event));
+        let parsed: InvocationEvent =
+            serde_json::from_slice(event).unwrap_or_else(|_| InvocationEvent::from_slice(event));
         let handled = pool.manager.handle(&parsed, pool::invocation("request", Duration::from_secs(3))).await;
         let failed = handled.answer.expect_err("a failure");
         assert_eq!(failed.error_type, "InvalidRequest");
@@ -57,9 +57,8 @@ async fn what_is_no_json_is_an_invalid_request_too() {
 
 #[tokio::test]
 async fn a_pool_without_settings_is_not_found_and_both_names_are_told() {
-    let table = Embedded::memory().expect("an engine").table("leases");
-    create::create(&table).await.expect("a table");
-    let (name, said) = Pool::on(table).failure(acquire("item-1")).await;
+    let table = embedded_table("leases").await;
+    let (name, said) = ServedPool::on(table).failure(acquire("item-1")).await;
     assert_eq!(name, "PoolNotFound");
     assert_says(&said, &["pool analytics", "table leases", "pool set analytics --limit"]);
 }
@@ -67,21 +66,21 @@ async fn a_pool_without_settings_is_not_found_and_both_names_are_told() {
 #[tokio::test]
 async fn a_missing_table_is_a_pool_not_found_and_both_names_are_told() {
     let table = Embedded::memory().expect("an engine").table("leases");
-    let (name, said) = Pool::on(table).failure(acquire("item-1")).await;
+    let (name, said) = ServedPool::on(table).failure(acquire("item-1")).await;
     assert_eq!(name, "PoolNotFound");
     assert_says(&said, &["pool analytics", "table leases does not exist", "region"]);
 }
 
 #[tokio::test]
 async fn settings_that_make_no_sense_are_a_misconfigured_pool() {
-    let pool = Pool::with(1, |row| row.lease = Some(Millis(0))).await;
+    let pool = ServedPool::with(1, |row| row.lease = Some(Millis(0))).await;
     let (name, said) = pool.failure(acquire("item-1")).await;
     assert_eq!(name, "PoolMisconfigured");
     assert_says(&said, &["pool analytics", "table leases", "lease"]);
 }
 
 #[tokio::test]
-async fn a_wrong_environment_makes_every_call_say_which_variables_are_wrong() {
+async fn a_wrong_environment_is_told_by_every_call() {
     let set = |name: &str| match name {
         "LEASE_PREFIX" => Some("a b".to_owned()),
         "LEASE_LOG_LEVEL" => Some("loud".to_owned()),
@@ -90,7 +89,7 @@ async fn a_wrong_environment_makes_every_call_say_which_variables_are_wrong() {
     let why = Config::read(set).expect_err("it is wrong");
     let manager = LeaseManager::misconfigured(why);
     for _ in 0..2 {
-        let event = Event::from(acquire("item-1"));
+        let event = InvocationEvent::from(acquire("item-1"));
         let handled = manager.handle(&event, pool::invocation("request", Duration::from_secs(3))).await;
         let failed = handled.answer.expect_err("a failure");
         assert_eq!(failed.error_type, "PoolMisconfigured");
@@ -117,7 +116,7 @@ fn a_right_environment_is_read_with_its_defaults() {
 
 #[tokio::test]
 async fn a_renewal_of_what_is_gone_is_a_lost_lease() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     let lease = pool.acquire("item-1").await;
     pool.answer(release(&lease["lease_id"])).await;
     let renew = json!({ "action": "renew", "lease_id": lease["lease_id"] });
@@ -132,7 +131,7 @@ async fn a_renewal_of_what_is_gone_is_a_lost_lease() {
 
 #[tokio::test]
 async fn two_branches_that_share_a_name_are_told_to_use_a_key() {
-    let pool = Pool::of(1).await;
+    let pool = ServedPool::of(1).await;
     pool.queue("same", "token-1").await;
     let (name, said) = pool.failure(queue("same", "token-2")).await;
     assert_eq!(name, "HolderBusy");
@@ -140,8 +139,8 @@ async fn two_branches_that_share_a_name_are_told_to_use_a_key() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_has_ended_is_a_lost_lease_and_an_older_one_is_busy() {
-    let pool = Pool::of(1).await;
+async fn an_ended_attempt_has_lost_its_lease_and_an_older_is_busy() {
+    let pool = ServedPool::of(1).await;
     let attempt = |millis: u64| json!({ "action": "acquire", "execution": execution(), "attempt": { "entered": BEGIN + millis, "retry": 0 } });
     let lease = pool.answer(attempt(5)).await;
     pool.answer(release(&lease["lease_id"])).await;
@@ -151,11 +150,11 @@ async fn an_attempt_that_has_ended_is_a_lost_lease_and_an_older_one_is_busy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_does_not_answer_is_told_before_the_invocation_times_out() {
+async fn a_silent_table_is_told_before_the_invocation_times_out() {
     for (time_left, at_most) in [(10_000, 9_500), (3_000, 2_500), (1_000, 800), (0, 0)] {
-        let pool = Pool::on(silent::table());
+        let pool = ServedPool::on(ScriptedHttp::new([HttpReply::Silence]).table());
         let started = tokio::time::Instant::now();
-        let event = Event::from(acquire("item-1"));
+        let event = InvocationEvent::from(acquire("item-1"));
         let handled = pool.manager.handle(&event, pool::invocation("request", Duration::from_millis(time_left))).await;
         let failed = handled.answer.expect_err("a failure");
         assert_eq!(failed.error_type, "TableUnavailable");
@@ -165,8 +164,8 @@ async fn a_table_that_does_not_answer_is_told_before_the_invocation_times_out() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_does_not_answer_is_unavailable_where_there_is_time_to_see_it() {
-    let pool = Pool::on(silent::table());
+async fn a_silent_table_is_unavailable_where_there_is_time() {
+    let pool = ServedPool::on(ScriptedHttp::new([HttpReply::Silence]).table());
     let (name, said) = pool.failure(acquire("item-1")).await;
     assert_eq!(name, "TableUnavailable");
     assert_says(&said, &["table leases", "pool analytics", "no usable answer"]);
@@ -174,7 +173,7 @@ async fn a_table_that_does_not_answer_is_unavailable_where_there_is_time_to_see_
 
 #[tokio::test(start_paused = true)]
 async fn a_table_that_turns_requests_away_is_throttled() {
-    let pool = Pool::on(silent::refusing("ThrottlingException"));
+    let pool = ServedPool::on(ScriptedHttp::new([HttpReply::error(400, "ThrottlingException")]).table());
     let (name, said) = pool.failure(acquire("item-1")).await;
     assert_eq!(name, "Throttled");
     assert_says(&said, &["table leases", "pool analytics", "try again later"]);
@@ -182,23 +181,23 @@ async fn a_table_that_turns_requests_away_is_throttled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_denied_request_says_so() {
-    let pool = Pool::on(silent::refusing("AccessDeniedException"));
+    let pool = ServedPool::on(ScriptedHttp::new([HttpReply::error(400, "AccessDeniedException")]).table());
     let (name, said) = pool.failure(acquire("item-1")).await;
     assert_eq!(name, "TableUnavailable");
     assert_says(&said, &["table leases", "denied", "policy"]);
 }
 
 #[tokio::test]
-async fn a_sweep_that_can_not_read_the_pool_does_not_look_like_one_that_found_nothing_to_do() {
+async fn a_sweep_that_can_not_read_the_pool_fails() {
     let engine = Embedded::memory().expect("an engine");
     let table = engine.table("leases");
-    create::create(&table).await.expect("a table");
+    create_table(&table).await.expect("a table");
     let row = PoolRow::new(1.try_into().expect("a limit"));
-    create::set_pool(&table, &"analytics".parse().expect("a prefix"), &row, None).await.expect("a pool");
+    put_row(&table, &"analytics".parse().expect("a prefix"), Row::Pool(row)).await;
     let text = |text: &str| AttributeValue::S(text.into());
     let broken = Client::from_conf(engine.config().build()).put_item().table_name("leases");
     broken.item("PK", text("LEASES#analytics")).item("SK", text("slot#00000")).send().await.expect("a broken row");
-    let pool = Pool::on(table);
+    let pool = ServedPool::on(table);
     let (name, said) = pool.failure(json!({ "action": "sweep" })).await;
     assert_eq!(name, "TableUnavailable");
     assert_says(&said, &["table leases", "slot#00000", "correct or delete that row"]);

@@ -4,9 +4,12 @@
 //!
 //! No I/O here either: everything is a function of its inputs, so the same worlds run natively and in a browser.
 
-pub mod check;
+pub mod checker;
 pub mod count_then_put;
 pub mod digest;
 pub mod rng;
 pub mod simulator;
+mod strategy;
 pub mod table;
+
+pub use strategy::{PerStrategy, Strategy};

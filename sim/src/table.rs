@@ -6,15 +6,17 @@
 
 use std::hash::{Hash, Hasher};
 
-use leasehold_core::nouns::{Fence, HolderKey, Millis, Slot, Ticket};
-use leasehold_core::table::{Change, Condition, Guard, HolderState, Key, Refusal, Reply, Request, Row, SlotRow, Write};
+use leasehold_core::{
+    Condition, Fence, Guard, Held, HolderKey, HolderState, Mutation, Refusal, Reply, Request, Row, RowKey, SettingsRow,
+    Slot, SlotRow, Ticket, Timestamp, Write,
+};
 
 use crate::digest::Hashed;
 
 /// The rows of one pool, in key order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryTable {
-    rows: Vec<(Key, Hashed<Row>)>,
+    rows: Vec<(RowKey, Hashed<Row>)>,
 }
 
 impl Hash for MemoryTable {
@@ -39,14 +41,14 @@ impl MemoryTable {
             Request::Get(key) => Reply::Row(self.row(*key).cloned()),
             Request::Slots => Reply::Slots(self.slots().cloned().collect()),
             Request::Queue(limit) => {
-                let first_place = Key::Wait(Ticket { at: Millis(0), own: 0 });
+                let first_place = RowKey::Wait(Ticket { at: Timestamp(0), own: 0 });
                 let places =
                     self.from(first_place).filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
                 let (rows, more) = first(*limit, places);
                 Reply::Queue(rows, more)
             }
             Request::Holders { group, after, limit } => {
-                let begin = Key::Holder(HolderKey { group: *group, own: after.unwrap_or(0) });
+                let begin = RowKey::Holder(HolderKey { group: *group, own: after.unwrap_or(0) });
                 let holders =
                     self.from(begin).map_while(|row| if let Row::Holder(row) = row { Some(row) } else { None });
                 let of_group = holders.map(|row| (row.holder.hashed(), row));
@@ -67,18 +69,18 @@ impl MemoryTable {
     }
 
     /// The rows from a key on, in key order.
-    fn from(&self, key: Key) -> impl Iterator<Item = &Row> {
+    fn from(&self, key: RowKey) -> impl Iterator<Item = &Row> {
         let at = self.at(key).unwrap_or_else(|at| at);
         self.rows[at..].iter().map(|(_, row)| &**row)
     }
 
     /// The slot rows, in order.
     pub fn slots(&self) -> impl Iterator<Item = &SlotRow> {
-        self.from(Key::Slot(Slot(0))).map_while(|row| if let Row::Slot(row) = row { Some(row) } else { None })
+        self.from(RowKey::Slot(Slot(0))).map_while(|row| if let Row::Slot(row) = row { Some(row) } else { None })
     }
 
     /// One row.
-    pub fn row(&self, key: Key) -> Option<&Row> {
+    pub fn row(&self, key: RowKey) -> Option<&Row> {
         self.at(key).ok().map(|at| &*self.rows[at].1)
     }
 
@@ -101,7 +103,7 @@ impl MemoryTable {
         self.retain(|row| !matches!(row, Row::Holder(row) if matches!(row.state, HolderState::Ended { .. })));
     }
 
-    fn at(&self, key: Key) -> Result<usize, usize> {
+    fn at(&self, key: RowKey) -> Result<usize, usize> {
         self.rows.binary_search_by(|(there, _)| there.cmp(&key))
     }
 
@@ -121,28 +123,29 @@ impl MemoryTable {
             return Reply::Refused(writes.iter().map(refusal).collect());
         }
         for write in writes {
-            self.change(write);
+            self.mutate(write);
         }
         Reply::Written
     }
 
-    fn change(&mut self, write: &Write) {
-        match &write.change {
-            Change::Put(row) => self.put(row.clone()),
-            Change::Delete => {
+    fn mutate(&mut self, write: &Write) {
+        match &write.mutation {
+            Mutation::Put(row) => self.put(row.clone()),
+            Mutation::Delete => {
                 if let Ok(at) = self.at(write.key) {
                     self.rows.remove(at);
                 }
             }
-            Change::Extend(expires_at, by_holder) => self.change_lease(write.key, |held| {
+            Mutation::Extend(expires_at, by_holder) => self.mutate_lease(write.key, |held| {
                 held.expires_at = *expires_at;
                 held.renewed_at = by_holder.or(held.renewed_at);
             }),
-            Change::Confirm => self.change_lease(write.key, |held| held.unconfirmed = false),
+            Mutation::Confirm => self.mutate_lease(write.key, |held| held.unconfirmed = false),
+            Mutation::Check => {}
         }
     }
 
-    fn change_lease(&mut self, key: Key, change: impl FnOnce(&mut leasehold_core::table::Held)) {
+    fn mutate_lease(&mut self, key: RowKey, change: impl FnOnce(&mut Held)) {
         let Some(Row::Slot(row)) = self.row(key) else { return };
         let mut row = row.clone();
         if let Some(held) = row.held.as_mut() {
@@ -186,6 +189,17 @@ fn met(condition: &Condition, row: Option<&Row>) -> bool {
         Condition::HolderHolds(slot, fence) => holder.is_some_and(
             |row| matches!(row.state, HolderState::Holding { slot: s, fence: f, .. } if (s, f) == (*slot, *fence)),
         ),
+        Condition::SettingsAre(expected) => match (expected.as_deref(), row) {
+            (None, None) => true,
+            (Some(SettingsRow::Valid(expected)), Some(Row::Pool(row))) => expected == row,
+            (Some(SettingsRow::Unreadable(expected)), Some(Row::Unreadable(RowKey::Pool, row))) => {
+                expected.image == row.image
+            }
+            _ => false,
+        },
+        Condition::OverrideUnreadable(expected) => {
+            matches!(row, Some(Row::Unreadable(RowKey::Override, row)) if row.image == expected.image)
+        }
         Condition::OverrideMade(None) => row.is_none(),
         Condition::OverrideMade(Some(at)) => matches!(row, Some(Row::Override(row)) if row.at == *at),
     }

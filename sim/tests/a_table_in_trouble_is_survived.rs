@@ -1,33 +1,36 @@
 //! A table that refuses, or gives no answer: does every call end, soon, and without saying what is not so?
 
+#![allow(unused_must_use, reason = "a script's steps are judged by what they leave behind")]
+
 mod scripted_pool;
 
 use std::sync::Arc;
 
-use leasehold_core::acquire::Ask;
-use leasehold_core::change::NewLimit;
-use leasehold_core::gone::Ended;
-use leasehold_core::machine::{Answer, Failure, Machine, Operation, Outcome, Step};
-use leasehold_core::nouns::{Lease, LeaseId, Millis};
-use leasehold_core::release::What;
-use leasehold_core::renew::Longer;
-use leasehold_core::table::{Reply, Request};
-use scripted_pool::{Pool, T, holder, limit, poll, queue};
+use leasehold_core::{
+    AcquireRequest, AnyOperation, EffectReply, EndOverride, ExecutionEnded, ExpectedOverride, ExpectedSettings,
+    Failure, Lease, LeaseId, Machine, Operation, OverrideRow, PoolPatch, ReleaseTarget, Released, RenewRequest, Reply,
+    Request, RetirePool, Row, SetPool, StatusRequest, Step, Timestamp,
+};
+use scripted_pool::{Pool, T, holder, limit, poll, queue, set_limit};
 
 /// One of each operation, with the lease that some of them need.
-fn every_operation(lease: &Lease) -> Vec<(&'static str, Operation)> {
-    let new = NewLimit { limit: limit(2), who: "w".into(), why: "y".into() };
-    let ended = Ended { execution: "a".into(), at: Millis(T + 1), after: None };
+fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
+    let patch = PoolPatch { limit: Some(limit(2)), ..PoolPatch::default() };
+    let set_pool = SetPool { patch, expected: ExpectedSettings::Any };
+    let ended = ExecutionEnded { execution: "a".into(), at: Timestamp(T + 1), after: None };
     vec![
-        ("acquire, polling", Operation::Acquire(poll("new", Some(1)))),
-        ("acquire, queueing", Operation::Acquire(queue("new", Some(1)))),
-        ("release", Operation::Release(What::Lease(lease.id.clone()))),
-        ("release by holder", Operation::Release(What::Holder(holder("a"), None))),
-        ("leave", Operation::Release(What::Holder(holder("b"), None))),
-        ("renew", Operation::Renew(Longer { id: lease.id.clone(), lease: None })),
-        ("end", Operation::Gone(ended)),
-        ("status", Operation::Status),
-        ("change", Operation::Change(new)),
+        ("acquire, polling", AnyOperation::Acquire(poll("new", Some(1)))),
+        ("acquire, queueing", AnyOperation::Acquire(queue("new", Some(1)))),
+        ("release", AnyOperation::Release(ReleaseTarget::Lease(lease.id.clone()))),
+        ("release by holder", AnyOperation::Release(ReleaseTarget::Holder(holder("a"), None))),
+        ("leave", AnyOperation::Release(ReleaseTarget::Holder(holder("b"), None))),
+        ("renew", AnyOperation::Renew(RenewRequest { id: lease.id.clone(), lease: None })),
+        ("end", AnyOperation::ExecutionEnded(ended)),
+        ("status", AnyOperation::Status(StatusRequest)),
+        ("set limit", set_limit(2).into()),
+        ("end override", EndOverride { expected: ExpectedOverride::Any }.into()),
+        ("set pool", set_pool.into()),
+        ("retire pool", RetirePool.into()),
     ]
 }
 
@@ -36,6 +39,8 @@ fn pool() -> (Pool, Lease) {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
     pool.acquire(queue("b", Some(1)), T);
+    let (at, who, why) = (Timestamp(T - 1), "operator".into(), "before".into());
+    pool.table.put(Row::Override(OverrideRow { limit: limit(1), lowered: None, at, who, why }));
     pool.asked.clear();
     (pool, lease)
 }
@@ -52,7 +57,7 @@ fn ends_with(reply: &Reply, only_writes: bool, failure: &Failure) {
         let before = pool.table.clone();
         let outcome = pool.run(operation, T);
         let reads_only = only_writes && matches!(name, "status" | "acquire, polling");
-        assert!(reads_only || outcome == Outcome::Failed(failure.clone()), "{name}, {reply:?}: {outcome:?}");
+        assert!(reads_only || outcome.as_ref().err() == Some(failure), "{name}, {reply:?}: {outcome:?}");
         // An end reads its page again, and settles, each as often as any call tries.
         let most = if name == "end" { 330 } else { 60 };
         assert!(pool.asked.len() <= most, "{name}, {reply:?}: {} requests", pool.asked.len());
@@ -61,7 +66,7 @@ fn ends_with(reply: &Reply, only_writes: bool, failure: &Failure) {
 }
 
 #[test]
-fn a_table_that_always_refuses_is_asked_a_bounded_number_of_times() {
+fn a_table_that_refuses_is_asked_a_bounded_number_of_times() {
     for reply in [Reply::Throttled, Reply::Unavailable, Reply::Unknown] {
         let failure = if reply == Reply::Throttled { Failure::Throttled } else { Failure::Unavailable };
         ends_with(&reply, false, &failure);
@@ -88,7 +93,7 @@ fn every_operation_tries_as_often_as_the_pool_says() {
             let (mut pool, _) = pool();
             pool.settings.tries = tries;
             pool.trouble = Box::new(|_, _| Some(Reply::Throttled));
-            let looks = count_steps(&mut pool, operation);
+            let looks = count_steps(&pool, operation);
             let expected = if name == "status" { 1 } else { usize::from(tries) + 1 };
             assert!(looks == expected, "{name}: {looks} steps at {tries} tries");
         }
@@ -96,16 +101,20 @@ fn every_operation_tries_as_often_as_the_pool_says() {
 }
 
 /// How many times the table was asked, whatever for.
-fn count_steps(pool: &mut Pool, operation: Operation) -> usize {
-    let settings = Arc::new(pool.settings.clone());
-    let (mut machine, mut step) = Machine::start(operation, settings, Millis(T), 1);
-    let mut steps = 0;
-    while let Step::Ask { requests, .. } = &step {
-        steps += 1;
-        let replies = requests.iter().map(|_| Reply::Throttled).collect();
-        step = machine.resume(Answer::Replies(replies), Millis(T));
+fn count_steps(pool: &Pool, operation: AnyOperation) -> usize {
+    pauses(pool, operation).len()
+}
+
+/// The pause before each step of a call to a table that always refuses.
+fn pauses(pool: &Pool, operation: AnyOperation) -> Vec<u64> {
+    let (mut machine, mut step) = operation.start(Arc::new(pool.settings.clone()), Timestamp(T), 1);
+    let mut pauses = vec![];
+    while let Step::Perform { effects, pause } = &step {
+        pauses.push(pause.0);
+        let replies = effects.iter().map(|_| EffectReply::from(Reply::Throttled)).collect();
+        step = machine.resume(replies, Timestamp(T));
     }
-    steps
+    pauses
 }
 
 #[test]
@@ -120,13 +129,7 @@ fn a_sweep_of_a_table_that_refuses_says_that_there_is_more() {
 fn a_try_again_comes_after_a_pause_that_grows() {
     let (pool, lease) = pool();
     for (name, operation) in every_operation(&lease).into_iter().filter(|(name, _)| *name != "status") {
-        let (mut machine, mut step) = Machine::start(operation, Arc::new(pool.settings.clone()), Millis(T), 1);
-        let mut pauses = vec![];
-        while let Step::Ask { requests, pause } = &step {
-            pauses.push(pause.0);
-            let replies = requests.iter().map(|_| Reply::Throttled).collect();
-            step = machine.resume(Answer::Replies(replies), Millis(T));
-        }
+        let pauses = pauses(&pool, operation);
         let most = |tried: usize| if tried == 0 { 0 } else { 10 << tried.min(6) };
         let bounded = pauses.iter().enumerate().all(|(tried, pause)| *pause <= most(tried));
         assert!(bounded && pauses.iter().sum::<u64>() > 100, "{name}: {pauses:?}");
@@ -142,7 +145,7 @@ fn a_release_that_happened_without_an_answer_is_told_as_its_own() {
         let lost = !request.writes().is_empty() && std::mem::take(&mut first);
         lost.then(|| table.serve(request)).map(|_| Reply::Unknown)
     });
-    let released = Outcome::Released { lease: Some(lease.id.clone()), already: false };
+    let released = Ok(Released { lease: Some(lease.id.clone()), already: false });
     assert_eq!((pool.give_back(&lease, T), pool.held()), (released, 0));
 }
 
@@ -170,10 +173,10 @@ fn a_lease_id_of_another_time_frees_nothing() {
     let mut pool = Pool::new(1);
     let first = pool.lease(poll("a", Some(1)), T);
     pool.give_back(&first, T);
-    let second = pool.lease(Ask { label: Some("second".into()), ..poll("b", Some(1)) }, T);
-    let released = Outcome::Released { lease: Some(first.id.clone()), already: true };
+    let second = pool.lease(AcquireRequest { label: Some("second".into()), ..poll("b", Some(1)) }, T);
+    let released = Ok(Released { lease: Some(first.id.clone()), already: true });
     assert_eq!((pool.give_back(&first, T), pool.held()), (released, 1));
     let unknown = LeaseId { fence: second.id.fence.next(), ..second.id };
-    let outcome = pool.release(What::Lease(unknown.clone()), T);
-    assert_eq!((outcome, pool.held()), (Outcome::Released { lease: Some(unknown), already: true }, 1));
+    let outcome = pool.release(ReleaseTarget::Lease(unknown.clone()), T);
+    assert_eq!((outcome, pool.held()), (Ok(Released { lease: Some(unknown), already: true }), 1));
 }

@@ -1,12 +1,13 @@
 //! Ended executions: is all that they held or waited for free, and nothing else?
 
+#![allow(unused_must_use, reason = "a script's steps are judged by what they leave behind")]
+
 mod scripted_pool;
 
-use leasehold_core::acquire::Ask;
-use leasehold_core::gone::Ended;
-use leasehold_core::machine::{Failure, News, Notified, Operation, Outcome, Tally, WhyFailed};
-use leasehold_core::nouns::Millis;
-use leasehold_core::table::{HolderState, Key, Row};
+use leasehold_core::{
+    AcquireRequest, Delivery, ExecutionEnded, ExecutionFreed, Failure, FailureReason, HolderState, Row, RowKey, Tally,
+    TaskResult, Timestamp,
+};
 use scripted_pool::{Pool, T, attempt, branch, item, poll, queue};
 
 #[test]
@@ -16,7 +17,7 @@ fn the_end_of_sixty_holders_frees_them_all() {
         pool.lease(branch("e", key, poll("e", Some(1))), T);
     }
     let tally = Tally { freed: 60, ..Tally::default() };
-    assert_eq!(pool.ended("e", T + 1), Outcome::Gone { tally, more: None });
+    assert_eq!(pool.ended("e", T + 1), Ok(ExecutionFreed { tally, more: None }));
     assert_eq!(pool.held(), 0);
 }
 
@@ -27,9 +28,9 @@ fn the_end_of_sixty_waiters_fails_them_all() {
         pool.acquire(branch("e", key, queue(&format!("task{key}"), Some(1))), T);
     }
     let tally = Tally { left: 60, ..Tally::default() };
-    assert_eq!(pool.ended("e", T + 1), Outcome::Gone { tally, more: None });
+    assert_eq!(pool.ended("e", T + 1), Ok(ExecutionFreed { tally, more: None }));
     assert_eq!(pool.queue(), []);
-    assert!((0..60).all(|key| pool.heard(&format!("task{key}")) == [News::Failed(WhyFailed::Released)]));
+    assert!((0..60).all(|key| pool.heard(&format!("task{key}")) == [TaskResult::Failed(FailureReason::Released)]));
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn an_end_hands_over_what_it_frees() {
     pool.lease(branch("e", 2, poll("e", Some(1))), T);
     pool.acquire(queue("next", Some(1)), T);
     let tally = Tally { granted: 1, freed: 2, ..Tally::default() };
-    assert_eq!(pool.ended("e", T + 1), Outcome::Gone { tally, more: None });
+    assert_eq!(pool.ended("e", T + 1), Ok(ExecutionFreed { tally, more: None }));
     assert!(pool.has_a_lease("next"));
     assert_eq!(pool.held(), 1);
 }
@@ -71,8 +72,8 @@ fn an_end_leaves_what_was_entered_after_it() {
 #[test]
 fn the_end_of_a_parent_frees_its_items() {
     let mut pool = Pool::new(2);
-    pool.lease(Ask { holder: item("child", "1", "parent"), ..poll("x", Some(1)) }, T);
-    pool.acquire(Ask { holder: item("child", "2", "parent"), ..queue("x", Some(1)) }, T);
+    pool.lease(AcquireRequest { holder: item("child", "1", "parent"), ..poll("x", Some(1)) }, T);
+    pool.acquire(AcquireRequest { holder: item("child", "2", "parent"), ..queue("x", Some(1)) }, T);
     pool.ended("parent", T + 1);
     assert_eq!((pool.held(), pool.queue()), (0, vec![]));
 }
@@ -81,8 +82,8 @@ fn the_end_of_a_parent_frees_its_items() {
 fn a_waiter_whose_task_may_be_open_is_not_buried() {
     let mut pool = Pool::new(0);
     pool.acquire(queue("e", Some(1)), T);
-    pool.notified = Notified::Unknown;
-    assert_eq!(pool.ended("e", T + 1), Outcome::Failed(Failure::Throttled));
+    pool.delivery = Delivery::Unknown;
+    assert_eq!(pool.ended("e", T + 1), Err(Failure::Throttled));
     assert_eq!(pool.queue().len(), 1);
 }
 
@@ -92,10 +93,10 @@ fn an_end_of_very_many_says_where_to_go_on() {
     for key in 0..1_100 {
         pool.lease(branch("e", key, poll("e", Some(1))), T);
     }
-    let Outcome::Gone { tally, more: Some(after) } = pool.ended("e", T + 1) else { panic!("there is more") };
+    let Ok(ExecutionFreed { tally, more: Some(after) }) = pool.ended("e", T + 1) else { panic!("there is more") };
     assert_eq!((tally.freed, pool.held()), (1_000, 100));
-    let rest = Ended { execution: "e".into(), at: Millis(T + 1), after: Some(after) };
-    let Outcome::Gone { tally, more: None } = pool.run(Operation::Gone(rest), T + 1) else { panic!("that is all") };
+    let rest = ExecutionEnded { execution: "e".into(), at: Timestamp(T + 1), after: Some(after) };
+    let Ok(ExecutionFreed { tally, more: None }) = pool.run(rest, T + 1) else { panic!("that is all") };
     assert_eq!((tally.freed, pool.held()), (100, 0));
 }
 
@@ -106,14 +107,14 @@ fn what_ended_is_remembered_for_a_day() {
     let lease = pool.lease(poll("released", Some(1)), T);
     pool.give_back(&lease, T + 5);
     let row = pool.row_of("released");
-    assert_eq!((row.state, row.attempt), (HolderState::Ended { ttl: Millis(T + 5 + day) }, attempt(1)));
+    assert_eq!((row.state, row.attempt), (HolderState::Ended { ttl: Timestamp(T + 5 + day) }, attempt(1)));
 
     pool.lease(poll("expired", Some(1)), T);
     pool.lease(poll("next", Some(1)), T + 305_000);
-    assert_eq!(pool.row_of("expired").state, HolderState::Ended { ttl: Millis(T + 305_000 + day) });
+    assert_eq!(pool.row_of("expired").state, HolderState::Ended { ttl: Timestamp(T + 305_000 + day) });
 
     pool.acquire(queue("waited", Some(1)), T);
     pool.ended("waited", T + 7);
-    assert_eq!(pool.row_of("waited").state, HolderState::Ended { ttl: Millis(T + 7 + day) });
-    assert!(pool.table.rows().all(|row| !matches!(row, Row::Wait(_)) && row.key() != Key::Override));
+    assert_eq!(pool.row_of("waited").state, HolderState::Ended { ttl: Timestamp(T + 7 + day) });
+    assert!(pool.table.rows().all(|row| !matches!(row, Row::Wait(_)) && row.key() != RowKey::Override));
 }

@@ -1,19 +1,21 @@
 //! Repeats and newer attempts of one holder: which one counts, and what becomes of the other?
 
+#![allow(unused_must_use, reason = "a script's steps are judged by what they leave behind")]
+
 mod scripted_pool;
 
-use leasehold_core::machine::{Failure, News, Outcome, WhyFailed, WhyLost};
-use leasehold_core::nouns::{Attempt, Millis};
-use leasehold_core::release::What;
+use leasehold_core::{
+    AcquireOutcome, Attempt, Failure, FailureReason, LossReason, ReleaseTarget, Released, TaskResult, Timestamp,
+};
 use scripted_pool::{Pool, T, attempt, holder, poll, queue, task};
 
-const NOTHING: Outcome = Outcome::Released { lease: None, already: true };
+const NOTHING: Result<Released, Failure> = Ok(Released { lease: None, already: true });
 
 #[test]
 fn a_new_start_on_a_slow_clock_is_a_newer_attempt() {
     let mut pool = Pool::new(1);
     pool.acquire(poll("a", None), T);
-    pool.release(What::Holder(holder("a"), None), T);
+    pool.release(ReleaseTarget::Holder(holder("a"), None), T);
     let lease = pool.lease(poll("a", None), T - 500);
     assert!(lease.attempt > attempt(T), "{}", lease.attempt);
 }
@@ -22,7 +24,7 @@ fn a_new_start_on_a_slow_clock_is_a_newer_attempt() {
 fn a_new_start_is_dated_by_the_clock() {
     let mut pool = Pool::new(1);
     assert_eq!(pool.lease(poll("a", None), T).attempt, attempt(T));
-    pool.release(What::Holder(holder("a"), None), T);
+    pool.release(ReleaseTarget::Holder(holder("a"), None), T);
     assert_eq!(pool.lease(poll("a", None), T + 500).attempt, attempt(T + 500));
 }
 
@@ -41,7 +43,7 @@ fn a_repeat_without_an_attempt_keeps_its_place() {
     let mut pool = Pool::new(0);
     pool.acquire(queue("a", None), T);
     let before = pool.queue();
-    assert_eq!(pool.acquire(queue("a", None), T + 5), Outcome::Queued);
+    assert_eq!(pool.acquire(queue("a", None), T + 5), Ok(AcquireOutcome::Queued));
     assert_eq!((pool.queue(), pool.heard("a")), (before, vec![]));
 }
 
@@ -50,8 +52,8 @@ fn another_task_without_an_attempt_takes_a_place_over() {
     let mut pool = Pool::new(1);
     pool.joined(task("a", "first", None), T);
     pool.settings.limit = scripted_pool::limit(0);
-    assert_eq!(pool.acquire(task("a", "second", None), T), Outcome::Queued);
-    assert_eq!(pool.heard("first"), [News::Failed(WhyFailed::Superseded)]);
+    assert_eq!(pool.acquire(task("a", "second", None), T), Ok(AcquireOutcome::Queued));
+    assert_eq!(pool.heard("first"), [TaskResult::Failed(FailureReason::Superseded)]);
     pool.settings.limit = scripted_pool::limit(1);
     pool.sweep(T + 1);
     assert!(pool.has_a_lease("second") && !pool.has_a_lease("first"));
@@ -68,7 +70,7 @@ fn another_task_without_an_attempt_takes_a_lease_over() {
 
 #[test]
 fn a_newer_attempt_takes_over_and_an_older_one_does_not() {
-    let busy = |newest: u64| Outcome::Failed(Failure::Busy(attempt(newest)));
+    let busy = |newest: u64| Err::<AcquireOutcome, _>(Failure::HolderConflict(attempt(newest)));
     for limit in [0, 1] {
         let mut pool = Pool::new(limit);
         pool.acquire(task("a", "2", Some(2)), T);
@@ -85,8 +87,8 @@ fn after_the_end_only_a_newer_attempt_begins_anew() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(2)), T);
     pool.give_back(&lease, T);
-    assert_eq!(pool.acquire(poll("a", Some(1)), T), Outcome::Failed(Failure::Busy(attempt(2))));
-    assert_eq!(pool.acquire(poll("a", Some(2)), T), Outcome::Failed(Failure::Lost(WhyLost::Ended)));
+    assert_eq!(pool.acquire(poll("a", Some(1)), T), Err(Failure::HolderConflict(attempt(2))));
+    assert_eq!(pool.acquire(poll("a", Some(2)), T), Err(Failure::Lost(LossReason::Ended)));
     assert!(pool.lease(poll("a", Some(3)), T).id.fence > lease.id.fence);
 }
 
@@ -97,7 +99,7 @@ fn an_attempt_that_renewed_after_another_began_stays() {
         let lease = pool.lease(poll("a", Some(1)), T);
         pool.renew(&lease, None, T + 10);
         let outcome = pool.acquire(poll("a", Some(began)), T + 20);
-        let expected = Outcome::Failed(Failure::Busy(attempt(1)));
+        let expected = Err(Failure::HolderConflict(attempt(1)));
         assert_eq!(outcome != expected, taken_over, "began at {began}: {outcome:?}");
     }
 }
@@ -115,7 +117,7 @@ fn an_expired_lease_that_nobody_took_goes_on() {
     let mut pool = Pool::new(1);
     let first = pool.lease(poll("a", Some(1)), T);
     let second = pool.lease(poll("a", Some(1)), T + 300_000);
-    assert_eq!((second.id, second.expires_at), (first.id, Millis(T + 600_000)));
+    assert_eq!((second.id, second.expires_at), (first.id, Timestamp(T + 600_000)));
 }
 
 #[test]
@@ -123,14 +125,14 @@ fn a_release_by_an_older_attempt_frees_nothing() {
     for (limit, waits) in [(1, 0), (0, 1)] {
         let mut pool = Pool::new(limit);
         pool.acquire(queue("a", Some(5)), T);
-        let older = What::Holder(holder("a"), Some(attempt(4)));
+        let older = ReleaseTarget::Holder(holder("a"), Some(attempt(4)));
         assert_eq!(pool.release(older, T), NOTHING);
         assert_eq!((pool.held(), pool.queue().len()), (1 - waits, waits));
         for same_or_newer in [attempt(5), Attempt::default().max(attempt(6))] {
             let mut pool = Pool::new(limit);
             pool.acquire(queue("a", Some(5)), T);
-            let outcome = pool.release(What::Holder(holder("a"), Some(same_or_newer)), T);
-            assert!(matches!(outcome, Outcome::Released { already: false, .. }), "{outcome:?}");
+            let outcome = pool.release(ReleaseTarget::Holder(holder("a"), Some(same_or_newer)), T);
+            assert!(matches!(outcome, Ok(Released { already: false, .. })), "{outcome:?}");
             assert_eq!((pool.held(), pool.queue().len()), (0, 0));
         }
     }
@@ -141,8 +143,8 @@ fn releasing_twice_says_that_it_was_gone() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
     let id = Some(lease.id.clone());
-    assert_eq!(pool.give_back(&lease, T), Outcome::Released { lease: id.clone(), already: false });
-    assert_eq!(pool.give_back(&lease, T), Outcome::Released { lease: id, already: true });
-    assert_eq!(pool.release(What::Holder(holder("a"), None), T), NOTHING);
-    assert_eq!(pool.release(What::Holder(holder("nobody"), None), T), NOTHING);
+    assert_eq!(pool.give_back(&lease, T), Ok(Released { lease: id.clone(), already: false }));
+    assert_eq!(pool.give_back(&lease, T), Ok(Released { lease: id, already: true }));
+    assert_eq!(pool.release(ReleaseTarget::Holder(holder("a"), None), T), NOTHING);
+    assert_eq!(pool.release(ReleaseTarget::Holder(holder("nobody"), None), T), NOTHING);
 }

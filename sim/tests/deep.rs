@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use leasehold_sim::check::{Faults, Order, World, explore};
+use leasehold_sim::checker::{Faults, OperatorAction, Order, World, explore};
 
 fn deep(worlds: Vec<World>) {
     let most = std::env::var("LEASEHOLD_STATES").ok().and_then(|most| most.parse().ok()).unwrap_or(10_000_000);
@@ -96,5 +96,21 @@ fn several_slots_lie_above_a_lowered_limit() {
     deep(vec![
         World::new("lowered from 3 to 1", 3).poll(2).queue(2).change(1, 0, 1).time(2, 9).sweeps(1),
         World::new("lowered and raised", 2).poll(2).queue(1).change(1, 0, 1).and_change(2).time(2, 9),
+    ]);
+}
+
+#[test]
+#[ignore = "minutes: make check-deep"]
+fn operators_meet_while_leases_are_held() {
+    let ends = |name| World::new(name, 1).poll(2).operator(OperatorAction::EndOverride, 0, 1).override_limit(2);
+    deep(vec![
+        ends("an override meets an end").and_change(1).time(1, 9).order(Order::AsListed),
+        ends("an end meets settings").and(OperatorAction::SetPool(3)).torn_settings().time(2, 9),
+        World::new("two overrides, 2 callers", 1).poll(2).change(2, 0, 2).and_change(1).time(2, 9),
+        World::new("two overrides and an end", 2)
+            .poll(2)
+            .change(3, 0, 1)
+            .and_change(1)
+            .and(OperatorAction::EndOverride),
     ]);
 }

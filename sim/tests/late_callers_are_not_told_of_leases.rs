@@ -1,22 +1,23 @@
 //! A caller that was frozen: is it told of a lease that expired meanwhile?
 
+#![allow(unused_must_use, reason = "a script's steps are judged by what they leave behind")]
+
 mod scripted_pool;
 
-use leasehold_core::machine::{Failure, Outcome, WhyLost};
-use leasehold_core::nouns::Millis;
+use leasehold_core::{Failure, LossReason, Renewed, Timestamp};
 use scripted_pool::{Pool, T, poll, queue};
 
-const UNTOLD: Outcome = Outcome::Failed(Failure::Lost(WhyLost::ExpiredUntold));
+const UNTOLD: Failure = Failure::Lost(LossReason::ExpiredUntold);
 
 #[test]
 fn a_renewal_that_was_frozen_is_not_told() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
     pool.late = 300_000;
-    assert_eq!(pool.renew(&lease, None, T + 1), UNTOLD);
+    assert_eq!(pool.renew(&lease, None, T + 1), Err(UNTOLD));
     pool.late = 299_999;
-    let expires_at = Millis(T + 2 + 300_000);
-    assert_eq!(pool.renew(&lease, None, T + 2), Outcome::Renewed { id: lease.id, expires_at });
+    let expires_at = Timestamp(T + 2 + 300_000);
+    assert_eq!(pool.renew(&lease, None, T + 2), Ok(Renewed { id: lease.id, expires_at }));
 }
 
 #[test]
@@ -24,10 +25,10 @@ fn a_claim_that_was_frozen_is_not_told() {
     // Looked after one lease, wrote then, and is answered after another one.
     let mut pool = Pool::new(1);
     pool.late = 300_000;
-    assert_eq!(pool.acquire(poll("a", Some(1)), T), UNTOLD);
+    assert_eq!(pool.acquire(poll("a", Some(1)), T), Err(UNTOLD));
     let mut pool = Pool::new(1);
     pool.late = 300_000;
-    assert_eq!(pool.acquire(queue("a", Some(1)), T), UNTOLD);
+    assert_eq!(pool.acquire(queue("a", Some(1)), T), Err(UNTOLD));
     assert!(!pool.has_a_lease("a"));
     let mut pool = Pool::new(1);
     pool.late = 299_999;

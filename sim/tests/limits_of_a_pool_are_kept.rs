@@ -1,29 +1,30 @@
 //! The longest lease, wait and hold, and the limit: does anybody ever get more than the pool gives?
 
+#![allow(unused_must_use, reason = "a script's steps are judged by what they leave behind")]
+
 mod scripted_pool;
 
-use leasehold_core::acquire::Ask;
-use leasehold_core::machine::{Failure, Life, Outcome, WhyLost};
-use leasehold_core::nouns::Millis;
-use leasehold_core::settings::Lowered;
-use leasehold_core::table::{HolderState, OverrideRow, PoolRow, Reply, Request, Row};
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, ExecutionStatus, Failure, HolderState, LossReason, Lowered, Millis, OverrideRow,
+    PoolRow, Renewed, Reply, Request, Row, SetLimitOutcome, Timestamp,
+};
 use scripted_pool::{Pool, T, limit, poll, queue, task};
 
 #[test]
 fn nobody_gets_a_longer_lease_than_the_pool_gives() {
-    let long = Ask { lease: Some(Millis(9_000_000)), ..poll("a", Some(1)) };
-    assert_eq!(Pool::new(1).lease(long, T).expires_at, Millis(T + 300_000));
-    let short = Ask { lease: Some(Millis(2_000)), ..poll("a", Some(1)) };
-    assert_eq!(Pool::new(1).lease(short, T).expires_at, Millis(T + 2_000));
+    let long = AcquireRequest { lease: Some(Millis(9_000_000)), ..poll("a", Some(1)) };
+    assert_eq!(Pool::new(1).lease(long, T).expires_at, Timestamp(T + 300_000));
+    let short = AcquireRequest { lease: Some(Millis(2_000)), ..poll("a", Some(1)) };
+    assert_eq!(Pool::new(1).lease(short, T).expires_at, Timestamp(T + 2_000));
 }
 
 #[test]
 fn nobody_waits_longer_than_the_pool_lets() {
     let mut pool = Pool::new(0);
-    pool.acquire(Ask { wait: Some(Millis(u64::MAX / 2)), ..queue("a", Some(1)) }, T);
-    assert_eq!(pool.queue()[0].give_up_at, Millis(T) + pool.settings.longest_wait);
-    pool.acquire(Ask { wait: Some(Millis(1)), ..queue("b", Some(1)) }, T + 1);
-    assert_eq!(pool.queue()[1].give_up_at, Millis(T + 2));
+    pool.acquire(AcquireRequest { wait: Some(Millis(u64::MAX / 2)), ..queue("a", Some(1)) }, T);
+    assert_eq!(pool.queue()[0].give_up_at, Timestamp(T) + pool.settings.longest_wait);
+    pool.acquire(AcquireRequest { wait: Some(Millis(1)), ..queue("b", Some(1)) }, T + 1);
+    assert_eq!(pool.queue()[1].give_up_at, Timestamp(T + 2));
 }
 
 #[test]
@@ -31,12 +32,12 @@ fn nobody_renews_for_longer_than_the_pool_gives() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
     for (longer, expected) in [(Some(9_000_000), T + 300_001), (None, T + 300_001)] {
-        let renewed = Outcome::Renewed { id: lease.id.clone(), expires_at: Millis(expected) };
+        let renewed = Ok(Renewed { id: lease.id.clone(), expires_at: Timestamp(expected) });
         assert_eq!(pool.renew(&lease, longer, T + 1), renewed);
     }
     let mut pool = Pool::new(1);
-    let lease = pool.lease(Ask { lease: Some(Millis(10)), ..poll("a", Some(1)) }, T);
-    let renewed = Outcome::Renewed { id: lease.id.clone(), expires_at: Millis(T + 51) };
+    let lease = pool.lease(AcquireRequest { lease: Some(Millis(10)), ..poll("a", Some(1)) }, T);
+    let renewed = Ok(Renewed { id: lease.id.clone(), expires_at: Timestamp(T + 51) });
     assert_eq!(pool.renew(&lease, Some(50), T + 1), renewed);
 }
 
@@ -47,9 +48,9 @@ fn a_sweep_never_extends_past_the_longest_hold() {
     pool.acquire(poll("a", Some(1)), T);
     pool.sweep(T + 250_000);
     let ends = |pool: &Pool| pool.slots()[0].held.as_ref().map(|held| held.expires_at);
-    assert_eq!(ends(&pool), Some(Millis(T + 400_000)));
+    assert_eq!(ends(&pool), Some(Timestamp(T + 400_000)));
     pool.sweep(T + 399_999);
-    assert_eq!(ends(&pool), Some(Millis(T + 400_000)));
+    assert_eq!(ends(&pool), Some(Timestamp(T + 400_000)));
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn a_sweep_extends_by_one_lease_at_most() {
     pool.settings.longest_hold = Millis(4_000_000);
     pool.acquire(poll("a", Some(1)), T);
     pool.sweep(T + 250_000);
-    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.expires_at), Some(Millis(T + 550_000)));
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.expires_at), Some(Timestamp(T + 550_000)));
 }
 
 #[test]
@@ -73,11 +74,11 @@ fn a_sweep_looks_after_what_ends_before_the_next_two() {
 
 #[test]
 fn a_sweep_frees_who_has_ended_and_nobody_it_knows_not_of() {
-    for (life, held) in [(Life::Running, 1), (Life::Unknown, 1), (Life::Ended, 0)] {
+    for (life, held) in [(ExecutionStatus::Running, 1), (ExecutionStatus::Unknown, 1), (ExecutionStatus::Ended, 0)] {
         let mut pool = Pool::new(1);
         pool.settings.longest_hold = Millis(4_000_000);
         pool.acquire(poll("a", Some(1)), T);
-        pool.life = life;
+        pool.status = life;
         pool.sweep(T + 250_000);
         assert_eq!(pool.held(), held, "{life:?}");
     }
@@ -88,7 +89,7 @@ fn without_a_longest_hold_a_sweep_extends_nothing() {
     let mut pool = Pool::new(1);
     pool.acquire(poll("a", Some(1)), T);
     assert_eq!(pool.sweep(T + 250_000).extended, 0);
-    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.expires_at), Some(Millis(T + 300_000)));
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.expires_at), Some(Timestamp(T + 300_000)));
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn a_change_is_dated_after_the_one_before() {
     }
     assert!(ats[0] < ats[1], "{ats:?}");
     pool.change(2, T + 10);
-    assert_eq!(pool.live_limit().at, Millis(T + 10));
+    assert_eq!(pool.live_limit().at, Timestamp(T + 10));
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn a_change_keeps_the_highest_limit_still_in_use() {
     let mut pool = Pool::new(3);
     for (limit, from) in [(2, 3), (1, 3), (2, 3)] {
         let outcome = pool.change(limit, T);
-        assert!(matches!(outcome, Outcome::Changed { .. }), "{outcome:?}");
+        assert!(matches!(outcome, Ok(SetLimitOutcome::Set(_))), "{outcome:?}");
         assert_eq!(pool.live_limit().lowered.map(|lowered| lowered.from.count()), Some(from), "to {limit}");
     }
     pool.change(4, T);
@@ -117,7 +118,7 @@ fn a_change_keeps_the_highest_limit_still_in_use() {
 }
 
 #[test]
-fn a_lowering_grants_only_what_nobody_with_old_settings_may_take() {
+fn a_lowering_grants_only_what_old_settings_leave() {
     let mut pool = Pool::new(3);
     for name in ["a", "b", "c"] {
         pool.joined(queue(name, Some(1)), T);
@@ -135,7 +136,7 @@ fn a_change_settles_by_the_pools_own_rules() {
     pool.acquire(queue("b", Some(1)), T);
     pool.change(2, T + 305_000);
     assert!(pool.has_a_lease("b"));
-    assert_eq!(pool.row_of("a").state, HolderState::Ended { ttl: Millis(T + 305_005) });
+    assert_eq!(pool.row_of("a").state, HolderState::Ended { ttl: Timestamp(T + 305_005) });
 
     pool.settings.tries = 1;
     pool.trouble = Box::new(|_, request| (*request == Request::Slots).then_some(Reply::Throttled));
@@ -151,13 +152,14 @@ fn a_change_made_meanwhile_is_not_overwritten() {
     // Another operator is quicker, between this one's look and its write.
     pool.trouble = Box::new(move |table, request| {
         if !request.writes().is_empty() && std::mem::take(&mut first) {
-            let lowered = Some(Lowered { from: limit(5), at: Millis(T) });
+            let lowered = Some(Lowered { from: limit(5), at: Timestamp(T) });
             let (who, why) = ("other".into(), "other".into());
-            table.put(Row::Override(OverrideRow { limit: limit(1), lowered, at: Millis(T), who, why }));
+            table.put(Row::Override(OverrideRow { limit: limit(1), lowered, at: Timestamp(T), who, why }));
         }
         None
     });
-    assert_eq!(pool.change(3, T + 1), Outcome::Changed { from: limit(1), to: limit(3) });
+    let outcome = pool.change(3, T + 1);
+    assert!(matches!(outcome, Ok(SetLimitOutcome::Set(changed)) if (changed.from, changed.to) == (limit(1), limit(3))));
     assert_eq!(pool.live_limit().lowered.map(|lowered| lowered.from), Some(limit(5)));
 }
 
@@ -165,12 +167,12 @@ fn a_change_made_meanwhile_is_not_overwritten() {
 fn a_pool_without_settings_has_no_limit_to_change() {
     let mut pool = Pool::new(1);
     pool.table.retain(|_| false);
-    assert_eq!(pool.change(2, T), Outcome::Failed(Failure::NoPool));
+    assert_eq!(pool.change(2, T), Err(Failure::PoolNotFound));
     let mut wrong = PoolRow::new(limit(1));
     wrong.lease = Some(Millis(0));
     pool.table.put(Row::Pool(wrong));
     let outcome = pool.change(2, T);
-    assert!(matches!(outcome, Outcome::Failed(Failure::Misconfigured(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(Failure::PoolMisconfigured(_))), "{outcome:?}");
 }
 
 #[test]
@@ -181,15 +183,15 @@ fn above_a_lowered_limit_nobody_goes_on() {
     pool.settings.limit = limit(1);
     // The same attempt may have had its lease; a newer one waits like everybody else.
     let outcome = pool.acquire(poll(name, Some(1)), T + 300_000);
-    assert_eq!(outcome, Outcome::Failed(Failure::Lost(WhyLost::Ended)));
+    assert_eq!(outcome, Err(Failure::Lost(LossReason::Ended)));
     let outcome = pool.acquire(poll(name, Some(2)), T + 300_000);
-    assert!(matches!(outcome, Outcome::Wait { .. }), "{outcome:?}");
+    assert!(matches!(outcome, Ok(AcquireOutcome::Wait(_))), "{outcome:?}");
     assert_eq!((pool.holder_of(1), pool.held()), (None, 1));
 
     let mut pool = Pool::new(2);
     let leases = ["a", "b"].map(|name| (name, pool.lease(queue(name, Some(1)), T)));
     let (name, _) = leases.iter().max_by_key(|(_, lease)| lease.id.slot.0).expect("two leases");
     pool.settings.limit = limit(1);
-    assert_eq!(pool.acquire(task(name, "newer", Some(2)), T + 1), Outcome::Queued);
+    assert_eq!(pool.acquire(task(name, "newer", Some(2)), T + 1), Ok(AcquireOutcome::Queued));
     assert_eq!((pool.holder_of(1), pool.held(), pool.queue().len()), (None, 1, 1));
 }

@@ -5,15 +5,14 @@
 
 use std::sync::Arc;
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Answer, Failure, Life, Machine, News, Notified, Operation, Outcome, Step};
-use leasehold_core::nouns::{Holder, LeaseId, Limit, Millis, Prefix, Token};
-use leasehold_core::release::What;
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Reply, Request};
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, AnyOperation, AnyOutcome, Attempt, Delivery, Effect, EffectReply, ExecutionStatus,
+    Failure, Holder, LeaseId, Limit, Machine, Millis, Mode, Operation, PoolName, ReleaseTarget, Released, Reply,
+    Request, Settings, Step, TaskResult, TaskToken, Timestamp,
+};
 use leasehold_sim::table::MemoryTable;
 
-const NOW: Millis = Millis(1_000_000);
+const NOW: Timestamp = Timestamp(1_000_000);
 
 struct Crowd {
     settings: Arc<Settings>,
@@ -26,33 +25,20 @@ struct Crowd {
 
 impl Crowd {
     fn new(limit: u64) -> Crowd {
-        let prefix: Prefix = "crowd".parse().expect("a prefix");
+        let prefix: PoolName = "crowd".parse().expect("a prefix");
         let settings = Arc::new(Settings::new(prefix, Limit::try_from(limit).expect("a limit")));
         Crowd { settings, table: MemoryTable::default(), told: vec![], requests: 0 }
     }
 
     /// Runs all of them in lockstep; returns what each came to.
-    fn run(&mut self, operations: Vec<Operation>) -> Vec<Outcome> {
-        let begin = |(at, operation)| Machine::start(operation, self.settings.clone(), NOW, at as u64);
-        let mut calls: Vec<(Machine, Step)> = operations.into_iter().enumerate().map(begin).collect();
+    fn run(&mut self, operations: Vec<AnyOperation>) -> Vec<Result<AnyOutcome, Failure>> {
+        let begin = |(at, operation): (usize, AnyOperation)| operation.start(self.settings.clone(), NOW, at as u64);
+        let mut calls: Vec<_> = operations.into_iter().enumerate().map(begin).collect();
         while calls.iter().any(|(_, step)| !matches!(step, Step::Done(_))) {
             for (machine, step) in &mut calls {
-                let answer = match step {
-                    Step::Done(_) => continue,
-                    Step::Ask { requests, .. } => {
-                        self.requests += requests.len();
-                        Answer::Replies(requests.iter().map(|request| self.table.serve(request)).collect())
-                    }
-                    Step::Notify(notices) => {
-                        for notice in notices.iter() {
-                            let News::Acquired(lease) = &notice.news else { panic!("nobody is failed here") };
-                            self.told.push((notice.token.secret().to_owned(), lease.id.clone()));
-                        }
-                        Answer::Notices(notices.iter().map(|_| Notified::Delivered).collect())
-                    }
-                    Step::Alive(ids) => Answer::Lives(ids.iter().map(|_| Life::Running).collect()),
-                };
-                *step = machine.resume(answer, NOW);
+                let Step::Perform { effects, .. } = step else { continue };
+                let replies = effects.iter().map(|effect| self.reply(effect)).collect();
+                *step = machine.resume(replies, NOW);
             }
         }
         calls
@@ -61,11 +47,26 @@ impl Crowd {
             .collect()
     }
 
-    fn ask(&self, name: String, at: u64) -> Operation {
+    fn reply(&mut self, effect: &Effect) -> EffectReply {
+        match effect {
+            Effect::Request(request) => {
+                self.requests += 1;
+                self.table.serve(request).into()
+            }
+            Effect::Callback(callback) => {
+                let TaskResult::Acquired(lease) = &callback.result else { panic!("nobody is failed here") };
+                self.told.push((callback.token.secret().to_owned(), lease.id.clone()));
+                Delivery::Delivered.into()
+            }
+            Effect::StatusCheck(_) => ExecutionStatus::Running.into(),
+        }
+    }
+
+    fn ask(&self, name: String, at: u64) -> AnyOperation {
         let holder = Holder::new(&name, "", None).expect("a holder");
-        let attempt = Some(leasehold_core::nouns::Attempt::first(Millis(at)));
-        let mode = Mode::Queue(Some(Token::new(&name).expect("a token")));
-        Operation::Acquire(Ask { holder, attempt, mode, lease: None, wait: None, label: None })
+        let attempt = Some(Attempt::first(Timestamp(at)));
+        let mode = Mode::Queue(Some(TaskToken::new(&name).expect("a token")));
+        AnyOperation::Acquire(AcquireRequest { holder, attempt, mode, lease: None, wait: None, label: None })
     }
 
     fn waiting(&mut self) -> usize {
@@ -85,54 +86,49 @@ fn a_hundred_who_release_at_once_hand_every_slot_to_a_waiter() {
     }
     assert_eq!((crowd.told.len(), crowd.waiting()), (100, 100));
 
-    let releases = crowd.told.iter().map(|(_, id)| Operation::Release(What::Lease(id.clone()))).collect();
+    let releases = crowd.told.iter().map(|(_, id)| AnyOperation::Release(ReleaseTarget::Lease(id.clone()))).collect();
     let outcomes = crowd.run(releases);
     for outcome in &outcomes {
-        assert!(matches!(outcome, Outcome::Released { already: false, .. }), "{outcome:?}");
+        assert!(matches!(outcome, Ok(AnyOutcome::Release(Released { already: false, .. }))), "{outcome:?}");
     }
     let told: std::collections::BTreeSet<_> = crowd.told.iter().map(|(token, _)| token.clone()).collect();
     assert_eq!((told.len(), crowd.told.len(), crowd.waiting()), (200, 200, 0));
 }
 
 #[test]
-fn a_hundred_who_ask_at_once_fill_every_slot_and_the_others_wait() {
+fn of_a_hundred_at_once_some_fill_every_slot_others_wait() {
     let mut crowd = Crowd::new(15);
     let asks = (0..100).map(|at| crowd.ask(format!("holder-{at:03}"), at)).collect();
     let outcomes = crowd.run(asks);
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Acquired(_) | Outcome::Queued)), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| matches!(
+            outcome,
+            Ok(AnyOutcome::Acquire(AcquireOutcome::Acquired(_) | AcquireOutcome::Queued))
+        )),
+        "{outcomes:?}"
+    );
     assert_eq!((crowd.told.len(), crowd.waiting()), (15, 85));
 }
 
 #[test]
-fn slots_freed_one_after_the_other_are_granted_in_the_order_of_the_queue() {
+fn slots_freed_one_by_one_go_in_the_order_of_the_queue() {
     let mut crowd = Crowd::new(1);
     for at in 0..20 {
         let holder = Holder::new(&format!("holder-{at:03}"), "", None).expect("a holder");
-        let attempt = Some(leasehold_core::nouns::Attempt::first(Millis(at)));
-        let mode = Mode::Queue(Some(Token::new(&format!("{at}")).expect("a token")));
-        let ask = Ask { holder, attempt, mode, lease: None, wait: None, label: None };
+        let attempt = Some(Attempt::first(Timestamp(at)));
+        let mode = Mode::Queue(Some(TaskToken::new(&format!("{at}")).expect("a token")));
+        let ask = AcquireRequest { holder, attempt, mode, lease: None, wait: None, label: None };
         // Each joins a millisecond after the one before.
-        let (mut machine, mut step) =
-            Machine::start(Operation::Acquire(ask), crowd.settings.clone(), Millis(NOW.0 + at), at);
-        loop {
-            step = match step {
-                Step::Done(_) => break,
-                Step::Ask { requests, .. } => {
-                    let replies = requests.iter().map(|request| crowd.table.serve(request)).collect();
-                    machine.resume(Answer::Replies(replies), Millis(NOW.0 + at))
-                }
-                Step::Notify(notices) => {
-                    let News::Acquired(lease) = &notices[0].news else { panic!("nobody is failed here") };
-                    crowd.told.push((notices[0].token.secret().to_owned(), lease.id.clone()));
-                    machine.resume(Answer::Notices(vec![Notified::Delivered]), Millis(NOW.0 + at))
-                }
-                Step::Alive(_) => panic!("no task is closed here"),
-            };
+        let now = NOW + Millis(at);
+        let (mut machine, mut step) = ask.start(crowd.settings.clone(), now, at);
+        while let Step::Perform { effects, .. } = step {
+            let replies = effects.iter().map(|effect| crowd.reply(effect)).collect();
+            step = machine.resume(replies, now);
         }
     }
     for next in 1..20 {
         let (_, id) = crowd.told.last().cloned().expect("somebody holds it");
-        crowd.run(vec![Operation::Release(What::Lease(id))]);
+        crowd.run(vec![AnyOperation::Release(ReleaseTarget::Lease(id))]);
         assert_eq!(crowd.told.last().map(|(token, _)| token.as_str()), Some(format!("{next}").as_str()));
     }
 }
@@ -149,7 +145,7 @@ fn what_a_job_costs_does_not_depend_on_how_many_wait() {
         let ask = crowd.ask("the job".to_owned(), 1);
         crowd.run(vec![ask]);
         let (_, id) = crowd.told[0].clone();
-        crowd.run(vec![Operation::Release(What::Lease(id))]);
+        crowd.run(vec![AnyOperation::Release(ReleaseTarget::Lease(id))]);
         crowd.requests - before
     };
     assert_eq!(cost(1), cost(30));
@@ -157,14 +153,14 @@ fn what_a_job_costs_does_not_depend_on_how_many_wait() {
 }
 
 #[test]
-fn a_second_task_of_one_attempt_is_refused_while_it_waits_and_while_it_holds() {
+fn a_second_task_is_refused_while_the_first_waits_or_holds() {
     let mut crowd = Crowd::new(1);
     for name in ["holds", "waits"] {
         let ask = crowd.ask(name.to_owned(), 1);
         crowd.run(vec![ask]);
-        let Operation::Acquire(same) = crowd.ask(name.to_owned(), 1) else { panic!("it asks") };
-        let other = Mode::Queue(Some(Token::new("another task").expect("a token")));
-        let outcomes = crowd.run(vec![Operation::Acquire(Ask { mode: other, ..same })]);
-        assert!(matches!(outcomes[..], [Outcome::Failed(Failure::Busy(_))]), "{name}: {outcomes:?}");
+        let AnyOperation::Acquire(same) = crowd.ask(name.to_owned(), 1) else { panic!("it asks") };
+        let other = Mode::Queue(Some(TaskToken::new("another task").expect("a token")));
+        let outcomes = crowd.run(vec![AnyOperation::Acquire(AcquireRequest { mode: other, ..same })]);
+        assert!(matches!(outcomes[..], [Err(Failure::HolderConflict(_))]), "{name}: {outcomes:?}");
     }
 }

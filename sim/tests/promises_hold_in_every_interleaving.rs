@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use leasehold_sim::check::{Faults, Order, Report, Seen, World, explore};
+use leasehold_sim::checker::{Coverage, Faults, OperatorAction, Order, Report, World, explore};
 
 const F: Faults = Faults {
     crash: 0,
@@ -35,7 +35,7 @@ fn explored(world: World) -> Report {
 }
 
 /// All of it was explored, and no promise broke; returns what was reached.
-fn complete(world: World) -> Seen {
+fn complete(world: World) -> Coverage {
     let report = explored(world);
     println!("{report}");
     assert!(report.broken.is_none(), "{report}");
@@ -44,7 +44,7 @@ fn complete(world: World) -> Seen {
 }
 
 /// How many states each world has.
-const PINNED: [(fn() -> World, usize); 29] = [
+const PINNED: [(fn() -> World, usize); 35] = [
     (two_waiters, 7_032),
     (torn_queries, 4_590),
     (poll_and_queue, 134_634),
@@ -65,8 +65,14 @@ const PINNED: [(fn() -> World, usize); 29] = [
     (notices, 547_840),
     (events, 6_186),
     (redrive, 66_294),
-    (lowered, 381_731),
+    (lowered, 440_777),
     (raised, 66_113),
+    (override_ends, 190_655),
+    (override_meets_end, 11_338),
+    (two_overrides, 34_801),
+    (pool_is_set, 227_040),
+    (settings_meet_an_end, 75_247),
+    (pool_is_retired, 7_165),
     (shared_name, 119_454),
     (renewals, 345_229),
     (long_work, 95_672),
@@ -290,6 +296,66 @@ fn raised() -> World {
 #[test]
 fn the_limit_is_raised_while_somebody_waits() {
     assert!(complete(raised()).granted_from_queue);
+}
+
+fn override_ends() -> World {
+    let world = World::new("override ends", 1).poll(2).operator(OperatorAction::EndOverride, 1, 2);
+    world.override_limit(2).torn_settings().time(2, 9)
+}
+
+#[test]
+fn an_override_ends_while_callers_read_around_it() {
+    assert!(complete(override_ends()).override_ended);
+}
+
+fn override_meets_end() -> World {
+    let world = World::new("override meets end", 1).poll(1).operator(OperatorAction::EndOverride, 0, 1);
+    world.override_limit(2).and_change(1).time(1, 9).order(Order::AsListed)
+}
+
+#[test]
+fn an_override_is_made_while_the_one_before_ends() {
+    let seen = complete(override_meets_end());
+    assert!(seen.override_ended && seen.superseded);
+}
+
+fn two_overrides() -> World {
+    World::new("two overrides", 1).poll(1).change(2, 0, 2).and_change(1).time(2, 9)
+}
+
+#[test]
+fn of_two_overrides_the_one_asked_for_last_stays() {
+    assert!(complete(two_overrides()).superseded);
+}
+
+fn pool_is_set() -> World {
+    World::new("pool is set", 2).queue(1).poll(1).operator(OperatorAction::SetPool(1), 1, 2).time(2, 9)
+}
+
+#[test]
+fn a_pool_is_set_while_leases_are_held() {
+    assert!(complete(pool_is_set()).pool_set);
+}
+
+fn settings_meet_an_end() -> World {
+    let world = World::new("settings meet an end", 2).poll(2).operator(OperatorAction::EndOverride, 0, 1);
+    world.override_limit(3).and(OperatorAction::SetPool(1)).time(1, 9)
+}
+
+#[test]
+fn settings_are_set_while_an_override_ends() {
+    let seen = complete(settings_meet_an_end());
+    assert!(seen.override_ended && seen.pool_set);
+}
+
+fn pool_is_retired() -> World {
+    let world = World::new("pool is retired", 1).poll(2).attempts(2).operator(OperatorAction::RetirePool, 1, 2);
+    world.time(1, 9)
+}
+
+#[test]
+fn a_pool_is_retired_while_leases_are_held() {
+    assert!(complete(pool_is_retired()).retired);
 }
 
 fn shared_name() -> World {

@@ -3,7 +3,7 @@
 //! A history that breaks one prints its seed; `LEASEHOLD_SEED=n cargo test -p leasehold-sim --test
 //! promises_hold_in_long_random_histories` begins with it. `LEASEHOLD_HISTORIES` sets how many are tried.
 
-use leasehold_sim::check::{Blind, Faults, Order, World, wander};
+use leasehold_sim::checker::{Ablation, Faults, Order, World, random_walk};
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
@@ -33,7 +33,7 @@ fn large() -> World {
 
 fn wanders(world: World) {
     let (seed, histories) = (number("LEASEHOLD_SEED", 1), number("LEASEHOLD_HISTORIES", 4_000));
-    let report = wander(world, seed, histories);
+    let report = random_walk(world, seed, histories);
     println!("{report}");
     assert!(report.broken.is_none(), "{report}");
     assert!(report.seen.told && report.seen.granted_from_queue && report.seen.reclaimed, "{report}");
@@ -63,6 +63,6 @@ fn branches_that_share_a_name() {
 
 #[test]
 fn a_random_history_finds_a_guard_that_is_missing() {
-    let report = wander(large().blind(Blind::Grace), 1, 20_000);
+    let report = random_walk(large().ablated(Ablation::Grace), 1, 20_000);
     assert!(report.broken.is_some_and(|broken| broken.seed.is_some()), "wandering finds what exploring finds");
 }

@@ -1,12 +1,14 @@
 //! The queue: is everybody served in turn, at once, and told?
 
+#![allow(unused_must_use, reason = "a script's steps are judged by what they leave behind")]
+
 mod scripted_pool;
 
-use leasehold_core::acquire::Ask;
-use leasehold_core::machine::{Failure, Life, News, Notified, Outcome, Tally, WhyFailed};
-use leasehold_core::nouns::{Millis, Ticket};
-use leasehold_core::release::What;
-use leasehold_core::table::{Change, Key, Reply, Request, Row, SummaryRow, WaitRow, Write};
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, Delivery, ExecutionStatus, Failure, FailureReason, Millis, Mutation, ReleaseTarget,
+    Released, Reply, Request, RetryAdvice, Row, RowKey, SummaryRow, Tally, TaskResult, Ticket, Timestamp, WaitRow,
+    Write,
+};
 use scripted_pool::{Pool, T, holder, limit, poll, queue};
 
 #[test]
@@ -23,12 +25,12 @@ fn a_raise_wakes_a_waiter_at_once() {
 fn a_waiter_whose_task_may_be_open_does_not_leave() {
     let mut pool = Pool::new(0);
     pool.acquire(queue("a", Some(1)), T);
-    pool.notified = Notified::Unknown;
-    let outcome = pool.release(What::Holder(holder("a"), None), T);
-    assert_eq!((outcome, pool.queue().len()), (Outcome::Failed(Failure::Unavailable), 1));
-    pool.notified = Notified::Closed;
-    let outcome = pool.release(What::Holder(holder("a"), None), T);
-    assert_eq!((outcome, pool.queue().len()), (Outcome::Released { lease: None, already: false }, 0));
+    pool.delivery = Delivery::Unknown;
+    let outcome = pool.release(ReleaseTarget::Holder(holder("a"), None), T);
+    assert_eq!((outcome, pool.queue().len()), (Err(Failure::Unavailable), 1));
+    pool.delivery = Delivery::Closed;
+    let outcome = pool.release(ReleaseTarget::Holder(holder("a"), None), T);
+    assert_eq!((outcome, pool.queue().len()), (Ok(Released { lease: None, already: false }), 0));
 }
 
 #[test]
@@ -36,8 +38,8 @@ fn a_newcomer_does_not_pass_who_waits_for_a_free_slot() {
     let mut pool = Pool::new(1);
     pool.joined(queue("first", Some(1)), T);
     let outcome = pool.acquire(poll("newcomer", Some(1)), T);
-    assert!(matches!(outcome, Outcome::Wait { waiting: 1, .. }), "{outcome:?}");
-    assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 1), Outcome::Queued);
+    assert!(matches!(outcome, Ok(AcquireOutcome::Wait(RetryAdvice { waiting: 1, .. }))), "{outcome:?}");
+    assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 1), Ok(AcquireOutcome::Queued));
     assert_eq!(pool.holder_of(0).as_deref(), Some("first"));
     assert!(pool.has_a_lease("first") && !pool.has_a_lease("newcomer"));
 }
@@ -47,7 +49,7 @@ fn a_newcomer_does_not_pass_who_waits_for_an_expired_slot() {
     let mut pool = Pool::new(1);
     pool.lease(poll("gone", Some(1)), T);
     pool.acquire(queue("first", Some(1)), T);
-    assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 305_000), Outcome::Queued);
+    assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 305_000), Ok(AcquireOutcome::Queued));
     assert_eq!(pool.holder_of(0).as_deref(), Some("first"));
 }
 
@@ -57,7 +59,7 @@ fn a_newcomer_to_an_empty_queue_is_served() {
     pool.lease(poll("gone", Some(1)), T);
     for (at, served) in [(T + 304_999, false), (T + 305_000, true)] {
         let outcome = pool.acquire(poll("newcomer", Some(1)), at);
-        assert_eq!(matches!(outcome, Outcome::Acquired(_)), served, "{outcome:?}");
+        assert_eq!(matches!(outcome, Ok(AcquireOutcome::Acquired(_))), served, "{outcome:?}");
     }
 }
 
@@ -82,7 +84,7 @@ fn a_waiter_is_told_by_the_call_whose_grant_got_no_answer() {
         let write = matches!(request, Request::Transact(_)) && std::mem::take(&mut first);
         write.then(|| table.serve(request)).map(|_| Reply::Unknown)
     });
-    let released = Outcome::Released { lease: Some(lease.id.clone()), already: false };
+    let released = Ok(Released { lease: Some(lease.id.clone()), already: false });
     assert_eq!(pool.give_back(&lease, T), released);
     assert!(pool.has_a_lease("b"));
     assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.unconfirmed), Some(false));
@@ -91,9 +93,9 @@ fn a_waiter_is_told_by_the_call_whose_grant_got_no_answer() {
 #[test]
 fn a_copy_tells_what_its_holder_may_not_know() {
     let mut pool = Pool::new(1);
-    pool.notified = Notified::Unknown;
-    assert_eq!(pool.acquire(queue("a", Some(1)), T), Outcome::Queued);
-    pool.notified = Notified::Delivered;
+    pool.delivery = Delivery::Unknown;
+    assert_eq!(pool.acquire(queue("a", Some(1)), T), Ok(AcquireOutcome::Queued));
+    pool.delivery = Delivery::Delivered;
     pool.told.clear();
     pool.lease(queue("a", Some(1)), T + 1);
     assert!(pool.has_a_lease("a"));
@@ -107,9 +109,9 @@ fn a_copy_tells_what_its_holder_may_not_know() {
 #[test]
 fn a_sweep_tells_what_its_holder_may_not_know() {
     let mut pool = Pool::new(1);
-    pool.notified = Notified::Unknown;
+    pool.delivery = Delivery::Unknown;
     pool.acquire(queue("a", Some(1)), T);
-    pool.notified = Notified::Delivered;
+    pool.delivery = Delivery::Delivered;
     pool.told.clear();
     assert_eq!(pool.sweep(T + 1), Tally { renotified: 1, ..Tally::default() });
     assert!(pool.has_a_lease("a"));
@@ -120,11 +122,11 @@ fn a_sweep_tells_what_its_holder_may_not_know() {
 fn who_waited_too_long_is_failed_and_not_served() {
     for (served, after) in [(true, 999), (false, 1_000)] {
         let mut pool = Pool::new(1);
-        pool.joined(Ask { wait: Some(Millis(1_000)), ..queue("a", Some(1)) }, T);
+        pool.joined(AcquireRequest { wait: Some(Millis(1_000)), ..queue("a", Some(1)) }, T);
         let tally = pool.sweep(T + after);
         assert_eq!((tally.granted, tally.left), (u32::from(served), u32::from(!served)));
         assert_eq!(pool.has_a_lease("a"), served, "after {after} ms");
-        let failed = pool.heard("a").contains(&News::Failed(WhyFailed::WaitedTooLong));
+        let failed = pool.heard("a").contains(&TaskResult::Failed(FailureReason::WaitedTooLong));
         assert_eq!((failed, pool.held(), pool.queue().len()), (!served, usize::from(served), 0));
     }
 }
@@ -133,7 +135,7 @@ fn who_waited_too_long_is_failed_and_not_served() {
 fn who_waited_too_long_is_failed_though_no_slot_is_free() {
     for (failed, after) in [(false, 999), (true, 1_000)] {
         let mut pool = Pool::new(0);
-        pool.acquire(Ask { wait: Some(Millis(1_000)), ..queue("a", Some(1)) }, T);
+        pool.acquire(AcquireRequest { wait: Some(Millis(1_000)), ..queue("a", Some(1)) }, T);
         assert_eq!(pool.sweep(T + after).left, u32::from(failed), "after {after} ms");
         assert_eq!(pool.heard("a").len(), usize::from(failed));
     }
@@ -143,11 +145,11 @@ fn who_waited_too_long_is_failed_though_no_slot_is_free() {
 fn a_slot_meant_for_who_waited_too_long_goes_to_the_next() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
-    pool.acquire(Ask { wait: Some(Millis(10)), ..queue("late", Some(1)) }, T);
+    pool.acquire(AcquireRequest { wait: Some(Millis(10)), ..queue("late", Some(1)) }, T);
     pool.acquire(queue("next", Some(1)), T + 1);
     pool.give_back(&lease, T + 10);
     assert!(pool.has_a_lease("next"));
-    assert_eq!(pool.heard("late"), [News::Failed(WhyFailed::WaitedTooLong)]);
+    assert_eq!(pool.heard("late"), [TaskResult::Failed(FailureReason::WaitedTooLong)]);
 }
 
 #[test]
@@ -165,7 +167,7 @@ fn a_slot_that_is_given_back_goes_to_a_waiter_first() {
 fn a_sweep_that_nobody_answers_still_grants_every_free_slot() {
     // More holders than one round tells do not know of their leases, and cannot be told.
     let mut pool = Pool::new(30);
-    pool.notified = Notified::Unknown;
+    pool.delivery = Delivery::Unknown;
     for name in 0..30 {
         pool.acquire(queue(&format!("h{name}"), Some(1)), T);
     }
@@ -179,17 +181,17 @@ fn a_sweep_that_nobody_answers_still_grants_every_free_slot() {
 fn a_sweep_grants_before_it_fails_who_waited_too_long() {
     let mut pool = Pool::new(0);
     for name in 0..30 {
-        pool.acquire(Ask { wait: Some(Millis(100)), ..queue(&format!("late{name}"), Some(1)) }, T + 1);
+        pool.acquire(AcquireRequest { wait: Some(Millis(100)), ..queue(&format!("late{name}"), Some(1)) }, T + 1);
     }
     pool.acquire(queue("first", Some(1)), T);
     pool.settings.limit = limit(1);
     pool.sweep(T + 200);
     let granted = pool.asked.iter().position(|request| {
-        let slot = |write: &Write| matches!(write.key, Key::Slot(_));
+        let slot = |write: &Write| matches!(write.key, RowKey::Slot(_));
         request.writes().iter().any(slot)
     });
     let left = pool.asked.iter().position(|request| {
-        let gone = |write: &Write| write.change == Change::Delete;
+        let gone = |write: &Write| write.mutation == Mutation::Delete;
         request.writes().len() == 2 && request.writes().iter().any(gone)
     });
     assert!(granted.is_some() && granted < left, "{granted:?} {left:?}");
@@ -200,8 +202,8 @@ fn a_sweep_grants_before_it_fails_who_waited_too_long() {
 fn a_place_that_nobody_has_is_removed_by_a_sweep() {
     for limit in [0, 1] {
         let mut pool = Pool::new(limit);
-        let ticket = Ticket { at: Millis(T), own: holder("nobody").hashed().own };
-        pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Millis(T + 1) }));
+        let ticket = Ticket { at: Timestamp(T), own: holder("nobody").hashed().own };
+        pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Timestamp(T + 1) }));
         assert_eq!(pool.sweep(T + 1).left, 1, "limit {limit}");
         assert_eq!((pool.queue(), pool.held()), (vec![], 0));
     }
@@ -211,19 +213,19 @@ fn a_place_that_nobody_has_is_removed_by_a_sweep() {
 fn a_release_leaves_a_place_that_nobody_has_alone() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
-    let ticket = Ticket { at: Millis(T), own: holder("nobody").hashed().own };
-    pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Millis(T + 900_000) }));
-    let released = Outcome::Released { lease: Some(lease.id.clone()), already: false };
+    let ticket = Ticket { at: Timestamp(T), own: holder("nobody").hashed().own };
+    pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Timestamp(T + 900_000) }));
+    let released = Ok(Released { lease: Some(lease.id.clone()), already: false });
     assert_eq!((pool.give_back(&lease, T), pool.queue().len(), pool.held()), (released, 1, 0));
 }
 
 #[test]
 fn a_delivery_that_finds_its_execution_ended_frees_the_slot() {
-    for (life, held) in [(Life::Ended, 0), (Life::Running, 1), (Life::Unknown, 1)] {
+    for (life, held) in [(ExecutionStatus::Ended, 0), (ExecutionStatus::Running, 1), (ExecutionStatus::Unknown, 1)] {
         let mut pool = Pool::new(1);
-        (pool.notified, pool.life) = (Notified::Closed, life);
+        (pool.delivery, pool.status) = (Delivery::Closed, life);
         let outcome = pool.acquire(queue("a", Some(1)), T);
-        assert_eq!(matches!(outcome, Outcome::Acquired(_)), held == 1, "{life:?}: {outcome:?}");
+        assert_eq!(matches!(outcome, Ok(AcquireOutcome::Acquired(_))), held == 1, "{life:?}: {outcome:?}");
         assert_eq!(pool.held(), held, "{life:?}");
     }
 }
@@ -234,7 +236,7 @@ fn a_grant_that_finds_its_execution_ended_goes_to_the_next() {
     let lease = pool.lease(poll("a", Some(1)), T);
     pool.acquire(queue("b", Some(1)), T);
     pool.acquire(queue("c", Some(1)), T + 1);
-    (pool.notified, pool.life) = (Notified::Closed, Life::Ended);
+    (pool.delivery, pool.status) = (Delivery::Closed, ExecutionStatus::Ended);
     pool.give_back(&lease, T + 2);
     assert_eq!((pool.held(), pool.queue()), (0, vec![]));
     assert!(pool.has_a_lease("b") && pool.has_a_lease("c"), "each was tried");
@@ -243,19 +245,19 @@ fn a_grant_that_finds_its_execution_ended_goes_to_the_next() {
 #[test]
 fn nothing_is_taken_from_whose_task_may_be_open() {
     let mut pool = Pool::new(1);
-    pool.notified = Notified::Unknown;
+    pool.delivery = Delivery::Unknown;
     pool.acquire(queue("a", Some(1)), T);
     pool.acquire(queue("b", Some(1)), T);
     // Its lease has expired, and it may yet be told: neither a sweep nor a caller takes the slot.
     pool.sweep(T + 400_000);
     assert_eq!(pool.holder_of(0).as_deref(), Some("a"));
     let outcome = pool.acquire(queue("c", Some(1)), T + 400_000);
-    assert!(!matches!(outcome, Outcome::Acquired(_)), "{outcome:?}");
+    assert!(!matches!(outcome, Ok(AcquireOutcome::Acquired(_))), "{outcome:?}");
     assert_eq!(pool.holder_of(0).as_deref(), Some("a"));
-    pool.notified = Notified::Closed;
+    pool.delivery = Delivery::Closed;
     pool.sweep(T + 400_001);
     assert_eq!(pool.holder_of(0).as_deref(), Some("b"));
-    assert!(pool.heard("a").contains(&News::Failed(WhyFailed::Expired)));
+    assert!(pool.heard("a").contains(&TaskResult::Failed(FailureReason::Expired)));
 }
 
 #[test]
@@ -291,7 +293,7 @@ fn a_tally_counts_long_work() {
     }
     pool.acquire(queue("w", Some(1)), T + 500_000);
     // More than one sweep asks about; one of those that it frees has a successor.
-    pool.life = Life::Ended;
+    pool.status = ExecutionStatus::Ended;
     let tally = pool.sweep(T + 500_000);
     assert_eq!(tally, Tally { granted: 1, freed: 25, more: true, ..Tally::default() });
     assert_eq!(pool.held(), 6);
@@ -301,7 +303,7 @@ fn a_tally_counts_long_work() {
 fn a_sweep_says_when_there_is_more() {
     let mut pool = Pool::new(0);
     for name in 0..450 {
-        let ask = Ask { wait: Some(Millis(1)), ..queue(&format!("w{name}"), Some(1)) };
+        let ask = AcquireRequest { wait: Some(Millis(1)), ..queue(&format!("w{name}"), Some(1)) };
         pool.acquire(ask, T);
     }
     let tally = pool.sweep(T + 1_000);
@@ -321,26 +323,26 @@ fn a_summary_counts_leases_that_last_and_who_waits() {
         pool.acquire(queue(&format!("w{name}"), Some(1)), T + 2_000 + name);
     }
     let summary = |pool: &Pool| {
-        let row = pool.table.row(Key::Summary).cloned();
+        let row = pool.table.row(RowKey::Summary).cloned();
         if let Some(Row::Summary(row)) = row { row } else { panic!("{row:?}") }
     };
     pool.sweep(T + 300_999);
     let expected = SummaryRow {
-        at: Millis(T + 300_999),
+        at: Timestamp(T + 300_999),
         limit: limit(2),
         held: 1,
         waiting: 100,
         waiting_more: true,
-        oldest_wait: Some(Millis(T + 2_000)),
+        oldest_wait: Some(Timestamp(T + 2_000)),
     };
     assert_eq!(summary(&pool), expected);
     pool.sweep(T + 301_000);
-    assert_eq!(summary(&pool), SummaryRow { at: Millis(T + 301_000), held: 0, ..expected });
+    assert_eq!(summary(&pool), SummaryRow { at: Timestamp(T + 301_000), held: 0, ..expected });
 
     let mut pool = Pool::new(2);
     pool.lease(poll("a", Some(1)), T);
     pool.sweep(T + 1);
-    let waiting = SummaryRow { at: Millis(T + 1), waiting: 0, waiting_more: false, oldest_wait: None, ..expected };
+    let waiting = SummaryRow { at: Timestamp(T + 1), waiting: 0, waiting_more: false, oldest_wait: None, ..expected };
     assert_eq!(summary(&pool), waiting);
 }
 
@@ -352,7 +354,9 @@ fn who_polls_is_told_how_many_hold_and_wait() {
     pool.acquire(queue("w", Some(1)), T);
     for (at, expected) in [(T + 299_999, 2), (T + 300_000, 1)] {
         let outcome = pool.acquire(poll("c", Some(1)), at);
-        let Outcome::Wait { held, waiting, waiting_more, .. } = outcome else { panic!("{outcome:?}") };
+        let Ok(AcquireOutcome::Wait(RetryAdvice { held, waiting, waiting_more, .. })) = outcome else {
+            panic!("{outcome:?}")
+        };
         assert_eq!((held, waiting, waiting_more), (expected, 1, false));
     }
 }

@@ -1,4 +1,4 @@
-//! How is a table made, and a pool in it? For local use and tests; on AWS, Terraform does it.
+//! Making tables: how is one made? For local use and tests; on AWS, Terraform does it.
 
 use std::time::Duration;
 
@@ -7,13 +7,10 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
-use leasehold_core::nouns::Prefix;
-use leasehold_core::table::{Change, Condition, Guard, Key, OverrideRow, PoolRow, Row, Write};
 
-use crate::error::{StoreError, Tried};
-use crate::expressions;
+use crate::error::{ErrorContext, StoreError};
 use crate::rows::{DIRECTORY, DIRECTORY_ROW, PK, SK, TTL};
-use crate::table::{Kind, Table, row};
+use crate::table::{RequestKind, Table};
 use crate::verdict::{Verdict, verdict};
 
 /// How long a new table is waited for; on AWS it takes about 10 seconds.
@@ -26,116 +23,38 @@ const SHAPE: &str = "the keys PK and SK (strings) and an index `directory` on di
 
 /// What became of a wish for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Created {
+pub enum TableCreated {
     /// It was made.
     New,
     /// It was there already, with the right shape.
     Existed,
 }
 
-/// What became of a change of a pool's settings.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PoolSet {
-    /// They are as asked.
-    Done,
-    /// Somebody else changed them since; nothing happened. These are in force (`None`: there are none).
-    Changed(Option<PoolRow>),
-}
-
 /// Makes the table if it is not there: on demand, with the directory index and TTL; returns when it is ready.
 ///
 /// # Errors
 /// When it exists with another shape, is not ready in time, or cannot be made.
-pub async fn create(table: &Table) -> Result<Created, StoreError> {
-    let tried = || Tried("making the table".into());
+pub async fn create_table(table: &Table) -> Result<TableCreated, StoreError> {
+    let context = || ErrorContext("making the table".into());
     let found = match describe(table).await? {
-        Some(_) => Created::Existed,
+        Some(_) => TableCreated::Existed,
         None => {
-            let asked = ask(table).map_err(|e| table.trouble(tried(), Verdict::Rejected(e.to_string())))?;
+            let asked =
+                table_request(table).map_err(|e| table.store_error(context(), Verdict::Rejected(e.to_string())))?;
             match asked.send().await {
-                Ok(_) => Created::New,
+                Ok(_) => TableCreated::New,
                 // Somebody else was quicker.
-                Err(e) if e.code() == Some("ResourceInUseException") => Created::Existed,
-                Err(e) => return Err(table.trouble(tried(), verdict(&e))),
+                Err(e) if e.code() == Some("ResourceInUseException") => TableCreated::Existed,
+                Err(e) => return Err(table.store_error(context(), verdict(&e))),
             }
         }
     };
     check_shape(table, &ready(table).await?)?;
-    collect_tombstones(table).await?;
+    turn_on_ttl(table).await?;
     Ok(found)
 }
 
-/// Sets a pool's settings, if they still are what the caller saw (`None`: there was no such pool).
-///
-/// # Errors
-/// When the table gives no usable answer, or the row that is there makes no sense.
-pub async fn set_pool(
-    table: &Table,
-    prefix: &Prefix,
-    pool: &PoolRow,
-    before: Option<&PoolRow>,
-) -> Result<PoolSet, StoreError> {
-    let tried = || Tried(format!("setting pool {prefix}"));
-    match table.put(expressions::put_pool(prefix, pool, before)).await {
-        Ok(()) => Ok(PoolSet::Done),
-        Err(Verdict::Refused(refused)) => {
-            let item = refused.into_iter().flatten().flatten().next();
-            match item.as_ref().map(row).transpose() {
-                Ok(Some(Row::Pool(pool))) => Ok(PoolSet::Changed(Some(pool))),
-                Ok(_) => Ok(PoolSet::Changed(None)),
-                Err(failed) => Err(failed.said(table, tried())),
-            }
-        }
-        Err(verdict) => Err(table.trouble(tried(), verdict)),
-    }
-}
-
-/// Retires a pool: its settings, override and summary go, so that nobody is granted a lease any more. Its slots
-/// stay, because their fences must not start again if a pool of this name is made later.
-///
-/// # Errors
-/// [`StoreError::PoolNotFound`] when there is none; else when the table gives no usable answer.
-pub async fn retire_pool(table: &Table, prefix: &Prefix) -> Result<(), StoreError> {
-    let delete = |key| Write { key, conditions: Vec::new(), change: Change::Delete };
-    let rest = [Key::Override, Key::Summary].map(|key| expressions::write(prefix, &delete(key)));
-    let mut all = vec![expressions::delete_present(prefix, &Key::Pool)];
-    all.extend(rest);
-    match table.put_all(all).await {
-        Ok(()) => Ok(()),
-        Err(Verdict::Refused(_)) => {
-            Err(StoreError::PoolNotFound { table: table.name().into(), prefix: prefix.to_string() })
-        }
-        Err(verdict) => Err(table.trouble(Tried(format!("retiring pool {prefix}")), verdict)),
-    }
-}
-
-/// Ends an operator's override, and sets the pool's own settings with it, if both still are what the caller saw:
-/// whether they were. In `after`, `lowered` says what limit may still be in use.
-///
-/// Both in one, as callers may use the override's limit until the quiet period is over, and nothing but that row of
-/// the pool's can then tell. A caller that reads the two rows around this very moment may miss it: it follows the new
-/// limit with the others' claims not yet counted, for as long as settings are cached, which keeps to the old limit.
-///
-/// # Errors
-/// When the table gives no usable answer.
-pub async fn end_override(
-    table: &Table,
-    prefix: &Prefix,
-    live: &OverrideRow,
-    after: &PoolRow,
-    before: &PoolRow,
-) -> Result<bool, StoreError> {
-    let unchanged = vec![(Guard::ChangeUnchanged, Condition::OverrideMade(Some(live.at)))];
-    let delete = Write { key: Key::Override, conditions: unchanged, change: Change::Delete };
-    let both = vec![expressions::write(prefix, &delete), expressions::put_pool(prefix, after, Some(before))];
-    match table.put_all(both).await {
-        Ok(()) => Ok(true),
-        Err(Verdict::Refused(_)) => Ok(false),
-        Err(verdict) => Err(table.trouble(Tried(format!("ending the override of pool {prefix}")), verdict)),
-    }
-}
-
-fn ask(
+fn table_request(
     table: &Table,
 ) -> Result<aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder, BuildError> {
     let attribute =
@@ -157,10 +76,10 @@ fn ask(
 
 async fn describe(table: &Table) -> Result<Option<TableDescription>, StoreError> {
     let described = table.client().describe_table().table_name(table.name());
-    match table.repeat(Kind::Read, || async { described.clone().send().await.map_err(|e| verdict(&e)) }).await {
+    match table.repeat(RequestKind::Read, || async { described.clone().send().await.map_err(|e| verdict(&e)) }).await {
         Ok(described) => Ok(described.table),
         Err(Verdict::Missing) => Ok(None),
-        Err(verdict) => Err(table.trouble(Tried("looking at the table".into()), verdict)),
+        Err(verdict) => Err(table.store_error(ErrorContext("looking at the table".into()), verdict)),
     }
 }
 
@@ -182,7 +101,7 @@ async fn ready(table: &Table) -> Result<TableDescription, StoreError> {
 }
 
 fn check_shape(table: &Table, found: &TableDescription) -> Result<(), StoreError> {
-    let words = |keys: &[KeySchemaElement]| {
+    let key_schema = |keys: &[KeySchemaElement]| {
         let types = found.attribute_definitions();
         let of = |key: &KeySchemaElement| {
             let known = types.iter().find(|a| a.attribute_name() == key.attribute_name());
@@ -193,8 +112,8 @@ fn check_shape(table: &Table, found: &TableDescription) -> Result<(), StoreError
     };
     let indexes = found.global_secondary_indexes();
     let directory = indexes.iter().find(|index| index.index_name() == Some(DIRECTORY));
-    let keys = words(found.key_schema());
-    let index = directory.map_or_else(|| "none".into(), |index| words(index.key_schema()));
+    let keys = key_schema(found.key_schema());
+    let index = directory.map_or_else(|| "none".into(), |index| key_schema(index.key_schema()));
     let expected =
         (format!("HASH {PK} (S), RANGE {SK} (S)"), format!("HASH {DIRECTORY} (S), RANGE {DIRECTORY_ROW} (S)"));
     if (&keys, &index) == (&expected.0, &expected.1) {
@@ -204,16 +123,16 @@ fn check_shape(table: &Table, found: &TableDescription) -> Result<(), StoreError
     Err(StoreError::OtherShape { table: table.name().into(), found, expected: SHAPE })
 }
 
-async fn collect_tombstones(table: &Table) -> Result<(), StoreError> {
-    let tried = || Tried(format!("turning on TTL on {TTL}"));
+async fn turn_on_ttl(table: &Table) -> Result<(), StoreError> {
+    let context = || ErrorContext(format!("turning on TTL on {TTL}"));
     let now = table.client().describe_time_to_live().table_name(table.name()).send().await;
-    let now = now.map_err(|e| table.trouble(tried(), verdict(&e)))?;
+    let now = now.map_err(|e| table.store_error(context(), verdict(&e)))?;
     let status = now.time_to_live_description().and_then(|ttl| ttl.time_to_live_status());
     if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
         return Ok(());
     }
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL).build();
-    let ttl = ttl.map_err(|e| table.trouble(tried(), Verdict::Rejected(e.to_string())))?;
+    let ttl = ttl.map_err(|e| table.store_error(context(), Verdict::Rejected(e.to_string())))?;
     let set = table.client().update_time_to_live().table_name(table.name()).time_to_live_specification(ttl);
-    set.send().await.map(drop).map_err(|e| table.trouble(tried(), verdict(&e)))
+    set.send().await.map(drop).map_err(|e| table.store_error(context(), verdict(&e)))
 }

@@ -1,18 +1,17 @@
-//! Which pools does a table have? One query of the directory index, over all of them.
+//! The directory of pools: which pools does a table have? One query of the index, over all of them.
 
 use std::collections::BTreeMap;
 
-use leasehold_core::nouns::Prefix;
-use leasehold_core::table::{PoolRow, Row, SummaryRow};
+use leasehold_core::{PoolName, PoolRow, Row, SummaryRow};
 
-use crate::error::{StoreError, Tried};
+use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
 use crate::rows::{self, DIRECTORY};
-use crate::table::{Failed, Reads, Table};
+use crate::table::{ReadMode, RequestError, Table};
 
 /// One pool as the directory knows it. The index follows the table within about a second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedPool {
     /// Its settings; none if the row is gone, or is one that makes no sense.
     pub pool: Option<PoolRow>,
     /// What its last sweep saw.
@@ -25,11 +24,11 @@ pub struct Listed {
 ///
 /// # Errors
 /// When the table gives no usable answer.
-pub async fn pools(table: &Table) -> Result<BTreeMap<Prefix, Listed>, StoreError> {
-    let tried = || Tried("reading the directory of pools".into());
-    let items = table.query(Reads::Index(DIRECTORY), expressions::directory(), usize::MAX).await;
-    let mut pools: BTreeMap<Prefix, Listed> = BTreeMap::new();
-    for item in items.map_err(|failed: Failed| failed.said(table, tried()))? {
+pub async fn list_pools(table: &Table) -> Result<BTreeMap<PoolName, ListedPool>, StoreError> {
+    let context = || ErrorContext("reading the directory of pools".into());
+    let items = table.query(ReadMode::Index(DIRECTORY), expressions::directory(), usize::MAX).await;
+    let mut pools: BTreeMap<PoolName, ListedPool> = BTreeMap::new();
+    for item in items.map_err(|failed: RequestError| failed.into_store_error(table, context()))? {
         match rows::row(&item) {
             Ok((prefix, Row::Pool(pool))) => pools.entry(prefix).or_default().pool = Some(pool),
             Ok((prefix, Row::Summary(summary))) => pools.entry(prefix).or_default().summary = Some(summary),
@@ -37,7 +36,7 @@ pub async fn pools(table: &Table) -> Result<BTreeMap<Prefix, Listed>, StoreError
             Ok(_) => {}
             Err(row) => match rows::prefix(&item) {
                 Ok(prefix) => pools.entry(prefix).or_default().trouble = Some(row.to_string()),
-                Err(row) => return Err(Failed::Row(row).said(table, tried())),
+                Err(row) => return Err(RequestError::Row(row).into_store_error(table, context())),
             },
         }
     }

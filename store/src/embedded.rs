@@ -1,5 +1,5 @@
-//! What serves the table where there is no AWS? DynamoDB's API on SQLite (dynoxide) inside this process, without a
-//! port: the SDK's requests go to a thread that owns the engine instead of to the network.
+//! The embedded engine: what serves the table where there is no AWS? DynamoDB's API on SQLite (dynoxide) inside this
+//! process, without a port: the SDK's requests go to a thread that owns the engine instead of to the network.
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -26,12 +26,12 @@ const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// An engine in this process. Clones are the same engine; it ends with the last of them and of its tables.
 #[derive(Clone, Debug)]
-pub struct Embedded(Arc<Engine>);
+pub struct Embedded(Arc<EmbeddedEngine>);
 
 #[derive(Debug)]
-struct Engine(mpsc::Sender<Call>);
+struct EmbeddedEngine(mpsc::Sender<EngineCall>);
 
-struct Call {
+struct EngineCall {
     operation: String,
     body: Vec<u8>,
     answer: oneshot::Sender<HttpResponse>,
@@ -55,7 +55,7 @@ impl Embedded {
         Embedded::start(&place, || Database::new(&place), true)
     }
 
-    /// The table of this name in the engine. It need not exist yet: see [`crate::create::create`].
+    /// The table of this name in the engine. It need not exist yet: see [`crate::create_table`].
     pub fn table(&self, name: impl Into<String>) -> Table {
         Table::from_builder(self.config(), name)
     }
@@ -81,11 +81,11 @@ impl Embedded {
         let serve = move || serve(&database, &waiting, lasting);
         // Its calls block, and SQLite writes one at a time: one thread is all it can use.
         thread::Builder::new().name("dynoxide".into()).spawn(serve).map_err(|e| failed(e.to_string()))?;
-        Ok(Embedded(Arc::new(Engine(calls))))
+        Ok(Embedded(Arc::new(EmbeddedEngine(calls))))
     }
 }
 
-fn serve(database: &Database, waiting: &mpsc::Receiver<Call>, lasting: bool) {
+fn serve(database: &Database, waiting: &mpsc::Receiver<EngineCall>, lasting: bool) {
     let mut collected: Option<Instant> = None;
     for call in waiting {
         if let Some(response) = respond(perform(database, &call.operation, &call.body)) {
@@ -143,7 +143,7 @@ impl HttpConnector for Embedded {
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let body = request.body().bytes().unwrap_or_default().to_vec();
             let gone = || ConnectorError::other("the embedded store has stopped".into(), None);
-            engine.0.send(Call { operation, body, answer }).map_err(|_| gone())?;
+            engine.0.send(EngineCall { operation, body, answer }).map_err(|_| gone())?;
             answered.await.map_err(|_| gone())
         })
     }

@@ -1,4 +1,7 @@
-//! What went wrong, in words for a person? What was tried, on which table and pool, what is wrong, what to do.
+//! The store's errors: what went wrong, in words for a person? What was tried, on which table and pool, what is wrong,
+//! what to do. The only home of the sentences that say so, also of "there is no such pool".
+
+use leasehold_core::{Failure, InvalidValue, PoolName};
 
 use crate::rows::RowError;
 
@@ -8,20 +11,20 @@ use crate::rows::RowError;
 pub enum StoreError {
     /// There is no such table where the request went: a wrong name, region, account or endpoint.
     #[error(
-        "{tried}: table {table} does not exist in this region and account; check the table's name and the region, \
+        "{context}: table {table} does not exist in this region and account; check the table's name and the region, \
          or make it (`leasehold table create`, or Terraform's `table` module)"
     )]
     TableMissing {
         /// What was being done.
-        tried: Tried,
+        context: ErrorContext,
         /// The table's name.
         table: String,
     },
     /// The caller may not do this, or has no valid credentials.
-    #[error("{tried} on table {table} was denied: {why}; check the credentials and that their policy allows it")]
+    #[error("{context} on table {table} was denied: {why}; check the credentials and that their policy allows it")]
     Denied {
         /// What was being done.
-        tried: Tried,
+        context: ErrorContext,
         /// The table's name.
         table: String,
         /// What AWS said.
@@ -29,42 +32,44 @@ pub enum StoreError {
     },
     /// DynamoDB refused the request as it is: the table has another shape, or there is a mistake in this program.
     #[error(
-        "{tried} on table {table} was refused: {why}; if the table was not made by this program or its Terraform \
+        "{context} on table {table} was refused: {why}; if the table was not made by this program or its Terraform \
          module, check its keys (PK and SK, both strings)"
     )]
     Rejected {
         /// What was being done.
-        tried: Tried,
+        context: ErrorContext,
         /// The table's name.
         table: String,
         /// What DynamoDB said.
         why: String,
     },
     /// Too many requests, or too much at work on the same rows, and trying again did not help.
-    #[error("{tried} on table {table} was turned away for too much traffic: {why}; try again later")]
-    Busy {
+    #[error("{context} on table {table} was turned away for too much traffic: {why}; try again later")]
+    Throttled {
         /// What was being done.
-        tried: Tried,
+        context: ErrorContext,
         /// The table's name.
         table: String,
         /// What DynamoDB said.
         why: String,
     },
     /// No answer that says what happened: a write may have happened, or may happen yet.
-    #[error("{tried} on table {table} got no usable answer: {why}; check the network and the endpoint, then repeat it")]
+    #[error(
+        "{context} on table {table} got no usable answer: {why}; check the network and the endpoint, then repeat it"
+    )]
     NoAnswer {
         /// What was being done.
-        tried: Tried,
+        context: ErrorContext,
         /// The table's name.
         table: String,
         /// What is known of the cause.
         why: String,
     },
     /// A row is not what this program would have written.
-    #[error("{tried} on table {table}: {row}; correct or delete that row")]
+    #[error("{context} on table {table}: {row}; correct or delete that row")]
     BadRow {
         /// What was being done.
-        tried: Tried,
+        context: ErrorContext,
         /// The table's name.
         table: String,
         /// Which row, and what about it.
@@ -123,11 +128,77 @@ pub enum StoreError {
     },
 }
 
+/// An operation that came to nothing: why, and what went wrong on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunError {
+    /// What the protocol says: what a caller decides by.
+    pub failure: Failure,
+    /// The last thing that went wrong on the way, if anything did: what a person is told.
+    pub cause: Option<StoreError>,
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.cause {
+            Some(cause) => cause.fmt(f),
+            None => self.failure.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<StoreError> for RunError {
+    fn from(cause: StoreError) -> RunError {
+        RunError { failure: cause.failure(), cause: Some(cause) }
+    }
+}
+
+impl RunError {
+    /// In words for a person: on which table and pool, and what was being done with it ("sweeping").
+    pub fn explain(self, table: &str, prefix: &PoolName, doing: &str) -> StoreError {
+        let RunError { failure, cause } = self;
+        let context = ErrorContext(format!("{doing} pool {prefix}"));
+        cause.unwrap_or_else(|| StoreError::of_failure(&failure, table, prefix, context))
+    }
+}
+
+impl StoreError {
+    /// What a failure of the protocol is to a person. The one place where a pool that is not there gets its words.
+    pub(crate) fn of_failure(failure: &Failure, table: &str, prefix: &PoolName, context: ErrorContext) -> StoreError {
+        let (table, prefix, why) = (table.to_owned(), prefix.to_string(), failure.to_string());
+        match failure {
+            Failure::PoolNotFound => StoreError::PoolNotFound { table, prefix },
+            Failure::PoolMisconfigured(invalid) => {
+                StoreError::PoolMisconfigured { table, prefix, why: invalid.to_string() }
+            }
+            Failure::Throttled => StoreError::Throttled { context, table, why },
+            Failure::HolderConflict(_) | Failure::Lost(_) | Failure::Unavailable => {
+                StoreError::NoAnswer { context, table, why }
+            }
+        }
+    }
+
+    /// What the protocol makes of it, for who decides by that.
+    pub fn failure(&self) -> Failure {
+        match self {
+            StoreError::PoolNotFound { .. } => Failure::PoolNotFound,
+            StoreError::Throttled { .. } => Failure::Throttled,
+            StoreError::PoolMisconfigured { why, .. } => Failure::PoolMisconfigured(InvalidValue {
+                what: "the pool's row",
+                got: why.clone(),
+                expected: "settings that make sense",
+            }),
+            _ => Failure::Unavailable,
+        }
+    }
+}
+
 /// What was being done, as the first words of an error: "read the slots of pool x".
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried(pub String);
+pub struct ErrorContext(pub String);
 
-impl std::fmt::Display for Tried {
+impl std::fmt::Display for ErrorContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }

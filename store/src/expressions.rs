@@ -1,122 +1,102 @@
-//! How is a request said in DynamoDB's expressions? The only file that knows their syntax; it sends nothing.
+//! DynamoDB's expressions: how is a request written in them? The only file that knows their syntax; it sends nothing.
 //!
 //! Every name is given as a placeholder (`#fence`), because DynamoDB reserves many plain words (`limit`, `ttl`).
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use leasehold_core::nouns::{Attempt, Fence, Millis, Prefix, Ticket};
-use leasehold_core::table::{Change, Condition, Key, PoolRow, Row, Write};
+use leasehold_core::{
+    Attempt, Condition, Fence, Mutation, PoolName, PoolRow, RowKey, SettingsRow, Ticket, Timestamp, Unreadable, Write,
+};
 
 use crate::rows::{self, Item};
+use crate::unreadable::{AttributeImage, attributes};
 
 /// One conditional write, ready to be sent alone or in a transaction.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Said {
-    pub(crate) what: What,
+pub(crate) struct WriteExpression {
+    pub(crate) action: WriteAction,
     pub(crate) condition: Option<String>,
-    pub(crate) terms: Terms,
+    pub(crate) terms: ExpressionTerms,
 }
 
 /// Which of DynamoDB's writes it is.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum WriteAction {
     Put(Item),
     Update(Item, String),
     Delete(Item),
+    /// Nothing is written: only the condition counts. Part of a transaction.
+    Check(Item),
 }
 
 /// What a query asks for.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sought {
+pub(crate) struct QueryExpression {
     pub(crate) key_condition: String,
-    pub(crate) terms: Terms,
+    pub(crate) terms: ExpressionTerms,
 }
 
 /// The placeholders of an expression, and what they stand for.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Terms {
+pub(crate) struct ExpressionTerms {
     names: HashMap<String, String>,
     values: HashMap<String, AttributeValue>,
 }
 
 /// A write of the protocol.
-pub(crate) fn write(prefix: &Prefix, write: &Write) -> Said {
-    let mut terms = Terms::default();
+pub(crate) fn write(prefix: &PoolName, write: &Write) -> WriteExpression {
+    let mut terms = ExpressionTerms::default();
     let mut conditions: Vec<String> = write.conditions.iter().map(|(_, c)| terms.condition(c)).collect();
     let key = || rows::key(prefix, &write.key);
-    let what = match &write.change {
-        Change::Put(row) => What::Put(rows::item(prefix, row)),
-        Change::Delete => What::Delete(key()),
-        Change::Extend(expires_at, renewed_at) => {
+    let action = match &write.mutation {
+        Mutation::Put(row) => WriteAction::Put(rows::item(prefix, row)),
+        Mutation::Delete => WriteAction::Delete(key()),
+        Mutation::Extend(expires_at, renewed_at) => {
             conditions.push(terms.held());
             let mut set = format!("SET {}", terms.equals(rows::EXPIRES_AT, number(expires_at.0)));
             if let Some(at) = renewed_at {
                 set += &format!(", {}", terms.equals(rows::RENEWED_AT, number(at.0)));
             }
-            What::Update(key(), set)
+            WriteAction::Update(key(), set)
         }
-        Change::Confirm => {
+        Mutation::Confirm => {
             conditions.push(terms.held());
-            What::Update(key(), format!("REMOVE {}", terms.name(rows::UNCONFIRMED)))
+            WriteAction::Update(key(), format!("REMOVE {}", terms.name(rows::UNCONFIRMED)))
         }
+        Mutation::Check => WriteAction::Check(key()),
     };
-    Said { what, condition: all(conditions), terms }
-}
-
-/// Puts a pool's settings, if the row is still `before` (`None`: there is none yet).
-pub(crate) fn put_pool(prefix: &Prefix, pool: &PoolRow, before: Option<&PoolRow>) -> Said {
-    let item = rows::item(prefix, &Row::Pool(pool.clone()));
-    let mut terms = Terms::default();
-    let condition = match before {
-        None => terms.absent(rows::PK),
-        Some(before) => {
-            let was = rows::item(prefix, &Row::Pool(before.clone()));
-            let unchanged = |name: &&str| match was.get(*name) {
-                Some(value) => terms.equals(name, value.clone()),
-                None => terms.absent(name),
-            };
-            rows::SETTINGS.iter().map(unchanged).collect::<Vec<_>>().join(" AND ")
-        }
-    };
-    Said { what: What::Put(item), condition: Some(condition), terms }
-}
-
-/// Removes a row that must be there.
-pub(crate) fn delete_present(prefix: &Prefix, key: &Key) -> Said {
-    let mut terms = Terms::default();
-    let condition = Some(terms.present(rows::PK));
-    Said { what: What::Delete(rows::key(prefix, key)), condition, terms }
+    WriteExpression { action, condition: all(conditions), terms }
 }
 
 /// Rows of a pool whose sort key begins so.
-pub(crate) fn beginning(prefix: &Prefix, with: &str) -> Sought {
-    let mut terms = Terms::default();
+pub(crate) fn beginning(prefix: &PoolName, with: &str) -> QueryExpression {
+    let mut terms = ExpressionTerms::default();
     let pool = terms.equals(rows::PK, AttributeValue::S(rows::partition(prefix)));
     let (sk, begin) = (terms.name(rows::SK), terms.value(AttributeValue::S(with.into())));
-    Sought { key_condition: format!("{pool} AND begins_with({sk}, {begin})"), terms }
+    QueryExpression { key_condition: format!("{pool} AND begins_with({sk}, {begin})"), terms }
 }
 
 /// Rows of a pool whose sort key lies between these, both included.
-pub(crate) fn between(prefix: &Prefix, first: &str, last: &str) -> Sought {
-    let mut terms = Terms::default();
+pub(crate) fn between(prefix: &PoolName, first: &str, last: &str) -> QueryExpression {
+    let mut terms = ExpressionTerms::default();
     let pool = terms.equals(rows::PK, AttributeValue::S(rows::partition(prefix)));
     let sk = terms.name(rows::SK);
     let [first, last] = [first, last].map(|key| terms.value(AttributeValue::S(key.into())));
-    Sought { key_condition: format!("{pool} AND {sk} BETWEEN {first} AND {last}"), terms }
+    QueryExpression { key_condition: format!("{pool} AND {sk} BETWEEN {first} AND {last}"), terms }
 }
 
 /// A pool's settings, its override and its slots: the keys from `override` over `pool` to the last `slot#`.
-pub(crate) fn own_rows_and_slots(prefix: &Prefix) -> Sought {
+pub(crate) fn own_rows_and_slots(prefix: &PoolName) -> QueryExpression {
     // `~` comes after every digit.
-    between(prefix, &rows::sort(&Key::Override), &format!("{}~", rows::SLOTS))
+    between(prefix, &rows::sort(&RowKey::Override), &format!("{}~", rows::SLOTS))
 }
 
 /// Everything in the directory of pools.
-pub(crate) fn directory() -> Sought {
-    let mut terms = Terms::default();
+pub(crate) fn directory() -> QueryExpression {
+    let mut terms = ExpressionTerms::default();
     let key_condition = terms.equals(rows::DIRECTORY, AttributeValue::S(rows::POOLS.into()));
-    Sought { key_condition, terms }
+    QueryExpression { key_condition, terms }
 }
 
 fn all(mut conditions: Vec<String>) -> Option<String> {
@@ -132,7 +112,7 @@ fn text(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-impl Terms {
+impl ExpressionTerms {
     /// For the SDK: DynamoDB refuses an empty map.
     pub(crate) fn names(&self) -> Option<HashMap<String, String>> {
         (!self.names.is_empty()).then(|| self.names.clone())
@@ -145,6 +125,16 @@ impl Terms {
 
     fn name(&mut self, attribute: &str) -> String {
         let placeholder = format!("#{attribute}");
+        self.names.insert(placeholder.clone(), attribute.into());
+        placeholder
+    }
+
+    /// As [`Self::name`], of an attribute that somebody else named: a placeholder has only letters, digits and `_`.
+    fn any_name(&mut self, attribute: &str) -> String {
+        if rows::SETTINGS.contains(&attribute) || rows::OVERRIDE.contains(&attribute) {
+            return self.name(attribute);
+        }
+        let placeholder = format!("#other{}", self.names.len());
         self.names.insert(placeholder.clone(), attribute.into());
         placeholder
     }
@@ -190,11 +180,11 @@ impl Terms {
             Condition::SlotLease(fence) => {
                 format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.held())
             }
-            Condition::SlotExpires(fence, Millis(at)) => {
+            Condition::SlotExpires(fence, Timestamp(at)) => {
                 let fence = self.equals(rows::FENCE, number(fence.0));
                 format!("{fence} AND {}", self.equals(rows::EXPIRES_AT, number(at)))
             }
-            Condition::SlotExpiresBy(Millis(at)) => self.compare(rows::EXPIRES_AT, "<=", number(at)),
+            Condition::SlotExpiresBy(Timestamp(at)) => self.compare(rows::EXPIRES_AT, "<=", number(at)),
             Condition::HolderAbsent | Condition::OverrideMade(None) => self.absent(rows::PK),
             Condition::HolderEnded(attempt) => {
                 format!("{} AND {}", self.equals(rows::STATE, text(rows::ENDED)), self.attempt(attempt))
@@ -205,7 +195,42 @@ impl Terms {
                 let slot = self.equals(rows::SLOT, number(u64::from(slot.0)));
                 format!("{state} AND {slot} AND {}", self.equals(rows::FENCE, number(fence.0)))
             }
-            Condition::OverrideMade(Some(Millis(at))) => self.equals(rows::MADE_AT, number(at)),
+            Condition::OverrideMade(Some(Timestamp(at))) => self.equals(rows::MADE_AT, number(at)),
+            Condition::SettingsAre(ref expected) => match expected.as_deref() {
+                None => self.absent(rows::PK),
+                Some(SettingsRow::Valid(row)) => self.settings(row),
+                Some(SettingsRow::Unreadable(row)) => self.still_unreadable(row, &rows::SETTINGS),
+            },
+            Condition::OverrideUnreadable(ref row) => self.still_unreadable(row, &rows::OVERRIDE),
+        }
+    }
+
+    /// The pool's settings are exactly these.
+    fn settings(&mut self, row: &PoolRow) -> String {
+        let pool = rows::settings_of(row);
+        let unchanged = |name: &&str| match pool.get(*name) {
+            Some(value) => self.equals(name, value.clone()),
+            None => self.absent(name),
+        };
+        rows::SETTINGS.iter().map(unchanged).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// A row that makes no sense still lies there as it was read: no attribute is another one, and none of those that
+    /// such a row is made of has been added, for that may have put it right.
+    fn still_unreadable(&mut self, row: &Unreadable, made_of: &[&str]) -> String {
+        let there = attributes(row);
+        let added = made_of.iter().filter(|name| there.iter().all(|attribute| attribute.name != **name));
+        let mut conditions = vec![self.present(rows::PK)];
+        conditions.extend(added.map(|name| self.absent(name)));
+        conditions.extend(there.iter().map(|attribute| self.unchanged(attribute)));
+        conditions.join(" AND ")
+    }
+
+    fn unchanged(&mut self, attribute: &AttributeImage) -> String {
+        let name = self.any_name(&attribute.name);
+        match attribute.compared() {
+            Some(value) => format!("{name} = {}", self.value(value)),
+            None => format!("attribute_type({name}, {})", self.value(text(&attribute.kind))),
         }
     }
 
@@ -219,30 +244,29 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leasehold_core::nouns::Slot;
-    use leasehold_core::table::Guard;
+    use leasehold_core::{Guard, Intent, Limit, Slot};
 
-    fn said(conditions: &[Condition], change: Change) -> Said {
+    fn said(conditions: &[Condition], mutation: Mutation) -> WriteExpression {
         let conditions = conditions.iter().map(|c| (Guard::RenewSameLease, c.clone())).collect();
-        let key = Key::Slot(Slot(7));
-        write(&"p".parse().expect("prefix"), &Write { key, conditions, change })
+        let key = RowKey::Slot(Slot(7));
+        write(&"p".parse().expect("prefix"), &Write { key, conditions, mutation, intent: Intent::Renew })
     }
 
-    fn value(said: &Said, placeholder: &str) -> String {
+    fn value(said: &WriteExpression, placeholder: &str) -> String {
         let value = said.terms.values.get(placeholder);
         value.and_then(|v| v.as_n().or_else(|_| v.as_s()).ok()).cloned().expect("a value")
     }
 
     #[test]
     fn fence_zero_is_a_row_that_is_not_there() {
-        let said = said(&[Condition::SlotFence(Fence(0))], Change::Delete);
+        let said = said(&[Condition::SlotFence(Fence(0))], Mutation::Delete);
         assert_eq!(said.condition.as_deref(), Some("attribute_not_exists(#fence)"));
         assert!(said.terms.values.is_empty());
     }
 
     #[test]
     fn a_lease_is_a_fence_that_somebody_holds() {
-        let said = said(&[Condition::SlotLease(Fence(3)), Condition::SlotExpiresBy(Millis(9))], Change::Delete);
+        let said = said(&[Condition::SlotLease(Fence(3)), Condition::SlotExpiresBy(Timestamp(9))], Mutation::Delete);
         let condition = "#fence = :v0 AND attribute_exists(#execution) AND #expires_at <= :v1";
         assert_eq!(said.condition.as_deref(), Some(condition));
         assert_eq!((value(&said, ":v0"), value(&said, ":v1")), ("3".into(), "9".into()));
@@ -250,40 +274,61 @@ mod tests {
 
     #[test]
     fn an_update_never_makes_a_row() {
-        for change in [Change::Extend(Millis(5), Some(Millis(1))), Change::Confirm] {
-            let said = said(&[], change);
+        for mutation in [Mutation::Extend(Timestamp(5), Some(Timestamp(1))), Mutation::Confirm] {
+            let said = said(&[], mutation);
             assert_eq!(said.condition.as_deref(), Some("attribute_exists(#execution)"));
         }
     }
 
     #[test]
     fn extending_sets_only_what_is_given() {
-        let What::Update(_, with) = said(&[], Change::Extend(Millis(5), Some(Millis(1)))).what else {
+        let WriteAction::Update(_, with) = said(&[], Mutation::Extend(Timestamp(5), Some(Timestamp(1)))).action else {
             panic!("update")
         };
         assert_eq!(with, "SET #expires_at = :v0, #renewed_at = :v1");
-        let What::Update(_, without) = said(&[], Change::Extend(Millis(5), None)).what else { panic!("update") };
+        let WriteAction::Update(_, without) = said(&[], Mutation::Extend(Timestamp(5), None)).action else {
+            panic!("update")
+        };
         assert_eq!(without, "SET #expires_at = :v0");
     }
 
     #[test]
+    fn a_damaged_row_is_unchanged_only_where_nothing_was_added() {
+        let image = br#"[{"name":"limit","kind":"S","value":"two"},{"name":"managed by","kind":"L","value":null}]"#;
+        let damaged = Unreadable { why: "limit is a text".into(), image: image.as_slice().into() };
+        let said = said(&[Condition::OverrideUnreadable(damaged)], Mutation::Delete);
+        let condition = "attribute_exists(#PK) AND attribute_not_exists(#lowered_from) AND \
+                         attribute_not_exists(#lowered_at) AND attribute_not_exists(#made_at) AND \
+                         attribute_not_exists(#who) AND attribute_not_exists(#why) AND #limit = :v0 AND \
+                         attribute_type(#other7, :v1)";
+        assert_eq!(said.condition.as_deref(), Some(condition));
+        assert_eq!((value(&said, ":v0"), value(&said, ":v1")), ("two".into(), "L".into()));
+    }
+
+    #[test]
     fn every_placeholder_is_used_as_dynamodb_demands() {
-        let ticket = Ticket { at: Millis(1), own: 2 };
-        let attempt = Attempt::first(Millis(4));
+        let ticket = Ticket { at: Timestamp(1), own: 2 };
+        let attempt = Attempt::first(Timestamp(4));
+        let image = br#"[{"name":"limit","kind":"N","value":"-5"},{"name":"who","kind":"L","value":null}]"#;
+        let damaged = Unreadable { why: "limit is -5".into(), image: image.as_slice().into() };
         let conditions = [
             Condition::SlotFence(Fence(1)),
-            Condition::SlotExpires(Fence(1), Millis(1)),
-            Condition::SlotExpiresBy(Millis(1)),
+            Condition::SlotExpires(Fence(1), Timestamp(1)),
+            Condition::SlotExpiresBy(Timestamp(1)),
             Condition::HolderAbsent,
             Condition::HolderEnded(attempt),
             Condition::HolderWaits(ticket, attempt),
             Condition::HolderHolds(Slot(1), Fence(2)),
             Condition::OverrideMade(None),
-            Condition::OverrideMade(Some(Millis(3))),
+            Condition::OverrideMade(Some(Timestamp(3))),
+            Condition::SettingsAre(None),
+            Condition::SettingsAre(Some(Box::new(SettingsRow::Valid(PoolRow::new(Limit::HIGHEST))))),
+            Condition::SettingsAre(Some(Box::new(SettingsRow::Unreadable(damaged.clone())))),
+            Condition::OverrideUnreadable(damaged),
         ];
         for condition in conditions {
-            let said = said(&[condition], Change::Confirm);
-            let What::Update(_, update) = &said.what else { panic!("update") };
+            let said = said(&[condition], Mutation::Confirm);
+            let WriteAction::Update(_, update) = &said.action else { panic!("update") };
             let text = format!("{} {update} ", said.condition.clone().unwrap_or_default());
             for placeholder in said.terms.names.keys().chain(said.terms.values.keys()) {
                 let uses = [" ", ")", ","].map(|end| text.contains(&format!("{placeholder}{end}")));

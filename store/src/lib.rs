@@ -1,55 +1,64 @@
-#![doc = "The protocol's requests on DynamoDB's API."]
+//! The protocol's requests on DynamoDB's API: who sends them, and what became of them?
 //!
-//! A [`Table`] sends the requests of `leasehold-core` and brings their replies; a [`Runner`] runs whole operations
-//! on it. [`create`] makes tables and pools, [`directory`] lists them, [`look`] shows one. With the feature `embedded`,
-//! [`Embedded`] serves the same API from this process, in memory or on a file; with `tasks`, waiting tasks of Step
-//! Functions are told.
+//! A [`Table`] sends the requests of `leasehold-core` and brings their replies; a [`Runner`] runs whole operations on
+//! it. [`create_table`] makes a table; [`list_pools`] lists the pools in it, [`look()`] shows one.
+//! With the feature `embedded`, [`Embedded`] serves the same API from this process, in memory or on a file; with
+//! `tasks`, waiting tasks of Step Functions are told.
 //!
 //! An outcome that nobody knows is reported as unknown and never guessed; whatever goes wrong is a
 //! [`StoreError`] that says what was tried, on which table, and what to do next.
 //!
 //! ```
-//! use leasehold_core::{acquire::{Ask, Mode}, machine::{Operation, Outcome}, nouns::Holder};
-//! use leasehold_core::table::PoolRow;
-//! use leasehold_store::{Embedded, Runner, create};
+//! use leasehold_core::{AcquireOutcome, AcquireRequest, ExpectedSettings, Holder, Mode, PoolPatch, SetPool};
+//! use leasehold_store::{Embedded, Runner, create_table};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let table = Embedded::memory()?.table("leases");
-//! create::create(&table).await?;
+//! create_table(&table).await?;
 //! let prefix = "analytics".parse()?;
-//! let (lowered, lease, grace, quiet) = (None, None, None, None);
-//! let (longest_wait, longest_hold, sweep_every) = (None, None, None);
-//! let limit = 15.try_into()?;
-//! let pool = PoolRow { limit, lowered, lease, grace, quiet, longest_wait, longest_hold, sweep_every };
-//! create::set_pool(&table, &prefix, &pool, None).await?;
+//! let runner = Runner::new(table);
+//! let patch = PoolPatch { limit: Some(15.try_into()?), ..PoolPatch::default() };
+//! runner.administer(&prefix, SetPool { patch, expected: ExpectedSettings::Any }).await?;
 //!
 //! let holder = Holder::new("any stable id", "", None)?;
-//! let ask = Ask { holder, attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
-//! let ran = Runner::new(table).run_on(&prefix, Operation::Acquire(ask)).await?;
-//! assert!(matches!(ran.outcome, Outcome::Acquired(_)));
+//! let request = AcquireRequest { holder, attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
+//! assert!(matches!(runner.run_on(&prefix, request).await?, AcquireOutcome::Acquired(_)));
 //! # Ok(()) }
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(example()).unwrap();
 //! ```
 
-pub mod create;
-pub mod directory;
+mod create;
+mod directory;
 #[cfg(feature = "embedded")]
-pub mod embedded;
-pub mod error;
+mod embedded;
+mod error;
 mod expressions;
-pub mod look;
-pub mod meter;
+pub mod https;
+mod look;
+mod meter;
 pub mod rows;
-pub mod run;
-pub mod table;
+mod run;
+mod settings_cache;
+mod table;
 #[cfg(feature = "tasks")]
-pub mod tasks;
+mod tasks;
+mod unreadable;
 mod verdict;
 mod writes;
 
+pub use create::{TableCreated, create_table};
+pub use directory::{ListedPool, list_pools};
 #[cfg(feature = "embedded")]
 pub use embedded::Embedded;
-pub use error::StoreError;
-pub use meter::{Meter, Used};
-pub use run::Runner;
-pub use table::{Sent, Table};
+pub use error::{ErrorContext, RunError, StoreError};
+pub use look::look;
+pub use meter::{Meter, MeterReading};
+pub use rows::RowError;
+pub use run::{Clock, ExecutionStatusSource, NoCallbacks, Notifier, Performed, Runner, SystemClock};
+pub use settings_cache::{SETTINGS_FRESH_FOR, SettingsCache};
+pub use table::{RequestOutcome, Table};
+#[cfg(feature = "tasks")]
+pub use tasks::{
+    BestEffortNotifier, DeliveryReport, send_callback, step_functions_client, step_functions_client_from,
+    step_functions_error,
+};

@@ -1,17 +1,15 @@
-//! How does a pool look, as cheaply as that can be known? Two queries that are never strongly consistent, each at
-//! half the price of the protocol's own: for dashboards, which look again soon, and never to decide anything by.
+//! A cheap reading of one pool: how does it look, as cheaply as that can be known? Two queries that are never strongly
+//! consistent, each at half the price of the protocol's own: for dashboards, which look again soon, and never to decide
+//! anything by.
 
 use futures_util::future::join;
-use leasehold_core::machine::Snapshot;
-use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::settings::{COUNTED, Settings};
-use leasehold_core::table::Row;
+use leasehold_core::{COUNTED, PoolName, Row, Settings, Snapshot, Timestamp};
 
-use crate::error::{StoreError, Tried};
+use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
 use crate::rows;
-use crate::table::{Failed, Reads, Table, row};
+use crate::table::{ReadMode, RequestError, Table, row};
 
 /// The pool as its rows show it, none if it has no settings. `now` is asked for once the rows are there.
 ///
@@ -21,18 +19,23 @@ use crate::table::{Failed, Reads, Table, row};
 ///
 /// # Errors
 /// [`StoreError::PoolMisconfigured`], or what the table's answer was.
-pub async fn look(table: &Table, prefix: &Prefix, now: impl Fn() -> Millis) -> Result<Option<Occupancy>, StoreError> {
-    let tried = || Tried(format!("looking at pool {prefix}"));
+pub async fn look(
+    table: &Table,
+    prefix: &PoolName,
+    now: impl Fn() -> Timestamp,
+) -> Result<Option<Occupancy>, StoreError> {
+    let context = || ErrorContext(format!("looking at pool {prefix}"));
     let most = COUNTED as usize;
-    let slots = table.query(Reads::Eventual, expressions::own_rows_and_slots(prefix), usize::MAX);
+    let slots = table.query(ReadMode::Eventual, expressions::own_rows_and_slots(prefix), usize::MAX);
     // One more than is counted: only a row proves that there is one.
-    let queue = table.query(Reads::Eventual, expressions::beginning(prefix, rows::WAITS), most + 1);
+    let queue = table.query(ReadMode::Eventual, expressions::beginning(prefix, rows::WAITS), most + 1);
     let (slots, queue) = join(slots, queue).await;
-    let read =
-        |items: Result<Vec<rows::Item>, Failed>| -> Result<Vec<Row>, Failed> { items?.iter().map(row).collect() };
+    let read = |items: Result<Vec<rows::Item>, RequestError>| -> Result<Vec<Row>, RequestError> {
+        items?.iter().map(row).collect()
+    };
     let (rows, queue) = match (read(slots), read(queue)) {
         (Ok(rows), Ok(queue)) => (rows, queue),
-        (Err(failed), _) | (_, Err(failed)) => return Err(failed.said(table, tried())),
+        (Err(failed), _) | (_, Err(failed)) => return Err(failed.into_store_error(table, context())),
     };
     let (mut pool, mut live, mut slots) = (None, None, Vec::new());
     for row in rows {

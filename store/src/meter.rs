@@ -1,4 +1,4 @@
-//! What did the requests cost? Counts shared by everything that uses one table.
+//! The meter of a table: what did the requests cost? Counts shared by everything that uses one table.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::ConsumedCapacity;
 
 /// What was sent and what it used, so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Used {
+pub struct MeterReading {
     /// Requests that read (each page of a query is one).
     pub reads: u64,
     /// Requests that write (a transaction is one).
@@ -26,15 +26,15 @@ pub struct Used {
 
 /// Adds up what is used.
 #[derive(Debug, Default)]
-pub struct Meter(Mutex<Used>);
+pub struct Meter(Mutex<MeterReading>);
 
 impl Meter {
     /// What was used until now.
-    pub fn used(&self) -> Used {
+    pub fn used(&self) -> MeterReading {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn add(&self, more: impl FnOnce(&mut Used)) {
+    pub(crate) fn add(&self, more: impl FnOnce(&mut MeterReading)) {
         more(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

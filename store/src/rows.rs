@@ -1,14 +1,13 @@
-//! How does a row lie in the table? Its keys, the names of its attributes, and both ways between them and
-//! [`Row`]. No other file knows these names; Terraform writes `pool` rows with the same ones.
+//! The layout of rows: how does a row lie in the table? Its keys, the names of its attributes, and both ways between
+//! them and [`Row`]. No other file knows these names; Terraform writes `pool` rows with the same ones.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use leasehold_core::nouns::{Attempt, Fence, Holder, HolderKey, LeaseId, Limit, Millis, Prefix, Slot, Ticket, Token};
-use leasehold_core::settings::Lowered;
-use leasehold_core::table::{
-    Held, HolderRow, HolderState, Key, OverrideRow, PoolRow, Row, SlotRow, SummaryRow, WaitRow, Waiting,
+use leasehold_core::{
+    Attempt, Fence, Held, Holder, HolderKey, HolderRow, HolderState, LeaseId, Limit, Lowered, Millis, OverrideRow,
+    PoolName, PoolRow, Row, RowKey, Slot, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, WaitRow, Waiting,
 };
 
 /// A row as DynamoDB's API carries it.
@@ -59,6 +58,9 @@ pub(crate) const ENDED: &str = "ended";
 pub(crate) const SETTINGS: [&str; 9] =
     [LIMIT, LOWERED_FROM, LOWERED_AT, LEASE_MS, GRACE_MS, QUIET_MS, LONGEST_WAIT_MS, LONGEST_HOLD_MS, SWEEP_EVERY_MS];
 
+/// What an override is made of.
+pub(crate) const OVERRIDE: [&str; 6] = [LIMIT, LOWERED_FROM, LOWERED_AT, MADE_AT, WHO, WHY];
+
 const HOLDERS: &str = "holder#";
 const KEY: &str = "key";
 const PARENT: &str = "parent";
@@ -95,19 +97,19 @@ pub struct RowError {
 }
 
 /// The partition of a pool.
-pub fn partition(prefix: &Prefix) -> String {
+pub fn partition(prefix: &PoolName) -> String {
     format!("LEASES#{prefix}")
 }
 
 /// The sort key of a row.
-pub fn sort(key: &Key) -> String {
+pub fn sort(key: &RowKey) -> String {
     match key {
-        Key::Pool => "pool".into(),
-        Key::Override => "override".into(),
-        Key::Summary => "summary".into(),
-        Key::Slot(slot) => format!("{SLOTS}{:05}", slot.0),
-        Key::Holder(HolderKey { group, own }) => format!("{HOLDERS}{group:032x}#{own:032x}"),
-        Key::Wait(ticket) => format!("{WAITS}{}", ticket_text(*ticket)),
+        RowKey::Pool => "pool".into(),
+        RowKey::Override => "override".into(),
+        RowKey::Summary => "summary".into(),
+        RowKey::Slot(slot) => format!("{SLOTS}{:05}", slot.0),
+        RowKey::Holder(HolderKey { group, own }) => format!("{HOLDERS}{group:032x}#{own:032x}"),
+        RowKey::Wait(ticket) => format!("{WAITS}{}", ticket_text(*ticket)),
     }
 }
 
@@ -117,25 +119,19 @@ pub(crate) fn ticket_text(ticket: Ticket) -> String {
 }
 
 /// The primary key of a row.
-pub fn key(prefix: &Prefix, key: &Key) -> Item {
+pub fn key(prefix: &PoolName, key: &RowKey) -> Item {
     HashMap::from([(PK.into(), s(partition(prefix))), (SK.into(), s(sort(key)))])
 }
 
 /// The whole row.
-pub fn item(prefix: &Prefix, row: &Row) -> Item {
+pub fn item(prefix: &PoolName, row: &Row) -> Item {
     let mut item = key(prefix, &row.key());
     let mut set = |name: &str, value: AttributeValue| {
         item.insert(name.into(), value);
     };
     match row {
         Row::Pool(pool) => {
-            set(LIMIT, n(u64::from(pool.limit.count())));
-            for (name, time) in pool_times(pool) {
-                if let Some(time) = time {
-                    set(name, n(time.0));
-                }
-            }
-            write_lowered(&mut set, pool.lowered);
+            write_settings(&mut set, pool);
             write_directory(&mut set, prefix, row);
         }
         Row::Override(live) => {
@@ -185,16 +181,40 @@ pub fn item(prefix: &Prefix, row: &Row) -> Item {
             write_holder(&mut set, &wait.holder);
             set(GIVE_UP_AT, n(wait.give_up_at.0));
         }
+        // Nobody writes one.
+        Row::Unreadable(..) => {}
     }
     item
+}
+
+/// The attributes of a pool's settings.
+pub(crate) fn settings_of(pool: &PoolRow) -> Item {
+    let mut item = Item::new();
+    write_settings(
+        &mut |name, value| {
+            item.insert(name.into(), value);
+        },
+        pool,
+    );
+    item
+}
+
+fn write_settings(set: &mut impl FnMut(&str, AttributeValue), pool: &PoolRow) {
+    set(LIMIT, n(u64::from(pool.limit.count())));
+    for (name, time) in pool_times(pool) {
+        if let Some(time) = time {
+            set(name, n(time.0));
+        }
+    }
+    write_lowered(set, pool.lowered);
 }
 
 /// The row that an item is, and whose pool's.
 ///
 /// # Errors
 /// When a key or an attribute is missing or not of its kind.
-pub fn row(item: &Item) -> Result<(Prefix, Row), RowError> {
-    let read = Read(item);
+pub fn row(item: &Item) -> Result<(PoolName, Row), RowError> {
+    let read = ItemReader(item);
     let prefix = prefix(item)?;
     let sk = read.text(SK)?;
     let row = match sk {
@@ -231,8 +251,8 @@ pub fn row(item: &Item) -> Result<(Prefix, Row), RowError> {
 ///
 /// # Errors
 /// When its partition key is not one of ours.
-pub fn prefix(item: &Item) -> Result<Prefix, RowError> {
-    let read = Read(item);
+pub fn prefix(item: &Item) -> Result<PoolName, RowError> {
+    let read = ItemReader(item);
     let prefix = read.text(PK)?.strip_prefix("LEASES#").and_then(|prefix| prefix.parse().ok());
     prefix.ok_or_else(|| read.wrong(PK, "LEASES# and a prefix"))
 }
@@ -265,7 +285,7 @@ fn write_lowered(set: &mut impl FnMut(&str, AttributeValue), lowered: Option<Low
     }
 }
 
-fn write_directory(set: &mut impl FnMut(&str, AttributeValue), prefix: &Prefix, row: &Row) {
+fn write_directory(set: &mut impl FnMut(&str, AttributeValue), prefix: &PoolName, row: &Row) {
     set(DIRECTORY, s(POOLS));
     set(DIRECTORY_ROW, s(format!("{prefix}#{}", sort(&row.key()))));
 }
@@ -319,13 +339,13 @@ fn write_state(set: &mut impl FnMut(&str, AttributeValue), state: &HolderState) 
 
 fn ticket(text: &str) -> Option<Ticket> {
     let (at, own) = text.split_once('-')?;
-    let ticket = Ticket { at: Millis(at.parse().ok()?), own: u128::from_str_radix(own, 16).ok()? };
+    let ticket = Ticket { at: Timestamp(at.parse().ok()?), own: u128::from_str_radix(own, 16).ok()? };
     (ticket_text(ticket) == text).then_some(ticket)
 }
 
-struct Read<'a>(&'a Item);
+struct ItemReader<'a>(&'a Item);
 
-impl<'a> Read<'a> {
+impl<'a> ItemReader<'a> {
     fn wrong(&self, attribute: &'static str, expected: &'static str) -> RowError {
         let shown = |name: &str| match self.0.get(name) {
             Some(AttributeValue::S(text)) => text.clone(),
@@ -371,11 +391,19 @@ impl<'a> Read<'a> {
         self.maybe_number(name)?.ok_or_else(|| self.wrong(name, "a whole number (N)"))
     }
 
-    fn time(&self, name: &'static str) -> Result<Millis, RowError> {
+    fn time(&self, name: &'static str) -> Result<Timestamp, RowError> {
+        self.number(name).map(Timestamp)
+    }
+
+    fn maybe_time(&self, name: &'static str) -> Result<Option<Timestamp>, RowError> {
+        Ok(self.maybe_number(name)?.map(Timestamp))
+    }
+
+    fn length(&self, name: &'static str) -> Result<Millis, RowError> {
         self.number(name).map(Millis)
     }
 
-    fn maybe_time(&self, name: &'static str) -> Result<Option<Millis>, RowError> {
+    fn maybe_length(&self, name: &'static str) -> Result<Option<Millis>, RowError> {
         Ok(self.maybe_number(name)?.map(Millis))
     }
 
@@ -407,12 +435,12 @@ impl<'a> Read<'a> {
         Ok(PoolRow {
             limit: self.limit()?,
             lowered: self.lowered()?,
-            lease: self.maybe_time(LEASE_MS)?,
-            grace: self.maybe_time(GRACE_MS)?,
-            quiet: self.maybe_time(QUIET_MS)?,
-            longest_wait: self.maybe_time(LONGEST_WAIT_MS)?,
-            longest_hold: self.maybe_time(LONGEST_HOLD_MS)?,
-            sweep_every: self.maybe_time(SWEEP_EVERY_MS)?,
+            lease: self.maybe_length(LEASE_MS)?,
+            grace: self.maybe_length(GRACE_MS)?,
+            quiet: self.maybe_length(QUIET_MS)?,
+            longest_wait: self.maybe_length(LONGEST_WAIT_MS)?,
+            longest_hold: self.maybe_length(LONGEST_HOLD_MS)?,
+            sweep_every: self.maybe_length(SWEEP_EVERY_MS)?,
         })
     }
 
@@ -428,8 +456,8 @@ impl<'a> Read<'a> {
         Ok(Attempt { entered: self.time(ATTEMPT_ENTERED)?, retry: self.small(ATTEMPT_RETRY)? })
     }
 
-    fn token(&self) -> Result<Option<Token>, RowError> {
-        let token = self.maybe_text(TOKEN)?.map(Token::new).transpose();
+    fn token(&self) -> Result<Option<TaskToken>, RowError> {
+        let token = self.maybe_text(TOKEN)?.map(TaskToken::new).transpose();
         token.map_err(|e| self.wrong(TOKEN, e.expected))
     }
 
@@ -463,7 +491,7 @@ impl<'a> Read<'a> {
                     .ok_or_else(|| self.wrong(TICKET, "13 digits, - and 32 hex digits"))?,
                 give_up_at: self.time(GIVE_UP_AT)?,
                 token: self.token()?,
-                lease: self.time(LEASE_MS)?,
+                lease: self.length(LEASE_MS)?,
                 label: self.label()?,
             })),
             HOLDING => Ok(HolderState::Holding {

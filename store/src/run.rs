@@ -1,54 +1,51 @@
-//! How is an operation carried out against a real table? The loop that runs the protocol's machines: it sends
-//! what a step asks for, sleeps, reads the clock, tells waiters, and knows no rule of the protocol itself.
+//! The runner: how is an operation carried out against a real table? The loop that runs the protocol's machines: it
+//! performs the effects of a step, sleeps, reads the clock, and knows no rule of the protocol itself.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::{join, join_all};
-use leasehold_core::machine::{Answer, Life, Machine, Notice, Notified, Operation, Outcome, Step};
-use leasehold_core::nouns::{Millis, Prefix};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Key, Reply, Request, Row};
+use futures_util::future::join_all;
+use leasehold_core::{
+    Delivery, Effect, EffectReply, ExecutionStatus, InFlight, Limit, Machine, Millis, Operation, PoolName, Request,
+    RowKey, Settings, Step, TaskCallback, Timestamp,
+};
 
-use crate::error::StoreError;
-use crate::table::{Sent, Table};
-
-/// How long settings are used before they are read again. Part of every pool's quiet period.
-pub const SETTINGS_FRESH_FOR: Duration = Duration::from_secs(5);
+use crate::error::{RunError, StoreError};
+use crate::settings_cache::SettingsCache;
+use crate::table::Table;
 
 /// Tells the tasks that wait on tokens (Step Functions' `SendTaskSuccess` and `SendTaskFailure`).
 pub trait Notifier: Send + Sync {
-    /// Tells one of them. What may or may not have arrived is [`Notified::Unknown`].
-    fn notify(&self, notice: &Notice) -> impl Future<Output = Notified> + Send;
+    /// Tells one of them. What may or may not have arrived is [`Delivery::Unknown`].
+    fn notify(&self, callback: &TaskCallback) -> impl Future<Output = Delivery> + Send;
 }
 
 /// Knows whether executions run (Step Functions' `DescribeExecution`).
-pub trait Lives: Send + Sync {
-    /// Whether this one does. What can't be found out is [`Life::Unknown`], which frees nothing.
-    fn alive(&self, execution: &str) -> impl Future<Output = Life> + Send;
+pub trait ExecutionStatusSource: Send + Sync {
+    /// Whether this one does. What can't be found out is [`ExecutionStatus::Unknown`], which frees nothing.
+    fn status(&self, execution: &str) -> impl Future<Output = ExecutionStatus> + Send;
 }
 
-/// Where nobody can be told or asked: notices stay on their slots for the lease manager's next sweep.
+/// Where nobody can be told or asked: callbacks stay on their slots for the lease manager's next sweep.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Nobody;
+pub struct NoCallbacks;
 
-impl Notifier for Nobody {
-    async fn notify(&self, _: &Notice) -> Notified {
-        Notified::Unknown
+impl Notifier for NoCallbacks {
+    async fn notify(&self, _: &TaskCallback) -> Delivery {
+        Delivery::Unknown
     }
 }
 
-impl Lives for Nobody {
-    async fn alive(&self, _: &str) -> Life {
-        Life::Unknown
+impl ExecutionStatusSource for NoCallbacks {
+    async fn status(&self, _: &str) -> ExecutionStatus {
+        ExecutionStatus::Unknown
     }
 }
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
     /// Now, in milliseconds since the epoch.
-    fn now(&self) -> Millis;
+    fn now(&self) -> Timestamp;
 }
 
 /// This machine's clock.
@@ -56,62 +53,55 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    fn now(&self) -> Millis {
+    fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
 /// Runs operations on the pools of one table.
 #[derive(Debug)]
-pub struct Runner<N = Nobody, L = Nobody, C = SystemClock> {
+pub struct Runner<N = NoCallbacks, L = NoCallbacks, C = SystemClock> {
     table: Table,
     notifier: N,
-    lives: L,
+    executions: L,
     clock: C,
-    fresh_for: Duration,
-    known: Mutex<HashMap<Prefix, Known>>,
+    settings: Arc<SettingsCache>,
 }
 
-#[derive(Debug)]
-struct Known {
-    settings: Arc<Settings>,
-    read_at: Millis,
-}
-
-/// An operation that is over.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ran {
-    /// What it came to.
-    pub outcome: Outcome,
-    /// The last thing that went wrong on the way, in words; of use where the outcome is a failure.
-    pub trouble: Option<StoreError>,
-    /// How many requests met another transaction at work.
-    pub conflicts: u32,
-    /// How many notices reached a waiter.
-    pub told: u32,
-    /// How many notices found their task closed.
-    pub closed: u32,
+/// One effect that was performed, with what came of it: for whoever counts or notes what happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Performed<'a> {
+    /// The effect.
+    pub effect: &'a Effect,
+    /// What came of it.
+    pub reply: &'a EffectReply,
+    /// What a person should be told of it, where a request got neither rows nor a plain yes or no.
+    pub trouble: Option<&'a StoreError>,
 }
 
 impl Runner {
     /// For callers that can neither notify nor ask after executions, on this machine's clock.
     pub fn new(table: Table) -> Self {
-        Runner::with(table, Nobody, Nobody, SystemClock)
+        Runner::with(table, NoCallbacks, NoCallbacks, SystemClock)
     }
 }
 
-impl<N: Notifier, L: Lives, C: Clock> Runner<N, L, C> {
+impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
     /// With everything that lies outside the table.
-    pub fn with(table: Table, notifier: N, lives: L, clock: C) -> Self {
-        Runner { table, notifier, lives, clock, fresh_for: SETTINGS_FRESH_FOR, known: Mutex::default() }
+    pub fn with(table: Table, notifier: N, executions: L, clock: C) -> Self {
+        Runner { table, notifier, executions, clock, settings: Arc::default() }
     }
 
-    /// Uses settings for so long before it reads them again. More than [`SETTINGS_FRESH_FOR`] needs a pool with
-    /// a longer quiet period.
-    pub fn fresh_for(mut self, fresh_for: Duration) -> Self {
-        self.fresh_for = fresh_for;
-        self
+    /// With settings that other runners on the same table share.
+    pub fn sharing(self, settings: Arc<SettingsCache>) -> Self {
+        Runner { settings, ..self }
+    }
+
+    /// Uses settings for so long before it reads them again. More than
+    /// [`SETTINGS_FRESH_FOR`](crate::SETTINGS_FRESH_FOR) needs a pool with a longer quiet period.
+    pub fn fresh_for(self, fresh_for: Duration) -> Self {
+        self.sharing(Arc::new(SettingsCache::new(fresh_for)))
     }
 
     /// The table.
@@ -124,122 +114,97 @@ impl<N: Notifier, L: Lives, C: Clock> Runner<N, L, C> {
         &self.clock
     }
 
-    /// The pool's settings in force, at most [`Runner::fresh_for`] old.
+    /// The pool's settings in force, at most as old as the cache keeps them.
     ///
     /// # Errors
     /// [`StoreError::PoolNotFound`], [`StoreError::PoolMisconfigured`], or what the table's answer was.
-    pub async fn settings(&self, prefix: &Prefix) -> Result<Arc<Settings>, StoreError> {
-        let now = self.clock.now();
-        if let Some(known) = self.known().get(prefix) {
-            // By the wall clock: a frozen Lambda's monotonic clock may stand still, and a row read before the
-            // freeze would seem fresh after it.
-            let age = u128::from(now.since(known.read_at).0);
-            if known.read_at <= now && age < self.fresh_for.as_millis() {
-                return Ok(Arc::clone(&known.settings));
-            }
-        }
-        let (pool, live) = (Request::Get(Key::Pool), Request::Get(Key::Override));
-        let (pool, live) = join(self.row(prefix, &pool), self.row(prefix, &live)).await;
-        let wrong = |why: String| StoreError::PoolMisconfigured {
-            table: self.table.name().into(),
-            prefix: prefix.to_string(),
-            why,
-        };
-        let Some(Row::Pool(pool)) = pool? else {
-            return Err(StoreError::PoolNotFound { table: self.table.name().into(), prefix: prefix.to_string() });
-        };
-        let live = match live? {
-            Some(Row::Override(live)) => Some(live),
-            _ => None,
-        };
-        let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref()).map_err(|e| wrong(e.to_string()))?;
-        let settings = Arc::new(settings);
-        self.known().insert(prefix.clone(), Known { settings: Arc::clone(&settings), read_at: now });
-        Ok(settings)
-    }
-
-    /// Carries out an operation on a pool with these settings.
-    ///
-    /// Dropping the future part way is a crash as the protocol knows it: safe, and finished by the next sweep.
-    pub async fn run(&self, operation: Operation, settings: Arc<Settings>) -> Ran {
-        self.run_watched(operation, settings, |_, _| {}).await
-    }
-
-    /// As [`Runner::run`], and shows `watch` each request with its reply: for whoever counts what happens.
-    pub async fn run_watched(
-        &self,
-        operation: Operation,
-        settings: Arc<Settings>,
-        mut watch: impl FnMut(&Request, &Reply) + Send,
-    ) -> Ran {
-        let prefix = settings.prefix.clone();
-        let changes = matches!(operation, Operation::Change(_));
-        let (mut machine, mut step) = Machine::start(operation, settings, self.clock.now(), fastrand::u64(..));
-        let (mut trouble, mut conflicts, mut told, mut closed) = (None, 0, 0, 0);
-        loop {
-            let answer = match step {
-                Step::Ask { requests, pause } => {
-                    if pause > Millis(0) {
-                        tokio::time::sleep(Duration::from_millis(pause.0)).await;
-                    }
-                    let sent = join_all(requests.iter().map(|request| self.table.send(&prefix, request))).await;
-                    let reply = |(request, sent): (&Request, Sent)| {
-                        trouble = sent.trouble.or(trouble.take());
-                        conflicts += u32::from(sent.reply == Reply::Conflict);
-                        watch(request, &sent.reply);
-                        sent.reply
-                    };
-                    Answer::Replies(requests.iter().zip(sent).map(reply).collect())
-                }
-                Step::Notify(notices) => {
-                    let notified = join_all(notices.iter().map(|notice| self.notifier.notify(notice))).await;
-                    told += count(&notified, Notified::Delivered);
-                    closed += count(&notified, Notified::Closed);
-                    Answer::Notices(notified)
-                }
-                Step::Alive(executions) => {
-                    Answer::Lives(join_all(executions.iter().map(|execution| self.lives.alive(execution))).await)
-                }
-                Step::Done(outcome) => {
-                    if changes {
-                        // Whatever came of it, the next operation of this process reads the rows.
-                        self.known().remove(&prefix);
-                    }
-                    return Ran { outcome, trouble, conflicts, told, closed };
-                }
-            };
-            step = machine.resume(answer, self.clock.now());
-        }
+    pub async fn settings(&self, prefix: &PoolName) -> Result<Arc<Settings>, StoreError> {
+        self.settings.settings(&self.table, prefix, self.clock.now()).await
     }
 
     /// Carries out an operation on this pool, with its settings in force.
     ///
     /// # Errors
-    /// As [`Runner::settings`].
-    pub async fn run_on(&self, prefix: &Prefix, operation: Operation) -> Result<Ran, StoreError> {
+    /// As [`Runner::settings`] and [`Runner::run`].
+    pub async fn run_on<O: Operation>(&self, prefix: &PoolName, operation: O) -> Result<O::Outcome, RunError> {
         let settings = self.settings(prefix).await?;
-        Ok(self.run(operation, settings).await)
+        self.run(operation, settings).await
     }
 
-    /// One of the pool's own rows, for its settings.
-    async fn row(&self, prefix: &Prefix, get: &Request) -> Result<Option<Row>, StoreError> {
-        match self.table.send(prefix, get).await {
-            Sent { reply: Reply::Row(row), .. } => Ok(row),
-            Sent { trouble: Some(StoreError::BadRow { table, row, .. }), .. } => {
-                Err(StoreError::PoolMisconfigured { table, prefix: prefix.to_string(), why: row.to_string() })
+    /// Carries out a change of the pool itself: one that makes a pool, or that reads the pool's own rows and decides by
+    /// them, whatever settings are in force.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub async fn administer<O: Operation>(&self, prefix: &PoolName, operation: O) -> Result<O::Outcome, RunError> {
+        self.run(operation, Arc::new(Settings::new(prefix.clone(), Limit::HIGHEST))).await
+    }
+
+    /// Carries out an operation on a pool with these settings.
+    ///
+    /// Dropping the future part way is a crash as the protocol knows it: safe, and finished by the next sweep.
+    ///
+    /// # Errors
+    /// The failure it came to, with what went wrong last on the way.
+    pub async fn run<O: Operation>(&self, operation: O, settings: Arc<Settings>) -> Result<O::Outcome, RunError> {
+        self.run_observed(operation, settings, |_| {}).await
+    }
+
+    /// As [`Runner::run`], and shows each effect with its reply to `observe`.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub async fn run_observed<O: Operation>(
+        &self,
+        operation: O,
+        settings: Arc<Settings>,
+        mut observe: impl FnMut(Performed<'_>) + Send,
+    ) -> Result<O::Outcome, RunError> {
+        let prefix = settings.prefix.clone();
+        let (mut machine, mut step) = operation.start(settings, self.clock.now(), fastrand::u64(..));
+        let (mut cause, mut own_rows_written) = (None, false);
+        loop {
+            let (effects, pause) = match step {
+                Step::Perform { effects, pause } => (effects, pause),
+                Step::Done(outcome) => {
+                    if own_rows_written {
+                        // Whatever came of it, the next operation of this process reads the rows.
+                        self.settings.forget(&prefix);
+                    }
+                    return outcome.map_err(|failure| RunError { failure, cause });
+                }
+            };
+            if pause > Millis(0) {
+                tokio::time::sleep(Duration::from_millis(pause.0)).await;
             }
-            Sent { trouble, .. } => Err(trouble.unwrap_or_else(|| StoreError::PoolNotFound {
-                table: self.table.name().into(),
-                prefix: prefix.to_string(),
-            })),
+            own_rows_written |= effects.iter().any(writes_own_rows);
+            let performed = join_all(effects.iter().map(|effect| self.perform(&prefix, effect))).await;
+            let mut in_flight = InFlight::new(effects);
+            for (at, (reply, trouble)) in performed.into_iter().enumerate() {
+                if let Some(effect) = in_flight.effect(at) {
+                    observe(Performed { effect, reply: &reply, trouble: trouble.as_ref() });
+                }
+                cause = trouble.or(cause.take());
+                in_flight.reply(at, reply);
+            }
+            step = machine.resume(in_flight.into_replies(), self.clock.now());
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Prefix, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn perform(&self, prefix: &PoolName, effect: &Effect) -> (EffectReply, Option<StoreError>) {
+        match effect {
+            Effect::Request(request) => {
+                let sent = self.table.send(prefix, request).await;
+                (sent.reply.into(), sent.trouble)
+            }
+            Effect::Callback(callback) => (self.notifier.notify(callback).await.into(), None),
+            Effect::StatusCheck(execution) => (self.executions.status(execution).await.into(), None),
+        }
     }
 }
 
-fn count(notified: &[Notified], what: Notified) -> u32 {
-    u32::try_from(notified.iter().filter(|one| **one == what).count()).unwrap_or(u32::MAX)
+/// Whether an effect writes a row that settings are read from.
+fn writes_own_rows(effect: &Effect) -> bool {
+    let writes = if let Effect::Request(request) = effect { Request::writes(request) } else { &[] };
+    writes.iter().any(|write| matches!(write.key, RowKey::Pool | RowKey::Override))
 }

@@ -1,4 +1,4 @@
-//! How does the table answer a request? Sends the protocol's requests over the SDK and says what came of them.
+//! Requests to a table: how does it answer one? Sends the protocol's requests over the SDK and says what came of them.
 //!
 //! The SDK's own retries are off: it would repeat a write whose first copy may have happened, and hand back a
 //! failed condition that the first copy caused. Here only what certainly did not happen is tried again.
@@ -12,13 +12,13 @@ use aws_sdk_dynamodb::config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
-use leasehold_core::nouns::{HolderKey, Prefix};
-use leasehold_core::table::{Key, Refusal, Reply, Request, Row, Write};
+use leasehold_core::{HolderKey, Mutation, PoolName, Refusal, Reply, Request, Row, RowKey, Write};
 
-use crate::error::{StoreError, Tried};
-use crate::expressions::{self, Said, Sought};
+use crate::error::{ErrorContext, StoreError};
+use crate::expressions::{self, QueryExpression, WriteExpression};
 use crate::meter::Meter;
 use crate::rows::{self, Item, RowError};
+use crate::unreadable::row_or_unreadable;
 use crate::verdict::{Verdict, verdict};
 use crate::writes;
 
@@ -39,10 +39,10 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// One table, and whatever serves it. Clones share everything.
 #[derive(Clone, Debug)]
-pub struct Table(Arc<Inner>);
+pub struct Table(Arc<TableInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct TableInner {
     client: Client,
     name: String,
     meter: Meter,
@@ -50,7 +50,7 @@ struct Inner {
 
 /// What came of one request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sent {
+pub struct RequestOutcome {
     /// What the protocol is told.
     pub reply: Reply,
     /// What a person should be told, where the reply is neither rows, written nor refused.
@@ -71,7 +71,7 @@ impl Table {
             .operation_timeout(ANSWER_WITHIN)
             .build();
         let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
-        Table(Arc::new(Inner { client: Client::from_conf(config), name: name.into(), meter: Meter::default() }))
+        Table(Arc::new(TableInner { client: Client::from_conf(config), name: name.into(), meter: Meter::default() }))
     }
 
     /// The table's name.
@@ -96,9 +96,12 @@ impl Table {
     /// Sends one request to the pool of this prefix.
     ///
     /// Whatever goes wrong is a reply too; `trouble` then says it in words.
-    pub async fn send(&self, prefix: &Prefix, request: &Request) -> Sent {
+    pub async fn send(&self, prefix: &PoolName, request: &Request) -> RequestOutcome {
         let answered = match request {
-            Request::Get(key) => self.get(prefix, key).await.map(Reply::Row),
+            Request::Get(key) => match self.row(prefix, key).await {
+                Ok(outcome) => return outcome,
+                Err(failed) => Err(failed),
+            },
             Request::Slots => {
                 self.first(expressions::beginning(prefix, rows::SLOTS), u32::MAX).await.map(|(rows, _)| slots(rows))
             }
@@ -106,7 +109,7 @@ impl Table {
             Request::Holders { group, after, limit } => match after.map_or(Some(0), |own| own.checked_add(1)) {
                 Some(own) => {
                     let [from, to] =
-                        [own, u128::MAX].map(|own| rows::sort(&Key::Holder(HolderKey { group: *group, own })));
+                        [own, u128::MAX].map(|own| rows::sort(&RowKey::Holder(HolderKey { group: *group, own })));
                     self.first(expressions::between(prefix, &from, &to), *limit).await.map(holders)
                 }
                 None => Ok(Reply::Holders(Vec::new(), false)),
@@ -115,48 +118,65 @@ impl Table {
             Request::Transact(writes) => match &writes[..] {
                 [] => Ok(Reply::Written),
                 // Alone, a write costs half of what it costs in a transaction, and answers the same.
-                [write] => self.write(prefix, write).await,
+                [write] if write.mutation != Mutation::Check => self.write(prefix, write).await,
                 writes => self.transact(prefix, writes).await,
             },
         };
         match answered {
-            Ok(reply) => Sent { reply, trouble: None },
+            Ok(reply) => RequestOutcome { reply, trouble: None },
             Err(failed) => {
                 let reply = match &failed {
-                    Failed::Sdk(Verdict::Conflict(_)) => Reply::Conflict,
-                    Failed::Sdk(Verdict::Throttled(_)) => Reply::Throttled,
-                    Failed::Sdk(Verdict::Unknown(_)) if !request.writes().is_empty() => Reply::Unknown,
+                    RequestError::Sdk(Verdict::Conflict(_)) => Reply::Conflict,
+                    RequestError::Sdk(Verdict::Throttled(_)) => Reply::Throttled,
+                    RequestError::Sdk(Verdict::Unknown(_)) if !request.writes().is_empty() => Reply::Unknown,
                     _ => Reply::Unavailable,
                 };
-                Sent { reply, trouble: Some(failed.said(self, tried(prefix, request))) }
+                RequestOutcome { reply, trouble: Some(failed.into_store_error(self, error_context(prefix, request))) }
             }
         }
     }
 
-    pub(crate) async fn get(&self, prefix: &Prefix, key: &Key) -> Result<Option<Row>, Failed> {
+    async fn get(&self, prefix: &PoolName, key: &RowKey) -> Result<Option<Item>, RequestError> {
         let get =
             self.client().get_item().table_name(self.name()).consistent_read(true).return_consumed_capacity(Total);
         let get = get.set_key(Some(rows::key(prefix, key)));
-        let got = self.repeat(Kind::Read, || async { get.clone().send().await.map_err(|e| verdict(&e)) }).await?;
+        let got =
+            self.repeat(RequestKind::Read, || async { get.clone().send().await.map_err(|e| verdict(&e)) }).await?;
         self.meter().read(got.consumed_capacity());
-        got.item.as_ref().map(row).transpose()
+        Ok(got.item)
+    }
+
+    /// One row. A pool's own row that makes no sense is one too, and trouble besides.
+    async fn row(&self, prefix: &PoolName, key: &RowKey) -> Result<RequestOutcome, RequestError> {
+        let Some(item) = self.get(prefix, key).await? else {
+            return Ok(RequestOutcome { reply: Reply::Row(None), trouble: None });
+        };
+        let (row, wrong) = row_or_unreadable(&item).map_err(RequestError::Row)?;
+        let context = || error_context(prefix, &Request::Get(*key));
+        let trouble = wrong.map(|wrong| RequestError::Row(wrong).into_store_error(self, context()));
+        Ok(RequestOutcome { reply: Reply::Row(Some(row)), trouble })
     }
 
     /// The first rows of a query, at most so many; and whether there are more.
-    async fn first(&self, sought: Sought, most: u32) -> Result<(Vec<Row>, bool), Failed> {
+    async fn first(&self, sought: QueryExpression, most: u32) -> Result<(Vec<Row>, bool), RequestError> {
         let most = most as usize;
         // One more than asked for: only a row proves that there is one.
-        let items = self.query(Reads::Consistent, sought, most + 1).await?;
+        let items = self.query(ReadMode::Consistent, sought, most + 1).await?;
         let more = items.len() > most;
         let rows = items.iter().take(most).map(row).collect::<Result<_, _>>()?;
         Ok((rows, more))
     }
 
     /// The first items of a query, at most so many, over as many pages as it takes.
-    pub(crate) async fn query(&self, reads: Reads, sought: Sought, most: usize) -> Result<Vec<Item>, Failed> {
-        let index = if let Reads::Index(name) = reads { Some(name) } else { None };
+    pub(crate) async fn query(
+        &self,
+        mode: ReadMode,
+        sought: QueryExpression,
+        most: usize,
+    ) -> Result<Vec<Item>, RequestError> {
+        let index = if let ReadMode::Index(name) = mode { Some(name) } else { None };
         let query = self.client().query().table_name(self.name()).return_consumed_capacity(Total);
-        let query = query.set_index_name(index.map(Into::into)).consistent_read(reads == Reads::Consistent);
+        let query = query.set_index_name(index.map(Into::into)).consistent_read(mode == ReadMode::Consistent);
         let query = query.key_condition_expression(sought.key_condition);
         let query = query.set_expression_attribute_names(sought.terms.names());
         let query = query.set_expression_attribute_values(sought.terms.values());
@@ -165,7 +185,8 @@ impl Table {
         loop {
             let left = i32::try_from(most - items.len()).ok();
             let page = query.clone().set_limit(left).set_exclusive_start_key(from.take());
-            let page = self.repeat(Kind::Read, || async { page.clone().send().await.map_err(|e| verdict(&e)) }).await?;
+            let page =
+                self.repeat(RequestKind::Read, || async { page.clone().send().await.map_err(|e| verdict(&e)) }).await?;
             self.meter().read(page.consumed_capacity());
             items.extend(page.items.unwrap_or_default());
             from = page.last_evaluated_key.filter(|key| !key.is_empty());
@@ -175,51 +196,55 @@ impl Table {
         }
     }
 
-    async fn write(&self, prefix: &Prefix, write: &Write) -> Result<Reply, Failed> {
+    async fn write(&self, prefix: &PoolName, write: &Write) -> Result<Reply, RequestError> {
         self.refusals(self.put(expressions::write(prefix, write)).await)
     }
 
-    async fn transact(&self, prefix: &Prefix, writes: &[Write]) -> Result<Reply, Failed> {
+    async fn transact(&self, prefix: &PoolName, writes: &[Write]) -> Result<Reply, RequestError> {
         let said = writes.iter().map(|write| expressions::write(prefix, write)).collect();
         self.refusals(self.put_all(said).await)
     }
 
-    fn refusals(&self, written: Result<(), Verdict>) -> Result<Reply, Failed> {
+    fn refusals(&self, written: Result<(), Verdict>) -> Result<Reply, RequestError> {
         match written {
             Ok(()) => Ok(Reply::Written),
             Err(Verdict::Refused(writes)) => {
                 let refusal = |write: Option<Option<Item>>| match write {
                     None => Ok(Refusal::Passed),
-                    Some(item) => Ok(Refusal::Failed(item.as_ref().map(row).transpose()?)),
+                    Some(None) => Ok(Refusal::Failed(None)),
+                    Some(Some(item)) => {
+                        Ok(Refusal::Failed(Some(row_or_unreadable(&item).map_err(RequestError::Row)?.0)))
+                    }
                 };
-                Ok(Reply::Refused(writes.into_iter().map(refusal).collect::<Result<_, Failed>>()?))
+                Ok(Reply::Refused(writes.into_iter().map(refusal).collect::<Result<_, RequestError>>()?))
             }
-            Err(verdict) => Err(Failed::Sdk(verdict)),
+            Err(verdict) => Err(RequestError::Sdk(verdict)),
         }
     }
 
     /// One write, alone.
-    pub(crate) async fn put(&self, said: Said) -> Result<(), Verdict> {
+    pub(crate) async fn put(&self, said: WriteExpression) -> Result<(), Verdict> {
         let (client, name) = (self.client(), self.name());
-        let written = self.repeat(Kind::Write, || writes::alone(client, name, said.clone())).await?;
+        let written = self.repeat(RequestKind::Write, || writes::alone(client, name, said.clone())).await?;
         self.meter().written(written.as_slice());
         Ok(())
     }
 
     /// Several writes, all or nothing.
-    pub(crate) async fn put_all(&self, said: Vec<Said>) -> Result<(), Verdict> {
+    pub(crate) async fn put_all(&self, said: Vec<WriteExpression>) -> Result<(), Verdict> {
         let items = said.into_iter().map(|said| writes::together(self.name(), said)).collect::<Result<_, _>>();
         let items = items.map_err(|e| Verdict::Rejected(e.to_string()))?;
         let transaction = self.client().transact_write_items().return_consumed_capacity(Total);
         let transaction = transaction.set_transact_items(Some(items));
-        let written =
-            self.repeat(Kind::Write, || async { transaction.clone().send().await.map_err(|e| verdict(&e)) }).await?;
+        let written = self
+            .repeat(RequestKind::Write, || async { transaction.clone().send().await.map_err(|e| verdict(&e)) })
+            .await?;
         self.meter().written(written.consumed_capacity());
         Ok(())
     }
 
     /// Sends until there is an answer that trying again would not better.
-    pub(crate) async fn repeat<T, F>(&self, kind: Kind, send: impl Fn() -> F) -> Result<T, Verdict>
+    pub(crate) async fn repeat<T, F>(&self, kind: RequestKind, send: impl Fn() -> F) -> Result<T, Verdict>
     where
         F: Future<Output = Result<T, Verdict>>,
     {
@@ -234,7 +259,7 @@ impl Table {
             };
             let again = match (&verdict, kind) {
                 (Verdict::Throttled(_) | Verdict::Conflict(_), _) => tries < TRIES,
-                (Verdict::Unknown(_), Kind::Read) => tries < READ_TRIES_UNANSWERED,
+                (Verdict::Unknown(_), RequestKind::Read) => tries < READ_TRIES_UNANSWERED,
                 _ => false,
             };
             if !again {
@@ -246,11 +271,11 @@ impl Table {
         }
     }
 
-    fn count(&self, kind: Kind, verdict: Option<&Verdict>) {
+    fn count(&self, kind: RequestKind, verdict: Option<&Verdict>) {
         self.meter().add(|used| {
             match kind {
-                Kind::Read => used.reads += 1,
-                Kind::Write => used.writes += 1,
+                RequestKind::Read => used.reads += 1,
+                RequestKind::Write => used.writes += 1,
             }
             match verdict {
                 Some(Verdict::Refused(writes)) => used.refused += writes.len() as u64,
@@ -262,22 +287,22 @@ impl Table {
     }
 
     /// What did not work, in words.
-    pub(crate) fn trouble(&self, tried: Tried, verdict: Verdict) -> StoreError {
+    pub(crate) fn store_error(&self, context: ErrorContext, verdict: Verdict) -> StoreError {
         let table = self.name().to_owned();
         match verdict {
-            Verdict::Missing => StoreError::TableMissing { tried, table },
-            Verdict::Denied(why) => StoreError::Denied { tried, table, why },
-            Verdict::Rejected(why) => StoreError::Rejected { tried, table, why },
-            Verdict::Conflict(why) | Verdict::Throttled(why) => StoreError::Busy { tried, table, why },
-            Verdict::Unknown(why) => StoreError::NoAnswer { tried, table, why },
-            Verdict::Refused(_) => StoreError::Rejected { tried, table, why: "a condition failed".into() },
+            Verdict::Missing => StoreError::TableMissing { context, table },
+            Verdict::Denied(why) => StoreError::Denied { context, table, why },
+            Verdict::Rejected(why) => StoreError::Rejected { context, table, why },
+            Verdict::Conflict(why) | Verdict::Throttled(why) => StoreError::Throttled { context, table, why },
+            Verdict::Unknown(why) => StoreError::NoAnswer { context, table, why },
+            Verdict::Refused(_) => StoreError::Rejected { context, table, why: "a condition failed".into() },
         }
     }
 }
 
 /// From where a query reads, and how sure of it it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reads {
+pub(crate) enum ReadMode {
     /// The table as it is now.
     Consistent,
     /// The table as it is or was within about the last second, at half the price.
@@ -288,36 +313,36 @@ pub(crate) enum Reads {
 
 /// Whether a request reads or writes: what is safe to repeat, and how it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum RequestKind {
     Read,
     Write,
 }
 
 /// A request without a reply: the SDK's error, or a row that makes no sense.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Failed {
+pub(crate) enum RequestError {
     Sdk(Verdict),
     Row(RowError),
 }
 
-impl Failed {
+impl RequestError {
     /// In words.
-    pub(crate) fn said(self, table: &Table, tried: Tried) -> StoreError {
+    pub(crate) fn into_store_error(self, table: &Table, context: ErrorContext) -> StoreError {
         match self {
-            Failed::Sdk(verdict) => table.trouble(tried, verdict),
-            Failed::Row(row) => StoreError::BadRow { tried, table: table.name().into(), row: Box::new(row) },
+            RequestError::Sdk(verdict) => table.store_error(context, verdict),
+            RequestError::Row(row) => StoreError::BadRow { context, table: table.name().into(), row: Box::new(row) },
         }
     }
 }
 
-impl From<Verdict> for Failed {
+impl From<Verdict> for RequestError {
     fn from(verdict: Verdict) -> Self {
-        Failed::Sdk(verdict)
+        RequestError::Sdk(verdict)
     }
 }
 
-pub(crate) fn row(item: &Item) -> Result<Row, Failed> {
-    rows::row(item).map(|(_, row)| row).map_err(Failed::Row)
+pub(crate) fn row(item: &Item) -> Result<Row, RequestError> {
+    rows::row(item).map(|(_, row)| row).map_err(RequestError::Row)
 }
 
 // The sort key a row was found under decides its kind, so nothing is dropped here.
@@ -336,7 +361,7 @@ fn holders((rows, more): (Vec<Row>, bool)) -> Reply {
     Reply::Holders(holders.collect(), more)
 }
 
-fn tried(prefix: &Prefix, request: &Request) -> Tried {
+fn error_context(prefix: &PoolName, request: &Request) -> ErrorContext {
     let what = match request {
         Request::Get(key) => format!("reading the row {}", rows::sort(key)),
         Request::Slots => "reading the slots".into(),
@@ -348,5 +373,5 @@ fn tried(prefix: &Prefix, request: &Request) -> Tried {
             format!("writing the rows {}", keys.join(", "))
         }
     };
-    Tried(format!("{what} of pool {prefix}"))
+    ErrorContext(format!("{what} of pool {prefix}"))
 }

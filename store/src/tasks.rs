@@ -1,5 +1,6 @@
-//! How does a waiting task learn what became of it? By `SendTaskSuccess` and `SendTaskFailure`, whose answers are
-//! told apart: the task took it, the task is closed for good, or nobody knows and it is to be tried again.
+//! Callbacks to Step Functions: how does a waiting task learn what became of it? By `SendTaskSuccess` and
+//! `SendTaskFailure`, whose answers are told apart: the task took it, the task is closed for good, or nobody knows and
+//! it is to be tried again.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use aws_sdk_sfn::config::http::HttpResponse;
 use aws_sdk_sfn::config::retry::RetryConfig;
 use aws_sdk_sfn::config::timeout::TimeoutConfig;
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
-use leasehold_core::contract::{Acquired, Answer, task_failure};
-use leasehold_core::machine::{News, Notice, Notified};
+use leasehold_core::contract::{GrantedLease, Response, task_failure};
+use leasehold_core::{Delivery, TaskCallback, TaskResult};
 
 use crate::run::Notifier;
 
@@ -33,12 +34,12 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Step Functions, as those who tell tasks talk to it.
-pub fn client(config: &SdkConfig) -> Client {
-    client_from(Builder::from(config))
+pub fn step_functions_client(config: &SdkConfig) -> Client {
+    step_functions_client_from(Builder::from(config))
 }
 
-/// As [`client`], from the service's own configuration. Retries and timeouts in it are replaced.
-pub fn client_from(config: Builder) -> Client {
+/// As [`step_functions_client`], from the service's own configuration. Retries and timeouts in it are replaced.
+pub fn step_functions_client_from(config: Builder) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_WITHIN)
         .operation_attempt_timeout(ANSWER_WITHIN)
@@ -50,7 +51,7 @@ pub fn client_from(config: Builder) -> Client {
 
 /// What telling a task came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum DeliveryReport {
     /// The task took it.
     Delivered,
     /// The task is closed for good, or never was one.
@@ -60,39 +61,39 @@ pub enum Told {
 }
 
 /// Tells a task.
-pub async fn tell(client: &Client, notice: &Notice) -> Told {
-    let token = notice.token.secret();
-    match &notice.news {
-        News::Acquired(lease) => {
-            let output = Answer::Acquired(Acquired::from(lease)).to_string();
+pub async fn send_callback(client: &Client, callback: &TaskCallback) -> DeliveryReport {
+    let token = callback.token.secret();
+    match &callback.result {
+        TaskResult::Acquired(lease) => {
+            let output = Response::Acquired(GrantedLease::from(lease)).to_string();
             let sent = client.send_task_success().task_token(token).output(output).send().await;
-            told(&format!("the grant of {} to {}", lease.id, lease.holder), sent.err())
+            delivery_report(&format!("the grant of {} to {}", lease.id, lease.holder), sent.err())
         }
-        News::Failed(why) => {
+        TaskResult::Failed(why) => {
             let failure = task_failure(*why);
             let sent = client.send_task_failure().task_token(token);
             let sent = sent.error(failure.error).cause(failure.cause).send().await;
-            told(&format!("a waiter that it failed with {}", failure.error), sent.err())
+            delivery_report(&format!("a waiter that it failed with {}", failure.error), sent.err())
         }
     }
 }
 
-/// What an answer to a notice means.
-fn told<E>(what: &str, error: Option<SdkError<E, HttpResponse>>) -> Told
+/// What an answer to a callback means.
+fn delivery_report<E>(what: &str, error: Option<SdkError<E, HttpResponse>>) -> DeliveryReport
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let Some(error) = error else { return Told::Delivered };
+    let Some(error) = error else { return DeliveryReport::Delivered };
     match error.as_service_error().and_then(ProvideErrorMetadata::code) {
         // Only the token can be what a validation refuses: all else in the request is made here. To try again
         // would never end, and an unconfirmed lease keeps its slot until its token is closed.
-        Some("TaskDoesNotExist" | "TaskTimedOut" | "InvalidToken" | "ValidationException") => Told::Closed,
-        _ => Told::Unknown(format!("telling {what}: {}; it is tried again", said(&error))),
+        Some("TaskDoesNotExist" | "TaskTimedOut" | "InvalidToken" | "ValidationException") => DeliveryReport::Closed,
+        _ => DeliveryReport::Unknown(format!("telling {what}: {}; it is tried again", step_functions_error(&error))),
     }
 }
 
 /// An error of Step Functions in words, its causes included.
-pub fn said<E>(error: &SdkError<E, HttpResponse>) -> String
+pub fn step_functions_error<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -112,22 +113,22 @@ where
 /// uses the table from elsewhere hears "no such task" of tasks that wait. What is not known to have arrived stays
 /// on its slot for the lease manager's next sweep.
 #[derive(Clone, Debug)]
-pub struct Courtesy {
+pub struct BestEffortNotifier {
     client: Client,
 }
 
-impl Courtesy {
+impl BestEffortNotifier {
     /// With this client's credentials.
     pub fn new(client: Client) -> Self {
-        Courtesy { client }
+        BestEffortNotifier { client }
     }
 }
 
-impl Notifier for Courtesy {
-    async fn notify(&self, notice: &Notice) -> Notified {
-        match tell(&self.client, notice).await {
-            Told::Delivered => Notified::Delivered,
-            Told::Closed | Told::Unknown(_) => Notified::Unknown,
+impl Notifier for BestEffortNotifier {
+    async fn notify(&self, callback: &TaskCallback) -> Delivery {
+        match send_callback(&self.client, callback).await {
+            DeliveryReport::Delivered => Delivery::Delivered,
+            DeliveryReport::Closed | DeliveryReport::Unknown(_) => Delivery::Unknown,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What does an SDK error mean for what was asked: did it happen, did it not, or does nobody know?
+//! Verdicts on SDK errors: what does one mean for what was asked: did it happen, did it not, or does nobody know?
 //!
 //! Error names: DynamoDB developer guide, "Error handling", and `TransactWriteItems` in the API reference (2026-11).
 
@@ -40,15 +40,15 @@ pub(crate) enum Verdict {
 }
 
 /// The parts of an operation's error that carry rows.
-pub(crate) trait Refusing: ProvideErrorMetadata + Error + Send + Sync + 'static {
+pub(crate) trait ReportsRefusals: ProvideErrorMetadata + Error + Send + Sync + 'static {
     /// Per write, if this error says that conditions failed or a transaction was cancelled.
-    fn reasons(&self) -> Option<Vec<Reason>> {
+    fn reasons(&self) -> Option<Vec<CancelledWrite>> {
         None
     }
 }
 
 /// Why one write of a refused request did not happen: DynamoDB's code, its words, the row as it was.
-pub(crate) struct Reason {
+pub(crate) struct CancelledWrite {
     code: String,
     message: String,
     item: Option<Item>,
@@ -56,13 +56,14 @@ pub(crate) struct Reason {
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-macro_rules! refusing {
+macro_rules! reports_refusals {
     ($($one:ident),*) => {$(
-        impl Refusing for $one {
-            fn reasons(&self) -> Option<Vec<Reason>> {
+        impl ReportsRefusals for $one {
+            fn reasons(&self) -> Option<Vec<CancelledWrite>> {
                 match self {
                     $one::ConditionalCheckFailedException(e) => {
-                        Some(vec![Reason { code: CONDITION_FAILED.into(), message: String::new(), item: e.item.clone() }])
+                        let (code, message, item) = (CONDITION_FAILED.into(), String::new(), e.item.clone());
+                        Some(vec![CancelledWrite { code, message, item }])
                     }
                     _ => None,
                 }
@@ -71,12 +72,12 @@ macro_rules! refusing {
     )*};
 }
 
-refusing!(PutItemError, UpdateItemError, DeleteItemError);
+reports_refusals!(PutItemError, UpdateItemError, DeleteItemError);
 
-impl Refusing for TransactWriteItemsError {
-    fn reasons(&self) -> Option<Vec<Reason>> {
+impl ReportsRefusals for TransactWriteItemsError {
+    fn reasons(&self) -> Option<Vec<CancelledWrite>> {
         let TransactWriteItemsError::TransactionCanceledException(e) = self else { return None };
-        let reason = |r: &aws_sdk_dynamodb::types::CancellationReason| Reason {
+        let reason = |r: &aws_sdk_dynamodb::types::CancellationReason| CancelledWrite {
             code: r.code().unwrap_or("None").into(),
             message: r.message().unwrap_or_default().into(),
             item: r.item().cloned(),
@@ -85,15 +86,15 @@ impl Refusing for TransactWriteItemsError {
     }
 }
 
-impl Refusing for GetItemError {}
-impl Refusing for QueryError {}
-impl Refusing for CreateTableError {}
-impl Refusing for DescribeTableError {}
-impl Refusing for DescribeTimeToLiveError {}
-impl Refusing for UpdateTimeToLiveError {}
+impl ReportsRefusals for GetItemError {}
+impl ReportsRefusals for QueryError {}
+impl ReportsRefusals for CreateTableError {}
+impl ReportsRefusals for DescribeTableError {}
+impl ReportsRefusals for DescribeTimeToLiveError {}
+impl ReportsRefusals for UpdateTimeToLiveError {}
 
 /// What this error means.
-pub(crate) fn verdict<E: Refusing>(error: &SdkError<E, HttpResponse>) -> Verdict {
+pub(crate) fn verdict<E: ReportsRefusals>(error: &SdkError<E, HttpResponse>) -> Verdict {
     match error {
         // Never sent.
         SdkError::ConstructionFailure(_) => Verdict::Rejected(chain(error)),
@@ -119,9 +120,10 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     words.join(": ")
 }
 
-fn cancelled(reasons: Vec<Reason>) -> Verdict {
-    let any =
-        |codes: &[&str]| reasons.iter().find(|r| codes.contains(&r.code.as_str())).map(|r| words(&r.code, &r.message));
+fn cancelled(reasons: Vec<CancelledWrite>) -> Verdict {
+    let any = |codes: &[&str]| {
+        reasons.iter().find(|r| codes.contains(&r.code.as_str())).map(|r| code_and_message(&r.code, &r.message))
+    };
     if let Some(why) = any(&["TransactionConflict"]) {
         return Verdict::Conflict(why);
     }
@@ -129,7 +131,7 @@ fn cancelled(reasons: Vec<Reason>) -> Verdict {
         return Verdict::Throttled(why);
     }
     if let Some(other) = reasons.iter().find(|r| r.code != "None" && r.code != CONDITION_FAILED) {
-        return Verdict::Rejected(words(&other.code, &other.message));
+        return Verdict::Rejected(code_and_message(&other.code, &other.message));
     }
     if reasons.iter().all(|r| r.code == "None") {
         // A cancellation without a reason: which row, and why, is not known; but nothing happened.
@@ -138,13 +140,13 @@ fn cancelled(reasons: Vec<Reason>) -> Verdict {
     Verdict::Refused(reasons.into_iter().map(|r| (r.code != "None").then_some(r.item)).collect())
 }
 
-fn words(code: &str, message: &str) -> String {
+fn code_and_message(code: &str, message: &str) -> String {
     if message.is_empty() { code.into() } else { format!("{code}: {message}") }
 }
 
 fn named<E: ProvideErrorMetadata>(error: &E, status: u16, chain: impl Fn() -> String) -> Verdict {
     let why = || match error.code() {
-        Some(code) => words(code, error.message().unwrap_or_default()),
+        Some(code) => code_and_message(code, error.message().unwrap_or_default()),
         None => chain(),
     };
     match error.code().unwrap_or_default() {
@@ -177,7 +179,7 @@ mod tests {
     use aws_sdk_dynamodb::types::CancellationReason;
     use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 
-    fn service<E: Refusing>(error: E, status: u16) -> Verdict {
+    fn service<E: ReportsRefusals>(error: E, status: u16) -> Verdict {
         let status = status.try_into().expect("a status");
         verdict(&SdkError::service_error(error, HttpResponse::new(status, "".into())))
     }

@@ -2,22 +2,15 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why")]
 
-mod engines;
-mod scripted;
-
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::change::NewLimit;
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::{Holder, Limit, Millis, Prefix};
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::table::PoolRow;
-use leasehold_store::create::{retire_pool, set_pool};
-use leasehold_store::look::look;
-use leasehold_store::run::{Clock, SystemClock};
-use leasehold_store::{Runner, StoreError, Table, directory};
-use scripted::{Play, Scripted};
+use leasehold_core::{
+    AcquireRequest, ExpectedOverride, Holder, Limit, Millis, Mode, PoolName, PoolRow, RetirePool, Row, SetLimit,
+    StatusRequest, Timestamp,
+};
+use leasehold_store::{Clock, Runner, StoreError, SystemClock, Table, list_pools, look};
+use leasehold_testkit::{HttpReply, ScriptedHttp, embedded_table, put_row};
 
-fn prefix() -> Prefix {
+fn prefix() -> PoolName {
     "team.a".parse().expect("a prefix")
 }
 
@@ -27,26 +20,27 @@ fn limit(count: u64) -> Limit {
 
 /// A pool with a limit of 4, a lowered override of 3, all of them held and `waiting` in the queue.
 async fn pool(table: &Table, waiting: usize) -> Runner {
-    set_pool(table, &prefix(), &PoolRow::new(limit(4)), None).await.expect("a pool");
+    put_row(table, &prefix(), Row::Pool(PoolRow::new(limit(4)))).await;
     // A neighbour in the order of keys, whose rows must not be taken for this pool's.
-    set_pool(table, &"team.a2".parse().expect("a prefix"), &PoolRow::new(limit(9)), None).await.expect("a pool");
+    put_row(table, &"team.a2".parse().expect("a prefix"), Row::Pool(PoolRow::new(limit(9)))).await;
     let runner = Runner::new(table.clone());
-    let change = NewLimit { limit: limit(3), who: "somebody".into(), why: "a test".into() };
-    runner.run_on(&prefix(), Operation::Change(change)).await.expect("a change");
+    let (who, why) = ("somebody".into(), "a test".into());
+    let change = SetLimit { limit: limit(3), who, why, expected: ExpectedOverride::Any };
+    runner.administer(&prefix(), change).await.expect("a change");
     for number in 0..3 + waiting {
         let holder = Holder::new(&format!("execution {number}"), "", None).expect("a holder");
-        let ask = Ask { holder, attempt: None, mode: Mode::Queue(None), lease: None, wait: None, label: None };
-        runner.run_on(&prefix(), Operation::Acquire(ask)).await.expect("an answer");
+        let ask =
+            AcquireRequest { holder, attempt: None, mode: Mode::Queue(None), lease: None, wait: None, label: None };
+        runner.run_on(&prefix(), ask).await.expect("an answer");
     }
     runner
 }
 
 #[tokio::test]
 async fn it_shows_what_the_protocol_sees() {
-    let table = engines::embedded("leases").await;
+    let table = embedded_table("leases").await;
     let runner = pool(&table, 2).await;
-    let ran = runner.run_on(&prefix(), Operation::Status).await.expect("an answer");
-    let Outcome::Status(snapshot) = ran.outcome else { panic!("{ran:?}") };
+    let snapshot = runner.run_on(&prefix(), StatusRequest).await.expect("an answer");
     let settings = runner.settings(&prefix()).await.expect("settings");
     let expected = Occupancy::of(&snapshot, &settings);
     let seen = look(&table, &prefix(), || snapshot.at).await.expect("a look").expect("a pool");
@@ -59,7 +53,7 @@ async fn it_shows_what_the_protocol_sees() {
 
 #[tokio::test]
 async fn the_queue_is_counted_to_a_hundred() {
-    let table = engines::embedded("leases").await;
+    let table = embedded_table("leases").await;
     pool(&table, 103).await;
     let seen = look(&table, &prefix(), || SystemClock.now()).await.expect("a look").expect("a pool");
     assert_eq!((seen.waiting, seen.waiting_more, seen.queue.len()), (100, true, 100));
@@ -67,11 +61,11 @@ async fn the_queue_is_counted_to_a_hundred() {
 
 #[tokio::test]
 async fn it_takes_two_requests_and_half_the_units() {
-    let table = engines::embedded("leases").await;
+    let table = embedded_table("leases").await;
     let runner = pool(&table, 2).await;
     let settings = runner.settings(&prefix()).await.expect("settings");
     let before = table.meter().used();
-    runner.run(Operation::Status, settings).await;
+    runner.run(StatusRequest, settings).await.expect("an answer");
     let between = table.meter().used();
     look(&table, &prefix(), || SystemClock.now()).await.expect("a look");
     let after = table.meter().used();
@@ -82,10 +76,10 @@ async fn it_takes_two_requests_and_half_the_units() {
 
 #[tokio::test]
 async fn nothing_a_dashboard_reads_is_strongly_consistent() {
-    let network = Scripted::new([Play::Answer(200, r#"{"Items":[],"Count":0}"#.into())]);
+    let network = ScriptedHttp::new([HttpReply::Answer(200, r#"{"Items":[],"Count":0}"#.into())]);
     let table = network.table();
-    assert_eq!(look(&table, &prefix(), || Millis(0)).await, Ok(None));
-    directory::pools(&table).await.expect("an empty directory");
+    assert_eq!(look(&table, &prefix(), || Timestamp(0)).await, Ok(None));
+    list_pools(&table).await.expect("an empty directory");
     let bodies = network.bodies();
     assert_eq!(bodies.len(), 3);
     for body in bodies {
@@ -94,13 +88,13 @@ async fn nothing_a_dashboard_reads_is_strongly_consistent() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_not_there_is_none_and_one_that_makes_no_sense_is_told() {
-    let table = engines::embedded("leases").await;
-    pool(&table, 0).await;
-    retire_pool(&table, &prefix()).await.expect("retired");
-    assert_eq!(look(&table, &prefix(), || Millis(0)).await, Ok(None));
+async fn a_missing_pool_is_none_and_a_senseless_one_an_error() {
+    let table = embedded_table("leases").await;
+    let runner = pool(&table, 0).await;
+    runner.administer(&prefix(), RetirePool).await.expect("retired");
+    assert_eq!(look(&table, &prefix(), || Timestamp(0)).await, Ok(None));
     let wrong = PoolRow { lease: Some(Millis(0)), ..PoolRow::new(limit(4)) };
-    set_pool(&table, &prefix(), &wrong, None).await.expect("a pool");
-    let error = look(&table, &prefix(), || Millis(0)).await.expect_err("misconfigured");
+    put_row(&table, &prefix(), Row::Pool(wrong)).await;
+    let error = look(&table, &prefix(), || Timestamp(0)).await.expect_err("misconfigured");
     assert!(matches!(error, StoreError::PoolMisconfigured { .. }), "{error}");
 }

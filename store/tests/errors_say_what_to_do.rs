@@ -2,21 +2,18 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
 mod drawn;
-mod engines;
-mod scripted;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as ProvideCredentialsFuture;
 use aws_sdk_dynamodb::config::ProvideCredentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
-use drawn::Drawn;
-use leasehold_core::nouns::{Prefix, Slot};
-use leasehold_core::table::{Change, Key, Reply, Request, Write};
-use leasehold_store::{Embedded, Runner, StoreError, Table, create, rows};
-use scripted::{Scripted, error};
+use drawn::{Drawn, put, write};
+use leasehold_core::{Condition, Fence, Mutation, PoolName, Reply, Request, RowKey, Slot};
+use leasehold_store::{Embedded, Runner, StoreError, Table, create_table, https, rows};
+use leasehold_testkit::{HttpReply, ScriptedHttp, embedded_table};
 
-fn prefix() -> Prefix {
+fn prefix() -> PoolName {
     "analytics".parse().expect("a prefix")
 }
 
@@ -43,12 +40,11 @@ fn assert_says(trouble: Option<StoreError>, words: &[&str]) {
 #[tokio::test]
 async fn a_missing_table_is_named() {
     let table = Embedded::memory().expect("an engine").table("leases");
-    let row = Drawn::seeded(1).row_at(Key::Slot(Slot(3)));
-    let write = Write { key: row.key(), conditions: Vec::new(), change: Change::Put(row) };
-    let both = vec![write.clone(), Write { key: Key::Slot(Slot(4)), conditions: Vec::new(), change: Change::Delete }];
+    let one = put(Drawn::seeded(1).row_at(RowKey::Slot(Slot(3))));
+    let both = vec![one.clone(), write(RowKey::Slot(Slot(4)), [], Mutation::Delete)];
     for (request, words) in [
         (Request::Slots, "reading the slots of pool analytics"),
-        (Request::Write(write), "writing the row slot#00003 of pool analytics"),
+        (Request::Write(one), "writing the row slot#00003 of pool analytics"),
         (Request::Transact(both), "writing the rows slot#00003, slot#00004 of pool analytics"),
     ] {
         let sent = table.send(&prefix(), &request).await;
@@ -59,7 +55,7 @@ async fn a_missing_table_is_named() {
 
 #[tokio::test]
 async fn a_denied_request_names_the_table_and_the_cure() {
-    let table = Scripted::new([error(400, "AccessDeniedException")]).table();
+    let table = ScriptedHttp::new([HttpReply::error(400, "AccessDeniedException")]).table();
     let sent = table.send(&prefix(), &Request::Queue(1)).await;
     assert_says(sent.trouble, &["reading the queue of pool analytics", "table leases", "denied", "credentials"]);
 }
@@ -69,9 +65,8 @@ async fn missing_credentials_are_called_that_and_nothing_was_sent() {
     let config = Builder::new().behavior_version(BehaviorVersion::latest()).region(Region::from_static("us-east-1"));
     let config = config.credentials_provider(NoCredentials);
     let table = Table::from_builder(config.endpoint_url("http://127.0.0.1:9"), "leases");
-    let row = Drawn::seeded(1).row_at(Key::Slot(Slot(3)));
-    let write = Write { key: row.key(), conditions: Vec::new(), change: Change::Put(row) };
-    let sent = table.send(&prefix(), &Request::Write(write)).await;
+    let row = Drawn::seeded(1).row_at(RowKey::Slot(Slot(3)));
+    let sent = table.send(&prefix(), &Request::Write(put(row))).await;
     assert_eq!(sent.reply, Reply::Unavailable, "{:?}", sent.trouble);
     assert_says(sent.trouble, &["table leases", "credentials"]);
 }
@@ -80,7 +75,7 @@ async fn missing_credentials_are_called_that_and_nothing_was_sent() {
 async fn an_endpoint_nobody_listens_on_says_so() {
     let config = Embedded::memory().expect("an engine").config();
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-    let config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
+    let config = config.http_client(https::client());
     let table = Table::from_builder(config.endpoint_url(format!("http://{free}")), "leases");
     let sent = table.send(&prefix(), &Request::Slots).await;
     assert_eq!(sent.reply, Reply::Unavailable);
@@ -91,26 +86,24 @@ async fn an_endpoint_nobody_listens_on_says_so() {
 async fn a_row_that_makes_no_sense_is_named_and_grants_nothing() {
     let engine = Embedded::memory().expect("an engine");
     let table = engine.table("leases");
-    create::create(&table).await.expect("a table");
+    create_table(&table).await.expect("a table");
     let client = aws_sdk_dynamodb::Client::from_conf(engine.config().build());
-    let mut item = rows::key(&prefix(), &Key::Slot(Slot(7)));
+    let mut item = rows::key(&prefix(), &RowKey::Slot(Slot(7)));
     item.insert("fence".into(), AttributeValue::S("seven".into()));
     client.put_item().table_name("leases").set_item(Some(item)).send().await.expect("put");
     let sent = table.send(&prefix(), &Request::Slots).await;
     assert_eq!(sent.reply, Reply::Unavailable);
     assert_says(sent.trouble, &["row slot#00007 of LEASES#analytics", "fence", "the text \"seven\"", "whole number"]);
     // The same row comes back from a refused write: that it was refused is known, but not what is there.
-    let absent = leasehold_core::table::Condition::SlotFence(leasehold_core::nouns::Fence(0));
-    let guard = leasehold_core::table::Guard::ClaimSlotUnchanged;
-    let row = Drawn::seeded(1).row_at(Key::Slot(Slot(7)));
-    let write = Write { key: row.key(), conditions: vec![(guard, absent)], change: Change::Put(row) };
-    let sent = table.send(&prefix(), &Request::Write(write)).await;
+    let row = Drawn::seeded(1).row_at(RowKey::Slot(Slot(7)));
+    let claim = write(row.key(), [Condition::SlotFence(Fence(0))], Mutation::Put(row));
+    let sent = table.send(&prefix(), &Request::Write(claim)).await;
     assert_eq!(sent.reply, Reply::Unavailable);
 }
 
 #[tokio::test]
 async fn a_pool_that_is_not_there_names_table_and_prefix() {
-    let runner = Runner::new(engines::embedded("leases").await);
+    let runner = Runner::new(embedded_table("leases").await);
     let trouble = runner.settings(&prefix()).await.expect_err("there is none");
     assert!(matches!(trouble, StoreError::PoolNotFound { .. }), "{trouble}");
     assert_says(Some(trouble), &["pool analytics", "table leases", "pool set analytics --limit"]);
@@ -120,10 +113,10 @@ async fn a_pool_that_is_not_there_names_table_and_prefix() {
 async fn a_pool_whose_settings_make_no_sense_says_which() {
     let engine = Embedded::memory().expect("an engine");
     let table = engine.table("leases");
-    create::create(&table).await.expect("a table");
+    create_table(&table).await.expect("a table");
     let client = aws_sdk_dynamodb::Client::from_conf(engine.config().build());
     for (lease, limit, words) in [("60000", "10001", "10000"), ("0", "5", "lease")] {
-        let mut item = rows::key(&prefix(), &Key::Pool);
+        let mut item = rows::key(&prefix(), &RowKey::Pool);
         item.insert("limit".into(), AttributeValue::N(limit.into()));
         item.insert("lease_ms".into(), AttributeValue::N(lease.into()));
         client.put_item().table_name("leases").set_item(Some(item)).send().await.expect("put");

@@ -1,19 +1,15 @@
 //! With real contention on a real engine: many tasks, one pool, never more holders than its limit.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
-mod engines;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Prefix, Slot};
-use leasehold_core::release::What;
-use leasehold_core::table::{
-    Change, Condition, Guard, Held, Key, PoolRow, Refusal, Reply, Request, Row, SlotRow, Write,
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, Attempt, Condition, Fence, Guard, Held, Holder, Intent, Limit, Mode, Mutation,
+    Opening, PoolName, PoolRow, Refusal, ReleaseTarget, Reply, Request, Row, RowKey, Slot, SlotRow, Timestamp, Write,
 };
-use leasehold_store::{Embedded, Runner, create};
+use leasehold_store::{Embedded, Runner, create_table};
+use leasehold_testkit::{embedded_table, put_row};
 
 const TASKS: u32 = 64;
 const LIMIT: usize = 5;
@@ -26,21 +22,22 @@ fn claim(slot: u32, by: u32) -> Request {
     let held = Held {
         holder: holder(by),
         attempt: Attempt::default(),
-        acquired_at: Millis(1),
-        expires_at: Millis(2),
+        acquired_at: Timestamp(1),
+        expires_at: Timestamp(2),
         renewed_at: None,
         unconfirmed: false,
         label: None,
     };
     let row = SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) };
     let conditions = vec![(Guard::ClaimSlotUnchanged, Condition::SlotFence(Fence(0)))];
-    Request::Write(Write { key: Key::Slot(Slot(slot)), conditions, change: Change::Put(Row::Slot(row)) })
+    let (key, intent) = (RowKey::Slot(Slot(slot)), Intent::Claim(Opening::Free, None));
+    Request::Write(Write { key, conditions, mutation: Mutation::Put(Row::Slot(row)), intent })
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_that_claim_one_slot_one_gets_it_and_the_others_see_whose_it_is() {
-    let table = engines::embedded("leases").await;
-    let prefix: Prefix = "p".parse().expect("a prefix");
+async fn one_of_many_claims_a_slot_and_the_others_see_whose_it_is() {
+    let table = embedded_table("leases").await;
+    let prefix: PoolName = "p".parse().expect("a prefix");
     for slot in 0..8 {
         let tasks = (0..TASKS).map(|by| {
             let (table, prefix) = (table.clone(), prefix.clone());
@@ -79,35 +76,35 @@ async fn whole_operations_keep_the_limit_on_a_file_with_two_engines() {
 
 /// Every task acquires, holds for a moment and releases, over one of the engines.
 async fn contend(engines: Vec<Embedded>) {
-    let prefix: Prefix = "p".parse().expect("a prefix");
+    let prefix: PoolName = "p".parse().expect("a prefix");
     let tables: Vec<_> = engines.iter().map(|engine| engine.table("leases")).collect();
-    create::create(&tables[0]).await.expect("a table");
+    create_table(&tables[0]).await.expect("a table");
     let pool = PoolRow::new(Limit::try_from(LIMIT as u64).expect("a limit"));
-    create::set_pool(&tables[0], &prefix, &pool, None).await.expect("a pool");
+    put_row(&tables[0], &prefix, Row::Pool(pool)).await;
     let runners: Vec<_> = tables.into_iter().map(|table| Arc::new(Runner::new(table))).collect();
     let (holding, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let tasks = (0..TASKS).map(|number| {
         let (runner, prefix) = (Arc::clone(&runners[number as usize % runners.len()]), prefix.clone());
         let (holding, most) = (Arc::clone(&holding), Arc::clone(&most));
         tokio::spawn(async move {
-            let ask =
-                Ask { holder: holder(number), attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
+            let ask = AcquireRequest {
+                holder: holder(number),
+                attempt: None,
+                mode: Mode::Poll,
+                lease: None,
+                wait: None,
+                label: None,
+            };
             let lease = loop {
-                let ran = runner.run_on(&prefix, Operation::Acquire(ask.clone())).await.expect("settings");
-                match ran.outcome {
-                    Outcome::Acquired(lease) => break lease,
+                match runner.run_on(&prefix, ask.clone()).await {
+                    Ok(AcquireOutcome::Acquired(lease)) => break lease,
                     _ => tokio::time::sleep(std::time::Duration::from_millis(5 + fastrand::u64(..20))).await,
                 }
             };
             most.fetch_max(holding.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             holding.fetch_sub(1, Ordering::SeqCst);
-            loop {
-                let what = Operation::Release(What::Lease(lease.id.clone()));
-                if let Outcome::Released { .. } = runner.run_on(&prefix, what).await.expect("settings").outcome {
-                    break;
-                }
-            }
+            while runner.run_on(&prefix, ReleaseTarget::Lease(lease.id.clone())).await.is_err() {}
         })
     });
     for task in tasks.collect::<Vec<_>>() {

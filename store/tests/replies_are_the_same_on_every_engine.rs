@@ -1,106 +1,207 @@
-//! Is what the checker and the simulator call a table what DynamoDB's API serves? The same long random sequences
-//! of requests go to the table in memory and to an engine; every reply must be the same.
+//! The differential test: is what the checker and the simulator call a table what DynamoDB's API serves? The same long
+//! random sequences of requests go to the table in memory and to an engine; every reply must be the same.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
 mod drawn;
-mod engines;
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use drawn::Drawn;
-use engines::Ministack;
-use leasehold_core::nouns::{Attempt, Fence, Holder, Millis, Prefix, Slot};
-use leasehold_core::table::{Change, Condition, Held, Key, Refusal, Reply, Request, Row, SlotRow, Write};
+use drawn::{Drawn, put};
+use leasehold_core::{
+    Attempt, Condition, Fence, Held, Holder, Mutation, PoolName, Refusal, Reply, Request, Row, SettingsRow, Slot,
+    SlotRow, Timestamp, Unreadable, Write,
+};
 use leasehold_sim::table::MemoryTable;
 use leasehold_store::Table;
+use leasehold_testkit::proptest::collection::vec;
+use leasehold_testkit::proptest::prelude::{Strategy, any};
+use leasehold_testkit::proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use leasehold_testkit::{LocalAws, embedded_table};
+use tokio::runtime::Runtime;
 
-/// Requests per seed. Each seed has a pool of its own.
-const LONG: usize = 500;
+/// Requests of one sequence, at most. Each sequence has a pool of its own.
+const LONGEST: usize = 500;
 
-/// Draws this one seed instead of all: how a failure is replayed.
-const SEED: &str = "LEASEHOLD_SEED";
+/// How often, at most, a sequence that fails is made shorter, and for how many milliseconds.
+const SHRINKS: (u32, u32) = (2_000, 60_000);
 
-#[tokio::test]
-async fn the_embedded_engine_answers_as_the_table_in_memory() {
-    let table = engines::embedded("differential").await;
-    compare(&table, "the_embedded_engine", 0..16).await;
+/// Sends the requests drawn from these seeds, separated by commas, instead of all: how a failure is replayed.
+const REQUESTS: &str = "LEASEHOLD_REQUESTS";
+
+#[test]
+fn the_embedded_engine_answers_as_the_table_in_memory() {
+    let runtime = Runtime::new().expect("a runtime");
+    let table = runtime.block_on(embedded_table("differential"));
+    compare(&runtime, &table, "the_embedded_engine", (10, 34), 8_000);
+}
+
+#[test]
+fn ministack_answers_as_the_table_in_memory() {
+    let runtime = Runtime::new().expect("a runtime");
+    let aws = LocalAws::start();
+    let table = runtime.block_on(aws.table("differential"));
+    compare(&runtime, &table, "ministack_answers", (11, 10), 2_500);
 }
 
 #[tokio::test]
-async fn ministack_answers_as_the_table_in_memory() {
-    let ministack = Ministack::start();
-    let table = ministack.table("differential").await;
-    compare(&table, "ministack_answers", 100..105).await;
+async fn a_long_reading_spans_pages_on_the_embedded_engine() {
+    pages(&embedded_table("pages").await).await;
 }
 
 #[tokio::test]
-async fn a_long_reading_is_put_together_from_its_pages_on_the_embedded_engine() {
-    pages(&engines::embedded("pages").await).await;
+async fn a_long_reading_spans_pages_on_ministack() {
+    let aws = LocalAws::start();
+    pages(&aws.table("pages").await).await;
 }
 
-#[tokio::test]
-async fn a_long_reading_is_put_together_from_its_pages_on_ministack() {
-    let ministack = Ministack::start();
-    pages(&ministack.table("pages").await).await;
-}
-
-async fn compare(table: &Table, test: &str, seeds: std::ops::Range<u64>) {
-    let only: Option<u64> = std::env::var(SEED).ok().map(|seed| seed.parse().expect("LEASEHOLD_SEED is a number"));
-    let mut seen = Seen::default();
-    for seed in only.map_or(seeds, |seed| seed..seed + 1) {
-        let prefix: Prefix = format!("seed-{seed}").parse().expect("a prefix");
-        let (mut memory, mut drawn) = (MemoryTable::default(), Drawn::seeded(seed));
-        for step in 0..LONG {
-            let request = drawn.request(&memory);
-            let expected = memory.serve(&request);
-            let sent = table.send(&prefix, &request).await;
-            assert!(
-                sent.reply == expected,
-                "seed {seed}, step {step}: {request:#?}\nin memory: {expected:#?}\nthe engine: {:#?}\nbecause {:?}\n\
-                 replay: {SEED}={seed} cargo test -p leasehold-store --test replies_are_the_same_on_every_engine {test}",
-                sent.reply,
-                sent.trouble,
-            );
-            seen.note(&request, &expected);
+/// Sends so many sequences, drawn from this seed, to the table in memory and to the engine. There must be at least so
+/// many requests in them. A sequence that fails is made as short as it can be.
+fn compare(runtime: &Runtime, table: &Table, test: &str, (seed, sequences): (u64, u32), requests: usize) {
+    let comparison = Comparison { runtime, table, pools: Cell::new(0), met: RefCell::default() };
+    let only = std::env::var(REQUESTS).ok();
+    let wrong = if let Some(only) = &only {
+        let seeds: Vec<u32> = only.split(',').map(|seed| seed.trim().parse().expect("a seed")).collect();
+        comparison.sends(&seeds).err().map(|wrong| (wrong, seeds))
+    } else {
+        let (max_shrink_iters, max_shrink_time) = SHRINKS;
+        let mut runner = TestRunner::new(Config {
+            cases: sequences,
+            rng_seed: RngSeed::Fixed(seed),
+            failure_persistence: None,
+            max_shrink_iters,
+            max_shrink_time,
+            ..Config::default()
+        });
+        // A request is drawn from a seed of its own, as the table that it meets decides what it may be; so a sequence
+        // only ever shrinks by losing requests.
+        let drawn = vec(any::<u32>().no_shrink(), 1..=LONGEST);
+        match runner.run(&drawn, |seeds| comparison.sends(&seeds).map_err(TestCaseError::fail)) {
+            Ok(()) => None,
+            Err(TestError::Fail(_, seeds)) => Some((comparison.sends(&seeds).expect_err("it failed before"), seeds)),
+            Err(other) => panic!("{other}"),
         }
+    };
+    if let Some((wrong, seeds)) = wrong {
+        let seeds = seeds.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        panic!(
+            "{wrong}\nreplay: {REQUESTS}={seeds} cargo test --locked --workspace --test \
+             replies_are_the_same_on_every_engine {test}"
+        );
     }
     if only.is_none() {
-        seen.was_worth_it();
+        comparison.met.into_inner().was_worth_it(requests);
     }
+}
+
+struct Comparison<'a> {
+    runtime: &'a Runtime,
+    table: &'a Table,
+    /// How many pools were used so far: every sequence begins with an empty one.
+    pools: Cell<u32>,
+    met: RefCell<Met>,
+}
+
+impl Comparison<'_> {
+    /// Sends the requests drawn from these seeds; all of them in words, if the last one is answered differently.
+    fn sends(&self, seeds: &[u32]) -> Result<(), String> {
+        self.pools.set(self.pools.get() + 1);
+        let prefix: PoolName = format!("sequence-{}", self.pools.get()).parse().expect("a prefix");
+        let mut memory = MemoryTable::default();
+        for (step, seed) in seeds.iter().enumerate() {
+            let request = Drawn::seeded((*seed).into()).request(&memory);
+            let expected = memory.serve(&request);
+            let sent = self.runtime.block_on(self.table.send(&prefix, &request));
+            if without_words(&sent.reply) != without_words(&expected) {
+                return Err(format!(
+                    "{}in memory: {expected:#?}\nthe engine: {:#?}\nbecause {:?}",
+                    in_words(&seeds[..=step]),
+                    sent.reply,
+                    sent.trouble
+                ));
+            }
+            self.met.borrow_mut().note(&request, &expected);
+        }
+        Ok(())
+    }
+}
+
+/// A reply without the words for what is wrong with a damaged row, which only an engine has.
+fn without_words(reply: &Reply) -> Reply {
+    let row = |row: &Row| match row {
+        Row::Unreadable(key, Unreadable { image, .. }) => {
+            Row::Unreadable(*key, Unreadable { why: "".into(), image: image.clone() })
+        }
+        row => row.clone(),
+    };
+    let refusal = |refusal: &Refusal| match refusal {
+        Refusal::Failed(there) => Refusal::Failed(there.as_ref().map(row)),
+        Refusal::Passed => Refusal::Passed,
+    };
+    match reply {
+        Reply::Row(there) => Reply::Row(there.as_ref().map(row)),
+        Reply::Refused(refusals) => Reply::Refused(refusals.iter().map(refusal).collect()),
+        reply => reply.clone(),
+    }
+}
+
+/// The requests drawn from these seeds.
+fn in_words(seeds: &[u32]) -> String {
+    let mut memory = MemoryTable::default();
+    let request = |(step, seed): (usize, &u32)| {
+        let request = Drawn::seeded((*seed).into()).request(&memory);
+        memory.serve(&request);
+        format!("request {} of {}: {request:#?}\n", step + 1, seeds.len())
+    };
+    seeds.iter().enumerate().map(request).collect()
 }
 
 /// What the sequences came across: a comparison of nothing is no comparison.
 #[derive(Default)]
-struct Seen(BTreeMap<String, u32>);
+struct Met {
+    requests: usize,
+    kinds: BTreeMap<String, u32>,
+}
 
-impl Seen {
+impl Met {
     fn note(&mut self, request: &Request, reply: &Reply) {
-        let mut saw = |what: String| *self.0.entry(what).or_default() += 1;
+        self.requests += 1;
+        let mut saw = |what: String| *self.kinds.entry(what).or_default() += 1;
         match (request, reply) {
             (Request::Write(write), Reply::Written | Reply::Refused(_)) => {
                 let came = if *reply == Reply::Written { "held" } else { "failed" };
                 if let [(_, condition)] = &write.conditions[..] {
-                    saw(format!("{} {came}", name(condition)));
+                    saw(format!("{} {came}", condition_name(condition)));
                 }
                 if *reply == Reply::Written {
-                    saw(name(&write.change));
+                    saw(name(&write.mutation));
                 }
             }
-            (Request::Transact(_), Reply::Refused(refusals)) => {
-                for refusal in refusals {
+            (Request::Transact(writes), Reply::Refused(refusals)) => {
+                for (write, refusal) in writes.iter().zip(refusals) {
                     saw(format!("transaction {}", name(refusal)));
+                    if write.mutation == Mutation::Check {
+                        saw(format!("Check {}", name(refusal)));
+                    }
                 }
             }
-            (Request::Transact(_), _) => saw(format!("transaction {}", name(reply))),
+            (Request::Transact(writes), _) => {
+                saw(format!("transaction {}", name(reply)));
+                if *reply == Reply::Written && writes.iter().any(|write| write.mutation == Mutation::Check) {
+                    saw("Check Written".into());
+                }
+            }
             (_, Reply::Queue(rows, more)) => saw(format!("queue {} {more}", rows.len().min(1))),
             (_, Reply::Holders(rows, more)) => saw(format!("holders {} {more}", rows.len().min(1))),
             (_, Reply::Slots(rows)) => saw(format!("slots {}", rows.len().min(1))),
+            (_, Reply::Row(Some(Row::Unreadable(..)))) => saw("row Unreadable".into()),
             (_, Reply::Row(row)) => saw(format!("row {}", row.is_some())),
             _ => {}
         }
     }
 
-    fn was_worth_it(&self) {
+    fn was_worth_it(&self, requests: usize) {
+        assert!(self.requests >= requests, "{} requests only", self.requests);
         let mut expected: Vec<String> = Vec::new();
         for condition in [
             "SlotFence",
@@ -112,6 +213,10 @@ impl Seen {
             "HolderWaits",
             "HolderHolds",
             "OverrideMade",
+            "OverrideUnreadable",
+            "SettingsAre none",
+            "SettingsAre Valid",
+            "SettingsAre Unreadable",
         ] {
             expected.extend(["held", "failed"].map(|came| format!("{condition} {came}")));
         }
@@ -119,11 +224,23 @@ impl Seen {
         expected.extend(["Written", "Passed", "Failed", "Unavailable"].map(|came| format!("transaction {came}")));
         expected.extend(["queue 1 true", "queue 1 false", "queue 0 true"].map(String::from));
         expected.extend(["holders 1 true", "holders 1 false", "holders 0 false"].map(String::from));
-        expected.extend(["slots 1", "row true", "row false"].map(String::from));
+        expected.extend(["slots 1", "row true", "row false", "row Unreadable"].map(String::from));
+        expected.extend(["Written", "Passed", "Failed"].map(|came| format!("Check {came}")));
         for what in expected {
-            let often = self.0.get(&what).copied().unwrap_or_default();
-            assert!(often >= 2, "{what} was seen {often} times only; seen: {:#?}", self.0);
+            let often = self.kinds.get(&what).copied().unwrap_or_default();
+            assert!(often >= 2, "{what} was seen {often} times only; seen: {:#?}", self.kinds);
         }
+    }
+}
+
+/// The variant of a condition; of one on settings also which kind of row it expects.
+fn condition_name(condition: &Condition) -> String {
+    match condition {
+        Condition::SettingsAre(expected) => {
+            let expected = expected.as_deref().map_or("none".into(), |expected: &SettingsRow| name(expected));
+            format!("SettingsAre {expected}")
+        }
+        condition => name(condition),
     }
 }
 
@@ -134,7 +251,7 @@ fn name(value: &impl std::fmt::Debug) -> String {
 
 /// More rows than fit in one page of 1 MB, read whole and read in part.
 async fn pages(table: &Table) {
-    let prefix: Prefix = "pages".parse().expect("a prefix");
+    let prefix: PoolName = "pages".parse().expect("a prefix");
     let mut memory = MemoryTable::default();
     for slot in 0..600 {
         let request = Request::Write(long_slot(slot));
@@ -150,14 +267,14 @@ fn long_slot(slot: u32) -> Write {
     let held = Held {
         holder: Holder::new(&"e".repeat(1_024), &"k".repeat(1_024), None).expect("a holder"),
         attempt: Attempt::default(),
-        acquired_at: Millis(1),
-        expires_at: Millis(2),
+        acquired_at: Timestamp(1),
+        expires_at: Timestamp(2),
         renewed_at: None,
         unconfirmed: false,
         label: None,
     };
     let row = SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) };
-    Write { key: Key::Slot(Slot(slot)), conditions: Vec::new(), change: Change::Put(Row::Slot(row)) }
+    put(Row::Slot(row))
 }
 
 /// Names are taken from debug forms above; this keeps them from drifting apart unseen.
@@ -165,5 +282,5 @@ fn long_slot(slot: u32) -> Write {
 fn variants_are_called_as_they_are_counted() {
     assert_eq!(name(&Condition::SlotFence(Fence(1))), "SlotFence");
     assert_eq!(name(&Refusal::Failed(None)), "Failed");
-    assert_eq!(name(&Change::Extend(Millis(1), None)), "Extend");
+    assert_eq!(name(&Mutation::Extend(Timestamp(1), None)), "Extend");
 }

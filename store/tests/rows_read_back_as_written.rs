@@ -6,11 +6,13 @@ mod drawn;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use drawn::Drawn;
-use leasehold_core::nouns::{Attempt, Fence, Holder, HolderKey, Limit, Millis, Prefix, Slot, Ticket};
-use leasehold_core::table::{HolderRow, HolderState, Key, PoolRow, Row};
+use leasehold_core::{
+    Attempt, Fence, Holder, HolderKey, HolderRow, HolderState, Limit, PoolName, PoolRow, Row, RowKey, Slot, Ticket,
+    Timestamp,
+};
 use leasehold_store::rows::{self, Item};
 
-fn prefix() -> Prefix {
+fn prefix() -> PoolName {
     "analytics".parse().expect("a prefix")
 }
 
@@ -54,8 +56,8 @@ fn only_pools_and_summaries_are_in_the_directory() {
         let row = drawn.row();
         let item = rows::item(&prefix(), &row);
         let expected = match row.key() {
-            Key::Pool => Some(s("analytics#pool")),
-            Key::Summary => Some(s("analytics#summary")),
+            RowKey::Pool => Some(s("analytics#pool")),
+            RowKey::Summary => Some(s("analytics#summary")),
             _ => None,
         };
         assert_eq!(item.get(rows::DIRECTORY_ROW), expected.as_ref());
@@ -65,12 +67,12 @@ fn only_pools_and_summaries_are_in_the_directory() {
 
 #[test]
 fn keys_sort_as_the_protocol_reads_them() {
-    let wait = |at, own| rows::sort(&Key::Wait(Ticket { at: Millis(at), own }));
+    let wait = |at, own| rows::sort(&RowKey::Wait(Ticket { at: Timestamp(at), own }));
     assert_eq!(wait(1_700_000_000_000, 10), "wait#1700000000000-0000000000000000000000000000000a");
     assert!(wait(9, 5) < wait(10, 1) && wait(10, 1) < wait(10, 2));
-    assert_eq!(rows::sort(&Key::Slot(Slot(7))), "slot#00007");
-    assert!(rows::sort(&Key::Slot(Slot(99))) < rows::sort(&Key::Slot(Slot(9_999))));
-    let holder = |group, own| rows::sort(&Key::Holder(HolderKey { group, own }));
+    assert_eq!(rows::sort(&RowKey::Slot(Slot(7))), "slot#00007");
+    assert!(rows::sort(&RowKey::Slot(Slot(99))) < rows::sort(&RowKey::Slot(Slot(9_999))));
+    let holder = |group, own| rows::sort(&RowKey::Holder(HolderKey { group, own }));
     assert_eq!(holder(1, 2), "holder#00000000000000000000000000000001#00000000000000000000000000000002");
     assert!(holder(1, u128::MAX) < holder(2, 0));
     assert_eq!(rows::partition(&prefix()), "LEASES#analytics");
@@ -89,8 +91,8 @@ fn what_is_not_a_row_of_ours_is_named() {
     let holder = Holder::new("e", "", None).expect("a holder");
     let row = Row::Holder(HolderRow {
         holder,
-        attempt: Attempt::first(Millis(1)),
-        state: HolderState::Holding { slot: Slot(1), fence: Fence(1), acquired_at: Millis(1), token: None },
+        attempt: Attempt::first(Timestamp(1)),
+        state: HolderState::Holding { slot: Slot(1), fence: Fence(1), acquired_at: Timestamp(1), token: None },
     });
     let good = rows::item(&prefix(), &row);
     let wrong: [(&str, Option<AttributeValue>, &str); 10] = [

@@ -1,6 +1,6 @@
 # What can be chosen about a pool? (What can be chosen about its workflow states is in variables_states.tf.)
 #
-# The bounds are those that the lease manager keeps to (core/src/nouns.rs, core/src/settings.rs), and AWS's own.
+# The bounds are those that the lease manager keeps to (core/src/types.rs, core/src/settings.rs), and AWS's own.
 
 variable "create" {
   description = "Whether to make anything at all."

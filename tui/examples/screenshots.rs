@@ -8,8 +8,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::trace::Trace;
+use leasehold_core::{Millis, Timestamp};
 use leasehold_tui::watch::draw::draw;
 use leasehold_tui::watch::input::{Input, ReadCost};
 use leasehold_tui::watch::palette::rgb;
@@ -70,7 +70,7 @@ fn main() {
 /// The dashboard at that moment of the recording, as if it were live.
 fn dashboard(trace: &Trace, size: (u16, u16), moment: Millis, keys: &[KeyCode]) -> DashboardState {
     let mut trace = trace.clone();
-    let until = trace.entries.first().map_or(Millis(0), |entry| entry.at) + moment;
+    let until = trace.entries.first().map_or(Timestamp(0), |entry| entry.at) + moment;
     trace.entries.retain(|entry| entry.at <= until);
     let (table, location) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
     let mode = DashboardMode::Watch { read_only: false };

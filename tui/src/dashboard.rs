@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_core::nouns::Millis;
+use leasehold_core::Millis;
 use leasehold_core::occupancy::trace::Trace;
 use leasehold_tui::watch::actions;
 use leasehold_tui::watch::input::{DashboardEffect, Input, ReplayCommand};

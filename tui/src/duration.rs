@@ -1,7 +1,9 @@
 //! Durations in words: how is a length of time written?
 //! As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same.
 
-use leasehold_core::nouns::Millis;
+use std::time::Duration;
+
+use leasehold_core::Millis;
 
 /// The longest that makes any sense: a Step Functions execution lasts at most a year (quotas, 2024-11).
 const LONGEST: Millis = Millis::seconds(366 * 24 * 3_600);
@@ -41,6 +43,11 @@ pub(crate) fn words(Millis(mut left): Millis) -> String {
         }
     }
     if text.is_empty() { "0s".into() } else { text }
+}
+
+/// In words, of whole milliseconds of a program's own.
+pub(crate) fn whole(length: Duration) -> String {
+    words(Millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// In words, to the second, for times that nobody set: `1h30m5s`.

@@ -1,8 +1,8 @@
 //! `leasehold leases`: who holds a lease of a pool and who waits, since when and until when?
 //! One pool, read live.
 
-use leasehold_core::nouns::{Fence, LeaseId, Limit, Millis, Prefix, Slot};
-use leasehold_core::occupancy::{LeaseView, Occupancy, SlotView, State, WaiterView};
+use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, WaiterView};
+use leasehold_core::{Fence, LeaseId, Limit, PoolName, Slot, Timestamp};
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::target::Target;
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct LeasesOptions {
     /// The pool
-    prefix: Prefix,
+    prefix: PoolName,
 }
 
 const AFTER: &str = "\
@@ -42,13 +42,13 @@ With --output json:
 #[derive(Debug, Serialize)]
 struct LeasesOutput<'a> {
     table: &'a str,
-    prefix: &'a Prefix,
-    at_ms: Millis,
+    prefix: &'a PoolName,
+    at_ms: Timestamp,
     limit: Limit,
     held: u32,
     waiting: u32,
     waiting_more: bool,
-    state: State,
+    state: PoolState,
     #[serde(rename = "override")]
     live: Option<OverrideOutput>,
     leases: &'a [LeaseRow<'a>],
@@ -92,7 +92,7 @@ impl LeasesOptions {
 }
 
 impl<'a> LeaseRow<'a> {
-    fn of(prefix: &Prefix, view: &'a SlotView) -> Option<Self> {
+    fn of(prefix: &PoolName, view: &'a SlotView) -> Option<Self> {
         let SlotView { slot, fence, above_limit, lease } = view;
         let lease_id = LeaseId { prefix: prefix.clone(), slot: *slot, fence: *fence }.to_string();
         let lease = lease.as_ref()?;

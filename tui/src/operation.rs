@@ -1,22 +1,17 @@
-//! Operations by a command: how is one carried out, and how is one of a pool's own rows read?
-//! With the caller's own credentials on the table; what it comes to if not to what was asked is said in words.
+//! Operations by a command: how is one of a pool's own rows read, and may what failed be tried again?
+//! With the caller's own credentials on the table.
 
 use std::sync::Arc;
 
-use leasehold_core::machine::{Failure, Operation, Outcome};
-use leasehold_core::nouns::Prefix;
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Key, Reply, Request, Row};
-use leasehold_store::error::Tried;
-use leasehold_store::run::Ran;
-use leasehold_store::{StoreError, Table};
+use leasehold_core::{Failure, PoolName, Reply, Request, Row, RowKey, Settings, StatusRequest};
+use leasehold_store::{RunError, StoreError, Table};
 
 use crate::error::CliError;
 use crate::target::CliRunner;
 
 /// One of the pool's own rows, if it is there.
-pub(crate) async fn own_row(table: &Table, prefix: &Prefix, key: Key) -> Result<Option<Row>, StoreError> {
+pub(crate) async fn own_row(table: &Table, prefix: &PoolName, key: RowKey) -> Result<Option<Row>, StoreError> {
     let sent = table.send(prefix, &Request::Get(key)).await;
     match (sent.reply, sent.trouble) {
         (_, Some(trouble)) => Err(trouble),
@@ -25,40 +20,31 @@ pub(crate) async fn own_row(table: &Table, prefix: &Prefix, key: Key) -> Result<
     }
 }
 
+/// The same, for who repairs it: a row that makes no sense is a row too.
+pub(crate) async fn own_row_as_it_is(table: &Table, prefix: &PoolName, key: RowKey) -> Result<Option<Row>, StoreError> {
+    let sent = table.send(prefix, &Request::Get(key)).await;
+    match (sent.reply, sent.trouble) {
+        (Reply::Row(row @ Some(Row::Unreadable(..))), _) => Ok(row),
+        (_, Some(trouble)) => Err(trouble),
+        (Reply::Row(row), None) => Ok(row),
+        (_, None) => Ok(None),
+    }
+}
+
 /// The pool as its rows show it just now.
 pub(crate) async fn look(runner: &CliRunner, settings: &Arc<Settings>) -> Result<Occupancy, CliError> {
-    let prefix = &settings.prefix;
-    let ran = runner.run(Operation::Status, Arc::clone(settings)).await;
-    match outcome(runner, prefix, "looking at", ran)? {
-        Outcome::Status(snapshot) => Ok(Occupancy::of(&snapshot, settings)),
-        other => Err(odd(runner, prefix, "looking at", &other)),
-    }
+    let ran = runner.run(StatusRequest, Arc::clone(settings)).await;
+    let snapshot = ran.map_err(|error| error.explain(runner.table().name(), &settings.prefix, "looking at"))?;
+    Ok(Occupancy::of(&snapshot, settings))
 }
 
-/// What an operation came to, or why it came to nothing. `tried` is what was done with the pool: "sweeping".
-pub(crate) fn outcome(runner: &CliRunner, prefix: &Prefix, tried: &str, ran: Ran) -> Result<Outcome, CliError> {
-    let failure = match ran.outcome {
-        Outcome::Failed(failure) => failure,
-        outcome => return Ok(outcome),
-    };
-    if let Some(trouble) = ran.trouble {
-        return Err(trouble.into());
-    }
-    let table = runner.table().name().to_owned();
-    let (named, why) = (prefix.to_string(), failure.to_string());
-    let tried = Tried(format!("{tried} pool {prefix}"));
-    Err(match failure {
-        Failure::NoPool => StoreError::PoolNotFound { table, prefix: named },
-        Failure::Misconfigured(_) => StoreError::PoolMisconfigured { table, prefix: named, why },
-        Failure::Throttled => StoreError::Busy { tried, table, why },
-        _ => StoreError::NoAnswer { tried, table, why },
-    }
-    .into())
+/// Whether to run it again later may help.
+pub(crate) fn may_pass(error: &RunError) -> bool {
+    let RunError { failure, cause } = error;
+    matches!(failure, Failure::Throttled | Failure::Unavailable) && cause.as_ref().is_none_or(trouble_may_pass)
 }
 
-/// An answer that this operation does not have.
-pub(crate) fn odd(runner: &CliRunner, prefix: &Prefix, tried: &str, other: &Outcome) -> CliError {
-    let why = format!("an answer that makes no sense here: {other:?}");
-    let tried = Tried(format!("{tried} pool {prefix}"));
-    StoreError::NoAnswer { tried, table: runner.table().name().into(), why }.into()
+/// Whether to ask the table again later may help.
+pub(crate) fn trouble_may_pass(trouble: &StoreError) -> bool {
+    matches!(trouble, StoreError::Throttled { .. } | StoreError::NoAnswer { .. })
 }

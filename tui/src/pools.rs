@@ -1,10 +1,8 @@
 //! `leasehold pools`: how do all pools of the table stand, as their last sweeps saw them?
 
-use leasehold_core::nouns::{Limit, Millis, Prefix};
-use leasehold_core::occupancy::{Occupancy, State};
-use leasehold_core::settings::Settings;
-use leasehold_store::directory::{self, Listed};
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_core::occupancy::{Occupancy, PoolState};
+use leasehold_core::{Limit, Millis, PoolName, Settings, Timestamp};
+use leasehold_store::{Clock, ListedPool, SystemClock, list_pools};
 use serde::Serialize;
 
 use crate::duration;
@@ -35,27 +33,27 @@ Times are milliseconds; those that end in `at_ms` since 1970, as the pool's swee
 #[derive(Debug, Serialize)]
 struct PoolsOutput<'a> {
     table: &'a str,
-    at_ms: Millis,
+    at_ms: Timestamp,
     pools: Vec<PoolsRow>,
 }
 
 #[derive(Debug, Serialize)]
 struct PoolsRow {
-    prefix: Prefix,
+    prefix: PoolName,
     limit: Option<Limit>,
     held: Option<u32>,
     waiting: Option<u32>,
     waiting_more: Option<bool>,
     oldest_wait_ms: Option<Millis>,
-    state: Option<State>,
-    swept_at_ms: Option<Millis>,
+    state: Option<PoolState>,
+    swept_at_ms: Option<Timestamp>,
     trouble: Option<String>,
 }
 
 impl PoolsOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let table = target.table().await?;
-        let listed = directory::pools(&table).await?;
+        let listed = list_pools(&table).await?;
         let now = SystemClock.now();
         let pools: Vec<PoolsRow> = listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed)).collect();
         let text = words(table.name(), &pools, now);
@@ -64,7 +62,7 @@ impl PoolsOptions {
 }
 
 impl PoolsRow {
-    fn of(prefix: Prefix, listed: Listed) -> PoolsRow {
+    fn of(prefix: PoolName, listed: ListedPool) -> PoolsRow {
         let set = listed.pool.as_ref().map(|row| row.limit);
         let settings = listed.pool.map(|row| Settings::from_rows(prefix.clone(), &row, None));
         let (settings, wrong) = match settings.transpose() {
@@ -87,7 +85,7 @@ impl PoolsRow {
         }
     }
 
-    fn cells(&self, now: Millis) -> [String; 7] {
+    fn cells(&self, now: Timestamp) -> [String; 7] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let more = if self.waiting_more == Some(true) { "+" } else { "" };
         let state = match (&self.trouble, self.state) {
@@ -107,7 +105,7 @@ impl PoolsRow {
     }
 }
 
-fn words(table: &str, pools: &[PoolsRow], now: Millis) -> String {
+fn words(table: &str, pools: &[PoolsRow], now: Timestamp) -> String {
     if pools.is_empty() {
         return format!("table {table} has no pools; make one with `leasehold pool set PREFIX --limit N`\n");
     }

@@ -4,9 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use leasehold_core::nouns::Prefix;
-use leasehold_store::directory;
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_core::PoolName;
+use leasehold_store::{Clock, SystemClock, list_pools};
 use leasehold_tui::watch::input::{Input, Subscription};
 use leasehold_tui::watch::poller::poll;
 use leasehold_tui::watch::screen::Channels;
@@ -30,7 +29,7 @@ pub(crate) struct RecordOptions {
 
     /// Record this pool's slots and queue (may be given several times; by default all pools)
     #[arg(long, value_name = "PREFIX")]
-    prefix: Vec<Prefix>,
+    prefix: Vec<PoolName>,
 
     /// How often each pool is read, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, allow_hyphen_values = true)]
@@ -56,7 +55,7 @@ impl RecordOptions {
         let runner = target.runner().await?;
         let table = runner.table().clone();
         // Before a file is replaced: what is to be recorded must be there.
-        directory::pools(&table).await?;
+        list_pools(&table).await?;
         for prefix in &self.prefix {
             runner.settings(prefix).await?;
         }

@@ -5,8 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use leasehold_store::Table;
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_store::{Clock, SystemClock, Table};
 use leasehold_tui::watch::input::Input;
 use leasehold_tui::watch::recorder::Recorder;
 

@@ -1,15 +1,13 @@
 //! `leasehold release`: how is a lease taken from its holder by force?
 //! It is given to whoever waits.
 
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::LeaseId;
-use leasehold_core::release::What;
+use leasehold_core::{LeaseId, ReleaseTarget};
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
 use crate::confirm::Yes;
 use crate::error::CliError;
-use crate::operation::{look, odd, outcome};
+use crate::operation::look;
 use crate::output::OutputFormat;
 use crate::target::Target;
 
@@ -60,11 +58,8 @@ impl ReleaseOptions {
                     lease.holder
                 );
                 self.yes.or_asked(&about, "release")?;
-                let ran = runner.run(Operation::Release(What::Lease(id.clone())), settings).await;
-                match outcome(&runner, &id.prefix, "releasing a lease of", ran)? {
-                    Outcome::Released { already, .. } => !already,
-                    other => return Err(odd(&runner, &id.prefix, "releasing a lease of", &other)),
-                }
+                let ran = runner.run(ReleaseTarget::Lease(id.clone()), settings).await;
+                !ran.map_err(|error| error.explain(table, &id.prefix, "releasing a lease of"))?.already
             }
         };
         let text = match released {

@@ -13,9 +13,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::nouns::{Attempt, Holder, Millis, NotA, Prefix};
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_core::{AcquireRequest, Attempt, Holder, InvalidValue, Millis, Mode, PoolName};
+use leasehold_store::{Clock, SystemClock};
 
 use crate::duration;
 use crate::error::CliError;
@@ -53,7 +52,7 @@ const NOT_FOUND: u8 = 127;
 pub(crate) struct RunOptions {
     /// The pool
     #[arg(long, value_name = "PREFIX")]
-    prefix: Prefix,
+    prefix: PoolName,
 
     /// How long to wait for a lease; 0s: only if one is free now [default: as long as the pool lets anybody wait]
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
@@ -157,7 +156,7 @@ impl RunOptions {
     async fn wait_for_lease(
         &self,
         target: &Target,
-        ask: Ask,
+        ask: AcquireRequest,
         signals: &mut Signals,
     ) -> Result<(CliRunner, wait::Granted), CliError> {
         let runner = target.runner().await?;
@@ -170,13 +169,13 @@ impl RunOptions {
     }
 
     /// The same holder and attempt from the first request to the last.
-    fn ask(&self) -> Result<Ask, CliError> {
-        let wrong = |wrong: NotA| CliError::Usage(format!("--key: {wrong}"));
+    fn ask(&self) -> Result<AcquireRequest, CliError> {
+        let wrong = |wrong: InvalidValue| CliError::Usage(format!("--key: {wrong}"));
         let label = self.label.clone().or_else(|| {
             let name = Path::new(&self.command[0]).file_name()?;
             Some(name.to_string_lossy().into_owned())
         });
-        Ok(Ask {
+        Ok(AcquireRequest {
             holder: Holder::new(&me(), self.key.as_deref().unwrap_or_default(), None).map_err(wrong)?,
             attempt: Some(Attempt::first(SystemClock.now())),
             mode: if self.wait == Some(Millis(0)) { Mode::Poll } else { Mode::Queue(None) },
@@ -211,6 +210,6 @@ fn lease(text: &str) -> Result<Millis, String> {
 }
 
 fn label(text: &str) -> Result<String, String> {
-    let fits = text.len() <= leasehold_core::nouns::ID_BYTES && !text.contains(char::is_control);
+    let fits = text.len() <= leasehold_core::ID_BYTES && !text.contains(char::is_control);
     if fits { Ok(text.into()) } else { Err("expected at most 1024 bytes on one line".into()) }
 }

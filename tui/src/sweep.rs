@@ -1,12 +1,11 @@
 //! `leasehold sweep`: how is a pool put in order now?
 //! As the lease manager does once a minute.
 
-use leasehold_core::machine::{Operation, Outcome, Tally};
-use leasehold_core::nouns::Prefix;
+use leasehold_core::{PoolName, SweepRequest, Tally};
+use leasehold_store::{Performed, StoreError};
 use serde::Serialize;
 
 use crate::error::CliError;
-use crate::operation::{odd, outcome};
 use crate::output::OutputFormat;
 use crate::target::Target;
 
@@ -19,7 +18,7 @@ use crate::target::Target;
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct SweepOptions {
     /// The pool
-    prefix: Prefix,
+    prefix: PoolName,
 }
 
 const AFTER: &str = "\
@@ -31,7 +30,7 @@ With --output json:
 #[derive(Debug, Serialize)]
 struct SweepOutput<'a> {
     table: &'a str,
-    prefix: &'a Prefix,
+    prefix: &'a PoolName,
     granted: u32,
     reclaimed: u32,
     renotified: u32,
@@ -44,16 +43,17 @@ struct SweepOutput<'a> {
 impl SweepOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let (runner, prefix) = (target.runner().await?, &self.prefix);
-        let ran = runner.run_on(prefix, Operation::Sweep).await?;
-        if let (Some(trouble), Outcome::Swept(Tally { more: true, .. })) = (&ran.trouble, &ran.outcome) {
-            return Err(trouble.clone().into());
-        }
-        let Tally { granted, reclaimed, renotified, extended, freed, left, more } =
-            match outcome(&runner, prefix, "sweeping", ran)? {
-                Outcome::Swept(tally) => tally,
-                other => return Err(odd(&runner, prefix, "sweeping", &other)),
-            };
         let table = runner.table().name();
+        let settings = runner.settings(prefix).await?;
+        let mut trouble: Option<StoreError> = None;
+        let noted = |performed: Performed<'_>| trouble = performed.trouble.cloned().or(trouble.take());
+        let swept = runner.run_observed(SweepRequest, settings, noted).await;
+        let swept = swept.map_err(|error| error.explain(table, prefix, "sweeping"))?;
+        // More was left to do because something went wrong: to sweep again may not help.
+        if let Some(trouble) = trouble.filter(|_| swept.more) {
+            return Err(trouble.into());
+        }
+        let Tally { granted, reclaimed, renotified, extended, freed, left, more } = swept;
         let mut text = format!("pool {prefix} in table {table} is swept: {granted} granted, {reclaimed} reclaimed, ");
         text += &format!("{freed} freed, {left} left the queue\n");
         if more {

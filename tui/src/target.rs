@@ -10,13 +10,12 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use leasehold_store::Table;
-use leasehold_store::run::{Nobody, SystemClock};
-use leasehold_store::tasks::{self, Courtesy};
+use leasehold_store::{BestEffortNotifier, NoCallbacks, SystemClock, Table, https, step_functions_client};
 
 use crate::error::CliError;
 
@@ -32,7 +31,7 @@ const METADATA_WITHIN: Duration = Duration::from_millis(500);
 
 /// Runs operations as a command does: it tells waiting tasks if it may, and leaves it to the lease manager to ask
 /// whether executions still run.
-pub(crate) type CliRunner = leasehold_store::Runner<Courtesy>;
+pub(crate) type CliRunner = leasehold_store::Runner<BestEffortNotifier>;
 
 /// The flags that every command on a table takes.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -82,7 +81,7 @@ impl Target {
     /// The same table, with all that operations need.
     pub(crate) async fn runner(&self) -> Result<CliRunner, CliError> {
         let (table, config) = self.found().await?;
-        Ok(CliRunner::with(table, Courtesy::new(tasks::client(&config)), Nobody, SystemClock))
+        Ok(CliRunner::with(table, BestEffortNotifier::new(step_functions_client(&config)), NoCallbacks, SystemClock))
     }
 
     async fn found(&self) -> Result<(Table, SdkConfig), CliError> {
@@ -112,10 +111,14 @@ impl Target {
     }
 
     async fn config(&self, table: &str) -> Result<SdkConfig, CliError> {
-        let metadata = imds::Client::builder().connect_timeout(METADATA_WITHIN).read_timeout(METADATA_WITHIN);
+        let providers = ProviderConfig::without_region().with_http_client(https::client());
+        let metadata = imds::Client::builder()
+            .configure(&providers)
+            .connect_timeout(METADATA_WITHIN)
+            .read_timeout(METADATA_WITHIN);
         let metadata = metadata.max_attempts(2).build();
         let region = self.find_region(&metadata).await.ok_or(CliError::NoRegion)?;
-        let credentials = self.find_credentials(&region, metadata).await;
+        let credentials = self.find_credentials(&region, providers, metadata).await;
         let credentials = FetchedCredentials::first(credentials).await.map_err(|why| CliError::NoCredentials {
             table: table.into(),
             profile: self.profile.clone(),
@@ -127,8 +130,7 @@ impl Target {
                 _ => causes(&why),
             },
         })?;
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).region(region).credentials_provider(credentials);
+        let mut loader = https::loader().region(region).credentials_provider(credentials);
         if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
         }
@@ -151,16 +153,24 @@ impl Target {
     }
 
     /// A profile that was named wins over keys in the environment, as in the AWS CLI.
-    async fn find_credentials(&self, region: &Region, metadata: imds::Client) -> SharedCredentialsProvider {
+    async fn find_credentials(
+        &self,
+        region: &Region,
+        providers: ProviderConfig,
+        metadata: imds::Client,
+    ) -> SharedCredentialsProvider {
         match &self.profile {
             Some(name) => {
-                let with = aws_config::provider_config::ProviderConfig::without_region();
-                let with = with.with_region(Some(region.clone()));
-                let profile = ProfileFileCredentialsProvider::builder().configure(&with).profile_name(name);
+                let profile = ProfileFileCredentialsProvider::builder()
+                    .configure(&providers.with_region(Some(region.clone())))
+                    .profile_name(name);
                 SharedCredentialsProvider::new(profile.build())
             }
             None => {
-                let chain = DefaultCredentialsChain::builder().region(region.clone()).imds_client(metadata);
+                let chain = DefaultCredentialsChain::builder()
+                    .configure(providers)
+                    .region(region.clone())
+                    .imds_client(metadata);
                 SharedCredentialsProvider::new(chain.build().await)
             }
         }

@@ -2,21 +2,18 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why")]
 
-#[path = "../../store/tests/engines/mod.rs"]
-mod engines;
 mod tmux;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use engines::Ministack;
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Operation, Outcome, Snapshot};
-use leasehold_core::nouns::{Holder, Limit, Prefix};
-use leasehold_core::table::PoolRow;
-use leasehold_store::create::set_pool;
+use leasehold_core::{
+    AcquireRequest, ExpectedSettings, Holder, Limit, Mode, PoolName, PoolPatch, SetPool, Snapshot, StatusRequest,
+    SweepRequest,
+};
 use leasehold_store::{Runner, Table};
+use leasehold_testkit::LocalAws;
 use tmux::Tmux;
 
 const WIDE: (u16, u16) = (120, 40);
@@ -154,36 +151,36 @@ fn what_is_no_recording_is_refused_in_words() {
 
 /// A table with a full pool of 3 that one more waits for, and an idle one.
 async fn busy(table: &Table) {
-    for (name, limit) in [("analytics", 3), ("batch", 5)] {
-        let pool = PoolRow::new(Limit::try_from(limit).expect("a limit"));
-        set_pool(table, &prefix(name), &pool, None).await.expect("a pool");
-    }
     let runner = Runner::new(table.clone());
+    for (name, limit) in [("analytics", 3), ("batch", 5)] {
+        let patch = PoolPatch { limit: Some(Limit::try_from(limit).expect("a limit")), ..PoolPatch::default() };
+        let made = runner.administer(&prefix(name), SetPool { patch, expected: ExpectedSettings::Any }).await;
+        made.expect("a pool");
+    }
     for number in 0..4 {
         let execution = format!("arn:aws:states:us-east-1:000000000000:execution:nightly:run-{number}");
         let holder = Holder::new(&execution, "", None).expect("a holder");
-        let ask = Ask { holder, attempt: None, mode: Mode::Queue(None), lease: None, wait: None, label: None };
-        runner.run_on(&prefix("analytics"), Operation::Acquire(ask)).await.expect("an answer");
+        let ask =
+            AcquireRequest { holder, attempt: None, mode: Mode::Queue(None), lease: None, wait: None, label: None };
+        runner.run_on(&prefix("analytics"), ask).await.expect("an answer");
     }
-    runner.run_on(&prefix("batch"), Operation::Sweep).await.expect("a sweep");
+    runner.run_on(&prefix("batch"), SweepRequest).await.expect("a sweep");
 }
 
-fn prefix(name: &str) -> Prefix {
+fn prefix(name: &str) -> PoolName {
     name.parse().expect("a prefix")
 }
 
 async fn seen(table: &Table) -> Snapshot {
-    let ran = Runner::new(table.clone()).run_on(&prefix("analytics"), Operation::Status).await.expect("an answer");
-    let Outcome::Status(seen) = ran.outcome else { panic!("{ran:?}") };
-    seen
+    Runner::new(table.clone()).run_on(&prefix("analytics"), StatusRequest).await.expect("an answer")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_is_watched_and_changed_by_hand() {
-    let ministack = Ministack::start();
-    let table = ministack.table("watched-leases").await;
+    let aws = LocalAws::start();
+    let table = aws.table("watched-leases").await;
     busy(&table).await;
-    let endpoint = ministack.endpoint();
+    let endpoint = aws.endpoint();
     let variables = [
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
@@ -252,7 +249,7 @@ async fn a_table_is_watched_and_changed_by_hand() {
     tmux.line("clear");
     tmux.start(watch);
     tmux.shows(&["Pools 2", "3/4", "● live"]);
-    drop(ministack);
+    drop(aws);
     tmux.shows(&["× stale", "again in", "3/4"]);
     tmux.text("q");
     tmux.shows(&["LEFT 0"]);

@@ -4,8 +4,8 @@
 
 mod scenes;
 
-use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::trace::Trace;
+use leasehold_core::{Millis, Timestamp};
 use leasehold_tui::watch::input::{Input, PoolDirectory, ReplayCommand};
 use leasehold_tui::watch::recorder::Recorder;
 use leasehold_tui::watch::replay::ReplayPlayer;
@@ -17,26 +17,26 @@ use scenes::{NOW, Scene, WATCH, dashboard, every_state, scene, screen};
 const DEMO: &str = include_str!("recordings/demo.jsonl");
 
 /// Inputs of some seconds of watching, each with its time.
-fn watching() -> Vec<(Millis, Input)> {
+fn watching() -> Vec<(Timestamp, Input)> {
     let mut inputs = vec![(
         NOW,
         Input::Listed(PoolDirectory { at: NOW, pools: every_state().iter().map(Scene::listing).collect() }),
     )];
     for second in 1..20 {
-        let at = Millis(NOW.0 + second * 1_000);
+        let at = Timestamp(NOW.0 + second * 1_000);
         for scene in every_state() {
             let held = scene.held.min(second as u32);
             let (first, fence) = (100 + 10 * second as u32, 40 + second);
             inputs.push((at, Input::Seen(Box::new(Scene { at, held, first, fence, ..scene }.look()))));
         }
     }
-    let at = Millis(NOW.0 + 20_000);
+    let at = Timestamp(NOW.0 + 20_000);
     let left: Vec<Scene> = every_state().into_iter().filter(|scene| scene.name != "thumbnails").collect();
     inputs.push((at, Input::Listed(PoolDirectory { at, pools: left.iter().map(Scene::listing).collect() })));
     inputs
 }
 
-fn recorded(inputs: &[(Millis, Input)]) -> String {
+fn recorded(inputs: &[(Timestamp, Input)]) -> String {
     let mut out = vec![];
     let mut recorder =
         Recorder::new(&mut out, "regional-concurrency-leases", Some("eu-central-1"), NOW).expect("a header");
@@ -144,7 +144,7 @@ fn a_directory_read_again_takes_no_room() {
 
 #[test]
 fn a_clock_that_was_set_back_does_not_spoil_a_recording() {
-    let look = |at| Input::Seen(Box::new(Scene { at: Millis(at), ..scene("batch", 5, 2, 0) }.look()));
-    let text = recorded(&[(Millis(NOW.0 + 5_000), look(NOW.0)), (NOW, look(NOW.0 + 1))]);
+    let look = |at| Input::Seen(Box::new(Scene { at: Timestamp(at), ..scene("batch", 5, 2, 0) }.look()));
+    let text = recorded(&[(Timestamp(NOW.0 + 5_000), look(NOW.0)), (NOW, look(NOW.0 + 1))]);
     assert_eq!(Trace::parse(&text).expect("a trace").entries.len(), 2);
 }

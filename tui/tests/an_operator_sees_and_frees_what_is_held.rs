@@ -9,28 +9,24 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::ExecutionStatus;
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::{Holder, Lease, Millis, Prefix, Token};
-use leasehold_core::table::PoolRow;
+use leasehold_core::{AcquireOutcome, AcquireRequest, Holder, Lease, Mode, PoolName, RowKey, TaskToken};
 use leasehold_store::Runner;
-use leasehold_store::create::{PoolSet, set_pool};
-use local_aws::{document, on, refused, run, table, told, typed};
+use local_aws::{damage, document, on, refused, run, table, told, typed};
 use serde_json::json;
 
-fn prefix() -> Prefix {
+fn prefix() -> PoolName {
     "p".parse().expect("a prefix")
 }
 
-async fn ask(name: &str, who: &str, mode: Mode, label: Option<&str>) -> Outcome {
+async fn ask(name: &str, who: &str, mode: Mode, label: Option<&str>) -> AcquireOutcome {
     let holder = Holder::new(who, "item-1", Some("the map run")).expect("a holder");
-    let ask = Ask { holder, attempt: None, mode, lease: None, wait: None, label: label.map(Arc::from) };
-    Runner::new(table(name)).run_on(&prefix(), Operation::Acquire(ask)).await.expect("the pool").outcome
+    let ask = AcquireRequest { holder, attempt: None, mode, lease: None, wait: None, label: label.map(Arc::from) };
+    Runner::new(table(name)).run_on(&prefix(), ask).await.expect("the pool")
 }
 
 async fn granted(name: &str, who: &str, label: Option<&str>) -> Lease {
     match ask(name, who, Mode::Poll, label).await {
-        Outcome::Acquired(lease) => lease,
+        AcquireOutcome::Acquired(lease) => lease,
         other => panic!("{who} was told {other:?}"),
     }
 }
@@ -41,8 +37,8 @@ async fn queued(name: &str, who: &str) {
 }
 
 async fn queued_with(name: &str, who: &str, token: &str) {
-    let token = Token::new(token).expect("a token");
-    assert_eq!(ask(name, who, Mode::Queue(Some(token)), None).await, Outcome::Queued);
+    let token = TaskToken::new(token).expect("a token");
+    assert_eq!(ask(name, who, Mode::Queue(Some(token)), None).await, AcquireOutcome::Queued);
 }
 
 #[tokio::test]
@@ -136,8 +132,8 @@ async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
 async fn a_pool_whose_row_makes_no_sense_hides_no_other() {
     let name = "one-bad";
     told(name, &["table", "create"]);
-    let senseless = PoolRow { lease: Some(Millis(0)), ..PoolRow::new(5.try_into().expect("a limit")) };
-    assert_eq!(set_pool(&table(name), &prefix(), &senseless, None).await, Ok(PoolSet::Done));
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    damage(name, &prefix(), RowKey::Pool, "lease_ms", 0).await;
     told(name, &["pool", "set", "zz", "--limit", "7"]);
     let words = told(name, &["pools"]);
     assert!(words.contains("broken") && words.contains("pool p: lease \"0\": expected a lease duration"), "{words}");

@@ -5,7 +5,7 @@
 
 mod scenes;
 
-use leasehold_core::nouns::{LeaseId, Millis};
+use leasehold_core::{LeaseId, Timestamp};
 use leasehold_tui::watch::input::{DashboardEffect, Input, PoolDirectory, ReplayCommand, ReplayPosition};
 use leasehold_tui::watch::layout::Pane;
 use leasehold_tui::watch::session::DashboardMode;
@@ -131,7 +131,7 @@ fn a_directory_that_is_older_than_what_is_known_changes_nothing() {
 fn a_pool_long_off_screen_is_not_told_of_with_all_that_happened() {
     let mut dashboard = watching();
     let lines = dashboard.log.lines().len();
-    let later = Scene { at: Millis(NOW.0 + 120_000), first: 900, fence: 70, ..scene("batch", 5, 5, 0) };
+    let later = Scene { at: Timestamp(NOW.0 + 120_000), first: 900, fence: 70, ..scene("batch", 5, 5, 0) };
     dashboard.apply(Input::Seen(Box::new(later.look())));
     assert_eq!(dashboard.log.lines().len(), lines);
 }
@@ -270,7 +270,7 @@ fn a_reader_of_the_log_is_not_carried_away_by_news() {
     (0..30).for_each(|_| drop(press(&mut dashboard, KeyCode::Down)));
     let read = |dashboard: &DashboardState| dashboard.log.lines()[dashboard.log_cursor.at].clone();
     let before = read(&dashboard);
-    let later = Scene { at: Millis(NOW.0 + 900), first: 700, fence: 41, ..scene("batch", 5, 5, 0) };
+    let later = Scene { at: Timestamp(NOW.0 + 900), first: 700, fence: 41, ..scene("batch", 5, 5, 0) };
     dashboard.apply(Input::Seen(Box::new(later.look())));
     assert_eq!(read(&dashboard), before);
 }

@@ -6,13 +6,9 @@ mod scenes;
 
 use std::time::Duration;
 
-use leasehold_core::acquire::{Ask, Mode as Asks};
-use leasehold_core::machine::Operation;
-use leasehold_core::nouns::Holder;
 use leasehold_core::occupancy::Detail;
-use leasehold_core::table::PoolRow;
-use leasehold_store::create::{create, retire_pool, set_pool};
-use leasehold_store::{Embedded, Runner, Table};
+use leasehold_core::{AcquireRequest, ExpectedSettings, Holder, Mode, PoolPatch, RetirePool, SetPool, SweepRequest};
+use leasehold_store::{Embedded, Runner, Table, create_table};
 use leasehold_tui::watch::input::{Input, Subscription};
 use leasehold_tui::watch::poller::poll;
 use leasehold_tui::watch::state::DashboardState;
@@ -27,18 +23,20 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// So many pools with a limit of 15, of which some are held; each was swept once.
 async fn table(engine: &Embedded, pools: usize) -> Table {
     let table = engine.table("leases");
-    create(&table).await.expect("a table");
+    create_table(&table).await.expect("a table");
     let runner = Runner::new(table.clone());
     for number in 0..pools {
         let prefix = prefix(&format!("pool-{number:03}"));
-        set_pool(&table, &prefix, &PoolRow::new(limit(15)), None).await.expect("a pool");
+        let patch = PoolPatch { limit: Some(limit(15)), ..PoolPatch::default() };
+        let set = SetPool { patch, expected: ExpectedSettings::Any };
+        runner.administer(&prefix, set).await.expect("a pool");
         for item in 0..(number % 4) * 5 {
             let arn = format!("arn:aws:states:eu-central-1:123456789012:execution:nightly:{number}-{item}");
             let holder = Holder::new(&arn, "", None).expect("a holder");
-            let ask = Ask { holder, attempt: None, mode: Asks::Poll, lease: None, wait: None, label: None };
-            runner.run_on(&prefix, Operation::Acquire(ask)).await.expect("a lease");
+            let ask = AcquireRequest { holder, attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
+            runner.run_on(&prefix, ask).await.expect("a lease");
         }
-        runner.run_on(&prefix, Operation::Sweep).await.expect("a sweep");
+        runner.run_on(&prefix, SweepRequest).await.expect("a sweep");
     }
     engine.table("leases")
 }
@@ -166,7 +164,7 @@ async fn what_fails_is_told_with_the_next_try_which_comes_ever_later() {
     assert!(told[1].1 > told[0].1, "{told:?}");
     assert!(watching.dashboard.failure.is_some() && watching.dashboard.is_stale());
     // Made meanwhile: the next try finds it, and the failure goes.
-    create(&engine.table("missing")).await.expect("a table");
+    create_table(&engine.table("missing")).await.expect("a table");
     watching.until(|_, input| matches!(input, Input::Listed(_))).await;
     assert_eq!(watching.dashboard.failure, None);
 }
@@ -177,7 +175,7 @@ async fn a_pool_that_is_retired_meanwhile_is_told_once_and_gone() {
     let mut watching = Watching::new(table(&engine, 2).await, NARROW, Duration::from_millis(50));
     watching.round().await;
     let retired = watching.dashboard.subscription().pools[0].clone();
-    retire_pool(&watching.table, &retired).await.expect("retired");
+    Runner::new(watching.table.clone()).administer(&retired, RetirePool).await.expect("retired");
     watching.until(|_, input| matches!(input, Input::Gone(gone) if *gone == retired)).await;
     for _ in 0..3 {
         watching.round().await;

@@ -5,17 +5,15 @@
 mod local_aws;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::change::NewLimit;
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::{Holder, Lease, Limit, Millis, Prefix};
-use leasehold_core::table::{Key, PoolRow, Reply, Request, Row};
-use leasehold_store::create::{PoolSet, set_pool};
-use leasehold_store::{Runner, create};
-use local_aws::{config, document, on, refused, run, table, told, typed};
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, ExpectedOverride, Holder, Lease, Limit, LimitChanged, Millis, Mode, PoolName,
+    PoolRow, Reply, Request, Row, RowKey, SetLimit, SetLimitOutcome,
+};
+use leasehold_store::{Runner, TableCreated, create_table};
+use local_aws::{config, damage, document, on, refused, run, table, told, typed};
 use serde_json::{Value, json};
 
-fn prefix(name: &str) -> Prefix {
+fn prefix(name: &str) -> PoolName {
     name.parse().expect("a prefix")
 }
 
@@ -23,7 +21,7 @@ fn limit(count: u64) -> Limit {
     Limit::try_from(count).expect("a limit")
 }
 
-async fn row(name: &str, key: Key) -> Option<Row> {
+async fn row(name: &str, key: RowKey) -> Option<Row> {
     match table(name).send(&prefix("p"), &Request::Get(key)).await.reply {
         Reply::Row(row) => row,
         other => panic!("{other:?}"),
@@ -31,23 +29,22 @@ async fn row(name: &str, key: Key) -> Option<Row> {
 }
 
 async fn pool_row(name: &str) -> Option<PoolRow> {
-    row(name, Key::Pool).await.map(|row| match row {
+    row(name, RowKey::Pool).await.map(|row| match row {
         Row::Pool(row) => row,
         other => panic!("{other:?}"),
     })
 }
 
 /// A holder that asks for a lease of pool p, once.
-async fn ask(name: &str, who: &str, mode: Mode) -> Outcome {
+async fn ask(name: &str, who: &str, mode: Mode) -> AcquireOutcome {
     let holder = Holder::new(who, "", None).expect("a holder");
-    let ask = Ask { holder, attempt: None, mode, lease: None, wait: None, label: None };
-    let ran = Runner::new(table(name)).run_on(&prefix("p"), Operation::Acquire(ask)).await;
-    ran.expect("the pool").outcome
+    let ask = AcquireRequest { holder, attempt: None, mode, lease: None, wait: None, label: None };
+    Runner::new(table(name)).run_on(&prefix("p"), ask).await.expect("the pool")
 }
 
 async fn granted(name: &str, who: &str) -> Lease {
     match ask(name, who, Mode::Poll).await {
-        Outcome::Acquired(lease) => lease,
+        AcquireOutcome::Acquired(lease) => lease,
         other => panic!("{who} was told {other:?}"),
     }
 }
@@ -170,9 +167,15 @@ async fn what_somebody_else_sets_meanwhile_is_not_lost() {
 async fn an_override_that_wins_over_the_limit_is_told() {
     told("overridden", &["table", "create"]);
     told("overridden", &["pool", "set", "p", "--limit", "15"]);
-    let new = NewLimit { limit: limit(4), who: "ann".into(), why: "the partner is slow".into() };
-    let ran = Runner::new(table("overridden")).run_on(&prefix("p"), Operation::Change(new)).await.expect("changed");
-    assert_eq!(ran.outcome, Outcome::Changed { from: limit(15), to: limit(4) });
+    let new = SetLimit {
+        limit: limit(4),
+        who: "ann".into(),
+        why: "the partner is slow".into(),
+        expected: ExpectedOverride::Any,
+    };
+    let ran = Runner::new(table("overridden")).run_on(&prefix("p"), new).await.expect("changed");
+    let SetLimitOutcome::Set(LimitChanged { from, to, .. }) = ran else { panic!("{ran:?}") };
+    assert_eq!((from, to), (limit(15), limit(4)));
     let words = told("overridden", &["pool", "set", "p", "--limit", "20", "--yes"]);
     assert!(words.contains("an override by ann wins over this limit: 4 (the partner is slow)"), "{words}");
     let live = &document("overridden", &["pool", "set", "p", "--limit", "20"])["override"];
@@ -198,7 +201,7 @@ async fn a_drained_pool_lets_nobody_in() {
     told("drained", &["pool", "set", "p", "--limit", "2"]);
     granted("drained", "one").await;
     assert_eq!(document("drained", &["pool", "set", "p", "--drain", "--yes"])["settings"]["limit"], 0);
-    assert_eq!(ask("drained", "two", Mode::Queue(None)).await, Outcome::Queued);
+    assert_eq!(ask("drained", "two", Mode::Queue(None)).await, AcquireOutcome::Queued);
     assert_eq!(document("drained", &["leases", "p"])["held"], 1, "who holds a lease keeps it");
 }
 
@@ -206,19 +209,79 @@ async fn a_drained_pool_lets_nobody_in() {
 async fn a_row_that_makes_no_sense_can_be_set_right_or_removed() {
     let name = "senseless";
     told(name, &["table", "create"]);
-    let senseless = PoolRow { lease: Some(Millis(0)), ..PoolRow::new(limit(5)) };
-    assert_eq!(set_pool(&table(name), &prefix("p"), &senseless, None).await, Ok(PoolSet::Done));
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    damage(name, &prefix("p"), RowKey::Pool, "lease_ms", 0).await;
     let wrong = refused(on(name), 3, &["leases", "p"]);
     assert!(wrong.contains("pool p in table senseless is misconfigured"), "{wrong}");
     told(name, &["pool", "set", "p", "--lease", "5m", "--limit", "4", "--yes"]);
     assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
 
-    let was = pool_row(name).await;
-    assert_eq!(set_pool(&table(name), &prefix("p"), &senseless, was.as_ref()).await, Ok(PoolSet::Done));
+    damage(name, &prefix("p"), RowKey::Pool, "lease_ms", 0).await;
     refused(on(name), 3, &["pool", "rm", "p", "--yes"]);
     let left = document(name, &["pool", "rm", "p", "--yes", "--force"]);
     assert_eq!((&left["retired"], &left["held"]), (&json!(true), &Value::Null));
     assert_eq!(pool_row(name).await, None);
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_read_are_replaced_with_a_limit() {
+    let name = "unreadable";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "5", "--lease", "10m"]);
+    damage(name, &prefix("p"), RowKey::Pool, "limit", -5).await;
+    let wrong = refused(on(name), 3, &["pool", "set", "p", "--lease", "5m", "--yes"]);
+    for words in ["pool p in table unreadable is misconfigured", "limit", "-5", "leasehold pool set"] {
+        assert!(wrong.contains(words), "{words:?}: {wrong}");
+    }
+    let set = ["pool", "set", "p", "--limit", "2"];
+    assert!(refused(on(name), 2, &set).contains("no terminal to ask on; nothing was changed"));
+    let (status, shown) = typed(name, &set, "no\n");
+    assert_eq!(status, Some(1), "{shown}");
+    assert!(shown.contains("The settings of pool p in table unreadable make no sense"), "{shown}");
+    assert!(matches!(row(name, RowKey::Pool).await, Some(Row::Unreadable(..))));
+
+    let words = told(name, &[&set[..], &["--yes"]].concat());
+    assert!(words.starts_with("the settings of pool p in table unreadable, which made no sense, are replaced\n"));
+    assert!(words.contains("\n  limit         2\n  lease         5m\n"), "{words}");
+    // Nobody knows which limit callers followed.
+    assert!(words.contains("slots up to 10000 count as held"), "{words}");
+    assert_eq!(pool_row(name).await.map(|row| (row.limit, row.lease)), Some((limit(2), None)));
+    assert!(told(name, &["leases", "p"]).contains("0 of 2 held"));
+}
+
+#[tokio::test]
+async fn settings_that_are_replaced_are_told_as_changed() {
+    let name = "unreadable-json";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    damage(name, &prefix("p"), RowKey::Pool, "limit", -5).await;
+    let done = document(name, &["pool", "set", "p", "--limit", "2", "--yes"]);
+    assert_eq!((&done["created"], &done["settings"]["limit"]), (&json!(false), &json!(2)));
+    assert_eq!(done["changed"].as_array().map(Vec::len), Some(7), "{done}");
+}
+
+#[tokio::test]
+async fn an_override_that_cannot_be_read_is_ended_or_replaced() {
+    let name = "unreadable-override";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    told(name, &["pool", "limit", "p", "3", "--reason", "slow", "--yes"]);
+    damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
+    refused(on(name), 3, &["leases", "p"]);
+    let (status, shown) = typed(name, &["pool", "limit", "p", "--end"], "no\n");
+    assert_eq!(status, Some(1), "{shown}");
+    assert!(shown.contains("The override of pool p in table unreadable-override makes no sense"), "{shown}");
+    assert!(matches!(row(name, RowKey::Override).await, Some(Row::Unreadable(..))));
+    let ended = document(name, &["pool", "limit", "p", "--end", "--yes"]);
+    assert_eq!([&ended["to"], &ended["changed"], &ended["override"]], [&json!(5), &json!(true), &json!(null)]);
+    assert_eq!(row(name, RowKey::Override).await, None);
+    assert!(told(name, &["leases", "p"]).contains("0 of 5 held"));
+
+    told(name, &["pool", "limit", "p", "3", "--reason", "slow", "--yes"]);
+    damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
+    let words = told(name, &["pool", "limit", "p", "4", "--reason", "less", "--yes"]);
+    assert!(words.contains("is 4 now") && words.contains("slots up to 10000 count as held"), "{words}");
+    assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
 }
 
 #[tokio::test]
@@ -230,7 +293,7 @@ async fn a_retired_pool_is_gone_and_its_fences_are_not() {
     told(name, &["release", &first.id.to_string(), "--yes"]);
     let words = told(name, &["pool", "rm", "p", "--yes"]);
     assert!(words.contains("pool p in table retired is retired; its slots stay"), "{words}");
-    assert_eq!((row(name, Key::Pool).await, row(name, Key::Override).await), (None, None));
+    assert_eq!((row(name, RowKey::Pool).await, row(name, RowKey::Override).await), (None, None));
     assert_eq!(document(name, &["pools"])["pools"], json!([]));
     refused(on(name), 1, &["pool", "rm", "p", "--yes"]);
 
@@ -246,7 +309,7 @@ async fn a_pool_in_use_is_retired_only_by_force() {
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "1"]);
     granted(name, "one").await;
-    assert_eq!(ask(name, "two", Mode::Queue(None)).await, Outcome::Queued);
+    assert_eq!(ask(name, "two", Mode::Queue(None)).await, AcquireOutcome::Queued);
     let before = pool_row(name).await;
     let wrong = refused(on(name), 1, &["pool", "rm", "p", "--yes"]);
     for words in ["pool p in table in-use was not retired: 1 held, 1 waiting", "pool set p --drain", "--force"] {
@@ -299,10 +362,10 @@ async fn without_a_terminal_no_pool_is_changed_unless_said_so() {
         let wrong = refused(on(name), 2, arguments);
         assert!(wrong.contains("no terminal to ask on; nothing was changed; add --yes"), "{wrong}");
     }
-    assert_eq!((pool_row(name).await, row(name, Key::Override).await), (Some(PoolRow::new(limit(5))), None));
+    assert_eq!((pool_row(name).await, row(name, RowKey::Override).await), (Some(PoolRow::new(limit(5))), None));
     told(name, &["pool", "limit", "p", "4", "--reason", "slow", "--yes"]);
     refused(on(name), 2, &["pool", "limit", "p", "--end"]);
-    assert!(row(name, Key::Override).await.is_some());
+    assert!(row(name, RowKey::Override).await.is_some());
     // What is so already needs no answer.
     assert!(told(name, &["pool", "set", "p", "--limit", "5"]).contains("nothing was changed"));
 }
@@ -328,12 +391,12 @@ async fn on_a_terminal_a_pool_is_changed_if_its_name_is_typed() {
         shown.contains("The limit of pool p in table asked-change is 4. An override makes it 9 at once"),
         "{shown}"
     );
-    assert_eq!(row(name, Key::Override).await, None);
+    assert_eq!(row(name, RowKey::Override).await, None);
     assert_eq!(typed(name, &hurry, "p\n").0, Some(0));
     let (status, shown) = typed(name, &["pool", "limit", "p", "--end"], "p\n");
     assert_eq!(status, Some(0), "{shown}");
     assert!(shown.contains("(hurry). Ended, the limit is 4 at once; it is 9 now."), "{shown}");
-    assert_eq!(row(name, Key::Override).await, None);
+    assert_eq!(row(name, RowKey::Override).await, None);
 }
 
 #[test]
@@ -367,7 +430,7 @@ fn the_defaults_that_the_help_names_are_those_in_force() {
 #[tokio::test]
 async fn what_the_commands_make_is_what_the_store_makes() {
     told("by-command", &["table", "create"]);
-    assert_eq!(create::create(&table("by-command")).await, Ok(create::Created::Existed));
-    create::create(&table("by-store")).await.expect("a table");
+    assert_eq!(create_table(&table("by-command")).await, Ok(TableCreated::Existed));
+    create_table(&table("by-store")).await.expect("a table");
     assert_eq!(document("by-store", &["table", "create"])["created"], false);
 }

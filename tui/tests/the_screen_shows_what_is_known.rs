@@ -8,7 +8,7 @@
 mod scenes;
 
 use insta::assert_snapshot;
-use leasehold_core::nouns::Millis;
+use leasehold_core::Timestamp;
 use leasehold_core::occupancy::{Occupancy, Overridden};
 use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReplayPosition};
 use leasehold_tui::watch::palette::Palette;
@@ -99,7 +99,7 @@ fn leases_that_expired_or_whose_holders_were_not_told() {
     let mut slots: Vec<_> = (0..6).map(|number| scene.slot(number)).collect();
     slots[4].held.as_mut().expect("a lease").unconfirmed = true;
     dashboard.apply(Input::Seen(Box::new(Scene { at: NOW, ..scene }.look_at(slots))));
-    dashboard.apply(Input::Tick(Millis(NOW.0 + 300)));
+    dashboard.apply(Input::Tick(Timestamp(NOW.0 + 300)));
     press(&mut dashboard, KeyCode::Enter);
     assert_snapshot!(screen(&dashboard));
 }
@@ -137,8 +137,8 @@ fn an_error_keeps_the_last_good_data_marked_stale() {
     let mut dashboard = with(WIDE, &example());
     let why = "looking at pool analytics on table regional-concurrency-leases got no usable answer: timeout: error trying to \
                connect: operation timed out; check the network and the endpoint, then repeat it";
-    dashboard.apply(Input::Tick(Millis(NOW.0 + 14_000)));
-    dashboard.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 18_000) });
+    dashboard.apply(Input::Tick(Timestamp(NOW.0 + 14_000)));
+    dashboard.apply(Input::Failed { why: why.into(), retry_at: Timestamp(NOW.0 + 18_000) });
     assert_snapshot!(screen(&dashboard));
 }
 
@@ -148,7 +148,7 @@ fn an_error_on_a_usual_screen_keeps_its_decisive_words() {
     let why = "looking at pool analytics on table regional-concurrency-leases got no usable answer: dispatch failure: io \
                error: client error (Connect): tcp connect error: Connection refused (os error 111); check the network and \
                the endpoint, then repeat it";
-    dashboard.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 4_000) });
+    dashboard.apply(Input::Failed { why: why.into(), retry_at: Timestamp(NOW.0 + 4_000) });
     let shown = screen(&dashboard).replace('\n', " ");
     let words: Vec<&str> = shown.split_whitespace().collect();
     assert!(words.join(" ").contains("Connection refused"), "{shown}");
@@ -173,7 +173,7 @@ fn an_error_before_anything_was_read() {
     let mut dashboard = dashboard(WATCH, NARROWEST);
     dashboard.apply(Input::Tick(NOW));
     let why = "reading the directory of pools: table leases does not exist in this region and account; check the table's name";
-    dashboard.apply(Input::Failed { why: why.into(), retry_at: Millis(NOW.0 + 4_000) });
+    dashboard.apply(Input::Failed { why: why.into(), retry_at: Timestamp(NOW.0 + 4_000) });
     assert_snapshot!(screen(&dashboard));
 }
 
@@ -192,8 +192,9 @@ fn paused_it_stands_still() {
     let mut dashboard = with(USUAL, &example());
     press(&mut dashboard, KeyCode::Char(' '));
     let before = dashboard.clone();
-    dashboard.apply(Input::Tick(Millis(NOW.0 + 65_000)));
-    dashboard.apply(Input::Seen(Box::new(Scene { at: Millis(NOW.0 + 65_000), ..scene("analytics", 15, 2, 0) }.look())));
+    dashboard.apply(Input::Tick(Timestamp(NOW.0 + 65_000)));
+    dashboard
+        .apply(Input::Seen(Box::new(Scene { at: Timestamp(NOW.0 + 65_000), ..scene("analytics", 15, 2, 0) }.look())));
     assert_eq!(dashboard.chosen().map(|pool| &pool.seen), before.chosen().map(|pool| &pool.seen));
     assert!(dashboard.subscription().paused);
     assert_snapshot!(screen(&dashboard));
@@ -275,10 +276,10 @@ fn the_log_tells_what_changed() {
     let batch = scene("batch", 5, 3, 0);
     let mut slots: Vec<_> = (1..4).map(|number| batch.slot(number)).collect();
     slots.iter_mut().for_each(|slot| slot.fence.0 += u64::from(slot.slot.0 == 1) * 3 + u64::from(slot.slot.0 == 3));
-    let later = |millis| Scene { at: Millis(NOW.0 + millis), limit: 6, ..batch.clone() };
+    let later = |millis| Scene { at: Timestamp(NOW.0 + millis), limit: 6, ..batch.clone() };
     dashboard.apply(Input::Seen(Box::new(later(200).look_at(slots))));
     dashboard.apply(Input::ActionDone { done: true, what: "the limit of batch is 6 now, it was 5".into() });
-    dashboard.apply(Input::Tick(Millis(NOW.0 + 9_000)));
+    dashboard.apply(Input::Tick(Timestamp(NOW.0 + 9_000)));
     (0..4).for_each(|_| drop(press(&mut dashboard, KeyCode::Tab)));
     assert_snapshot!(screen(&dashboard));
 }
@@ -299,7 +300,7 @@ fn a_replay_says_where_it_is() {
     dashboard.apply(Input::Played(ReplayPosition {
         from: ago(90_000),
         at: NOW,
-        to: Millis(NOW.0 + 65_000),
+        to: Timestamp(NOW.0 + 65_000),
         playing: true,
         speed: 4.0,
     }));

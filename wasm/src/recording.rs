@@ -1,10 +1,10 @@
 //! Recordings: what did a recorded table look like at some moment, and what happened between two? A trace, ordered so
 //! that it can be asked.
 
-use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
 use leasehold_core::occupancy::trace::{Header, Seen, Trace, TraceError};
-use leasehold_core::occupancy::{Event, Occupancy, changes};
+use leasehold_core::occupancy::{Occupancy, PoolEvent, changes};
+use leasehold_core::{PoolName, Timestamp};
 use serde::Serialize;
 
 /// A trace that can be played.
@@ -13,24 +13,24 @@ pub struct Recording {
     header: Header,
     note: Option<String>,
     /// Every moment at which something was seen, in order.
-    moments: Vec<Millis>,
+    moments: Vec<Timestamp>,
     /// What was seen of each pool, by name.
-    pools: Vec<(Prefix, Looks)>,
+    pools: Vec<(PoolName, RecordedLooks)>,
     /// Everything in order of time: when, which pool, which of its looks.
-    order: Vec<(Millis, usize, usize)>,
+    order: Vec<(Timestamp, usize, usize)>,
 }
 
 /// What was seen of a pool, in order; none: it was gone.
-type Looks = Vec<(Millis, Option<Box<Occupancy>>)>;
+type RecordedLooks = Vec<(Timestamp, Option<Box<Occupancy>>)>;
 
 /// An event, and of which pool.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PoolEvent {
+pub struct RecordedEvent {
     /// Which pool.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// What happened.
     #[serde(flatten)]
-    pub event: Event,
+    pub event: PoolEvent,
 }
 
 /// One look at a pool, in four numbers.
@@ -53,8 +53,8 @@ impl Recording {
     /// When it is none: says which line is wrong.
     pub fn parse(text: &str) -> Result<Recording, TraceError> {
         let Trace { header, entries, note } = Trace::parse(text)?;
-        let mut pools: Vec<(Prefix, Looks)> = vec![];
-        let mut moments: Vec<Millis> = vec![];
+        let mut pools: Vec<(PoolName, RecordedLooks)> = vec![];
+        let mut moments: Vec<Timestamp> = vec![];
         for entry in entries {
             if moments.last() != Some(&entry.at) {
                 moments.push(entry.at);
@@ -98,37 +98,37 @@ impl Recording {
     }
 
     /// The first moment; if nothing was seen, when the recording began.
-    pub fn from(&self) -> Millis {
+    pub fn from(&self) -> Timestamp {
         self.moments.first().copied().unwrap_or(self.header.recorded_at)
     }
 
     /// The last moment.
-    pub fn to(&self) -> Millis {
+    pub fn to(&self) -> Timestamp {
         self.moments.last().copied().unwrap_or(self.header.recorded_at)
     }
 
     /// The next moment at which something was seen; the last one if there is none.
-    pub fn next(&self, after: Millis) -> Millis {
+    pub fn next(&self, after: Timestamp) -> Timestamp {
         let next = self.moments.partition_point(|at| *at <= after);
         self.moments.get(next).copied().unwrap_or(self.to())
     }
 
     /// Every pool as it was seen last at that moment, by name.
-    pub fn at(&self, at: Millis) -> Vec<&Occupancy> {
-        let last = |looks: &Looks| looks.partition_point(|(seen, _)| *seen <= at).checked_sub(1);
+    pub fn at(&self, at: Timestamp) -> Vec<&Occupancy> {
+        let last = |looks: &RecordedLooks| looks.partition_point(|(seen, _)| *seen <= at).checked_sub(1);
         self.pools.iter().filter_map(|(_, looks)| looks[last(looks)?].1.as_deref()).collect()
     }
 
     /// What was seen to have happened after one moment and until another, in the order in which it was seen.
-    pub fn events(&self, after: Millis, until: Millis) -> Vec<PoolEvent> {
-        let seen = |moment: Millis| self.order.partition_point(|(at, _, _)| *at <= moment);
+    pub fn events(&self, after: Timestamp, until: Timestamp) -> Vec<RecordedEvent> {
+        let seen = |moment: Timestamp| self.order.partition_point(|(at, _, _)| *at <= moment);
         let mut events = vec![];
         for (_, pool, look) in &self.order[seen(after).min(seen(until))..seen(until)] {
             let (prefix, looks) = &self.pools[*pool];
             let before = look.checked_sub(1).and_then(|before| looks[before].1.as_ref());
             let (Some(before), Some(now)) = (before, &looks[*look].1) else { continue };
             let told = changes(before, now).into_iter();
-            events.extend(told.map(|event| PoolEvent { prefix: prefix.clone(), event }));
+            events.extend(told.map(|event| RecordedEvent { prefix: prefix.clone(), event }));
         }
         events
     }
@@ -137,7 +137,7 @@ impl Recording {
     pub fn line(&self, prefix: &str, points: usize) -> Vec<Point> {
         let looks = self.pools.iter().find(|(known, _)| known.as_str() == prefix);
         let looks = looks.map_or(&[][..], |(_, looks)| looks.as_slice());
-        let seen: Vec<(Millis, Sample)> =
+        let seen: Vec<(Timestamp, Sample)> =
             looks.iter().filter_map(|(at, pool)| Some((*at, Sample::from(pool.as_deref()?)))).collect();
         let draw = |(first, Span { most_held, last, .. }): (usize, Span)| Point {
             at: seen[first].0.0,

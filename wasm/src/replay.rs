@@ -1,6 +1,6 @@
 //! Replays: what of a recorded trace does the page play?
 
-use leasehold_core::nouns::Millis;
+use leasehold_core::Timestamp;
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
@@ -11,8 +11,8 @@ use crate::recording::{Point, Recording};
 #[wasm_bindgen]
 pub struct Replay(Recording);
 
-fn moment(ms: f64) -> Millis {
-    Millis(if ms > 0.0 { ms as u64 } else { 0 })
+fn moment(ms: f64) -> Timestamp {
+    Timestamp(if ms > 0.0 { ms as u64 } else { 0 })
 }
 
 #[wasm_bindgen]

@@ -1,13 +1,10 @@
-//! What does the page show of a trace? The last look at every pool, what happened in between, and how each fared.
+//! PoolEventKind does the page show of a trace? The last look at every pool, what happened in between, and how each fared.
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_core::machine::Snapshot;
-use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot};
 use leasehold_core::occupancy::trace::{Entry, Header, Seen, Trace};
-use leasehold_core::occupancy::{Occupancy, What};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Held, SlotRow};
+use leasehold_core::occupancy::{Occupancy, PoolEventKind};
+use leasehold_core::{Attempt, Fence, Held, Holder, Limit, Settings, Slot, SlotRow, Snapshot, Timestamp};
 use leasehold_wasm::Recording;
 
 /// A slot: its fence, and whether it is held.
@@ -21,8 +18,8 @@ fn look(prefix: &str, at: u64, slots: Slots) -> Occupancy {
         let held = held.then(|| Held {
             holder: Holder::new("execution", &format!("{}.{fence}", slot.0), None).expect("holder"),
             attempt: Attempt::default(),
-            acquired_at: Millis(fence * 900),
-            expires_at: Millis(60_000),
+            acquired_at: Timestamp(fence * 900),
+            expires_at: Timestamp(60_000),
             renewed_at: None,
             unconfirmed: false,
             label: None,
@@ -30,19 +27,19 @@ fn look(prefix: &str, at: u64, slots: Slots) -> Occupancy {
         SlotRow { slot, fence: Fence(fence), held }
     };
     let slots = slots.into_iter().enumerate().map(slot).collect();
-    Occupancy::of(&Snapshot { at: Millis(at), limit: settings.limit, slots, queue: vec![], more: false }, &settings)
+    Occupancy::of(&Snapshot { at: Timestamp(at), limit: settings.limit, slots, queue: vec![], more: false }, &settings)
 }
 
 fn recording() -> Recording {
     let header =
-        Header { table: "leases".into(), region: None, recorded_at: Millis(900), program: "leasehold 0.1.0".into() };
+        Header { table: "leases".into(), region: None, recorded_at: Timestamp(900), program: "leasehold 0.1.0".into() };
     let entries = vec![
-        Entry::pool(Millis(1_000), look("b", 1_000, [(1, true), (0, false)])),
-        Entry::pool(Millis(1_000), look("a", 1_000, [(1, false), (1, false)])),
-        Entry::pool(Millis(2_000), look("a", 2_000, [(2, true), (2, true)])),
-        Entry::pool(Millis(3_000), look("b", 3_000, [(1, false), (0, false)])),
-        Entry { at: Millis(4_000), seen: Seen::Gone("b".parse().expect("prefix")) },
-        Entry::pool(Millis(5_000), look("a", 5_000, [(2, false), (2, true)])),
+        Entry::pool(Timestamp(1_000), look("b", 1_000, [(1, true), (0, false)])),
+        Entry::pool(Timestamp(1_000), look("a", 1_000, [(1, false), (1, false)])),
+        Entry::pool(Timestamp(2_000), look("a", 2_000, [(2, true), (2, true)])),
+        Entry::pool(Timestamp(3_000), look("b", 3_000, [(1, false), (0, false)])),
+        Entry { at: Timestamp(4_000), seen: Seen::Gone("b".parse().expect("prefix")) },
+        Entry::pool(Timestamp(5_000), look("a", 5_000, [(2, false), (2, true)])),
     ];
     let text = Trace { header, entries, note: None }.to_string();
     Recording::parse(&text).expect("a trace")
@@ -52,7 +49,7 @@ fn recording() -> Recording {
 fn every_pool_shows_as_it_was_seen_last() {
     let recording = recording();
     let held = |at: u64| -> Vec<String> {
-        recording.at(Millis(at)).iter().map(|pool| format!("{} {}", pool.prefix, pool.held)).collect()
+        recording.at(Timestamp(at)).iter().map(|pool| format!("{} {}", pool.prefix, pool.held)).collect()
     };
     assert_eq!(held(999), [""; 0]);
     assert_eq!(held(1_000), ["a 0", "b 1"]);
@@ -67,22 +64,22 @@ fn its_moments_are_walked_one_by_one() {
     let recording = recording();
     let mut moments = vec![recording.from().0];
     while moments.last() != Some(&recording.to().0) {
-        moments.push(recording.next(Millis(*moments.last().expect("one"))).0);
+        moments.push(recording.next(Timestamp(*moments.last().expect("one"))).0);
     }
     assert_eq!(moments, [1_000, 2_000, 3_000, 4_000, 5_000]);
-    assert_eq!((recording.looks(), recording.next(Millis(9_000))), (5, Millis(5_000)));
+    assert_eq!((recording.looks(), recording.next(Timestamp(9_000))), (5, Timestamp(5_000)));
 }
 
 #[test]
 fn what_happened_between_two_moments_is_told_once() {
     let recording = recording();
     let told = |after: u64, until: u64| -> Vec<(String, &'static str)> {
-        let name = |what: &What| match what {
-            What::Granted { .. } => "granted",
-            What::Released(_) => "released",
+        let name = |what: &PoolEventKind| match what {
+            PoolEventKind::Granted { .. } => "granted",
+            PoolEventKind::Released(_) => "released",
             _ => "another",
         };
-        let events = recording.events(Millis(after), Millis(until));
+        let events = recording.events(Timestamp(after), Timestamp(until));
         events.iter().map(|told| (told.prefix.to_string(), name(&told.event.what))).collect()
     };
     let pair = |prefix: &str, what: &'static str| (prefix.to_owned(), what);
@@ -111,5 +108,5 @@ fn what_is_no_trace_is_told_with_the_line() {
     let error = Recording::parse(&format!("{header}{{}}\n")).expect_err("a bad line").to_string();
     assert!(error.starts_with("line 2: "), "{error}");
     let empty = Recording::parse(header).expect("a trace in which nothing was seen");
-    assert_eq!((empty.from(), empty.to(), empty.looks()), (Millis(7), Millis(7), 0));
+    assert_eq!((empty.from(), empty.to(), empty.looks()), (Timestamp(7), Timestamp(7), 0));
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Invalid;
+use super::InvalidField;
 
 /// The fields of one object of an event. `null` is the same as absent: Step Functions writes it for both.
 pub(super) struct Fields<'a> {
@@ -14,16 +14,20 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// The fields of the event itself.
-    pub(super) fn of_event(event: &'a Value) -> Result<Fields<'a>, Invalid> {
+    pub(super) fn of_event(event: &'a Value) -> Result<Fields<'a>, InvalidField> {
         match event {
             Value::Object(map) => Ok(Fields { path: "", map }),
             // Not shown: there is no telling what is in it.
-            other => Err(Invalid::new("event", "a JSON object", kind(other))),
+            other => Err(InvalidField::new("event", "a JSON object", kind(other))),
         }
     }
 
     /// The fields of an object within, if it is there.
-    pub(super) fn object(&self, name: &'static str, expected: &'static str) -> Result<Option<Fields<'a>>, Invalid> {
+    pub(super) fn object(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<Fields<'a>>, InvalidField> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::Object(map)) => Ok(Some(Fields { path: name, map })),
@@ -41,7 +45,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A string, if it is there; `what` says which.
-    pub(super) fn text(&self, name: &'static str, what: &str) -> Result<Option<&'a str>, Invalid> {
+    pub(super) fn text(&self, name: &'static str, what: &str) -> Result<Option<&'a str>, InvalidField> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -50,12 +54,12 @@ impl<'a> Fields<'a> {
     }
 
     /// A string that must be there.
-    pub(super) fn required(&self, name: &'static str, what: &str) -> Result<&'a str, Invalid> {
+    pub(super) fn required(&self, name: &'static str, what: &str) -> Result<&'a str, InvalidField> {
         self.text(name, what)?.ok_or_else(|| self.missing(name, a_string(what)))
     }
 
     /// A string that is never shown, if it is there.
-    pub(super) fn secret(&self, name: &'static str) -> Result<Option<&'a str>, Invalid> {
+    pub(super) fn secret(&self, name: &'static str) -> Result<Option<&'a str>, InvalidField> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -64,7 +68,7 @@ impl<'a> Fields<'a> {
     }
 
     /// True or false, if it is there.
-    pub(super) fn flag(&self, name: &'static str) -> Result<Option<bool>, Invalid> {
+    pub(super) fn flag(&self, name: &'static str) -> Result<Option<bool>, InvalidField> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -78,7 +82,7 @@ impl<'a> Fields<'a> {
         name: &'static str,
         expected: &'static str,
         fits: impl FnOnce(u64) -> Option<T>,
-    ) -> Result<Option<T>, Invalid> {
+    ) -> Result<Option<T>, InvalidField> {
         match self.value(name) {
             None => Ok(None),
             Some(value) => match whole(value).and_then(fits) {
@@ -88,14 +92,19 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn missing(&self, name: &'static str, expected: impl Into<Cow<'static, str>>) -> Invalid {
+    pub(super) fn missing(&self, name: &'static str, expected: impl Into<Cow<'static, str>>) -> InvalidField {
         self.wrong(name, expected, "nothing".into())
     }
 
-    pub(super) fn wrong(&self, name: &'static str, expected: impl Into<Cow<'static, str>>, got: String) -> Invalid {
+    pub(super) fn wrong(
+        &self,
+        name: &'static str,
+        expected: impl Into<Cow<'static, str>>,
+        got: String,
+    ) -> InvalidField {
         match self.path {
-            "" => Invalid::new(name, expected, got),
-            path => Invalid::new(format!("{path}.{name}"), expected, got),
+            "" => InvalidField::new(name, expected, got),
+            path => InvalidField::new(format!("{path}.{name}"), expected, got),
         }
     }
 }

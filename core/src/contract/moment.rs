@@ -1,11 +1,11 @@
 //! Which moment does a time like `2024-11-22T10:11:12.345Z` name? RFC 3339, as Step Functions writes
 //! `$$.State.EnteredTime`, to milliseconds since the Unix epoch.
 
-use crate::nouns::Millis;
+use crate::time::Timestamp;
 
 /// The moment, rounded down to the millisecond; none if the text is no such time or lies before 1970.
 /// `T` and `Z` are capitals, and there is no leap second `:60`: the services that write these times have none.
-pub(super) fn parse(text: &str) -> Option<Millis> {
+pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let (moment, rest) = text.as_bytes().split_at_checked(19)?;
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1] = *moment else {
         return None;
@@ -19,14 +19,14 @@ pub(super) fn parse(text: &str) -> Option<Millis> {
     let (millis, zone) = fraction(rest)?;
     let days = days_before(year, month) + day - 1;
     let seconds = ((days * 24 + hour) * 60 + minute - offset_minutes(zone)?) * 60 + second;
-    u64::try_from(seconds * 1_000 + millis).ok().map(Millis)
+    u64::try_from(seconds * 1_000 + millis).ok().map(Timestamp)
 }
 
 /// The moment so many milliseconds after 1970; none after the year 9999, where only other units would be meant:
 /// microseconds, taken for milliseconds, would make an attempt that is newer than any to come.
-pub(super) fn of_millis(millis: u64) -> Option<Millis> {
+pub(super) fn of_millis(millis: u64) -> Option<Timestamp> {
     const LAST: u64 = 253_402_300_799_999;
-    (millis <= LAST).then_some(Millis(millis))
+    (millis <= LAST).then_some(Timestamp(millis))
 }
 
 /// The milliseconds of a fraction, if there is one, and what comes after it.
@@ -88,12 +88,12 @@ mod tests {
             ("9999-12-31T23:59:59Z", 253_402_300_799_000),
         ];
         for (text, millis) in known {
-            assert_eq!(parse(text), Some(Millis(millis)), "{text}");
+            assert_eq!(parse(text), Some(Timestamp(millis)), "{text}");
         }
     }
 
     #[test]
-    fn a_number_is_taken_for_milliseconds_as_far_as_times_can_be_written() {
+    fn a_number_is_milliseconds_as_far_as_times_can_be_written() {
         let last = parse("9999-12-31T23:59:59.999Z").expect("a time");
         assert_eq!(of_millis(last.0), Some(last));
         assert_eq!(of_millis(last.0 + 1), None);
@@ -103,7 +103,7 @@ mod tests {
     fn a_fraction_has_any_length_and_is_rounded_down() {
         for (fraction, millis) in [("", 0), (".1", 100), (".12", 120), (".123", 123), (".123999999", 123), (".0009", 0)]
         {
-            assert_eq!(parse(&format!("1970-01-01T00:00:00{fraction}Z")), Some(Millis(millis)), "{fraction:?}");
+            assert_eq!(parse(&format!("1970-01-01T00:00:00{fraction}Z")), Some(Timestamp(millis)), "{fraction:?}");
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
             assert_eq!(parse(same), utc, "{same}");
         }
         assert_eq!(parse("1970-01-01T00:30:00+01:00"), None, "before the epoch");
-        assert_eq!(parse("1969-12-31T23:30:00-01:00"), Some(Millis(1_800_000)));
+        assert_eq!(parse("1969-12-31T23:30:00-01:00"), Some(Timestamp(1_800_000)));
     }
 
     #[test]

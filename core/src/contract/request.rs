@@ -1,17 +1,17 @@
-//! What does an event ask for? Parsed once, field by field, into something that can be carried out.
+//! Events of the lease manager: what does one ask for? Parsed once, field by field, into what can be carried out.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::fields::{Fields, quoted};
-use super::{Error, Invalid, moment};
-use crate::acquire::{Ask, Mode};
-use crate::gone::Ended;
-use crate::machine::Operation;
-use crate::nouns::{Attempt, Holder, ID_BYTES, LeaseId, Millis, NotA, Prefix, Token};
-use crate::release::What;
-use crate::renew::Longer;
+use super::{ContractError, InvalidField, moment};
+use crate::acquire::{AcquireRequest, Mode};
+use crate::execution_ended::ExecutionEnded;
+use crate::release::ReleaseTarget;
+use crate::renew::RenewRequest;
+use crate::time::Millis;
+use crate::types::{Attempt, Holder, ID_BYTES, InvalidValue, LeaseId, PoolName, TaskToken};
 
 /// What EventBridge calls the event of an execution that changed its status.
 const STATUS_CHANGE: &str = "Step Functions Execution Status Change";
@@ -31,13 +31,13 @@ const SECONDS: &str = "a whole number of seconds above 0";
 
 /// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum LeaseEvent {
     /// A lease, please.
-    Acquire(Acquire),
+    Acquire(AcquireEvent),
     /// Here is one back: by its id, or whatever a holder has up to an attempt.
-    Release(What),
+    Release(ReleaseTarget),
     /// Longer, please.
-    Renew(Longer),
+    Renew(RenewRequest),
     /// How does the pool look?
     Status {
         /// And who holds and waits?
@@ -46,7 +46,7 @@ pub enum Request {
     /// Put the pool in order.
     Sweep,
     /// An execution failed, timed out or was aborted.
-    ExecutionEnded(Ended),
+    ExecutionEnded(ExecutionEnded),
     /// An execution changed to a status that frees nothing: it runs, it succeeded (and so released its leases
     /// itself), or AWS has made a new one.
     Ignored {
@@ -55,11 +55,36 @@ pub enum Request {
     },
 }
 
+/// What an event asks of one pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PoolRequest {
+    /// A lease.
+    Acquire(AcquireRequest),
+    /// To take one back, or to be left out of the queue.
+    Release(ReleaseTarget),
+    /// To keep one longer.
+    Renew(RenewRequest),
+    /// How it looks.
+    Status {
+        /// And who holds and waits.
+        holders: bool,
+    },
+    /// To be put in order.
+    Sweep,
+    /// To be free of what this execution has.
+    ExecutionEnded(ExecutionEnded),
+    /// Nothing.
+    Nothing {
+        /// The status that the event told of.
+        execution_status: Arc<str>,
+    },
+}
+
 /// Who asks for a lease, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acquire {
+pub struct AcquireEvent {
     /// Who.
-    pub who: Who,
+    pub who: EventHolder,
     /// Which attempt; none: a repeat of what this holder is doing now or, after it ended, a new start.
     pub attempt: Option<Attempt>,
     /// Whether to wait in the queue when the pool is full. From an event, a queue always has a token.
@@ -72,7 +97,7 @@ pub struct Acquire {
 
 /// The name that an event gives the holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum EventHolder {
     /// An execution, perhaps with a key.
     Named(Holder),
     /// Only a key, which any number of executions may share: each such event is a new holder.
@@ -84,93 +109,91 @@ pub enum Who {
     },
 }
 
-impl Request {
+impl LeaseEvent {
     /// Parses an event from its bytes.
     ///
     /// # Errors
     /// `InvalidRequest`, which says which field is wrong, what was expected and what was given.
-    pub fn from_slice(event: &[u8]) -> Result<Request, Error> {
+    pub fn from_slice(event: &[u8]) -> Result<LeaseEvent, ContractError> {
         let event = serde_json::from_slice(event).map_err(|wrong| {
             let at = format!("something else at line {} column {}", wrong.line(), wrong.column());
-            Invalid::new("event", "a JSON object", at)
+            InvalidField::new("event", "a JSON object", at)
         })?;
-        Request::from_value(&event)
+        LeaseEvent::from_value(&event)
     }
 
     /// Parses an event. Unknown fields are ignored, and `null` is the same as absent.
     ///
     /// # Errors
-    /// As [`Request::from_slice`].
-    pub fn from_value(event: &Value) -> Result<Request, Error> {
+    /// As [`LeaseEvent::from_slice`].
+    pub fn from_value(event: &Value) -> Result<LeaseEvent, ContractError> {
         let fields = Fields::of_event(event)?;
         if fields.value("action").is_none() && fields.value("detail-type").is_some() {
             return Ok(status_change(&fields)?);
         }
         Ok(match fields.required("action", ACTIONS)? {
-            "acquire" => Request::Acquire(acquire(&fields)?),
-            "release" => Request::Release(release(&fields)?),
-            "renew" => Request::Renew(Longer { id: lease_id(&fields)?, lease: lease(&fields)? }),
-            "status" => Request::Status { holders: fields.flag("holders")?.unwrap_or(false) },
-            "sweep" => Request::Sweep,
-            unknown => return Err(Invalid::new("action", ACTIONS, quoted(unknown)).into()),
+            "acquire" => LeaseEvent::Acquire(acquire(&fields)?),
+            "release" => LeaseEvent::Release(release(&fields)?),
+            "renew" => LeaseEvent::Renew(RenewRequest { id: lease_id(&fields)?, lease: lease(&fields)? }),
+            "status" => LeaseEvent::Status { holders: fields.flag("holders")?.unwrap_or(false) },
+            "sweep" => LeaseEvent::Sweep,
+            unknown => return Err(InvalidField::new("action", ACTIONS, quoted(unknown)).into()),
         })
     }
 
-    /// What this asks of a pool; none if there is nothing to do. `unique` is an id that no other event has
-    /// (the Lambda's request id, which stays the same when the same event is delivered again): it is the
-    /// execution of a holder that names none.
+    /// What this asks of a pool. `unique` is an id that no other event has (the Lambda's request id, which stays the
+    /// same when the same event is delivered again): it is the execution of a holder that names none.
     ///
     /// # Errors
     /// `InvalidRequest` for a lease of another pool; `Internal` for a `unique` that is no id.
-    pub fn operation(&self, prefix: &Prefix, unique: &str) -> Result<Option<Operation>, Error> {
-        Ok(Some(match self {
-            Request::Acquire(acquire) => Operation::Acquire(acquire.ask(unique)?),
-            Request::Release(what) => {
-                if let What::Lease(id) = what {
+    pub fn for_pool(&self, prefix: &PoolName, unique: &str) -> Result<PoolRequest, ContractError> {
+        Ok(match self.clone() {
+            LeaseEvent::Acquire(acquire) => PoolRequest::Acquire(acquire.request(unique)?),
+            LeaseEvent::Release(target) => {
+                if let ReleaseTarget::Lease(id) = &target {
                     of_pool(id, prefix)?;
                 }
-                Operation::Release(what.clone())
+                PoolRequest::Release(target)
             }
-            Request::Renew(longer) => {
-                of_pool(&longer.id, prefix)?;
-                Operation::Renew(longer.clone())
+            LeaseEvent::Renew(renew) => {
+                of_pool(&renew.id, prefix)?;
+                PoolRequest::Renew(renew)
             }
-            Request::Status { .. } => Operation::Status,
-            Request::Sweep => Operation::Sweep,
-            Request::ExecutionEnded(ended) => Operation::Gone(ended.clone()),
-            Request::Ignored { .. } => return Ok(None),
-        }))
+            LeaseEvent::Status { holders } => PoolRequest::Status { holders },
+            LeaseEvent::Sweep => PoolRequest::Sweep,
+            LeaseEvent::ExecutionEnded(ended) => PoolRequest::ExecutionEnded(ended),
+            LeaseEvent::Ignored { execution_status } => PoolRequest::Nothing { execution_status },
+        })
     }
 
     /// The name of what is asked for, for logs.
     pub fn action(&self) -> &'static str {
         match self {
-            Request::Acquire(_) => "acquire",
-            Request::Release(_) => "release",
-            Request::Renew(_) => "renew",
-            Request::Status { .. } => "status",
-            Request::Sweep => "sweep",
-            Request::ExecutionEnded(_) | Request::Ignored { .. } => "execution_ended",
+            LeaseEvent::Acquire(_) => "acquire",
+            LeaseEvent::Release(_) => "release",
+            LeaseEvent::Renew(_) => "renew",
+            LeaseEvent::Status { .. } => "status",
+            LeaseEvent::Sweep => "sweep",
+            LeaseEvent::ExecutionEnded(_) | LeaseEvent::Ignored { .. } => "execution_ended",
         }
     }
 }
 
-impl Acquire {
-    fn ask(&self, unique: &str) -> Result<Ask, Error> {
+impl AcquireEvent {
+    fn request(self, unique: &str) -> Result<AcquireRequest, ContractError> {
         let holder = match &self.who {
-            Who::Named(holder) => holder.clone(),
-            Who::Unnamed { key, parent } => {
-                Holder::new(unique, key, parent.as_deref()).map_err(|not| Error::Internal(not.to_string().into()))?
-            }
+            EventHolder::Named(holder) => holder.clone(),
+            EventHolder::Unnamed { key, parent } => Holder::new(unique, key, parent.as_deref())
+                .map_err(|not| ContractError::Internal(not.to_string().into()))?,
         };
-        let Acquire { attempt, mode, lease, label, .. } = self.clone();
-        Ok(Ask { holder, attempt, mode, lease, wait: None, label })
+        let AcquireEvent { attempt, mode, lease, label, .. } = self;
+        Ok(AcquireRequest { holder, attempt, mode, lease, wait: None, label })
     }
 }
 
-fn acquire(fields: &Fields<'_>) -> Result<Acquire, Invalid> {
+fn acquire(fields: &Fields<'_>) -> Result<AcquireEvent, InvalidField> {
     let nobody = || fields.missing("execution", format!("a string, {AN_EXECUTION}, or a key or resource_id"));
-    Ok(Acquire {
+    Ok(AcquireEvent {
         who: who(fields)?.ok_or_else(nobody)?,
         attempt: attempt(fields)?,
         mode: mode(fields)?,
@@ -179,25 +202,25 @@ fn acquire(fields: &Fields<'_>) -> Result<Acquire, Invalid> {
     })
 }
 
-fn release(fields: &Fields<'_>) -> Result<What, Invalid> {
+fn release(fields: &Fields<'_>) -> Result<ReleaseTarget, InvalidField> {
     if fields.value("lease_id").is_some() {
-        return Ok(What::Lease(lease_id(fields)?));
+        return Ok(ReleaseTarget::Lease(lease_id(fields)?));
     }
     let a_lease = |or: &str| fields.missing("lease_id", format!("a string, {A_LEASE_ID}{or}"));
     match who(fields)? {
-        Some(Who::Named(holder)) => match attempt(fields)? {
+        Some(EventHolder::Named(holder)) => match attempt(fields)? {
             // Without one, a copy of the call that comes late would free what a newer attempt holds.
             None => Err(fields.missing("attempt", format!("{AN_ATTEMPT}: a release by execution needs it"))),
-            attempt => Ok(What::Holder(holder, attempt)),
+            attempt => Ok(ReleaseTarget::Holder(holder, attempt)),
         },
         // A key alone is no name: each acquire with it was a new holder.
-        Some(Who::Unnamed { .. }) => Err(a_lease("")),
+        Some(EventHolder::Unnamed { .. }) => Err(a_lease("")),
         None => Err(a_lease(", or execution with attempt")),
     }
 }
 
 /// Who an event speaks for, if it says. The key has three names; where several are given they must agree.
-fn who(fields: &Fields<'_>) -> Result<Option<Who>, Invalid> {
+fn who(fields: &Fields<'_>) -> Result<Option<EventHolder>, InvalidField> {
     let mut key: Option<(&'static str, &str)> = None;
     let mut blank = None;
     for name in ["key", "resource_id", "reference_id"] {
@@ -220,26 +243,26 @@ fn who(fields: &Fields<'_>) -> Result<Option<Who>, Invalid> {
         let got = fields.text(name, A_KEY)?.map_or_else(|| "null".into(), quoted);
         return Err(fields.wrong(name, A_KEY_OR_NONE, got));
     }
-    // The noun says `key`; the caller may know it by another name.
-    let named = |not: NotA| match (not.what, key) {
-        ("key", Some((name, _))) => Invalid::noun(name, not),
-        _ => Invalid::noun(not.what, not),
+    // The value says `key`; the caller may know it by another name.
+    let named = |invalid: InvalidValue| match (invalid.what, key) {
+        ("key", Some((name, _))) => InvalidField::value(name, invalid),
+        _ => InvalidField::value(invalid.what, invalid),
     };
     Ok(match (execution, key) {
         (Some(execution), key) => {
             let key = key.map_or("", |(_, key)| key);
-            Some(Who::Named(Holder::new(execution, key, parent).map_err(named)?))
+            Some(EventHolder::Named(Holder::new(execution, key, parent).map_err(named)?))
         }
         (None, Some((_, key))) => {
             // A stand-in for the execution, so that the rest is checked now.
             Holder::new("-", key, parent).map_err(named)?;
-            Some(Who::Unnamed { key: key.into(), parent: parent.map(Into::into) })
+            Some(EventHolder::Unnamed { key: key.into(), parent: parent.map(Into::into) })
         }
         (None, None) => None,
     })
 }
 
-fn attempt(fields: &Fields<'_>) -> Result<Option<Attempt>, Invalid> {
+fn attempt(fields: &Fields<'_>) -> Result<Option<Attempt>, InvalidField> {
     let Some(attempt) = fields.object("attempt", AN_ATTEMPT)? else { return Ok(None) };
     let entered = match attempt.value("entered") {
         None => return Err(attempt.missing("entered", A_TIME)),
@@ -258,11 +281,11 @@ fn attempt(fields: &Fields<'_>) -> Result<Option<Attempt>, Invalid> {
     Ok(Some(Attempt { entered, retry }))
 }
 
-fn mode(fields: &Fields<'_>) -> Result<Mode, Invalid> {
+fn mode(fields: &Fields<'_>) -> Result<Mode, InvalidField> {
     const MODES: &str = "\"poll\" or \"queue\"";
-    let token = fields.secret("task_token")?.map(Token::new).transpose();
-    // The noun says how long it is, and nothing else of it.
-    let token = token.map_err(|not| Invalid::new("task_token", not.expected, format!("one {}", not.got)))?;
+    let token = fields.secret("task_token")?.map(TaskToken::new).transpose();
+    // The value says how long it is, and nothing else of it.
+    let token = token.map_err(|not| InvalidField::new("task_token", not.expected, format!("one {}", not.got)))?;
     match (fields.text("mode", MODES)?, token) {
         (Some("queue") | None, Some(token)) => Ok(Mode::Queue(Some(token))),
         (Some("poll") | None, None) => Ok(Mode::Poll),
@@ -273,13 +296,13 @@ fn mode(fields: &Fields<'_>) -> Result<Mode, Invalid> {
     }
 }
 
-fn lease(fields: &Fields<'_>) -> Result<Option<Millis>, Invalid> {
+fn lease(fields: &Fields<'_>) -> Result<Option<Millis>, InvalidField> {
     let millis = |seconds: u64| (seconds > 0).then(|| Millis(seconds.saturating_mul(1_000)));
     fields.whole("lease_seconds", SECONDS, millis)
 }
 
 /// It lies on the slot, and all slots are read at every acquire: bounded like an id.
-fn label(fields: &Fields<'_>) -> Result<Option<Arc<str>>, Invalid> {
+fn label(fields: &Fields<'_>) -> Result<Option<Arc<str>>, InvalidField> {
     let label = fields.text("label", "shown to people")?.filter(|label| !label.is_empty());
     match label {
         Some(label) if label.len() > ID_BYTES => {
@@ -289,19 +312,19 @@ fn label(fields: &Fields<'_>) -> Result<Option<Arc<str>>, Invalid> {
     }
 }
 
-fn lease_id(fields: &Fields<'_>) -> Result<LeaseId, Invalid> {
-    fields.required("lease_id", A_LEASE_ID)?.parse().map_err(|not| Invalid::noun("lease_id", not))
+fn lease_id(fields: &Fields<'_>) -> Result<LeaseId, InvalidField> {
+    fields.required("lease_id", A_LEASE_ID)?.parse().map_err(|not| InvalidField::value("lease_id", not))
 }
 
-fn of_pool(id: &LeaseId, prefix: &Prefix) -> Result<(), Invalid> {
+fn of_pool(id: &LeaseId, prefix: &PoolName) -> Result<(), InvalidField> {
     if id.prefix == *prefix {
         return Ok(());
     }
-    Err(Invalid::new("lease_id", format!("a lease of the pool {prefix}"), quoted(&id.to_string())))
+    Err(InvalidField::new("lease_id", format!("a lease of the pool {prefix}"), quoted(&id.to_string())))
 }
 
 /// An execution changed its status, as EventBridge tells it.
-fn status_change(fields: &Fields<'_>) -> Result<Request, Invalid> {
+fn status_change(fields: &Fields<'_>) -> Result<LeaseEvent, InvalidField> {
     let expected = format!("\"{STATUS_CHANGE}\", or an action: {ACTIONS}");
     match fields.text("detail-type", STATUS_CHANGE)? {
         Some(STATUS_CHANGE) => {}
@@ -310,12 +333,12 @@ fn status_change(fields: &Fields<'_>) -> Result<Request, Invalid> {
     let detail = fields.object("detail", "an object")?.ok_or_else(|| fields.missing("detail", "an object"))?;
     let status = detail.required("status", "the execution's status")?;
     if !ENDED.contains(&status) {
-        return Ok(Request::Ignored { execution_status: status.into() });
+        return Ok(LeaseEvent::Ignored { execution_status: status.into() });
     }
     let execution = detail.required("executionArn", "the execution's ARN")?;
     Holder::new(execution, "", None).map_err(|not| detail.wrong("executionArn", not.expected, not.got))?;
     const STOPPED: &str = "when the execution ended, in whole milliseconds since 1970";
     let at = detail.whole("stopDate", STOPPED, moment::of_millis)?;
     let at = at.ok_or_else(|| detail.missing("stopDate", STOPPED))?;
-    Ok(Request::ExecutionEnded(Ended { execution: execution.into(), at, after: None }))
+    Ok(LeaseEvent::ExecutionEnded(ExecutionEnded { execution: execution.into(), at, after: None }))
 }

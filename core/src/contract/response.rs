@@ -1,15 +1,21 @@
-//! What is a caller told? The answers of the contract, field by field, and the words for a waiting task.
+//! Responses of the lease manager: what is a caller told, field by field, and with which words does a waiting task fail?
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Error, Request};
-use crate::machine::{Outcome, Snapshot, WhyFailed};
-use crate::nouns::{Fence, Lease, LeaseId, Millis, Prefix, Slot};
-use crate::occupancy::{LeaseView, Occupancy, State, WaiterView};
+use crate::acquire::{AcquireOutcome, RetryAdvice};
+use crate::execution_ended::ExecutionFreed;
+use crate::occupancy::{LeaseView, Occupancy, PoolState, WaiterView};
+use crate::operation::FailureReason;
+use crate::release::Released;
+use crate::renew::Renewed;
 use crate::settings::Settings;
+use crate::status::Snapshot;
+use crate::tally::Tally;
+use crate::time::Timestamp;
+use crate::types::{Fence, Lease, LeaseId, PoolName, Slot};
 
 /// How many holders one `status` lists: an answer of a Lambda is at most 6 MB (AWS quota, 2024).
 pub const HOLDERS_LISTED: usize = 1_000;
@@ -20,9 +26,9 @@ const ALREADY: &str = "already expired or missing";
 /// The answer to a request. Its JSON is what [`Display`](fmt::Display) writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
-pub enum Answer {
+pub enum Response {
     /// The caller has this lease. In queue mode the same object is the task's success output.
-    Acquired(Acquired),
+    Acquired(GrantedLease),
     /// Nothing was granted: ask again.
     Wait {
         /// In so many seconds: rounded up, at least 1.
@@ -49,7 +55,7 @@ pub enum Answer {
     },
     /// What an ended execution held or waited for is given back.
     #[serde(rename = "released")]
-    Gone {
+    Freed {
         /// Null: there may be any number.
         lease_id: (),
         /// Leases that were freed.
@@ -68,7 +74,7 @@ pub enum Answer {
         note: Option<&'static str>,
     },
     /// The lease lasts longer.
-    Renewed(Renewed),
+    Renewed(RenewedLease),
     /// The pool as it is.
     #[serde(rename = "ok")]
     Status(Box<PoolStatus>),
@@ -95,7 +101,7 @@ pub enum Answer {
 
 /// A lease, as its holder is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Acquired {
+pub struct GrantedLease {
     /// Its name, for renew and release.
     pub lease_id: String,
     /// Its generation.
@@ -103,18 +109,18 @@ pub struct Acquired {
     /// Its place.
     pub slot: Slot,
     /// Its pool.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// Since when, in milliseconds since the epoch.
-    pub acquired_at_ms: Millis,
+    pub acquired_at_ms: Timestamp,
     /// Until when, in milliseconds since the epoch.
-    pub expires_at_ms: Millis,
+    pub expires_at_ms: Timestamp,
     /// Until when, in seconds since the epoch: rounded down, so that nobody believes it to last longer.
     pub lease_expires_at: u64,
 }
 
 /// A lease that lasts longer. Since when is not read for a renewal, so it is not told again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Renewed {
+pub struct RenewedLease {
     /// Its name.
     pub lease_id: String,
     /// Its generation.
@@ -122,9 +128,9 @@ pub struct Renewed {
     /// Its place.
     pub slot: Slot,
     /// Its pool.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// Until when, in milliseconds since the epoch.
-    pub expires_at_ms: Millis,
+    pub expires_at_ms: Timestamp,
     /// Until when, in seconds since the epoch, rounded down.
     pub lease_expires_at: u64,
 }
@@ -133,7 +139,7 @@ pub struct Renewed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PoolStatus {
     /// Which.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// How many may hold a lease.
     pub limit: u32,
     /// How many hold one that has not expired.
@@ -149,21 +155,21 @@ pub struct PoolStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_wait_seconds: Option<u64>,
     /// In one word.
-    pub state: State,
+    pub state: PoolState,
     /// Who holds, if it was asked for: by slot, at most [`HOLDERS_LISTED`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub holders: Option<Vec<Holding>>,
+    pub holders: Option<Vec<HolderInfo>>,
     /// More than those hold. Only there if true.
     #[serde(skip_serializing_if = "is_false")]
     pub holders_more: bool,
     /// Who waits, if it was asked for: in order, at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub queue: Option<Vec<Waits>>,
+    pub queue: Option<Vec<WaiterInfo>>,
 }
 
 /// One who holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Holding {
+pub struct HolderInfo {
     /// The lease.
     pub lease_id: String,
     /// Its place.
@@ -180,9 +186,9 @@ pub struct Holding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Arc<str>>,
     /// Since when, in milliseconds since the epoch.
-    pub acquired_at_ms: Millis,
+    pub acquired_at_ms: Timestamp,
     /// Until when, in milliseconds since the epoch.
-    pub expires_at_ms: Millis,
+    pub expires_at_ms: Timestamp,
     /// It has expired. Only there if true.
     #[serde(skip_serializing_if = "is_false")]
     pub expired: bool,
@@ -193,7 +199,7 @@ pub struct Holding {
 
 /// One who waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Waits {
+pub struct WaiterInfo {
     /// The execution.
     pub execution: String,
     /// The item or branch in it. Only there if it has one.
@@ -203,9 +209,9 @@ pub struct Waits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Since when, in milliseconds since the epoch.
-    pub waiting_since_ms: Millis,
+    pub waiting_since_ms: Timestamp,
     /// When its first attempt gives up, in milliseconds since the epoch.
-    pub give_up_at_ms: Millis,
+    pub give_up_at_ms: Timestamp,
 }
 
 /// What a waiting task is failed with.
@@ -217,90 +223,91 @@ pub struct TaskFailure {
     pub cause: &'static str,
 }
 
-/// How a task is failed that waits for a lease it will not get. The names are those of [`Error`], and
+/// How a task is failed that waits for a lease it will not get. The names are those of [`ContractError`](super::ContractError), and
 /// `WaitedTooLong`, which only a task that waits can meet.
-pub fn task_failure(why: WhyFailed) -> TaskFailure {
+pub fn task_failure(why: FailureReason) -> TaskFailure {
     let (error, cause) = match why {
-        WhyFailed::WaitedTooLong => ("WaitedTooLong", "no slot was free for as long as it may wait"),
-        WhyFailed::Superseded => ("HolderBusy", "a newer attempt of this holder took its place"),
-        WhyFailed::Expired => ("LeaseLost", "its lease expired before it could be told"),
-        WhyFailed::Released => ("LeaseLost", "it was released, or its execution has ended"),
+        FailureReason::WaitedTooLong => ("WaitedTooLong", "no slot was free for as long as it may wait"),
+        FailureReason::Superseded => ("HolderBusy", "a newer attempt of this holder took its place"),
+        FailureReason::Expired => ("LeaseLost", "its lease expired before it could be told"),
+        FailureReason::Released => ("LeaseLost", "it was released, or its execution has ended"),
     };
     TaskFailure { error, cause }
 }
 
-impl Request {
-    /// The answer to this request, now that its operation is over on a pool with these settings.
-    ///
-    /// # Errors
-    /// What the operation failed with; `Internal` for an outcome that no request of the contract has.
-    pub fn answer(&self, outcome: &Outcome, settings: &Settings) -> Result<Answer, Error> {
-        Ok(match outcome {
-            Outcome::Acquired(lease) => Answer::Acquired(lease.into()),
-            Outcome::Queued => Answer::Queued,
-            Outcome::Wait { retry_after, held, waiting, waiting_more } => Answer::Wait {
+impl Response {
+    /// To an acquire on a pool with these settings.
+    pub fn to_acquire(outcome: &AcquireOutcome, settings: &Settings) -> Response {
+        match outcome {
+            AcquireOutcome::Acquired(lease) => Response::Acquired(lease.into()),
+            AcquireOutcome::Queued => Response::Queued,
+            AcquireOutcome::Wait(RetryAdvice { retry_after, held, waiting, waiting_more }) => Response::Wait {
                 retry_after_seconds: retry_after.0.div_ceil(1_000).max(1),
                 current_running: *held,
                 limit: settings.limit.count(),
                 waiting: *waiting,
                 waiting_more: *waiting_more,
             },
-            Outcome::Released { lease, already } => {
-                Answer::Released { lease_id: lease.as_ref().map(LeaseId::to_string), note: already.then_some(ALREADY) }
-            }
-            Outcome::Renewed { id, expires_at } => Answer::Renewed(Renewed {
-                lease_id: id.to_string(),
-                fence: id.fence,
-                slot: id.slot,
-                prefix: id.prefix.clone(),
-                expires_at_ms: *expires_at,
-                lease_expires_at: seconds(*expires_at),
-            }),
-            Outcome::Swept(tally) => Answer::Swept {
-                granted: tally.granted,
-                reclaimed: tally.reclaimed,
-                renotified: tally.renotified,
-                extended: tally.extended,
-                more: tally.more,
-            },
-            Outcome::Gone { tally, more } => Answer::Gone {
-                lease_id: (),
-                freed: tally.freed,
-                left: tally.left,
-                granted: tally.granted,
-                reclaimed: tally.reclaimed,
-                more: more.is_some(),
-                note: (tally.freed == 0 && tally.left == 0 && more.is_none()).then_some(ALREADY),
-            },
-            Outcome::Status(snapshot) => {
-                let holders = matches!(self, Request::Status { holders: true });
-                Answer::Status(Box::new(PoolStatus::new(snapshot, settings, holders)))
-            }
-            Outcome::Failed(failure) => return Err(failure.clone().into()),
-            Outcome::Changed { .. } => return Err(Error::Internal("no request changes a limit".into())),
+        }
+    }
+
+    /// To a release.
+    pub fn to_release(released: &Released) -> Response {
+        let note = released.already.then_some(ALREADY);
+        Response::Released { lease_id: released.lease.as_ref().map(LeaseId::to_string), note }
+    }
+
+    /// To a renewal.
+    pub fn to_renew(Renewed { id, expires_at }: &Renewed) -> Response {
+        Response::Renewed(RenewedLease {
+            lease_id: id.to_string(),
+            fence: id.fence,
+            slot: id.slot,
+            prefix: id.prefix.clone(),
+            expires_at_ms: *expires_at,
+            lease_expires_at: seconds(*expires_at),
         })
     }
 
-    /// The answer where there is nothing to do.
-    pub fn ignored(&self) -> Option<Answer> {
-        match self {
-            Request::Ignored { execution_status } => {
-                Some(Answer::Ignored { execution_status: execution_status.clone() })
-            }
-            _ => None,
+    /// To a sweep.
+    pub fn to_sweep(tally: &Tally) -> Response {
+        Response::Swept {
+            granted: tally.granted,
+            reclaimed: tally.reclaimed,
+            renotified: tally.renotified,
+            extended: tally.extended,
+            more: tally.more,
         }
+    }
+
+    /// To the end of an execution.
+    pub fn to_execution_ended(ExecutionFreed { tally, more }: &ExecutionFreed) -> Response {
+        Response::Freed {
+            lease_id: (),
+            freed: tally.freed,
+            left: tally.left,
+            granted: tally.granted,
+            reclaimed: tally.reclaimed,
+            more: more.is_some(),
+            note: (tally.freed == 0 && tally.left == 0 && more.is_none()).then_some(ALREADY),
+        }
+    }
+
+    /// To a question how a pool with these settings looks; `holders`: and who holds and waits.
+    pub fn to_status(snapshot: &Snapshot, settings: &Settings, holders: bool) -> Response {
+        Response::Status(Box::new(PoolStatus::new(snapshot, settings, holders)))
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 
-impl From<&Lease> for Acquired {
-    fn from(lease: &Lease) -> Acquired {
-        Acquired {
+impl From<&Lease> for GrantedLease {
+    fn from(lease: &Lease) -> GrantedLease {
+        GrantedLease {
             lease_id: lease.id.to_string(),
             fence: lease.id.fence,
             slot: lease.id.slot,
@@ -325,7 +332,7 @@ impl PoolStatus {
             expired: seen.expired,
             waiting: seen.waiting,
             waiting_more: seen.waiting_more,
-            oldest_wait_seconds: seen.oldest_wait.map(seconds),
+            oldest_wait_seconds: seen.oldest_wait.map(|wait| wait.0 / 1_000),
             state: seen.state,
             holders: holders.then(|| listed().collect()),
             holders_more: holders && leases().nth(HOLDERS_LISTED).is_some(),
@@ -334,8 +341,8 @@ impl PoolStatus {
     }
 }
 
-fn holding(prefix: &Prefix, slot: Slot, fence: Fence, lease: &LeaseView) -> Holding {
-    Holding {
+fn holding(prefix: &PoolName, slot: Slot, fence: Fence, lease: &LeaseView) -> HolderInfo {
+    HolderInfo {
         lease_id: LeaseId { prefix: prefix.clone(), slot, fence }.to_string(),
         slot,
         execution: lease.holder.execution().into(),
@@ -349,8 +356,8 @@ fn holding(prefix: &Prefix, slot: Slot, fence: Fence, lease: &LeaseView) -> Hold
     }
 }
 
-fn waits(waiter: &WaiterView) -> Waits {
-    Waits {
+fn waits(waiter: &WaiterView) -> WaiterInfo {
+    WaiterInfo {
         execution: waiter.holder.execution().into(),
         key: waiter.holder.key().into(),
         parent: waiter.holder.parent().map(Into::into),
@@ -359,9 +366,9 @@ fn waits(waiter: &WaiterView) -> Waits {
     }
 }
 
-/// Whole seconds, rounded down.
-fn seconds(millis: Millis) -> u64 {
-    millis.0 / 1_000
+/// Whole seconds since the epoch, rounded down.
+fn seconds(at: Timestamp) -> u64 {
+    at.0 / 1_000
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]

@@ -9,25 +9,26 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Detail, LeaseView, Occupancy, Overridden, SlotView, WaiterView, holder};
-use crate::nouns::{Fence, Holder, HolderKey, Limit, Millis, Slot};
+use crate::time::{Millis, Timestamp};
+use crate::types::{Fence, Holder, HolderKey, Limit, Slot};
 
 /// Something that happened to a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct PoolEvent {
     /// When: as the rows tell it, else the latest time it can have been.
     #[serde(rename = "at_ms")]
-    pub at: Millis,
+    pub at: Timestamp,
     /// The rows tell the time; it is on the clock of whoever wrote them.
     pub exact: bool,
     /// What.
     #[serde(flatten)]
-    pub what: What,
+    pub what: PoolEventKind,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum What {
+pub enum PoolEventKind {
     /// The limit in force is another.
     LimitChanged {
         /// From.
@@ -91,7 +92,7 @@ pub enum What {
         holder: Holder,
         /// Until when it lasts now.
         #[serde(rename = "expires_at_ms")]
-        expires_at: Millis,
+        expires_at: Timestamp,
     },
     /// A lease was made to last longer without a renewal: by a sweep, because its execution runs, or because
     /// its holder asked again after it had expired.
@@ -105,7 +106,7 @@ pub enum What {
         holder: Holder,
         /// Until when it lasts now.
         #[serde(rename = "expires_at_ms")]
-        expires_at: Millis,
+        expires_at: Timestamp,
     },
     /// The fence says that leases on this slot came and went between the two looks.
     Unseen {
@@ -165,15 +166,15 @@ pub struct PastLease {
 ///
 /// Nothing, if the two are of different pools or `after` is the earlier look. Where one is a summary, only
 /// a change of the limit can be told.
-pub fn changes(before: &Occupancy, after: &Occupancy) -> Vec<Event> {
+pub fn changes(before: &Occupancy, after: &Occupancy) -> Vec<PoolEvent> {
     if before.prefix != after.prefix || after.at < before.at {
         return vec![];
     }
-    let mut looks = Looks { before, after, unseen: 0, events: vec![] };
+    let mut looks = TwoLooks { before, after, unseen: 0, events: vec![] };
     if before.limit != after.limit {
         let overridden = after.overridden.clone().filter(|live| before.overridden.as_ref() != Some(live));
         let made_at = overridden.as_ref().map(|live| live.at).filter(|at| (before.at..=after.at).contains(at));
-        let what = What::LimitChanged { from: before.limit, to: after.limit, overridden };
+        let what = PoolEventKind::LimitChanged { from: before.limit, to: after.limit, overridden };
         match made_at {
             Some(at) => looks.told(at, what),
             None => looks.seen(after.at, what),
@@ -188,23 +189,23 @@ pub fn changes(before: &Occupancy, after: &Occupancy) -> Vec<Event> {
 }
 
 /// Two looks at one pool.
-struct Looks<'a> {
+struct TwoLooks<'a> {
     before: &'a Occupancy,
     after: &'a Occupancy,
     /// How many leases came and went unseen.
     unseen: u64,
-    events: Vec<Event>,
+    events: Vec<PoolEvent>,
 }
 
-impl Looks<'_> {
+impl TwoLooks<'_> {
     /// Something the rows tell the time of.
-    fn told(&mut self, at: Millis, what: What) {
-        self.events.push(Event { at, exact: true, what });
+    fn told(&mut self, at: Timestamp, what: PoolEventKind) {
+        self.events.push(PoolEvent { at, exact: true, what });
     }
 
     /// Something that had happened by then.
-    fn seen(&mut self, by: Millis, what: What) {
-        self.events.push(Event { at: by, exact: false, what });
+    fn seen(&mut self, by: Timestamp, what: PoolEventKind) {
+        self.events.push(PoolEvent { at: by, exact: false, what });
     }
 
     /// Both lists are in order of slot; a slot that one of them lacks has no row there.
@@ -225,9 +226,9 @@ impl Looks<'_> {
         }
     }
 
-    fn slot(&mut self, old: &SlotView, new: &SlotView, waited: &BTreeMap<HolderKey, Millis>) {
+    fn slot(&mut self, old: &SlotView, new: &SlotView, waited: &BTreeMap<HolderKey, Timestamp>) {
         let slot = new.slot;
-        let broken = What::FenceBroken { slot, before: old.fence, after: new.fence };
+        let broken = PoolEventKind::FenceBroken { slot, before: old.fence, after: new.fence };
         // How many leases began on this slot.
         let Some(begun) = new.fence.0.checked_sub(old.fence.0) else { return self.seen(self.after.at, broken) };
         match (begun, &old.lease, &new.lease) {
@@ -239,7 +240,7 @@ impl Looks<'_> {
             }
             (0, _, Some(_)) => self.seen(self.after.at, broken),
             (1, Some(was), Some(is)) if was.holder == is.holder => {
-                let what = What::GrantedAgain { slot, fence: new.fence, holder: is.holder.clone() };
+                let what = PoolEventKind::GrantedAgain { slot, fence: new.fence, holder: is.holder.clone() };
                 self.told(is.acquired_at, what);
                 self.expired(new, is, None);
             }
@@ -251,12 +252,13 @@ impl Looks<'_> {
                 let leases = begun - u64::from(begins.is_some());
                 if leases > 0 {
                     self.unseen += leases;
-                    self.seen(by, What::Unseen { slot, leases });
+                    self.seen(by, PoolEventKind::Unseen { slot, leases });
                 }
                 if let Some(lease) = begins {
                     let holder = lease.holder.clone();
                     let waited = waited.get(&holder.hashed()).map(|since| lease.acquired_at.since(*since));
-                    let what = What::Granted { slot, fence: new.fence, holder, label: lease.label.clone(), waited };
+                    let what =
+                        PoolEventKind::Granted { slot, fence: new.fence, holder, label: lease.label.clone(), waited };
                     self.told(lease.acquired_at, what);
                     self.expired(new, lease, None);
                 }
@@ -265,16 +267,16 @@ impl Looks<'_> {
     }
 
     /// A lease is over, by then at the latest.
-    fn ended(&mut self, at: &SlotView, lease: &LeaseView, by: Millis) {
+    fn ended(&mut self, at: &SlotView, lease: &LeaseView, by: Timestamp) {
         let held_for = by.since(lease.acquired_at);
         let over = PastLease { slot: at.slot, fence: at.fence, holder: lease.holder.clone(), held_for };
         self.seen(
             by,
             match () {
                 // Nobody else could have taken it yet.
-                () if by < lease.lapses_at => What::Released(over),
-                () if lease.expired => What::Reclaimed(over),
-                () => What::Ended(over),
+                () if by < lease.lapses_at => PoolEventKind::Released(over),
+                () if lease.expired => PoolEventKind::Reclaimed(over),
+                () => PoolEventKind::Ended(over),
             },
         );
     }
@@ -285,34 +287,37 @@ impl Looks<'_> {
         match is.renewed_at {
             _ if was.expires_at == is.expires_at => {}
             Some(renewed) if was.renewed_at != is.renewed_at => {
-                self.told(renewed, What::Renewed { slot, fence, holder, expires_at });
+                self.told(renewed, PoolEventKind::Renewed { slot, fence, holder, expires_at });
             }
-            _ => self.seen(self.after.at.min(expires_at), What::Extended { slot, fence, holder, expires_at }),
+            _ => self.seen(self.after.at.min(expires_at), PoolEventKind::Extended { slot, fence, holder, expires_at }),
         }
     }
 
     /// Tells that a lease has run out, unless it already had at the look before, to the same end.
     fn expired(&mut self, at: &SlotView, is: &LeaseView, was: Option<&LeaseView>) {
         if is.expired && !was.is_some_and(|was| was.expired && was.expires_at == is.expires_at) {
-            self.told(is.expires_at, What::Expired { slot: at.slot, fence: at.fence, holder: is.holder.clone() });
+            self.told(
+                is.expires_at,
+                PoolEventKind::Expired { slot: at.slot, fence: at.fence, holder: is.holder.clone() },
+            );
         }
     }
 
     fn queues(&mut self) {
         let (before, after) = (self.before, self.after);
         for waiter in joined(before, after) {
-            self.told(waiter.since, What::Queued { holder: waiter.holder.clone() });
+            self.told(waiter.since, PoolEventKind::Queued { holder: waiter.holder.clone() });
         }
         let left: Vec<&WaiterView> = gone(before, after).collect();
         let since = by_holder(left.iter().copied());
         // Slots and queue are read one after the other: who was granted a lease in between was seen in both.
         let granted_before = leases(before)
             .filter(|lease| since.get(&lease.holder.hashed()).is_some_and(|since| lease.acquired_at >= *since));
-        let mut granted: BTreeMap<HolderKey, Millis> = BTreeMap::new();
+        let mut granted: BTreeMap<HolderKey, Timestamp> = BTreeMap::new();
         let begun = leases(after).chain(granted_before).map(|lease| (lease.holder.hashed(), lease.acquired_at));
         granted.extend(begun.filter(|(holder, _)| since.contains_key(holder)));
         for waiter in left.iter().filter(|waiter| !granted.contains_key(&waiter.holder.hashed())) {
-            let what = What::LeftQueue {
+            let what = PoolEventKind::LeftQueue {
                 holder: waiter.holder.clone(),
                 waited: after.at.since(waiter.since),
                 gave_up: waiter.give_up_at <= after.at,
@@ -324,7 +329,7 @@ impl Looks<'_> {
 }
 
 /// Since when each of them waits. (One by one: to collect them would bring a sort along, which a page downloads.)
-fn by_holder<'a>(waiters: impl Iterator<Item = &'a WaiterView>) -> BTreeMap<HolderKey, Millis> {
+fn by_holder<'a>(waiters: impl Iterator<Item = &'a WaiterView>) -> BTreeMap<HolderKey, Timestamp> {
     let mut since = BTreeMap::new();
     since.extend(waiters.map(|waiter| (waiter.holder.hashed(), waiter.since)));
     since
@@ -335,7 +340,7 @@ fn leases(look: &Occupancy) -> impl Iterator<Item = &LeaseView> {
 }
 
 /// A place in the queue, in its order: a ticket.
-type Place = (Millis, u128);
+type Place = (Timestamp, u128);
 
 fn place(waiter: &WaiterView) -> Place {
     (waiter.since, waiter.holder.hashed().own)

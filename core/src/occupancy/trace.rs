@@ -40,7 +40,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Occupancy;
-use crate::nouns::{Millis, Prefix};
+use crate::time::Timestamp;
+use crate::types::PoolName;
 
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u64 = 1;
@@ -69,7 +70,7 @@ pub struct Header {
     pub region: Option<String>,
     /// When the recording began, on the recorder's clock.
     #[serde(rename = "recorded_at_ms")]
-    pub recorded_at: Millis,
+    pub recorded_at: Timestamp,
     /// What wrote it: name and version.
     #[serde(default)]
     pub program: String,
@@ -81,7 +82,7 @@ pub struct Header {
 pub struct Entry {
     /// When, on the recorder's clock.
     #[serde(rename = "at_ms")]
-    pub at: Millis,
+    pub at: Timestamp,
     /// What.
     #[serde(flatten)]
     pub seen: Seen,
@@ -90,11 +91,11 @@ pub struct Entry {
 /// An entry as it is read: without keeping the whole line first, which flattening does.
 #[derive(Deserialize)]
 struct Line {
-    at_ms: Millis,
+    at_ms: Timestamp,
     #[serde(default)]
     pool: Option<Box<Occupancy>>,
     #[serde(default)]
-    gone: Option<Prefix>,
+    gone: Option<PoolName>,
 }
 
 impl TryFrom<Line> for Entry {
@@ -117,7 +118,7 @@ pub enum Seen {
     /// A pool as it is now.
     Pool(Box<Occupancy>),
     /// The pool is not there any more: it was retired.
-    Gone(Prefix),
+    Gone(PoolName),
 }
 
 /// Why a text is no trace that can be read. Lines are counted from 1.
@@ -152,9 +153,9 @@ pub enum TraceError {
         /// Which line.
         line: usize,
         /// Its time.
-        at: Millis,
+        at: Timestamp,
         /// The one before.
-        before: Millis,
+        before: Timestamp,
     },
 }
 
@@ -176,7 +177,7 @@ impl Header {
 
 impl Entry {
     /// A look at a pool.
-    pub fn pool(at: Millis, pool: Occupancy) -> Entry {
+    pub fn pool(at: Timestamp, pool: Occupancy) -> Entry {
         Entry { at, seen: Seen::Pool(Box::new(pool)) }
     }
 
@@ -189,7 +190,7 @@ impl Entry {
     }
 
     /// Which pool it is about.
-    pub fn prefix(&self) -> &Prefix {
+    pub fn prefix(&self) -> &PoolName {
         match &self.seen {
             Seen::Pool(pool) => &pool.prefix,
             Seen::Gone(prefix) => prefix,
@@ -207,7 +208,7 @@ impl Trace {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut lines = text.split_inclusive('\n').enumerate();
         let header = header(lines.next().map_or("", |(_, line)| line.trim_end()))?;
-        let (mut entries, mut note, mut before) = (Vec::new(), None, Millis(0));
+        let (mut entries, mut note, mut before) = (Vec::new(), None, Timestamp(0));
         for (index, whole) in lines {
             let (line, text) = (index + 1, whole.trim_end());
             if text.is_empty() {
@@ -264,10 +265,10 @@ fn said(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Snapshot;
-    use crate::nouns::{Attempt, Fence, Holder, Limit, Slot, Ticket};
+    use crate::rows::{Held, SlotRow, WaitRow};
     use crate::settings::Settings;
-    use crate::table::{Held, SlotRow, WaitRow};
+    use crate::status::Snapshot;
+    use crate::types::{Attempt, Fence, Holder, Limit, Slot, Ticket};
 
     fn pool(at: u64) -> Occupancy {
         let settings = Settings::new("analytics".parse().expect("prefix"), Limit::try_from(2).expect("limit"));
@@ -275,17 +276,17 @@ mod tests {
         let held = Held {
             holder: holder("1"),
             attempt: Attempt::default(),
-            acquired_at: Millis(at - 500),
-            expires_at: Millis(at + 500),
+            acquired_at: Timestamp(at - 500),
+            expires_at: Timestamp(at + 500),
             renewed_at: None,
             unconfirmed: true,
             label: Some("one".into()),
         };
         let waits = holder("2");
-        let ticket = Ticket { at: Millis(at - 100), own: waits.hashed().own };
+        let ticket = Ticket { at: Timestamp(at - 100), own: waits.hashed().own };
         let slots = vec![SlotRow { slot: Slot(0), fence: Fence(3), held: Some(held) }];
-        let queue = vec![WaitRow { ticket, holder: waits, give_up_at: Millis(at + 9_000) }];
-        Occupancy::of(&Snapshot { at: Millis(at), limit: settings.limit, slots, queue, more: false }, &settings)
+        let queue = vec![WaitRow { ticket, holder: waits, give_up_at: Timestamp(at + 9_000) }];
+        Occupancy::of(&Snapshot { at: Timestamp(at), limit: settings.limit, slots, queue, more: false }, &settings)
     }
 
     fn trace() -> Trace {
@@ -294,13 +295,13 @@ mod tests {
             header: Header {
                 table: "leases".into(),
                 region: None,
-                recorded_at: Millis(1_000),
+                recorded_at: Timestamp(1_000),
                 program: "leasehold 0.1.0".into(),
             },
             entries: vec![
-                Entry::pool(Millis(1_000), pool(1_000)),
-                Entry::pool(Millis(2_000), pool(1_990)),
-                Entry { at: Millis(2_000), seen: gone },
+                Entry::pool(Timestamp(1_000), pool(1_000)),
+                Entry::pool(Timestamp(2_000), pool(1_990)),
+                Entry { at: Timestamp(2_000), seen: gone },
             ],
             note: None,
         }
@@ -373,13 +374,13 @@ mod tests {
     #[test]
     fn time_never_goes_backwards() {
         let mut wrong = trace();
-        wrong.entries[2].at = Millis(1_999);
-        let expected = TraceError::Backwards { line: 4, at: Millis(1_999), before: Millis(2_000) };
+        wrong.entries[2].at = Timestamp(1_999);
+        let expected = TraceError::Backwards { line: 4, at: Timestamp(1_999), before: Timestamp(2_000) };
         assert_eq!(Trace::parse(&wrong.to_string()), Err(expected));
     }
 
     #[test]
-    fn a_recording_cut_off_anywhere_in_its_last_line_is_good_without_that_line() {
+    fn a_recording_cut_off_in_its_last_line_is_good_without_it() {
         let whole = trace().to_string();
         let last = whole.trim_end().rfind('\n').expect("lines") + 1;
         for end in last + 1..whole.len() - 1 {

@@ -1,16 +1,16 @@
-//! What does a JSONata state make of its input? The part of JSONata that the states use, as JSONata 2.0.6 defines it:
-//! paths from `$states`, `and`, comparisons, `&`, `? :`, object and array constructors, and four functions. Anything
-//! else is refused, also a path into an array, where JSONata would look into its elements.
+//! JSONata: what does a state that uses it make of its input? The part of JSONata that the states use, as JSONata 2.0.6
+//! defines it: paths from `$states`, `and`, comparisons, `&`, `? :`, object and array constructors, and four functions.
+//! Anything else is refused, also a path into an array, where JSONata would look into its elements.
 
 use serde_json::{Map, Value};
 
-use super::Wrong;
+use super::StateError;
 
 /// A value; none where JSONata has nothing.
 type Found = Option<Value>;
 
 /// A field whose strings may be expressions in `{% %}`.
-pub(crate) fn template(template: &Value, states: &Value) -> Result<Value, Wrong> {
+pub(crate) fn template(template: &Value, states: &Value) -> Result<Value, StateError> {
     Ok(match template {
         Value::String(text) => match text.strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}")) {
             Some(expression) => evaluate(expression, states)?,
@@ -18,7 +18,7 @@ pub(crate) fn template(template: &Value, states: &Value) -> Result<Value, Wrong>
         },
         Value::Object(fields) => {
             let filled = fields.iter().map(|(name, value)| Ok((name.clone(), self::template(value, states)?)));
-            Value::Object(filled.collect::<Result<Map<_, _>, Wrong>>()?)
+            Value::Object(filled.collect::<Result<Map<_, _>, StateError>>()?)
         }
         Value::Array(items) => {
             Value::Array(items.iter().map(|item| self::template(item, states)).collect::<Result<_, _>>()?)
@@ -28,17 +28,19 @@ pub(crate) fn template(template: &Value, states: &Value) -> Result<Value, Wrong>
 }
 
 /// The value of an expression. Nothing is an error, as in Step Functions.
-fn evaluate(expression: &str, states: &Value) -> Result<Value, Wrong> {
+fn evaluate(expression: &str, states: &Value) -> Result<Value, StateError> {
     let mut reader = Reader { tokens: tokens(expression)?, at: 0, states, takes: true };
     let found = reader.conditional()?;
     if reader.at < reader.tokens.len() {
-        return Err(Wrong::unknown(expression));
+        return Err(StateError::unknown(expression));
     }
-    found.ok_or_else(|| Wrong::query(format!("The JSONata expression '{expression}' returned nothing (undefined).")))
+    found.ok_or_else(|| {
+        StateError::query(format!("The JSONata expression '{expression}' returned nothing (undefined)."))
+    })
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Token {
+enum JsonataToken {
     /// `$states`, `$merge`, a field's name or a word.
     Name(String),
     Text(String),
@@ -48,24 +50,27 @@ enum Token {
 
 const SIGNS: [&str; 17] = ["!=", "=", ">", "&", "?", ":", "(", ")", "[", "]", "{", "}", ",", ".", "<", "+", "*"];
 
-fn tokens(expression: &str) -> Result<Vec<Token>, Wrong> {
+fn tokens(expression: &str) -> Result<Vec<JsonataToken>, StateError> {
     let mut tokens = Vec::new();
     let mut rest = expression.trim_start();
     while let Some(first) = rest.chars().next() {
         let (token, length) = if let Some(quoted) = rest.strip_prefix('\'') {
-            let (text, _) =
-                quoted.split_once('\'').filter(|(text, _)| !text.contains('\\')).ok_or_else(|| Wrong::unknown(rest))?;
-            (Token::Text(text.to_owned()), text.len() + 2)
+            let (text, _) = quoted
+                .split_once('\'')
+                .filter(|(text, _)| !text.contains('\\'))
+                .ok_or_else(|| StateError::unknown(rest))?;
+            (JsonataToken::Text(text.to_owned()), text.len() + 2)
         } else if first.is_ascii_digit() {
             let length = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            (Token::Number(rest[..length].parse().map_err(|_| Wrong::unknown(rest))?), length)
+            (JsonataToken::Number(rest[..length].parse().map_err(|_| StateError::unknown(rest))?), length)
         } else if first.is_ascii_alphabetic() || first == '$' || first == '_' {
             let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_';
             let length = rest[1..].find(ends).map_or(rest.len(), |at| at + 1);
-            (Token::Name(rest[..length].to_owned()), length)
+            (JsonataToken::Name(rest[..length].to_owned()), length)
         } else {
-            let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign)).ok_or_else(|| Wrong::unknown(rest))?;
-            (Token::Sign(sign), sign.len())
+            let sign =
+                SIGNS.into_iter().find(|sign| rest.starts_with(sign)).ok_or_else(|| StateError::unknown(rest))?;
+            (JsonataToken::Sign(sign), sign.len())
         };
         tokens.push(token);
         rest = rest[length..].trim_start();
@@ -75,14 +80,14 @@ fn tokens(expression: &str) -> Result<Vec<Token>, Wrong> {
 
 /// Reads an expression and evaluates what it takes; the branches it does not take are only read.
 struct Reader<'a> {
-    tokens: Vec<Token>,
+    tokens: Vec<JsonataToken>,
     at: usize,
     states: &'a Value,
     takes: bool,
 }
 
 impl Reader<'_> {
-    fn conditional(&mut self) -> Result<Found, Wrong> {
+    fn conditional(&mut self) -> Result<Found, StateError> {
         let condition = self.both()?;
         if !self.sign("?") {
             return Ok(condition);
@@ -94,9 +99,9 @@ impl Reader<'_> {
         Ok(if holds { yes } else { no })
     }
 
-    fn both(&mut self) -> Result<Found, Wrong> {
+    fn both(&mut self) -> Result<Found, StateError> {
         let mut left = self.compared()?;
-        while self.tokens.get(self.at) == Some(&Token::Name("and".into())) {
+        while self.tokens.get(self.at) == Some(&JsonataToken::Name("and".into())) {
             self.at += 1;
             let holds = truth(left.as_ref());
             let right = self.only_if(holds, Self::compared)?;
@@ -105,7 +110,7 @@ impl Reader<'_> {
         Ok(left)
     }
 
-    fn compared(&mut self) -> Result<Found, Wrong> {
+    fn compared(&mut self) -> Result<Found, StateError> {
         let left = self.joined()?;
         let Some(sign) = ["=", "!=", ">"].into_iter().find(|sign| self.sign(sign)) else { return Ok(left) };
         let right = self.joined()?;
@@ -119,12 +124,12 @@ impl Reader<'_> {
             _ if !self.takes => false,
             _ => match (left.as_f64(), right.as_f64()) {
                 (Some(left), Some(right)) => left > right,
-                _ => return Err(Wrong::query("T2010: `>` compares numbers or strings")),
+                _ => return Err(StateError::query("T2010: `>` compares numbers or strings")),
             },
         })))
     }
 
-    fn joined(&mut self) -> Result<Found, Wrong> {
+    fn joined(&mut self) -> Result<Found, StateError> {
         let mut left = self.single()?;
         while self.sign("&") {
             let right = self.single()?;
@@ -133,44 +138,49 @@ impl Reader<'_> {
         Ok(left)
     }
 
-    fn single(&mut self) -> Result<Found, Wrong> {
-        let token =
-            self.tokens.get(self.at).cloned().ok_or_else(|| Wrong::unknown("an expression that ends too early"))?;
+    fn single(&mut self) -> Result<Found, StateError> {
+        let token = self
+            .tokens
+            .get(self.at)
+            .cloned()
+            .ok_or_else(|| StateError::unknown("an expression that ends too early"))?;
         self.at += 1;
         match token {
-            Token::Text(text) => Ok(Some(Value::String(text))),
-            Token::Number(number) => Ok(serde_json::Number::from_f64(number).map(Value::Number)),
-            Token::Name(name) if name == "$states" => self.path(),
-            Token::Name(name) if name == "true" || name == "false" => Ok(Some(Value::Bool(name == "true"))),
-            Token::Name(name) if name.starts_with('$') => self.function(&name),
-            Token::Sign("(") => {
+            JsonataToken::Text(text) => Ok(Some(Value::String(text))),
+            JsonataToken::Number(number) => Ok(serde_json::Number::from_f64(number).map(Value::Number)),
+            JsonataToken::Name(name) if name == "$states" => self.path(),
+            JsonataToken::Name(name) if name == "true" || name == "false" => Ok(Some(Value::Bool(name == "true"))),
+            JsonataToken::Name(name) if name.starts_with('$') => self.function(&name),
+            JsonataToken::Sign("(") => {
                 let inner = self.conditional()?;
                 self.expect(")")?;
                 Ok(inner)
             }
-            Token::Sign("[") => self.array(),
-            Token::Sign("{") => self.object(),
-            other => Err(Wrong::unknown(&format!("{other:?}"))),
+            JsonataToken::Sign("[") => self.array(),
+            JsonataToken::Sign("{") => self.object(),
+            other => Err(StateError::unknown(&format!("{other:?}"))),
         }
     }
 
-    fn path(&mut self) -> Result<Found, Wrong> {
+    fn path(&mut self) -> Result<Found, StateError> {
         let mut found = Some(self.states.clone());
         while self.sign(".") {
-            let Some(Token::Name(field)) = self.tokens.get(self.at).cloned() else {
-                return Err(Wrong::unknown("a path"));
+            let Some(JsonataToken::Name(field)) = self.tokens.get(self.at).cloned() else {
+                return Err(StateError::unknown("a path"));
             };
             self.at += 1;
             found = match found {
                 Some(Value::Object(mut fields)) => fields.remove(&field),
-                Some(Value::Array(_)) if self.takes => return Err(Wrong::unknown(&format!("{field} of an array"))),
+                Some(Value::Array(_)) if self.takes => {
+                    return Err(StateError::unknown(&format!("{field} of an array")));
+                }
                 _ => None,
             };
         }
         Ok(found)
     }
 
-    fn function(&mut self, name: &str) -> Result<Found, Wrong> {
+    fn function(&mut self, name: &str) -> Result<Found, StateError> {
         self.expect("(")?;
         let argument = self.conditional()?;
         self.expect(")")?;
@@ -180,28 +190,28 @@ impl Reader<'_> {
         match name {
             "$type" => Ok(argument.as_ref().map(kind).map(Value::from)),
             "$string" => Ok(argument.as_ref().map(|value| Value::String(words(Some(value))))),
-            "$error" => Err(Wrong::query(format!("D3137: {}", words(argument.as_ref())))),
+            "$error" => Err(StateError::query(format!("D3137: {}", words(argument.as_ref())))),
             "$merge" => {
-                let Some(Value::Array(items)) = argument else { return Err(Wrong::unknown("$merge of no array")) };
+                let Some(Value::Array(items)) = argument else { return Err(StateError::unknown("$merge of no array")) };
                 let mut merged = Map::new();
                 for item in items {
                     let Value::Object(fields) = item else {
-                        return Err(Wrong::query(format!("T0412: $merge merges objects, not {item}")));
+                        return Err(StateError::query(format!("T0412: $merge merges objects, not {item}")));
                     };
                     merged.extend(fields);
                 }
                 Ok(Some(Value::Object(merged)))
             }
-            _ => Err(Wrong::unknown(name)),
+            _ => Err(StateError::unknown(name)),
         }
     }
 
-    fn array(&mut self) -> Result<Found, Wrong> {
+    fn array(&mut self) -> Result<Found, StateError> {
         let mut items = Vec::new();
         while !self.sign("]") {
             match self.conditional()? {
                 // It would be taken apart.
-                Some(Value::Array(_)) => return Err(Wrong::unknown("an array in an array")),
+                Some(Value::Array(_)) => return Err(StateError::unknown("an array in an array")),
                 item => items.extend(item),
             }
             if !self.sign(",") {
@@ -212,11 +222,11 @@ impl Reader<'_> {
         Ok(Some(Value::Array(items)))
     }
 
-    fn object(&mut self) -> Result<Found, Wrong> {
+    fn object(&mut self) -> Result<Found, StateError> {
         let mut fields = Map::new();
         while !self.sign("}") {
             let Some(Value::String(name)) = self.single()? else {
-                return Err(Wrong::unknown("a field without a name"));
+                return Err(StateError::unknown("a field without a name"));
             };
             self.expect(":")?;
             if let Some(value) = self.conditional()? {
@@ -231,7 +241,7 @@ impl Reader<'_> {
     }
 
     /// Reads what comes, and lets it fail only where it is taken.
-    fn only_if(&mut self, holds: bool, read: fn(&mut Self) -> Result<Found, Wrong>) -> Result<Found, Wrong> {
+    fn only_if(&mut self, holds: bool, read: fn(&mut Self) -> Result<Found, StateError>) -> Result<Found, StateError> {
         let before = self.takes;
         self.takes = before && holds;
         let found = read(self);
@@ -240,13 +250,13 @@ impl Reader<'_> {
     }
 
     fn sign(&mut self, sign: &str) -> bool {
-        let there = matches!(self.tokens.get(self.at), Some(Token::Sign(found)) if *found == sign);
+        let there = matches!(self.tokens.get(self.at), Some(JsonataToken::Sign(found)) if *found == sign);
         self.at += usize::from(there);
         there
     }
 
-    fn expect(&mut self, sign: &str) -> Result<(), Wrong> {
-        if self.sign(sign) { Ok(()) } else { Err(Wrong::unknown(&format!("an expression without its `{sign}`"))) }
+    fn expect(&mut self, sign: &str) -> Result<(), StateError> {
+        if self.sign(sign) { Ok(()) } else { Err(StateError::unknown(&format!("an expression without its `{sign}`"))) }
     }
 }
 

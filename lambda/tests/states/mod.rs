@@ -1,4 +1,4 @@
-//! The rendered states, run as Step Functions runs them, but strictly: what AWS would fail on, fails here.
+//! The rendered states: what do they do where Step Functions runs them? Strictly: what AWS would fail on, fails here.
 #![allow(dead_code, reason = "each test uses what it needs")]
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
@@ -13,34 +13,35 @@ use serde_json::Value;
 
 /// What went wrong: the name by which a state catches it, and the words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
+pub(crate) struct StateError {
     pub(crate) error: String,
     pub(crate) cause: String,
 }
 
-impl Wrong {
-    pub(crate) fn new(error: impl Into<String>, cause: impl Into<String>) -> Wrong {
-        Wrong { error: error.into(), cause: cause.into() }
+impl StateError {
+    pub(crate) fn new(error: impl Into<String>, cause: impl Into<String>) -> StateError {
+        StateError { error: error.into(), cause: cause.into() }
     }
 
     /// What AWS ends an execution with at once: nothing retries or catches it.
-    pub(crate) fn runtime(cause: impl Into<String>) -> Wrong {
-        Wrong::new("States.Runtime", cause)
+    pub(crate) fn runtime(cause: impl Into<String>) -> StateError {
+        StateError::new("States.Runtime", cause)
     }
 
-    /// What these tests can not judge, as they know no more of the languages than the states use. No state may get here.
-    pub(crate) fn unknown(what: &str) -> Wrong {
-        Wrong::new("NotKnownHere", what)
+    /// What these tests can not judge, as they know no more of the languages than the states use. No state may get
+    /// here.
+    pub(crate) fn unknown(what: &str) -> StateError {
+        StateError::new("NotKnownHere", what)
     }
 
-    pub(crate) fn query(cause: impl Into<String>) -> Wrong {
-        Wrong::new("States.QueryEvaluationError", cause)
+    pub(crate) fn query(cause: impl Into<String>) -> StateError {
+        StateError::new("States.QueryEvaluationError", cause)
     }
 }
 
 /// A rendered state machine.
 #[derive(Clone, Debug)]
-pub(crate) struct Machine {
+pub(crate) struct StateMachine {
     pub(crate) name: &'static str,
     pub(crate) definition: Value,
 }
@@ -48,21 +49,21 @@ pub(crate) struct Machine {
 /// The machines that Terraform's tests hold equal to what `terraform/states` makes.
 pub(crate) const MACHINES: [&str; 4] = ["queue-jsonpath", "queue-jsonata", "poll-jsonpath", "poll-jsonata"];
 
-impl Machine {
-    pub(crate) fn rendered(name: &'static str) -> Machine {
+impl StateMachine {
+    pub(crate) fn rendered(name: &'static str) -> StateMachine {
         let path = states_folder().join(format!("tests/rendered/{name}.json"));
         let json = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Machine { name, definition: serde_json::from_slice(&json).expect("JSON") }
+        StateMachine { name, definition: serde_json::from_slice(&json).expect("JSON") }
     }
 
     /// All four of them.
-    pub(crate) fn all() -> [Machine; 4] {
-        MACHINES.map(Machine::rendered)
+    pub(crate) fn all() -> [StateMachine; 4] {
+        MACHINES.map(StateMachine::rendered)
     }
 
     /// The two that ask again and look at the answer.
-    pub(crate) fn polling() -> Vec<Machine> {
-        Machine::all().into_iter().filter(|machine| !machine.queues()).collect()
+    pub(crate) fn polling() -> Vec<StateMachine> {
+        StateMachine::all().into_iter().filter(|machine| !machine.queues()).collect()
     }
 
     pub(crate) fn queues(&self) -> bool {

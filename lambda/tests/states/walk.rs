@@ -1,9 +1,10 @@
-//! What does an execution do, state by state? It stops at every call of a function and goes on with the answer, so a
-//! test decides what is answered: the real lease manager, or somebody who answers anything.
+//! A walk through a state machine: what does an execution do, state by state? It stops at every call of a function and
+//! goes on with the answer, so a test decides what is answered: the real lease manager, or somebody who answers
+//! anything.
 
 use serde_json::{Value, json};
 
-use super::{Machine, Wrong, jsonata, jsonpath};
+use super::{StateError, StateMachine, jsonata, jsonpath};
 
 /// No machine here takes as many steps; one that does is in a loop.
 const STEPS: usize = 10_000;
@@ -11,7 +12,7 @@ const STEPS: usize = 10_000;
 /// An execution.
 #[derive(Clone, Debug)]
 pub(crate) struct Walk {
-    machine: Machine,
+    machine: StateMachine,
     /// What is in it now, and what was in it when its state was entered.
     input: Value,
     context: Value,
@@ -29,16 +30,16 @@ pub(crate) struct Walk {
 
 /// Where an execution stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Turn {
+pub(crate) enum WalkTurn {
     /// It calls a function and goes on with [`Walk::answered`].
-    Call(Call),
+    Call(FunctionCall),
     /// It is over.
-    Over(Result<Value, Wrong>),
+    Over(Result<Value, StateError>),
 }
 
 /// A call of a function.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Call {
+pub(crate) struct FunctionCall {
     /// Its ARN.
     pub(crate) function: String,
     /// What it is called with.
@@ -49,7 +50,7 @@ pub(crate) struct Call {
 
 impl Walk {
     /// Starts an execution of this id.
-    pub(crate) fn start(machine: &Machine, execution: &str, input: Value) -> (Walk, Turn) {
+    pub(crate) fn start(machine: &StateMachine, execution: &str, input: Value) -> (Walk, WalkTurn) {
         let name = execution.rsplit(':').next().unwrap_or_default();
         let context = json!({
             "Execution": {
@@ -82,7 +83,7 @@ impl Walk {
     }
 
     /// Goes on after a call, with its answer or its failure.
-    pub(crate) fn answered(&mut self, answer: Result<Value, Wrong>) -> Turn {
+    pub(crate) fn answered(&mut self, answer: Result<Value, StateError>) -> WalkTurn {
         let done = answer.and_then(|result| self.output(result));
         match done {
             Ok(output) => {
@@ -114,7 +115,7 @@ impl Walk {
         self.context["State"] = json!({ "EnteredTime": self.clock, "Name": state, "RetryCount": 0 });
     }
 
-    fn next(&mut self) -> Turn {
+    fn next(&mut self) -> WalkTurn {
         let state = self.state();
         match state["Next"].as_str() {
             Some(next) => {
@@ -123,25 +124,25 @@ impl Walk {
             }
             None => {
                 assert_eq!(state["End"], true, "{}: {} leads nowhere", self.machine.name, self.state);
-                Turn::Over(Ok(self.input.clone()))
+                WalkTurn::Over(Ok(self.input.clone()))
             }
         }
     }
 
-    fn run(&mut self) -> Turn {
+    fn run(&mut self) -> WalkTurn {
         let state = self.state();
         let done = match state["Type"].as_str() {
             Some("Task") => self.call(),
             Some("Choice") => self.choose().map(|()| self.run()),
             Some("Wait") => self.wait().map(|()| self.next()),
-            Some("Succeed") => Ok(Turn::Over(Ok(self.input.clone()))),
-            Some("Fail") => self.fail().map(|wrong| Turn::Over(Err(wrong))),
+            Some("Succeed") => Ok(WalkTurn::Over(Ok(self.input.clone()))),
+            Some("Fail") => self.fail().map(|wrong| WalkTurn::Over(Err(wrong))),
             other => panic!("{}: a state of type {other:?}", self.machine.name),
         };
         done.unwrap_or_else(|wrong| self.failed(wrong))
     }
 
-    fn query(&self, template: &Value, more: &Value) -> Result<Value, Wrong> {
+    fn query(&self, template: &Value, more: &Value) -> Result<Value, StateError> {
         if !self.jsonata() {
             return jsonpath::template(template, &self.input, &self.context);
         }
@@ -152,7 +153,7 @@ impl Walk {
         jsonata::template(template, &states)
     }
 
-    fn call(&mut self) -> Result<Turn, Wrong> {
+    fn call(&mut self) -> Result<WalkTurn, StateError> {
         let state = self.state();
         let waits = state["Resource"].as_str().is_some_and(|resource| resource.ends_with(".waitForTaskToken"));
         if waits {
@@ -172,10 +173,10 @@ impl Walk {
             (resource.to_owned(), arguments)
         };
         let token = waits.then(|| self.context["Task"]["Token"].as_str().unwrap_or_default().to_owned());
-        Ok(Turn::Call(Call { function, payload, token }))
+        Ok(WalkTurn::Call(FunctionCall { function, payload, token }))
     }
 
-    fn output(&self, result: Value) -> Result<Value, Wrong> {
+    fn output(&self, result: Value) -> Result<Value, StateError> {
         let state = self.state();
         if self.jsonata() {
             return match state.get("Output") {
@@ -193,11 +194,11 @@ impl Walk {
         }
     }
 
-    fn failed(&mut self, wrong: Wrong) -> Turn {
+    fn failed(&mut self, wrong: StateError) -> WalkTurn {
         let state = self.state();
         // What nothing retries or catches, whatever it says.
         if wrong.error == "States.Runtime" {
-            return Turn::Over(Err(wrong));
+            return WalkTurn::Over(Err(wrong));
         }
         let list = |name: &str| state[name].as_array().cloned().unwrap_or_default();
         let matches = |entry: &Value| {
@@ -211,7 +212,7 @@ impl Walk {
             self.context["State"]["RetryCount"] = json!(self.retries.iter().sum::<u64>());
             return self.run();
         }
-        let Some(catcher) = list("Catch").into_iter().find(matches) else { return Turn::Over(Err(wrong)) };
+        let Some(catcher) = list("Catch").into_iter().find(matches) else { return WalkTurn::Over(Err(wrong)) };
         let error = json!({ "Error": wrong.error, "Cause": wrong.cause });
         let output = if self.jsonata() {
             self.query(&catcher["Output"], &json!({ "errorOutput": error }))
@@ -224,17 +225,17 @@ impl Walk {
                 self.enter(catcher["Next"].as_str().expect("Next"));
                 self.run()
             }
-            Err(wrong) => Turn::Over(Err(wrong)),
+            Err(wrong) => WalkTurn::Over(Err(wrong)),
         }
     }
 
-    fn choose(&mut self) -> Result<(), Wrong> {
+    fn choose(&mut self) -> Result<(), StateError> {
         let state = self.state();
         for choice in state["Choices"].as_array().expect("Choices") {
             let met = if self.jsonata() {
                 match self.query(&choice["Condition"], &Value::Null)? {
                     Value::Bool(met) => met,
-                    other => return Err(Wrong::query(format!("a condition that is {other}"))),
+                    other => return Err(StateError::query(format!("a condition that is {other}"))),
                 }
             } else {
                 jsonpath::met(choice, &self.input)?
@@ -248,7 +249,7 @@ impl Walk {
         Ok(())
     }
 
-    fn wait(&mut self) -> Result<(), Wrong> {
+    fn wait(&mut self) -> Result<(), StateError> {
         let state = self.state();
         let seconds = if self.jsonata() {
             self.query(&state["Seconds"], &Value::Null)?
@@ -256,21 +257,24 @@ impl Walk {
             jsonpath::path(state["SecondsPath"].as_str().expect("SecondsPath"), &self.input, &self.context)?
         };
         let seconds = seconds.as_u64().filter(|seconds| *seconds <= 99_999_999);
-        self.waited.push(seconds.ok_or_else(|| Wrong::runtime("seconds that are no whole number"))?);
+        self.waited.push(seconds.ok_or_else(|| StateError::runtime("seconds that are no whole number"))?);
         Ok(())
     }
 
-    fn fail(&self) -> Result<Wrong, Wrong> {
+    fn fail(&self) -> Result<StateError, StateError> {
         let state = self.state();
-        let said = |name: &str| -> Result<String, Wrong> {
+        let said = |name: &str| -> Result<String, StateError> {
             let value = match (state.get(name), state[format!("{name}Path")].as_str()) {
                 (Some(value), None) if self.jsonata() => self.query(value, &Value::Null)?,
                 (Some(value), None) => value.clone(),
                 (None, Some(path)) => jsonpath::query_of(path, &self.input, &self.context)?,
-                _ => return Err(Wrong::runtime(format!("{name} and {name}Path: one of them"))),
+                _ => return Err(StateError::runtime(format!("{name} and {name}Path: one of them"))),
             };
-            value.as_str().map(str::to_owned).ok_or_else(|| Wrong::runtime(format!("{name} is no string: {value}")))
+            value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| StateError::runtime(format!("{name} is no string: {value}")))
         };
-        Ok(Wrong::new(said("Error")?, said("Cause")?))
+        Ok(StateError::new(said("Error")?, said("Cause")?))
     }
 }

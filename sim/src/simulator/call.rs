@@ -1,12 +1,9 @@
 //! Calls: what is on its way between callers, table and tasks? A call runs one engine; each step of it sends messages,
 //! which take their time there and back.
 
-use std::sync::Arc;
+use leasehold_core::{AnyOutcome, Delivery, Effect, EffectReply, ExecutionStatus, Failure, Replies, Reply};
 
-use leasehold_core::machine::{Answer, Life, Notice, Notified, Outcome};
-use leasehold_core::table::{Reply, Request};
-
-use super::draws::Key;
+use super::draws::DrawKey;
 use super::engine::Engine;
 use super::slab_map::SlabMap;
 
@@ -67,7 +64,7 @@ pub(crate) struct Call {
     pub(crate) pool: usize,
     pub(crate) purpose: CallPurpose,
     /// Names its draws.
-    pub(crate) key: Key,
+    pub(crate) key: DrawKey,
     /// From when to when its function is being invoked, in microseconds since the start; from then on the engine runs.
     pub(crate) invoked: (u64, u64),
     pub(crate) engine: Option<Engine>,
@@ -87,20 +84,12 @@ pub(crate) struct Call {
 pub(crate) struct Sent {
     /// Its number in its lane.
     pub(crate) number: u64,
-    pub(crate) message: Message,
+    pub(crate) effect: Effect,
     pub(crate) leg: Leg,
 }
 
-/// What a call sends.
-#[derive(Clone, Debug)]
-pub(crate) enum Message {
-    /// To the table.
-    Request(Request),
-    /// To a waiting task.
-    Notice(Notice),
-    /// Whether this execution still runs.
-    Life(Arc<str>),
-}
+/// What a call came to.
+pub(crate) type CallOutcome = Result<AnyOutcome, Failure>;
 
 /// Where something is. Moments are microseconds since the start.
 #[derive(Clone, Debug)]
@@ -108,17 +97,9 @@ pub(crate) enum Leg {
     /// On its way there; `lost`: it never arrives.
     There { from: u64, to: u64, lost: bool },
     /// Its answer is on its way back; `lost`: it never arrives.
-    Back { from: u64, to: u64, lost: bool, answer: Received },
+    Back { from: u64, to: u64, lost: bool, answer: EffectReply },
     /// Its answer is there.
-    Here(Received),
-}
-
-/// An answer.
-#[derive(Clone, Debug)]
-pub(crate) enum Received {
-    Reply(Reply),
-    Notified(Notified),
-    Life(Life),
+    Here(EffectReply),
 }
 
 /// The calls of a lane.
@@ -127,7 +108,7 @@ pub(crate) struct Calls {
     /// Those under way, by number.
     pub(crate) under_way: SlabMap<Call>,
     /// What others came to, on its way to their workflows, by a number of its own.
-    pub(crate) outcomes: SlabMap<(CallPurpose, Outcome)>,
+    pub(crate) outcomes: SlabMap<(CallPurpose, CallOutcome)>,
     /// The next number of either.
     next: u32,
     /// How many calls each pool made of sweeps, ends and changes.
@@ -157,7 +138,7 @@ impl Calls {
     }
 
     /// Adds what one came to: its number.
-    pub(crate) fn add_outcome(&mut self, purpose: CallPurpose, outcome: Outcome) -> u32 {
+    pub(crate) fn add_outcome(&mut self, purpose: CallPurpose, outcome: CallOutcome) -> u32 {
         let number = self.take_number();
         self.outcomes.add(number, (purpose, outcome));
         number
@@ -174,50 +155,34 @@ impl Calls {
     }
 }
 
-impl Message {
-    /// What it means that no answer comes.
-    pub(crate) fn unanswered(&self) -> Received {
-        match self {
-            Message::Request(_) => Received::Reply(Reply::Unknown),
-            Message::Notice(_) => Received::Notified(Notified::Unknown),
-            Message::Life(_) => Received::Life(Life::Unknown),
-        }
+/// What it means that no answer to this comes.
+pub(crate) fn unanswered(effect: &Effect) -> EffectReply {
+    match effect {
+        Effect::Request(_) => Reply::Unknown.into(),
+        Effect::Callback(_) => Delivery::Unknown.into(),
+        Effect::StatusCheck(_) => ExecutionStatus::Unknown.into(),
     }
 }
 
 impl Call {
     /// What names the draws of the nth call for this purpose.
-    pub(crate) fn key(pool: usize, purpose: CallPurpose, nth: u32) -> Key {
+    pub(crate) fn key(pool: usize, purpose: CallPurpose, nth: u32) -> DrawKey {
         let whose = purpose.job().map_or((1 << 40) + pool as u64, u64::from);
         [whose, purpose.number().into(), nth.into()]
     }
 
     /// What names the draws of a message: the one at this place of those sent in its present round.
-    pub(crate) fn message_key(&self, at: usize) -> Key {
+    pub(crate) fn message_key(&self, at: usize) -> DrawKey {
         [self.key[0], (self.key[1] << 32) | self.key[2], (u64::from(self.round) << 32) | at as u64]
     }
 
-    /// The answer to its step, if all of it has come.
-    pub(crate) fn answer(&mut self) -> Option<Answer> {
+    /// The replies to its step, if all of them have come.
+    pub(crate) fn replies(&mut self) -> Option<Replies> {
         if self.sent.iter().any(|sent| !matches!(sent.leg, Leg::Here(_))) {
             return None;
         }
-        let (mut replies, mut notices, mut lives) = (vec![], vec![], vec![]);
-        for sent in self.sent.drain(..) {
-            match sent.leg {
-                Leg::Here(Received::Reply(reply)) => replies.push(reply),
-                Leg::Here(Received::Notified(notified)) => notices.push(notified),
-                Leg::Here(Received::Life(life)) => lives.push(life),
-                _ => {}
-            }
-        }
-        Some(if !notices.is_empty() {
-            Answer::Notices(notices)
-        } else if !lives.is_empty() {
-            Answer::Lives(lives)
-        } else {
-            Answer::Replies(replies)
-        })
+        let reply = |sent: Sent| if let Leg::Here(reply) = sent.leg { Some(reply) } else { None };
+        Some(self.sent.drain(..).filter_map(reply).collect())
     }
 
     /// Whether nothing of its is on its way there any more.

@@ -1,12 +1,11 @@
 //! The life of a call: how does it get on? Its function is invoked, its engine gives a step, what the step asks for
 //! travels to the table and back, and so on until it is done, dead, or out of time.
 
-use leasehold_core::machine::{Failure, Life, Outcome, Step};
-use leasehold_core::table::{Reply, Request, Row};
+use leasehold_core::{AnyOutcome, Effect, EffectReply, ExecutionStatus, Failure, Reply, Request, Row, Step};
 
-use super::call::{Call, CallPurpose, Leg, Message, Received, Sent};
+use super::call::{Call, CallOutcome, CallPurpose, Leg, Sent, unanswered};
 use super::cost::units;
-use super::draws::{Draw, Key};
+use super::draws::{Draw, DrawKey};
 use super::engine::Engine;
 use super::event_queue::EventKind;
 use super::lane::Lane;
@@ -59,47 +58,45 @@ impl Lane {
     }
 
     /// Carries out a step of a call.
-    fn carry_out(&mut self, number: u32, step: Step) {
+    fn carry_out(&mut self, number: u32, step: Step<AnyOutcome>) {
         let Some(call) = self.calls.under_way.get_mut(number) else { return };
         call.round += 1;
-        let (messages, pause): (Vec<Message>, u64) = match step {
-            Step::Ask { requests, pause } => (requests.into_iter().map(Message::Request).collect(), pause.0 * 1_000),
-            Step::Notify(notices) => (notices.into_iter().map(Message::Notice).collect(), 0),
-            Step::Alive(executions) => (executions.into_iter().map(Message::Life).collect(), 0),
+        let (effects, pause) = match step {
+            Step::Perform { effects, pause } => (effects, pause.0 * 1_000),
             Step::Done(outcome) => return self.call_done(number, outcome),
         };
         let purpose = call.purpose;
         let from = self.queue.now() + pause;
-        let together = (self.calls.next_message, messages.len() as u64);
+        let together = (self.calls.next_message, effects.len() as u64);
         self.calls.next_message += together.1;
         if let Some(job) = purpose.job().and_then(|job| self.fleet.jobs.get_mut(job)) {
-            job.requests += u32::try_from(messages.len()).unwrap_or(0);
+            job.requests += u32::try_from(effects.len()).unwrap_or(0);
         }
-        for (at, message) in messages.into_iter().enumerate() {
-            self.send(number, at, message, from, together);
+        for (at, effect) in effects.into_iter().enumerate() {
+            self.send(number, at, effect, from, together);
         }
     }
 
     /// Sends a message of a call at that moment; with it go others, of which it is the one at this place.
-    fn send(&mut self, number: u32, at: usize, message: Message, from: u64, together: (u64, u64)) {
+    fn send(&mut self, number: u32, at: usize, effect: Effect, from: u64, together: (u64, u64)) {
         let Some(call) = self.calls.under_way.get_mut(number) else { return };
         let (purpose, pool, round, key) = (call.purpose, call.pool, call.round, call.message_key(at));
-        let to = from + self.network.travels(&message, Way::There, key);
-        let lost = self.network.loses(&message, Way::There, purpose.job(), key);
+        let to = from + self.network.travels(&effect, Way::There, key);
+        let lost = self.network.loses(&effect, Way::There, purpose.job(), key);
         let message_number = together.0 + at as u64;
-        let effect = RequestEffect::of(&message, self.strategy);
+        let summary = RequestEffect::of(&effect, self.strategy);
         let entry = RequestEntry {
             number: message_number,
             pool,
             purpose,
-            effect,
+            effect: summary,
             asked: from,
             served: None,
             replied: None,
             reply: None,
         };
-        self.observer.request_sent(entry, &message, call.skew, together);
-        call.sent.push(Sent { number: message_number, message, leg: Leg::There { from, to, lost } });
+        self.observer.request_sent(entry, &effect, call.skew, together);
+        call.sent.push(Sent { number: message_number, effect, leg: Leg::There { from, to, lost } });
         let at = place(at);
         if lost {
             self.message_lost(purpose, pool, "request", message_number);
@@ -122,19 +119,19 @@ impl Lane {
         let Some(call) = self.calls.under_way.get(number).filter(|call| call.round == round) else { return };
         let (purpose, pool, key, dead) = (call.purpose, call.pool, call.message_key(at), call.dead);
         let Some(sent) = call.sent.get(at) else { return };
-        let (message_number, message) = (sent.number, sent.message.clone());
-        let answer = match &message {
-            Message::Request(request) => Received::Reply(self.serve(purpose, pool, message_number, request, key)),
-            Message::Notice(notice) => {
+        let (message_number, effect) = (sent.number, sent.effect.clone());
+        let answer: EffectReply = match &effect {
+            Effect::Request(request) => self.serve(purpose, pool, message_number, request, key).into(),
+            Effect::Callback(callback) => {
                 self.observer.usage.notices += 1;
-                Received::Notified(self.notice_arrives(notice))
+                self.callback_arrives(callback).into()
             }
-            Message::Life(execution) => Received::Life(self.life_of(execution)),
+            Effect::StatusCheck(execution) => self.life_of(execution).into(),
         };
-        let lost = self.network.loses(&message, Way::Back, purpose.job(), key);
+        let lost = self.network.loses(&effect, Way::Back, purpose.job(), key);
         let now = self.queue.now();
         self.observer.request_arrived(now, message_number, ReplySummary::of(&answer));
-        let to = now + self.network.travels(&message, Way::Back, key);
+        let to = now + self.network.travels(&effect, Way::Back, key);
         let Some(call) = self.calls.under_way.get_mut(number) else { return };
         let Some(sent) = call.sent.get_mut(at) else { return };
         let asked = if let Leg::There { from, .. } = sent.leg { from } else { now };
@@ -153,14 +150,14 @@ impl Lane {
     }
 
     /// Whether the job of this execution still runs.
-    fn life_of(&self, execution: &str) -> Life {
+    fn life_of(&self, execution: &str) -> ExecutionStatus {
         let job = execution.rsplit_once(':').and_then(|(_, number)| number.parse::<u32>().ok());
         let runs = job.and_then(|job| self.fleet.jobs.get(job)).is_some_and(|job| !job.dead);
-        if runs { Life::Running } else { Life::Ended }
+        if runs { ExecutionStatus::Running } else { ExecutionStatus::Ended }
     }
 
     /// The table serves a request.
-    fn serve(&mut self, purpose: CallPurpose, pool: usize, number: u64, request: &Request, key: Key) -> Reply {
+    fn serve(&mut self, purpose: CallPurpose, pool: usize, number: u64, request: &Request, key: DrawKey) -> Reply {
         if self.network.throttles(key) {
             self.observer.usage.throttled += 1;
             self.say(pool, SimEventKind::Throttled { job: purpose.job(), operation: purpose.as_str() });
@@ -194,21 +191,21 @@ impl Lane {
         let Some(call) = self.calls.under_way.get_mut(number).filter(|call| call.round == round) else { return };
         let Some(sent) = call.sent.get_mut(at) else { return };
         let message_number = sent.number;
-        let received = match std::mem::replace(&mut sent.leg, Leg::Here(sent.message.unanswered())) {
+        let received = match std::mem::replace(&mut sent.leg, Leg::Here(unanswered(&sent.effect))) {
             Leg::Back { lost: false, answer, .. } => answer,
-            _ => sent.message.unanswered(),
+            _ => unanswered(&sent.effect),
         };
         let summary = ReplySummary::of(&received);
         let captured = self.observer.captures(message_number).then(|| received.clone());
         sent.leg = Leg::Here(received);
         self.observer.reply_arrived(now, message_number, summary, captured);
-        let Some(answer) = call.answer() else { return };
+        let Some(replies) = call.replies() else { return };
         if call.dies_after.is_some_and(|after| call.round > after) {
             return self.call_dies(number);
         }
         let (purpose, skew) = (call.purpose, call.skew);
         let Some(mut engine) = call.engine.take() else { return };
-        let step = engine.resume(answer, self.clock(skew));
+        let step = engine.resume(replies, self.clock(skew));
         if let Some(counted) = engine.counted() {
             self.counted(purpose, counted);
         }
@@ -219,7 +216,7 @@ impl Lane {
     }
 
     /// A call is done.
-    fn call_done(&mut self, number: u32, outcome: Outcome) {
+    fn call_done(&mut self, number: u32, outcome: CallOutcome) {
         let Some(call) = self.calls.under_way.remove(number) else { return };
         if let CallPurpose::Acquire { .. } = call.purpose {
             let travels = self.network.outcome_travels(call.key);
@@ -231,7 +228,7 @@ impl Lane {
     }
 
     /// What a call came to is on its way to its workflow.
-    fn send_outcome(&mut self, purpose: CallPurpose, outcome: Outcome, travels: u64) {
+    fn send_outcome(&mut self, purpose: CallPurpose, outcome: CallOutcome, travels: u64) {
         let number = self.calls.add_outcome(purpose, outcome);
         self.queue.after(travels, EventKind::OutcomeArrives { call: number });
     }
@@ -259,7 +256,7 @@ impl Lane {
         call.engine = None;
         let quiet = call.is_quiet();
         self.say(pool, SimEventKind::CallDied { job: purpose.job(), operation: purpose.as_str() });
-        let outcome = Outcome::Failed(Failure::Unavailable);
+        let outcome = Err(Failure::Unavailable);
         if let CallPurpose::Acquire { .. } = purpose {
             self.send_outcome(purpose, outcome, self.network.invoke());
         } else {

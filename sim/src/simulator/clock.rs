@@ -3,7 +3,7 @@
 //! Inside a simulation, moments and lengths are microseconds since its start; what its callers read and write are
 //! milliseconds on their clocks; the page takes milliseconds since the start.
 
-use leasehold_core::nouns::Millis;
+use leasehold_core::Timestamp;
 use serde_json::{Value, json};
 
 /// What the clocks show at the start, in milliseconds: late enough that no clock is ever before zero.
@@ -13,13 +13,13 @@ pub(crate) const BEGIN: u64 = 1_000_000_000;
 const FURTHEST_BEHIND: i64 = 600_000_000;
 
 /// What a clock shows at this moment that is so many microseconds ahead.
-pub(crate) fn shown(now: u64, skew: i64) -> Millis {
+pub(crate) fn shown(now: u64, skew: i64) -> Timestamp {
     let after = now.saturating_add_signed(skew + FURTHEST_BEHIND) / 1_000;
-    Millis(BEGIN + after - FURTHEST_BEHIND.unsigned_abs() / 1_000)
+    Timestamp(BEGIN + after - FURTHEST_BEHIND.unsigned_abs() / 1_000)
 }
 
 /// When a clock will show this that is so many microseconds ahead.
-pub(crate) fn when(shown: Millis, skew: i64) -> u64 {
+pub(crate) fn when(shown: Timestamp, skew: i64) -> u64 {
     (shown.0.saturating_sub(BEGIN) * 1_000).saturating_add_signed(-skew)
 }
 

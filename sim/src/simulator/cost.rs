@@ -1,8 +1,7 @@
 //! Costs: what does a request cost? DynamoDB's units by the size of its rows, and the prices. No other file knows
 //! either.
 
-use leasehold_core::nouns::{Holder, Token};
-use leasehold_core::table::{Change, HolderRow, HolderState, Reply, Request, Row, SlotRow, WaitRow};
+use leasehold_core::{Holder, HolderRow, HolderState, Mutation, Reply, Request, Row, SlotRow, TaskToken, WaitRow};
 use serde::Serialize;
 
 /// What things cost, in dollars: on demand, without free tiers.
@@ -39,9 +38,9 @@ const KEYS: u64 = 60;
 /// A number of milliseconds with its attribute's name, about.
 const MOMENT: u64 = 20;
 
-/// Units of one request.
+/// RequestUnits of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Units {
+pub(crate) struct RequestUnits {
     pub(crate) read: u64,
     pub(crate) write: u64,
 }
@@ -56,7 +55,7 @@ fn slot(row: &SlotRow) -> u64 {
 }
 
 fn holder_row(row: &HolderRow) -> u64 {
-    let token = |token: &Option<Token>| token.as_ref().map_or(0, |_| TOKEN);
+    let token = |token: &Option<TaskToken>| token.as_ref().map_or(0, |_| TOKEN);
     let more = match &row.state {
         HolderState::Waiting(waiting) => 6 * MOMENT + token(&waiting.token),
         HolderState::Holding { token: it, .. } => 3 * MOMENT + token(it),
@@ -75,7 +74,7 @@ fn size(row: &Row) -> u64 {
         Row::Slot(row) => slot(row),
         Row::Holder(row) => holder_row(row),
         Row::Wait(row) => place(row),
-        Row::Pool(_) | Row::Override(_) | Row::Summary(_) => KEYS + 10 * MOMENT,
+        Row::Pool(_) | Row::Override(_) | Row::Summary(_) | Row::Unreadable(..) => KEYS + 10 * MOMENT,
     }
 }
 
@@ -85,27 +84,27 @@ fn reading(bytes: u64) -> u64 {
 }
 
 /// What a request used, that was answered so.
-pub(crate) fn units(request: &Request, reply: &Reply) -> Units {
-    let read = |bytes: u64| Units { read: reading(bytes), write: 0 };
+pub(crate) fn units(request: &Request, reply: &Reply) -> RequestUnits {
+    let read = |bytes: u64| RequestUnits { read: reading(bytes), write: 0 };
     match (request, reply) {
-        (_, Reply::Throttled | Reply::Conflict | Reply::Unavailable) => Units::default(),
+        (_, Reply::Throttled | Reply::Conflict | Reply::Unavailable) => RequestUnits::default(),
         (_, Reply::Row(row)) => read(row.as_ref().map_or(0, size)),
         (_, Reply::Slots(rows)) => read(rows.iter().map(slot).sum()),
         (_, Reply::Queue(rows, _)) => read(rows.iter().map(place).sum()),
         (_, Reply::Holders(rows, _)) => read(rows.iter().map(holder_row).sum()),
         (Request::Transact(writes), _) => {
-            Units { read: 0, write: writes.iter().map(|write| 2 * writing(&write.change)).sum() }
+            RequestUnits { read: 0, write: writes.iter().map(|write| 2 * writing(&write.mutation)).sum() }
         }
-        (Request::Write(write), _) => Units { read: 0, write: writing(&write.change) },
-        _ => Units::default(),
+        (Request::Write(write), _) => RequestUnits { read: 0, write: writing(&write.mutation) },
+        _ => RequestUnits::default(),
     }
 }
 
 /// One unit per KB of the row; a refused condition is charged too. A summary is written to the directory as well.
-fn writing(change: &Change) -> u64 {
-    match change {
-        Change::Put(row @ Row::Summary(_)) => 2 * size(row).div_ceil(1_024),
-        Change::Put(row) => size(row).div_ceil(1_024),
-        Change::Delete | Change::Extend(..) | Change::Confirm => 1,
+fn writing(mutation: &Mutation) -> u64 {
+    match mutation {
+        Mutation::Put(row @ Row::Summary(_)) => 2 * size(row).div_ceil(1_024),
+        Mutation::Put(row) => size(row).div_ceil(1_024),
+        Mutation::Delete | Mutation::Extend(..) | Mutation::Confirm | Mutation::Check => 1,
     }
 }

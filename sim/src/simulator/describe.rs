@@ -1,9 +1,10 @@
 //! Descriptions: what is there to tell of one request, and of one job? Told as JSON, in the words of the page's
 //! interface.
 
+use leasehold_core::{Effect, EffectReply};
 use serde_json::{Value, json};
 
-use super::call::{CallPurpose, Message, Received};
+use super::call::CallPurpose;
 use super::clock::{in_ms, ms};
 use super::job::Job;
 use super::lane::Lane;
@@ -12,8 +13,8 @@ use super::request_capture::CapturedRequest;
 use super::request_effect::ReplySummary;
 use super::request_log::RequestEntry;
 use super::request_view;
-use super::strategy::Strategy;
 use super::world::World;
+use crate::strategy::Strategy;
 
 impl Lane {
     fn describe_entry(&self, entry: &RequestEntry) -> Value {
@@ -68,8 +69,8 @@ impl Lane {
         // Where leases are rows without a moment at which they expire, it is told of them all the same.
         let lease = (!self.strategy.has_slots()).then_some(self.lease_length());
         let (mut writes, mut read) = (vec![], Value::Null);
-        match &seen.message {
-            Message::Request(request) => {
+        match &seen.effect {
+            Effect::Request(request) => {
                 writes = request_view::writes(request, seen.before.as_deref(), seen.reply.as_ref(), lease);
                 if let Some(what) = request_view::reads(request) {
                     let rows = seen.reply.as_ref().map(|reply| request_view::rows(reply, lease));
@@ -77,13 +78,13 @@ impl Lane {
                     read = json!({ "what": what, "rows": rows, "more": more });
                 }
             }
-            Message::Notice(notice) => json["notice"] = request_view::news(&notice.news).into(),
-            Message::Life(execution) => json["execution"] = execution.as_ref().into(),
+            Effect::Callback(callback) => json["notice"] = request_view::news(&callback.result).into(),
+            Effect::StatusCheck(execution) => json["execution"] = execution.as_ref().into(),
         }
         json["writes"] = writes.into();
         json["read"] = read;
         // What the table did and what its caller learned are two things when a reply is lost.
-        let table = seen.reply.as_ref().map(|reply| ReplySummary::of(&Received::Reply(reply.clone())).words());
+        let table = seen.reply.as_ref().map(|reply| ReplySummary::of(&EffectReply::Table(reply.clone())).words());
         json["table"] = table.into();
         json["caller"] = seen.received.as_ref().map(|received| ReplySummary::of(received).words()).into();
         json

@@ -29,7 +29,7 @@ pub(crate) enum Draw {
 }
 
 /// Whose a draw is: a job or a pool, which of its calls, which of their requests.
-pub(crate) type Key = [u64; 3];
+pub(crate) type DrawKey = [u64; 3];
 
 /// A seed, from which everything is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +37,12 @@ pub(crate) struct Draws(pub(crate) u64);
 
 impl Draws {
     /// The numbers under this name: nearly always the first one is enough.
-    pub(crate) fn of(self, draw: Draw, key: Key) -> Rng {
+    pub(crate) fn of(self, draw: Draw, key: DrawKey) -> Rng {
         key.into_iter().fold(Rng::new(self.0 ^ ((draw as u64 + 1) << 56)), Rng::keyed)
     }
 
     /// Whether something happens that happens so many times in ten thousand: drawn only if it may.
-    pub(crate) fn happens(self, in_ten_thousand: u32, draw: Draw, key: Key) -> bool {
+    pub(crate) fn happens(self, in_ten_thousand: u32, draw: Draw, key: DrawKey) -> bool {
         in_ten_thousand > 0 && self.of(draw, key).happens(in_ten_thousand)
     }
 }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_draw_depends_on_its_name_alone() {
-        let number = |seed: u64, draw: Draw, key: Key| Draws(seed).of(draw, key).number();
+        let number = |seed: u64, draw: Draw, key: DrawKey| Draws(seed).of(draw, key).number();
         let once = number(7, Draw::There, [1, 2, 3]);
         let _ = number(7, Draw::Back, [9, 9, 9]);
         assert_eq!(once, number(7, Draw::There, [1, 2, 3]));

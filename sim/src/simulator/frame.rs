@@ -1,20 +1,19 @@
 //! Frames: what is there to draw at this moment? Slots, jobs and requests as rows of plain numbers: a page takes
 //! thousands of them sixty times a second.
 
-use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::series::Span;
-use leasehold_core::table::{Reply, Request, SlotRow};
+use leasehold_core::{Effect, EffectReply, Reply, Request, SlotRow, Timestamp};
 use serde::Serialize;
 
-use super::call::{Call, CallPurpose, Leg, Message, Received, Sent};
+use super::call::{Call, CallPurpose, Leg, Sent};
 use super::clock::{BEGIN, micros, ms};
 use super::job::{Job, Phase};
 use super::lane::Lane;
 use super::pool::Pool;
 use super::request_effect::{ReplySummary, RequestEffect};
-use super::strategy::{PerStrategy, Strategy};
 use super::world::World;
 use crate::count_then_put;
+use crate::strategy::{PerStrategy, Strategy};
 
 /// All lanes, in a few numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,7 +60,7 @@ pub struct PoolFrame {
 }
 
 /// A moment on a row, as milliseconds since the start.
-fn moment(at: Millis) -> f64 {
+fn moment(at: Timestamp) -> f64 {
     at.0 as f64 - BEGIN as f64
 }
 
@@ -130,11 +129,11 @@ impl Lane {
     fn counted_on(&self, call: &Call, sent: &Sent) -> Option<u32> {
         let CallPurpose::Acquire { job, .. } = call.purpose else { return None };
         match &sent.leg {
-            Leg::Back { lost: false, answer: Received::Reply(Reply::Holders(rows, _)), .. } => {
+            Leg::Back { lost: false, answer: EffectReply::Table(Reply::Holders(rows, _)), .. } => {
                 let lease = self.pools[call.pool].settings_now().lease;
                 Some(count_then_put::lasting(rows, lease, self.clock(call.skew)))
             }
-            _ if matches!(&sent.message, Message::Request(Request::Write(_))) => {
+            _ if matches!(&sent.effect, Effect::Request(Request::Write(_))) => {
                 self.fleet.jobs.get(job)?.counted.map(|(counted, _)| counted)
             }
             _ => None,
@@ -279,10 +278,10 @@ impl World {
                 if from > now || to < now {
                     continue;
                 }
-                let effect = RequestEffect::of(&sent.message, strategy);
-                let operation = match (&sent.message, effect) {
-                    (Message::Request(_), RequestEffect::Counts) => 6.0,
-                    (Message::Request(_), RequestEffect::Puts) if call.purpose.number() == 0 => 7.0,
+                let effect = RequestEffect::of(&sent.effect, strategy);
+                let operation = match (&sent.effect, effect) {
+                    (Effect::Request(_), RequestEffect::Counts) => 6.0,
+                    (Effect::Request(_), RequestEffect::Puts) if call.purpose.number() == 0 => 7.0,
                     _ => operation,
                 };
                 let (kind, cell) = (f64::from(effect.kind()), number(lane.carries(call, sent, effect)));

@@ -1,6 +1,6 @@
 //! Jobs: what does one job go through? It asks, waits, works under its lease, and gives it back; or its worker dies.
 
-use leasehold_core::nouns::{Holder, Lease, LeaseId, Millis};
+use leasehold_core::{Holder, Lease, LeaseId, Timestamp};
 
 use super::arrivals::Arrival;
 use super::call::CallPurpose;
@@ -29,7 +29,7 @@ pub(crate) enum Phase {
 pub(crate) struct KnownLease {
     pub(crate) id: LeaseId,
     /// On the worker's own clock.
-    pub(crate) expires_at: Millis,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// A job that came and is not over.
@@ -52,7 +52,7 @@ pub(crate) struct Job {
     /// Timers of an older epoch mean nothing any more.
     pub(crate) epoch: u32,
     /// When its asking state was entered, and how often that was retried.
-    pub(crate) entered: Millis,
+    pub(crate) entered: Timestamp,
     pub(crate) retry: u32,
     /// How many tasks it began to wait; whether the last of them is still open.
     pub(crate) task: u32,
@@ -90,7 +90,7 @@ impl Job {
             since: arrival.at,
             until: None,
             epoch: 0,
-            entered: Millis(0),
+            entered: Timestamp(0),
             retry: 0,
             task: 0,
             task_open: false,
@@ -150,7 +150,7 @@ impl Job {
 
     /// It asks in a new task. `entered`: what the clock shows, if its asking state is entered anew; none: it is
     /// retried.
-    pub(crate) fn asks(&mut self, now: u64, entered: Option<Millis>) {
+    pub(crate) fn asks(&mut self, now: u64, entered: Option<Timestamp>) {
         match entered {
             Some(entered) => (self.entered, self.retry) = (entered, 0),
             None => self.retry += 1,

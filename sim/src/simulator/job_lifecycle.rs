@@ -1,17 +1,19 @@
 //! The life of a job: how does it go on? What its timers and its calls' outcomes make of it.
 
-use leasehold_core::machine::{Failure, News, Notice, Notified, Outcome, Tally, WhyFailed};
-use leasehold_core::nouns::{Lease, Millis};
-use leasehold_core::table::{Key, Row};
+use leasehold_core::{
+    AcquireOutcome, AnyOutcome, Delivery, Failure, FailureReason, Lease, Row, RowKey, SetLimitOutcome, Tally,
+    TaskCallback, TaskResult, Timestamp,
+};
 
-use super::call::CallPurpose;
+use super::call::{CallOutcome, CallPurpose};
 use super::clock::{ms, when};
 use super::draws::Draw;
 use super::event_queue::{EventKind, JobTimer};
 use super::job::{Job, Phase};
 use super::lane::Lane;
 use super::sim_event::SimEventKind;
-use super::strategy::{Leftover, Strategy};
+use super::strategy_rules::Leftover;
+use crate::strategy::Strategy;
 
 /// After how long a workflow tries again what failed, in microseconds.
 const RETRY: u64 = 1_000_000;
@@ -142,32 +144,33 @@ impl Lane {
         self.observer.mark(u64::from(number) << 32 | u64::from(held));
     }
 
-    /// A notice reaches the task it is for.
-    pub(crate) fn notice_arrives(&mut self, notice: &Notice) -> Notified {
-        let Some((number, task)) = Job::of_token(notice.token.secret()) else { return Notified::Closed };
+    /// A callback reaches the task it is for.
+    pub(crate) fn callback_arrives(&mut self, callback: &TaskCallback) -> Delivery {
+        let Some((number, task)) = Job::of_token(callback.token.secret()) else { return Delivery::Closed };
         if !self.fleet.jobs.get(number).is_some_and(|job| job.awaits(task)) {
-            return Notified::Closed;
+            return Delivery::Closed;
         }
-        match &notice.news {
-            News::Acquired(lease) => self.lease_told(number, lease),
-            News::Failed(WhyFailed::WaitedTooLong) => self.gives_up(number),
-            News::Failed(_) => self.starts_again(number),
+        match &callback.result {
+            TaskResult::Acquired(lease) => self.lease_told(number, lease),
+            TaskResult::Failed(FailureReason::WaitedTooLong) => self.gives_up(number),
+            TaskResult::Failed(_) => self.starts_again(number),
         }
-        Notified::Delivered
+        Delivery::Delivered
     }
 
     /// What a call to acquire came to gets to its workflow.
-    pub(crate) fn acquire_answered(&mut self, number: u32, task: u32, outcome: Outcome) {
+    pub(crate) fn acquire_answered(&mut self, number: u32, task: u32, outcome: CallOutcome) {
         let now = self.queue.now();
         let queues = self.strategy.has_queue(&self.scenario);
         let Some(job) = self.fleet.jobs.get_mut(number).filter(|job| job.awaits(task)) else { return };
         let pool = job.pool;
         match outcome {
-            // A notice tells the task.
-            Outcome::Acquired(_) | Outcome::Queued if queues => {}
-            Outcome::Acquired(lease) => self.lease_told(number, &lease),
-            Outcome::Wait { retry_after, held, .. } => {
-                let until = now + self.strategy.pause(retry_after, self.scenario.poll_every);
+            // A callback tells the task.
+            Ok(AnyOutcome::Acquire(AcquireOutcome::Acquired(_) | AcquireOutcome::Queued)) if queues => {}
+            Ok(AnyOutcome::Acquire(AcquireOutcome::Acquired(lease))) => self.lease_told(number, &lease),
+            Ok(AnyOutcome::Acquire(AcquireOutcome::Wait(advice))) => {
+                let held = advice.held;
+                let until = now + self.strategy.pause(advice.retry_after, self.scenario.poll_every);
                 let epoch = job.pauses(Phase::Pausing, now, until);
                 self.remind_at(until, number, epoch, JobTimer::Ask);
                 // Check, and wait.
@@ -175,11 +178,11 @@ impl Lane {
                 self.waits(number);
                 self.say(pool, SimEventKind::Refused { job: number, held, again_ms: ms(until) });
             }
-            Outcome::Failed(failure) => {
+            Err(failure) => {
                 self.say(pool, SimEventKind::Failed { job: number, operation: "acquire", why: failure.to_string() });
                 self.starts_again(number);
             }
-            _ => {}
+            Ok(_) => {}
         }
     }
 
@@ -189,27 +192,43 @@ impl Lane {
         &mut self,
         pool: usize,
         purpose: CallPurpose,
-        outcome: &Outcome,
-        expires_at: Option<Millis>,
+        outcome: &CallOutcome,
+        expires_at: Option<Timestamp>,
     ) {
         let retry_at = self.queue.now() + RETRY;
         let epoch = |job: u32| self.fleet.jobs.get(job).map_or(0, |job| job.epoch);
         match (purpose, outcome) {
-            (CallPurpose::Release { job }, Outcome::Released { .. }) => self.job_done(job),
+            (CallPurpose::Release { job }, Ok(AnyOutcome::Release(_))) => self.job_done(job),
             (CallPurpose::Release { job }, _) => self.remind_at(retry_at, job, epoch(job), JobTimer::Release),
-            (CallPurpose::Renew { job }, Outcome::Renewed { expires_at, .. }) => self.renewed(job, Some(*expires_at)),
-            (CallPurpose::Renew { job }, Outcome::Released { .. }) => self.renewed(job, expires_at),
-            (CallPurpose::Renew { job }, Outcome::Failed(Failure::Lost(_))) => self.loses_lease(job),
+            (CallPurpose::Renew { job }, Ok(AnyOutcome::Renew(renewed))) => self.renewed(job, Some(renewed.expires_at)),
+            (CallPurpose::Renew { job }, Ok(AnyOutcome::Release(_))) => self.renewed(job, expires_at),
+            (CallPurpose::Renew { job }, Err(Failure::Lost(_))) => self.loses_lease(job),
             (CallPurpose::Renew { job }, _) => {
                 let soon = self.queue.now() + self.scenario.leases.lease / 16;
                 self.remind_at(soon, job, epoch(job), JobTimer::Renew);
             }
-            (CallPurpose::Sweep, Outcome::Swept(tally)) => self.swept(pool, tally),
-            (CallPurpose::Gone { job }, Outcome::Gone { more: None, .. }) => self.bury(job),
+            (CallPurpose::Sweep, Ok(AnyOutcome::Sweep(tally))) => self.swept(pool, tally),
+            (CallPurpose::Gone { job }, Ok(AnyOutcome::ExecutionEnded(freed))) if freed.more.is_none() => {
+                self.bury(job)
+            }
             (CallPurpose::Gone { job }, _) => self.queue.at(retry_at, EventKind::EndReported { job }),
-            (CallPurpose::Limit, Outcome::Changed { .. }) => self.limit_made(pool),
+            (CallPurpose::Limit, Ok(AnyOutcome::SetLimit(outcome))) => self.limit_answered(pool, outcome),
             (CallPurpose::Limit, _) => self.queue.at(retry_at, EventKind::LimitRetried { pool }),
             _ => {}
+        }
+    }
+
+    /// A change of the limit is made, or gave in to a newer one. Whoever asks sees to it that what was asked last is there.
+    fn limit_answered(&mut self, pool: usize, outcome: &SetLimitOutcome) {
+        let there = match outcome {
+            SetLimitOutcome::Set(changed) => {
+                self.limit_made(pool);
+                changed.to
+            }
+            SetLimitOutcome::Superseded(superseded) => superseded.limit,
+        };
+        if there.count() != self.observer.pools[pool].limit {
+            self.queue.after(RETRY, EventKind::LimitRetried { pool });
         }
     }
 
@@ -220,7 +239,7 @@ impl Lane {
         }
     }
 
-    fn renewed(&mut self, number: u32, expires_at: Option<Millis>) {
+    fn renewed(&mut self, number: u32, expires_at: Option<Timestamp>) {
         let now = self.queue.now();
         let Some(job) = self.fleet.jobs.get_mut(number).filter(|job| job.phase == Phase::Working) else { return };
         let (epoch, skew) = (job.epoch, job.skew);
@@ -320,7 +339,7 @@ impl Lane {
         if self.calls.any_for(number) {
             return;
         }
-        let row = match self.pools[pool].table.row(Key::Holder(job.holder.hashed())) {
+        let row = match self.pools[pool].table.row(RowKey::Holder(job.holder.hashed())) {
             Some(Row::Holder(row)) => Some(row),
             _ => None,
         };

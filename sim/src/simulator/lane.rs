@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use leasehold_core::nouns::Millis;
-use leasehold_core::settings::{Lowered, Settings};
+use leasehold_core::{Lowered, Millis, Settings, Timestamp};
 
 use super::call::{CallPurpose, Calls};
 use super::clock;
@@ -15,12 +14,12 @@ use super::event_queue::{EventKind, EventQueue};
 use super::fleet::Fleet;
 use super::job::Job;
 use super::network::{Network, Way};
-use super::observer::Observer;
+use super::observer::LaneObserver;
 use super::pool::Pool;
 use super::scenario::{Act, Scenario};
 use super::sim_event::SimEventKind;
-use super::strategy::Strategy;
 use crate::rng::mix;
+use crate::strategy::Strategy;
 
 /// One strategy at work.
 #[derive(Clone, Debug)]
@@ -33,7 +32,7 @@ pub(crate) struct Lane {
     pub(crate) fleet: Fleet,
     pub(crate) calls: Calls,
     pub(crate) pools: Vec<Pool>,
-    pub(crate) observer: Observer,
+    pub(crate) observer: LaneObserver,
 }
 
 impl Lane {
@@ -48,7 +47,7 @@ impl Lane {
             fleet: Fleet::new(scenario),
             calls: Calls::new(pools),
             pools: (0..pools).map(|number| Pool::new(scenario, number)).collect(),
-            observer: Observer::new(strategy, scenario),
+            observer: LaneObserver::new(strategy, scenario),
         };
         lane.expect_job();
         for pool in 0..pools {
@@ -58,7 +57,7 @@ impl Lane {
     }
 
     /// A clock that is so far ahead, as a caller reads it.
-    pub(crate) fn clock(&self, skew: i64) -> Millis {
+    pub(crate) fn clock(&self, skew: i64) -> Timestamp {
         clock::shown(self.queue.now(), skew)
     }
 
@@ -168,10 +167,10 @@ impl Lane {
         self.queue.at(followed, EventKind::LimitFollowed { pool });
     }
 
-    /// How long after a change was made everybody surely follows it, in microseconds: what [`Settings::quiet_until`]
+    /// How long after a change was made everybody surely follows it, in microseconds: what [`Settings::followed_at`]
     /// says of a change made at 0, and the settings cache, which a scenario's quiet period may be too short to contain.
     fn followed_within(&self, settings: &Settings) -> u64 {
-        let quiet = settings.quiet_until(Lowered { from: settings.limit, at: Millis(0) });
+        let quiet = settings.followed_at(Lowered { from: settings.limit, at: Timestamp(0) });
         quiet.0 * 1_000 + self.scenario.leases.cache
     }
 }

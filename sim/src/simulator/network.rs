@@ -1,11 +1,11 @@
 //! Networks: how long does something travel, and does it get there?
 //!
-//! Chance decides by the name of each message, so that all lanes fare alike; and a visitor may have the next request or
+//! Chance decides by the name of each effect, so that all lanes fare alike; and a visitor may have the next request or
 //! reply of a job dropped.
 
-use super::call::Message;
-use super::draws::{Draw, Draws, Key};
+use super::draws::{Draw, DrawKey, Draws};
 use super::scenario::{Failures, NetworkShape, Scenario};
+use leasehold_core::Effect;
 
 /// Which way something travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Network {
     }
 
     /// How long it takes to invoke a function for this call, where it typically takes so long.
-    pub(crate) fn invocation(&self, typical: u64, call: Key) -> u64 {
+    pub(crate) fn invocation(&self, typical: u64, call: DrawKey) -> u64 {
         match typical {
             0 => 0,
             typical => self.draws.of(Draw::Invoked, call).about(typical, self.shape.spread),
@@ -53,30 +53,30 @@ impl Network {
     }
 
     /// How long what a call came to travels to its workflow.
-    pub(crate) fn outcome_travels(&self, call: Key) -> u64 {
+    pub(crate) fn outcome_travels(&self, call: DrawKey) -> u64 {
         self.draws.of(Draw::Answered, call).about(self.shape.invoke, self.shape.spread)
     }
 
     /// After how many rounds of requests this call dies, if it does.
-    pub(crate) fn call_dies_after(&self, call: Key) -> Option<u32> {
+    pub(crate) fn call_dies_after(&self, call: DrawKey) -> Option<u32> {
         let dies = self.draws.happens(self.failures.call_dies, Draw::CallDies, call);
         dies.then(|| self.draws.of(Draw::CallDiesAfter, call).below(4)).and_then(|after| u32::try_from(after).ok())
     }
 
-    /// How long a message travels that way.
-    pub(crate) fn travels(&self, message: &Message, way: Way, name: Key) -> u64 {
+    /// How long a effect travels that way.
+    pub(crate) fn travels(&self, effect: &Effect, way: Way, name: DrawKey) -> u64 {
         let draw = if way == Way::There { Draw::There } else { Draw::Back };
-        let typical = if matches!(message, Message::Request(_)) { self.shape.delay } else { self.shape.notice };
+        let typical = if matches!(effect, Effect::Request(_)) { self.shape.delay } else { self.shape.notice };
         self.draws.of(draw, name).about(typical, self.shape.spread)
     }
 
-    /// Whether a message of this job gets lost on that way: by chance, or because somebody wanted just this one to be.
-    pub(crate) fn loses(&mut self, message: &Message, way: Way, job: Option<u32>, name: Key) -> bool {
+    /// Whether a effect of this job gets lost on that way: by chance, or because somebody wanted just this one to be.
+    pub(crate) fn loses(&mut self, effect: &Effect, way: Way, job: Option<u32>, name: DrawKey) -> bool {
         let (draw, parts) = match way {
             Way::There => (Draw::LostThere, self.failures.request_lost),
             Way::Back => (Draw::LostBack, self.failures.reply_lost),
         };
-        self.is_dropped(message, way, job) || self.draws.happens(parts, draw, name)
+        self.is_dropped(effect, way, job) || self.draws.happens(parts, draw, name)
     }
 
     /// When an answer is waited for no longer to what was asked then.
@@ -85,7 +85,7 @@ impl Network {
     }
 
     /// Whether the table is too busy for this request.
-    pub(crate) fn throttles(&self, name: Key) -> bool {
+    pub(crate) fn throttles(&self, name: DrawKey) -> bool {
         self.draws.happens(self.failures.throttled, Draw::Throttled, name)
     }
 
@@ -102,12 +102,12 @@ impl Network {
     }
 
     /// Whether somebody wanted just this one to be lost; if so, that is done with.
-    fn is_dropped(&mut self, message: &Message, way: Way, job: Option<u32>) -> bool {
+    fn is_dropped(&mut self, effect: &Effect, way: Way, job: Option<u32>) -> bool {
         let drops = self.drops(way);
         if drops.is_empty() {
             return false;
         }
-        let (Some(job), Message::Request(request)) = (job, message) else { return false };
+        let (Some(job), Effect::Request(request)) = (job, effect) else { return false };
         let writes = !request.writes().is_empty();
         let this = |of: &Option<u32>| of.map_or(writes, |of| of == job);
         match drops.iter().position(this) {

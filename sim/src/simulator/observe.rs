@@ -1,14 +1,13 @@
 //! Observed writes: what does a request mean to those who look on? Jobs move to the queue or to a slot, slots change
 //! hands, limits change; and a refused condition means that somebody else got on.
 
-use leasehold_core::table::{HolderRow, HolderState, Refusal, Request, Row, SlotRow};
+use leasehold_core::{HolderRow, HolderState, Refusal, Request, Row, SlotRow};
 
 use super::call::CallPurpose;
 use super::job::{Job, Phase};
 use super::lane::Lane;
-use super::request_view::means;
 use super::sim_event::SimEventKind;
-use super::strategy::Strategy;
+use crate::strategy::Strategy;
 
 impl Lane {
     /// A write happened: what it means to jobs and pools.
@@ -112,7 +111,7 @@ impl Lane {
         });
         if let Some(guard) = failed {
             let (job, operation) = (purpose.job(), purpose.as_str());
-            let what = SimEventKind::Collided { job, operation, guard: format!("{guard:?}"), means: means(guard) };
+            let what = SimEventKind::Collided { job, operation, guard: format!("{guard:?}"), means: guard.meaning() };
             self.say(pool, what);
         }
     }

@@ -6,8 +6,8 @@ use super::request_capture::RequestCapture;
 use super::request_log::RequestLog;
 use super::scenario::Scenario;
 use super::sim_event::{SimEvent, SimEventKind};
-use super::strategy::Strategy;
 use crate::rng::mix;
+use crate::strategy::Strategy;
 
 /// What was used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct Usage {
 
 /// What was seen of one lane.
 #[derive(Clone, Debug)]
-pub(crate) struct Observer {
+pub(crate) struct LaneObserver {
     strategy: Strategy,
     /// What happened since somebody last took it from here.
     pub(crate) events: Vec<SimEvent>,
@@ -48,9 +48,9 @@ pub(crate) struct Observer {
     pub(crate) happened: u64,
 }
 
-impl Observer {
-    pub(crate) fn new(strategy: Strategy, scenario: &Scenario) -> Observer {
-        Observer {
+impl LaneObserver {
+    pub(crate) fn new(strategy: Strategy, scenario: &Scenario) -> LaneObserver {
+        LaneObserver {
             strategy,
             events: vec![],
             requests: RequestLog::default(),

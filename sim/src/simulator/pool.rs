@@ -3,12 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use leasehold_core::nouns::{Holder, Limit, Prefix};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Key, Row};
+use leasehold_core::{Holder, Limit, PoolName, Row, RowKey, Settings};
 
 use super::scenario::Scenario;
-use super::strategy::Strategy;
+use crate::strategy::Strategy;
 use crate::table::MemoryTable;
 
 /// How many of the last puts are remembered: more than ever come between a count and its put.
@@ -17,7 +15,7 @@ const REMEMBERED: usize = 512;
 /// One pool in one lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    pub(crate) prefix: Prefix,
+    pub(crate) prefix: PoolName,
     pub(crate) table: MemoryTable,
     /// What callers are to follow from the start, and what since when instead: the newest last.
     first: Arc<Settings>,
@@ -74,8 +72,8 @@ impl Pool {
 
     /// The settings that its rows make, where there is an override.
     pub(crate) fn settings_in_table(&self, scenario: &Scenario) -> Option<Settings> {
-        let Some(Row::Override(live)) = self.table.row(Key::Override) else { return None };
-        let Some(Row::Pool(row)) = self.table.row(Key::Pool) else { return None };
+        let Some(Row::Override(live)) = self.table.row(RowKey::Override) else { return None };
+        let Some(Row::Pool(row)) = self.table.row(RowKey::Pool) else { return None };
         let mut settings = Settings::from_rows(self.prefix.clone(), row, Some(live)).ok()?;
         scenario.keep_tombstones(&mut settings);
         Some(settings)

@@ -1,7 +1,7 @@
 //! Pool observers: who holds in a pool, as its callers were told, against how many may, and what did that come to so
 //! far?
 
-use leasehold_core::nouns::Limit;
+use leasehold_core::Limit;
 use leasehold_core::occupancy::series::Sample;
 
 use super::pool_series::PoolSeries;

@@ -1,12 +1,13 @@
-//! Request effects: what does a request do, and how was it answered, in a few words? Told from its conditions and rows,
-//! without keeping them.
+//! Request effects: what does a request do, and how was it answered, in a few words? Told from its intent, without keeping
+//! its rows.
 
-use leasehold_core::machine::{Life, News, Notified};
-use leasehold_core::table::{Change, Guard, HolderState, Key, Reply, Request, Row, Write};
+use leasehold_core::{
+    Delivery, Effect, EffectReply, ExecutionStatus, HolderState, Intent, Mutation, Opening, Reply, Request, Row,
+    RowKey, TaskResult, Write,
+};
 
-use super::call::{Message, Received};
 use super::job::Job;
-use super::strategy::Strategy;
+use crate::strategy::Strategy;
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,29 +53,49 @@ pub(crate) enum ReplySummary {
 }
 
 fn holder_in(writes: &[Write]) -> Option<u32> {
-    writes.iter().rev().find_map(|write| match &write.change {
-        Change::Put(Row::Holder(row)) if !matches!(row.state, HolderState::Ended { .. }) => Job::of_holder(&row.holder),
+    writes.iter().rev().find_map(|write| match &write.mutation {
+        Mutation::Put(Row::Holder(row)) if !matches!(row.state, HolderState::Ended { .. }) => {
+            Job::of_holder(&row.holder)
+        }
         _ => None,
     })
 }
 
+/// The limit that is written.
+fn limit_in(writes: &[Write]) -> Option<u32> {
+    writes.iter().find_map(|write| match &write.mutation {
+        Mutation::Put(Row::Override(row)) => Some(row.limit.count()),
+        Mutation::Put(Row::Pool(row)) => Some(row.limit.count()),
+        _ => None,
+    })
+}
+
+/// Which of the writes of one request says what it is for: the rest goes with it.
+fn rank(intent: Intent) -> u8 {
+    match intent {
+        Intent::PointToSlot | Intent::PointToPlace | Intent::EndHolder => 2,
+        Intent::RemovePlace | Intent::Enqueue => 1,
+        _ => 0,
+    }
+}
+
 impl RequestEffect {
     /// What this does, sent by a caller of that strategy.
-    pub(crate) fn of(message: &Message, strategy: Strategy) -> RequestEffect {
-        match message {
-            Message::Request(request) => match strategy {
+    pub(crate) fn of(effect: &Effect, strategy: Strategy) -> RequestEffect {
+        match effect {
+            Effect::Request(request) => match strategy {
                 Strategy::CountThenPut => RequestEffect::of_count_then_put(request),
                 Strategy::Leasehold => RequestEffect::of_request(request),
             },
-            Message::Notice(notice) => {
-                let job = Job::of_token(notice.token.secret()).map(|(job, _)| job);
-                if matches!(notice.news, News::Acquired(_)) {
+            Effect::Callback(callback) => {
+                let job = Job::of_token(callback.token.secret()).map(|(job, _)| job);
+                if matches!(callback.result, TaskResult::Acquired(_)) {
                     RequestEffect::Tells(job)
                 } else {
                     RequestEffect::Fails(job)
                 }
             }
-            Message::Life(execution) => {
+            Effect::StatusCheck(execution) => {
                 RequestEffect::AsksWhetherAlive(execution.rsplit_once(':').and_then(|(_, number)| number.parse().ok()))
             }
         }
@@ -82,7 +103,7 @@ impl RequestEffect {
 
     fn of_count_then_put(request: &Request) -> RequestEffect {
         match request {
-            Request::Write(write) if write.change == Change::Delete => RequestEffect::Removes,
+            Request::Write(write) if write.mutation == Mutation::Delete => RequestEffect::Removes,
             Request::Write(_) => RequestEffect::Puts,
             _ => RequestEffect::Counts,
         }
@@ -90,7 +111,7 @@ impl RequestEffect {
 
     fn of_request(request: &Request) -> RequestEffect {
         match request {
-            Request::Get(Key::Holder(_)) => RequestEffect::ReadsHolder(None),
+            Request::Get(RowKey::Holder(_)) => RequestEffect::ReadsHolder(None),
             Request::Get(_) => RequestEffect::ReadsSettings,
             Request::Slots => RequestEffect::ReadsSlots,
             Request::Queue(head) => RequestEffect::ReadsQueue(*head),
@@ -100,35 +121,28 @@ impl RequestEffect {
     }
 
     fn of_writes(writes: &[Write]) -> RequestEffect {
-        let slot = writes.iter().find_map(|write| if let Key::Slot(slot) = write.key { Some(slot.0) } else { None });
+        let slot = writes.iter().find_map(|write| if let RowKey::Slot(slot) = write.key { Some(slot.0) } else { None });
         let slot = slot.unwrap_or(0);
-        let guards: Vec<Guard> = writes.iter().flat_map(|write| &write.conditions).map(|(guard, _)| *guard).collect();
-        let has = |guard: Guard| guards.contains(&guard);
-        let next = holder_in(writes);
-        if has(Guard::GrantWaiterUnchanged) {
-            return if has(Guard::ReleaseSameLease) {
-                RequestEffect::HandsOver(slot, next)
-            } else {
-                RequestEffect::Grants(slot, next)
-            };
-        }
-        match guards.first() {
-            Some(Guard::ReclaimUnchanged) if has(Guard::ClaimHolderUnchanged) => RequestEffect::Reclaims(slot),
-            Some(Guard::ReclaimUnchanged | Guard::ReleaseSameLease) => RequestEffect::Frees(slot),
-            Some(Guard::RegrantSameLease) => RequestEffect::GrantsAgain(slot),
-            Some(Guard::EnqueueHolderUnchanged) => RequestEffect::Joins,
-            Some(Guard::VacateSameLease) => RequestEffect::Vacates(slot),
-            Some(Guard::ReplaceWaiterUnchanged) => RequestEffect::TakesPlace,
-            Some(Guard::LeaveWaiterUnchanged) => RequestEffect::Leaves(None),
-            Some(Guard::RenewSameLease | Guard::RenewNeverShortens) => RequestEffect::Renews(slot),
-            Some(Guard::ConfirmSameLease) => RequestEffect::Confirms(slot),
-            Some(Guard::ChangeUnchanged) => match writes.first().map(|write| &write.change) {
-                Some(Change::Put(Row::Override(row))) => RequestEffect::ChangesLimit(row.limit.count()),
-                _ => RequestEffect::Summarises,
-            },
-            Some(_) => RequestEffect::Claims(slot),
-            None if matches!(writes.first().map(|write| write.key), Some(Key::Wait(_))) => RequestEffect::Leaves(None),
-            None => RequestEffect::Summarises,
+        let Some(intent) = writes.iter().map(|write| write.intent).min_by_key(|intent| rank(*intent)) else {
+            return RequestEffect::Summarises;
+        };
+        match intent {
+            Intent::Claim(Opening::Expired, _) => RequestEffect::Reclaims(slot),
+            Intent::Claim(..) => RequestEffect::Claims(slot),
+            Intent::Grant(Opening::Returned, ..) => RequestEffect::HandsOver(slot, holder_in(writes)),
+            Intent::Grant(..) => RequestEffect::Grants(slot, holder_in(writes)),
+            Intent::Free(..) => RequestEffect::Frees(slot),
+            Intent::Regrant | Intent::PointToSlot => RequestEffect::GrantsAgain(slot),
+            Intent::Vacate => RequestEffect::Vacates(slot),
+            Intent::Enqueue | Intent::PointToPlace => RequestEffect::Joins,
+            Intent::Replace => RequestEffect::TakesPlace,
+            Intent::Leave | Intent::EndHolder | Intent::RemovePlace => RequestEffect::Leaves(None),
+            Intent::Renew | Intent::Extend => RequestEffect::Renews(slot),
+            Intent::Confirm => RequestEffect::Confirms(slot),
+            Intent::Summarise => RequestEffect::Summarises,
+            Intent::SetLimit | Intent::EndOverride | Intent::SetPool | Intent::RetirePool => {
+                RequestEffect::ChangesLimit(limit_in(writes).unwrap_or(0))
+            }
         }
     }
 
@@ -204,22 +218,22 @@ impl RequestEffect {
 }
 
 impl ReplySummary {
-    pub(crate) fn of(received: &Received) -> ReplySummary {
+    pub(crate) fn of(received: &EffectReply) -> ReplySummary {
         let rows = |count: usize| ReplySummary::Rows(u32::try_from(count).unwrap_or(u32::MAX));
         match received {
-            Received::Reply(Reply::Row(row)) => ReplySummary::Rows(u32::from(row.is_some())),
-            Received::Reply(Reply::Slots(list)) => rows(list.len()),
-            Received::Reply(Reply::Queue(list, _)) => rows(list.len()),
-            Received::Reply(Reply::Holders(list, _)) => rows(list.len()),
-            Received::Reply(Reply::Written) => ReplySummary::Written,
-            Received::Reply(Reply::Refused(_)) => ReplySummary::Refused,
-            Received::Reply(Reply::Throttled | Reply::Conflict) => ReplySummary::Throttled,
-            Received::Reply(Reply::Unknown | Reply::Unavailable) | Received::Notified(Notified::Unknown) => {
+            EffectReply::Table(Reply::Row(row)) => ReplySummary::Rows(u32::from(row.is_some())),
+            EffectReply::Table(Reply::Slots(list)) => rows(list.len()),
+            EffectReply::Table(Reply::Queue(list, _)) => rows(list.len()),
+            EffectReply::Table(Reply::Holders(list, _)) => rows(list.len()),
+            EffectReply::Table(Reply::Written) => ReplySummary::Written,
+            EffectReply::Table(Reply::Refused(_)) => ReplySummary::Refused,
+            EffectReply::Table(Reply::Throttled | Reply::Conflict) => ReplySummary::Throttled,
+            EffectReply::Table(Reply::Unknown | Reply::Unavailable) | EffectReply::Delivery(Delivery::Unknown) => {
                 ReplySummary::Nothing
             }
-            Received::Notified(Notified::Delivered) => ReplySummary::Delivered,
-            Received::Notified(Notified::Closed) => ReplySummary::Closed,
-            Received::Life(life) => ReplySummary::Alive(*life == Life::Running),
+            EffectReply::Delivery(Delivery::Delivered) => ReplySummary::Delivered,
+            EffectReply::Delivery(Delivery::Closed) => ReplySummary::Closed,
+            EffectReply::Status(life) => ReplySummary::Alive(*life == ExecutionStatus::Running),
         }
     }
 

@@ -1,16 +1,17 @@
 //! Request views: how is a request told to a person? Its rows, conditions and replies in the protocol's words, as JSON
 //! for the page.
 
-use leasehold_core::machine::{News, WhyFailed};
-use leasehold_core::nouns::{Attempt, Fence, Millis, Slot, Ticket};
-use leasehold_core::table::{Change, Condition, Guard, HolderState, Key, Refusal, Reply, Request, Row, Write};
+use leasehold_core::{
+    Attempt, Condition, FailureReason, Fence, HolderState, Millis, Mutation, Refusal, Reply, Request, Row, RowKey,
+    Slot, TaskResult, Ticket, Timestamp, Write,
+};
 use serde_json::{Value, json};
 
 use super::clock::BEGIN;
 use super::job::Job;
 
 /// A moment on some clock: seconds since the start.
-pub(crate) fn moment(at: Millis) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     let ms = i64::try_from(at.0).unwrap_or(i64::MAX) - i64::try_from(BEGIN).unwrap_or(0);
     let sign = if ms < 0 { "-" } else { "" };
     format!("{sign}{}.{:03} s", ms.unsigned_abs() / 1_000, ms.unsigned_abs() % 1_000)
@@ -29,29 +30,6 @@ fn ticket(ticket: Ticket) -> String {
     format!("{} {:08x}…", moment(ticket.at), (ticket.own >> 96) as u32)
 }
 
-/// What keeps this condition from happening, in a sentence.
-pub(crate) fn means(guard: Guard) -> &'static str {
-    match guard {
-        Guard::ClaimSlotUnchanged => "nobody was granted this slot since it was seen free",
-        Guard::ClaimHolderUnchanged => "this holder did nothing else meanwhile: it never has two leases",
-        Guard::ReclaimUnchanged => "the expired lease is the one that was seen, and nobody renewed it meanwhile",
-        Guard::GrantSlotUnchanged => "the free slot was granted to nobody else since it was seen",
-        Guard::GrantWaiterUnchanged => "the waiter still waits, on the attempt that was read",
-        Guard::ReleaseSameLease => {
-            "the lease is still the one that is given back: an old release frees nobody else's slot"
-        }
-        Guard::RegrantSameLease => "the lease that is granted again is still the one that was seen",
-        Guard::VacateSameLease => "the lease that is given up is still the one that was seen",
-        Guard::RenewSameLease => "the lease is still the caller's: who lost it can not keep it alive",
-        Guard::RenewNeverShortens => "nobody was told a later end: a renewal never shortens a lease",
-        Guard::EnqueueHolderUnchanged => "this holder did nothing else meanwhile: it never waits twice",
-        Guard::ReplaceWaiterUnchanged => "nobody else changed this place in the queue since it was seen",
-        Guard::LeaveWaiterUnchanged => "the waiter still waits, on the attempt whose task was failed",
-        Guard::ConfirmSameLease => "the slot still carries the lease that was told",
-        Guard::ChangeUnchanged => "nobody else changed the limit since it was read",
-    }
-}
-
 /// A condition, as it is asked of the row.
 fn says(condition: &Condition) -> String {
     match condition {
@@ -64,13 +42,16 @@ fn says(condition: &Condition) -> String {
         Condition::HolderEnded(of) => format!("it has ended, and its attempt is {}", attempt(*of)),
         Condition::HolderWaits(place, of) => format!("it waits with ticket {}, {}", ticket(*place), attempt(*of)),
         Condition::HolderHolds(Slot(slot), Fence(fence)) => format!("it holds slot {slot} under fence {fence}"),
+        Condition::SettingsAre(None) => "there is no such row: the pool is not made yet".to_owned(),
+        Condition::SettingsAre(Some(_)) => "every setting is as it was read".to_owned(),
+        Condition::OverrideUnreadable(_) => "every attribute is as it was read".to_owned(),
         Condition::OverrideMade(None) => "there is no such row: nobody changed the limit before".to_owned(),
         Condition::OverrideMade(Some(at)) => format!("made_at = {}", moment(*at)),
     }
 }
 
 /// Which row, by its sort key; hashes are shortened, and a holder's job is named where it is known.
-fn row_name(key: &Key, row: Option<&Row>) -> String {
+fn row_name(key: &RowKey, row: Option<&Row>) -> String {
     let whose = match row {
         Some(Row::Holder(row)) => Some(&row.holder),
         Some(Row::Wait(row)) => Some(&row.holder),
@@ -78,12 +59,14 @@ fn row_name(key: &Key, row: Option<&Row>) -> String {
     };
     let whose = whose.and_then(Job::of_holder).map_or_else(String::new, |job| format!(" (job {job})"));
     match key {
-        Key::Pool => "pool".to_owned(),
-        Key::Override => "override".to_owned(),
-        Key::Summary => "summary".to_owned(),
-        Key::Slot(slot) => format!("slot#{:05}", slot.0),
-        Key::Holder(key) => format!("holder#{:08x}…#{:08x}…{whose}", (key.group >> 96) as u32, (key.own >> 96) as u32),
-        Key::Wait(place) => format!("wait#{}{whose}", ticket(*place)),
+        RowKey::Pool => "pool".to_owned(),
+        RowKey::Override => "override".to_owned(),
+        RowKey::Summary => "summary".to_owned(),
+        RowKey::Slot(slot) => format!("slot#{:05}", slot.0),
+        RowKey::Holder(key) => {
+            format!("holder#{:08x}…#{:08x}…{whose}", (key.group >> 96) as u32, (key.own >> 96) as u32)
+        }
+        RowKey::Wait(place) => format!("wait#{}{whose}", ticket(*place)),
     }
 }
 
@@ -157,6 +140,7 @@ fn attributes(row: &Row, lease: Option<Millis>) -> Value {
             list.push(("waiting", format!("{}{}", row.waiting, if row.waiting_more { "+" } else { "" })));
             list.extend(row.oldest_wait.map(|since| ("oldest_wait", moment(since))));
         }
+        Row::Unreadable(_, row) => list.push(("makes no sense", row.why.to_string())),
     }
     list_json(list)
 }
@@ -220,21 +204,22 @@ pub(crate) fn writes(
             .map(|(guard, condition)| {
                 json!({
                     "guard": format!("{guard:?}"),
-                    "means": means(*guard),
+                    "means": guard.meaning(),
                     "says": says(condition),
                     "held": fared,
                 })
             })
             .collect();
-        let (change, to, named) = match &write.change {
-            Change::Put(row) => ("put", attributes(row, lease), Some(row)),
-            Change::Delete => ("delete", json!([]), was.and_then(Option::as_ref)),
-            Change::Extend(at, by_holder) => {
+        let (change, to, named) = match &write.mutation {
+            Mutation::Put(row) => ("put", attributes(row, lease), Some(row)),
+            Mutation::Delete => ("delete", json!([]), was.and_then(Option::as_ref)),
+            Mutation::Extend(at, by_holder) => {
                 let mut list = vec![("expires_at", moment(*at))];
                 list.extend(by_holder.map(|at| ("renewed_at", moment(at))));
                 ("update", list_json(list), None)
             }
-            Change::Confirm => ("update", json!([["unconfirmed", "no more"]]), None),
+            Mutation::Check => ("check", json!([]), was.and_then(Option::as_ref)),
+            Mutation::Confirm => ("update", json!([["unconfirmed", "no more"]]), None),
         };
         json!({
             "row": row_name(&write.key, named),
@@ -248,9 +233,9 @@ pub(crate) fn writes(
 }
 
 /// What a waiting task is told.
-pub(crate) fn news(news: &News) -> String {
+pub(crate) fn news(news: &TaskResult) -> String {
     match news {
-        News::Acquired(lease) => {
+        TaskResult::Acquired(lease) => {
             format!(
                 "you have slot {} under fence {} until {}",
                 lease.id.slot.0,
@@ -258,9 +243,9 @@ pub(crate) fn news(news: &News) -> String {
                 moment(lease.expires_at)
             )
         }
-        News::Failed(WhyFailed::WaitedTooLong) => "you waited too long".to_owned(),
-        News::Failed(WhyFailed::Superseded) => "a newer attempt of yours took your place".to_owned(),
-        News::Failed(WhyFailed::Expired) => "your lease expired before you could be told".to_owned(),
-        News::Failed(WhyFailed::Released) => "you were released, or your execution has ended".to_owned(),
+        TaskResult::Failed(FailureReason::WaitedTooLong) => "you waited too long".to_owned(),
+        TaskResult::Failed(FailureReason::Superseded) => "a newer attempt of yours took your place".to_owned(),
+        TaskResult::Failed(FailureReason::Expired) => "your lease expired before you could be told".to_owned(),
+        TaskResult::Failed(FailureReason::Released) => "you were released, or your execution has ended".to_owned(),
     }
 }

@@ -6,13 +6,11 @@ mod read;
 
 use std::sync::Arc;
 
-use leasehold_core::nouns::{Limit, Millis, Prefix};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::PoolRow;
+use leasehold_core::{Limit, Millis, PoolName, PoolRow, Settings};
 use serde_json::{Value, json};
 
 use super::clock::in_ms;
-use super::strategy::Strategy;
+use crate::strategy::Strategy;
 
 pub use fields::{Field, fields};
 pub use read::InvalidScenario;
@@ -34,14 +32,14 @@ pub struct Scenario {
     pub(crate) leases: Leases,
     pub(crate) workers: Workers,
     pub(crate) poll_every: u64,
-    pub(crate) actions: Vec<Action>,
+    pub(crate) actions: Vec<VisitorAction>,
     /// All of it but the actions, as JSON.
     whole: Value,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PoolShape {
-    pub(crate) prefix: Prefix,
+    pub(crate) prefix: PoolName,
     pub(crate) limit: Limit,
 }
 
@@ -97,7 +95,7 @@ pub(crate) struct Workers {
 
 /// Something that somebody does at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Action {
+pub struct VisitorAction {
     /// When, in microseconds since the start.
     pub(crate) at: u64,
     pub(crate) what: Act,
@@ -131,7 +129,7 @@ impl Scenario {
     }
 
     /// The same with these actions instead.
-    pub(crate) fn with_actions(&self, actions: &[Action]) -> Scenario {
+    pub(crate) fn with_actions(&self, actions: &[VisitorAction]) -> Scenario {
         Scenario { actions: actions.to_vec(), ..self.clone() }
     }
 
@@ -154,12 +152,12 @@ impl Scenario {
     ///
     /// # Errors
     /// When it is none, or names a pool that is not there.
-    pub fn action(&self, json: &Value, at: u64) -> Result<Action, InvalidScenario> {
+    pub fn action(&self, json: &Value, at: u64) -> Result<VisitorAction, InvalidScenario> {
         let what = read::act(json, "action", &self.pools)?;
-        Ok(Action { at, what })
+        Ok(VisitorAction { at, what })
     }
 
-    fn action_json(&self, action: &Action) -> Value {
+    fn action_json(&self, action: &VisitorAction) -> Value {
         let mut json = match action.what {
             Act::Limit { pool, limit } => {
                 json!({ "do": "limit", "pool": self.pools[pool].prefix.as_str(), "limit": limit.count() })

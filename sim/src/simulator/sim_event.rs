@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::strategy::Strategy;
+use crate::strategy::Strategy;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,9 +7,9 @@ use super::cost::PRICES;
 use super::lane::Lane;
 use super::observer::Usage;
 use super::pool_observer::{PoolObserver, PoolStats};
-use super::strategy::{PerStrategy, Strategy};
 use super::wait_histogram::WaitHistogram;
 use super::world::World;
+use crate::strategy::{PerStrategy, Strategy};
 
 /// All lanes.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::clock::{micros, ms};
 use super::lane::Lane;
 use super::request_capture::RequestCapture;
-use super::scenario::{Action, InvalidScenario, Scenario};
+use super::scenario::{InvalidScenario, Scenario, VisitorAction};
 use super::sim_event::SimEvent;
-use super::strategy::{PerStrategy, Strategy};
 use crate::rng::mix;
+use crate::strategy::{PerStrategy, Strategy};
 
 /// How many events are kept.
 const EVENTS: usize = 400;
@@ -22,7 +22,7 @@ const APART: u64 = 2_000_000;
 
 /// Everything at one moment.
 #[derive(Clone, Debug)]
-struct State {
+struct WorldMoment {
     /// In microseconds since the start.
     now: u64,
     lanes: PerStrategy<Lane>,
@@ -37,10 +37,10 @@ struct State {
 #[derive(Clone, Debug)]
 pub struct World {
     scenario: Arc<Scenario>,
-    actions: Vec<Action>,
-    state: State,
+    actions: Vec<VisitorAction>,
+    state: WorldMoment,
     /// Moments to go back to, in order; the first is the start.
-    kept: Vec<State>,
+    kept: Vec<WorldMoment>,
     apart: u64,
     /// How far it ever ran, in microseconds.
     reached: u64,
@@ -59,7 +59,7 @@ pub struct Stepped {
     pub request: Option<u64>,
 }
 
-impl State {
+impl WorldMoment {
     /// The lane in which something is due next, and when.
     fn next(&self) -> Option<(u64, Strategy)> {
         let next = |strategy: Strategy| self.lanes[strategy].queue.next_at().map(|at| (at, strategy));
@@ -84,7 +84,7 @@ impl World {
     /// A world at its start.
     pub fn new(scenario: &Scenario) -> World {
         let scenario = Arc::new(scenario.clone());
-        let state = State {
+        let state = WorldMoment {
             now: 0,
             lanes: PerStrategy::new(|strategy| Lane::new(strategy, &scenario)),
             next_action: 0,
@@ -160,7 +160,7 @@ impl World {
     /// Does the next thing that is due until `to`: in which lane, if there was one.
     fn one(&mut self, to: u64) -> Option<Strategy> {
         let next = self.state.next();
-        // Message somebody does comes after all that is due at that moment.
+        // What somebody does comes after all that is due at that moment.
         let action = self.actions.get(self.state.next_action).filter(|action| action.at <= to);
         if let Some(action) = action.filter(|action| next.is_none_or(|(at, _)| action.at < at)).copied() {
             self.state.next_action += 1;
@@ -175,7 +175,7 @@ impl World {
         Some(strategy)
     }
 
-    fn apply(&mut self, action: Action) {
+    fn apply(&mut self, action: VisitorAction) {
         self.is_at(action.at);
         for strategy in Strategy::ALL {
             self.state.lanes[strategy].act(action.at, action.what);
@@ -274,7 +274,7 @@ impl World {
     /// The lane as it is after a request was answered, with all that was seen of that: found by running the seconds
     /// before it once more. None: there was no such request until now.
     pub(crate) fn lane_after(&self, strategy: Strategy, request: u64) -> Option<Lane> {
-        let sent = |state: &State| state.lanes[strategy].calls.next_message;
+        let sent = |state: &WorldMoment| state.lanes[strategy].calls.next_message;
         if request >= sent(&self.state) {
             return None;
         }

@@ -6,15 +6,13 @@
 
 use std::sync::Arc;
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::change::NewLimit;
-use leasehold_core::gone::Ended;
-use leasehold_core::machine::{Answer, Life, Machine, News, Notice, Notified, Operation, Outcome, Step, Tally};
-use leasehold_core::nouns::{Attempt, Holder, Lease, Limit, Millis, Token};
-use leasehold_core::release::What;
-use leasehold_core::renew::Longer;
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{HolderRow, Key, OverrideRow, PoolRow, Reply, Request, Row, SlotRow, WaitRow};
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, Attempt, Delivery, Effect, EffectReply, ExecutionEnded, ExecutionFreed,
+    ExecutionStatus, ExpectedOverride, Failure, Holder, HolderRow, Lease, Limit, Machine, Millis, Mode, Operation,
+    OverrideRow, PoolRow, ReleaseTarget, Released, RenewRequest, Renewed, Reply, Request, Row, RowKey, SetLimit,
+    SetLimitOutcome, Settings, SlotRow, Step, SweepRequest, Tally, TaskCallback, TaskResult, TaskToken, Timestamp,
+    WaitRow,
+};
 use leasehold_sim::table::MemoryTable;
 
 /// When every script begins.
@@ -30,11 +28,11 @@ pub(crate) struct Pool {
     /// The table's answers where it does not serve.
     pub(crate) trouble: Trouble,
     /// What every notice comes to.
-    pub(crate) notified: Notified,
+    pub(crate) delivery: Delivery,
     /// What is known of every execution.
-    pub(crate) life: Life,
+    pub(crate) status: ExecutionStatus,
     /// All notices so far, one list for each time that some were sent together.
-    pub(crate) told: Vec<Vec<Notice>>,
+    pub(crate) told: Vec<Vec<TaskCallback>>,
     /// All requests so far.
     pub(crate) asked: Vec<Request>,
     /// How many milliseconds pass before each answer.
@@ -47,8 +45,8 @@ impl Pool {
             settings: Settings::new("p".parse().expect("a prefix"), limit(of)),
             table: MemoryTable::default(),
             trouble: Box::new(|_, _| None),
-            notified: Notified::Delivered,
-            life: Life::Running,
+            delivery: Delivery::Delivered,
+            status: ExecutionStatus::Running,
             told: vec![],
             asked: vec![],
             late: 0,
@@ -58,75 +56,75 @@ impl Pool {
     }
 
     /// Runs one operation to its end.
-    pub(crate) fn run(&mut self, operation: Operation, now: u64) -> Outcome {
-        let (mut machine, mut step) = Machine::start(operation, Arc::new(self.settings.clone()), Millis(now), 1);
+    pub(crate) fn run<O: Operation>(&mut self, operation: O, now: u64) -> Result<O::Outcome, Failure> {
+        let (mut machine, mut step) = operation.start(Arc::new(self.settings.clone()), Timestamp(now), 1);
         for turn in 1..1_000 {
-            let answer = match step {
+            let effects = match step {
                 Step::Done(outcome) => return outcome,
-                Step::Ask { requests, .. } => {
-                    let mut serve = |request: &Request| {
-                        self.asked.push(request.clone());
-                        (self.trouble)(&mut self.table, request).unwrap_or_else(|| self.table.serve(request))
-                    };
-                    Answer::Replies(requests.iter().map(&mut serve).collect())
-                }
-                Step::Notify(notices) => {
-                    let answers = vec![self.notified; notices.len()];
-                    self.told.push(notices);
-                    Answer::Notices(answers)
-                }
-                Step::Alive(executions) => Answer::Lives(vec![self.life; executions.len()]),
+                Step::Perform { effects, .. } => effects,
             };
-            step = machine.resume(answer, Millis(now + self.late * turn));
+            let callbacks: Vec<TaskCallback> = effects.iter().filter_map(callback).cloned().collect();
+            if !callbacks.is_empty() {
+                self.told.push(callbacks);
+            }
+            let replies = effects.iter().map(|effect| self.reply(effect)).collect();
+            step = machine.resume(replies, Timestamp(now + self.late * turn));
         }
         panic!("the operation never ends");
     }
 
-    pub(crate) fn acquire(&mut self, ask: Ask, now: u64) -> Outcome {
-        self.run(Operation::Acquire(ask), now)
+    fn reply(&mut self, effect: &Effect) -> EffectReply {
+        match effect {
+            Effect::Request(request) => {
+                self.asked.push(request.clone());
+                (self.trouble)(&mut self.table, request).unwrap_or_else(|| self.table.serve(request)).into()
+            }
+            Effect::Callback(_) => self.delivery.into(),
+            Effect::StatusCheck(_) => self.status.into(),
+        }
+    }
+
+    pub(crate) fn acquire(&mut self, request: AcquireRequest, now: u64) -> Result<AcquireOutcome, Failure> {
+        self.run(request, now)
     }
 
     /// Runs an acquire that must be answered with a lease.
-    pub(crate) fn lease(&mut self, ask: Ask, now: u64) -> Lease {
-        match self.acquire(ask, now) {
-            Outcome::Acquired(lease) => lease,
+    pub(crate) fn lease(&mut self, request: AcquireRequest, now: u64) -> Lease {
+        match self.acquire(request, now) {
+            Ok(AcquireOutcome::Acquired(lease)) => lease,
             other => panic!("{other:?}"),
         }
     }
 
-    pub(crate) fn release(&mut self, what: What, now: u64) -> Outcome {
-        self.run(Operation::Release(what), now)
+    pub(crate) fn release(&mut self, target: ReleaseTarget, now: u64) -> Result<Released, Failure> {
+        self.run(target, now)
     }
 
-    pub(crate) fn give_back(&mut self, lease: &Lease, now: u64) -> Outcome {
-        self.release(What::Lease(lease.id.clone()), now)
+    pub(crate) fn give_back(&mut self, lease: &Lease, now: u64) -> Result<Released, Failure> {
+        self.release(ReleaseTarget::Lease(lease.id.clone()), now)
     }
 
-    pub(crate) fn renew(&mut self, lease: &Lease, longer: Option<u64>, now: u64) -> Outcome {
-        self.run(Operation::Renew(Longer { id: lease.id.clone(), lease: longer.map(Millis) }), now)
+    pub(crate) fn renew(&mut self, lease: &Lease, longer: Option<u64>, now: u64) -> Result<Renewed, Failure> {
+        self.run(RenewRequest { id: lease.id.clone(), lease: longer.map(Millis) }, now)
     }
 
-    pub(crate) fn change(&mut self, to: u64, now: u64) -> Outcome {
-        let new = NewLimit { limit: limit(to), who: "operator".into(), why: "because".into() };
-        self.run(Operation::Change(new), now)
+    pub(crate) fn change(&mut self, to: u64, now: u64) -> Result<SetLimitOutcome, Failure> {
+        self.run(set_limit(to), now)
     }
 
     pub(crate) fn sweep(&mut self, now: u64) -> Tally {
-        match self.run(Operation::Sweep, now) {
-            Outcome::Swept(tally) => tally,
-            other => panic!("{other:?}"),
-        }
+        self.run(SweepRequest, now).expect("a sweep")
     }
 
     /// The execution ended at this moment.
-    pub(crate) fn ended(&mut self, execution: &str, at: u64) -> Outcome {
-        self.run(Operation::Gone(Ended { execution: execution.into(), at: Millis(at), after: None }), at)
+    pub(crate) fn ended(&mut self, execution: &str, at: u64) -> Result<ExecutionFreed, Failure> {
+        self.run(ExecutionEnded { execution: execution.into(), at: Timestamp(at), after: None }, at)
     }
 
     /// A waiter is there though every slot may be free: it joined while the limit was zero.
-    pub(crate) fn joined(&mut self, ask: Ask, now: u64) {
+    pub(crate) fn joined(&mut self, ask: AcquireRequest, now: u64) {
         let limit_now = std::mem::replace(&mut self.settings.limit, limit(0));
-        assert_eq!(self.acquire(ask, now), Outcome::Queued);
+        assert_eq!(self.acquire(ask, now), Ok(AcquireOutcome::Queued));
         self.settings.limit = limit_now;
     }
 
@@ -150,29 +148,38 @@ impl Pool {
     }
 
     pub(crate) fn row_of(&self, name: &str) -> HolderRow {
-        match self.table.row(Key::Holder(holder(name).hashed())) {
+        match self.table.row(RowKey::Holder(holder(name).hashed())) {
             Some(Row::Holder(row)) => row.clone(),
             other => panic!("{other:?}"),
         }
     }
 
     pub(crate) fn live_limit(&self) -> OverrideRow {
-        match self.table.row(Key::Override) {
+        match self.table.row(RowKey::Override) {
             Some(Row::Override(row)) => row.clone(),
             other => panic!("{other:?}"),
         }
     }
 
     /// What this task was told so far.
-    pub(crate) fn heard(&self, task: &str) -> Vec<News> {
-        let mine = |notice: &&Notice| notice.token.secret() == task;
-        self.told.iter().flatten().filter(mine).map(|notice| notice.news.clone()).collect()
+    pub(crate) fn heard(&self, task: &str) -> Vec<TaskResult> {
+        let mine = |callback: &&TaskCallback| callback.token.secret() == task;
+        self.told.iter().flatten().filter(mine).map(|callback| callback.result.clone()).collect()
     }
 
     /// Whether this task was told that it has a lease.
     pub(crate) fn has_a_lease(&self, task: &str) -> bool {
-        self.heard(task).iter().any(|news| matches!(news, News::Acquired(_)))
+        self.heard(task).iter().any(|result| matches!(result, TaskResult::Acquired(_)))
     }
+}
+
+fn callback(effect: &Effect) -> Option<&TaskCallback> {
+    if let Effect::Callback(callback) = effect { Some(callback) } else { None }
+}
+
+/// An operator's override.
+pub(crate) fn set_limit(to: u64) -> SetLimit {
+    SetLimit { limit: limit(to), who: "operator".into(), why: "because".into(), expected: ExpectedOverride::Any }
 }
 
 pub(crate) fn limit(of: u64) -> Limit {
@@ -184,28 +191,28 @@ pub(crate) fn holder(name: &str) -> Holder {
 }
 
 pub(crate) fn attempt(at: u64) -> Attempt {
-    Attempt::first(Millis(at))
+    Attempt::first(Timestamp(at))
 }
 
 /// Asks without waiting.
-pub(crate) fn poll(name: &str, at: Option<u64>) -> Ask {
+pub(crate) fn poll(name: &str, at: Option<u64>) -> AcquireRequest {
     let attempt = at.map(attempt);
-    Ask { holder: holder(name), attempt, mode: Mode::Poll, lease: None, wait: None, label: None }
+    AcquireRequest { holder: holder(name), attempt, mode: Mode::Poll, lease: None, wait: None, label: None }
 }
 
 /// Asks and waits; its task has the holder's name.
-pub(crate) fn queue(name: &str, at: Option<u64>) -> Ask {
+pub(crate) fn queue(name: &str, at: Option<u64>) -> AcquireRequest {
     task(name, name, at)
 }
 
 /// Asks and waits; its task has this name.
-pub(crate) fn task(name: &str, task: &str, at: Option<u64>) -> Ask {
-    Ask { mode: Mode::Queue(Some(Token::new(task).expect("a token"))), ..poll(name, at) }
+pub(crate) fn task(name: &str, task: &str, at: Option<u64>) -> AcquireRequest {
+    AcquireRequest { mode: Mode::Queue(Some(TaskToken::new(task).expect("a token"))), ..poll(name, at) }
 }
 
 /// Asks for one of the branches of an execution.
-pub(crate) fn branch(execution: &str, key: u64, ask: Ask) -> Ask {
-    Ask { holder: Holder::new(execution, &key.to_string(), None).expect("a holder"), ..ask }
+pub(crate) fn branch(execution: &str, key: u64, ask: AcquireRequest) -> AcquireRequest {
+    AcquireRequest { holder: Holder::new(execution, &key.to_string(), None).expect("a holder"), ..ask }
 }
 
 /// An item of a map run.

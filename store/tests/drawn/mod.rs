@@ -1,19 +1,30 @@
-//! Rows and requests drawn from a seed, of every kind, over so few keys that conditions often hold and often fail.
+//! Rows and requests drawn from a seed: which do tests meet? Those of every kind, over so few keys that conditions
+//! often hold and often fail.
 #![allow(dead_code, reason = "each test draws what it needs")]
 
 use std::sync::Arc;
 
 use fastrand::Rng;
-use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Slot, Ticket, Token};
-use leasehold_core::settings::Lowered;
-use leasehold_core::table::{
-    Change, Condition, Guard, Held, HolderRow, HolderState, Key, OverrideRow, PoolRow, Request, Row, SlotRow,
-    SummaryRow, WaitRow, Waiting, Write,
+use leasehold_core::{
+    Attempt, Condition, Fence, Guard, Held, Holder, HolderRow, HolderState, Intent, Limit, Lowered, Millis, Mutation,
+    OverrideRow, PoolRow, Request, Row, RowKey, SettingsRow, Slot, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp,
+    Unreadable, WaitRow, Waiting, Write,
 };
 use leasehold_sim::table::MemoryTable;
 
 /// The name says nothing here; every condition carries one.
 const GUARD: Guard = Guard::ClaimSlotUnchanged;
+
+/// A write on these conditions. What it is for says nothing here either.
+pub(crate) fn write(key: RowKey, conditions: impl IntoIterator<Item = Condition>, mutation: Mutation) -> Write {
+    let conditions = conditions.into_iter().map(|condition| (GUARD, condition)).collect();
+    Write { key, conditions, mutation, intent: Intent::PointToSlot }
+}
+
+/// Puts a row there, whatever was there.
+pub(crate) fn put(row: Row) -> Write {
+    write(row.key(), [], Mutation::Put(row))
+}
 
 /// Draws rows and requests.
 pub(crate) struct Drawn(Rng);
@@ -31,8 +42,16 @@ impl Drawn {
         of[self.0.usize(..of.len())].clone()
     }
 
-    fn time(&mut self) -> Millis {
-        Millis(self.one(&[0, 1, 2, 999, 1_000, 1_001, 1_700_000_000_000, u64::MAX]))
+    fn millis(&mut self) -> u64 {
+        self.one(&[0, 1, 2, 999, 1_000, 1_001, 1_700_000_000_000, u64::MAX])
+    }
+
+    fn time(&mut self) -> Timestamp {
+        Timestamp(self.millis())
+    }
+
+    fn length(&mut self) -> Millis {
+        Millis(self.millis())
     }
 
     fn slot(&mut self) -> Slot {
@@ -45,7 +64,7 @@ impl Drawn {
     }
 
     fn attempt(&mut self) -> Attempt {
-        Attempt { entered: Millis(self.0.u64(0..2)), retry: self.0.u32(0..2) }
+        Attempt { entered: Timestamp(self.0.u64(0..2)), retry: self.0.u32(0..2) }
     }
 
     fn holder(&mut self) -> Holder {
@@ -60,16 +79,16 @@ impl Drawn {
     }
 
     fn ticket(&mut self) -> Ticket {
-        Ticket { at: Millis(self.one(&[5, 40, 1_700_000_000_000])), own: self.one(&[0, 7, u128::MAX]) }
+        Ticket { at: Timestamp(self.one(&[5, 40, 1_700_000_000_000])), own: self.one(&[0, 7, u128::MAX]) }
     }
 
     fn text(&mut self) -> Arc<str> {
         self.one(&["", "x", "a longer \n text, ümläuts and \u{1F980}"]).into()
     }
 
-    fn token(&mut self) -> Token {
+    fn token(&mut self) -> TaskToken {
         let text = self.one(&["t".to_owned(), "A+/=".repeat(512)]);
-        Token::new(&text).expect("a token")
+        TaskToken::new(&text).expect("a token")
     }
 
     fn limit(&mut self) -> Limit {
@@ -80,14 +99,14 @@ impl Drawn {
         Lowered { from: self.limit(), at: self.time() }
     }
 
-    pub(crate) fn key(&mut self) -> Key {
+    pub(crate) fn key(&mut self) -> RowKey {
         match self.0.u8(0..16) {
-            0 => Key::Pool,
-            1 => Key::Override,
-            2 => Key::Summary,
-            3..8 => Key::Slot(self.slot()),
-            8..13 => Key::Holder(self.holder().hashed()),
-            _ => Key::Wait(self.ticket()),
+            0 => RowKey::Pool,
+            1 => RowKey::Override,
+            2 => RowKey::Summary,
+            3..8 => RowKey::Slot(self.slot()),
+            8..13 => RowKey::Holder(self.holder().hashed()),
+            _ => RowKey::Wait(self.ticket()),
         }
     }
 
@@ -97,26 +116,17 @@ impl Drawn {
     }
 
     /// A row that lies at this key.
-    pub(crate) fn row_at(&mut self, key: Key) -> Row {
+    pub(crate) fn row_at(&mut self, key: RowKey) -> Row {
         match key {
-            Key::Pool => Row::Pool(PoolRow {
-                limit: self.limit(),
-                lowered: self.maybe(Drawn::lowered),
-                lease: self.maybe(Drawn::time),
-                grace: self.maybe(Drawn::time),
-                quiet: self.maybe(Drawn::time),
-                longest_wait: self.maybe(Drawn::time),
-                longest_hold: self.maybe(Drawn::time),
-                sweep_every: self.maybe(Drawn::time),
-            }),
-            Key::Override => Row::Override(OverrideRow {
+            RowKey::Pool => Row::Pool(self.pool()),
+            RowKey::Override => Row::Override(OverrideRow {
                 limit: self.limit(),
                 lowered: self.maybe(Drawn::lowered),
                 at: self.time(),
                 who: self.text(),
                 why: self.text(),
             }),
-            Key::Summary => Row::Summary(SummaryRow {
+            RowKey::Summary => Row::Summary(SummaryRow {
                 at: self.time(),
                 limit: self.limit(),
                 held: self.0.u32(..),
@@ -124,18 +134,31 @@ impl Drawn {
                 waiting_more: self.0.bool(),
                 oldest_wait: self.maybe(Drawn::time),
             }),
-            Key::Slot(slot) => {
+            RowKey::Slot(slot) => {
                 let held = if self.0.u8(0..4) > 0 { Some(self.held()) } else { None };
                 Row::Slot(SlotRow { slot, fence: self.fence(), held })
             }
-            Key::Holder(there) => {
+            RowKey::Holder(there) => {
                 let mut holder = self.holder();
                 while holder.hashed() != there {
                     holder = self.holder();
                 }
                 Row::Holder(HolderRow { holder, attempt: self.attempt(), state: self.state() })
             }
-            Key::Wait(ticket) => Row::Wait(WaitRow { ticket, holder: self.holder(), give_up_at: self.time() }),
+            RowKey::Wait(ticket) => Row::Wait(WaitRow { ticket, holder: self.holder(), give_up_at: self.time() }),
+        }
+    }
+
+    fn pool(&mut self) -> PoolRow {
+        PoolRow {
+            limit: self.limit(),
+            lowered: self.maybe(Drawn::lowered),
+            lease: self.maybe(Drawn::length),
+            grace: self.maybe(Drawn::length),
+            quiet: self.maybe(Drawn::length),
+            longest_wait: self.maybe(Drawn::length),
+            longest_hold: self.maybe(Drawn::length),
+            sweep_every: self.maybe(Drawn::length),
         }
     }
 
@@ -157,7 +180,7 @@ impl Drawn {
                 ticket: self.ticket(),
                 give_up_at: self.time(),
                 token: self.maybe(Drawn::token),
-                lease: self.time(),
+                lease: self.length(),
                 label: self.maybe(Drawn::text),
             }),
             1 => HolderState::Holding {
@@ -191,7 +214,7 @@ impl Drawn {
                 Request::Write(self.write(now, key))
             }
             _ => {
-                let mut keys: Vec<Key> = Vec::new();
+                let mut keys: Vec<RowKey> = Vec::new();
                 while keys.len() < self.0.usize(1..5) {
                     let key = self.key();
                     // Rarely the same row twice, which a table must refuse as a whole.
@@ -199,35 +222,74 @@ impl Drawn {
                         keys.push(key);
                     }
                 }
-                Request::Transact(keys.into_iter().map(|key| self.write(now, key)).collect())
+                Request::Transact(keys.into_iter().map(|key| self.part(now, key)).collect())
             }
         }
     }
 
-    fn write(&mut self, now: &MemoryTable, key: Key) -> Write {
+    /// A write as part of a transaction: some only look.
+    fn part(&mut self, now: &MemoryTable, key: RowKey) -> Write {
+        let write = self.write(now, key);
+        let looks = !write.conditions.is_empty() && self.0.u8(0..5) == 0;
+        if looks { Write { mutation: Mutation::Check, ..write } } else { write }
+    }
+
+    fn write(&mut self, now: &MemoryTable, key: RowKey) -> Write {
         let there = if self.0.u8(0..5) > 0 { now.row(key) } else { None };
         let mut conditions = match key {
-            Key::Slot(_) => self.of_slot(there),
-            Key::Holder(_) => vec![self.of_holder(there)],
-            Key::Override => vec![Condition::OverrideMade(match there {
-                Some(Row::Override(row)) => Some(row.at),
-                _ => self.maybe(Drawn::time),
-            })],
+            RowKey::Slot(_) => self.of_slot(there),
+            RowKey::Holder(_) => vec![self.of_holder(there)],
+            RowKey::Override => vec![self.of_override(there)],
+            RowKey::Pool => self.of_pool(there),
             _ => Vec::new(),
         };
-        let change = match key {
+        let mutation = match key {
             // Only of what is held, as in the protocol; the lease is the condition.
-            Key::Slot(_) if self.0.u8(0..3) == 0 => {
+            RowKey::Slot(_) if self.0.u8(0..3) == 0 => {
                 if !conditions.iter().any(|c| matches!(c, Condition::SlotLease(_) | Condition::SlotExpires(..))) {
                     conditions.push(Condition::SlotLease(self.fence()));
                 }
-                let extend = Change::Extend(self.time(), self.maybe(Drawn::time));
-                self.one(&[extend, Change::Confirm])
+                let extend = Mutation::Extend(self.time(), self.maybe(Drawn::time));
+                self.one(&[extend, Mutation::Confirm])
             }
-            _ if self.0.u8(0..5) == 0 => Change::Delete,
-            _ => Change::Put(self.row_at(key)),
+            _ if self.0.u8(0..5) == 0 => Mutation::Delete,
+            // Damage: the protocol never writes it. A row with nothing but its key.
+            RowKey::Pool | RowKey::Override if self.0.u8(0..4) == 0 => {
+                Mutation::Put(Row::Unreadable(key, unreadable("[]")))
+            }
+            _ => Mutation::Put(self.row_at(key)),
         };
-        Write { key, conditions: conditions.into_iter().map(|condition| (GUARD, condition)).collect(), change }
+        write(key, conditions, mutation)
+    }
+
+    fn of_pool(&mut self, there: Option<&Row>) -> Vec<Condition> {
+        let expected = match there {
+            Some(Row::Pool(row)) => Some(SettingsRow::Valid(row.clone())),
+            Some(Row::Unreadable(_, row)) => Some(SettingsRow::Unreadable(row.clone())),
+            _ => match self.0.u8(0..4) {
+                0 => Some(SettingsRow::Valid(self.pool())),
+                1 => Some(SettingsRow::Unreadable(self.elsewhere())),
+                _ => None,
+            },
+        };
+        // As a retirement, which asks for nothing.
+        if self.0.u8(0..8) == 0 { Vec::new() } else { vec![Condition::SettingsAre(expected.map(Box::new))] }
+    }
+
+    fn of_override(&mut self, there: Option<&Row>) -> Condition {
+        match there {
+            Some(Row::Override(row)) => Condition::OverrideMade(Some(row.at)),
+            Some(Row::Unreadable(_, row)) => Condition::OverrideUnreadable(row.clone()),
+            _ => match self.0.u8(0..4) {
+                0 => Condition::OverrideUnreadable(self.elsewhere()),
+                _ => Condition::OverrideMade(self.maybe(Drawn::time)),
+            },
+        }
+    }
+
+    /// Damage, of which there is none like the second here.
+    fn elsewhere(&mut self) -> Unreadable {
+        unreadable(self.one(&["[]", r#"[{"name":"limit","kind":"N","value":"-5"}]"#]))
     }
 
     fn of_slot(&mut self, there: Option<&Row>) -> Vec<Condition> {
@@ -263,4 +325,9 @@ impl Drawn {
             },
         }
     }
+}
+
+/// A damaged row that lies there so.
+fn unreadable(image: &str) -> Unreadable {
+    Unreadable { why: "it is damaged".into(), image: image.as_bytes().into() }
 }

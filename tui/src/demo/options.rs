@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use leasehold_core::nouns::{Limit, Prefix};
+use leasehold_core::{Limit, PoolName};
 
 use super::scenario::DemoScenario;
 use crate::error::CliError;
@@ -96,7 +96,7 @@ options or the scenario make no sense; 3 the store cannot be used; 130 stopped b
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlannedLimit {
     /// Whose.
-    pub(crate) prefix: Prefix,
+    pub(crate) prefix: PoolName,
     /// The limit.
     pub(crate) limit: Limit,
     /// When, counted from the start.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use leasehold_core::change::NewLimit as Change;
-use leasehold_core::gone::Ended;
-use leasehold_core::machine::{Operation, Outcome, Snapshot};
-use leasehold_core::nouns::Millis;
+use leasehold_core::{
+    ExecutionEnded, ExecutionFreed, ExpectedOverride, LimitChanged, Millis, SetLimit, SetLimitOutcome, SlotRow,
+    Snapshot, StatusRequest, SweepRequest,
+};
 use leasehold_store::Table;
+use leasehold_tui::watch::actions::superseded;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -263,7 +264,7 @@ impl DemoRun {
                 loop {
                     sleep(one.plan.sweep).await;
                     // One that fails is made up for by the next.
-                    one.pool.look_after(Operation::Sweep).await;
+                    let _ = one.pool.look_after(SweepRequest).await;
                 }
             });
             let mut changes: Vec<PlannedLimit> =
@@ -280,19 +281,29 @@ impl DemoRun {
     }
 }
 
-/// Changes a limit when it is time, however often that takes.
+/// Changes a limit when it is time, however often that takes, unless a newer change comes before it.
 pub(crate) async fn change(workload: &PoolWorkload, progress: &Progress, new: PlannedLimit) {
     sleep(new.at.saturating_sub(workload.start.elapsed())).await;
     workload.ledger().limit_asked(new.limit.count(), workload.start.elapsed());
     loop {
-        let change = Change { limit: new.limit, who: "leasehold demo".into(), why: "--limit".into() };
-        let ran = workload.pool.look_after(Operation::Change(change)).await;
-        if let Outcome::Changed { from, to } = ran.outcome {
-            workload.ledger().limit_changed(workload.start.elapsed());
-            progress.say(&format!("{}: limit {from} is now {to}", new.prefix));
-            return;
+        let change = SetLimit {
+            limit: new.limit,
+            who: "leasehold demo".into(),
+            why: "--limit".into(),
+            expected: ExpectedOverride::Any,
+        };
+        match workload.pool.look_after(change).await {
+            Ok(SetLimitOutcome::Set(LimitChanged { from, to, .. })) => {
+                workload.ledger().limit_changed(workload.start.elapsed());
+                progress.say(&format!("{}: limit {from} is now {to}", new.prefix));
+                return;
+            }
+            Ok(SetLimitOutcome::Superseded(by)) => {
+                progress.say(&format!("{}: the limit is not changed: {}", new.prefix, superseded(&by)));
+                return;
+            }
+            Err(error) => progress.say(&format!("{}: the limit is not changed yet: {error}", new.prefix)),
         }
-        progress.say(&format!("{}: the limit is not changed yet: {}", new.prefix, ran.why()));
         sleep(LOOK_EVERY).await;
     }
 }
@@ -307,9 +318,7 @@ async fn comes_back(workload: &PoolWorkload, dead: &DeadWorker) -> Option<Durati
     while start.elapsed() < latest {
         if let Ok(seen) = look(workload).await {
             let id = &dead.lease.id;
-            let held = |row: &leasehold_core::table::SlotRow| {
-                row.slot == id.slot && row.fence == id.fence && row.held.is_some()
-            };
+            let held = |row: &SlotRow| row.slot == id.slot && row.fence == id.fence && row.held.is_some();
             if !seen.slots.iter().any(held) {
                 return Some(start.elapsed().saturating_sub(dead.at));
             }
@@ -324,11 +333,11 @@ async fn gone(workload: &PoolWorkload) -> bool {
     let mut after = None;
     loop {
         // What was acquired in this very millisecond is meant too.
-        let ended = Ended { execution: workload.run.clone(), at: workload.start.time() + Millis(1), after };
-        match workload.pool.look_after(Operation::Gone(ended)).await.outcome {
-            Outcome::Gone { more: None, .. } => break,
-            Outcome::Gone { more, .. } => after = more,
-            _ => return false,
+        let ended = ExecutionEnded { execution: workload.run.clone(), at: workload.start.time() + Millis(1), after };
+        match workload.pool.look_after(ended).await {
+            Ok(ExecutionFreed { more: None, .. }) => break,
+            Ok(ExecutionFreed { more, .. }) => after = more,
+            Err(_) => return false,
         }
     }
     look(workload).await.is_ok_and(|seen| workload.still_in(&seen).is_empty())
@@ -338,10 +347,9 @@ async fn gone(workload: &PoolWorkload) -> bool {
 async fn look(workload: &PoolWorkload) -> Result<Snapshot, String> {
     let mut why = String::new();
     for _ in 0..5 {
-        let ran = workload.pool.look_after(Operation::Status).await;
-        match ran.outcome {
-            Outcome::Status(seen) => return Ok(seen),
-            _ => why = ran.why(),
+        match workload.pool.look_after(StatusRequest).await {
+            Ok(seen) => return Ok(seen),
+            Err(error) => why = error.to_string(),
         }
         sleep(LOOK_EVERY).await;
     }

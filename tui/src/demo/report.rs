@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leasehold_store::Used;
+use leasehold_store::MeterReading;
 use serde::Serialize;
 
 use super::options::DemoOptions;
@@ -36,7 +36,7 @@ pub(crate) struct PoolReport {
     /// At the end.
     pub(crate) limit: u32,
     /// Those made while it ran.
-    pub(crate) limit_changes: Vec<LimitChange>,
+    pub(crate) limit_changes: Vec<ReportedLimitChange>,
     pub(crate) items: usize,
     pub(crate) done: usize,
     pub(crate) lost: Vec<LostItem>,
@@ -67,7 +67,7 @@ pub(crate) struct PoolReport {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct LimitChange {
+pub(crate) struct ReportedLimitChange {
     pub(crate) at: f64,
     pub(crate) limit: u32,
 }
@@ -131,7 +131,7 @@ fn pool(workload: &PoolWorkload, done: &PoolOutcome) -> PoolReport {
     let ideal = as_planned.then(|| schedule::ideal(plan.items.len(), plan.work, &limits));
     let over = ideal.map(|ideal| (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0);
     let lost = done.lost.iter().map(|(item, why)| LostItem { item: plan.items[*item].to_string(), why: why.clone() });
-    let changes = limits.iter().skip(1).map(|(at, limit)| LimitChange { at: seconds(*at), limit: *limit });
+    let changes = limits.iter().skip(1).map(|(at, limit)| ReportedLimitChange { at: seconds(*at), limit: *limit });
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
     let jobs = u32::try_from(done.items.len()).unwrap_or(u32::MAX);
     PoolReport {
@@ -175,7 +175,7 @@ fn waits(mut waits: Vec<Duration>) -> Option<WaitPercentiles> {
     Some(WaitPercentiles { p50: rank(50)?, p99: rank(99)?, max: rank(100)? })
 }
 
-fn cost(used: Used, jobs: u32) -> RequestCost {
+fn cost(used: MeterReading, jobs: u32) -> RequestCost {
     let each = |count: f64| thousandths(count / f64::from(jobs));
     let requests = (used.reads + used.writes) as f64;
     RequestCost { requests: each(requests), read_units: each(used.read_units), write_units: each(used.write_units) }

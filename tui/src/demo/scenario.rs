@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_core::nouns::{Limit, Prefix};
+use leasehold_core::{Limit, PoolName};
 
 use super::schedule;
 use crate::error::CliError;
@@ -27,7 +27,7 @@ pub(crate) struct DemoScenario {
 #[derive(Clone, Debug)]
 pub(crate) struct PoolPlan {
     /// The pool's name.
-    pub(crate) prefix: Prefix,
+    pub(crate) prefix: PoolName,
     /// How many may hold a lease at once, at the start.
     pub(crate) limit: Limit,
     /// The ids of its items.
@@ -81,7 +81,7 @@ impl Times {
 
 impl PoolPlan {
     /// A plan with these times, and defaults for those that are left out.
-    pub(crate) fn new(prefix: Prefix, limit: Limit, items: Vec<Arc<str>>, work: Duration, times: Times) -> Self {
+    pub(crate) fn new(prefix: PoolName, limit: Limit, items: Vec<Arc<str>>, work: Duration, times: Times) -> Self {
         let seconds = Duration::from_secs_f64;
         let lease = times.lease.unwrap_or(seconds(10.0));
         let ideal = schedule::ideal(items.len(), work, &[(Duration::ZERO, limit.count())]);

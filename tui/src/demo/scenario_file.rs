@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_core::nouns::{Limit, Prefix};
+use leasehold_core::{Limit, PoolName};
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -81,7 +81,7 @@ pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Demo
 fn pool(fields: &TomlFields<'_, '_>, common: Times, files: &Files<'_>) -> Result<(PoolPlan, Range<usize>), CliError> {
     fields.only(&["prefix", "limit", "items"])?;
     let written = fields.needed("prefix", PREFIX)?;
-    let prefix: Option<Prefix> = written.get_ref().as_str().and_then(|text| text.parse().ok());
+    let prefix: Option<PoolName> = written.get_ref().as_str().and_then(|text| text.parse().ok());
     let prefix = prefix.ok_or_else(|| fields.wrong(written, PREFIX))?;
     let at = written.span();
     let written = fields.needed("limit", LIMIT)?;

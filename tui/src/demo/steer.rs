@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::LeaseId;
-use leasehold_core::release::What;
+use leasehold_core::{LeaseId, PoolName, ReleaseTarget, Released};
 use leasehold_store::Table;
 use leasehold_tui::watch::input::{DashboardEffect, Input};
 use leasehold_tui::watch::poller::poll;
@@ -56,7 +54,7 @@ async fn does(
     progress: Arc<Progress>,
     inputs: mpsc::Sender<Input>,
 ) {
-    let find = |name: &leasehold_core::nouns::Prefix| workloads.iter().find(|workload| workload.plan.prefix == *name);
+    let find = |name: &PoolName| workloads.iter().find(|workload| workload.plan.prefix == *name);
     let did = match effect {
         DashboardEffect::Speed(times) => {
             workloads.iter().for_each(|workload| workload.controls.set_speed(times));
@@ -95,17 +93,15 @@ async fn take_away(workload: &PoolWorkload, lease: LeaseId) -> Input {
     workload.controls.decide(lease.slot.0, Directive::LosesLease(is_freed));
     // From now on it is not the worker's, whatever it was told: nobody counts it against the limit.
     workload.ledger().taken((lease.slot.0, lease.fence.0), workload.start.elapsed());
-    let ran = workload.pool.look_after(Operation::Release(What::Lease(lease.clone()))).await;
+    let ran = workload.pool.look_after(ReleaseTarget::Lease(lease.clone())).await;
     // The worker may be gone.
     let _ = freed.send(());
     let what = format!("{} of {}", lease.slot, lease.prefix);
-    match ran.outcome {
-        Outcome::Released { already: false, .. } => {
-            Input::ActionDone { done: true, what: format!("{what} was taken away") }
-        }
-        Outcome::Released { already: true, .. } => {
+    match ran {
+        Ok(Released { already: false, .. }) => Input::ActionDone { done: true, what: format!("{what} was taken away") },
+        Ok(Released { already: true, .. }) => {
             Input::ActionDone { done: true, what: format!("{what}: that lease had ended") }
         }
-        _ => Input::ActionDone { done: false, what: format!("{what} is not freed: {}", ran.why()) },
+        Err(error) => Input::ActionDone { done: false, what: format!("{what} is not freed: {error}") },
     }
 }

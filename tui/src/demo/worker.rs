@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Failure, News, Operation, Outcome, WhyFailed};
-use leasehold_core::nouns::{Attempt, Holder, Lease, Millis, NotA, Token};
-use leasehold_core::release::What;
-use leasehold_core::renew::Longer;
+use leasehold_core::contract::task_failure;
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, Attempt, Failure, FailureReason, Holder, InvalidValue, Lease, Millis, Mode,
+    ReleaseTarget, RenewRequest, Renewed, TaskResult, TaskToken,
+};
+use leasehold_store::RunError;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -79,7 +80,12 @@ enum WorkResult {
 
 impl Worker {
     /// The worker of an item; `replaces` says how many died on it before.
-    pub(crate) fn new(workload: Arc<PoolWorkload>, item: &str, replaces: u32, dies: bool) -> Result<Self, NotA> {
+    pub(crate) fn new(
+        workload: Arc<PoolWorkload>,
+        item: &str,
+        replaces: u32,
+        dies: bool,
+    ) -> Result<Self, InvalidValue> {
         let who: Arc<str> = match replaces {
             0 => item.into(),
             n => format!("{item} (replacement {n})").into(),
@@ -157,7 +163,7 @@ impl Worker {
         }
     }
 
-    fn asks(&mut self, mode: Mode, since: Instant) -> Operation {
+    fn asks(&mut self, mode: Mode, since: Instant) -> AcquireRequest {
         let now = Attempt::first(self.workload.start.time());
         // Two within one millisecond are still two.
         let attempt = self.last.map_or(now, |last| now.max(last.next()));
@@ -165,27 +171,27 @@ impl Worker {
         let left = self.workload.plan.wait.saturating_sub(since.elapsed());
         let wait = Some(Millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)));
         let label = Some(Arc::clone(&self.who));
-        Operation::Acquire(Ask { holder: self.holder.clone(), attempt: Some(attempt), mode, lease: None, wait, label })
+        AcquireRequest { holder: self.holder.clone(), attempt: Some(attempt), mode, lease: None, wait, label }
     }
 
     /// One question in poll mode.
     async fn poll(&mut self) -> LeaseAnswer {
         let asks = self.asks(Mode::Poll, Instant::now());
-        let ran = self.workload.pool.run(asks).await;
-        match &ran.outcome {
-            Outcome::Acquired(lease) => self.fresh(lease.clone()),
-            Outcome::Wait { retry_after, .. } => {
-                LeaseAnswer::Later(Duration::from_millis(retry_after.0).min(self.workload.plan.poll))
+        match self.workload.pool.run(asks).await {
+            Ok(AcquireOutcome::Acquired(lease)) => self.fresh(lease),
+            Ok(AcquireOutcome::Wait(advice)) => {
+                LeaseAnswer::Later(Duration::from_millis(advice.retry_after.0).min(self.workload.plan.poll))
             }
-            Outcome::Failed(failure) => refused(failure, ran.why()),
-            _ => LeaseAnswer::Failed(ran.why()),
+            // In the queue from before: it is asked again as if the pool were full.
+            Ok(AcquireOutcome::Queued) => LeaseAnswer::Later(self.workload.plan.poll),
+            Err(error) => refused(&error),
         }
     }
 
     /// One question in queue mode: the answer that counts comes by the token.
     async fn queue(&mut self, since: Instant) -> LeaseAnswer {
         let name = format!("{}#{:016x}", self.holder, fastrand::u64(..));
-        let Ok(token) = Token::new(&name) else { return LeaseAnswer::Never(format!("{name} is no token")) };
+        let Ok(token) = TaskToken::new(&name) else { return LeaseAnswer::Never(format!("{name} is no token")) };
         let mut task = self.workload.tasks.open(token);
         let asks = self.asks(Mode::Queue(Some(task.token.clone())), since);
         let mut call = self.workload.call(asks);
@@ -195,11 +201,10 @@ impl Worker {
             ran = &mut call => ran,
         };
         let failed = match ran {
-            Ok(ran) => match &ran.outcome {
-                Outcome::Queued | Outcome::Acquired(_) => None,
-                Outcome::Failed(failure) => Some(refused(failure, ran.why())),
-                _ => Some(LeaseAnswer::Failed(ran.why())),
-            },
+            // What was acquired comes by the token too.
+            Ok(Ok(AcquireOutcome::Queued | AcquireOutcome::Acquired(_))) => None,
+            Ok(Ok(AcquireOutcome::Wait(_))) => Some(LeaseAnswer::Failed("the pool was full".to_owned())),
+            Ok(Err(error)) => Some(refused(&error)),
             Err(_) => Some(LeaseAnswer::Failed("the call that asked for it ended unexpectedly".to_owned())),
         };
         if let Some(answer) = failed {
@@ -216,13 +221,13 @@ impl Worker {
         }
     }
 
-    fn hear(&self, news: News) -> LeaseAnswer {
+    fn hear(&self, news: TaskResult) -> LeaseAnswer {
         match news {
-            News::Acquired(lease) => self.fresh(lease),
-            News::Failed(WhyFailed::WaitedTooLong) => {
+            TaskResult::Acquired(lease) => self.fresh(lease),
+            TaskResult::Failed(FailureReason::WaitedTooLong) => {
                 LeaseAnswer::Never(format!("no lease within {:.1} s", self.workload.plan.wait.as_secs_f64()))
             }
-            News::Failed(why) => LeaseAnswer::Failed(format!("its task was failed: {why:?}")),
+            TaskResult::Failed(why) => LeaseAnswer::Failed(format!("its task was failed: {}", task_failure(why).cause)),
         }
     }
 
@@ -265,22 +270,22 @@ impl Worker {
                     directive = &mut directive => return met(directive, start.elapsed()),
                 }
             }
-            let longer = Operation::Renew(Longer { id: lease.id.clone(), lease: None });
+            let longer = RenewRequest { id: lease.id.clone(), lease: None };
             let ran = tokio::select! {
                 ran = self.workload.pool.run(longer) => ran,
                 directive = &mut directive => return met(directive, start.elapsed()),
                 () = sleep(end.min(expires) - now) => continue,
             };
             let now = start.elapsed();
-            match ran.outcome {
-                Outcome::Renewed { expires_at, .. } => {
+            match ran {
+                Ok(Renewed { expires_at, .. }) => {
                     self.workload.counts.renewed.fetch_add(1, Relaxed);
                     expires = start.moment(expires_at);
                     self.workload.ledger().renewed(line, expires);
                     renew = now + expires.saturating_sub(now) / 2;
                 }
-                Outcome::Failed(Failure::Lost(_)) => return WorkResult::LeaseLost,
-                _ => {
+                Err(RunError { failure: Failure::Lost(_), .. }) => return WorkResult::LeaseLost,
+                Err(_) => {
                     self.workload.counts.asked_again.fetch_add(1, Relaxed);
                     renew = now + PAUSE;
                 }
@@ -292,8 +297,7 @@ impl Worker {
     async fn release(&self, lease: &Lease) {
         let (mut tries, since) = (0, Instant::now());
         while since.elapsed() < self.workload.plan.lease + self.workload.plan.grace {
-            let ran = self.workload.pool.run(Operation::Release(What::Lease(lease.id.clone()))).await;
-            if matches!(ran.outcome, Outcome::Released { .. }) {
+            if self.workload.pool.run(ReleaseTarget::Lease(lease.id.clone())).await.is_ok() {
                 break;
             }
             self.workload.counts.asked_again.fetch_add(1, Relaxed);
@@ -312,10 +316,13 @@ fn met(directive: Directive, at: Moment) -> WorkResult {
     }
 }
 
-fn refused(failure: &Failure, why: String) -> LeaseAnswer {
-    match failure {
-        Failure::NoPool | Failure::Misconfigured(_) => LeaseAnswer::Never(why),
-        Failure::Busy(_) | Failure::Lost(_) | Failure::Throttled | Failure::Unavailable => LeaseAnswer::Failed(why),
+fn refused(error: &RunError) -> LeaseAnswer {
+    let why = error.to_string();
+    match error.failure {
+        Failure::PoolNotFound | Failure::PoolMisconfigured(_) => LeaseAnswer::Never(why),
+        Failure::HolderConflict(_) | Failure::Lost(_) | Failure::Throttled | Failure::Unavailable => {
+            LeaseAnswer::Failed(why)
+        }
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use leasehold_core::machine::{Operation, Snapshot};
-use leasehold_core::nouns::{Holder, Millis};
+use leasehold_core::{AcquireOutcome, AcquireRequest, Holder, Millis, Snapshot, Timestamp};
+use leasehold_store::RunError;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::controls::Controls;
 use super::ledger::{Ledger, Moment};
-use super::pools::{DemoPool, PoolRan};
+use super::pools::DemoPool;
 use super::scenario::PoolPlan;
 use super::task_tokens::WaitingTasks;
 
@@ -82,14 +82,14 @@ impl Drop for CountGuard<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunClock {
     at: Instant,
-    epoch: Millis,
+    epoch: Timestamp,
 }
 
 impl RunClock {
     /// Now.
     pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        RunClock { at: Instant::now(), epoch: Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)) }
+        RunClock { at: Instant::now(), epoch: Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)) }
     }
 
     /// How long ago that was.
@@ -98,12 +98,12 @@ impl RunClock {
     }
 
     /// A time that a lease names, counted from here.
-    pub(crate) fn moment(self, time: Millis) -> Moment {
+    pub(crate) fn moment(self, time: Timestamp) -> Moment {
         Duration::from_millis(time.since(self.epoch).0)
     }
 
     /// The time now, as leases name it.
-    pub(crate) fn time(self) -> Millis {
+    pub(crate) fn time(self) -> Timestamp {
         self.epoch + Millis(u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
@@ -124,15 +124,15 @@ impl PoolWorkload {
         PoolWorkload { plan, pool, polling, tasks, run, start, counts, controls, calls, ledger, waits }
     }
 
-    /// Carries out a worker's operation as an invocation of its own, which goes on whatever becomes of the worker.
-    pub(crate) fn call(self: &Arc<Self>, operation: Operation) -> oneshot::Receiver<PoolRan> {
+    /// Asks for a worker's lease in an invocation of its own, which goes on whatever becomes of the worker.
+    pub(crate) fn call(self: &Arc<Self>, asks: AcquireRequest) -> oneshot::Receiver<Result<AcquireOutcome, RunError>> {
         let (answer, answered) = oneshot::channel();
         let workload = Arc::clone(self);
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         while calls.try_join_next().is_some() {}
         calls.spawn(async move {
             // The worker may have its lease already, by its notice.
-            let _ = answer.send(workload.pool.run(operation).await);
+            let _ = answer.send(workload.pool.run(asks).await);
         });
         answered
     }

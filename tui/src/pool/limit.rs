@@ -2,26 +2,20 @@
 
 use std::sync::Arc;
 
-use leasehold_core::change::NewLimit;
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::{Limit, Millis, Prefix};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Key, OverrideRow, PoolRow, Row};
-use leasehold_store::create::end_override;
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_core::{
+    EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitSuperseded, Lowered, OverrideRow,
+    PoolName, PoolRow, Row, RowKey, SetLimit, SetLimitOutcome, Settings, Timestamp, Unreadable,
+};
 use leasehold_store::{StoreError, Table};
-use leasehold_tui::watch::actions::who;
+use leasehold_tui::watch::actions::{superseded, who};
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
 use crate::confirm::Yes;
 use crate::error::CliError;
-use crate::operation::{odd, outcome, own_row};
+use crate::operation::{own_row, own_row_as_it_is};
 use crate::output::OutputFormat;
 use crate::target::{CliRunner, Target};
-
-/// How often ending it is tried while somebody else changes the pool too.
-const TRIES: u8 = 5;
 
 /// Override a pool's limit for now, or end that
 ///
@@ -36,7 +30,7 @@ const TRIES: u8 = 5;
 #[command(group = clap::ArgGroup::new("what").required(true).args(["limit", "drain", "end"]))]
 pub(crate) struct PoolLimitOptions {
     /// The pool
-    prefix: Prefix,
+    prefix: PoolName,
 
     /// How many may hold a lease at once for now: 1 to 10000
     #[arg(value_name = "N", value_parser = limit, allow_negative_numbers = true)]
@@ -75,7 +69,7 @@ With --output json:
 #[derive(Debug, Serialize)]
 struct PoolLimitOutput<'a> {
     table: &'a str,
-    prefix: &'a Prefix,
+    prefix: &'a PoolName,
     from: Limit,
     to: Limit,
     changed: bool,
@@ -87,24 +81,46 @@ struct PoolLimitOutput<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct OverrideOutput {
     pub(super) limit: Limit,
-    pub(super) at_ms: Millis,
+    pub(super) at_ms: Timestamp,
     pub(super) who: Arc<str>,
     pub(super) why: Arc<str>,
 }
 
 impl OverrideOutput {
     /// The one that is in force, if one is.
-    pub(crate) async fn of(table: &Table, prefix: &Prefix) -> Result<Option<OverrideOutput>, StoreError> {
+    pub(crate) async fn of(table: &Table, prefix: &PoolName) -> Result<Option<OverrideOutput>, StoreError> {
         let live = override_of(table, prefix).await?;
         Ok(live.map(|OverrideRow { limit, at, who, why, .. }| OverrideOutput { limit, at_ms: at, who, why }))
     }
 
     /// Who made it, when and why, and how it is ended: a line.
-    pub(crate) fn words(&self, prefix: &Prefix) -> String {
+    pub(crate) fn words(&self, prefix: &PoolName) -> String {
         let OverrideOutput { at_ms, who, why, .. } = self;
         let at = timestamp(*at_ms);
         format!("an override by {who} since {at} ({why}); end it with: leasehold pool limit {prefix} --end\n")
     }
+}
+
+/// The pool's own rows, as the person is shown them.
+struct LimitRows {
+    pool: PoolRow,
+    live: Option<LiveOverride>,
+    /// What they give; without an override that makes no sense.
+    in_force: Settings,
+}
+
+/// What lies where an override should be.
+enum LiveOverride {
+    Valid(OverrideRow),
+    /// A row that makes no sense.
+    Unreadable(Unreadable),
+}
+
+/// What became of the limit.
+enum LimitResult {
+    Overridden(LimitChanged),
+    Ended(LimitChanged),
+    NoOverride(Limit),
 }
 
 impl PoolLimitOptions {
@@ -112,84 +128,145 @@ impl PoolLimitOptions {
         let runner = target.runner().await?;
         let (table, prefix) = (runner.table(), &self.prefix);
         let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
-        let (from, to, changed) = match limit {
-            Some(limit) => self.make(&runner, limit).await?,
-            None => self.end(&runner).await?,
+        let rows = LimitRows::read(table, prefix).await?;
+        let result = match limit {
+            Some(limit) => self.make(&runner, &rows, limit).await?,
+            None => self.end(&runner, &rows).await?,
         };
         let live = OverrideOutput::of(table, prefix).await?;
-        let name = table.name();
-        let mut text = match (limit, changed) {
-            (Some(_), _) => format!("the limit of pool {prefix} in table {name} is {to} now; it was {from}\n"),
-            (None, true) => format!(
-                "the override of pool {prefix} in table {name} is ended: the limit is {to} again; it was {from}\n"
-            ),
-            (None, false) => format!("pool {prefix} in table {name} has no override: nothing was changed\n"),
-        };
-        if to < from {
-            text += &format!("{}\n", count_as_held(from));
-        }
+        let mut text = result.words(prefix, table.name());
         if let Some(live) = &live {
             text += &live.words(prefix);
         }
-        output.tell(&text, &PoolLimitOutput { table: name, prefix, from, to, changed, live })
+        let (from, to, changed) = match result {
+            LimitResult::Overridden(LimitChanged { from, to, .. })
+            | LimitResult::Ended(LimitChanged { from, to, .. }) => (from, to, true),
+            LimitResult::NoOverride(limit) => (limit, limit, false),
+        };
+        output.tell(&text, &PoolLimitOutput { table: table.name(), prefix, from, to, changed, live })
     }
 
-    async fn make(&self, runner: &CliRunner, limit: Limit) -> Result<(Limit, Limit, bool), CliError> {
-        let (table, prefix, now) = (runner.table().name(), &self.prefix, runner.settings(&self.prefix).await?.limit);
-        let about = format!(
-            "The limit of pool {prefix} in table {table} is {now}. An override makes it {limit} at once, until it is \
-             ended; leases that are held are kept.{}",
-            if limit < now { format!(" {}", count_as_held(now)) } else { String::new() }
-        );
+    async fn make(&self, runner: &CliRunner, rows: &LimitRows, limit: Limit) -> Result<LimitResult, CliError> {
+        let (table, prefix) = (runner.table().name(), &self.prefix);
+        let mut about = match &rows.live {
+            Some(LiveOverride::Unreadable(row)) => format!(
+                "The override of pool {prefix} in table {table} makes no sense ({}). Another makes the limit {limit} at \
+                 once, until it is ended; leases that are held are kept.",
+                row.why
+            ),
+            _ => format!(
+                "The limit of pool {prefix} in table {table} is {}. An override makes it {limit} at once, until it is \
+                 ended; leases that are held are kept.",
+                rows.in_force.limit
+            ),
+        };
+        if limit < rows.highest_in_use() {
+            about += &format!(" {}", count_as_held(rows.highest_in_use()));
+        }
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
-        let who = self.who.as_deref().map_or_else(who, Arc::from);
-        let new = NewLimit { limit, who, why: self.reason.as_deref().unwrap_or_default().into() };
-        let ran = runner.run_on(&self.prefix, Operation::Change(new)).await?;
-        match outcome(runner, &self.prefix, "changing the limit of", ran)? {
-            Outcome::Changed { from, to } => Ok((from, to, true)),
-            other => Err(odd(runner, &self.prefix, "changing the limit of", &other)),
+        let new = SetLimit {
+            limit,
+            who: self.who.as_deref().map_or_else(who, Arc::from),
+            why: self.reason.as_deref().unwrap_or_default().into(),
+            expected: ExpectedOverride::Any,
+        };
+        match runner.administer(prefix, new).await {
+            Ok(SetLimitOutcome::Set(changed)) => Ok(LimitResult::Overridden(changed)),
+            Ok(SetLimitOutcome::Superseded(by)) => Err(not_changed("limit", prefix, table, &by)),
+            Err(error) => Err(error.explain(table, prefix, "changing the limit of").into()),
         }
     }
 
-    /// Ends it, and settles the pool if that raised the limit.
-    async fn end(&self, runner: &CliRunner) -> Result<(Limit, Limit, bool), CliError> {
-        let (table, prefix) = (runner.table(), &self.prefix);
-        for _ in 0..TRIES {
-            let Some(Row::Pool(before)) = own_row(table, prefix, Key::Pool).await? else {
+    /// Ends the override that the person was shown.
+    async fn end(&self, runner: &CliRunner, rows: &LimitRows) -> Result<LimitResult, CliError> {
+        let (table, prefix, limit) = (runner.table().name(), &self.prefix, rows.pool.limit);
+        let (about, expected) = match &rows.live {
+            None => return Ok(LimitResult::NoOverride(limit)),
+            Some(LiveOverride::Valid(live)) => {
+                let about = format!(
+                    "The override of pool {prefix} in table {table} is by {} ({}). Ended, the limit is {limit} at once; \
+                     it is {} now.",
+                    live.who, live.why, live.limit
+                );
+                (about, ExpectedOverride::Made(Some(live.at)))
+            }
+            Some(LiveOverride::Unreadable(row)) => {
+                let about = format!(
+                    "The override of pool {prefix} in table {table} makes no sense ({}). Ended, the limit is {limit} at \
+                     once.",
+                    row.why
+                );
+                (about, ExpectedOverride::Any)
+            }
+        };
+        self.yes.or_told(WHAT, &about, prefix.as_str())?;
+        match runner.administer(prefix, EndOverride { expected }).await {
+            Ok(EndOverrideOutcome::Ended(changed)) => Ok(LimitResult::Ended(changed)),
+            Ok(EndOverrideOutcome::NoOverride(limit)) => Ok(LimitResult::NoOverride(limit)),
+            Ok(EndOverrideOutcome::Superseded(by)) => Err(not_changed("override", prefix, table, &by)),
+            Err(error) => Err(error.explain(table, prefix, "ending the override of").into()),
+        }
+    }
+}
+
+impl LimitRows {
+    async fn read(table: &Table, prefix: &PoolName) -> Result<LimitRows, CliError> {
+        let misconfigured = |why: String| {
+            let (table, prefix) = (table.name().into(), prefix.to_string());
+            CliError::from(StoreError::PoolMisconfigured { table, prefix, why })
+        };
+        let pool = match own_row_as_it_is(table, prefix, RowKey::Pool).await? {
+            Some(Row::Pool(pool)) => pool,
+            Some(Row::Unreadable(_, row)) => return Err(misconfigured(row.why.to_string())),
+            _ => {
                 let (table, prefix) = (table.name().into(), prefix.to_string());
                 return Err(StoreError::PoolNotFound { table, prefix }.into());
-            };
-            let Some(live) = override_of(table, prefix).await? else {
-                return Ok((before.limit, before.limit, false));
-            };
-            let about = format!(
-                "The override of pool {prefix} in table {} is by {} ({}). Ended, the limit is {} at once; it is {} now.",
-                table.name(),
-                live.who,
-                live.why,
-                before.limit,
-                live.limit
-            );
-            self.yes.or_told(WHAT, &about, prefix.as_str())?;
-            let now = Settings::from_rows(prefix.clone(), &before, Some(&live)).map_err(|wrong| {
-                let (table, prefix) = (table.name().into(), prefix.to_string());
-                StoreError::PoolMisconfigured { table, prefix, why: wrong.to_string() }
-            })?;
-            let lowered = now.lowered_by(before.limit, SystemClock.now());
-            let after = PoolRow { lowered, ..before.clone() };
-            if end_override(table, prefix, &live, &after, &before).await? {
-                if before.limit > live.limit {
-                    // What goes wrong with it, the next release or sweep makes good.
-                    let _ = runner.run_on(prefix, Operation::Sweep).await;
-                }
-                return Ok((live.limit, before.limit, true));
             }
-        }
-        let name = table.name();
-        let why =
-            format!("the override of pool {prefix} in table {name} was not ended: somebody else keeps changing it");
-        Err(CliError::NotDone(format!("{why}; try again")))
+        };
+        let live = match own_row_as_it_is(table, prefix, RowKey::Override).await? {
+            Some(Row::Override(live)) => Some(LiveOverride::Valid(live)),
+            Some(Row::Unreadable(_, row)) => Some(LiveOverride::Unreadable(row)),
+            _ => None,
+        };
+        let valid = if let Some(LiveOverride::Valid(live)) = &live { Some(live) } else { None };
+        let in_force = Settings::from_rows(prefix.clone(), &pool, valid);
+        let in_force = in_force.map_err(|wrong| misconfigured(wrong.to_string()))?;
+        Ok(LimitRows { pool, live, in_force })
     }
+
+    /// The highest limit that somebody may follow now; any, where nobody knows what the override said.
+    fn highest_in_use(&self) -> Limit {
+        match &self.live {
+            Some(LiveOverride::Unreadable(_)) => Limit::HIGHEST,
+            _ => self.in_force.limit,
+        }
+    }
+}
+
+impl LimitResult {
+    fn words(&self, prefix: &PoolName, table: &str) -> String {
+        let (mut text, lowered) = match self {
+            LimitResult::Overridden(LimitChanged { from, to, lowered }) => {
+                (format!("the limit of pool {prefix} in table {table} is {to} now; it was {from}\n"), lowered)
+            }
+            LimitResult::Ended(LimitChanged { from, to, lowered }) => {
+                let ended = format!("the override of pool {prefix} in table {table} is ended");
+                (format!("{ended}: the limit is {to} again; it was {from}\n"), lowered)
+            }
+            LimitResult::NoOverride(_) => {
+                return format!("pool {prefix} in table {table} has no override: nothing was changed\n");
+            }
+        };
+        if let Some(Lowered { from, .. }) = lowered {
+            text += &format!("{}\n", count_as_held(*from));
+        }
+        text
+    }
+}
+
+/// A change that gave in to another.
+fn not_changed(what: &str, prefix: &PoolName, table: &str, by: &LimitSuperseded) -> CliError {
+    CliError::NotDone(format!("the {what} of pool {prefix} in table {table} was not changed: {}", superseded(by)))
 }
 
 /// What a lowered limit means for now.
@@ -197,8 +274,8 @@ pub(super) fn count_as_held(from: Limit) -> String {
     format!("Until everybody surely follows, in about two quiet periods, slots up to {from} count as held.")
 }
 
-async fn override_of(table: &Table, prefix: &Prefix) -> Result<Option<OverrideRow>, StoreError> {
-    match own_row(table, prefix, Key::Override).await? {
+async fn override_of(table: &Table, prefix: &PoolName) -> Result<Option<OverrideRow>, StoreError> {
+    match own_row(table, prefix, RowKey::Override).await? {
         Some(Row::Override(live)) => Ok(Some(live)),
         _ => Ok(None),
     }

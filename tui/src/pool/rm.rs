@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use leasehold_core::nouns::Prefix;
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::settings::Settings;
+use leasehold_core::{PoolName, RetirePool, Settings};
 use leasehold_store::StoreError;
-use leasehold_store::create::retire_pool;
 use serde::Serialize;
 
 use crate::confirm::Yes;
@@ -27,7 +25,7 @@ use crate::target::{CliRunner, Target};
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct PoolRmOptions {
     /// The pool
-    prefix: Prefix,
+    prefix: PoolName,
 
     #[command(flatten)]
     yes: Yes,
@@ -47,7 +45,7 @@ With --output json, as the pool was left (null where its rows could not be read)
 #[derive(Debug, Serialize)]
 struct PoolRmOutput<'a> {
     table: &'a str,
-    prefix: &'a Prefix,
+    prefix: &'a PoolName,
     retired: bool,
     held: Option<usize>,
     waiting: Option<u32>,
@@ -79,7 +77,8 @@ impl PoolRmOptions {
              When it is retired nobody is granted a lease any more; its slots stay, so that their fences go on."
         );
         self.yes.or_asked(&about, prefix.as_str())?;
-        retire_pool(runner.table(), prefix).await?;
+        let retired = runner.administer(prefix, RetirePool).await;
+        retired.map_err(|error| error.explain(table, prefix, "retiring"))?;
         // Somebody may have got in until just now. Retired it is, whether or not that can be seen.
         let left = self.look(&runner, settings.as_ref()).await.ok().flatten();
         let mut text =

@@ -1,21 +1,20 @@
 //! `leasehold pool set`: how is a pool made, and how are its settings changed?
 //! Those that were named; the rest stays.
 
-use leasehold_core::nouns::{Limit, Millis, Prefix};
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Key, PoolRow, Row};
-use leasehold_store::create::{PoolSet, set_pool};
-use leasehold_store::run::{Clock, SETTINGS_FRESH_FOR, SystemClock};
-use leasehold_store::{StoreError, Table};
+use leasehold_core::{
+    ExpectedSettings, Limit, Millis, PoolName, PoolPatch, PoolRow, Row, RowKey, SetPool, SetPoolOutcome, Settings,
+    SettingsRow,
+};
+use leasehold_store::{Clock, RunError, SETTINGS_FRESH_FOR, StoreError, SystemClock, Table};
 use serde::Serialize;
 
 use super::limit::{OverrideOutput, count_as_held, limit};
 use crate::confirm::Yes;
 use crate::duration;
 use crate::error::CliError;
-use crate::operation::own_row;
+use crate::operation::own_row_as_it_is;
 use crate::output::OutputFormat;
-use crate::target::Target;
+use crate::target::{CliRunner, Target};
 
 /// How often it is tried while somebody else sets the pool too.
 const TRIES: u8 = 5;
@@ -37,7 +36,7 @@ const TRIES: u8 = 5;
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct PoolSetOptions {
     /// The pool: 1 to 64 of A-Z a-z 0-9 . _ -
-    prefix: Prefix,
+    prefix: PoolName,
 
     /// How many may hold a lease at once: 1 to 10000
     #[arg(long, value_name = "N", value_parser = limit, allow_negative_numbers = true)]
@@ -94,7 +93,7 @@ With --output json, with the defaults of what was never named:
 #[derive(Debug, Serialize)]
 struct PoolSetOutput<'a> {
     table: &'a str,
-    prefix: &'a Prefix,
+    prefix: &'a PoolName,
     created: bool,
     changed: Vec<&'static str>,
     settings: PoolSettingsOutput,
@@ -116,8 +115,16 @@ struct PoolSettingsOutput {
 
 /// A pool before and after.
 struct PoolChange {
-    before: Option<Settings>,
+    before: PoolBefore,
     after: Settings,
+}
+
+/// What was there before.
+enum PoolBefore {
+    Nothing,
+    Settings(Box<Settings>),
+    /// A row that makes no sense: what is wrong with it.
+    Unreadable(String),
 }
 
 impl PoolSetOptions {
@@ -126,16 +133,17 @@ impl PoolSetOptions {
             let wrong = "leasehold pool set: name at least one setting, as in --limit 15; --help lists them";
             return Err(CliError::Usage(wrong.into()));
         }
-        let table = target.table().await?;
-        let done = self.set(&table).await?;
-        let live = OverrideOutput::of(&table, &self.prefix).await?;
-        let text = done.words(&table, live.as_ref());
+        let runner = target.runner().await?;
+        let table = runner.table();
+        let done = self.set(&runner).await?;
+        let live = OverrideOutput::of(table, &self.prefix).await?;
+        let text = done.words(table, live.as_ref());
         output.tell(
             &text,
             &PoolSetOutput {
                 table: table.name(),
                 prefix: &self.prefix,
-                created: done.before.is_none(),
+                created: matches!(done.before, PoolBefore::Nothing),
                 changed: done.changed(),
                 settings: PoolSettingsOutput::of(&done.after),
                 live,
@@ -148,70 +156,60 @@ impl PoolSetOptions {
         self.limit.is_none() && !self.drain && times.iter().all(Option::is_none)
     }
 
-    async fn set(&self, table: &Table) -> Result<PoolChange, CliError> {
-        let mut before = match own_row(table, &self.prefix, Key::Pool).await? {
-            Some(Row::Pool(row)) => Some(row),
+    fn patch(&self) -> PoolPatch {
+        PoolPatch {
+            limit: if self.drain { Limit::try_from(0).ok() } else { self.limit },
+            lease: self.lease,
+            grace: self.grace,
+            quiet: self.quiet,
+            longest_wait: self.longest_wait,
+            longest_hold: self.longest_hold,
+            sweep_every: self.sweep_every,
+        }
+    }
+
+    /// Shows what is there and what it becomes, asks, and changes exactly what was shown.
+    async fn set(&self, runner: &CliRunner) -> Result<PoolChange, CliError> {
+        let (table, prefix, patch) = (runner.table(), &self.prefix, self.patch());
+        let explained = |error: RunError| CliError::from(error.explain(table.name(), prefix, "setting"));
+        let mut seen = match own_row_as_it_is(table, prefix, RowKey::Pool).await? {
+            Some(Row::Pool(row)) => Some(SettingsRow::Valid(row)),
+            Some(Row::Unreadable(_, row)) => Some(SettingsRow::Unreadable(row)),
             _ => None,
         };
         for _ in 0..TRIES {
-            let row = self.applied(before.as_ref(), table, SystemClock.now())?;
-            let done = PoolChange {
-                // One that made no sense is as good as none.
-                before: before.as_ref().map(|row| {
-                    self.settings(row, table).unwrap_or_else(|_| Settings::new(self.prefix.clone(), row.limit))
-                }),
-                after: self.settings(&row, table)?,
-            };
-            if before.as_ref() == Some(&row) {
-                return Ok(done);
+            let after = patch.apply(prefix, seen.as_ref(), SystemClock.now());
+            let after = after.map_err(|failure| explained(RunError { failure, cause: None }))?;
+            let shown = self.change(seen.as_ref(), &after, table)?;
+            if !shown.changed().is_empty() {
+                self.yes.or_told("changing a pool", &shown.about(table), prefix.as_str())?;
             }
-            if !done.changed().is_empty() {
-                self.yes.or_told("changing a pool", &done.about(table), self.prefix.as_str())?;
-            }
-            // Anew: the quiet time of a lowered limit begins now, not when the person was asked.
-            let row = self.applied(before.as_ref(), table, SystemClock.now())?;
-            match set_pool(table, &self.prefix, &row, before.as_ref()).await? {
-                PoolSet::Done => return Ok(done),
-                PoolSet::Changed(now) => before = now,
+            let expected = ExpectedSettings::Exactly(seen.map(Box::new));
+            match runner.administer(prefix, SetPool { patch: patch.clone(), expected }).await.map_err(explained)? {
+                SetPoolOutcome::Set { before, after } => return self.change(before.as_ref(), &after, table),
+                SetPoolOutcome::Superseded(now) => seen = now,
             }
         }
-        let (prefix, name) = (&self.prefix, table.name());
+        let name = table.name();
         let why = format!("pool {prefix} in table {name} was not set: somebody else keeps changing it; try again");
         Err(CliError::NotDone(why))
     }
 
-    /// The pool's row as it is to be.
-    fn applied(&self, before: Option<&PoolRow>, table: &Table, now: Millis) -> Result<PoolRow, CliError> {
-        let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
-        let Some(mut row) = before.cloned().or_else(|| limit.map(PoolRow::new)) else {
-            let (table, prefix) = (table.name().into(), self.prefix.to_string());
-            return Err(StoreError::PoolNotFound { table, prefix }.into());
+    fn change(&self, before: Option<&SettingsRow>, after: &PoolRow, table: &Table) -> Result<PoolChange, CliError> {
+        let before = match before {
+            None => PoolBefore::Nothing,
+            // Settings that made no sense together are as good as none but for the limit.
+            Some(SettingsRow::Valid(row)) => PoolBefore::Settings(Box::new(
+                Settings::from_rows(self.prefix.clone(), row, None)
+                    .unwrap_or_else(|_| Settings::new(self.prefix.clone(), row.limit)),
+            )),
+            Some(SettingsRow::Unreadable(row)) => PoolBefore::Unreadable(row.why.to_string()),
         };
-        // What makes no sense in the row may be what is set right now.
-        row.lease = self.lease.or(row.lease);
-        if let Some(limit) = limit.filter(|limit| *limit != row.limit) {
-            row.lowered = self.settings(&row, table)?.lowered_by(limit, now);
-            row.limit = limit;
-        }
-        let named = [
-            (&mut row.grace, self.grace),
-            (&mut row.quiet, self.quiet),
-            (&mut row.longest_wait, self.longest_wait),
-            (&mut row.longest_hold, self.longest_hold),
-            (&mut row.sweep_every, self.sweep_every),
-        ];
-        for (setting, named) in named {
-            *setting = named.or(*setting);
-        }
-        Ok(row)
-    }
-
-    /// What a row comes to with its defaults.
-    fn settings(&self, row: &PoolRow, table: &Table) -> Result<Settings, CliError> {
-        Settings::from_rows(self.prefix.clone(), row, None).map_err(|wrong| {
+        let after = Settings::from_rows(self.prefix.clone(), after, None).map_err(|wrong| {
             let (table, prefix, why) = (table.name().into(), self.prefix.to_string(), wrong.to_string());
-            StoreError::PoolMisconfigured { table, prefix, why }.into()
-        })
+            StoreError::PoolMisconfigured { table, prefix, why }
+        })?;
+        Ok(PoolChange { before, after })
     }
 }
 
@@ -246,15 +244,24 @@ impl PoolSettingsOutput {
 impl PoolChange {
     /// The settings that are not what they were.
     fn changed(&self) -> Vec<&'static str> {
-        let Some(before) = &self.before else { return vec![] };
-        let both = PoolSettingsOutput::of(before).each().into_iter().zip(PoolSettingsOutput::of(&self.after).each());
-        both.filter(|(was, is)| was != is).map(|(was, _)| was.0).collect()
+        let after = PoolSettingsOutput::of(&self.after).each();
+        match &self.before {
+            PoolBefore::Nothing => vec![],
+            PoolBefore::Settings(before) => {
+                let both = PoolSettingsOutput::of(before).each().into_iter().zip(after);
+                both.filter(|(was, is)| was != is).map(|(was, _)| was.0).collect()
+            }
+            PoolBefore::Unreadable(_) => after.into_iter().map(|(setting, ..)| setting).collect(),
+        }
     }
 
     /// The settings, a line each; what each was before, where that is something else.
     fn settings(&self, shown: impl Fn(&str) -> bool) -> String {
-        let (before, changed) =
-            (self.before.as_ref().map(|before| PoolSettingsOutput::of(before).each()), self.changed());
+        let before = match &self.before {
+            PoolBefore::Settings(before) => Some(PoolSettingsOutput::of(before).each()),
+            PoolBefore::Nothing | PoolBefore::Unreadable(_) => None,
+        };
+        let changed = self.changed();
         let mut lines = String::new();
         for (at, (setting, label, value)) in PoolSettingsOutput::of(&self.after).each().into_iter().enumerate() {
             if shown(setting) {
@@ -270,20 +277,28 @@ impl PoolChange {
     fn about(&self, table: &Table) -> String {
         let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
         let settings = self.settings(|setting| changed.contains(&setting));
-        format!(
-            "Pool {prefix} in table {name} is to be changed; leases that are held are kept:\n{}",
-            settings.trim_end()
-        )
+        let what = match &self.before {
+            PoolBefore::Unreadable(why) => {
+                format!(
+                    "The settings of pool {prefix} in table {name} make no sense ({why}). These are to replace them"
+                )
+            }
+            _ => format!("Pool {prefix} in table {name} is to be changed"),
+        };
+        format!("{what}; leases that are held are kept:\n{}", settings.trim_end())
     }
 
     fn words(&self, table: &Table, live: Option<&OverrideOutput>) -> String {
         let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
         let mut text = match &self.before {
-            None => format!("pool {prefix} is made in table {name}\n"),
-            Some(_) if changed.is_empty() => {
+            PoolBefore::Nothing => format!("pool {prefix} is made in table {name}\n"),
+            PoolBefore::Unreadable(_) => {
+                format!("the settings of pool {prefix} in table {name}, which made no sense, are replaced\n")
+            }
+            PoolBefore::Settings(_) if changed.is_empty() => {
                 format!("pool {prefix} in table {name} is so already: nothing was changed\n")
             }
-            Some(_) => format!("pool {prefix} in table {name} is changed\n"),
+            PoolBefore::Settings(_) => format!("pool {prefix} in table {name} is changed\n"),
         };
         text += &self.settings(|_| true);
         if let Some(lowered) = self.after.lowered.filter(|_| changed.contains(&"limit")) {

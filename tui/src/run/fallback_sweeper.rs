@@ -5,11 +5,8 @@
 
 use std::time::Duration;
 
-use leasehold_core::machine::Operation;
-use leasehold_core::nouns::Prefix;
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Key, Row};
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_core::{PoolName, Row, RowKey, Settings, SweepRequest};
+use leasehold_store::{Clock, SystemClock};
 use tokio::time::Instant;
 
 use crate::operation::own_row;
@@ -44,8 +41,8 @@ impl FallbackSweeper {
     }
 
     /// Sweeps, unless somebody did. What goes wrong here, goes wrong again at the next request, which tells it.
-    pub(super) async fn unless_fresh(self, runner: &CliRunner, prefix: &Prefix) {
-        let fresh = match own_row(runner.table(), prefix, Key::Summary).await {
+    pub(super) async fn unless_fresh(self, runner: &CliRunner, prefix: &PoolName) {
+        let fresh = match own_row(runner.table(), prefix, RowKey::Summary).await {
             Ok(Some(Row::Summary(row))) => {
                 // One and a half, so that a lease manager that is a little late is left to do it.
                 u128::from(SystemClock.now().since(row.at).0) < (self.every * 3 / 2).as_millis()
@@ -54,7 +51,7 @@ impl FallbackSweeper {
             Err(_) => true,
         };
         if !fresh {
-            let _ = runner.run_on(prefix, Operation::Sweep).await;
+            let _ = runner.run_on(prefix, SweepRequest).await;
         }
     }
 }

@@ -5,12 +5,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use leasehold_core::machine::{Failure, Operation, Outcome};
-use leasehold_core::nouns::{Lease, Millis};
-use leasehold_core::release::What;
-use leasehold_core::renew::Longer;
-use leasehold_store::StoreError;
-use leasehold_store::run::Ran;
+use leasehold_core::{Failure, Lease, Millis, ReleaseTarget, RenewRequest, Renewed};
+use leasehold_store::RunError;
 use leasehold_tui::watch::text::timestamp;
 use signal_hook::consts::{SIGCONT, SIGKILL, SIGTERM, SIGTSTP};
 use tokio::time::{Instant, sleep, timeout};
@@ -20,7 +16,9 @@ use super::fallback_sweeper::FallbackSweeper;
 use super::lease_timer::{ClockReading, LeaseTimer};
 use super::say;
 use super::signals::{Signal, Signals, pause};
+use crate::duration;
 use crate::error::CliError;
+use crate::operation::may_pass;
 use crate::target::CliRunner;
 
 /// How often the clocks are read: a machine that slept is noticed so soon after.
@@ -67,7 +65,7 @@ struct PendingKill {
 
 /// Requests under way while the command runs.
 type PendingSweep<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
-type PendingRenewal<'a> = Pin<Box<dyn Future<Output = (ClockReading, Result<Ran, StoreError>)> + 'a>>;
+type PendingRenewal<'a> = Pin<Box<dyn Future<Output = (ClockReading, Result<Renewed, RunError>)> + 'a>>;
 
 impl Hold<'_> {
     /// Keeps the lease until the command ends, and gives it back.
@@ -126,21 +124,21 @@ impl Hold<'_> {
         Ok(kill.map_or(CommandEnd::Ended(status), |kill| CommandEnd::Killed(kill.why)))
     }
 
-    async fn renew(&self) -> (ClockReading, Result<Ran, StoreError>) {
+    async fn renew(&self) -> (ClockReading, Result<Renewed, RunError>) {
         let asked = ClockReading::read();
-        let longer = Longer { id: self.lease.id.clone(), lease: self.length };
-        (asked, self.runner.run_on(&self.lease.id.prefix, Operation::Renew(longer)).await)
+        let longer = RenewRequest { id: self.lease.id.clone(), lease: self.length };
+        (asked, self.runner.run_on(&self.lease.id.prefix, longer).await)
     }
 
     fn renewed(
         &self,
         asked: ClockReading,
-        ran: Result<Ran, StoreError>,
+        ran: Result<Renewed, RunError>,
         timer: &mut LeaseTimer,
         before: LeaseStanding,
     ) -> LeaseStanding {
         let why = match ran {
-            Ok(Ran { outcome: Outcome::Renewed { expires_at, .. }, .. }) => {
+            Ok(Renewed { expires_at, .. }) => {
                 timer.renewed(expires_at, asked);
                 if matches!(before, LeaseStanding::Doubtful) && !timer.over(ClockReading::read()) {
                     say(&format!("lease {} is held again: nobody else had it meanwhile", self.lease.id));
@@ -148,10 +146,8 @@ impl Hold<'_> {
                 }
                 return before;
             }
-            Ok(Ran { outcome: Outcome::Failed(Failure::Lost(_)), .. }) => return LeaseStanding::Lost,
-            Ok(Ran { trouble: Some(trouble), .. }) => trouble.to_string(),
-            Ok(Ran { outcome, .. }) => format!("{outcome:?}"),
-            Err(wrong) => wrong.to_string(),
+            Err(RunError { failure: Failure::Lost(_), .. }) => return LeaseStanding::Lost,
+            Err(error) => error,
         };
         timer.failed(ClockReading::read());
         if matches!(before, LeaseStanding::Held) {
@@ -202,20 +198,10 @@ pub(crate) async fn give_back(runner: &CliRunner, lease: &Lease) -> bool {
     let giving = async {
         let mut unsure = false;
         loop {
-            let release = Operation::Release(What::Lease(lease.id.clone()));
-            let why = match runner.run_on(&lease.id.prefix, release).await {
-                Ok(Ran { outcome: Outcome::Released { already, .. }, .. }) => return Ok(already && !unsure),
-                Ok(Ran { trouble: Some(trouble), .. }) => trouble,
-                Ok(Ran { outcome: Outcome::Failed(Failure::Throttled | Failure::Unavailable), .. }) => {
-                    unsure = true;
-                    sleep(TRY_AGAIN_AFTER).await;
-                    continue;
-                }
-                Ok(ran) => return Err(format!("{:?}", ran.outcome)),
-                Err(wrong) => wrong,
-            };
-            if !matches!(why, StoreError::Busy { .. } | StoreError::NoAnswer { .. }) {
-                return Err(why.to_string());
+            match runner.run_on(&lease.id.prefix, ReleaseTarget::Lease(lease.id.clone())).await {
+                Ok(released) => return Ok(released.already && !unsure),
+                Err(error) if may_pass(&error) => {}
+                Err(error) => return Err(error.to_string()),
             }
             // This try may be what gave it back, though it got no answer.
             unsure = true;
@@ -225,7 +211,7 @@ pub(crate) async fn give_back(runner: &CliRunner, lease: &Lease) -> bool {
     let why = match timeout(GIVE_BACK_WITHIN, giving).await {
         Ok(Ok(gone)) => return gone,
         Ok(Err(why)) => why,
-        Err(_) => format!("no answer within {GIVE_BACK_WITHIN:?}"),
+        Err(_) => format!("no answer within {}", duration::whole(GIVE_BACK_WITHIN)),
     };
     say(&format!("lease {} could not be given back and expires by itself: {why}", lease.id));
     false

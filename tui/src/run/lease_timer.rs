@@ -4,13 +4,13 @@
 
 use std::time::{Duration, Instant};
 
-use leasehold_core::nouns::Millis;
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_core::{Millis, Timestamp};
+use leasehold_store::{Clock, SystemClock};
 
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClockReading {
-    wall: Millis,
+    wall: Timestamp,
     steady: Instant,
 }
 
@@ -23,7 +23,7 @@ impl ClockReading {
 /// How long a lease lasts, and when it is to be renewed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeaseTimer {
-    expires_at: Millis,
+    expires_at: Timestamp,
     sure_until: Instant,
     length: Duration,
     renew_at: Instant,
@@ -31,7 +31,7 @@ pub(crate) struct LeaseTimer {
 
 impl LeaseTimer {
     /// Of a lease that ends then and was asked for so long.
-    pub(crate) fn new(expires_at: Millis, length: Millis, now: ClockReading) -> LeaseTimer {
+    pub(crate) fn new(expires_at: Timestamp, length: Millis, now: ClockReading) -> LeaseTimer {
         let length = Duration::from_millis(length.0);
         let left = Duration::from_millis(expires_at.since(now.wall).0).min(length);
         let mut timer = LeaseTimer { expires_at, sure_until: now.steady + left, length, renew_at: now.steady };
@@ -41,7 +41,7 @@ impl LeaseTimer {
     }
 
     /// It was asked then to last longer, and ends then now.
-    pub(crate) fn renewed(&mut self, expires_at: Millis, asked: ClockReading) {
+    pub(crate) fn renewed(&mut self, expires_at: Timestamp, asked: ClockReading) {
         self.renew_at = asked.steady + self.length / 3;
         // A clock that was set back asks for an end that is no later than before: nothing was gained.
         if expires_at > self.expires_at {
@@ -68,7 +68,7 @@ impl LeaseTimer {
     }
 
     /// When it ends.
-    pub(crate) fn expires_at(&self) -> Millis {
+    pub(crate) fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 }
@@ -77,10 +77,10 @@ impl LeaseTimer {
 mod tests {
     use super::*;
 
-    const START: Millis = Millis(1_000_000);
+    const START: Timestamp = Timestamp(1_000_000);
 
     fn after(start: ClockReading, wall: u64, steady: u64) -> ClockReading {
-        ClockReading { wall: Millis(START.0 + wall), steady: start.steady + Duration::from_millis(steady) }
+        ClockReading { wall: Timestamp(START.0 + wall), steady: start.steady + Duration::from_millis(steady) }
     }
 
     fn timer() -> (LeaseTimer, ClockReading) {
@@ -113,11 +113,11 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_keeps_nothing_alive() {
         let (mut timer, start) = timer();
-        let back = ClockReading { wall: Millis(1), ..after(start, 0, 10_000) };
+        let back = ClockReading { wall: Timestamp(1), ..after(start, 0, 10_000) };
         // The table keeps the later end that it knows.
         timer.renewed(START + Millis(30_000), back);
-        assert!(!timer.over(ClockReading { wall: Millis(19_999), ..after(start, 0, 29_999) }));
-        assert!(timer.over(ClockReading { wall: Millis(20_000), ..after(start, 0, 30_000) }));
+        assert!(!timer.over(ClockReading { wall: Timestamp(19_999), ..after(start, 0, 29_999) }));
+        assert!(timer.over(ClockReading { wall: Timestamp(20_000), ..after(start, 0, 30_000) }));
     }
 
     #[test]

@@ -9,14 +9,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_core::acquire::{Ask, Mode};
-use leasehold_core::machine::{Failure, Operation, Outcome, WhyLost};
-use leasehold_core::nouns::{Attempt, Lease, Millis, Prefix};
-use leasehold_core::release::What;
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{HolderState, Key, Row};
-use leasehold_store::StoreError;
-use leasehold_store::run::Ran;
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, Attempt, Failure, HolderState, Lease, LossReason, Millis, Mode, PoolName,
+    ReleaseTarget, RetryAdvice, Row, RowKey, Settings,
+};
+use leasehold_store::{RunError, StoreError};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fallback_sweeper::FallbackSweeper;
@@ -25,7 +22,7 @@ use super::say;
 use super::signals::Signals;
 use crate::duration;
 use crate::error::CliError;
-use crate::operation::{odd, outcome, own_row};
+use crate::operation::{may_pass, own_row, trouble_may_pass};
 use crate::target::CliRunner;
 
 /// The first pause between two looks; each is half as long again as the one before.
@@ -40,8 +37,8 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 /// One that waits.
 pub(crate) struct LeaseWait<'a> {
     pub(crate) runner: &'a CliRunner,
-    pub(crate) prefix: &'a Prefix,
-    pub(crate) ask: Ask,
+    pub(crate) prefix: &'a PoolName,
+    pub(crate) ask: AcquireRequest,
     pub(crate) quiet: bool,
 }
 
@@ -185,49 +182,43 @@ impl LeaseWait<'_> {
     }
 
     /// Asks once.
-    async fn once(&self, ask: &Ask, signals: &mut Signals) -> Result<AcquireResult, WaitEnd> {
+    async fn once(&self, ask: &AcquireRequest, signals: &mut Signals) -> Result<AcquireResult, WaitEnd> {
         let patient = ask.mode != Mode::Poll;
         let asking = async {
             let settings = self.runner.settings(self.prefix).await?;
             let asked = ClockReading::read();
-            let ran = self.runner.run(Operation::Acquire(ask.clone()), Arc::clone(&settings)).await;
-            Ok((settings, asked, ran))
+            let outcome = self.runner.run(ask.clone(), Arc::clone(&settings)).await?;
+            Ok::<_, RunError>((settings, asked, outcome))
         };
-        let (settings, asked, ran) = match finish(signals, asking).await.map_err(WaitEnd::signal)? {
+        let (settings, asked, outcome) = match finish(signals, asking).await.map_err(WaitEnd::signal)? {
             Ok(all) => all,
-            Err(wrong) if patient && passes(&wrong) => return Ok(AcquireResult::NoAnswer),
-            Err(wrong) => return Err(wrong.into()),
-        };
-        match ran.outcome {
             // It is still there, and the same attempt may have it for longer.
-            Outcome::Failed(Failure::Lost(WhyLost::ExpiredUntold)) if patient => return Ok(AcquireResult::NoAnswer),
-            Outcome::Failed(Failure::Lost(_)) => return Ok(AcquireResult::Over),
-            _ => {}
-        }
-        if let Ran { outcome: Outcome::Failed(Failure::Throttled | Failure::Unavailable), trouble, .. } = &ran
-            && patient
-            && trouble.as_ref().is_none_or(passes)
-        {
-            return Ok(AcquireResult::NoAnswer);
-        }
-        Ok(match outcome(self.runner, self.prefix, "asking for a lease of", ran)? {
-            Outcome::Acquired(lease) => {
+            Err(RunError { failure: Failure::Lost(LossReason::ExpiredUntold), .. }) if patient => {
+                return Ok(AcquireResult::NoAnswer);
+            }
+            Err(RunError { failure: Failure::Lost(_), .. }) => return Ok(AcquireResult::Over),
+            Err(error) if patient && may_pass(&error) => return Ok(AcquireResult::NoAnswer),
+            Err(error) => {
+                return Err(error.explain(self.runner.table().name(), self.prefix, "asking for a lease of").into());
+            }
+        };
+        Ok(match outcome {
+            AcquireOutcome::Acquired(lease) => {
                 let length = ask.lease.map_or(settings.lease, |lease| lease.min(settings.lease));
                 let timer = LeaseTimer::new(lease.expires_at, length, asked);
                 AcquireResult::Granted(Box::new(Granted { lease, timer, settings }))
             }
-            Outcome::Queued => AcquireResult::Queued,
-            Outcome::Wait { held, waiting, waiting_more, .. } => {
+            AcquireOutcome::Queued => AcquireResult::Queued,
+            AcquireOutcome::Wait(RetryAdvice { held, waiting, waiting_more, .. }) => {
                 let more = if waiting_more { " or more" } else { "" };
                 AcquireResult::Full(format!("{held} of {} are held and {waiting}{more} wait", settings.limit))
             }
-            other => return Err(odd(self.runner, self.prefix, "asking for a lease of", &other).into()),
         })
     }
 
     /// Looks at its own holder's row.
     async fn look(&self, signals: &mut Signals) -> Result<QueueStanding, WaitEnd> {
-        let row = own_row(self.runner.table(), self.prefix, Key::Holder(self.ask.holder.hashed()));
+        let row = own_row(self.runner.table(), self.prefix, RowKey::Holder(self.ask.holder.hashed()));
         match finish(signals, row).await.map_err(WaitEnd::signal)? {
             Ok(Some(Row::Holder(row))) => Ok(match row.state {
                 HolderState::Waiting(_) => QueueStanding::Waits,
@@ -235,7 +226,7 @@ impl LeaseWait<'_> {
                 HolderState::Ended { .. } => QueueStanding::Nowhere,
             }),
             Ok(_) => Ok(QueueStanding::Nowhere),
-            Err(wrong) if passes(&wrong) => Ok(QueueStanding::NoAnswer),
+            Err(wrong) if trouble_may_pass(&wrong) => Ok(QueueStanding::NoAnswer),
             Err(wrong) => Err(wrong.into()),
         }
     }
@@ -243,13 +234,12 @@ impl LeaseWait<'_> {
     /// Gives up the place in the queue, or the slot that was granted meanwhile. What became of it, in words.
     async fn leave(&self, signals: &mut Signals) -> String {
         // On whichever attempt it is: nobody else has its name.
-        let what = What::Holder(self.ask.holder.clone(), None);
-        let release = self.runner.run_on(self.prefix, Operation::Release(what));
+        let what = ReleaseTarget::Holder(self.ask.holder.clone(), None);
+        let release = self.runner.run_on(self.prefix, what);
         let why = match timeout(LEAVE_WITHIN, finish(signals, release)).await {
-            Ok(Ok(Ok(Ran { outcome: Outcome::Released { .. }, .. }))) => return "left the queue".into(),
-            Ok(Ok(Ok(ran))) => ran.trouble.map_or_else(|| format!("{:?}", ran.outcome), |trouble| trouble.to_string()),
-            Ok(Ok(Err(wrong))) => wrong.to_string(),
-            Ok(Err(_)) | Err(_) => format!("no answer within {LEAVE_WITHIN:?}"),
+            Ok(Ok(Ok(_))) => return "left the queue".into(),
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(_)) | Err(_) => format!("no answer within {}", duration::whole(LEAVE_WITHIN)),
         };
         format!("its place in the queue could not be given up and ends by itself ({why})")
     }
@@ -302,11 +292,6 @@ async fn finish<T>(signals: &mut Signals, work: impl Future<Output = T>) -> Resu
             },
         }
     }
-}
-
-/// Whether trying again later may help.
-fn passes(wrong: &StoreError) -> bool {
-    matches!(wrong, StoreError::Busy { .. } | StoreError::NoAnswer { .. })
 }
 
 /// The pauses between two looks, a quarter more or less each, so that those who came together spread.

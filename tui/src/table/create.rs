@@ -1,7 +1,7 @@
 //! `leasehold table create`: how is the table made if it is not there?
 //! It is ready when the command returns.
 
-use leasehold_store::create::{Created, create};
+use leasehold_store::{TableCreated, create_table};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -31,7 +31,7 @@ struct TableCreateOutput<'a> {
 impl TableCreateOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let table = target.table().await?;
-        let created = create(&table).await? == Created::New;
+        let created = create_table(&table).await? == TableCreated::New;
         let name = table.name();
         let text = if created {
             format!("table {name} is made and ready\n")

@@ -3,51 +3,54 @@
 
 use std::sync::Arc;
 
-use leasehold_core::change::NewLimit;
-use leasehold_core::machine::{Operation, Outcome};
-use leasehold_core::nouns::{LeaseId, Limit, Prefix};
-use leasehold_core::release::What;
-use leasehold_store::StoreError;
-use leasehold_store::run::{Clock, Lives, Notifier, Ran, Runner};
+use leasehold_core::{
+    ExpectedOverride, LeaseId, Limit, LimitChanged, LimitSuperseded, PoolName, ReleaseTarget, SetLimit, SetLimitOutcome,
+};
+use leasehold_store::{Clock, ExecutionStatusSource, Notifier, Runner};
 
 use super::input::Input;
 
 /// Changes a limit, and says what came of it. `who` is kept with the change.
-pub async fn change_limit<N: Notifier, L: Lives, C: Clock>(
+pub async fn change_limit<N: Notifier, L: ExecutionStatusSource, C: Clock>(
     runner: &Runner<N, L, C>,
-    prefix: &Prefix,
+    prefix: &PoolName,
     limit: Limit,
     who: &str,
     why: &str,
 ) -> Input {
-    let new = NewLimit { limit, who: who.into(), why: why.into() };
-    match done(runner.run_on(prefix, Operation::Change(new)).await) {
-        Ok(Outcome::Changed { from, to }) => did(format!("the limit of {prefix} is {to} now, it was {from}")),
-        Ok(other) => not_done(format!("the limit of {prefix} is not changed: {other:?}")),
+    let new = SetLimit { limit, who: who.into(), why: why.into(), expected: ExpectedOverride::Any };
+    match runner.run_on(prefix, new).await {
+        Ok(SetLimitOutcome::Set(LimitChanged { from, to, .. })) => {
+            did(format!("the limit of {prefix} is {to} now, it was {from}"))
+        }
+        Ok(SetLimitOutcome::Superseded(by)) => {
+            not_done(format!("the limit of {prefix} is not changed: {}", superseded(&by)))
+        }
         Err(why) => not_done(format!("the limit of {prefix} is not changed: {why}")),
     }
 }
 
 /// Frees a lease, and says what came of it.
-pub async fn release<N: Notifier, L: Lives, C: Clock>(runner: &Runner<N, L, C>, lease: &LeaseId) -> Input {
+pub async fn release<N: Notifier, L: ExecutionStatusSource, C: Clock>(
+    runner: &Runner<N, L, C>,
+    lease: &LeaseId,
+) -> Input {
     let (slot, prefix) = (lease.slot, &lease.prefix);
-    match done(runner.run_on(prefix, Operation::Release(What::Lease(lease.clone()))).await) {
-        Ok(Outcome::Released { already: false, .. }) => did(format!("{slot} of {prefix} was taken from its holder")),
-        Ok(Outcome::Released { already: true, .. }) => {
-            did(format!("that lease on {slot} of {prefix} had ended already"))
-        }
-        Ok(other) => not_done(format!("{slot} of {prefix} is not freed: {other:?}")),
+    match runner.run_on(prefix, ReleaseTarget::Lease(lease.clone())).await {
+        Ok(released) if released.already => did(format!("that lease on {slot} of {prefix} had ended already")),
+        Ok(_) => did(format!("{slot} of {prefix} was taken from its holder")),
         Err(why) => not_done(format!("{slot} of {prefix} is not freed: {why}")),
     }
 }
 
-/// What it came to, or in words why it came to nothing.
-fn done(ran: Result<Ran, StoreError>) -> Result<Outcome, String> {
-    let ran = ran.map_err(|error| error.to_string())?;
-    match (ran.outcome, ran.trouble) {
-        (Outcome::Failed(_), Some(trouble)) => Err(trouble.to_string()),
-        (Outcome::Failed(failure), None) => Err(failure.to_string()),
-        (outcome, _) => Ok(outcome),
+/// Why a change of the limit gave in, and what to do.
+pub fn superseded(LimitSuperseded { limit, by }: &LimitSuperseded) -> String {
+    match by {
+        Some(by) => {
+            let (who, why) = (&by.who, &by.why);
+            format!("{who} overrode the limit meanwhile ({why}), {limit} is in force; look and try again")
+        }
+        None => format!("somebody else changed it meanwhile, {limit} is in force; look and try again"),
     }
 }
 
@@ -65,4 +68,24 @@ pub fn who() -> Arc<str> {
     let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "somebody".into());
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}").into()
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+mod tests {
+    use leasehold_core::{OverrideRow, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn who_changed_the_limit_meanwhile_is_told() {
+        let limit = Limit::try_from(3).expect("a limit");
+        let by = OverrideRow { limit, lowered: None, at: Timestamp(7), who: "ann".into(), why: "slow".into() };
+        assert_eq!(
+            superseded(&LimitSuperseded { limit, by: Some(by) }),
+            "ann overrode the limit meanwhile (slow), 3 is in force; look and try again"
+        );
+        let ended = superseded(&LimitSuperseded { limit, by: None });
+        assert_eq!(ended, "somebody else changed it meanwhile, 3 is in force; look and try again");
+    }
 }

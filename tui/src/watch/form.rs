@@ -1,8 +1,8 @@
 //! Forms: how is a change asked for, so that nobody makes it by a slip?
 //! Fields to fill in, the last of which must be the pool's name, typed.
 
-use leasehold_core::nouns::{LeaseId, Limit, Prefix};
 use leasehold_core::occupancy::Overridden;
+use leasehold_core::{LeaseId, Limit, PoolName};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 use tui_input::{Input as LineInput, InputRequest};
@@ -81,7 +81,7 @@ impl PartialEq for FormField {
 /// The change it is for. What it is about was fixed when the form opened, whatever happens meanwhile.
 #[derive(Clone, Debug, PartialEq)]
 enum FormChange {
-    Limit(Prefix, Limit),
+    Limit(PoolName, Limit),
     Release(LeaseId),
 }
 
@@ -98,7 +98,7 @@ pub enum FormResult {
 
 impl Form {
     /// For another limit; `to` is what the field starts with.
-    pub fn limit(prefix: Prefix, from: Limit, to: u32, live: Option<&Overridden>) -> Form {
+    pub fn limit(prefix: PoolName, from: Limit, to: u32, live: Option<&Overridden>) -> Form {
         let hint = format!("0 to 10000, now {from}");
         let fields = vec![
             FormField::new("New limit", to.to_string(), hint),
@@ -220,7 +220,7 @@ impl Form {
     }
 }
 
-fn confirmation(prefix: &Prefix) -> FormField {
+fn confirmation(prefix: &PoolName) -> FormField {
     FormField::new("Confirm", String::new(), format!("type {prefix}"))
 }
 
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_has_no_more_than_five_digits_and_a_reason_200_letters() {
+    fn a_limit_has_five_digits_at_most_and_a_reason_200_letters() {
         let mut form = form();
         types(&mut form, "1234567a");
         assert_eq!(form.fields[0].value(), "61234");

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::occupancy::series::Span;
+use leasehold_core::{Millis, Timestamp};
 
 pub use leasehold_core::occupancy::series::Sample;
 
@@ -21,8 +21,8 @@ const HOLDS_FOR: Millis = Millis::seconds(150);
 /// A stretch of time in which nothing changed, as far as it was looked at.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
-    from: Millis,
-    to: Millis,
+    from: Timestamp,
+    to: Timestamp,
     sample: Sample,
 }
 
@@ -46,7 +46,7 @@ impl History {
     }
 
     /// The `count` equal parts of the time up to `end`: the fullest moment of each, none where nothing is known.
-    pub fn parts(&self, end: Millis, window: Millis, count: usize) -> Vec<Option<Sample>> {
+    pub fn parts(&self, end: Timestamp, window: Millis, count: usize) -> Vec<Option<Sample>> {
         if count == 0 || window.0 == 0 {
             return vec![None; count];
         }
@@ -71,11 +71,11 @@ impl History {
 
 /// The window that shows everything since `since`, and its end: on a whole part, so that a chart moves in steps
 /// and does not shimmer.
-pub fn window(since: Millis, now: Millis, count: usize) -> (Millis, Millis) {
+pub fn window(since: Timestamp, now: Timestamp, count: usize) -> (Timestamp, Millis) {
     let span = now.since(since);
     let window = WINDOWS.into_iter().find(|window| span <= *window).unwrap_or(KEPT);
     let part = (window.0 / count.max(1) as u64).max(1);
-    (Millis(now.0.div_ceil(part) * part), window)
+    (Timestamp(now.0.div_ceil(part) * part), window)
 }
 
 /// A window in words: `30 s`, `2 min`.
@@ -102,13 +102,11 @@ pub fn sparkline(parts: &[Option<Sample>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leasehold_core::nouns::Limit;
-    use leasehold_core::settings::Settings;
-    use leasehold_core::table::SummaryRow;
+    use leasehold_core::{Limit, Settings, SummaryRow};
 
     fn look(at: u64, held: u32) -> Occupancy {
         let limit = Limit::try_from(8).expect("a limit");
-        let at = Millis::seconds(at);
+        let at = Timestamp::seconds(at);
         let row = SummaryRow { at, limit, held, waiting: 0, waiting_more: false, oldest_wait: None };
         Occupancy::summarised(&row, &Settings::new("p".parse().expect("a prefix"), limit))
     }
@@ -120,7 +118,7 @@ mod tests {
     }
 
     fn held(history: &History, end: u64, window: u64, count: usize) -> Vec<Option<u32>> {
-        let parts = history.parts(Millis::seconds(end), Millis::seconds(window), count);
+        let parts = history.parts(Timestamp::seconds(end), Millis::seconds(window), count);
         parts.into_iter().map(|part| part.map(|sample| sample.held)).collect()
     }
 
@@ -163,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_window_grows_with_what_was_seen() {
-        let window = |seen| window(Millis::seconds(0), Millis::seconds(seen), 60).1.0 / 1_000;
+        let window = |seen| window(Timestamp::seconds(0), Timestamp::seconds(seen), 60).1.0 / 1_000;
         assert_eq!((window(5), window(61), window(400), window(100_000)), (30, 120, 600, 900));
     }
 }

@@ -1,8 +1,8 @@
 //! Inputs and effects: what changes a dashboard, and what does it ask for?
 //! Inputs in, effects and a wish list out; nothing else.
 
-use leasehold_core::nouns::{LeaseId, Limit, Millis, Prefix};
 use leasehold_core::occupancy::Occupancy;
+use leasehold_core::{LeaseId, Limit, PoolName, Timestamp};
 use ratatui::crossterm::event::KeyEvent;
 
 /// Something that happened.
@@ -13,17 +13,17 @@ pub enum Input {
     /// The screen has so many columns and rows.
     Resize(u16, u16),
     /// It is so late. In a replay: on the recording's clock.
-    Tick(Millis),
+    Tick(Timestamp),
     /// The directory was read.
     Listed(PoolDirectory),
     /// A pool was looked at: its rows, or in a replay perhaps a summary.
     Seen(Box<Occupancy>),
     /// A pool is not there any more. (A directory that lacks it says the same.)
-    Gone(Prefix),
+    Gone(PoolName),
     /// One pool can not be shown; the others can.
     Unreadable {
         /// Which.
-        prefix: Prefix,
+        prefix: PoolName,
         /// Why, in words.
         why: String,
     },
@@ -32,7 +32,7 @@ pub enum Input {
         /// What was tried and what is wrong, in words.
         why: String,
         /// When it is tried again.
-        retry_at: Millis,
+        retry_at: Timestamp,
     },
     /// What the watching costs.
     Cost(ReadCost),
@@ -57,7 +57,7 @@ pub enum Input {
 #[derive(Clone, Debug)]
 pub struct PoolDirectory {
     /// When it was read.
-    pub at: Millis,
+    pub at: Timestamp,
     /// Every pool, in order of prefix.
     pub pools: Vec<DirectoryEntry>,
 }
@@ -66,7 +66,7 @@ pub struct PoolDirectory {
 #[derive(Clone, Debug)]
 pub struct DirectoryEntry {
     /// Its name.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// The limit in its settings; an operator's override may differ.
     pub limit: Option<Limit>,
     /// What its last sweep saw.
@@ -88,11 +88,11 @@ pub struct ReadCost {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReplayPosition {
     /// Where the recording begins.
-    pub from: Millis,
+    pub from: Timestamp,
     /// Where it is now.
-    pub at: Millis,
+    pub at: Timestamp,
     /// Where it ends.
-    pub to: Millis,
+    pub to: Timestamp,
     /// Whether it runs.
     pub playing: bool,
     /// How many times as fast as it was.
@@ -113,7 +113,7 @@ pub enum DashboardEffect {
     /// Change a pool's limit.
     ChangeLimit {
         /// Whose.
-        prefix: Prefix,
+        prefix: PoolName,
         /// To.
         limit: Limit,
         /// Why.
@@ -124,7 +124,7 @@ pub enum DashboardEffect {
     /// In the demo: a worker of this pool dies, the one that holds the slot if one is named.
     Kill {
         /// Whose.
-        prefix: Prefix,
+        prefix: PoolName,
         /// Which lease's holder.
         slot: Option<u32>,
     },
@@ -151,7 +151,7 @@ pub enum ReplayCommand {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subscription {
     /// The pools to read live, the chosen one first.
-    pub pools: Vec<Prefix>,
+    pub pools: Vec<PoolName>,
     /// Nothing is to be read.
     pub paused: bool,
     /// How often everything was asked to be read at once.

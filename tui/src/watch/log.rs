@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use leasehold_core::nouns::{Holder, Millis, Prefix};
-use leasehold_core::occupancy::{Event, PastLease, What};
+use leasehold_core::occupancy::{PastLease, PoolEvent, PoolEventKind};
+use leasehold_core::{Holder, PoolName, Timestamp};
 
 use super::text;
 
@@ -28,11 +28,11 @@ pub enum Weight {
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
+pub struct DashboardLogLine {
     /// When.
-    pub at: Millis,
+    pub at: Timestamp,
     /// Which pool; none for what concerns none.
-    pub prefix: Option<Prefix>,
+    pub prefix: Option<PoolName>,
     /// A sign, so that colour is not needed.
     pub sign: &'static str,
     /// In a word.
@@ -76,20 +76,20 @@ const LEAST: usize = 6;
 
 /// The lines.
 #[derive(Clone, Debug, Default)]
-pub struct Log(VecDeque<LogLine>);
+pub struct Log(VecDeque<DashboardLogLine>);
 
 impl Log {
     /// Adds what happened to a pool.
-    pub fn tell(&mut self, prefix: &Prefix, events: Vec<Event>) {
+    pub fn tell(&mut self, prefix: &PoolName, events: Vec<PoolEvent>) {
         for event in events {
             if let Some((sign, verb, rest, weight)) = words(&event.what) {
-                self.add(LogLine { at: event.at, prefix: Some(prefix.clone()), sign, verb, rest, weight });
+                self.add(DashboardLogLine { at: event.at, prefix: Some(prefix.clone()), sign, verb, rest, weight });
             }
         }
     }
 
     /// Adds a line where its time puts it: looks at several pools come in any order.
-    pub fn add(&mut self, line: LogLine) {
+    pub fn add(&mut self, line: DashboardLogLine) {
         let place = self.0.partition_point(|other| other.at > line.at);
         self.0.insert(place, line);
         self.0.truncate(KEPT);
@@ -101,7 +101,7 @@ impl Log {
     }
 
     /// The lines, newest first.
-    pub fn lines(&self) -> &VecDeque<LogLine> {
+    pub fn lines(&self) -> &VecDeque<DashboardLogLine> {
         &self.0
     }
 }
@@ -109,38 +109,38 @@ impl Log {
 type EventWords = (&'static str, &'static str, LogText, Weight);
 
 /// An event in words. Renewals and arrivals are no news: the slots and the queue show them.
-fn words(what: &What) -> Option<EventWords> {
+fn words(what: &PoolEventKind) -> Option<EventWords> {
     let past = |past: &PastLease| {
         let PastLease { slot, holder, held_for, .. } = past;
         LogText::of(format!("{slot} of "), holder, format!(" after {}", text::length(*held_for)))
     };
     Some(match what {
-        What::LimitChanged { from, to, overridden } => {
+        PoolEventKind::LimitChanged { from, to, overridden } => {
             let by = overridden.as_ref().map(|live| format!(" by {}: {}", live.who, live.why)).unwrap_or_default();
             ("±", "limit", format!("{from} → {to}{by}").into(), Weight::Notable)
         }
-        What::Granted { slot, holder, waited, .. } => {
+        PoolEventKind::Granted { slot, holder, waited, .. } => {
             let waited = waited.map(|waited| format!(", waited {}", text::length(waited))).unwrap_or_default();
             ("+", "granted", LogText::of(format!("{slot} to "), holder, waited), Weight::Good)
         }
-        What::GrantedAgain { slot, holder, .. } => {
+        PoolEventKind::GrantedAgain { slot, holder, .. } => {
             ("+", "regranted", LogText::of(format!("{slot} to "), holder, String::new()), Weight::Good)
         }
-        What::Released(lease) => ("−", "released", past(lease), Weight::Plain),
-        What::Reclaimed(lease) => ("×", "reclaimed", past(lease), Weight::Warning),
-        What::Ended(lease) => ("−", "ended", past(lease), Weight::Plain),
-        What::Expired { slot, holder, .. } => {
+        PoolEventKind::Released(lease) => ("−", "released", past(lease), Weight::Plain),
+        PoolEventKind::Reclaimed(lease) => ("×", "reclaimed", past(lease), Weight::Warning),
+        PoolEventKind::Ended(lease) => ("−", "ended", past(lease), Weight::Plain),
+        PoolEventKind::Expired { slot, holder, .. } => {
             ("!", "expired", LogText::of(format!("{slot} of "), holder, String::new()), Weight::Warning)
         }
-        What::Unseen { slot, leases } => {
+        PoolEventKind::Unseen { slot, leases } => {
             let them = if *leases == 1 { "lease" } else { "leases" };
             ("…", "unseen", format!("{leases} {them} came and went on {slot}").into(), Weight::Plain)
         }
-        What::FenceBroken { slot, before, after } => {
+        PoolEventKind::FenceBroken { slot, before, after } => {
             let rest = format!("{slot}: {before} became {after}; rows were deleted or restored");
             ("▲", "broken", rest.into(), Weight::Alarm)
         }
-        What::LeftQueue { holder, waited, gave_up, .. } => {
+        PoolEventKind::LeftQueue { holder, waited, gave_up, .. } => {
             let why = if *gave_up { "gave up" } else { "left the queue" };
             let (sign, weight) = if *gave_up { ("!", Weight::Warning) } else { ("‹", Weight::Plain) };
             (
@@ -150,7 +150,7 @@ fn words(what: &What) -> Option<EventWords> {
                 weight,
             )
         }
-        What::Renewed { .. } | What::Extended { .. } | What::Queued { .. } => return None,
+        PoolEventKind::Renewed { .. } | PoolEventKind::Extended { .. } | PoolEventKind::Queued { .. } => return None,
     })
 }
 
@@ -159,9 +159,9 @@ fn words(what: &What) -> Option<EventWords> {
 mod tests {
     use super::*;
 
-    fn line(at: u64) -> LogLine {
+    fn line(at: u64) -> DashboardLogLine {
         let (sign, verb, rest) = ("+", "granted", LogText::default());
-        LogLine { at: Millis(at), prefix: None, sign, verb, rest, weight: Weight::Plain }
+        DashboardLogLine { at: Timestamp(at), prefix: None, sign, verb, rest, weight: Weight::Plain }
     }
 
     #[test]

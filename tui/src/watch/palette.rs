@@ -5,7 +5,7 @@
 //! with any kind of colour blindness tell apart (after Okabe and Ito, 2008), each in a tone that reads on black
 //! and on white. Everything else is the terminal's own foreground on its own background.
 
-use leasehold_core::occupancy::State;
+use leasehold_core::occupancy::PoolState;
 use ratatui::style::{Color, Modifier, Style};
 
 /// Vermillion: something is wrong.
@@ -73,30 +73,31 @@ impl Palette {
     }
 
     /// A state's own.
-    pub fn state(self, state: State) -> Style {
+    pub fn state(self, state: PoolState) -> Style {
         match state {
-            State::OverLimit => self.alarm(),
-            State::Starving => self.warn(),
-            State::Full => self.busy(),
-            State::Ok => self.good(),
-            State::Idle => self.quiet(),
+            PoolState::OverLimit => self.alarm(),
+            PoolState::Starving => self.warn(),
+            PoolState::Full => self.busy(),
+            PoolState::Ok => self.good(),
+            PoolState::Idle => self.quiet(),
         }
     }
 }
 
 /// A state's sign.
-pub fn sign(state: State) -> &'static str {
+pub fn sign(state: PoolState) -> &'static str {
     match state {
-        State::OverLimit => "▲",
-        State::Starving => "◆",
-        State::Full => "■",
-        State::Ok => "●",
-        State::Idle => "○",
+        PoolState::OverLimit => "▲",
+        PoolState::Starving => "◆",
+        PoolState::Full => "■",
+        PoolState::Ok => "●",
+        PoolState::Idle => "○",
     }
 }
 
 /// All states, the most alarming first.
-pub const STATES: [State; 5] = [State::OverLimit, State::Starving, State::Full, State::Ok, State::Idle];
+pub const STATES: [PoolState; 5] =
+    [PoolState::OverLimit, PoolState::Starving, PoolState::Full, PoolState::Ok, PoolState::Idle];
 
 /// What a colour of the fixed part of the 256-colour table looks like: red, green, blue.
 pub fn rgb(index: u8) -> (u8, u8, u8) {

@@ -6,13 +6,10 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use leasehold_core::nouns::{Millis, Prefix};
+
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::settings::Settings;
-use leasehold_store::directory::{self, Listed as Row};
-use leasehold_store::look::look;
-use leasehold_store::run::{Clock, SystemClock};
-use leasehold_store::{StoreError, Table};
+use leasehold_core::{Millis, PoolName, Settings};
+use leasehold_store::{Clock, ListedPool, StoreError, SystemClock, Table, list_pools, look};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -103,7 +100,7 @@ struct TableReader {
     every: Duration,
     inputs: mpsc::Sender<Input>,
     directory_due: Instant,
-    read_at: HashMap<Prefix, Instant>,
+    read_at: HashMap<PoolName, Instant>,
     budget: ReadBudget,
     costs: ReadCosts,
 }
@@ -137,7 +134,7 @@ impl TableReader {
         }
         // What is almost due is read with the rest: so all of a screen is read in one go.
         let fresh = |read: &Instant| begin.duration_since(*read) < self.every.mul_f64(0.8);
-        let due: Vec<Prefix> =
+        let due: Vec<PoolName> =
             want.pools.iter().filter(|prefix| !self.read_at.get(*prefix).is_some_and(fresh)).cloned().collect();
         for some in due.chunks(AT_ONCE) {
             if let Some(rest) = self.budget.rest() {
@@ -161,7 +158,7 @@ impl TableReader {
     }
 
     async fn directory(&mut self) -> Result<PoolDirectory, StoreError> {
-        let pools = directory::pools(&self.table).await?;
+        let pools = list_pools(&self.table).await?;
         let spent = self.costs.spend(&self.table);
         self.directory_due = Instant::now() + DIRECTORY_EVERY.max(self.every).max(DIRECTORY_UNIT.mul_f64(spent));
         Ok(PoolDirectory {
@@ -171,7 +168,7 @@ impl TableReader {
     }
 
     /// Reads some pools and tells of them; whether anybody listens.
-    async fn read(&mut self, pools: &[Prefix]) -> Result<bool, StoreError> {
+    async fn read(&mut self, pools: &[PoolName]) -> Result<bool, StoreError> {
         let table = &self.table;
         let looks = join_all(pools.iter().map(|prefix| look(table, prefix, || SystemClock.now()))).await;
         let now = Instant::now();
@@ -201,7 +198,7 @@ impl TableReader {
 }
 
 /// What the directory says of one pool.
-fn listing(prefix: Prefix, row: Row) -> DirectoryEntry {
+fn listing(prefix: PoolName, row: ListedPool) -> DirectoryEntry {
     let settings = row.pool.as_ref().map(|pool| Settings::from_rows(prefix.clone(), pool, None));
     let (summary, trouble) = match (settings, row.summary, row.trouble) {
         (_, _, Some(trouble)) => (None, Some(trouble)),
@@ -242,7 +239,7 @@ impl ReadBudget {
 struct ReadCosts {
     since: Instant,
     spent: VecDeque<(Instant, f64, u64)>,
-    used: leasehold_store::Used,
+    used: leasehold_store::MeterReading,
 }
 
 impl ReadCosts {

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::occupancy::trace::{Entry, Header, Seen};
+use leasehold_core::{PoolName, Timestamp};
 
 use super::input::Input;
 
@@ -14,9 +14,9 @@ use super::input::Input;
 #[derive(Debug)]
 pub struct Recorder<W> {
     out: W,
-    last: Millis,
+    last: Timestamp,
     /// Which pools there were, and of which moment their newest look was.
-    known: HashMap<Prefix, Millis>,
+    known: HashMap<PoolName, Timestamp>,
     looks: u64,
 }
 
@@ -25,7 +25,7 @@ impl<W: Write> Recorder<W> {
     ///
     /// # Errors
     /// When it can not be written.
-    pub fn new(mut out: W, table: &str, region: Option<&str>, now: Millis) -> io::Result<Self> {
+    pub fn new(mut out: W, table: &str, region: Option<&str>, now: Timestamp) -> io::Result<Self> {
         let program = concat!("leasehold ", env!("CARGO_PKG_VERSION")).to_owned();
         let header = Header { table: table.into(), region: region.map(Into::into), recorded_at: now, program };
         writeln!(out, "{}", header.to_line()?)?;
@@ -37,15 +37,16 @@ impl<W: Write> Recorder<W> {
     ///
     /// # Errors
     /// When it can not be written.
-    pub fn keep(&mut self, now: Millis, input: &Input) -> io::Result<()> {
+    pub fn keep(&mut self, now: Timestamp, input: &Input) -> io::Result<()> {
         // A clock that was set back must not make a trace that nobody can read.
         self.last = self.last.max(now);
         match input {
             Input::Seen(look) => self.look(look)?,
             Input::Gone(prefix) => self.gone(prefix)?,
             Input::Listed(listed) => {
-                let there: std::collections::HashSet<&Prefix> = listed.pools.iter().map(|pool| &pool.prefix).collect();
-                let gone: Vec<Prefix> = self.known.keys().filter(|prefix| !there.contains(prefix)).cloned().collect();
+                let there: std::collections::HashSet<&PoolName> =
+                    listed.pools.iter().map(|pool| &pool.prefix).collect();
+                let gone: Vec<PoolName> = self.known.keys().filter(|prefix| !there.contains(prefix)).cloned().collect();
                 gone.iter().try_for_each(|prefix| self.gone(prefix))?;
                 listed.pools.iter().filter_map(|pool| pool.summary.as_ref()).try_for_each(|look| self.look(look))?;
             }
@@ -69,7 +70,7 @@ impl<W: Write> Recorder<W> {
         writeln!(self.out, "{}", Entry::pool(self.last, look.clone()).to_line()?)
     }
 
-    fn gone(&mut self, prefix: &Prefix) -> io::Result<()> {
+    fn gone(&mut self, prefix: &PoolName) -> io::Result<()> {
         if self.known.remove(prefix).is_none() {
             return Ok(());
         }

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::trace::{Entry, Seen, Trace};
+use leasehold_core::{Millis, PoolName, Timestamp};
 
 use super::history::KEPT;
 use super::input::{Input, ReplayCommand, ReplayPosition};
@@ -64,7 +64,7 @@ impl ReplayPlayer {
             ReplayCommand::Speed(speed) => self.played.speed = speed,
             ReplayCommand::Start => return self.jump(self.played.from),
             ReplayCommand::Seek(by) => {
-                let at = Millis(self.played.at.0.saturating_add_signed(by));
+                let at = Timestamp(self.played.at.0.saturating_add_signed(by));
                 return self.jump(at.clamp(self.played.from, self.played.to));
             }
         }
@@ -72,7 +72,7 @@ impl ReplayPlayer {
     }
 
     /// Shows what was seen up to then, and the time.
-    fn show(&mut self, at: Millis, inputs: &mut Vec<Input>) {
+    fn show(&mut self, at: Timestamp, inputs: &mut Vec<Input>) {
         while let Some(entry) = self.entries.get(self.shown).filter(|entry| entry.at <= at) {
             inputs.push(Input::Tick(entry.at));
             inputs.push(seen(entry));
@@ -84,11 +84,11 @@ impl ReplayPlayer {
 
     /// As if it had run from the beginning until then. Of what is too long ago to be on any chart, only the last
     /// look at each pool.
-    fn jump(&mut self, at: Millis) -> Vec<Input> {
+    fn jump(&mut self, at: Timestamp) -> Vec<Input> {
         let mut inputs = vec![Input::Forget, Input::Tick(self.played.from)];
-        let old = Millis(at.0.saturating_sub(KEPT.0));
+        let old = Timestamp(at.0.saturating_sub(KEPT.0));
         let end = self.entries.partition_point(|entry| entry.at < old);
-        let last: HashMap<&Prefix, usize> =
+        let last: HashMap<&PoolName, usize> =
             self.entries[..end].iter().enumerate().map(|(index, entry)| (entry.prefix(), index)).collect();
         let mut last: Vec<usize> = last.into_values().collect();
         last.sort_unstable();

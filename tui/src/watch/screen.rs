@@ -4,8 +4,8 @@
 use std::io;
 use std::time::Duration;
 
-use leasehold_core::nouns::Millis;
-use leasehold_store::run::{Clock, SystemClock};
+use leasehold_core::Timestamp;
+use leasehold_store::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -139,6 +139,6 @@ pub async fn show(
 /// SIGCONT.
 const CONTINUE: i32 = rustix::process::Signal::CONT.as_raw();
 
-fn now() -> Millis {
+fn now() -> Timestamp {
     SystemClock.now()
 }

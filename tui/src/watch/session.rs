@@ -1,6 +1,6 @@
 //! Dashboard sessions: what is watched, and what may be changed there?
 
-use leasehold_core::nouns::Millis;
+use leasehold_core::Millis;
 
 /// What is watched, and what may be done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

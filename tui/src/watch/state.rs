@@ -7,15 +7,15 @@ mod selectors;
 
 use std::collections::HashMap;
 
-use leasehold_core::nouns::{Millis, Prefix};
 use leasehold_core::occupancy::{Detail, Occupancy, changes};
+use leasehold_core::{Millis, PoolName, Timestamp};
 
-pub use pool::{PoolOrder, PoolState};
+pub use pool::{PoolOrder, PoolPane};
 
 use super::form::Form;
 use super::input::{DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition};
 use super::layout::Pane;
-use super::log::{Log, LogLine, Weight};
+use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
 use super::session::Session;
 
@@ -70,7 +70,7 @@ pub struct ReadFailure {
     /// What was tried and what is wrong.
     pub why: String,
     /// When it is tried again.
-    pub retry_at: Millis,
+    pub retry_at: Timestamp,
 }
 
 /// A message for the person at the keys.
@@ -80,7 +80,7 @@ pub struct Message {
     pub what: String,
     /// It is bad news.
     pub bad: bool,
-    until: Millis,
+    until: Timestamp,
 }
 
 /// The dashboard's state.
@@ -93,16 +93,16 @@ pub struct DashboardState {
     /// The screen's columns and rows.
     pub size: (u16, u16),
     /// How late it is.
-    pub now: Millis,
+    pub now: Timestamp,
     /// When the first input with a time came: charts begin there.
-    pub since: Option<Millis>,
-    pools: Vec<PoolState>,
-    places: HashMap<Prefix, usize>,
+    pub since: Option<Timestamp>,
+    pools: Vec<PoolPane>,
+    places: HashMap<PoolName, usize>,
     /// Which pools are listed, by their place, in order.
     listed: Vec<usize>,
     /// The pools that may have another place in that order since it was made; none: all of them.
     moved: Option<Vec<usize>>,
-    chosen: Option<Prefix>,
+    chosen: Option<PoolName>,
     /// Somebody has pressed a key: what is chosen stays chosen. Before, it is whatever comes first.
     touched: bool,
     /// The chosen line among the listed pools.
@@ -122,7 +122,7 @@ pub struct DashboardState {
     /// The filter is being typed.
     pub filtering: bool,
     /// Nothing is read and nothing moves; since when.
-    pub paused: Option<Millis>,
+    pub paused: Option<Timestamp>,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// What happened.
@@ -136,7 +136,7 @@ pub struct DashboardState {
     /// What the watching costs.
     pub cost: Option<ReadCost>,
     /// When the directory was read last.
-    pub listed_at: Option<Millis>,
+    pub listed_at: Option<Timestamp>,
     /// How far a replay is.
     pub played: Option<ReplayPosition>,
     /// How fast the demo's work goes.
@@ -154,7 +154,7 @@ impl DashboardState {
             session,
             palette,
             size: (0, 0),
-            now: Millis(0),
+            now: Timestamp(0),
             since: None,
             pools: vec![],
             places: HashMap::new(),
@@ -238,7 +238,7 @@ impl DashboardState {
         effects
     }
 
-    fn tick(&mut self, now: Millis) {
+    fn tick(&mut self, now: Timestamp) {
         self.now = now;
         self.since.get_or_insert(now);
         if self.said.as_ref().is_some_and(|said| said.until < now) {
@@ -250,8 +250,8 @@ impl DashboardState {
         self.failure = None;
         self.listed_at = Some(listed.at);
         self.moved = None;
-        let there: std::collections::HashSet<&Prefix> = listed.pools.iter().map(|pool| &pool.prefix).collect();
-        let gone: Vec<Prefix> =
+        let there: std::collections::HashSet<&PoolName> = listed.pools.iter().map(|pool| &pool.prefix).collect();
+        let gone: Vec<PoolName> =
             self.pools.iter().filter(|pool| !there.contains(&pool.prefix)).map(|pool| pool.prefix.clone()).collect();
         gone.iter().for_each(|prefix| self.forget(prefix));
         for listing in listed.pools {
@@ -267,7 +267,7 @@ impl DashboardState {
     }
 
     /// A pool is not what it was.
-    fn moves(&mut self, prefix: &Prefix) {
+    fn moves(&mut self, prefix: &PoolName) {
         if let (Some(moved), Some(place)) = (&mut self.moved, self.places.get(prefix)) {
             moved.push(*place);
             if moved.len() > MOVED {
@@ -313,7 +313,7 @@ impl DashboardState {
         }
     }
 
-    fn forget(&mut self, prefix: &Prefix) {
+    fn forget(&mut self, prefix: &PoolName) {
         let Some(place) = self.places.remove(prefix) else { return };
         self.pools.swap_remove(place);
         self.moved = None;
@@ -322,7 +322,7 @@ impl DashboardState {
         }
         let rest = format!("pool {prefix}").into();
         let (at, prefix) = (self.now, Some(prefix.clone()));
-        self.log.add(LogLine { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
+        self.log.add(DashboardLogLine { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
     }
 
     fn forget_all(&mut self) {
@@ -331,7 +331,7 @@ impl DashboardState {
         self.moved = None;
         self.log.clear();
         self.since = None;
-        self.now = Millis(0);
+        self.now = Timestamp(0);
     }
 
     fn did(&mut self, done: bool, what: String) {
@@ -341,11 +341,11 @@ impl DashboardState {
         self.say(!done, what.clone());
         let (sign, weight) = if done { ("✓", Weight::Notable) } else { ("!", Weight::Warning) };
         let verb = if done { "done" } else { "not done" };
-        self.log.add(LogLine { at: self.now, prefix: None, sign, verb, rest: what.into(), weight });
+        self.log.add(DashboardLogLine { at: self.now, prefix: None, sign, verb, rest: what.into(), weight });
     }
 
     fn note(&mut self, what: String) {
-        self.log.add(LogLine {
+        self.log.add(DashboardLogLine {
             at: self.now,
             prefix: None,
             sign: "·",
@@ -359,12 +359,12 @@ impl DashboardState {
         self.said = Some(Message { what, bad, until: self.now + SAID_FOR });
     }
 
-    fn pool_mut(&mut self, prefix: &Prefix) -> &mut PoolState {
+    fn pool_mut(&mut self, prefix: &PoolName) -> &mut PoolPane {
         let place = match self.places.get(prefix) {
             Some(place) => *place,
             None => {
                 self.moved = None;
-                self.pools.push(PoolState::new(prefix.clone()));
+                self.pools.push(PoolPane::new(prefix.clone()));
                 self.places.insert(prefix.clone(), self.pools.len() - 1);
                 self.pools.len() - 1
             }

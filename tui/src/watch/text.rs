@@ -1,6 +1,6 @@
 //! Text in columns: how are times, names and links written so that they fit?
 
-use leasehold_core::nouns::{Holder, Millis};
+use leasehold_core::{Holder, Millis, Timestamp};
 use ratatui::text::Span;
 
 /// How many columns a text takes.
@@ -28,18 +28,18 @@ pub fn length(time: Millis) -> String {
 }
 
 /// The time of day, UTC: `12:03:41`.
-pub fn clock(at: Millis) -> String {
+pub fn clock(at: Timestamp) -> String {
     let seconds = at.0 / 1_000;
     format!("{:02}:{:02}:{:02}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 /// The day and time, UTC: `2024-11-22 10:11:12`.
-pub fn moment(at: Millis) -> String {
+pub fn moment(at: Timestamp) -> String {
     timestamp(at).trim_end_matches('Z').replace('T', " ")
 }
 
 /// The day and time for programs too, UTC to the second: `2024-11-22T10:11:12Z`.
-pub fn timestamp(at: Millis) -> String {
+pub fn timestamp(at: Timestamp) -> String {
     match std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_millis(at.0)) {
         // Beyond the year 9999 there is no such form.
         Some(time) if at.0 < 253_402_300_800_000 => humantime::format_rfc3339_seconds(time).to_string(),
@@ -167,10 +167,10 @@ mod tests {
 
     #[test]
     fn a_moment_is_written_in_utc() {
-        assert_eq!(moment(Millis(1_732_270_272_345)), "2024-11-22 10:11:12");
-        assert_eq!(moment(Millis(0)), "1970-01-01 00:00:00");
-        assert_eq!(moment(Millis(951_782_400_000)), "2000-02-29 00:00:00");
-        assert_eq!(moment(Millis(4_107_542_399_000)), "2100-02-28 23:59:59");
+        assert_eq!(moment(Timestamp(1_732_270_272_345)), "2024-11-22 10:11:12");
+        assert_eq!(moment(Timestamp(0)), "1970-01-01 00:00:00");
+        assert_eq!(moment(Timestamp(951_782_400_000)), "2000-02-29 00:00:00");
+        assert_eq!(moment(Timestamp(4_107_542_399_000)), "2100-02-28 23:59:59");
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_written_in_utc() {
-        assert_eq!(timestamp(Millis(1_732_270_272_345)), "2024-11-22T10:11:12Z");
-        assert_eq!(timestamp(Millis(u64::MAX)), "18446744073709551615 ms");
+        assert_eq!(timestamp(Timestamp(1_732_270_272_345)), "2024-11-22T10:11:12Z");
+        assert_eq!(timestamp(Timestamp(u64::MAX)), "18446744073709551615 ms");
     }
 }

@@ -1,29 +1,30 @@
-//! What the commands' tests run against: the real binary, a local AWS, and its tables as the store sees them.
+//! The commands under test: what do they run against? The real binary, a local AWS, and its tables as the store sees
+//! them.
 #![allow(dead_code, clippy::expect_used, reason = "each test uses what it needs; one that cannot go on says why")]
-
-#[path = "../../../store/tests/engines/mod.rs"]
-mod engines;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
-use engines::Ministack;
-use leasehold_store::Table;
+use aws_sdk_dynamodb::types::AttributeValue;
+use leasehold_core::{PoolName, RowKey};
+use leasehold_store::{Table, https, rows};
+use leasehold_testkit::LocalAws;
 
 /// One server for all tests of a file; each makes a table of its own. It ends with this process, however that ends.
-static MINISTACK: LazyLock<Ministack> = LazyLock::new(Ministack::start);
+static LOCAL_AWS: LazyLock<LocalAws> = LazyLock::new(LocalAws::start);
 
 /// Where DynamoDB's API is.
 pub(crate) fn endpoint() -> String {
-    MINISTACK.endpoint()
+    LOCAL_AWS.endpoint()
 }
 
 /// What a client needs to talk to it.
 pub(crate) fn config() -> Builder {
-    MINISTACK.config().region(Region::from_static("eu-central-1"))
+    LOCAL_AWS.config().region(Region::from_static("eu-central-1"))
 }
 
 /// Step Functions there.
@@ -32,13 +33,24 @@ pub(crate) fn step_functions() -> aws_sdk_sfn::Client {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("eu-central-1"))
         .endpoint_url(endpoint())
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"));
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(https::client());
     aws_sdk_sfn::Client::from_conf(config.build())
 }
 
 /// A table there as the store uses it, whether or not it exists.
 pub(crate) fn table(name: &str) -> Table {
     Table::from_builder(config(), name)
+}
+
+/// Puts a number where another should be in one of a pool's rows: damage from outside.
+pub(crate) async fn damage(table: &str, prefix: &PoolName, key: RowKey, attribute: &str, number: i64) {
+    let client = Client::from_conf(config().build());
+    let update = client.update_item().table_name(table).set_key(Some(rows::key(prefix, &key)));
+    let update =
+        update.update_expression("SET #attribute = :number").expression_attribute_names("#attribute", attribute);
+    let update = update.expression_attribute_values(":number", AttributeValue::N(number.to_string()));
+    update.send().await.expect("the row is damaged");
 }
 
 /// The binary with nothing of this machine's own AWS set-up in its environment.

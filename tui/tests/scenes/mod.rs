@@ -2,11 +2,11 @@
 #![allow(dead_code, reason = "each test takes the scenes it needs")]
 #![allow(clippy::expect_used, reason = "a scene that can not be made is a mistake in it")]
 
-use leasehold_core::machine::Snapshot;
-use leasehold_core::nouns::{Attempt, Fence, Holder, Limit, Millis, Prefix, Slot, Ticket};
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::settings::Settings;
-use leasehold_core::table::{Held, SlotRow, SummaryRow, WaitRow};
+use leasehold_core::{
+    Attempt, Fence, Held, Holder, Limit, Millis, PoolName, Settings, Slot, SlotRow, Snapshot, SummaryRow, Ticket,
+    Timestamp, WaitRow,
+};
 use leasehold_tui::watch::draw::draw;
 use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReadCost};
 use leasehold_tui::watch::session::{DashboardMode, Session};
@@ -16,15 +16,15 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
 /// 2024-11-22 10:11:12 UTC.
-pub(crate) const NOW: Millis = Millis(1_732_270_272_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_732_270_272_000);
 
 pub(crate) const WATCH: DashboardMode = DashboardMode::Watch { read_only: false };
 
-pub(crate) fn ago(millis: u64) -> Millis {
-    Millis(NOW.0 - millis)
+pub(crate) fn ago(millis: u64) -> Timestamp {
+    Timestamp(NOW.0 - millis)
 }
 
-pub(crate) fn prefix(name: &str) -> Prefix {
+pub(crate) fn prefix(name: &str) -> PoolName {
     name.parse().expect("a prefix")
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn dashboard(mode: DashboardMode, (columns, rows): (u16, u16)) -> Das
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
     pub(crate) name: &'static str,
-    pub(crate) at: Millis,
+    pub(crate) at: Timestamp,
     pub(crate) limit: u32,
     pub(crate) held: u32,
     pub(crate) waiting: u32,
@@ -76,7 +76,7 @@ impl Scene {
     }
 
     pub(crate) fn slot(&self, number: u32) -> SlotRow {
-        let acquired_at = Millis(self.at.0 - self.since + u64::from(number) * 150);
+        let acquired_at = Timestamp(self.at.0 - self.since + u64::from(number) * 150);
         let held = Held {
             holder: self.holder(number),
             attempt: Attempt::default(),
@@ -100,7 +100,7 @@ impl Scene {
     pub(crate) fn look_at(&self, slots: Vec<SlotRow>) -> Occupancy {
         let waiter = |number: u32| {
             let holder = self.holder(self.held + number);
-            let at = Millis(NOW.0 - self.waits + u64::from(number) * 350);
+            let at = Timestamp(NOW.0 - self.waits + u64::from(number) * 350);
             let ticket = Ticket { at, own: holder.hashed().own };
             WaitRow { ticket, holder, give_up_at: at + Millis::seconds(86_400) }
         };
@@ -113,7 +113,7 @@ impl Scene {
     /// What its last sweep saw, so long ago.
     pub(crate) fn swept(&self, seconds: u64) -> Occupancy {
         let at = ago(seconds * 1_000);
-        let oldest_wait = (self.waiting > 0).then(|| Millis(at.0 - self.waits));
+        let oldest_wait = (self.waiting > 0).then(|| Timestamp(at.0 - self.waits));
         let (held, waiting, waiting_more) = (self.held, self.waiting, self.more);
         let row = SummaryRow { at, limit: limit(self.limit), held, waiting, waiting_more, oldest_wait };
         Occupancy::summarised(&row, &self.settings())

@@ -235,7 +235,7 @@ function answerOf({ table, caller }) {
 }
 
 function describeWrite(write) {
-  const verbs = { put: "Puts", delete: "Deletes", update: "Updates" };
+  const verbs = { put: "Puts", delete: "Deletes", update: "Updates", check: "Checks" };
   const parts = [element("h4", "", "")];
   parts[0].append(`${verbs[write.change] ?? write.change} `, element("code", "", write.row));
   if (write.conditions.length > 0) {

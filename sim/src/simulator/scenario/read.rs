@@ -1,11 +1,11 @@
 //! Scenarios from JSON: is this one? Every field checked, everything missing filled in, or one sentence that says what
 //! is wrong.
 
-use leasehold_core::nouns::{Limit, Prefix};
+use leasehold_core::{Limit, PoolName};
 use serde_json::{Map, Value, json};
 
 use super::fields::{Field, fields};
-use super::{Act, Action, Failures, Leases, NetworkShape, PoolShape, Scenario, Strategy, Workers, Workload};
+use super::{Act, Failures, Leases, NetworkShape, PoolShape, Scenario, Strategy, VisitorAction, Workers, Workload};
 
 /// What is wrong with a scenario, in a sentence that names the field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl<'a> Object<'a> {
     }
 
     /// All numbers that the table has of this object; failures in parts of ten thousand.
-    fn numbers(&mut self, group: &str) -> Result<Statistics, InvalidScenario> {
+    fn numbers(&mut self, group: &str) -> Result<NamedNumbers, InvalidScenario> {
         let mut numbers = vec![];
         for field in fields().iter().filter(|field| field.group() == group) {
             let name: &'static str = field.name();
@@ -94,7 +94,7 @@ impl<'a> Object<'a> {
             };
             numbers.push((name, number));
         }
-        Ok(Statistics(numbers))
+        Ok(NamedNumbers(numbers))
     }
 
     fn percent(&mut self, name: &'a str, field: &Field) -> Result<u32, InvalidScenario> {
@@ -153,9 +153,9 @@ impl<'a> Object<'a> {
 }
 
 /// Numbers of one object, by name.
-struct Statistics(Vec<(&'static str, u32)>);
+struct NamedNumbers(Vec<(&'static str, u32)>);
 
-impl Statistics {
+impl NamedNumbers {
     fn get(&self, name: &str) -> u32 {
         self.0.iter().find(|(known, _)| *known == name).map_or(0, |(_, number)| *number)
     }
@@ -214,7 +214,7 @@ pub(super) fn scenario(json: &Value) -> Result<Scenario, InvalidScenario> {
         groups.push((numbers, flags));
     }
     let Ok([(network, _), (failures, _), (clocks, _), (leases, _), (workers, [renew, reported]), (poll, _)]) =
-        <[(Statistics, [bool; 2]); 6]>::try_from(groups)
+        <[(NamedNumbers, [bool; 2]); 6]>::try_from(groups)
     else {
         return Err(InvalidScenario::new("scenario", "short of a group", "all six"));
     };
@@ -256,8 +256,8 @@ pub(super) fn scenario(json: &Value) -> Result<Scenario, InvalidScenario> {
         let what = act(&Value::Object(action.fields), &path, &pools)?;
         let at = libm::round(moment * 1_000.0) as u64;
         // In order of time, and of the list.
-        let place = actions.partition_point(|action: &Action| action.at <= at);
-        actions.insert(place, Action { at, what });
+        let place = actions.partition_point(|action: &VisitorAction| action.at <= at);
+        actions.insert(place, VisitorAction { at, what });
     }
     top.done()?;
 
@@ -282,7 +282,7 @@ fn pool(at: usize, json: &Value) -> Result<PoolShape, InvalidScenario> {
     let path = format!("pools[{at}]");
     let mut pool = Object::of(json, &path)?;
     let text = pool.text("prefix", 64, "analytics")?;
-    let prefix: Prefix = text.parse().map_err(|_| {
+    let prefix: PoolName = text.parse().map_err(|_| {
         InvalidScenario::new(&format!("{path}.prefix"), &format!("{text:?}"), "1 to 64 of A-Z a-z 0-9 . _ -")
     })?;
     let limit = Limit::try_from(u64::from(pool.numbers("pools")?.get("limit")))

@@ -1,7 +1,7 @@
 //! The header: what is watched, how does all of it stand, and how old is that?
 //! The first two lines, the line of trouble, and the tabs.
 
-use leasehold_core::nouns::Millis;
+use leasehold_core::Millis;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -10,7 +10,7 @@ use super::{put, put_right, wrap};
 use crate::watch::layout::PANES;
 use crate::watch::palette::{self, STATES};
 use crate::watch::session::DashboardMode;
-use crate::watch::state::{DashboardState, PoolState};
+use crate::watch::state::{DashboardState, PoolPane};
 use crate::watch::text;
 
 pub(super) fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
@@ -73,7 +73,7 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let palette = dashboard.palette;
     let (mut held, mut limit, mut waiting, mut more) = (0u64, 0u64, 0u64, false);
     let mut states = [0u32; STATES.len()];
-    let mut oldest: Option<(Millis, &PoolState)> = None;
+    let mut oldest: Option<(Millis, &PoolPane)> = None;
     for pool in dashboard.pools() {
         limit += u64::from(pool.limit.map_or(0, |limit| limit.count()));
         let Some(seen) = &pool.seen else { continue };

@@ -1,5 +1,6 @@
 //! The help: what do the keys and signs mean, and what does the watching cost?
 
+use leasehold_core::occupancy::PoolState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,7 +10,6 @@ use crate::watch::keys;
 use crate::watch::palette::{STATES, sign};
 use crate::watch::session::DashboardMode;
 use crate::watch::state::DashboardState;
-use leasehold_core::occupancy::State;
 
 type HelpRow = (String, Style, String);
 
@@ -72,12 +72,12 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
     rows
 }
 
-fn meaning(state: State) -> &'static str {
+fn meaning(state: PoolState) -> &'static str {
     match state {
-        State::OverLimit => "more hold a lease than the limit allows: right after a lowering, else broken",
-        State::Starving => "someone waits and nothing moves: a slot stays open, or nobody holds a living lease",
-        State::Full => "no slot is open; that some wait is normal",
-        State::Ok => "some slots are held, others open",
-        State::Idle => "nobody holds, nobody waits",
+        PoolState::OverLimit => "more hold a lease than the limit allows: right after a lowering, else broken",
+        PoolState::Starving => "someone waits and nothing moves: a slot stays open, or nobody holds a living lease",
+        PoolState::Full => "no slot is open; that some wait is normal",
+        PoolState::Ok => "some slots are held, others open",
+        PoolState::Idle => "nobody holds, nobody waits",
     }
 }

@@ -1,8 +1,8 @@
 //! The slots and the queue: who holds the chosen pool's slots, and who waits for one?
 //! One line a slot, one line a waiter.
 
-use leasehold_core::nouns::Millis;
 use leasehold_core::occupancy::{Detail, LeaseView, Occupancy, SlotView, WaiterView};
+use leasehold_core::{Millis, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -125,11 +125,11 @@ fn told(dashboard: &DashboardState, row: &SlotView) -> (&'static str, &'static s
 }
 
 /// How long a lease still lasts; with a minus, for how long it has been over.
-fn expiry(lease: &LeaseView, at: Millis, passed: Millis) -> String {
+fn expiry(lease: &LeaseView, at: Timestamp, passed: Millis) -> String {
     if lease.expired {
         return format!("-{}", text::length(at.since(lease.expires_at) + passed));
     }
-    text::length(lease.expires_in.since(passed))
+    text::length(Millis(lease.expires_in.0.saturating_sub(passed.0)))
 }
 
 pub(super) fn queue(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {

@@ -1,7 +1,7 @@
 //! Details and forms: what is there to know of one lease or waiter, and what is asked before a change?
 
-use leasehold_core::nouns::{Holder, LeaseId, Millis, Prefix};
 use leasehold_core::occupancy::{LeaseView, SlotView, WaiterView};
+use leasehold_core::{Holder, LeaseId, PoolName, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -54,7 +54,7 @@ pub(super) fn details(dashboard: &DashboardState, scrolled: usize, area: Rect, b
     put(buf, inner, 0, inner.height.saturating_sub(1), &keys, dashboard.palette.quiet());
 }
 
-fn slot_facts(dashboard: &DashboardState, prefix: &Prefix, slot: &SlotView) -> Vec<Fact> {
+fn slot_facts(dashboard: &DashboardState, prefix: &PoolName, slot: &SlotView) -> Vec<Fact> {
     let Some(lease) = &slot.lease else {
         let used = match slot.fence.0 {
             0 => "It was never granted.".to_owned(),
@@ -86,7 +86,7 @@ fn slot_facts(dashboard: &DashboardState, prefix: &Prefix, slot: &SlotView) -> V
 }
 
 fn times(dashboard: &DashboardState, lease: &LeaseView) -> Vec<Fact> {
-    let moment = |at: Millis| {
+    let moment = |at: Timestamp| {
         let (ago, to_come) = (dashboard.now.since(at), at.since(dashboard.now));
         let far =
             if to_come.0 > 0 { format!("in {}", text::length(to_come)) } else { format!("{} ago", text::length(ago)) };

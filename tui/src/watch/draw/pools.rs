@@ -9,7 +9,7 @@ use ratatui::text::Span;
 use super::{choose, nothing, pane, put, put_right};
 use crate::watch::history;
 use crate::watch::layout::Pane;
-use crate::watch::state::{DashboardState, PoolOrder, PoolState};
+use crate::watch::state::{DashboardState, PoolOrder, PoolPane};
 use crate::watch::{palette, text};
 
 /// Where each column begins and how wide it is; those without room have none.
@@ -121,7 +121,7 @@ fn headings(dashboard: &DashboardState, at: &Columns, area: Rect, buf: &mut Buff
     put(buf, area, at.state.0, 0, "state", quiet);
 }
 
-fn row(dashboard: &DashboardState, pool: &PoolState, at: &Columns, area: Rect, y: u16, buf: &mut Buffer) {
+fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y: u16, buf: &mut Buffer) {
     let palette = dashboard.palette;
     let quiet = palette.quiet();
     let (sign, word, style) = match (&pool.trouble, pool.state()) {
@@ -163,7 +163,7 @@ fn row(dashboard: &DashboardState, pool: &PoolState, at: &Columns, area: Rect, y
     put(buf, area, at.state.0, y, word, style);
 }
 
-fn held(pool: &PoolState) -> String {
+fn held(pool: &PoolPane) -> String {
     let limit = pool.limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
     match &pool.seen {
         Some(seen) => format!("{}/{limit}", seen.held),
@@ -172,7 +172,7 @@ fn held(pool: &PoolState) -> String {
 }
 
 /// How full it is; what is more than full ends in the sign of it.
-fn bar(dashboard: &DashboardState, pool: &PoolState, area: Rect, style: Style, buf: &mut Buffer) {
+fn bar(dashboard: &DashboardState, pool: &PoolPane, area: Rect, style: Style, buf: &mut Buffer) {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let Some(seen) = &pool.seen else { return };
     let width = usize::from(area.width);

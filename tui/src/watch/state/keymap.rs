@@ -1,7 +1,7 @@
 //! Keymap: what does a key do to the dashboard's state?
 //! It moves what is chosen, opens and fills forms, and asks for effects.
 
-use leasehold_core::nouns::{LeaseId, Limit};
+use leasehold_core::{LeaseId, Limit};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{Cursor, DashboardState, Overlay};

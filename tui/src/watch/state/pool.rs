@@ -2,16 +2,16 @@
 
 use std::cmp::Ordering;
 
-use leasehold_core::nouns::{Limit, Prefix};
-use leasehold_core::occupancy::{Occupancy, State};
+use leasehold_core::occupancy::{Occupancy, PoolState};
+use leasehold_core::{Limit, PoolName};
 
 use crate::watch::history::History;
 
 /// One pool, as far as it is known.
 #[derive(Clone, Debug)]
-pub struct PoolState {
+pub struct PoolPane {
     /// Its name.
-    pub prefix: Prefix,
+    pub prefix: PoolName,
     /// The limit in force, as far as known.
     pub limit: Option<Limit>,
     /// The limit somebody here has just asked for, until it is seen.
@@ -24,24 +24,24 @@ pub struct PoolState {
     pub history: History,
 }
 
-impl PoolState {
-    pub(super) fn new(prefix: Prefix) -> PoolState {
-        PoolState { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
+impl PoolPane {
+    pub(super) fn new(prefix: PoolName) -> PoolPane {
+        PoolPane { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
     }
 
     /// In one word, if anything is known.
-    pub fn state(&self) -> Option<State> {
+    pub fn state(&self) -> Option<PoolState> {
         self.seen.as_ref().map(|seen| seen.state)
     }
 
     /// Whether each of these is in its name, or begins its state.
     pub(super) fn has(&self, terms: &[&str]) -> bool {
-        let (name, state) = (self.prefix.as_str().to_ascii_lowercase(), self.state().map_or("", State::as_str));
+        let (name, state) = (self.prefix.as_str().to_ascii_lowercase(), self.state().map_or("", PoolState::as_str));
         terms.iter().all(|term| state.starts_with(term) || name.contains(term))
     }
 
     /// Its place in the list before or after another; two are never equal.
-    pub(super) fn before(&self, other: &PoolState, order: PoolOrder) -> Ordering {
+    pub(super) fn before(&self, other: &PoolPane, order: PoolOrder) -> Ordering {
         // What matters most comes first, whatever has the same by name.
         other.weight(order).cmp(&self.weight(order)).then_with(|| self.prefix.cmp(&other.prefix))
     }
@@ -53,16 +53,16 @@ impl PoolState {
             PoolOrder::Name => 0,
             PoolOrder::Trouble if self.trouble.is_some() => 6,
             PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
-                State::OverLimit => 5,
-                State::Starving => 4,
-                State::Full => 3,
-                State::Ok => 2,
-                State::Idle => 1,
+                PoolState::OverLimit => 5,
+                PoolState::Starving => 4,
+                PoolState::Full => 3,
+                PoolState::Ok => 2,
+                PoolState::Idle => 1,
             }),
             PoolOrder::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
             // The earlier somebody began to wait, the longer they wait, whatever time it is.
             PoolOrder::LongestWait => {
-                let since = seen.and_then(|seen| Some(seen.at.since(seen.oldest_wait?)));
+                let since = seen.and_then(|seen| Some(seen.at - seen.oldest_wait?));
                 since.map_or(0, |since| u64::MAX - since.0)
             }
             PoolOrder::Fullness => self.fullness(),

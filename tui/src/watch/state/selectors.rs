@@ -1,10 +1,10 @@
 //! Selectors: what is there to be shown, and so to be read?
 //! Asked by drawing, by the keys and by the collecting.
 
-use leasehold_core::nouns::Millis;
+use leasehold_core::Millis;
 use leasehold_core::occupancy::{Detail, Occupancy, Overridden, SlotView, WaiterView};
 
-use super::{DashboardState, PoolState};
+use super::{DashboardState, PoolPane};
 use crate::watch::input::Subscription;
 use crate::watch::layout::{Layout, ListLengths, Pane};
 use crate::watch::session::DashboardMode;
@@ -32,17 +32,17 @@ impl DashboardState {
     }
 
     /// All pools, in no order.
-    pub fn pools(&self) -> &[PoolState] {
+    pub fn pools(&self) -> &[PoolPane] {
         &self.pools
     }
 
     /// The pools that are listed, in order.
-    pub fn listed(&self) -> impl ExactSizeIterator<Item = &PoolState> {
+    pub fn listed(&self) -> impl ExactSizeIterator<Item = &PoolPane> {
         self.listed.iter().map(|place| &self.pools[*place])
     }
 
     /// The chosen pool.
-    pub fn chosen(&self) -> Option<&PoolState> {
+    pub fn chosen(&self) -> Option<&PoolPane> {
         self.chosen.as_ref().and_then(|prefix| self.places.get(prefix)).map(|place| &self.pools[*place])
     }
 
@@ -99,7 +99,7 @@ impl DashboardState {
     }
 
     /// How long the first in a pool's queue has waited.
-    pub fn oldest_wait(&self, pool: &PoolState) -> Option<Millis> {
+    pub fn oldest_wait(&self, pool: &PoolPane) -> Option<Millis> {
         let seen = pool.seen.as_ref()?;
         seen.oldest_wait.map(|wait| wait + self.passed(seen))
     }

@@ -1,0 +1,402 @@
+//! Pool settings: how is a pool made, how are its settings changed, and how is it retired?
+//!
+//! What a change does not name stays as it is. A limit that was lowered leaves the mark until when callers may still
+//! follow the old one; a row that makes no sense is replaced, and then any limit may still be in use. Slots stay when a
+//! pool is retired: their fences must not start again if a pool of this name is made later.
+
+use std::sync::Arc;
+
+use crate::backoff::jitter;
+use crate::failure::Failure;
+use crate::operation::{Machine, Operation, Replies, Step};
+use crate::reads::{failure_of, settings_row};
+use crate::request::{Reply, Request};
+use crate::rows::{Lowered, PoolRow, RowKey, SettingsRow};
+use crate::settings::Settings;
+use crate::time::{Millis, Timestamp};
+use crate::types::{Limit, PoolName};
+use crate::writes;
+
+/// The settings that a change names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PoolPatch {
+    /// How many may hold at once.
+    pub limit: Option<Limit>,
+    /// How long a lease lasts.
+    pub lease: Option<Millis>,
+    /// The most that two clocks differ.
+    pub grace: Option<Millis>,
+    /// Settings cache + longest operation.
+    pub quiet: Option<Millis>,
+    /// How long a waiter may wait.
+    pub longest_wait: Option<Millis>,
+    /// How long sweeps may keep a lease alive.
+    pub longest_hold: Option<Millis>,
+    /// The time between two sweeps.
+    pub sweep_every: Option<Millis>,
+}
+
+impl PoolPatch {
+    /// The row that this makes of what lies there (none: there is no pool yet).
+    ///
+    /// # Errors
+    /// `PoolNotFound` where there is no pool and no limit to make one with; `PoolMisconfigured` where what lies there
+    /// makes no sense and this does not say enough to replace it.
+    pub fn apply(&self, name: &PoolName, before: Option<&SettingsRow>, now: Timestamp) -> Result<PoolRow, Failure> {
+        let mut row = match (before, self.limit) {
+            (Some(SettingsRow::Valid(row)), _) => row.clone(),
+            (None, Some(limit)) => PoolRow::new(limit),
+            (None, None) => return Err(Failure::PoolNotFound),
+            (Some(SettingsRow::Unreadable(_)), Some(limit)) => {
+                // Whichever limit it said, callers may still follow it.
+                let lowered = (limit < Limit::HIGHEST).then_some(Lowered { from: Limit::HIGHEST, at: now });
+                PoolRow { lowered, ..PoolRow::new(limit) }
+            }
+            (Some(SettingsRow::Unreadable(row)), None) => {
+                return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row")));
+            }
+        };
+        // First: what makes no sense in the row may be what is set right now.
+        row.lease = self.lease.or(row.lease);
+        if let Some(limit) = self.limit.filter(|limit| *limit != row.limit) {
+            let settings = Settings::from_rows(name.clone(), &row, None).map_err(Failure::PoolMisconfigured)?;
+            row.lowered = settings.lowered_by(limit, now);
+            row.limit = limit;
+        }
+        let named = [
+            (&mut row.grace, self.grace),
+            (&mut row.quiet, self.quiet),
+            (&mut row.longest_wait, self.longest_wait),
+            (&mut row.longest_hold, self.longest_hold),
+            (&mut row.sweep_every, self.sweep_every),
+        ];
+        for (setting, named) in named {
+            *setting = named.or(*setting);
+        }
+        Settings::from_rows(name.clone(), &row, None).map_err(Failure::PoolMisconfigured)?;
+        Ok(row)
+    }
+}
+
+/// Sets a pool's settings, or makes the pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SetPool {
+    /// What is to change.
+    pub patch: PoolPatch,
+    /// What whoever asks has seen.
+    pub expected: ExpectedSettings,
+}
+
+/// The settings that whoever asks for a change has seen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ExpectedSettings {
+    /// Whichever there are.
+    Any,
+    /// Exactly these (none: there is no pool).
+    Exactly(Option<Box<SettingsRow>>),
+}
+
+/// What became of a change of settings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SetPoolOutcome {
+    /// They are as asked.
+    Set {
+        /// What was there before.
+        before: Option<SettingsRow>,
+        /// What is there now.
+        after: PoolRow,
+    },
+    /// They are not what whoever asks has seen: nothing was changed, and this is there.
+    Superseded(Option<SettingsRow>),
+}
+
+/// A change of settings under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolSetting {
+    request: SetPool,
+    settings: Arc<Settings>,
+    /// Dates a lowering, so that a second try writes the same row: a write without an answer is then known again.
+    asked_at: Timestamp,
+    entropy: u64,
+    tried: u8,
+    /// A write that got no answer: what was there before, and what it put there if it happened.
+    unanswered: Option<(Option<SettingsRow>, PoolRow)>,
+    phase: Phase,
+}
+
+#[allow(clippy::large_enum_variant, reason = "a change of settings is in one phase at a time")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    Reading,
+    Writing(Option<SettingsRow>, PoolRow),
+    Taken,
+}
+
+impl Operation for SetPool {
+    type Outcome = SetPoolOutcome;
+    type Machine = PoolSetting;
+
+    fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (PoolSetting, Step<SetPoolOutcome>) {
+        let setting = PoolSetting {
+            request: self,
+            settings,
+            asked_at: now,
+            entropy,
+            tried: 0,
+            unanswered: None,
+            phase: Phase::Reading,
+        };
+        (setting, Step::send([Request::Get(RowKey::Pool)]))
+    }
+}
+
+impl Machine for PoolSetting {
+    type Outcome = SetPoolOutcome;
+
+    fn resume(&mut self, replies: Replies, _: Timestamp) -> Step<SetPoolOutcome> {
+        let [reply] = replies.table();
+        match (std::mem::replace(&mut self.phase, Phase::Taken), reply) {
+            (Phase::Reading, Reply::Row(row)) => self.decide(row.and_then(settings_row)),
+            (Phase::Writing(before, after), Reply::Written) => Step::done(SetPoolOutcome::Set { before, after }),
+            (Phase::Writing(before, after), Reply::Unknown) => {
+                self.unanswered.get_or_insert((before, after));
+                self.again(Failure::Unavailable)
+            }
+            (_, other) => self.again(failure_of(&other)),
+        }
+    }
+}
+
+impl PoolSetting {
+    fn decide(&mut self, found: Option<SettingsRow>) -> Step<SetPoolOutcome> {
+        if let (Some(SettingsRow::Valid(row)), Some((before, after))) = (&found, &self.unanswered)
+            && row == after
+        {
+            return Step::done(SetPoolOutcome::Set { before: before.clone(), after: after.clone() });
+        }
+        if let ExpectedSettings::Exactly(expected) = &self.request.expected
+            && expected.as_deref() != found.as_ref()
+        {
+            return Step::done(SetPoolOutcome::Superseded(found));
+        }
+        let after = match self.request.patch.apply(&self.settings.prefix, found.as_ref(), self.asked_at) {
+            Ok(after) => after,
+            Err(failure) => return Step::failed(failure),
+        };
+        if matches!(&found, Some(SettingsRow::Valid(row)) if *row == after) {
+            return Step::done(SetPoolOutcome::Set { before: found, after });
+        }
+        let request = writes::set_pool(after.clone(), found.as_ref());
+        self.phase = Phase::Writing(found, after);
+        Step::send([request])
+    }
+
+    fn again(&mut self, failure: Failure) -> Step<SetPoolOutcome> {
+        self.tried += 1;
+        if self.tried > self.settings.tries {
+            return Step::failed(failure);
+        }
+        self.phase = Phase::Reading;
+        Step::send_after(jitter(self.entropy, self.tried), [Request::Get(RowKey::Pool)])
+    }
+}
+
+/// Retires a pool: its settings, override and summary go, so that nobody is granted a lease any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RetirePool;
+
+/// A pool that is retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PoolRetired;
+
+/// A retirement under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolRetiring {
+    settings: Arc<Settings>,
+    entropy: u64,
+    tried: u8,
+    phase: RetirePhase,
+    /// A write got no answer: if it happened, the pool is gone by our doing.
+    unanswered: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum RetirePhase {
+    Reading,
+    Writing,
+}
+
+impl Operation for RetirePool {
+    type Outcome = PoolRetired;
+    type Machine = PoolRetiring;
+
+    fn start(self, settings: Arc<Settings>, _: Timestamp, entropy: u64) -> (PoolRetiring, Step<PoolRetired>) {
+        let retiring = PoolRetiring { settings, entropy, tried: 0, phase: RetirePhase::Reading, unanswered: false };
+        (retiring, Step::send([Request::Get(RowKey::Pool)]))
+    }
+}
+
+impl Machine for PoolRetiring {
+    type Outcome = PoolRetired;
+
+    fn resume(&mut self, replies: Replies, _: Timestamp) -> Step<PoolRetired> {
+        let [reply] = replies.table();
+        match (self.phase, reply) {
+            (RetirePhase::Reading, Reply::Row(None)) if self.unanswered => Step::done(PoolRetired),
+            (RetirePhase::Reading, Reply::Row(None)) => Step::failed(Failure::PoolNotFound),
+            (RetirePhase::Reading, Reply::Row(Some(_))) => {
+                self.phase = RetirePhase::Writing;
+                Step::send([writes::retire_pool()])
+            }
+            (RetirePhase::Writing, Reply::Written) => Step::done(PoolRetired),
+            (_, other) => {
+                self.unanswered |= other == Reply::Unknown;
+                self.tried += 1;
+                if self.tried > self.settings.tries {
+                    return Step::failed(failure_of(&other));
+                }
+                self.phase = RetirePhase::Reading;
+                Step::send_after(jitter(self.entropy, self.tried), [Request::Get(RowKey::Pool)])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{Row, Unreadable};
+
+    const NOW: Timestamp = Timestamp::seconds(1_000);
+
+    fn limit(count: u64) -> Limit {
+        Limit::try_from(count).expect("a limit")
+    }
+
+    fn to_limit(count: u64) -> PoolPatch {
+        PoolPatch { limit: Some(limit(count)), ..PoolPatch::default() }
+    }
+
+    fn apply(patch: &PoolPatch, before: Option<&SettingsRow>) -> Result<PoolRow, Failure> {
+        patch.apply(&"p".parse().expect("a name"), before, NOW)
+    }
+
+    fn unreadable() -> SettingsRow {
+        SettingsRow::Unreadable(Unreadable { why: "no limit".into(), image: b"{}".as_slice().into() })
+    }
+
+    /// What a change comes to, if each of its steps gets one of these replies at this time.
+    fn run(set: SetPool, replies: impl IntoIterator<Item = (Reply, Timestamp)>) -> Step<SetPoolOutcome> {
+        let settings = Settings::new("p".parse().expect("a name"), limit(5));
+        let (mut setting, mut step) = set.start(Arc::new(settings), NOW, 0);
+        for (reply, now) in replies {
+            assert!(matches!(step, Step::Perform { .. }), "it is over before {reply:?}: {step:?}");
+            step = setting.resume([reply.into()].into_iter().collect(), now);
+        }
+        step
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name() {
+        let before = PoolRow {
+            lease: Some(Millis::seconds(60)),
+            grace: Some(Millis::seconds(2)),
+            quiet: Some(Millis::seconds(20)),
+            longest_wait: Some(Millis::seconds(600)),
+            longest_hold: Some(Millis::seconds(900)),
+            sweep_every: Some(Millis::seconds(30)),
+            ..PoolRow::new(limit(5))
+        };
+        let valid = SettingsRow::Valid(before.clone());
+        assert_eq!(apply(&PoolPatch::default(), Some(&valid)), Ok(before.clone()));
+        let patch = PoolPatch { sweep_every: Some(Millis::seconds(10)), ..to_limit(7) };
+        let after = PoolRow { limit: limit(7), sweep_every: Some(Millis::seconds(10)), ..before };
+        assert_eq!(apply(&patch, Some(&valid)), Ok(after));
+    }
+
+    #[test]
+    fn a_limit_makes_a_pool_and_nothing_else_does() {
+        assert_eq!(apply(&to_limit(3), None), Ok(PoolRow::new(limit(3))));
+        let no_limit = PoolPatch { lease: Some(Millis::seconds(60)), ..PoolPatch::default() };
+        assert_eq!(apply(&no_limit, None), Err(Failure::PoolNotFound));
+    }
+
+    #[test]
+    fn a_lowered_limit_leaves_its_mark() {
+        let five = SettingsRow::Valid(PoolRow::new(limit(5)));
+        let lowered = Some(Lowered { from: limit(5), at: NOW });
+        assert_eq!(apply(&to_limit(3), Some(&five)), Ok(PoolRow { lowered, ..PoolRow::new(limit(3)) }));
+        assert_eq!(apply(&to_limit(7), Some(&five)), Ok(PoolRow::new(limit(7))));
+    }
+
+    #[test]
+    fn an_unreadable_row_is_replaced_only_with_a_limit() {
+        let lowered = Some(Lowered { from: Limit::HIGHEST, at: NOW });
+        assert_eq!(apply(&to_limit(3), Some(&unreadable())), Ok(PoolRow { lowered, ..PoolRow::new(limit(3)) }));
+        let highest = PoolPatch { limit: Some(Limit::HIGHEST), ..PoolPatch::default() };
+        assert_eq!(apply(&highest, Some(&unreadable())), Ok(PoolRow::new(Limit::HIGHEST)));
+        let no_limit = PoolPatch { lease: Some(Millis::seconds(60)), ..PoolPatch::default() };
+        let refused = apply(&no_limit, Some(&unreadable()));
+        assert!(matches!(refused, Err(Failure::PoolMisconfigured(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_lease_of_no_length_is_corrected_along_with_the_limit() {
+        let before = SettingsRow::Valid(PoolRow { lease: Some(Millis(0)), ..PoolRow::new(limit(5)) });
+        let refused = apply(&to_limit(7), Some(&before));
+        assert!(matches!(refused, Err(Failure::PoolMisconfigured(_))), "{refused:?}");
+        let lease = Some(Millis::seconds(60));
+        let both = PoolPatch { lease, ..to_limit(7) };
+        assert_eq!(apply(&both, Some(&before)), Ok(PoolRow { lease, ..PoolRow::new(limit(7)) }));
+    }
+
+    #[test]
+    fn settings_that_were_not_seen_stay_as_they_are() {
+        let five = PoolRow::new(limit(5));
+        let set = SetPool { patch: to_limit(3), expected: ExpectedSettings::Exactly(None) };
+        let found = Some(SettingsRow::Valid(five.clone()));
+        let step = run(set, [(Reply::Row(Some(Row::Pool(five))), NOW)]);
+        assert_eq!(step, Step::Done(Ok(SetPoolOutcome::Superseded(found))));
+    }
+
+    #[test]
+    fn a_write_without_an_answer_that_happened_is_known_again() {
+        let (five, three) = (PoolRow::new(limit(5)), PoolRow::new(limit(3)));
+        let three = PoolRow { lowered: Some(Lowered { from: limit(5), at: NOW }), ..three };
+        let before = SettingsRow::Valid(five.clone());
+        let expected = ExpectedSettings::Exactly(Some(Box::new(before.clone())));
+        let replies = [
+            (Reply::Row(Some(Row::Pool(five))), NOW),
+            (Reply::Unknown, NOW),
+            (Reply::Row(Some(Row::Pool(three.clone()))), NOW + Millis(50)),
+        ];
+        let step = run(SetPool { patch: to_limit(3), expected }, replies);
+        assert_eq!(step, Step::Done(Ok(SetPoolOutcome::Set { before: Some(before), after: three })));
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_writes_nothing() {
+        let five = PoolRow::new(limit(5));
+        let before = Some(SettingsRow::Valid(five.clone()));
+        let set = SetPool { patch: to_limit(5), expected: ExpectedSettings::Any };
+        let step = run(set, [(Reply::Row(Some(Row::Pool(five.clone()))), NOW)]);
+        assert_eq!(step, Step::Done(Ok(SetPoolOutcome::Set { before, after: five })));
+    }
+
+    #[test]
+    fn a_retirement_without_an_answer_is_done_once_the_pool_is_gone() {
+        let settings = Arc::new(Settings::new("p".parse().expect("a name"), limit(5)));
+        let resumed = |replies: Vec<Reply>| {
+            let (mut retiring, mut step) = RetirePool.start(settings.clone(), NOW, 0);
+            for reply in replies {
+                step = retiring.resume([reply.into()].into_iter().collect(), NOW);
+            }
+            step
+        };
+        let there = Reply::Row(Some(Row::Pool(PoolRow::new(limit(5)))));
+        let gone = Reply::Row(None);
+        assert_eq!(resumed(vec![gone.clone()]), Step::Done(Err(Failure::PoolNotFound)));
+        assert_eq!(resumed(vec![there.clone(), Reply::Written]), Step::Done(Ok(PoolRetired)));
+        assert_eq!(resumed(vec![there, Reply::Unknown, gone]), Step::Done(Ok(PoolRetired)));
+    }
+}

@@ -1,0 +1,272 @@
+//! Requests of the table: what is it asked, under which conditions, what for, and what may it answer?
+//!
+//! No DynamoDB syntax here: `leasehold-store` turns these into its API, `leasehold-sim` serves them from memory.
+//! All requests of one machine go to one pool, so its name is known by whoever runs it.
+
+use std::hash::{Hash, Hasher};
+
+use crate::rows::{HolderRow, Row, RowKey, SettingsRow, SlotRow, Unreadable, WaitRow};
+use crate::time::Timestamp;
+use crate::types::{Attempt, Fence, Slot, Ticket};
+
+/// One request. Those asked together are independent: they may be served in any order.
+#[allow(clippy::large_enum_variant, reason = "a step has few, and each is sent once")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// One row, strongly consistent. Answered by `Row`.
+    Get(RowKey),
+    /// All slot rows, in order, strongly consistent. Answered by `Slots`.
+    Slots,
+    /// The first so many of the queue, strongly consistent. Answered by `Queue`.
+    Queue(u32),
+    /// The first so many holder rows of a group, strongly consistent. Answered by `Holders`.
+    Holders {
+        /// The group.
+        group: u128,
+        /// Only those whose own hash comes after this one.
+        after: Option<u128>,
+        /// How many at most.
+        limit: u32,
+    },
+    /// One conditional write. Answered by `Written`, `Refused`, or by what went wrong.
+    Write(Write),
+    /// Several writes on different rows, all or nothing. Answered as `Write`.
+    Transact(Vec<Write>),
+}
+
+impl Request {
+    /// The writes in it.
+    pub fn writes(&self) -> &[Write] {
+        match self {
+            Request::Write(write) => std::slice::from_ref(write),
+            Request::Transact(writes) => writes,
+            _ => &[],
+        }
+    }
+}
+
+/// A change of one row, made only if all its conditions hold.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// Which row.
+    pub key: RowKey,
+    /// What must hold, each named by the promise it guards.
+    pub conditions: Vec<(Guard, Condition)>,
+    /// What is done.
+    pub mutation: Mutation,
+    /// What it is for. Derived from the rest, so it counts neither in comparisons nor in hashes.
+    pub intent: Intent,
+}
+
+impl PartialEq for Write {
+    fn eq(&self, other: &Self) -> bool {
+        let Write { key, conditions, mutation, intent: _ } = self;
+        (key, conditions, mutation) == (&other.key, &other.conditions, &other.mutation)
+    }
+}
+
+impl Eq for Write {}
+
+impl Hash for Write {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Write { key, conditions, mutation, intent: _ } = self;
+        (key, conditions, mutation).hash(state);
+    }
+}
+
+/// What must hold of a row for its write to happen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// A slot: its fence is this one (0: or there is no row).
+    SlotFence(Fence),
+    /// A slot: held, under this fence.
+    SlotLease(Fence),
+    /// A slot: held under this fence, by a lease that expires exactly then.
+    SlotExpires(Fence, Timestamp),
+    /// A slot: its lease expires then or before.
+    SlotExpiresBy(Timestamp),
+    /// A holder: there is no row.
+    HolderAbsent,
+    /// A holder: a tombstone of this attempt.
+    HolderEnded(Attempt),
+    /// A holder: waits with this ticket, for this attempt.
+    HolderWaits(Ticket, Attempt),
+    /// A holder: points at this slot and fence.
+    HolderHolds(Slot, Fence),
+    /// The override: made then (none: there is no row).
+    OverrideMade(Option<Timestamp>),
+    /// The pool's settings: exactly these, or no row. One that cannot be read is compared as it lies there.
+    SettingsAre(Option<Box<SettingsRow>>),
+    /// The override: still the one that cannot be read, as it lies there.
+    OverrideUnreadable(Unreadable),
+}
+
+/// What is done to a row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Mutation {
+    /// This is the row now.
+    Put(Row),
+    /// There is no row any more.
+    Delete,
+    /// A slot's lease expires then instead; the second is set when the holder itself asked.
+    Extend(Timestamp, Option<Timestamp>),
+    /// A slot's notice arrived, or nobody waits for it.
+    Confirm,
+    /// Nothing: only its conditions count.
+    Check,
+}
+
+/// Each condition of each write by name. What each keeps from happening is proven by taking it away:
+/// the checker's tests do so one by one, from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "each is explained by its meaning, below")]
+pub enum Guard {
+    ClaimSlotUnchanged,
+    ClaimHolderUnchanged,
+    ReclaimUnchanged,
+    GrantSlotUnchanged,
+    GrantWaiterUnchanged,
+    ReleaseSameLease,
+    RegrantSameLease,
+    VacateSameLease,
+    RenewSameLease,
+    RenewNeverShortens,
+    EnqueueHolderUnchanged,
+    ReplaceWaiterUnchanged,
+    LeaveWaiterUnchanged,
+    ConfirmSameLease,
+    SetLimitOverrideUnchanged,
+    SetLimitPoolUnchanged,
+    EndOverrideUnchanged,
+    EndOverridePoolUnchanged,
+    SetPoolUnchanged,
+}
+
+impl Guard {
+    /// What it makes sure of, in words for a person.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Guard::ClaimSlotUnchanged => "nobody was granted this slot since it was seen free",
+            Guard::ClaimHolderUnchanged => "this holder did nothing else meanwhile: it never has two leases",
+            Guard::ReclaimUnchanged => "the expired lease is the one that was seen, and nobody renewed it meanwhile",
+            Guard::GrantSlotUnchanged => "the free slot was granted to nobody else since it was seen",
+            Guard::GrantWaiterUnchanged => "the waiter still waits, on the attempt that was read",
+            Guard::ReleaseSameLease => {
+                "the lease is still the one that is given back: an old release frees nobody else's slot"
+            }
+            Guard::RegrantSameLease => "the lease that is granted again is still the one that was seen",
+            Guard::VacateSameLease => "the lease that is given up is still the one that was seen",
+            Guard::RenewSameLease => "the lease is still the caller's: who lost it can not keep it alive",
+            Guard::RenewNeverShortens => "nobody was told a later end: a renewal never shortens a lease",
+            Guard::EnqueueHolderUnchanged => "this holder did nothing else meanwhile: it never waits twice",
+            Guard::ReplaceWaiterUnchanged => "nobody else changed this place in the queue since it was seen",
+            Guard::LeaveWaiterUnchanged => "the waiter still waits, on the attempt whose task was failed",
+            Guard::ConfirmSameLease => "the slot still carries the lease that was told",
+            Guard::SetLimitOverrideUnchanged => "nobody else changed the limit since it was read",
+            Guard::SetLimitPoolUnchanged => "nobody set or retired the pool since it was read",
+            Guard::EndOverrideUnchanged => "the override is still the one that was read",
+            Guard::EndOverridePoolUnchanged => "nobody set or retired the pool since it was read",
+            Guard::SetPoolUnchanged => "nobody else set or retired the pool since it was read",
+        }
+    }
+}
+
+/// What a write is for, set where the write is made. Where a slot changes hands it says why the slot was open, and
+/// which lease ends with that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// A caller takes an open slot for itself.
+    Claim(Opening, Option<LeaseSpan>),
+    /// An open slot goes to a waiter, which waits since then.
+    Grant(Opening, Option<LeaseSpan>, Timestamp),
+    /// A slot is free again.
+    Free(Opening, Option<LeaseSpan>),
+    /// The same holder keeps its slot on a newer attempt.
+    Regrant,
+    /// A holder gives up a slot above the limit, to wait again.
+    Vacate,
+    /// The holder's row points at what it now holds.
+    PointToSlot,
+    /// The holder's row points at its place in the queue.
+    PointToPlace,
+    /// The holder's row is closed: what it held has ended.
+    EndHolder,
+    /// A waiter leaves the queue.
+    Leave,
+    /// A newer attempt takes over its holder's place in the queue.
+    Replace,
+    /// A place is put into the queue.
+    Enqueue,
+    /// A place is taken from the queue.
+    RemovePlace,
+    /// The holder's lease ends later, because the holder asked.
+    Renew,
+    /// The lease ends later without its holder having renewed it: its execution runs, or it asks again.
+    Extend,
+    /// The holder's callback arrived, or nobody waits for it.
+    Confirm,
+    /// What a sweep saw.
+    Summarise,
+    /// An operator overrides the limit.
+    SetLimit,
+    /// An operator ends the override.
+    EndOverride,
+    /// The pool's settings are set.
+    SetPool,
+    /// The pool is retired.
+    RetirePool,
+}
+
+/// Why a slot can be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Opening {
+    /// Nobody holds it.
+    Free,
+    /// Its lease expired longer than the grace ago.
+    Expired,
+    /// Its holder gives it back.
+    Returned,
+}
+
+/// From when to when a lease was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseSpan {
+    /// Since when.
+    pub acquired_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// The table's answer to one request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// To `Get`.
+    Row(Option<Row>),
+    /// To `Slots`.
+    Slots(Vec<SlotRow>),
+    /// To `Queue`: the rows, and whether there are more.
+    Queue(Vec<WaitRow>, bool),
+    /// To `Holders`: the rows, and whether there are more.
+    Holders(Vec<HolderRow>, bool),
+    /// The write happened.
+    Written,
+    /// A condition failed and nothing happened. Per write: passed, or the row as it was.
+    Refused(Vec<Refusal>),
+    /// Another transaction was at work on a row: nothing happened, and no rows come back.
+    Conflict,
+    /// Too many requests: nothing happened.
+    Throttled,
+    /// No answer: a write may have happened, or may happen yet.
+    Unknown,
+    /// The table answered that it can't: nothing happened.
+    Unavailable,
+}
+
+/// How one write of a refused request fared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Its conditions held.
+    Passed,
+    /// A condition failed; this is the row as it was.
+    Failed(Option<Row>),
+}

@@ -1,0 +1,253 @@
+//! Rows of a pool: what does the table keep, and where does each row lie?
+//!
+//! No DynamoDB syntax and no attribute names: `leasehold-store` turns these into items, `leasehold-sim` keeps them in
+//! memory. All rows of a pool lie under its name, which is therefore in no key here.
+
+use std::sync::Arc;
+
+use crate::time::{Millis, Timestamp};
+use crate::types::{Attempt, Fence, Holder, HolderKey, InvalidValue, Limit, Slot, TaskToken, Ticket};
+
+/// Where one row lies within its pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// The settings.
+    Pool,
+    /// An operator's live change.
+    Override,
+    /// What the last sweep saw.
+    Summary,
+    /// One slot.
+    Slot(Slot),
+    /// One holder.
+    Holder(HolderKey),
+    /// One place in the queue.
+    Wait(Ticket),
+}
+
+/// A row, whole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Row {
+    /// The settings.
+    Pool(PoolRow),
+    /// An operator's live change.
+    Override(OverrideRow),
+    /// What the last sweep saw.
+    Summary(SummaryRow),
+    /// One slot.
+    Slot(SlotRow),
+    /// One holder.
+    Holder(HolderRow),
+    /// One place in the queue.
+    Wait(WaitRow),
+    /// One of the pool's own rows that makes no sense.
+    Unreadable(RowKey, Unreadable),
+}
+
+impl Row {
+    /// Where it lies.
+    pub fn key(&self) -> RowKey {
+        match self {
+            Row::Pool(_) => RowKey::Pool,
+            Row::Override(_) => RowKey::Override,
+            Row::Summary(_) => RowKey::Summary,
+            Row::Slot(row) => RowKey::Slot(row.slot),
+            Row::Holder(row) => RowKey::Holder(row.holder.hashed()),
+            Row::Wait(row) => RowKey::Wait(row.ticket),
+            Row::Unreadable(key, _) => *key,
+        }
+    }
+}
+
+/// A row that lies there and makes no sense: damage from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unreadable {
+    /// What is wrong with it, in words.
+    pub why: Arc<str>,
+    /// The row as it lies there, in the table's own form: only compared, never read.
+    pub image: Arc<[u8]>,
+}
+
+impl Unreadable {
+    /// As the reason why a pool is misconfigured.
+    pub(crate) fn as_invalid(&self, what: &'static str) -> InvalidValue {
+        InvalidValue { what, got: format!("makes no sense ({})", self.why), expected: "a row that leasehold wrote" }
+    }
+}
+
+/// What lies where a pool's settings should be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SettingsRow {
+    /// Settings.
+    Valid(PoolRow),
+    /// A row that makes no sense.
+    Unreadable(Unreadable),
+}
+
+/// A pool's settings, kept by Terraform or `leasehold pool set`. What is absent has a default.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolRow {
+    /// How many may hold at once.
+    pub limit: Limit,
+    /// The limit before, where whoever lowered it wrote that down.
+    pub lowered: Option<Lowered>,
+    /// How long a lease lasts.
+    pub lease: Option<Millis>,
+    /// The most that two clocks differ.
+    pub grace: Option<Millis>,
+    /// Settings cache + longest operation.
+    pub quiet: Option<Millis>,
+    /// How long a waiter may wait.
+    pub longest_wait: Option<Millis>,
+    /// How long sweeps may keep a lease alive.
+    pub longest_hold: Option<Millis>,
+    /// The time between two sweeps.
+    pub sweep_every: Option<Millis>,
+}
+
+impl PoolRow {
+    /// A pool with this limit and every default.
+    pub fn new(limit: Limit) -> Self {
+        PoolRow {
+            limit,
+            lowered: None,
+            lease: None,
+            grace: None,
+            quiet: None,
+            longest_wait: None,
+            longest_hold: None,
+            sweep_every: None,
+        }
+    }
+}
+
+/// A limit that was lowered, and may still be in use until the quiet period is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lowered {
+    /// The highest limit in force before.
+    pub from: Limit,
+    /// When it was lowered.
+    pub at: Timestamp,
+}
+
+/// A live change by an operator. It wins over the settings and survives a deploy.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OverrideRow {
+    /// The limit in force.
+    pub limit: Limit,
+    /// The highest limit that callers may still be using.
+    pub lowered: Option<Lowered>,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Who made it.
+    pub who: Arc<str>,
+    /// Why.
+    pub why: Arc<str>,
+}
+
+/// What the last sweep saw, for the directory of pools.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SummaryRow {
+    /// When.
+    pub at: Timestamp,
+    /// The limit in force.
+    pub limit: Limit,
+    /// How many slots were held by a lease that had not expired.
+    pub held: u32,
+    /// How many waited, up to 100.
+    pub waiting: u32,
+    /// Whether more than that waited.
+    pub waiting_more: bool,
+    /// Since when the first in the queue waits.
+    pub oldest_wait: Option<Timestamp>,
+}
+
+/// A slot. A row that does not exist is a free slot with fence 0.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SlotRow {
+    /// Which.
+    pub slot: Slot,
+    /// Its generation: that of the lease while held, of the last one while free.
+    pub fence: Fence,
+    /// Who holds it.
+    pub held: Option<Held>,
+}
+
+/// The lease that lies on a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// Whose.
+    pub holder: Holder,
+    /// For which attempt.
+    pub attempt: Attempt,
+    /// Since when.
+    pub acquired_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// When the holder itself last renewed it: a sign that this attempt runs.
+    pub renewed_at: Option<Timestamp>,
+    /// The holder's notice is not known to have arrived. Its token lies on the holder's row.
+    pub unconfirmed: bool,
+    /// Shown to people.
+    pub label: Option<Arc<str>>,
+}
+
+/// What is known of one holder.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HolderRow {
+    /// Who, in full: a hash may collide, ids do not.
+    pub holder: Holder,
+    /// The newest attempt seen.
+    pub attempt: Attempt,
+    /// What it does.
+    pub state: HolderState,
+}
+
+/// What a holder does: its row is the pointer to its slot or its place in the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HolderState {
+    /// Waits in the queue.
+    Waiting(Waiting),
+    /// Holds a slot.
+    Holding {
+        /// Which.
+        slot: Slot,
+        /// Under which fence.
+        fence: Fence,
+        /// Since when.
+        acquired_at: Timestamp,
+        /// Where its notice goes, if it was asked for with one.
+        token: Option<TaskToken>,
+    },
+    /// Over: a tombstone, so that a late copy of this attempt changes nothing.
+    Ended {
+        /// When the row may be deleted.
+        ttl: Timestamp,
+    },
+}
+
+/// What the granter of a waiter's lease needs to know of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Waiting {
+    /// Its place in the queue.
+    pub ticket: Ticket,
+    /// When its task is failed if nothing was granted.
+    pub give_up_at: Timestamp,
+    /// Where its notice goes; without one it looks at this row itself.
+    pub token: Option<TaskToken>,
+    /// How long a lease it asked for.
+    pub lease: Millis,
+    /// Shown to people.
+    pub label: Option<Arc<str>>,
+}
+
+/// A place in the queue. Only when it gives up can change: all else that can lies on the holder's row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WaitRow {
+    /// The place; it also says since when.
+    pub ticket: Ticket,
+    /// Who waits.
+    pub holder: Holder,
+    /// When it gives up, as the holder's row says too.
+    pub give_up_at: Timestamp,
+}

@@ -1,0 +1,239 @@
+//! Set a limit: how does an operator override the limit that the pool's settings give?
+
+use std::sync::Arc;
+
+use crate::failure::Failure;
+use crate::limit::{ExpectedOverride, LimitChange, LimitChanged, LimitSuperseded, OwnRowsFound, read_own_rows};
+use crate::operation::{Machine, Operation, Replies, Step};
+use crate::reads::{LiveRow, failure_of};
+use crate::request::Reply;
+use crate::rows::OverrideRow;
+use crate::settings::Settings;
+use crate::settle::Settle;
+use crate::time::{Millis, Timestamp};
+use crate::types::Limit;
+use crate::writes;
+
+/// Overrides the limit: the new limit, who wants it, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SetLimit {
+    /// The limit.
+    pub limit: Limit,
+    /// Who.
+    pub who: Arc<str>,
+    /// Why.
+    pub why: Arc<str>,
+    /// What whoever asks has seen.
+    pub expected: ExpectedOverride,
+}
+
+/// What became of an override.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SetLimitOutcome {
+    /// It is in force.
+    Set(LimitChanged),
+    /// It gave in.
+    Superseded(LimitSuperseded),
+}
+
+/// An override on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LimitOverriding {
+    request: SetLimit,
+    change: LimitChange,
+    /// The write that was tried last: over which override, dated when, and what it comes to if it happened.
+    tried: Option<(Option<Timestamp>, Timestamp, LimitChanged)>,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    Reading,
+    Writing(Arc<Settings>, LimitChanged),
+    Settling(Box<Settle>, LimitChanged),
+    Taken,
+}
+
+impl Operation for SetLimit {
+    type Outcome = SetLimitOutcome;
+    type Machine = LimitOverriding;
+
+    fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (LimitOverriding, Step<SetLimitOutcome>) {
+        let change = LimitChange::new(self.expected, settings, now, entropy);
+        let overriding = LimitOverriding { request: self, change, tried: None, phase: Phase::Reading };
+        (overriding, read_own_rows(Millis(0)))
+    }
+}
+
+impl Machine for LimitOverriding {
+    type Outcome = SetLimitOutcome;
+
+    fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<SetLimitOutcome> {
+        if let Phase::Settling(settle, changed) = &mut self.phase {
+            let changed = *changed;
+            return settle.resume(replies, now).map(|_| SetLimitOutcome::Set(changed));
+        }
+        match std::mem::replace(&mut self.phase, Phase::Taken) {
+            Phase::Reading => match self.change.found(replies) {
+                Ok(found) => self.decide(found, now),
+                Err(failure @ (Failure::Throttled | Failure::Unavailable)) => self.again(failure),
+                Err(failure) => Step::failed(failure),
+            },
+            Phase::Writing(settings, changed) => match replies.table() {
+                [Reply::Written] => self.settle(settings, changed),
+                [other] => self.again(failure_of(&other)),
+            },
+            Phase::Settling(..) | Phase::Taken => Step::failed(Failure::Unavailable),
+        }
+    }
+}
+
+impl LimitOverriding {
+    fn decide(&mut self, found: OwnRowsFound, now: Timestamp) -> Step<SetLimitOutcome> {
+        let limit = self.request.limit;
+        match (&found.live, self.tried) {
+            // A write of ours that got no answer has happened.
+            (Some(LiveRow::Valid(row)), Some((_, wrote, changed))) if row.at == wrote && self.is_mine(row) => {
+                let settings = self.change.after(&found, limit, row.lowered);
+                return self.settle(settings, LimitChanged { lowered: row.lowered, ..changed });
+            }
+            // The override was ended meanwhile.
+            (None, Some((Some(_), ..))) => return Step::done(SetLimitOutcome::Superseded(found.superseded())),
+            _ if self.change.is_superseded(&found, now) => {
+                return Step::done(SetLimitOutcome::Superseded(found.superseded()));
+            }
+            _ => {}
+        }
+        let lowered = found.lowered_by(limit, now);
+        // Later than the one before, whatever the clocks say: the time tells two changes apart.
+        let at = found.live_at().map_or(self.change.asked_at, |at| self.change.asked_at.max(at + Millis(1)));
+        let row = OverrideRow { limit, lowered, at, who: self.request.who.clone(), why: self.request.why.clone() };
+        let changed = LimitChanged { from: found.in_force.limit, to: limit, lowered };
+        self.tried = Some((found.live_at(), at, changed));
+        self.phase = Phase::Writing(self.change.after(&found, limit, lowered), changed);
+        Step::send([writes::set_limit(row, found.live.as_ref(), &found.settings)])
+    }
+
+    fn is_mine(&self, row: &OverrideRow) -> bool {
+        (row.limit, &row.who, &row.why) == (self.request.limit, &self.request.who, &self.request.why)
+    }
+
+    fn settle(&mut self, settings: Arc<Settings>, changed: LimitChanged) -> Step<SetLimitOutcome> {
+        let (settle, step) = Settle::start(settings, self.change.entropy, false, vec![]);
+        self.phase = Phase::Settling(settle, changed);
+        step
+    }
+
+    fn again(&mut self, failure: Failure) -> Step<SetLimitOutcome> {
+        let Some(pause) = self.change.next_try() else { return Step::failed(failure) };
+        self.phase = Phase::Reading;
+        read_own_rows(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Effect, EffectReply};
+    use crate::request::Mutation;
+    use crate::rows::{Lowered, PoolRow, Row};
+
+    const NOW: Timestamp = Timestamp::seconds(1_000);
+
+    fn limit(count: u64) -> Limit {
+        Limit::try_from(count).expect("a limit")
+    }
+
+    fn by_ann(to: u64, at: Timestamp) -> OverrideRow {
+        OverrideRow { limit: limit(to), lowered: None, at, who: "ann".into(), why: "a slow partner".into() }
+    }
+
+    fn own_rows(pool: Option<PoolRow>, live: Option<OverrideRow>) -> Vec<Reply> {
+        vec![Reply::Row(pool.map(Row::Pool)), Reply::Row(live.map(Row::Override))]
+    }
+
+    fn five() -> Option<PoolRow> {
+        Some(PoolRow::new(limit(5)))
+    }
+
+    fn empty_pool() -> Vec<Reply> {
+        vec![Reply::Slots(vec![]), Reply::Queue(vec![], false)]
+    }
+
+    fn replies(replies: Vec<Reply>) -> Replies {
+        replies.into_iter().map(EffectReply::from).collect()
+    }
+
+    /// The rows that a step puts.
+    fn puts<T>(step: &Step<T>) -> Vec<Row> {
+        let Step::Perform { effects, .. } = step else { return vec![] };
+        let requests =
+            effects.iter().filter_map(|effect| if let Effect::Request(it) = effect { Some(it) } else { None });
+        let put = |write: &crate::request::Write| {
+            if let Mutation::Put(row) = &write.mutation { Some(row.clone()) } else { None }
+        };
+        requests.flat_map(|request| request.writes().iter().filter_map(put)).collect()
+    }
+
+    fn start(to: u64, expected: ExpectedOverride) -> (LimitOverriding, Step<SetLimitOutcome>) {
+        let set = SetLimit { limit: limit(to), who: "ann".into(), why: "a slow partner".into(), expected };
+        set.start(Arc::new(Settings::new("p".parse().expect("a name"), limit(5))), NOW, 0)
+    }
+
+    #[test]
+    fn a_limit_that_is_lowered_keeps_the_old_one_counted() {
+        let (mut machine, _) = start(3, ExpectedOverride::Any);
+        let step = machine.resume(replies(own_rows(five(), None)), NOW);
+        let lowered = Some(Lowered { from: limit(5), at: NOW });
+        assert_eq!(puts(&step), [Row::Override(OverrideRow { lowered, ..by_ann(3, NOW) })]);
+        machine.resume(replies(vec![Reply::Written]), NOW);
+        let changed = LimitChanged { from: limit(5), to: limit(3), lowered };
+        let step = machine.resume(replies(empty_pool()), NOW);
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(changed))));
+    }
+
+    #[test]
+    fn the_override_that_was_asked_for_last_stays() {
+        let (mut machine, _) = start(3, ExpectedOverride::Any);
+        let newer = by_ann(7, NOW + Millis(1));
+        let step = machine.resume(replies(own_rows(five(), Some(newer.clone()))), NOW + Millis(2));
+        let superseded = LimitSuperseded { limit: limit(7), by: Some(newer) };
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Superseded(superseded))));
+    }
+
+    #[test]
+    fn an_override_from_a_clock_that_is_off_does_not_stay() {
+        let far_ahead = NOW + Millis::seconds(60);
+        let (mut machine, _) = start(9, ExpectedOverride::Any);
+        let step = machine.resume(replies(own_rows(five(), Some(by_ann(7, far_ahead)))), NOW);
+        assert_eq!(puts(&step), [Row::Override(by_ann(9, far_ahead + Millis(1)))]);
+    }
+
+    #[test]
+    fn an_override_that_was_not_seen_is_not_replaced() {
+        let (mut machine, _) = start(3, ExpectedOverride::Made(None));
+        let older = by_ann(7, Timestamp::seconds(900));
+        let step = machine.resume(replies(own_rows(five(), Some(older.clone()))), NOW);
+        let superseded = LimitSuperseded { limit: limit(7), by: Some(older) };
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Superseded(superseded))));
+    }
+
+    #[test]
+    fn a_write_without_an_answer_that_happened_is_not_repeated() {
+        let (mut machine, _) = start(7, ExpectedOverride::Made(None));
+        machine.resume(replies(own_rows(five(), None)), NOW);
+        machine.resume(replies(vec![Reply::Unknown]), NOW);
+        let step = machine.resume(replies(own_rows(five(), Some(by_ann(7, NOW)))), NOW + Millis(50));
+        assert!(matches!(step, Step::Perform { .. }) && puts(&step).is_empty(), "{step:?}");
+        let changed = LimitChanged { from: limit(5), to: limit(7), lowered: None };
+        let step = machine.resume(replies(empty_pool()), NOW + Millis(60));
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(changed))));
+    }
+
+    #[test]
+    fn a_pool_that_is_not_there_has_no_limit_to_override() {
+        let (mut machine, _) = start(3, ExpectedOverride::Any);
+        let step = machine.resume(replies(own_rows(None, None)), NOW);
+        assert_eq!(step, Step::Done(Err(Failure::PoolNotFound)));
+    }
+}

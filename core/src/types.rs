@@ -1,0 +1,450 @@
+//! The protocol's value types: what is a pool's name, a limit, a slot, a fence, a holder, a lease?
+//!
+//! Each is made once, where input comes in, from what was given there, and is trusted after.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::time::Timestamp;
+
+/// The longest id a caller may give, in bytes (an execution's ARN is at most 1,600 in theory, about 250 in practice).
+pub const ID_BYTES: usize = 1_024;
+
+/// The longest prefix, in bytes.
+pub const PREFIX_BYTES: usize = 64;
+
+/// The highest limit a pool can have: slot rows are numbered with five digits, and one page should hold them.
+pub const HIGHEST_LIMIT: u32 = 10_000;
+
+/// A value that cannot be made from what was given: says what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{what} {got}: expected {expected}")]
+pub struct InvalidValue {
+    /// Which value.
+    pub what: &'static str,
+    /// What was given, shortened.
+    pub got: String,
+    /// What would have been right.
+    pub expected: &'static str,
+}
+
+impl InvalidValue {
+    pub(crate) fn new(what: &'static str, got: &str, expected: &'static str) -> Self {
+        let mut shown: String = got.chars().take(80).collect();
+        if shown.len() < got.len() {
+            shown.push('…');
+        }
+        InvalidValue { what, got: format!("{shown:?}"), expected }
+    }
+}
+
+/// The name of a pool: 1 to 64 of `A-Za-z0-9._-`. It is one partition key of the table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PoolName(Arc<str>);
+
+impl PoolName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PoolName {
+    type Err = InvalidValue;
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let fits = (1..=PREFIX_BYTES).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if fits {
+            Ok(PoolName(text.into()))
+        } else {
+            Err(InvalidValue::new("prefix", text, "1 to 64 of A-Z a-z 0-9 . _ -"))
+        }
+    }
+}
+
+impl TryFrom<String> for PoolName {
+    type Error = InvalidValue;
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl From<PoolName> for String {
+    fn from(prefix: PoolName) -> String {
+        prefix.0.to_string()
+    }
+}
+
+impl fmt::Display for PoolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many holders may hold a lease of a pool at once: 0 (nobody: drained) to 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u32")]
+pub struct Limit(u32);
+
+impl Limit {
+    /// The highest there can be.
+    pub const HIGHEST: Limit = Limit(HIGHEST_LIMIT);
+
+    /// The number.
+    pub const fn count(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Limit {
+    type Error = InvalidValue;
+    fn try_from(count: u64) -> Result<Self, InvalidValue> {
+        match u32::try_from(count) {
+            Ok(count) if count <= HIGHEST_LIMIT => Ok(Limit(count)),
+            _ => Err(InvalidValue::new("limit", &count.to_string(), "a whole number from 0 to 10000")),
+        }
+    }
+}
+
+impl From<Limit> for u32 {
+    fn from(limit: Limit) -> u32 {
+        limit.0
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One numbered place of a pool, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub u32);
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "slot {}", self.0)
+    }
+}
+
+/// A slot's generation. It only grows; 0 means never granted. Comparable only within its slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fence(pub u64);
+
+impl Fence {
+    /// The next generation.
+    pub fn next(self) -> Fence {
+        Fence(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fence {}", self.0)
+    }
+}
+
+/// Orders the repeats of one holder's request: when its state was entered, then how often it was retried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When the asking state was entered.
+    pub entered: Timestamp,
+    /// How many retries came before, in that same state.
+    pub retry: u32,
+}
+
+impl Attempt {
+    /// The first attempt of a state entered then.
+    pub const fn first(entered: Timestamp) -> Self {
+        Attempt { entered, retry: 0 }
+    }
+
+    /// The attempt right after this one.
+    pub fn next(self) -> Self {
+        Attempt { entered: self.entered, retry: self.retry.saturating_add(1) }
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt {}.{}", self.entered.0, self.retry)
+    }
+}
+
+/// Where a holder's row lies: the hash of its parent or execution, then of itself, so that
+/// everything of one execution, or of one map run's parent, sorts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HolderKey {
+    /// SHA-256 of the parent or the execution, cut to 128 bits.
+    pub group: u128,
+    /// SHA-256 of execution and key, cut to 128 bits.
+    pub own: u128,
+}
+
+/// Who asks for a lease: an execution, and the item or branch inside it.
+#[derive(Clone)]
+pub struct Holder(Arc<HolderParts>);
+
+struct HolderParts {
+    execution: Arc<str>,
+    key: Arc<str>,
+    parent: Option<Arc<str>>,
+    hashed: HolderKey,
+}
+
+impl Holder {
+    /// A holder from its ids. `key` may be empty where an execution asks only once.
+    ///
+    /// # Errors
+    /// When an id is empty (other than `key`) or longer than 1,024 bytes.
+    pub fn new(execution: &str, key: &str, parent: Option<&str>) -> Result<Self, InvalidValue> {
+        check_id("execution", execution, 1)?;
+        check_id("key", key, 0)?;
+        if let Some(parent) = parent {
+            check_id("parent", parent, 1)?;
+        }
+        let group = Holder::group(parent.unwrap_or(execution));
+        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        let own = hash(&[&(execution.len() as u64).to_be_bytes(), execution.as_bytes(), key.as_bytes()]);
+        Ok(Holder(Arc::new(HolderParts {
+            execution: execution.into(),
+            key: key.into(),
+            parent: parent.map(Into::into),
+            hashed: HolderKey { group, own },
+        })))
+    }
+
+    /// The hash under which the holders of this execution, or of map items with this parent, sort together.
+    pub fn group(execution: &str) -> u128 {
+        hash(&[execution.as_bytes()])
+    }
+
+    /// The execution's ARN, or whatever stable id the caller gave.
+    pub fn execution(&self) -> &str {
+        &self.0.execution
+    }
+
+    /// Which item or branch inside the execution.
+    pub fn key(&self) -> &str {
+        &self.0.key
+    }
+
+    /// The execution that started the map run, if any.
+    pub fn parent(&self) -> Option<&str> {
+        self.0.parent.as_deref()
+    }
+
+    /// Where its row lies.
+    pub fn hashed(&self) -> HolderKey {
+        self.0.hashed
+    }
+
+    /// Whether it goes when this execution goes.
+    pub fn belongs_to(&self, execution: &str) -> bool {
+        self.execution() == execution || self.parent() == Some(execution)
+    }
+}
+
+impl PartialEq for Holder {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.execution() == other.execution() && self.key() == other.key() && self.parent() == other.parent())
+    }
+}
+
+impl Eq for Holder {}
+
+impl Hash for Holder {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hashed.hash(state);
+    }
+}
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.key().is_empty() {
+            f.write_str(self.execution())
+        } else {
+            write!(f, "{}#{}", self.execution(), self.key())
+        }
+    }
+}
+
+fn check_id(what: &'static str, id: &str, shortest: usize) -> Result<(), InvalidValue> {
+    if (shortest..=ID_BYTES).contains(&id.len()) {
+        Ok(())
+    } else {
+        Err(InvalidValue::new(what, id, "an id of at most 1024 bytes, not empty"))
+    }
+}
+
+fn hash(parts: &[&[u8]]) -> u128 {
+    let mut sha = Sha256::new();
+    for part in parts {
+        sha.update(part);
+    }
+    let digest = sha.finalize();
+    digest.iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
+}
+
+/// A waiter's task token. Never logged: whoever has it can end the task.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TaskToken(Arc<str>);
+
+impl TaskToken {
+    /// A token as the workflow gave it: 1 to 2,048 bytes (Step Functions' own bound, API reference of 2024).
+    ///
+    /// # Errors
+    /// When it is empty or longer.
+    pub fn new(text: &str) -> Result<Self, InvalidValue> {
+        if (1..=2_048).contains(&text.len()) {
+            Ok(TaskToken(text.into()))
+        } else {
+            Err(InvalidValue {
+                what: "task_token",
+                got: format!("of {} bytes", text.len()),
+                expected: "1 to 2048 bytes",
+            })
+        }
+    }
+
+    /// The token itself, for the one call that uses it and the one row that keeps it.
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TaskToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TaskToken(…)")
+    }
+}
+
+/// A place in the queue: arrival first, then the holder, so that no two are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    /// When the waiter joined, on the clock of the call that put it there.
+    pub at: Timestamp,
+    /// The holder's own hash.
+    pub own: u128,
+}
+
+/// The name of one lease: prefix, slot and fence. Opaque to callers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseId {
+    /// Whose pool.
+    pub prefix: PoolName,
+    /// Which slot.
+    pub slot: Slot,
+    /// Under which fence.
+    pub fence: Fence,
+}
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.prefix, self.slot.0, self.fence.0)
+    }
+}
+
+impl FromStr for LeaseId {
+    type Err = InvalidValue;
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let parse = || {
+            let mut parts = text.rsplitn(3, ':');
+            let fence: u64 = parts.next()?.parse().ok().filter(|fence| *fence > 0)?;
+            let slot: u32 = parts.next()?.parse().ok()?;
+            let prefix = parts.next()?.parse().ok()?;
+            let id = LeaseId { prefix, slot: Slot(slot), fence: Fence(fence) };
+            // "+7" and "007" parse as numbers but are not what was handed out.
+            (id.to_string() == text).then_some(id)
+        };
+        parse()
+            .ok_or_else(|| InvalidValue::new("lease_id", text, "a lease id as acquire returned it, PREFIX:SLOT:FENCE"))
+    }
+}
+
+/// A holder's time-bound right to one slot, as its caller is told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// Its name.
+    pub id: LeaseId,
+    /// Whose.
+    pub holder: Holder,
+    /// For which attempt.
+    pub attempt: Attempt,
+    /// Since when.
+    pub acquired_at: Timestamp,
+    /// Until when it is the holder's. It can be taken by another only `grace` later.
+    pub expires_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_id_reads_back_as_it_was_written() {
+        let id = LeaseId { prefix: "team.a-b_c".parse().expect("prefix"), slot: Slot(7), fence: Fence(42) };
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn a_lease_id_nobody_handed_out_is_refused() {
+        for text in
+            ["", "p", "p:1", "p:1:0", "p:+1:2", "p:01:2", "p:1:2x", "a b:1:2", ":1:2", "p:1:18446744073709551616"]
+        {
+            assert!(text.parse::<LeaseId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_one_to_sixty_four_plain_characters() {
+        assert!("x".repeat(64).parse::<PoolName>().is_ok());
+        for text in ["", "a b", "a#b", "ü", &"x".repeat(65)] {
+            assert!(text.parse::<PoolName>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn where_the_key_starts_tells_holders_apart() -> Result<(), InvalidValue> {
+        let one = Holder::new("ab", "c", None)?;
+        let other = Holder::new("a", "bc", None)?;
+        assert_ne!(one.hashed().own, other.hashed().own);
+        Ok(())
+    }
+
+    #[test]
+    fn items_of_one_map_run_share_their_parents_group() -> Result<(), InvalidValue> {
+        let item = Holder::new("child", "7", Some("parent"))?;
+        assert_eq!(item.hashed().group, Holder::new("parent", "", None)?.hashed().group);
+        assert!(item.belongs_to("parent") && item.belongs_to("child") && !item.belongs_to("7"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_token_is_never_printed() -> Result<(), InvalidValue> {
+        assert!(!format!("{:?}", TaskToken::new("secret")?).contains("secret"));
+        Ok(())
+    }
+
+    #[test]
+    fn attempts_are_ordered_by_entry_then_retry() {
+        let first = Attempt::first(Timestamp(5));
+        assert!(first < first.next() && first.next() < Attempt::first(Timestamp(6)));
+    }
+}

@@ -1,0 +1,165 @@
+//! The metrics of an invocation: what happened in the table while it ran? Read off the effects that were performed, as
+//! they pass: no request is made to know it. Each write says what it is for.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use leasehold_core::{
+    Effect, EffectReply, Intent, LeaseSpan, Millis, Mutation, Opening, Reply, Row, SlotRow, Snapshot, SummaryRow,
+    TaskToken, Timestamp, Write,
+};
+use leasehold_store::Performed;
+
+/// How many notes one log line carries: an entry of CloudWatch Logs is at most 256 KB.
+const NOTES: usize = 20;
+
+/// Collects what happens, also of an invocation that is cut short.
+#[derive(Debug, Default)]
+pub(crate) struct Observer(Mutex<InvocationCounts>);
+
+/// What happened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InvocationCounts {
+    /// Leases put on a slot.
+    pub(crate) granted: u32,
+    /// Of these, or of the slots that were freed: taken from a holder whose lease had expired.
+    pub(crate) reclaimed: u32,
+    /// Leases given back: freed, or handed to the next.
+    pub(crate) released: u32,
+    /// Of these: given back after they had expired.
+    pub(crate) late: u32,
+    /// Requests that met another transaction at work.
+    pub(crate) conflicts: u32,
+    /// Notices that found their task closed.
+    pub(crate) closed: u32,
+    /// How long each of the granted had waited in the queue, in milliseconds.
+    pub(crate) waits: Vec<u64>,
+    /// How long each of the released had been held, in milliseconds.
+    pub(crate) holds: Vec<u64>,
+    /// The pool, if it was counted.
+    pub(crate) pool: Option<PoolCount>,
+    /// What a person should know, without being an error.
+    pub(crate) notes: Vec<String>,
+    /// What must not appear in any log.
+    pub(crate) secrets: Vec<TaskToken>,
+}
+
+/// A pool, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoolCount {
+    /// How many hold a lease that has not expired.
+    pub(crate) held: u32,
+    /// How many wait, up to 100.
+    pub(crate) waiting: u32,
+    /// How long the first in the queue has waited; zero if nobody waits.
+    pub(crate) oldest_wait: Millis,
+}
+
+impl Observer {
+    /// Takes note of an effect that was performed. `claims_at_once`: a lease that its asker takes for itself waited
+    /// for nothing, as its asker would have joined the queue.
+    pub(crate) fn performed(&self, performed: Performed<'_>, now: Timestamp, claims_at_once: bool) {
+        let mut counts = self.lock();
+        match (performed.effect, performed.reply) {
+            (_, EffectReply::Table(Reply::Conflict)) => counts.conflicts += 1,
+            (Effect::Request(request), EffectReply::Table(Reply::Written)) => {
+                request.writes().iter().for_each(|write| counts.written(write, now, claims_at_once));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn counted(&self, pool: PoolCount) {
+        self.lock().pool = Some(pool);
+    }
+
+    /// Whether the pool was counted.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.lock().pool.is_some()
+    }
+
+    pub(crate) fn closed(&self) {
+        self.lock().closed += 1;
+    }
+
+    pub(crate) fn note(&self, note: String) {
+        let notes = &mut self.lock().notes;
+        if notes.len() < NOTES {
+            notes.push(note);
+        }
+    }
+
+    pub(crate) fn secret(&self, token: &TaskToken) {
+        self.lock().secrets.push(token.clone());
+    }
+
+    pub(crate) fn counts(&self) -> InvocationCounts {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, InvocationCounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InvocationCounts {
+    fn written(&mut self, write: &Write, now: Timestamp, claims_at_once: bool) {
+        match write.intent {
+            Intent::Claim(opening, ended) => {
+                self.opened(opening, ended, now);
+                self.granted += 1;
+                self.waits.extend(claims_at_once.then_some(0));
+            }
+            Intent::Grant(opening, ended, waiting_since) => {
+                self.opened(opening, ended, now);
+                self.granted += 1;
+                self.waits.extend(acquired_at(write).map(|at| at.since(waiting_since).0));
+            }
+            Intent::Regrant => self.granted += 1,
+            Intent::Free(opening, ended) => self.opened(opening, ended, now),
+            Intent::Summarise => {
+                if let Mutation::Put(Row::Summary(summary)) = &write.mutation {
+                    self.pool = Some(summary.into());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A slot changed hands, or nobody has it any more: why it was open, and the lease that ended with that.
+    fn opened(&mut self, opening: Opening, ended: Option<LeaseSpan>, now: Timestamp) {
+        match opening {
+            Opening::Free => {}
+            Opening::Expired => self.reclaimed += 1,
+            Opening::Returned => {
+                self.released += 1;
+                if let Some(span) = ended {
+                    self.holds.push(now.since(span.acquired_at).0);
+                    self.late += u32::from(now >= span.expires_at);
+                }
+            }
+        }
+    }
+}
+
+/// Since when the lease is held that a write puts on a slot.
+fn acquired_at(write: &Write) -> Option<Timestamp> {
+    if let Mutation::Put(Row::Slot(row)) = &write.mutation { Some(row.held.as_ref()?.acquired_at) } else { None }
+}
+
+impl From<&SummaryRow> for PoolCount {
+    fn from(summary: &SummaryRow) -> PoolCount {
+        let oldest_wait = summary.oldest_wait.map_or(Millis(0), |since| summary.at.since(since));
+        PoolCount { held: summary.held, waiting: summary.waiting, oldest_wait }
+    }
+}
+
+impl From<&Snapshot> for PoolCount {
+    fn from(snapshot: &Snapshot) -> PoolCount {
+        let lasting = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| snapshot.at < held.expires_at);
+        PoolCount {
+            held: u32::try_from(snapshot.slots.iter().filter(lasting).count()).unwrap_or(u32::MAX),
+            waiting: u32::try_from(snapshot.queue.len()).unwrap_or(u32::MAX),
+            oldest_wait: snapshot.queue.first().map_or(Millis(0), |row| snapshot.at.since(row.ticket.at)),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The checker: does the protocol hold? Every interleaving of a small world, with every fault, on the code that runs in
+//! the Lambda.
+//!
+//! States are explored breadth first, so a counterexample is a shortest one. Two states with the same 128-bit
+//! digest are one. A call's own computing takes no time: it goes on as soon as its last answer is there,
+//! unless it is frozen; what one step asks for together is served in every order.
+
+mod calls;
+mod invariants;
+mod state;
+mod trace;
+mod transition;
+mod world;
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use rustc_hash::FxHashSet;
+
+pub use invariants::Violation;
+pub use world::{Ablation, Ablations, Client, Faults, OperatorAction, OperatorPlan, Order, World};
+
+use crate::digest::digest;
+use crate::rng::Rng;
+use state::WorldState;
+use transition::Transition;
+use world::Shared;
+
+/// The promises, by name.
+pub mod property {
+    /// At most as many hold a lease as the limit says.
+    pub const CAP: &str = "cap";
+    /// A slot has one holder, a holder one slot or one place in the queue.
+    pub const ONE: &str = "one";
+    /// A slot's fence grows at every grant.
+    pub const FENCE: &str = "fence";
+    /// An older or ended attempt changes nothing.
+    pub const ATTEMPTS: &str = "attempts";
+    /// Nobody takes a slot though it saw somebody wait for it.
+    pub const ORDER: &str = "order";
+    /// No lease, wait or hold is longer than the pool gives.
+    pub const BOUNDS: &str = "no longer than the pool gives";
+    /// What is said to be given back is not held any more.
+    pub const GIVEN_BACK: &str = "given back";
+    /// Whoever is told that it has a lease has it.
+    pub const TOLD: &str = "told";
+    /// A slot that is open while someone waits is granted.
+    pub const WAKE_UP: &str = "no lost wake-up";
+    /// A task that waits is told something in the end.
+    pub const TOLD_IN_THE_END: &str = "told in the end";
+    /// When everybody is gone, everything is free.
+    pub const LEAK: &str = "nothing leaks";
+    /// Of changes that meet, the one that was asked for last stays.
+    pub const NEWEST: &str = "the newest change stays";
+    /// Every call ends.
+    pub const STUCK: &str = "nothing is stuck";
+}
+
+/// What was reached on the way: a world in which a thing never happens proves nothing of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each name says what was seen")]
+pub struct Coverage {
+    pub told: bool,
+    pub claimed: bool,
+    pub granted_from_queue: bool,
+    pub refused: bool,
+    pub renewed: bool,
+    pub extended: bool,
+    pub reclaimed: bool,
+    pub renotified: bool,
+    pub closed_task: bool,
+    pub failed_task: bool,
+    pub gave_up: bool,
+    pub lost: bool,
+    pub override_ended: bool,
+    pub superseded: bool,
+    pub retired: bool,
+    pub pool_set: bool,
+    pub busy: bool,
+    pub already: bool,
+    pub older_released: bool,
+    /// How many at most were granted a lease before one that had joined the queue earlier.
+    pub most_overtaken: u8,
+}
+
+/// What came of exploring a world.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The world's name.
+    pub name: &'static str,
+    /// How many different states were found.
+    pub states: usize,
+    /// How many steps were taken between them.
+    pub steps: usize,
+    /// How many of the states have nothing under way.
+    pub quiet: usize,
+    /// The longest way to a state.
+    pub depth: usize,
+    /// Whether every state that can be reached was.
+    pub complete: bool,
+    /// What was reached.
+    pub seen: Coverage,
+    /// The first promise that was found broken.
+    pub broken: Option<Counterexample>,
+}
+
+/// A broken promise, and a way there: a shortest one where the world was explored.
+#[derive(Clone, Debug)]
+pub struct Counterexample {
+    /// The seed of the random history, if it was one.
+    pub seed: Option<u64>,
+    /// What broke.
+    pub violation: Violation,
+    /// One line a step.
+    pub steps: Vec<String>,
+}
+
+impl Report {
+    fn new(name: &'static str) -> Report {
+        Report {
+            name,
+            states: 0,
+            steps: 0,
+            quiet: 0,
+            depth: 0,
+            complete: true,
+            seen: Coverage::default(),
+            broken: None,
+        }
+    }
+}
+
+impl fmt::Display for Counterexample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.steps.iter().enumerate() {
+            writeln!(f, "{:3}. {step}", at + 1)?;
+        }
+        if let Some(seed) = self.seed {
+            writeln!(f, "seed {seed}")?;
+        }
+        write!(f, "broken: {}: {}", self.violation.promise, self.violation.what)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bound = if self.complete { "complete" } else { "bounded" };
+        write!(
+            f,
+            "{}: {} states, {} steps, {} quiet, depth {}, {bound}, overtaken at most {}",
+            self.name, self.states, self.steps, self.quiet, self.depth, self.seen.most_overtaken
+        )?;
+        if let Some(broken) = &self.broken {
+            write!(f, "\n{broken}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Explores a world until it is complete, a promise is broken, or so many states were found.
+///
+/// # Panics
+/// When the world itself makes no sense (a limit above 10,000).
+pub fn explore(world: World, most_states: usize) -> Report {
+    let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
+    Explorer::new(shared, most_states).run()
+}
+
+/// Follows so many random histories of a world to their ends, from seeds that begin at `seed`: much deeper than
+/// exploring gets in a large world, but never complete. Reports the states passed, not how many differ.
+///
+/// # Panics
+/// When the world itself makes no sense (a limit above 10,000).
+pub fn random_walk(world: World, seed: u64, histories: u64) -> Report {
+    let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
+    let mut report = Report::new(shared.world.name);
+    report.complete = false;
+    for seed in seed..seed + histories {
+        let mut rng = Rng::new(seed);
+        let mut state = WorldState::begin(&shared);
+        let mut actions = vec![];
+        loop {
+            report.states += 1;
+            report.depth = report.depth.max(actions.len());
+            let mut judged = Ok(());
+            if state.is_quiet() {
+                report.quiet += 1;
+                judged = shared.judge_quiet(&state, &mut Coverage::default());
+            }
+            let open = shared.actions(&state);
+            if judged.is_ok() && !open.is_empty() {
+                let action = open[rng.choice(open.len())];
+                actions.push(action);
+                report.steps += 1;
+                judged = shared.apply(&mut state, action, &mut report.seen).and_then(|()| shared.judge_cap(&state));
+            }
+            if let Err(violation) = judged {
+                let steps = trace::story(&shared, &actions);
+                report.broken = Some(Counterexample { violation, steps, seed: Some(seed) });
+                return report;
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+    }
+    report
+}
+
+struct Explorer {
+    shared: Shared,
+    most_states: usize,
+    known: FxHashSet<u128>,
+    /// For each state, by which action it was reached from which.
+    from: Vec<(u32, Transition)>,
+    report: Report,
+}
+
+impl Explorer {
+    fn new(shared: Shared, most_states: usize) -> Explorer {
+        let report = Report::new(shared.world.name);
+        Explorer { shared, most_states, known: FxHashSet::default(), from: vec![], report }
+    }
+
+    fn run(mut self) -> Report {
+        let mut frontier: VecDeque<(WorldState, u32, usize)> = VecDeque::new();
+        let begin = WorldState::begin(&self.shared);
+        self.known.insert(digest(&begin));
+        self.from.push((0, Transition::Tick));
+        frontier.push_back((begin, 0, 0));
+        while let Some((state, id, depth)) = frontier.pop_front() {
+            self.report.depth = depth;
+            if state.is_quiet() {
+                self.report.quiet += 1;
+                if let Err(violation) = self.shared.judge_quiet(&state, &mut Coverage::default()) {
+                    return self.broken(id, None, violation);
+                }
+            }
+            for action in self.shared.actions(&state) {
+                let mut next = state.clone();
+                self.report.steps += 1;
+                let mut judged = self.shared.apply(&mut next, action, &mut self.report.seen);
+                if judged.is_ok() {
+                    judged = self.shared.judge_cap(&next);
+                }
+                if let Err(violation) = judged {
+                    return self.broken(id, Some(action), violation);
+                }
+                if !self.known.insert(digest(&next)) {
+                    continue;
+                }
+                if self.known.len() > self.most_states {
+                    self.report.complete = false;
+                    continue;
+                }
+                let next_id = u32::try_from(self.from.len()).unwrap_or(u32::MAX);
+                self.from.push((id, action));
+                frontier.push_back((next, next_id, depth + 1));
+            }
+            if !self.report.complete {
+                break;
+            }
+        }
+        self.report.states = self.from.len();
+        self.report
+    }
+
+    fn broken(mut self, at: u32, last: Option<Transition>, violation: Violation) -> Report {
+        let mut actions: Vec<Transition> = last.into_iter().collect();
+        let mut id = at;
+        while id != 0 {
+            let (from, action) = self.from[id as usize];
+            actions.push(action);
+            id = from;
+        }
+        actions.reverse();
+        self.report.states = self.from.len();
+        self.report.broken =
+            Some(Counterexample { violation, steps: trace::story(&self.shared, &actions), seed: None });
+        self.report
+    }
+}

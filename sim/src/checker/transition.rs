@@ -1,0 +1,528 @@
+//! Transitions: what can happen next, and what comes of it? Every step of every call, every fault, every tick of the clock.
+
+use leasehold_core::{
+    AnyOperation, Delivery, Effect, EndOverride, ExecutionEnded, ExecutionStatus, ExpectedOverride, ExpectedSettings,
+    LeaseId, Limit, Millis, PoolPatch, RenewRequest, Reply, Request, RetirePool, SetLimit, SetPool, SweepRequest,
+    Timestamp,
+};
+
+use super::invariants::Violation;
+use super::state::{Call, Caller, Stage, Task, TornRead, WorldState};
+use super::world::{Ablation, OperatorAction, Order, SettingsOf, Shared};
+use super::{Coverage, property};
+use crate::digest::Hashed;
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transition {
+    /// A client asks, with the settings it has cached from before a change or with the new ones.
+    Ask { client: u8, settings: SettingsOf },
+    /// The same request is delivered once more.
+    Copy { client: u8, settings: SettingsOf },
+    /// A client gives its lease back.
+    Release { client: u8, settings: SettingsOf },
+    /// The same release is delivered once more.
+    CopyRelease { client: u8 },
+    /// The release of the attempt before arrives.
+    OlderRelease { client: u8 },
+    /// A client renews its lease.
+    Renew { client: u8 },
+    /// A client dies without a word.
+    Die { client: u8 },
+    /// A client's task times out while it waits.
+    Abandon { client: u8 },
+    /// The end of a client's execution is reported.
+    Report { client: u8 },
+    /// An execution that ended earlier is started again.
+    Redrive { client: u8 },
+    /// A sweep begins.
+    Sweep { settings: SettingsOf },
+    /// The next operator begins.
+    Operate,
+    /// A request is served.
+    Serve { call: u8, request: u8, freeze: bool },
+    /// All reads of a step are served.
+    Read { call: u8, freeze: bool },
+    /// A query reads its first rows; the others follow at another moment.
+    Half { call: u8, request: u8, below: bool, index: u8 },
+    /// A request fails on the way.
+    Lose { call: u8, request: u8, how: Lost },
+    /// A callback is sent.
+    Tell { call: u8, callback: u8, freeze: bool },
+    /// A callback gets no answer.
+    Unheard { call: u8, callback: u8, arrives: bool },
+    /// A question whether an execution runs is answered.
+    Answer { call: u8, question: u8, known: bool },
+    /// A frozen call goes on.
+    Thaw { call: u8 },
+    /// A call dies.
+    Crash { call: u8 },
+    /// A write that got no answer is served after all.
+    Land { late: u8 },
+    /// A millisecond passes.
+    Tick,
+}
+
+/// How a request fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// Served, but the reply is lost.
+    Reply,
+    /// Never served.
+    Request,
+    /// Served, but much later.
+    Delayed,
+    /// Refused because of a conflict.
+    Conflict,
+    /// Refused because of too many requests.
+    Throttled,
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "worlds have a handful of everything")]
+const fn small(number: usize) -> u8 {
+    number as u8
+}
+
+impl Shared {
+    /// Everything that can happen next.
+    pub(crate) fn actions(&self, state: &WorldState) -> Vec<Transition> {
+        let mut actions = vec![];
+        let settings = self.settings_of(state);
+        let with_settings = |actions: &mut Vec<Transition>, action: fn(u8, SettingsOf) -> Transition, client: u8| {
+            actions.extend(settings.iter().map(|settings| action(client, *settings)));
+        };
+        let idle = state.clients.iter().position(|asker| asker.stage == Stage::Idle);
+        if let Some(idle) = idle.filter(|_| self.world.asks_at_once()) {
+            return vec![Transition::Ask { client: small(idle), settings: SettingsOf::Now }];
+        }
+        for (at, asker) in state.clients.iter().enumerate() {
+            let client = small(at);
+            match asker.stage {
+                Stage::Idle => {
+                    with_settings(&mut actions, |client, settings| Transition::Ask { client, settings }, client)
+                }
+                Stage::Asking if state.left.abandon > 0 => actions.push(Transition::Abandon { client }),
+                Stage::Working => {
+                    with_settings(&mut actions, |client, settings| Transition::Release { client, settings }, client);
+                    if asker.renews > 0 {
+                        actions.push(Transition::Renew { client });
+                    }
+                    if state.left.die > 0 {
+                        actions.push(Transition::Die { client });
+                    }
+                }
+                _ => {}
+            }
+            if state.left.copy > 0 && asker.begun > 0 {
+                with_settings(&mut actions, |client, settings| Transition::Copy { client, settings }, client);
+            }
+            if state.left.copy > 0 && asker.lease.is_some() && matches!(asker.stage, Stage::Releasing | Stage::Over) {
+                actions.push(Transition::CopyRelease { client });
+            }
+            if state.left.older_release > 0 && asker.begun > 1 {
+                actions.push(Transition::OlderRelease { client });
+            }
+            if let Some(ended) = asker.report {
+                actions.push(Transition::Report { client });
+                if state.left.redrive > 0 && asker.stage == Stage::Over && ended < Timestamp(state.now) {
+                    actions.push(Transition::Redrive { client });
+                }
+            }
+        }
+        if state.sweeps > 0 && !state.calls.iter().any(|call| call.by == Caller::Sweep && !call.frozen) {
+            with_settings(&mut actions, |_, settings| Transition::Sweep { settings }, 0);
+        }
+        if state.operators > 0 {
+            actions.push(Transition::Operate);
+        }
+        for (at, call) in state.calls.iter().enumerate() {
+            self.actions_of(state, small(at), call, &mut actions);
+        }
+        actions.extend((0..state.late.len()).map(|late| Transition::Land { late: small(late) }));
+        if state.now < super::world::BEGIN + self.world.ticks {
+            actions.push(Transition::Tick);
+        }
+        actions
+    }
+
+    /// Which settings a call that begins now may have.
+    fn settings_of(&self, state: &WorldState) -> Vec<SettingsOf> {
+        let cached =
+            |change: super::world::OperatorPlan| state.changed_at.is_some_and(|at| state.now < at + change.cache);
+        match self.world.operator_plan.filter(|change| cached(*change)) {
+            None => vec![SettingsOf::Now],
+            Some(change) if change.torn => {
+                vec![SettingsOf::Now, SettingsOf::Before, SettingsOf::PoolBefore, SettingsOf::OverrideBefore]
+            }
+            Some(_) => vec![SettingsOf::Now, SettingsOf::Before],
+        }
+    }
+
+    fn actions_of(&self, state: &WorldState, at: u8, call: &Call, actions: &mut Vec<Transition>) {
+        if call.frozen {
+            actions.push(Transition::Thaw { call: at });
+        }
+        if state.left.crash > 0 {
+            actions.push(Transition::Crash { call: at });
+        }
+        if call.frozen {
+            return;
+        }
+        let in_flight = &call.in_flight;
+        let freezes = |i: usize| state.left.freeze > 0 && in_flight.is_last(i);
+        let reads = |effect: &Effect| matches!(effect, Effect::Request(request) if request.writes().is_empty());
+        let together = self.world.order == Order::ReadsTogether;
+        if together && in_flight.unanswered().any(|(_, effect)| reads(effect)) {
+            actions.push(Transition::Read { call: at, freeze: false });
+            if state.left.freeze > 0 && in_flight.unanswered().all(|(_, effect)| reads(effect)) {
+                actions.push(Transition::Read { call: at, freeze: true });
+            }
+        }
+        for i in self.in_order(in_flight.unanswered().map(|(i, _)| i)) {
+            let number = small(i);
+            match in_flight.effect(i) {
+                Some(Effect::Request(request)) => {
+                    if together && request.writes().is_empty() {
+                        if state.left.refuse > 0 {
+                            actions.push(Transition::Lose { call: at, request: number, how: Lost::Throttled });
+                        }
+                        continue;
+                    }
+                    actions.push(Transition::Serve { call: at, request: number, freeze: false });
+                    if freezes(i) {
+                        actions.push(Transition::Serve { call: at, request: number, freeze: true });
+                    }
+                    self.failures_of(state, call, at, number, request, actions);
+                }
+                Some(Effect::Callback(_)) => {
+                    actions.push(Transition::Tell { call: at, callback: number, freeze: false });
+                    if freezes(i) {
+                        actions.push(Transition::Tell { call: at, callback: number, freeze: true });
+                    }
+                    if state.left.unheard > 0 {
+                        actions.push(Transition::Unheard { call: at, callback: number, arrives: true });
+                        actions.push(Transition::Unheard { call: at, callback: number, arrives: false });
+                    }
+                }
+                Some(Effect::StatusCheck(_)) => {
+                    actions.push(Transition::Answer { call: at, question: number, known: true });
+                    if state.left.unknown_life > 0 {
+                        actions.push(Transition::Answer { call: at, question: number, known: false });
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// How a request may fail, or be read in two halves.
+    fn failures_of(
+        &self,
+        state: &WorldState,
+        call: &Call,
+        at: u8,
+        number: u8,
+        request: &Request,
+        actions: &mut Vec<Transition>,
+    ) {
+        let writes = !request.writes().is_empty();
+        if state.left.refuse > 0 {
+            actions.push(Transition::Lose { call: at, request: number, how: Lost::Throttled });
+            if writes {
+                actions.push(Transition::Lose { call: at, request: number, how: Lost::Conflict });
+            }
+        }
+        if state.left.lose > 0 && writes {
+            for how in [Lost::Reply, Lost::Request, Lost::Delayed] {
+                actions.push(Transition::Lose { call: at, request: number, how });
+            }
+        }
+        if self.world.torn && *request == Request::Slots && call.half.is_none() {
+            for index in 1..small(state.table.slots().count()) {
+                actions.push(Transition::Half { call: at, request: number, below: true, index });
+                actions.push(Transition::Half { call: at, request: number, below: false, index });
+            }
+        }
+    }
+
+    /// Those of the open ones that may come next.
+    fn in_order(&self, open: impl Iterator<Item = usize>) -> impl Iterator<Item = usize> {
+        open.take(if self.world.order == Order::Every { usize::MAX } else { 1 })
+    }
+
+    /// What comes of it.
+    pub(crate) fn apply(
+        &self,
+        state: &mut WorldState,
+        action: Transition,
+        seen: &mut Coverage,
+    ) -> Result<(), Violation> {
+        match action {
+            Transition::Ask { client, settings } => {
+                let client = usize::from(client);
+                // The clock of whoever runs the workflow, which is also that of its events.
+                let entered = Timestamp(state.now);
+                state.client(client, |asker| {
+                    asker.stage = Stage::Asking;
+                    asker.begun += 1;
+                    asker.entered = entered;
+                    asker.tasks.push(Task::Open);
+                });
+                self.acquire(state, client, settings, seen)
+            }
+            Transition::Copy { client, settings } => {
+                state.left.copy -= 1;
+                state.faulted = true;
+                self.acquire(state, usize::from(client), settings, seen)
+            }
+            Transition::Release { client, settings } => {
+                let client = usize::from(client);
+                state.client(client, |asker| asker.stage = Stage::Releasing);
+                self.release(state, client, settings, seen)
+            }
+            Transition::CopyRelease { client } => {
+                state.left.copy -= 1;
+                state.faulted = true;
+                self.release(state, usize::from(client), SettingsOf::Now, seen)
+            }
+            Transition::OlderRelease { client } => {
+                state.left.older_release -= 1;
+                state.faulted = true;
+                self.release_older(state, usize::from(client), seen)
+            }
+            Transition::Renew { client } => {
+                let client = usize::from(client);
+                state.client(client, |asker| asker.renews -= 1);
+                let Some(told) = state.clients[client].lease else { return Ok(()) };
+                let id = LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence };
+                let lease = self.world.asks_for.map(|(lease, _)| Millis(lease));
+                let renew = RenewRequest { id, lease };
+                let skew = self.world.clients[client].skew;
+                self.begin_call(state, Caller::Renew(client), skew, SettingsOf::Now, renew, seen)
+            }
+            Transition::Die { client } => {
+                state.left.die -= 1;
+                state.faulted = true;
+                self.over(state, usize::from(client));
+                Ok(())
+            }
+            Transition::Abandon { client } => {
+                state.left.abandon -= 1;
+                state.faulted = true;
+                self.task_ends(state, usize::from(client));
+                Ok(())
+            }
+            Transition::Report { client } => {
+                let client = usize::from(client);
+                // Whatever it acquired in the millisecond of its end, it acquired before.
+                let ended = state.clients[client].report.unwrap_or_default() + Millis(1);
+                let at = if self.world.is_ablated(Ablation::WhenItEnded) { Timestamp(state.now + 1) } else { ended };
+                state.client(client, |asker| asker.report = None);
+                let execution = self.holder(client).execution().into();
+                let ended = ExecutionEnded { execution, at, after: None };
+                let same = |other: usize| self.holder(other) == self.holder(client);
+                let mine =
+                    |by: Caller| matches!(by, Caller::Acquire(c, _) | Caller::Release(c) | Caller::Renew(c) if same(c));
+                let alone = state.left.copy == 0
+                    && state.late.is_empty()
+                    && !state.calls.iter().any(|call| mine(call.by))
+                    && (0..state.clients.len()).all(|c| !same(c) || state.clients[c].stage == Stage::Over);
+                self.begin_call(state, Caller::Gone(client, alone.then_some(at)), 0, SettingsOf::Now, ended, seen)
+            }
+            Transition::Redrive { client } => {
+                state.left.redrive -= 1;
+                state.client(usize::from(client), |asker| asker.stage = Stage::Idle);
+                Ok(())
+            }
+            Transition::Sweep { settings } => {
+                state.sweeps -= 1;
+                self.begin_call(state, Caller::Sweep, self.world.sweep_skew, settings, SweepRequest, seen)
+            }
+            Transition::Operate => {
+                let actions = self.world.operator_plan.map_or([None; 3], |change| change.operators);
+                let all = actions.iter().flatten().count();
+                let next = all - usize::from(state.operators);
+                state.operators -= 1;
+                let Some(action) = actions.iter().flatten().nth(next) else { return Ok(()) };
+                let by = Caller::Operator(small(next), state.now);
+                self.begin_call(state, by, 0, SettingsOf::Now, operation(*action), seen)
+            }
+            Transition::Tick => {
+                state.now += 1;
+                // The change itself is an operation too, and ends before its deadline.
+                if let Some(change) = self.world.operator_plan {
+                    let now = state.now;
+                    let over = |call: &Hashed<Call>| matches!(call.by, Caller::Operator(_, begun) if now >= begun + change.quiet);
+                    state.calls.retain(|call| !over(call));
+                }
+                if let (Some(change), Some(at)) = (self.world.operator_plan, state.changed_at) {
+                    // A call ends before its deadline, and its writes are served or never: nobody uses old
+                    // settings after the quiet period.
+                    if state.now >= at + change.quiet {
+                        let (late, calls): (Vec<_>, Vec<_>) = state.calls.drain(..).partition(|call| call.stale);
+                        state.calls = calls;
+                        late.iter().for_each(|call| self.invocation_failed(state, call.by));
+                        state.late.clear();
+                    }
+                }
+                Ok(())
+            }
+            Transition::Crash { call } => {
+                state.left.crash -= 1;
+                state.faulted = true;
+                let call = state.calls.remove(usize::from(call)).into_inner();
+                self.invocation_failed(state, call.by);
+                Ok(())
+            }
+            Transition::Land { late } => {
+                let request = state.late.remove(usize::from(late)).into_inner();
+                self.serve(state, None, &request, seen).map(|_| ())
+            }
+            Transition::Thaw { call } => {
+                let call = state.calls.remove(usize::from(call)).into_inner();
+                self.resume(state, Call { frozen: false, ..call }, seen)
+            }
+            Transition::Serve { call, request, freeze } => {
+                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let at = usize::from(request);
+                if let Some(Effect::Request(request)) = call.in_flight.effect(at).cloned() {
+                    let mut reply = self.serve(state, Some(call.by), &request, seen)?;
+                    if let (Reply::Slots(now), true) = (&mut reply, request == Request::Slots)
+                        && let Some(TornRead { below, index, rows }) = call.half.take()
+                    {
+                        now.retain(|row| (row.slot.0 < index) != below);
+                        now.extend(rows);
+                        now.sort_by_key(|row| row.slot);
+                    }
+                    call.in_flight.reply(at, reply);
+                }
+                self.answered(state, call, freeze, seen)
+            }
+            Transition::Read { call, freeze } => {
+                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                for (at, request) in reads_of(&call) {
+                    let reply = self.serve(state, Some(call.by), &request, seen)?;
+                    call.in_flight.reply(at, reply);
+                }
+                self.answered(state, call, freeze, seen)
+            }
+            Transition::Half { call, request, below, index } => {
+                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                if let Some(Effect::Request(request)) = call.in_flight.effect(usize::from(request)).cloned()
+                    && let Reply::Slots(rows) = self.serve(state, Some(call.by), &request, seen)?
+                {
+                    let index = u32::from(index);
+                    let rows = rows.into_iter().filter(|row| (row.slot.0 < index) == below).collect();
+                    call.half = Some(TornRead { below, index, rows });
+                }
+                state.add_call(call);
+                Ok(())
+            }
+            Transition::Lose { call, request, how } => {
+                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                state.faulted = true;
+                let at = usize::from(request);
+                if let Some(Effect::Request(request)) = call.in_flight.effect(at).cloned() {
+                    let reply = match how {
+                        Lost::Reply => {
+                            self.serve(state, Some(call.by), &request, seen)?;
+                            Reply::Unknown
+                        }
+                        Lost::Request => Reply::Unknown,
+                        Lost::Delayed => {
+                            state.add_late(request);
+                            Reply::Unknown
+                        }
+                        Lost::Conflict => Reply::Conflict,
+                        Lost::Throttled => Reply::Throttled,
+                    };
+                    call.half = None;
+                    call.in_flight.reply(at, reply);
+                }
+                match how {
+                    Lost::Conflict | Lost::Throttled => state.left.refuse -= 1,
+                    _ => state.left.lose -= 1,
+                }
+                self.answered(state, call, false, seen)
+            }
+            Transition::Tell { call, callback, freeze } => {
+                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let at = usize::from(callback);
+                if let Some(Effect::Callback(callback)) = call.in_flight.effect(at).cloned() {
+                    let delivery = self.deliver(state, &callback, seen)?;
+                    call.in_flight.reply(at, delivery);
+                }
+                self.answered(state, call, freeze, seen)
+            }
+            Transition::Unheard { call, callback, arrives } => {
+                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                state.left.unheard -= 1;
+                state.faulted = true;
+                let at = usize::from(callback);
+                if let Some(Effect::Callback(callback)) = call.in_flight.effect(at).cloned() {
+                    if arrives {
+                        self.deliver(state, &callback, seen)?;
+                    }
+                    call.in_flight.reply(at, Delivery::Unknown);
+                }
+                self.answered(state, call, false, seen)
+            }
+            Transition::Answer { call, question, known } => {
+                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                if !known {
+                    state.left.unknown_life -= 1;
+                }
+                let at = usize::from(question);
+                if let Some(Effect::StatusCheck(execution)) = call.in_flight.effect(at) {
+                    let status = if known { self.life(state, execution) } else { ExecutionStatus::Unknown };
+                    call.in_flight.reply(at, status);
+                }
+                self.answered(state, call, false, seen)
+            }
+        }
+    }
+
+    /// Runs one call to its end, alone and without faults: what the next sweep would do.
+    pub(crate) fn sweep_alone(&self, state: &mut WorldState, seen: &mut Coverage) -> Result<(), Violation> {
+        self.begin_call(state, Caller::Sweep, 0, SettingsOf::Now, SweepRequest, seen)?;
+        for _ in 0..10_000 {
+            let Some(call) = state.calls.first() else { return Ok(()) };
+            let first = call.in_flight.unanswered().next().map(|(at, effect)| match effect {
+                Effect::Request(_) => Transition::Serve { call: 0, request: small(at), freeze: false },
+                Effect::Callback(_) => Transition::Tell { call: 0, callback: small(at), freeze: false },
+                Effect::StatusCheck(_) => Transition::Answer { call: 0, question: small(at), known: true },
+            });
+            let Some(action) = first else { return Err(Violation::new(property::STUCK, "a call waits for nothing")) };
+            self.apply(state, action, seen)?;
+        }
+        Err(Violation::new(property::STUCK, "a sweep that runs alone never ends"))
+    }
+}
+
+/// The reads of a call that nobody has served yet.
+fn reads_of(call: &Call) -> Vec<(usize, Request)> {
+    let read = |(at, effect): (usize, &Effect)| match effect {
+        Effect::Request(request) if request.writes().is_empty() => Some((at, request.clone())),
+        _ => None,
+    };
+    call.in_flight.unanswered().filter_map(read).collect()
+}
+
+/// What an operator asks for.
+fn operation(action: OperatorAction) -> AnyOperation {
+    let limit = |limit: u32| Limit::try_from(u64::from(limit)).unwrap_or(Limit::HIGHEST);
+    match action {
+        OperatorAction::SetLimit(to) => AnyOperation::SetLimit(SetLimit {
+            limit: limit(to),
+            who: "operator".into(),
+            why: "because".into(),
+            expected: ExpectedOverride::Any,
+        }),
+        OperatorAction::EndOverride => EndOverride { expected: ExpectedOverride::Any }.into(),
+        OperatorAction::SetPool(to) => {
+            let patch = PoolPatch { limit: Some(limit(to)), ..PoolPatch::default() };
+            SetPool { patch, expected: ExpectedSettings::Any }.into()
+        }
+        OperatorAction::RetirePool => RetirePool.into(),
+    }
+}

@@ -1,0 +1,458 @@
+//! Worlds: which small world is explored? Its clients, its clocks, its faults, and what is taken away from it.
+
+use std::sync::Arc;
+
+use leasehold_core::{
+    Guard, Holder, Limit, Lowered, Millis, OverrideRow, PoolName, PoolRow, Row, Settings, TaskToken, Timestamp,
+};
+
+use crate::strategy::Strategy;
+use crate::table::MemoryTable;
+
+/// The moment every world begins, so that no clock is ever before zero.
+pub(crate) const BEGIN: u64 = 1_000;
+
+/// A world to explore.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// What it is about.
+    pub name: &'static str,
+    /// The pool's limit.
+    pub limit: u32,
+    /// How many milliseconds a lease lasts.
+    pub lease: u64,
+    /// The grace, in milliseconds; clocks differ by no more.
+    pub grace: u64,
+    /// How often a call tries again.
+    pub tries: u8,
+    /// How many milliseconds may pass.
+    pub ticks: u64,
+    /// How many sweeps may run.
+    pub sweeps: u8,
+    /// How far the sweeps' clock is ahead.
+    pub sweep_skew: u64,
+    /// After how many milliseconds a waiter gives up.
+    pub give_up: u64,
+    /// For how many milliseconds sweeps may keep a lease alive, and how long before its end they look after it.
+    pub long_work: Option<(u64, u64)>,
+    /// Who asks.
+    pub clients: Vec<Client>,
+    /// What may go wrong, and how often.
+    pub faults: Faults,
+    /// In which order what a step asks for together is served.
+    pub order: Order,
+    /// Whether a query may see rows of different moments.
+    pub torn: bool,
+    /// A new limit that an operator sets at some moment.
+    pub operator_plan: Option<OperatorPlan>,
+    /// How long a lease, and how long a wait, every client asks for; none: what the pool gives.
+    pub asks_for: Option<(u64, u64)>,
+    /// Whether clients release by who they are instead of by their lease.
+    pub release_by_holder: bool,
+    /// What decides: the protocol or what people use today.
+    pub strategy: Strategy,
+    /// What is taken away, to see what it was good for.
+    pub without: Ablations,
+}
+
+/// Someone who asks.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Which holder it is; two clients may share a name.
+    pub holder: usize,
+    /// Whether it waits in the queue or asks again.
+    pub queue: bool,
+    /// How often it asks before it gives up.
+    pub attempts: u8,
+    /// How often it may renew.
+    pub renews: u8,
+    /// How far its clock, and that of its calls, is ahead.
+    pub skew: u64,
+}
+
+/// How often each thing may go wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Faults {
+    /// A call dies between two requests.
+    pub crash: u8,
+    /// A reply is lost; the request was served, or not, or is served later.
+    pub lose: u8,
+    /// The table refuses: conflict, or throttled.
+    pub refuse: u8,
+    /// A call is frozen before it reads its replies.
+    pub freeze: u8,
+    /// A call is delivered once more, at once or long after.
+    pub copy: u8,
+    /// A holder dies without releasing.
+    pub die: u8,
+    /// Every holder that dies is reported by an event.
+    pub events: bool,
+    /// An execution that has ended is started again, under the same name.
+    pub redrive: u8,
+    /// A release by an attempt that was followed by a newer one arrives late.
+    pub older_release: u8,
+    /// A task that waits times out.
+    pub abandon: u8,
+    /// A notice gets lost, or its answer does.
+    pub unheard: u8,
+    /// It is not known whether an execution runs.
+    pub unknown_life: u8,
+}
+
+/// In which order what a step asks for together is served: more orders, many more states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// All reads of a step at one moment, its writes and notices one after the other.
+    ReadsTogether,
+    /// One after the other, as they are listed.
+    AsListed,
+    /// Every order, at different moments.
+    Every,
+}
+
+/// A pool that operators change while leases are held.
+#[derive(Clone, Copy, Debug)]
+pub struct OperatorPlan {
+    /// What they do: each begins after the one before has begun, and may meet it under way.
+    pub operators: [Option<OperatorAction>; 3],
+    /// An override that is in force from the beginning.
+    pub override_limit: Option<u32>,
+    /// How long callers may go on with the old settings.
+    pub cache: u64,
+    /// Cache + longest operation.
+    pub quiet: u64,
+    /// Whether a caller may read the pool's two rows at different moments, one before a change and one after it.
+    pub torn: bool,
+}
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperatorAction {
+    /// Overrides the limit.
+    SetLimit(u32),
+    /// Ends the override.
+    EndOverride,
+    /// Sets the limit in the pool's settings.
+    SetPool(u32),
+    /// Retires the pool.
+    RetirePool,
+}
+
+/// Which of the pool's rows a call's settings are from: as they are now, or as they were before the last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SettingsOf {
+    /// Both as they are now.
+    Now,
+    /// Both as they were before: cached.
+    Before,
+    /// The pool's row as it was before, the override as it is now: read around the change.
+    PoolBefore,
+    /// The override as it was before, the pool's row as it is now: read around the change.
+    OverrideBefore,
+}
+
+/// What is taken away from the world, from outside: the code under test is the same.
+#[derive(Clone, Debug, Default)]
+pub struct Ablations {
+    /// Conditions that the table does not check.
+    pub guards: Vec<Guard>,
+    /// Something that the code is not told, or that is not done for it.
+    pub also: Option<Ablation>,
+}
+
+/// What the code is not told, or is not done for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ablation {
+    /// Tombstones are not kept.
+    Tombstones,
+    /// Which attempt a row belongs to is not known.
+    Attempts,
+    /// The second look at the queue shows nobody.
+    SecondLook,
+    /// Expired leases can be taken at once.
+    Grace,
+    /// That a notice is unconfirmed is not shown.
+    Unconfirmed,
+    /// Tokens are not failed, only said to be.
+    Burn,
+    /// Leases above the limit are not shown.
+    AboveLimit,
+    /// A lowered limit is believed to be followed at once.
+    Quiet,
+    /// An execution whose task is closed is said to have ended.
+    ClosedMeansEnded,
+    /// An execution's end is reported as if it had only just come.
+    WhenItEnded,
+    /// A lease that was granted is told without looking at the clock again.
+    SecondClock,
+}
+
+impl World {
+    /// A world with no clients, no faults, and no time that passes.
+    pub fn new(name: &'static str, limit: u32) -> Self {
+        World {
+            name,
+            limit,
+            lease: 4,
+            grace: 1,
+            tries: 3,
+            ticks: 0,
+            sweeps: 0,
+            sweep_skew: 0,
+            give_up: 1_000,
+            long_work: None,
+            clients: vec![],
+            faults: Faults::default(),
+            order: Order::ReadsTogether,
+            torn: false,
+            operator_plan: None,
+            asks_for: None,
+            release_by_holder: false,
+            strategy: Strategy::Leasehold,
+            without: Ablations::default(),
+        }
+    }
+
+    /// With so many clients that wait in the queue.
+    pub fn queue(self, clients: usize) -> Self {
+        self.clients(clients, true)
+    }
+
+    /// With so many clients that poll.
+    pub fn poll(self, clients: usize) -> Self {
+        self.clients(clients, false)
+    }
+
+    fn clients(mut self, clients: usize, queue: bool) -> Self {
+        for _ in 0..clients {
+            let holder = self.clients.len();
+            self.clients.push(Client { holder, queue, attempts: 1, renews: 0, skew: 0 });
+        }
+        self
+    }
+
+    /// With another clock for one client.
+    pub fn skew(mut self, client: usize, ahead: u64) -> Self {
+        self.clients[client].skew = ahead;
+        self
+    }
+
+    /// With so many attempts for every client.
+    pub fn attempts(mut self, attempts: u8) -> Self {
+        self.clients.iter_mut().for_each(|client| client.attempts = attempts);
+        self
+    }
+
+    /// With so many renewals for every client.
+    pub fn renews(mut self, renews: u8) -> Self {
+        self.clients.iter_mut().for_each(|client| client.renews = renews);
+        self
+    }
+
+    /// With two clients that share one name.
+    pub fn share_name(mut self, one: usize, other: usize) -> Self {
+        self.clients[other].holder = self.clients[one].holder;
+        self
+    }
+
+    /// With so much time, and leases that last so long.
+    pub fn time(mut self, ticks: u64, lease: u64) -> Self {
+        (self.ticks, self.lease) = (ticks, lease);
+        self
+    }
+
+    /// With so many sweeps.
+    pub fn sweeps(mut self, sweeps: u8) -> Self {
+        self.sweeps = sweeps;
+        self
+    }
+
+    /// With clients that all ask for so long a lease and so long a wait.
+    pub fn asks_for(mut self, lease: u64, wait: u64) -> Self {
+        self.asks_for = Some((lease, wait));
+        self
+    }
+
+    /// With these faults.
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// With calls that try again only so often.
+    pub fn tries(mut self, tries: u8) -> Self {
+        self.tries = tries;
+        self
+    }
+
+    /// With this order of what is asked for together.
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// With queries that see rows of different moments.
+    pub fn torn(mut self) -> Self {
+        self.torn = true;
+        self
+    }
+
+    /// With a limit that changes.
+    pub fn change(mut self, to: u32, cache: u64, quiet: u64) -> Self {
+        let operators = [Some(OperatorAction::SetLimit(to)), None, None];
+        self.operator_plan = Some(OperatorPlan { operators, override_limit: None, cache, quiet, torn: false });
+        self
+    }
+
+    /// And with another operator who changes it too.
+    pub fn and_change(self, to: u32) -> Self {
+        self.and(OperatorAction::SetLimit(to))
+    }
+
+    /// And with another operator.
+    pub fn and(mut self, action: OperatorAction) -> Self {
+        let free = self.operator_plan.iter_mut().flat_map(|change| &mut change.operators).find(|slot| slot.is_none());
+        if let Some(free) = free {
+            *free = Some(action);
+        }
+        self
+    }
+
+    /// With one operator who does this.
+    pub fn operator(mut self, action: OperatorAction, cache: u64, quiet: u64) -> Self {
+        let operators = [Some(action), None, None];
+        self.operator_plan = Some(OperatorPlan { operators, override_limit: None, cache, quiet, torn: false });
+        self
+    }
+
+    /// With an override that is in force from the beginning.
+    pub fn override_limit(mut self, limit: u32) -> Self {
+        self.operator_plan.iter_mut().for_each(|change| change.override_limit = Some(limit));
+        self
+    }
+
+    /// With callers that read the pool's two rows at different moments.
+    pub fn torn_settings(mut self) -> Self {
+        self.operator_plan.iter_mut().for_each(|change| change.torn = true);
+        self
+    }
+
+    /// Without this condition.
+    pub fn without(mut self, guard: Guard) -> Self {
+        self.without.guards.push(guard);
+        self
+    }
+
+    /// Without this.
+    pub fn ablated(mut self, also: Ablation) -> Self {
+        self.without.also = Some(also);
+        self
+    }
+
+    /// Whether it makes no difference when a client begins to ask: its first step is a read, and neither the
+    /// settings nor an attempt's place among others depend on that moment. Then it begins at once.
+    pub(crate) fn asks_at_once(&self) -> bool {
+        let shares = |(at, client): (usize, &Client)| client.holder != at;
+        self.operator_plan.is_none()
+            && self.strategy == Strategy::Leasehold
+            && self.clients.iter().all(|client| client.renews == 0)
+            && !self.clients.iter().enumerate().any(shares)
+    }
+
+    /// The highest limit that was ever in force; `changed`: since an operator changed it.
+    pub(crate) fn highest(&self, changed: bool) -> u32 {
+        let begin = self.operator_plan.and_then(|change| change.override_limit).unwrap_or(self.limit);
+        let set = |action: &OperatorAction| match action {
+            OperatorAction::SetLimit(limit) | OperatorAction::SetPool(limit) => *limit,
+            OperatorAction::EndOverride => self.limit,
+            OperatorAction::RetirePool => 0,
+        };
+        let operators = self.operator_plan.filter(|_| changed).map(|change| change.operators);
+        operators.iter().flatten().flatten().map(set).fold(begin, u32::max)
+    }
+
+    /// How far the fastest clock is ahead.
+    pub(crate) fn most_skew(&self) -> u64 {
+        self.clients.iter().map(|client| client.skew).fold(self.sweep_skew, u64::max)
+    }
+
+    pub(crate) fn is_ablated(&self, to: Ablation) -> bool {
+        self.without.also == Some(to)
+    }
+}
+
+/// What a world's states all share: made once.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) world: World,
+    pub(crate) prefix: PoolName,
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) settings: Settings,
+}
+
+impl Shared {
+    pub(crate) fn new(world: World) -> Option<Shared> {
+        let prefix: PoolName = "p".parse().ok()?;
+        let mut settings = Settings::new(prefix.clone(), Limit::try_from(u64::from(world.limit)).ok()?);
+        settings.lease = Millis(world.lease);
+        settings.grace = Millis(if world.is_ablated(Ablation::Grace) { 0 } else { world.grace });
+        settings.quiet = Millis(0);
+        if let Some(change) = world.operator_plan.filter(|_| !world.is_ablated(Ablation::Quiet)) {
+            settings.quiet = Millis(change.quiet);
+        }
+        settings.longest_wait = Millis(world.give_up);
+        let (longest_hold, sweep_every) = world.long_work.unwrap_or((0, 0));
+        settings.longest_hold = Millis(longest_hold);
+        settings.sweep_every = Millis(sweep_every);
+        settings.tombstone = Millis(0);
+        settings.tries = world.tries;
+        let parent = (world.strategy == Strategy::CountThenPut).then_some("everyone");
+        let holder = |at: usize| Holder::new(&format!("h{at}"), "", parent).ok();
+        let holders = (0..world.clients.len()).map(holder).collect::<Option<Vec<_>>>()?;
+        Some(Shared { world, prefix, holders, settings })
+    }
+
+    /// The pool's own rows that the world begins with.
+    pub(crate) fn begin(&self) -> MemoryTable {
+        let mut table = MemoryTable::default();
+        if self.world.operator_plan.is_some() {
+            table.put(Row::Pool(PoolRow {
+                limit: self.settings.limit,
+                lowered: None,
+                lease: Some(self.settings.lease),
+                grace: Some(self.settings.grace),
+                quiet: Some(self.settings.quiet),
+                longest_wait: Some(self.settings.longest_wait),
+                longest_hold: Some(self.settings.longest_hold),
+                sweep_every: Some(self.settings.sweep_every),
+            }));
+        }
+        let live = self.world.operator_plan.and_then(|change| change.override_limit);
+        if let Some(Ok(limit)) = live.map(|limit| Limit::try_from(u64::from(limit))) {
+            let (at, who, why) = (Timestamp(BEGIN - 1), "operator".into(), "before".into());
+            table.put(Row::Override(OverrideRow { limit, lowered: None, at, who, why }));
+        }
+        table
+    }
+
+    /// The settings as the override row gives them now.
+    pub(crate) fn settings(&self, limit: Limit, lowered: Option<Lowered>) -> Arc<Settings> {
+        let lowered = if self.world.is_ablated(Ablation::Quiet) { None } else { lowered };
+        Arc::new(Settings { limit, lowered, ..self.settings.clone() })
+    }
+
+    pub(crate) fn holder(&self, client: usize) -> &Holder {
+        &self.holders[self.world.clients[client].holder]
+    }
+
+    /// The token of one client's attempt.
+    pub(crate) fn token(&self, client: usize, attempt: u8) -> Option<TaskToken> {
+        TaskToken::new(&format!("{client}.{attempt}")).ok()
+    }
+
+    /// Whose token it is.
+    pub(crate) fn owner(token: &TaskToken) -> Option<(usize, u8)> {
+        let (client, attempt) = token.secret().split_once('.')?;
+        Some((client.parse().ok()?, attempt.parse().ok()?))
+    }
+}

@@ -1,0 +1,43 @@
+//! The kit of the tests: what do the tests of several crates share? No test is here, and nothing that is deployed uses
+//! it.
+//!
+//! [`LocalAws`] is an AWS in a process of its own, [`embedded_table`] a table in this one, and [`put_row`] writes into it. [`ScriptedHttp`] is a
+//! network that answers what a test says, [`FakeStepFunctions`] a Step Functions that does, [`FakeClock`] a clock that
+//! goes when it is told to.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod fake_clock;
+mod fake_step_functions;
+mod local_aws;
+mod scripted_http;
+
+pub use fake_clock::FakeClock;
+pub use fake_step_functions::{FakeStepFunctions, StepFunctionsFault};
+pub use local_aws::{HttpAnswer, LocalAws};
+pub use scripted_http::{HttpReply, ScriptedHttp};
+
+/// Random inputs that shrink to the smallest that fails.
+pub use proptest;
+
+use leasehold_core::{Intent, Mutation, PoolName, Reply, Request, Row, Write};
+use leasehold_store::{Embedded, Table, create_table};
+
+/// A table of this name in an engine of its own, in memory.
+///
+/// # Panics
+/// When the engine does not start, or the table cannot be made.
+pub async fn embedded_table(name: &str) -> Table {
+    let table = Embedded::memory().expect("the embedded engine").table(name);
+    create_table(&table).await.expect("a table");
+    table
+}
+
+/// Puts a row into a pool, whatever lies there: also one that no operation would write.
+///
+/// # Panics
+/// When the table does not take it.
+pub async fn put_row(table: &Table, prefix: &PoolName, row: Row) {
+    let write = Write { key: row.key(), conditions: vec![], mutation: Mutation::Put(row), intent: Intent::SetPool };
+    let sent = table.send(prefix, &Request::Write(write)).await;
+    assert_eq!(sent.reply, Reply::Written, "{:?}", sent.trouble);
+}
