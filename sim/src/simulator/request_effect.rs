@@ -233,7 +233,8 @@ impl ReplySummary {
             }
             EffectReply::Delivery(Delivery::Delivered) => ReplySummary::Delivered,
             EffectReply::Delivery(Delivery::Closed) => ReplySummary::Closed,
-            EffectReply::Status(life) => ReplySummary::Alive(*life == ExecutionStatus::Running),
+            EffectReply::Status(ExecutionStatus::Unknown) => ReplySummary::Nothing,
+            EffectReply::Status(status) => ReplySummary::Alive(*status == ExecutionStatus::Running),
         }
     }
 
