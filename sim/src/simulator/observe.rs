@@ -1,7 +1,7 @@
 //! Observed writes: what does a request mean to those who look on? Jobs move to the queue or to a slot, slots change
 //! hands, limits change; and a refused condition means that somebody else got on.
 
-use leasehold_core::{HolderRow, HolderState, Refusal, Request, Row, SlotRow};
+use leasehold_core::{HolderRow, HolderState, Intent, Opening, Refusal, Request, Row, SlotRow, Write};
 
 use super::call::CallPurpose;
 use super::job::{Job, Phase};
@@ -20,7 +20,7 @@ impl Lane {
     ) {
         for (write, before) in request.writes().iter().zip(before) {
             match self.pools[pool].table.row(write.key).cloned() {
-                Some(Row::Slot(now)) => self.slot_changed(purpose, pool, before.as_ref(), &now),
+                Some(Row::Slot(now)) => self.slot_changed(purpose, pool, write, before.as_ref(), &now),
                 Some(Row::Holder(row)) => self.holder_changed(pool, &row, purpose),
                 Some(Row::Override(_)) => self.limit_in_force(pool),
                 None => self.row_deleted(pool, purpose),
@@ -80,17 +80,23 @@ impl Lane {
     }
 
     /// A slot changed hands.
-    fn slot_changed(&mut self, purpose: CallPurpose, pool: usize, before: Option<&Row>, now: &SlotRow) {
+    fn slot_changed(&mut self, purpose: CallPurpose, pool: usize, write: &Write, before: Option<&Row>, now: &SlotRow) {
         let Some(Row::Slot(before)) = before else { return };
         let Some(old) = &before.held else { return };
         let same = now.held.as_ref().is_some_and(|held| held.holder == old.holder);
         let Some(job) = Job::of_holder(&old.holder).filter(|_| !same) else { return };
         let next = now.held.as_ref().and_then(|held| Job::of_holder(&held.holder));
         let cell = now.slot.0;
+        let expired = matches!(
+            write.intent,
+            Intent::Claim(Opening::Expired, _)
+                | Intent::Grant(Opening::Expired, ..)
+                | Intent::Free(Opening::Expired, _)
+        );
         let what = match purpose {
+            _ if expired => SimEventKind::Reclaimed { job, cell, next },
             CallPurpose::Release { job: releases } if releases == job => SimEventKind::Released { job, cell, next },
             CallPurpose::Gone { .. } => SimEventKind::Freed { job, cell, next, why: "ended" },
-            _ if self.clock(self.scenario.skew as i64) >= old.expires_at => SimEventKind::Reclaimed { job, cell, next },
             _ => SimEventKind::Freed { job, cell, next, why: "its task is closed and its execution has ended" },
         };
         self.say(pool, what);
