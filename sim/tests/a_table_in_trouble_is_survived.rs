@@ -13,7 +13,8 @@ use leasehold_core::{
 };
 use scripted_pool::{Pool, T, holder, limit, poll, queue, set_limit};
 
-/// One of each operation, with the lease that some of them need.
+/// One of each operation but the sweep, which never fails but says that there is more; with the lease that some of them
+/// need.
 fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
     let patch = PoolPatch { limit: Some(limit(2)), ..PoolPatch::default() };
     let set_pool = SetPool { patch, expected: ExpectedSettings::Any };
@@ -92,7 +93,6 @@ fn every_operation_tries_as_often_as_the_pool_says() {
         for (name, operation) in every_operation(&lease) {
             let (mut pool, _) = pool();
             pool.settings.tries = tries;
-            pool.trouble = Box::new(|_, _| Some(Reply::Throttled));
             let looks = count_steps(&pool, operation);
             let expected = if name == "status" { 1 } else { usize::from(tries) + 1 };
             assert!(looks == expected, "{name}: {looks} steps at {tries} tries");
@@ -132,7 +132,8 @@ fn a_try_again_comes_after_a_pause_that_grows() {
         let pauses = pauses(&pool, operation);
         let most = |tried: usize| if tried == 0 { 0 } else { 10 << tried.min(6) };
         let bounded = pauses.iter().enumerate().all(|(tried, pause)| *pause <= most(tried));
-        assert!(bounded && pauses.iter().sum::<u64>() > 100, "{name}: {pauses:?}");
+        // The first is within 20 ms, so that no constant pause is as long as this.
+        assert!(bounded && pauses.iter().max() > Some(&160), "{name}: {pauses:?}");
     }
 }
 
