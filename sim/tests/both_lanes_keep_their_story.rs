@@ -1,5 +1,5 @@
-//! Stories: does the page show the truth? Leasehold is never over its limit, counting is where its story says so, nothing is
-//! lost, and both had the same jobs.
+//! Stories: does the page show the truth? Leasehold is never over its limit, counting is in every story, nothing is lost,
+//! and both had the same jobs.
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
@@ -32,7 +32,7 @@ fn leasehold_is_never_over_its_limit_in_any_story() {
 }
 
 #[test]
-fn counting_lets_in_too_many_in_every_story_that_says_so() {
+fn counting_lets_too_many_in_in_every_story() {
     for (id, scenario) in all_presets() {
         let mut world = world(&scenario);
         world.advance_to(60_000.0, u64::MAX);
