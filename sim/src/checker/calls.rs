@@ -93,11 +93,8 @@ impl Shared {
             SettingsOf::PoolBefore => (before.0, now.1),
             SettingsOf::OverrideBefore => (now.0, before.1),
         };
-        let pool = pool?;
-        Some(match live {
-            Some(live) => self.settings(live.limit, live.lowered),
-            None => self.settings(pool.limit, pool.lowered),
-        })
+        let given = Settings::from_rows(self.prefix.clone(), &pool?, live.as_ref()).ok()?;
+        Some(self.settings(given.limit, given.lowered))
     }
 
     pub(super) fn begin_call(
