@@ -1,6 +1,6 @@
 //! Do the promises hold in worlds too large to explore? Random histories to their ends, with every fault at once.
 //!
-//! A history that breaks one prints its seed; `LEASEHOLD_SEED=n cargo test -p leasehold-sim --test
+//! A history that breaks one prints its seed; `LEASEHOLD_SEED=n cargo test --workspace --test
 //! promises_hold_in_long_random_histories` begins with it. `LEASEHOLD_HISTORIES` sets how many are tried.
 
 use leasehold_sim::checker::{Ablation, Faults, Order, World, random_walk};

@@ -1,4 +1,4 @@
-//! PoolEventKind does the page show of a trace? The last look at every pool, what happened in between, and how each fared.
+//! What does the page show of a trace? The last look at every pool, what happened in between, and how each fared.
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 

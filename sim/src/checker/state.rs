@@ -26,7 +26,7 @@ pub(crate) struct WorldState {
     pub(crate) sweeps: u8,
     /// How many operators are still to come.
     pub(crate) operators: u8,
-    /// When the limit was changed last, in true time.
+    /// When the pool's own rows were changed last, in true time.
     pub(crate) changed_at: Option<u64>,
     /// The pool's own rows as they were before that.
     pub(crate) rows_before: Option<(Option<PoolRow>, Option<OverrideRow>)>,

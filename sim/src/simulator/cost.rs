@@ -38,7 +38,7 @@ const KEYS: u64 = 60;
 /// A number of milliseconds with its attribute's name, about.
 const MOMENT: u64 = 20;
 
-/// RequestUnits of one request.
+/// The request units of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RequestUnits {
     pub(crate) read: u64,

@@ -54,7 +54,7 @@ impl Fleet {
         self.next.is_none() && self.jobs.is_empty()
     }
 
-    /// The job that has held its lease for longest; if none does, that is what it is for longest.
+    /// The job that has held its lease for longest; if none holds one, the job that has been in its phase for longest.
     pub(crate) fn oldest(&self) -> Option<u32> {
         let oldest = |holds: bool| {
             self.jobs.all().filter(move |job| !job.dead && job.holds == holds).min_by_key(|job| job.since)

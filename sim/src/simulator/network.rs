@@ -63,14 +63,14 @@ impl Network {
         dies.then(|| self.draws.of(Draw::CallDiesAfter, call).below(4)).and_then(|after| u32::try_from(after).ok())
     }
 
-    /// How long a effect travels that way.
+    /// How long an effect travels that way.
     pub(crate) fn travels(&self, effect: &Effect, way: Way, name: DrawKey) -> u64 {
         let draw = if way == Way::There { Draw::There } else { Draw::Back };
         let typical = if matches!(effect, Effect::Request(_)) { self.shape.delay } else { self.shape.notice };
         self.draws.of(draw, name).about(typical, self.shape.spread)
     }
 
-    /// Whether a effect of this job gets lost on that way: by chance, or because somebody wanted just this one to be.
+    /// Whether an effect of this job gets lost on that way: by chance, or because somebody wanted just this one to be.
     pub(crate) fn loses(&mut self, effect: &Effect, way: Way, job: Option<u32>, name: DrawKey) -> bool {
         let (draw, parts) = match way {
             Way::There => (Draw::LostThere, self.failures.request_lost),

@@ -107,7 +107,7 @@ pub struct Requests {
     pub throttled: u64,
     /// Lost, there or back.
     pub lost: u64,
-    /// Notices to waiting tasks.
+    /// Callbacks to waiting tasks.
     pub notices: u64,
 }
 
