@@ -43,7 +43,7 @@ pub struct World {
     pub order: Order,
     /// Whether a query may see rows of different moments.
     pub torn: bool,
-    /// A new limit that an operator sets at some moment.
+    /// What operators do meanwhile; none: nobody changes the pool.
     pub operator_plan: Option<OperatorPlan>,
     /// How long a lease, and how long a wait, every client asks for; none: what the pool gives.
     pub asks_for: Option<(u64, u64)>,
@@ -93,7 +93,7 @@ pub struct Faults {
     pub older_release: u8,
     /// A task that waits times out.
     pub abandon: u8,
-    /// A notice gets lost, or its answer does.
+    /// A callback gets lost, or its answer does.
     pub unheard: u8,
     /// It is not known whether an execution runs.
     pub unknown_life: u8,
@@ -102,7 +102,7 @@ pub struct Faults {
 /// In which order what a step asks for together is served: more orders, many more states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// All reads of a step at one moment, its writes and notices one after the other.
+    /// All reads of a step at one moment, its writes and callbacks one after the other.
     ReadsTogether,
     /// One after the other, as they are listed.
     AsListed,
@@ -171,7 +171,7 @@ pub enum Ablation {
     SecondLook,
     /// Expired leases can be taken at once.
     Grace,
-    /// That a notice is unconfirmed is not shown.
+    /// That a callback is unconfirmed is not shown.
     Unconfirmed,
     /// Tokens are not failed, only said to be.
     Burn,
@@ -305,16 +305,21 @@ impl World {
     }
 
     /// And with another operator who changes it too.
+    ///
+    /// # Panics
+    /// When nobody is the first one, or there are three already.
     pub fn and_change(self, to: u32) -> Self {
         self.and(OperatorAction::SetLimit(to))
     }
 
     /// And with another operator.
+    ///
+    /// # Panics
+    /// When nobody is the first one, or there are three already.
     pub fn and(mut self, action: OperatorAction) -> Self {
-        let free = self.operator_plan.iter_mut().flat_map(|change| &mut change.operators).find(|slot| slot.is_none());
-        if let Some(free) = free {
-            *free = Some(action);
-        }
+        let free = self.plan().operators.iter_mut().find(|operator| operator.is_none());
+        let Some(free) = free else { panic!("a world has no more than three operators") };
+        *free = Some(action);
         self
     }
 
@@ -326,15 +331,26 @@ impl World {
     }
 
     /// With an override that is in force from the beginning.
+    ///
+    /// # Panics
+    /// When no operator changes the pool.
     pub fn override_limit(mut self, limit: u32) -> Self {
-        self.operator_plan.iter_mut().for_each(|change| change.override_limit = Some(limit));
+        self.plan().override_limit = Some(limit);
         self
     }
 
     /// With callers that read the pool's two rows at different moments.
+    ///
+    /// # Panics
+    /// When no operator changes the pool.
     pub fn torn_settings(mut self) -> Self {
-        self.operator_plan.iter_mut().for_each(|change| change.torn = true);
+        self.plan().torn = true;
         self
+    }
+
+    fn plan(&mut self) -> &mut OperatorPlan {
+        let Some(plan) = &mut self.operator_plan else { panic!("a world whose pool no operator changes") };
+        plan
     }
 
     /// Without this condition.
@@ -435,7 +451,7 @@ impl Shared {
         table
     }
 
-    /// The settings as the override row gives them now.
+    /// The world's settings with this limit and this mark.
     pub(crate) fn settings(&self, limit: Limit, lowered: Option<Lowered>) -> Arc<Settings> {
         let lowered = if self.world.is_ablated(Ablation::Quiet) { None } else { lowered };
         Arc::new(Settings { limit, lowered, ..self.settings.clone() })
