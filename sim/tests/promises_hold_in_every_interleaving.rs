@@ -106,7 +106,7 @@ fn torn_queries() -> World {
 
 #[test]
 fn two_slots_with_queries_that_see_rows_of_different_moments() {
-    complete(torn_queries());
+    assert!(complete(torn_queries()).torn);
 }
 
 fn poll_and_queue() -> World {
@@ -171,13 +171,14 @@ fn lost_give_backs() -> World {
 
 #[test]
 fn a_give_back_gets_no_answer_and_is_not_tried_again() {
-    complete(lost_give_backs());
+    assert!(complete(lost_give_backs()).give_back_lost);
 }
 
 #[test]
 fn replies_are_lost_and_writes_are_served_late() {
-    complete(lost_replies());
-    complete(lost_replies_polling());
+    for seen in [complete(lost_replies()), complete(lost_replies_polling())] {
+        assert!(seen.reply_lost && seen.served_late && seen.every_fault);
+    }
 }
 
 fn refusals() -> World {
@@ -186,7 +187,8 @@ fn refusals() -> World {
 
 #[test]
 fn the_table_refuses() {
-    complete(refusals());
+    let seen = complete(refusals());
+    assert!(seen.table_refused && seen.every_fault);
 }
 
 fn freezes() -> World {
@@ -266,7 +268,8 @@ fn events() -> World {
 
 #[test]
 fn holders_die_and_their_end_is_reported() {
-    complete(events());
+    let seen = complete(events());
+    assert!(seen.died && seen.freed_by_event);
 }
 
 fn redrive() -> World {
@@ -276,7 +279,8 @@ fn redrive() -> World {
 
 #[test]
 fn an_execution_is_redriven_before_its_end_is_reported() {
-    complete(redrive());
+    let seen = complete(redrive());
+    assert!(seen.died && seen.redriven && seen.freed_by_event);
 }
 
 fn lowered() -> World {
@@ -286,7 +290,7 @@ fn lowered() -> World {
 #[test]
 fn the_limit_is_lowered_while_leases_are_held() {
     let seen = complete(lowered());
-    assert!(seen.granted_from_queue && seen.refused);
+    assert!(seen.limit_set && seen.above_limit && seen.granted_from_queue && seen.refused);
 }
 
 fn raised() -> World {
@@ -295,7 +299,9 @@ fn raised() -> World {
 
 #[test]
 fn the_limit_is_raised_while_somebody_waits() {
-    assert!(complete(raised()).granted_from_queue);
+    // Two only since the limit was raised.
+    let seen = complete(raised());
+    assert!(seen.limit_set && seen.granted_from_queue && seen.most_held == 2);
 }
 
 fn override_ends() -> World {
@@ -418,5 +424,6 @@ fn three_faults() -> World {
 
 #[test]
 fn a_crash_a_lost_reply_and_a_lost_notice_at_once() {
-    complete(three_faults());
+    let seen = complete(three_faults());
+    assert!(seen.crashed && seen.reply_lost && seen.unheard && seen.every_fault);
 }

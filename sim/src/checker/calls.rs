@@ -345,8 +345,10 @@ impl Shared {
                 self.judge_told(state, client, told)
             }
             (Caller::Operator(_, begun), outcome) => self.operated(state, begun, outcome, seen),
-            (Caller::Gone(client, Some(ended)), AnyOutcome::ExecutionEnded(freed)) if freed.more.is_none() => {
-                self.judge_gone(state, client, ended)
+            (Caller::Gone(client, ended), AnyOutcome::ExecutionEnded(freed)) => {
+                seen.freed_by_event |= freed.tally.freed > 0;
+                let ended = ended.filter(|_| freed.more.is_none());
+                ended.map_or(Ok(()), |ended| self.judge_gone(state, client, ended))
             }
             (Caller::Sweep, AnyOutcome::Sweep(tally)) => {
                 seen.renotified |= tally.renotified > 0;
@@ -393,6 +395,8 @@ impl Shared {
     ) -> Result<(), Violation> {
         let (from, to) = match outcome {
             AnyOutcome::SetLimit(SetLimitOutcome::Set(changed)) => {
+                seen.limit_set = true;
+                seen.above_limit |= state.held() > changed.to.count() as usize;
                 self.limit_set(state, begun, Some(changed.to));
                 (changed.from, changed.to)
             }

@@ -217,6 +217,7 @@ impl Shared {
         });
         seen.granted_from_queue |= ticket.is_some();
         seen.claimed |= ticket.is_none();
+        seen.most_held = seen.most_held.max(state.held());
         for at in 0..state.clients.len() {
             let key = RowKey::Holder(self.holder(at).hashed());
             let Some(Row::Holder(waiter)) = state.table.row(key) else { continue };

@@ -79,6 +79,28 @@ pub struct Coverage {
     pub busy: bool,
     pub already: bool,
     pub older_released: bool,
+    pub limit_set: bool,
+    pub crashed: bool,
+    pub died: bool,
+    pub redriven: bool,
+    pub table_refused: bool,
+    pub unheard: bool,
+    /// A write happened, and its caller got no answer.
+    pub reply_lost: bool,
+    /// A write happened after its caller was told that there is no answer.
+    pub served_late: bool,
+    /// Who gave a lease back got no answer.
+    pub give_back_lost: bool,
+    /// A query saw rows as they never were at one moment.
+    pub torn: bool,
+    /// An end that was reported freed something.
+    pub freed_by_event: bool,
+    /// More than the new limit were held when the limit had been set.
+    pub above_limit: bool,
+    /// All that a world lets go wrong did, in one history.
+    pub every_fault: bool,
+    /// How many slots were held at once.
+    pub most_held: usize,
     /// How many at most were granted a lease before one that had joined the queue earlier.
     pub most_overtaken: u8,
 }
@@ -193,6 +215,7 @@ pub fn random_walk(world: World, seed: u64, histories: u64) -> Report {
                 actions.push(action);
                 report.steps += 1;
                 judged = shared.apply(&mut state, action, &mut report.seen).and_then(|()| shared.judge_cap(&state));
+                report.seen.every_fault |= state.left.are_used_up();
             }
             if let Err(violation) = judged {
                 let steps = trace::story(&shared, &actions);
@@ -240,6 +263,7 @@ impl Explorer {
                 let mut next = state.clone();
                 self.report.steps += 1;
                 let mut judged = self.shared.apply(&mut next, action, &mut self.report.seen);
+                self.report.seen.every_fault |= next.left.are_used_up();
                 if judged.is_ok() {
                     judged = self.shared.judge_cap(&next);
                 }

@@ -214,6 +214,11 @@ impl WorldState {
         (pool, live)
     }
 
+    /// How many slots are held, expired or not.
+    pub(crate) fn held(&self) -> usize {
+        self.table.slots().filter(|row| row.held.is_some()).count()
+    }
+
     /// Nothing is under way: no call, nothing on the network.
     pub(crate) fn is_quiet(&self) -> bool {
         self.calls.is_empty() && self.late.is_empty()

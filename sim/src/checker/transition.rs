@@ -303,6 +303,7 @@ impl Shared {
             Transition::Die { client } => {
                 state.left.die -= 1;
                 state.faulted = true;
+                seen.died = true;
                 self.over(state, usize::from(client));
                 Ok(())
             }
@@ -331,6 +332,7 @@ impl Shared {
             }
             Transition::Redrive { client } => {
                 state.left.redrive -= 1;
+                seen.redriven = true;
                 state.client(usize::from(client), |asker| asker.stage = Stage::Idle);
                 Ok(())
             }
@@ -370,13 +372,15 @@ impl Shared {
             Transition::Crash { call } => {
                 state.left.crash -= 1;
                 state.faulted = true;
+                seen.crashed = true;
                 let call = state.calls.remove(usize::from(call)).into_inner();
                 self.invocation_failed(state, call.by);
                 Ok(())
             }
             Transition::Land { late } => {
                 let request = state.late.remove(usize::from(late)).into_inner();
-                self.serve(state, None, &request, seen).map(|_| ())
+                seen.served_late |= self.serve(state, None, &request, seen)? == Reply::Written;
+                Ok(())
             }
             Transition::Thaw { call } => {
                 let call = state.calls.remove(usize::from(call)).into_inner();
@@ -390,9 +394,11 @@ impl Shared {
                     if let (Reply::Slots(now), true) = (&mut reply, request == Request::Slots)
                         && let Some(TornRead { below, index, rows }) = call.half.take()
                     {
+                        let whole = now.clone();
                         now.retain(|row| (row.slot.0 < index) != below);
                         now.extend(rows);
                         now.sort_by_key(|row| row.slot);
+                        seen.torn |= *now != whole;
                     }
                     call.in_flight.reply(at, reply);
                 }
@@ -425,7 +431,7 @@ impl Shared {
                 if let Some(Effect::Request(request)) = call.in_flight.effect(at).cloned() {
                     let reply = match how {
                         Lost::Reply => {
-                            self.serve(state, Some(call.by), &request, seen)?;
+                            seen.reply_lost |= self.serve(state, Some(call.by), &request, seen)? == Reply::Written;
                             Reply::Unknown
                         }
                         Lost::Request => Reply::Unknown,
@@ -440,8 +446,14 @@ impl Shared {
                     call.in_flight.reply(at, reply);
                 }
                 match how {
-                    Lost::Conflict | Lost::Throttled => state.left.refuse -= 1,
-                    _ => state.left.lose -= 1,
+                    Lost::Conflict | Lost::Throttled => {
+                        state.left.refuse -= 1;
+                        seen.table_refused = true;
+                    }
+                    _ => {
+                        state.left.lose -= 1;
+                        seen.give_back_lost |= matches!(call.by, Caller::Release(_));
+                    }
                 }
                 self.answered(state, call, false, seen)
             }
@@ -457,6 +469,7 @@ impl Shared {
             Transition::Unheard { call, callback, arrives } => {
                 let mut call = state.calls.remove(usize::from(call)).into_inner();
                 state.left.unheard -= 1;
+                seen.unheard = true;
                 state.faulted = true;
                 let at = usize::from(callback);
                 if let Some(Effect::Callback(callback)) = call.in_flight.effect(at).cloned() {

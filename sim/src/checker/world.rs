@@ -99,6 +99,13 @@ pub struct Faults {
     pub unknown_life: u8,
 }
 
+impl Faults {
+    /// Whether nothing more may go wrong.
+    pub(crate) fn are_used_up(self) -> bool {
+        self == Faults { events: self.events, ..Faults::default() }
+    }
+}
+
 /// In which order what a step asks for together is served: more orders, many more states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
