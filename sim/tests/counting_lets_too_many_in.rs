@@ -7,13 +7,13 @@ use leasehold_core::{
     Step, Timestamp,
 };
 use leasehold_sim::Strategy;
-use leasehold_sim::checker::{World, explore, property};
+use leasehold_sim::checker::{CheckedWorld, explore, property};
 use leasehold_sim::count_then_put::CountThenPut;
 use leasehold_sim::table::MemoryTable;
 
 #[test]
 fn two_callers_count_zero_and_both_put_their_lease() {
-    let world = World { strategy: Strategy::CountThenPut, ..World::new("count, then put", 1).poll(2) };
+    let world = CheckedWorld { strategy: Strategy::CountThenPut, ..CheckedWorld::new("count, then put", 1).poll(2) };
     let report = explore(world, 1_000);
     let found = report.broken.as_ref().expect("a counterexample");
     assert_eq!(found.violation.promise, property::CAP);

@@ -6,9 +6,9 @@
 
 use std::time::Instant;
 
-use leasehold_sim::checker::{Faults, OperatorAction, Order, World, explore};
+use leasehold_sim::checker::{CheckedWorld, Faults, OperatorAction, Order, explore};
 
-fn deep(worlds: Vec<World>) {
+fn deep(worlds: Vec<CheckedWorld>) {
     let most = std::env::var("LEASEHOLD_STATES").ok().and_then(|most| most.parse().ok()).unwrap_or(10_000_000);
     for world in worlds {
         let begin = Instant::now();
@@ -27,22 +27,22 @@ fn faults() -> Faults {
 #[ignore = "minutes: make check-deep"]
 fn three_holders_two_slots_everything_at_once() {
     let all = Faults { crash: 1, lose: 1, refuse: 1, freeze: 1, copy: 1, die: 1, abandon: 1, unheard: 1, ..faults() };
-    let all = Faults { events: true, unknown_life: 1, ..all };
+    let all = Faults { events: true, unknown_status: 1, ..all };
     deep(vec![
-        World::new("everything, 3 holders", 2).queue(2).poll(1).attempts(2).time(3, 1).sweeps(2).faults(all),
-        World::new("3 waiters, 2 slots, as listed", 2).queue(3).order(Order::AsListed),
-        World::new("3 waiters, 1 slot, as listed", 1).queue(3).order(Order::AsListed),
+        CheckedWorld::new("everything, 3 holders", 2).queue(2).poll(1).attempts(2).time(3, 1).sweeps(2).faults(all),
+        CheckedWorld::new("3 waiters, 2 slots, as listed", 2).queue(3).order(Order::AsListed),
+        CheckedWorld::new("3 waiters, 1 slot, as listed", 1).queue(3).order(Order::AsListed),
     ]);
 }
 
 #[test]
 #[ignore = "minutes: make check-deep"]
 fn several_faults_of_one_kind() {
-    let world = |name| World::new(name, 1).queue(2).sweeps(1);
+    let world = |name| CheckedWorld::new(name, 1).queue(2).sweeps(1);
     deep(vec![
         world("3 crashes").faults(Faults { crash: 3, ..faults() }),
         world("2 lost replies").tries(2).faults(Faults { lose: 2, ..faults() }),
-        world("2 notices unheard").tries(2).faults(Faults { unheard: 2, unknown_life: 1, ..faults() }),
+        world("2 notices unheard").tries(2).faults(Faults { unheard: 2, unknown_status: 1, ..faults() }),
         world("2 copies").tries(2).faults(Faults { copy: 2, ..faults() }),
     ]);
 }
@@ -52,8 +52,8 @@ fn several_faults_of_one_kind() {
 fn writes_outlive_their_callers_and_leases_expire_meanwhile() {
     let faults = Faults { lose: 1, crash: 1, ..faults() };
     deep(vec![
-        World::new("late writes and expiry", 1).poll(2).attempts(2).time(3, 1).sweeps(1).faults(faults),
-        World::new("late renewals", 1).poll(2).renews(2).time(4, 3).faults(Faults { lose: 1, ..faults }),
+        CheckedWorld::new("late writes and expiry", 1).poll(2).attempts(2).time(3, 1).sweeps(1).faults(faults),
+        CheckedWorld::new("late renewals", 1).poll(2).renews(2).time(4, 3).faults(Faults { lose: 1, ..faults }),
     ]);
 }
 
@@ -61,15 +61,15 @@ fn writes_outlive_their_callers_and_leases_expire_meanwhile() {
 #[ignore = "minutes: make check-deep"]
 fn rows_of_one_query_are_read_at_different_times() {
     deep(vec![
-        World::new("torn, 3 waiters, 2 slots", 2).queue(3).order(Order::AsListed).torn(),
-        World::new("torn, lowered from 3", 3).poll(3).change(1, 0, 1).time(2, 9).order(Order::AsListed).torn(),
+        CheckedWorld::new("torn, 3 waiters, 2 slots", 2).queue(3).order(Order::AsListed).torn(),
+        CheckedWorld::new("torn, lowered from 3", 3).poll(3).change(1, 0, 1).time(2, 9).order(Order::AsListed).torn(),
     ]);
 }
 
 #[test]
 #[ignore = "minutes: make check-deep"]
 fn the_table_throttles() {
-    deep(vec![World::new("4 refusals", 1).queue(2).sweeps(1).tries(3).faults(Faults { refuse: 4, ..faults() })]);
+    deep(vec![CheckedWorld::new("4 refusals", 1).queue(2).sweeps(1).tries(3).faults(Faults { refuse: 4, ..faults() })]);
 }
 
 #[test]
@@ -77,16 +77,16 @@ fn the_table_throttles() {
 fn executions_are_redriven_and_tickets_are_skewed() {
     let redriven = Faults { die: 1, events: true, redrive: 1, copy: 1, ..faults() };
     deep(vec![
-        World::new("redriven waiters", 1).queue(2).time(2, 9).tries(2).faults(redriven),
-        World::new("skewed tickets", 1).queue(3).skew(0, 1).time(1, 9).tries(2),
+        CheckedWorld::new("redriven waiters", 1).queue(2).time(2, 9).tries(2).faults(redriven),
+        CheckedWorld::new("skewed tickets", 1).queue(3).skew(0, 1).time(1, 9).tries(2),
     ]);
 }
 
 #[test]
 #[ignore = "minutes: make check-deep"]
 fn calls_crash_while_waiters_give_up() {
-    let giving_up = |world| World { give_up: 1, ..world };
-    let world = World::new("giving up", 1).queue(2).time(2, 9).sweeps(1).tries(2);
+    let giving_up = |world| CheckedWorld { give_up: 1, ..world };
+    let world = CheckedWorld::new("giving up", 1).queue(2).time(2, 9).sweeps(1).tries(2);
     deep(vec![giving_up(world.faults(Faults { crash: 2, ..faults() }))]);
 }
 
@@ -94,20 +94,20 @@ fn calls_crash_while_waiters_give_up() {
 #[ignore = "minutes: make check-deep"]
 fn several_slots_lie_above_a_lowered_limit() {
     deep(vec![
-        World::new("lowered from 3 to 1", 3).poll(2).queue(2).change(1, 0, 1).time(2, 9).sweeps(1),
-        World::new("lowered and raised", 2).poll(2).queue(1).change(1, 0, 1).and_change(2).time(2, 9),
+        CheckedWorld::new("lowered from 3 to 1", 3).poll(2).queue(2).change(1, 0, 1).time(2, 9).sweeps(1),
+        CheckedWorld::new("lowered and raised", 2).poll(2).queue(1).change(1, 0, 1).and_change(2).time(2, 9),
     ]);
 }
 
 #[test]
 #[ignore = "minutes: make check-deep"]
 fn operators_meet_while_leases_are_held() {
-    let ends = |name| World::new(name, 1).poll(2).operator(OperatorAction::EndOverride, 0, 1).override_limit(2);
+    let ends = |name| CheckedWorld::new(name, 1).poll(2).operator(OperatorAction::EndOverride, 0, 1).override_limit(2);
     deep(vec![
         ends("an override meets an end").and_change(1).time(1, 9).order(Order::AsListed),
         ends("an end meets settings").and(OperatorAction::SetPool(3)).torn_settings().time(2, 9),
-        World::new("two overrides, 2 callers", 1).poll(2).change(2, 0, 2).and_change(1).time(2, 9),
-        World::new("two overrides and an end", 2)
+        CheckedWorld::new("two overrides, 2 callers", 1).poll(2).change(2, 0, 2).and_change(1).time(2, 9),
+        CheckedWorld::new("two overrides and an end", 2)
             .poll(2)
             .change(3, 0, 1)
             .and_change(1)

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use leasehold_sim::checker::{Coverage, Faults, OperatorAction, Order, Report, World, explore};
+use leasehold_sim::checker::{CheckedWorld, Coverage, Faults, OperatorAction, Order, Report, explore};
 
 const F: Faults = Faults {
     crash: 0,
@@ -23,19 +23,19 @@ const F: Faults = Faults {
     older_release: 0,
     abandon: 0,
     unheard: 0,
-    unknown_life: 0,
+    unknown_status: 0,
 };
 
 /// What came of each world, by name: the test that pins the numbers explores none a second time.
 static EXPLORED: Mutex<BTreeMap<&str, Arc<OnceLock<Report>>>> = Mutex::new(BTreeMap::new());
 
-fn explored(world: World) -> Report {
+fn explored(world: CheckedWorld) -> Report {
     let report = EXPLORED.lock().expect("no test fails while it looks here").entry(world.name).or_default().clone();
     report.get_or_init(|| explore(world, 3_000_000)).clone()
 }
 
 /// All of it was explored, and no promise broke; returns what was reached.
-fn complete(world: World) -> Coverage {
+fn complete(world: CheckedWorld) -> Coverage {
     let report = explored(world);
     println!("{report}");
     assert!(report.broken.is_none(), "{report}");
@@ -44,7 +44,7 @@ fn complete(world: World) -> Coverage {
 }
 
 /// How many states each world has.
-const PINNED: [(fn() -> World, usize); 35] = [
+const PINNED: [(fn() -> CheckedWorld, usize); 35] = [
     (two_waiters, 7_032),
     (torn_queries, 4_590),
     (poll_and_queue, 134_634),
@@ -90,8 +90,8 @@ fn the_numbers_of_states_are_pinned() {
     assert_eq!(found, expected);
 }
 
-fn two_waiters() -> World {
-    World::new("two waiters", 1).queue(2).order(Order::Every).torn()
+fn two_waiters() -> CheckedWorld {
+    CheckedWorld::new("two waiters", 1).queue(2).order(Order::Every).torn()
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn two_waiters_in_every_order_of_every_request() {
     assert!(seen.claimed && seen.granted_from_queue);
 }
 
-fn torn_queries() -> World {
-    World::new("torn queries", 2).queue(2).order(Order::Every).torn()
+fn torn_queries() -> CheckedWorld {
+    CheckedWorld::new("torn queries", 2).queue(2).order(Order::Every).torn()
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn two_slots_with_queries_that_see_rows_of_different_moments() {
     assert!(complete(torn_queries()).torn);
 }
 
-fn poll_and_queue() -> World {
-    World::new("poll and queue", 2).queue(2).poll(1).attempts(2)
+fn poll_and_queue() -> CheckedWorld {
+    CheckedWorld::new("poll and queue", 2).queue(2).poll(1).attempts(2)
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn three_holders_two_slots_polling_and_queueing() {
     assert!(seen.most_overtaken <= 1);
 }
 
-fn three_pollers() -> World {
-    World::new("three pollers", 2).poll(3).attempts(2)
+fn three_pollers() -> CheckedWorld {
+    CheckedWorld::new("three pollers", 2).poll(3).attempts(2)
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn three_pollers_ask_again() {
     assert!(complete(three_pollers()).refused);
 }
 
-fn expiry() -> World {
-    World::new("expiry", 1).poll(2).attempts(2).skew(1, 1).time(3, 1).sweeps(1)
+fn expiry() -> CheckedWorld {
+    CheckedWorld::new("expiry", 1).poll(2).attempts(2).skew(1, 1).time(3, 1).sweeps(1)
 }
 
 #[test]
@@ -139,8 +139,8 @@ fn leases_expire_and_clocks_differ() {
     assert!(seen.reclaimed && seen.lost && seen.already);
 }
 
-fn expiry_in_the_queue() -> World {
-    World::new("expiry in the queue", 1).queue(2).time(2, 1)
+fn expiry_in_the_queue() -> CheckedWorld {
+    CheckedWorld::new("expiry in the queue", 1).queue(2).time(2, 1)
 }
 
 #[test]
@@ -148,8 +148,8 @@ fn leases_of_waiters_expire_before_they_are_told() {
     assert!(complete(expiry_in_the_queue()).failed_task);
 }
 
-fn crashes() -> World {
-    World::new("crashes", 1).queue(2).sweeps(1).tries(2).faults(Faults { crash: 2, ..F })
+fn crashes() -> CheckedWorld {
+    CheckedWorld::new("crashes", 1).queue(2).sweeps(1).tries(2).faults(Faults { crash: 2, ..F })
 }
 
 #[test]
@@ -157,16 +157,16 @@ fn two_calls_crash_anywhere() {
     assert!(complete(crashes()).renotified);
 }
 
-fn lost_replies() -> World {
-    World::new("lost replies", 1).queue(2).tries(2).faults(Faults { lose: 1, ..F })
+fn lost_replies() -> CheckedWorld {
+    CheckedWorld::new("lost replies", 1).queue(2).tries(2).faults(Faults { lose: 1, ..F })
 }
 
-fn lost_replies_polling() -> World {
-    World::new("lost replies, polling", 1).poll(2).attempts(2).tries(2).faults(Faults { lose: 2, ..F })
+fn lost_replies_polling() -> CheckedWorld {
+    CheckedWorld::new("lost replies, polling", 1).poll(2).attempts(2).tries(2).faults(Faults { lose: 2, ..F })
 }
 
-fn lost_give_backs() -> World {
-    World::new("lost give-backs", 1).poll(2).tries(0).faults(Faults { lose: 1, ..F })
+fn lost_give_backs() -> CheckedWorld {
+    CheckedWorld::new("lost give-backs", 1).poll(2).tries(0).faults(Faults { lose: 1, ..F })
 }
 
 #[test]
@@ -181,8 +181,8 @@ fn replies_are_lost_and_writes_are_served_late() {
     }
 }
 
-fn refusals() -> World {
-    World::new("refusals", 1).queue(1).poll(1).attempts(2).tries(2).faults(Faults { refuse: 2, ..F })
+fn refusals() -> CheckedWorld {
+    CheckedWorld::new("refusals", 1).queue(1).poll(1).attempts(2).tries(2).faults(Faults { refuse: 2, ..F })
 }
 
 #[test]
@@ -191,8 +191,8 @@ fn the_table_refuses() {
     assert!(seen.table_refused && seen.every_fault);
 }
 
-fn freezes() -> World {
-    World::new("freezes", 1).queue(2).time(2, 1).tries(2).faults(Faults { freeze: 1, ..F })
+fn freezes() -> CheckedWorld {
+    CheckedWorld::new("freezes", 1).queue(2).time(2, 1).tries(2).faults(Faults { freeze: 1, ..F })
 }
 
 #[test]
@@ -200,8 +200,9 @@ fn callers_freeze_until_their_lease_has_expired() {
     assert!(complete(freezes()).lost);
 }
 
-fn frozen_renewals() -> World {
-    let mut world = World::new("frozen renewals", 1).poll(2).renews(1).time(2, 1).faults(Faults { freeze: 1, ..F });
+fn frozen_renewals() -> CheckedWorld {
+    let mut world =
+        CheckedWorld::new("frozen renewals", 1).poll(2).renews(1).time(2, 1).faults(Faults { freeze: 1, ..F });
     world.clients[1].renews = 0;
     world
 }
@@ -212,8 +213,8 @@ fn renewals_freeze_until_their_lease_has_expired() {
     assert!(seen.renewed && seen.lost);
 }
 
-fn copies() -> World {
-    World::new("copies", 1).queue(2).tries(2).faults(Faults { copy: 1, ..F })
+fn copies() -> CheckedWorld {
+    CheckedWorld::new("copies", 1).queue(2).tries(2).faults(Faults { copy: 1, ..F })
 }
 
 #[test]
@@ -222,9 +223,9 @@ fn requests_are_delivered_twice_or_after_the_end() {
     assert!(seen.lost && seen.already);
 }
 
-fn release_by_holder() -> World {
-    let world = World::new("release by holder", 1).poll(1).queue(1).attempts(2).tries(2);
-    World { release_by_holder: true, ..world.faults(Faults { copy: 1, ..F }) }
+fn release_by_holder() -> CheckedWorld {
+    let world = CheckedWorld::new("release by holder", 1).poll(1).queue(1).attempts(2).tries(2);
+    CheckedWorld { release_by_holder: true, ..world.faults(Faults { copy: 1, ..F }) }
 }
 
 #[test]
@@ -232,9 +233,9 @@ fn releases_by_holder_are_fenced_by_their_attempt() {
     assert!(complete(release_by_holder()).already);
 }
 
-fn older_releases() -> World {
+fn older_releases() -> CheckedWorld {
     let faults = Faults { abandon: 1, older_release: 1, ..F };
-    World::new("older releases", 1).queue(1).attempts(2).tries(2).faults(faults)
+    CheckedWorld::new("older releases", 1).queue(1).attempts(2).tries(2).faults(faults)
 }
 
 #[test]
@@ -242,8 +243,8 @@ fn a_release_by_an_older_attempt_comes_late() {
     assert!(complete(older_releases()).older_released);
 }
 
-fn newer_attempts() -> World {
-    World::new("newer attempts", 1).queue(2).attempts(2).tries(2).faults(Faults { abandon: 1, ..F })
+fn newer_attempts() -> CheckedWorld {
+    CheckedWorld::new("newer attempts", 1).queue(2).attempts(2).tries(2).faults(Faults { abandon: 1, ..F })
 }
 
 #[test]
@@ -251,9 +252,9 @@ fn a_waiting_task_times_out_and_asks_again() {
     assert!(complete(newer_attempts()).busy);
 }
 
-fn notices() -> World {
-    let faults = Faults { unheard: 1, unknown_life: 1, ..F };
-    World::new("notices", 1).queue(2).sweeps(1).tries(1).faults(faults)
+fn notices() -> CheckedWorld {
+    let faults = Faults { unheard: 1, unknown_status: 1, ..F };
+    CheckedWorld::new("notices", 1).queue(2).sweeps(1).tries(1).faults(faults)
 }
 
 #[test]
@@ -262,8 +263,8 @@ fn notices_are_lost_or_find_a_closed_task() {
     assert!(seen.renotified && seen.closed_task);
 }
 
-fn events() -> World {
-    World::new("events", 1).queue(2).faults(Faults { die: 1, events: true, ..F })
+fn events() -> CheckedWorld {
+    CheckedWorld::new("events", 1).queue(2).faults(Faults { die: 1, events: true, ..F })
 }
 
 #[test]
@@ -272,9 +273,9 @@ fn holders_die_and_their_end_is_reported() {
     assert!(seen.died && seen.freed_by_event);
 }
 
-fn redrive() -> World {
+fn redrive() -> CheckedWorld {
     let faults = Faults { die: 1, events: true, redrive: 1, ..F };
-    World::new("redrive", 1).poll(1).queue(1).time(1, 9).tries(2).faults(faults)
+    CheckedWorld::new("redrive", 1).poll(1).queue(1).time(1, 9).tries(2).faults(faults)
 }
 
 #[test]
@@ -283,8 +284,8 @@ fn an_execution_is_redriven_before_its_end_is_reported() {
     assert!(seen.died && seen.redriven && seen.freed_by_event);
 }
 
-fn lowered() -> World {
-    World::new("lowered", 2).queue(1).poll(1).change(1, 1, 2).time(2, 9)
+fn lowered() -> CheckedWorld {
+    CheckedWorld::new("lowered", 2).queue(1).poll(1).change(1, 1, 2).time(2, 9)
 }
 
 #[test]
@@ -293,8 +294,8 @@ fn the_limit_is_lowered_while_leases_are_held() {
     assert!(seen.limit_set && seen.above_limit && seen.granted_from_queue && seen.refused);
 }
 
-fn raised() -> World {
-    World::new("raised", 1).queue(2).change(2, 0, 1)
+fn raised() -> CheckedWorld {
+    CheckedWorld::new("raised", 1).queue(2).change(2, 0, 1)
 }
 
 #[test]
@@ -304,8 +305,8 @@ fn the_limit_is_raised_while_somebody_waits() {
     assert!(seen.limit_set && seen.granted_from_queue && seen.most_held == 2);
 }
 
-fn override_ends() -> World {
-    let world = World::new("override ends", 1).poll(2).operator(OperatorAction::EndOverride, 1, 2);
+fn override_ends() -> CheckedWorld {
+    let world = CheckedWorld::new("override ends", 1).poll(2).operator(OperatorAction::EndOverride, 1, 2);
     world.override_limit(2).torn_settings().time(2, 9)
 }
 
@@ -314,8 +315,8 @@ fn an_override_ends_while_callers_read_around_it() {
     assert!(complete(override_ends()).override_ended);
 }
 
-fn override_meets_end() -> World {
-    let world = World::new("override meets end", 1).poll(1).operator(OperatorAction::EndOverride, 0, 1);
+fn override_meets_end() -> CheckedWorld {
+    let world = CheckedWorld::new("override meets end", 1).poll(1).operator(OperatorAction::EndOverride, 0, 1);
     world.override_limit(2).and_change(1).time(1, 9).order(Order::AsListed)
 }
 
@@ -325,8 +326,8 @@ fn an_override_is_made_while_the_one_before_ends() {
     assert!(seen.override_ended && seen.superseded);
 }
 
-fn two_overrides() -> World {
-    World::new("two overrides", 1).poll(1).change(2, 0, 2).and_change(1).time(2, 9)
+fn two_overrides() -> CheckedWorld {
+    CheckedWorld::new("two overrides", 1).poll(1).change(2, 0, 2).and_change(1).time(2, 9)
 }
 
 #[test]
@@ -334,8 +335,8 @@ fn of_two_overrides_the_one_asked_for_last_stays() {
     assert!(complete(two_overrides()).superseded);
 }
 
-fn pool_is_set() -> World {
-    World::new("pool is set", 2).queue(1).poll(1).operator(OperatorAction::SetPool(1), 1, 2).time(2, 9)
+fn pool_is_set() -> CheckedWorld {
+    CheckedWorld::new("pool is set", 2).queue(1).poll(1).operator(OperatorAction::SetPool(1), 1, 2).time(2, 9)
 }
 
 #[test]
@@ -343,8 +344,8 @@ fn a_pool_is_set_while_leases_are_held() {
     assert!(complete(pool_is_set()).pool_set);
 }
 
-fn settings_meet_an_end() -> World {
-    let world = World::new("settings meet an end", 2).poll(2).operator(OperatorAction::EndOverride, 0, 1);
+fn settings_meet_an_end() -> CheckedWorld {
+    let world = CheckedWorld::new("settings meet an end", 2).poll(2).operator(OperatorAction::EndOverride, 0, 1);
     world.override_limit(3).and(OperatorAction::SetPool(1)).time(1, 9)
 }
 
@@ -354,8 +355,8 @@ fn settings_are_set_while_an_override_ends() {
     assert!(seen.override_ended && seen.pool_set);
 }
 
-fn pool_is_retired() -> World {
-    let world = World::new("pool is retired", 1).poll(2).attempts(2).operator(OperatorAction::RetirePool, 1, 2);
+fn pool_is_retired() -> CheckedWorld {
+    let world = CheckedWorld::new("pool is retired", 1).poll(2).attempts(2).operator(OperatorAction::RetirePool, 1, 2);
     world.time(1, 9)
 }
 
@@ -364,8 +365,8 @@ fn a_pool_is_retired_while_leases_are_held() {
     assert!(complete(pool_is_retired()).retired);
 }
 
-fn shared_name() -> World {
-    World::new("shared name", 1).queue(2).poll(1).share_name(0, 1).tries(4)
+fn shared_name() -> CheckedWorld {
+    CheckedWorld::new("shared name", 1).queue(2).poll(1).share_name(0, 1).tries(4)
 }
 
 #[test]
@@ -374,8 +375,8 @@ fn two_branches_share_a_name() {
     assert!(seen.busy && seen.closed_task);
 }
 
-fn renewals() -> World {
-    World::new("renewals", 1).poll(2).renews(1).time(2, 1).sweeps(1).skew(0, 1)
+fn renewals() -> CheckedWorld {
+    CheckedWorld::new("renewals", 1).poll(2).renews(1).time(2, 1).sweeps(1).skew(0, 1)
 }
 
 #[test]
@@ -383,8 +384,8 @@ fn leases_are_renewed_while_they_expire() {
     assert!(complete(renewals()).renewed);
 }
 
-fn long_work() -> World {
-    World { long_work: Some((5, 1)), ..World::new("long work", 1).poll(2).time(2, 1).sweeps(2) }
+fn long_work() -> CheckedWorld {
+    CheckedWorld { long_work: Some((5, 1)), ..CheckedWorld::new("long work", 1).poll(2).time(2, 1).sweeps(2) }
 }
 
 #[test]
@@ -392,9 +393,9 @@ fn sweeps_keep_long_work_alive() {
     assert!(complete(long_work()).extended);
 }
 
-fn giving_up() -> World {
-    let world = World::new("giving up", 1).queue(1).poll(1).time(1, 9).sweeps(1).tries(2);
-    World { give_up: 1, ..world.faults(Faults { crash: 1, ..F }) }
+fn giving_up() -> CheckedWorld {
+    let world = CheckedWorld::new("giving up", 1).queue(1).poll(1).time(1, 9).sweeps(1).tries(2);
+    CheckedWorld { give_up: 1, ..world.faults(Faults { crash: 1, ..F }) }
 }
 
 #[test]
@@ -402,13 +403,13 @@ fn a_call_crashes_while_a_waiter_gives_up() {
     assert!(complete(giving_up()).gave_up);
 }
 
-fn asks_for_more() -> World {
-    let world = World::new("asks for more", 1).queue(1).poll(1).time(1, 1).asks_for(1_000, 1_000);
-    World { give_up: 1, ..world }
+fn asks_for_more() -> CheckedWorld {
+    let world = CheckedWorld::new("asks for more", 1).queue(1).poll(1).time(1, 1).asks_for(1_000, 1_000);
+    CheckedWorld { give_up: 1, ..world }
 }
 
-fn renews_for_more() -> World {
-    World::new("renews for more", 1).poll(2).renews(1).time(1, 1).asks_for(1_000, 1_000)
+fn renews_for_more() -> CheckedWorld {
+    CheckedWorld::new("renews for more", 1).poll(2).renews(1).time(1, 1).asks_for(1_000, 1_000)
 }
 
 #[test]
@@ -417,9 +418,9 @@ fn clients_ask_for_more_than_the_pool_gives() {
     assert!(complete(renews_for_more()).renewed);
 }
 
-fn three_faults() -> World {
+fn three_faults() -> CheckedWorld {
     let faults = Faults { crash: 1, lose: 1, unheard: 1, ..F };
-    World::new("three faults", 1).queue(1).poll(1).tries(1).faults(faults)
+    CheckedWorld::new("three faults", 1).queue(1).poll(1).tries(1).faults(faults)
 }
 
 #[test]

@@ -26,8 +26,8 @@ impl Shared {
         settings: SettingsOf,
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
-        let (plan, asker) = (&self.world.clients[client], state.clients[client].clone());
-        let by = Caller::Acquire(client, asker.begun);
+        let (plan, begun) = (&self.world.clients[client], state.clients[client].begun);
+        let by = Caller::Acquire(client, begun);
         if self.world.strategy == Strategy::CountThenPut {
             let holder = self.holder(client).clone();
             let (caller, step) =
@@ -36,10 +36,10 @@ impl Shared {
             let stale = settings != SettingsOf::Now;
             return self.go_on(state, by, plan.skew, stale, Engine::CountThenPut(caller), step, seen);
         }
-        let token = self.token(client, asker.begun);
+        let token = self.token(client, begun);
         let request = AcquireRequest {
             holder: self.holder(client).clone(),
-            attempt: Some(asker.attempt(client, asker.begun)),
+            attempt: Some(state.clients[client].attempt(client, begun)),
             mode: if plan.queue { Mode::Queue(token) } else { Mode::Poll },
             lease: self.world.asks_for.map(|(lease, _)| Millis(lease)),
             wait: self.world.asks_for.map(|(_, wait)| Millis(wait)),
@@ -57,8 +57,9 @@ impl Shared {
     ) -> Result<(), Violation> {
         let Some(told) = state.clients[client].lease else { return Ok(()) };
         let target = if self.world.release_by_holder {
-            let asker = &state.clients[client];
-            ReleaseTarget::Holder(self.holder(client).clone(), Some(asker.attempt(client, asker.begun)))
+            let begun = state.clients[client].begun;
+            let attempt = state.clients[client].attempt(client, begun);
+            ReleaseTarget::Holder(self.holder(client).clone(), Some(attempt))
         } else {
             ReleaseTarget::Lease(LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence })
         };
@@ -73,8 +74,8 @@ impl Shared {
         client: usize,
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
-        let asker = &state.clients[client];
-        let older = asker.attempt(client, asker.begun - 1);
+        let begun = state.clients[client].begun;
+        let older = state.clients[client].attempt(client, begun - 1);
         let target = ReleaseTarget::Holder(self.holder(client).clone(), Some(older));
         let (by, skew) = (Caller::OlderRelease(client, older), self.world.clients[client].skew);
         self.begin_call(state, by, skew, SettingsOf::Now, target, seen)
@@ -241,7 +242,7 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<Delivery, Violation> {
         let Some((client, attempt)) = Shared::owner(&callback.token) else { return Ok(Delivery::Closed) };
-        if self.world.is_ablated(Ablation::Burn)
+        if self.world.is_ablated(Ablation::Revoke)
             && matches!(callback.result, TaskResult::Failed(FailureReason::Expired | FailureReason::Released))
         {
             return Ok(Delivery::Delivered);
@@ -256,7 +257,7 @@ impl Shared {
             TaskResult::Failed(why) => {
                 seen.failed_task |= *why == FailureReason::Expired;
                 seen.gave_up |= *why == FailureReason::WaitedTooLong;
-                state.client(client, |asker| asker.tasks[task] = Task::Closed);
+                state.client(client, |client| client.tasks[task] = Task::Closed);
                 if state.clients[client].begun == attempt {
                     self.task_ends(state, client);
                 }
@@ -266,7 +267,7 @@ impl Shared {
     }
 
     /// Whether an execution runs. Those who share a name are branches of one execution.
-    pub(crate) fn life(&self, state: &WorldState, execution: &str) -> ExecutionStatus {
+    pub(crate) fn status_of(&self, state: &WorldState, execution: &str) -> ExecutionStatus {
         if self.world.is_ablated(Ablation::ClosedMeansEnded) {
             return ExecutionStatus::Ended;
         }
@@ -289,15 +290,14 @@ impl Shared {
         lease: &Lease,
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
-        let asker = &state.clients[client];
-        if asker.stage != Stage::Asking || asker.begun != attempt {
+        if !state.clients[client].asks(attempt) {
             return Ok(());
         }
         let told = ToldLease { slot: lease.id.slot, fence: lease.id.fence, expires_at: lease.expires_at };
-        state.client(client, |asker| {
-            asker.stage = Stage::Working;
-            asker.lease = Some(told);
-            asker.tasks[usize::from(attempt) - 1] = Task::Told;
+        state.client(client, |client| {
+            client.stage = Stage::Working;
+            client.lease = Some(told);
+            client.tasks[usize::from(attempt) - 1] = Task::Told;
         });
         seen.told = true;
         self.judge_told(state, client, told)
@@ -341,11 +341,11 @@ impl Shared {
                 // What it was told of a later end stays said.
                 let told = ToldLease { expires_at: expires_at.max(mine.expires_at), ..mine };
                 seen.renewed = true;
-                state.client(client, |asker| asker.lease = Some(told));
+                state.client(client, |client| client.lease = Some(told));
                 self.judge_told(state, client, told)
             }
             (Caller::Operator(_, begun), outcome) => self.operated(state, begun, outcome, seen),
-            (Caller::Gone(client, ended), AnyOutcome::ExecutionEnded(freed)) => {
+            (Caller::ExecutionEnded(client, ended), AnyOutcome::ExecutionEnded(freed)) => {
                 seen.freed_by_event |= freed.tally.freed > 0;
                 let ended = ended.filter(|_| freed.more.is_none());
                 ended.map_or(Ok(()), |ended| self.judge_gone(state, client, ended))
@@ -376,7 +376,7 @@ impl Shared {
             AcquireOutcome::Acquired(lease) if !queues => self.told(state, client, attempt, &lease, seen),
             AcquireOutcome::Wait(_) => {
                 seen.refused = true;
-                if state.clients[client].begun == attempt && state.clients[client].stage == Stage::Asking {
+                if state.clients[client].asks(attempt) {
                     self.task_ends(state, client);
                 }
                 Ok(())
@@ -499,8 +499,7 @@ impl Shared {
     pub(super) fn invocation_failed(&self, state: &mut WorldState, by: Caller) {
         match by {
             Caller::Acquire(client, attempt) => {
-                let asker = &state.clients[client];
-                if asker.begun == attempt && asker.stage == Stage::Asking {
+                if state.clients[client].asks(attempt) {
                     self.task_ends(state, client);
                 }
             }
@@ -514,19 +513,19 @@ impl Shared {
         if state.clients[client].begun >= self.world.clients[client].attempts {
             return self.over(state, client);
         }
-        state.client(client, |asker| {
-            close(asker);
-            asker.stage = Stage::Idle;
+        state.client(client, |client| {
+            close(client);
+            client.stage = Stage::Idle;
         });
     }
 
     pub(super) fn over(&self, state: &mut WorldState, client: usize) {
         let reported = self.world.faults.events && state.clients[client].stage != Stage::Releasing;
         let now = Timestamp(state.now);
-        state.client(client, |asker| {
-            close(asker);
-            asker.stage = Stage::Over;
-            asker.report = if reported { Some(now) } else { asker.report };
+        state.client(client, |client| {
+            close(client);
+            client.stage = Stage::Over;
+            client.report = if reported { Some(now) } else { client.report };
         });
     }
 
@@ -538,8 +537,8 @@ impl Shared {
     }
 }
 
-fn close(asker: &mut ClientState) {
-    asker.tasks.iter_mut().filter(|task| **task == Task::Open).for_each(|task| *task = Task::Closed);
+fn close(client: &mut ClientState) {
+    client.tasks.iter_mut().filter(|task| **task == Task::Open).for_each(|task| *task = Task::Closed);
 }
 
 /// The same request to a table that does not know attempts: whichever is there is the expected one.
@@ -575,7 +574,7 @@ impl Hashed<Call> {
                 format!("release by {}, {older}{clock}{old}", shared.holder(client))
             }
             Caller::Renew(client) => format!("renew by {}{clock}{old}", shared.holder(client)),
-            Caller::Gone(client, _) => format!("event for {}", shared.holder(client)),
+            Caller::ExecutionEnded(client, _) => format!("event for {}", shared.holder(client)),
             Caller::Sweep => format!("sweep{clock}{old}"),
             Caller::Operator(at, _) => format!("operator {at}"),
         }

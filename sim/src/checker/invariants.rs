@@ -201,9 +201,9 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
         let Some(held) = &row.held else { return Ok(()) };
-        for (at, asker) in state.clients.iter().enumerate().filter(|(at, _)| *self.holder(*at) == held.holder) {
+        for (at, client) in state.clients.iter().enumerate().filter(|(at, _)| *self.holder(*at) == held.holder) {
             let number = ClientState::number(at, held.attempt).map(usize::from);
-            if number.is_some_and(|number| asker.tasks.get(number.wrapping_sub(1)) == Some(&Task::Told)) {
+            if number.is_some_and(|number| client.tasks.get(number.wrapping_sub(1)) == Some(&Task::Told)) {
                 let what = format!("{} was granted again on {}, which had its lease", held.holder, held.attempt);
                 return Err(Violation::new(property::ATTEMPTS, what));
             }
@@ -223,7 +223,7 @@ impl Shared {
             let Some(Row::Holder(waiter)) = state.table.row(key) else { continue };
             let HolderState::Waiting(waiting) = &waiter.state else { continue };
             if ticket.is_none_or(|ticket| waiting.ticket < ticket) {
-                state.client(at, |asker| asker.overtaken += 1);
+                state.client(at, |client| client.overtaken += 1);
                 seen.most_overtaken = seen.most_overtaken.max(state.clients[at].overtaken);
             }
         }
@@ -249,10 +249,10 @@ impl Shared {
             })
         };
         let lasting = move |at: &usize| {
-            let asker = &state.clients[*at];
+            let client = &state.clients[*at];
             let clock = Timestamp(state.now + self.world.clients[*at].skew);
-            asker.stage == Stage::Working
-                && asker.lease.is_some_and(|lease| clock < lease.expires_at && newest(*at, lease))
+            client.stage == Stage::Working
+                && client.lease.is_some_and(|lease| clock < lease.expires_at && newest(*at, lease))
         };
         (0..state.clients.len()).filter(lasting).map(|at| self.holder(at))
     }
@@ -350,7 +350,7 @@ impl Shared {
             },
             _ => false,
         };
-        if before && self.life(state, holder.execution()) == ExecutionStatus::Ended {
+        if before && self.status_of(state, holder.execution()) == ExecutionStatus::Ended {
             return Err(Violation::new(
                 property::LEAK,
                 format!("{holder} has ended, was reported, and still has {row:?}"),
@@ -382,9 +382,9 @@ impl Shared {
         let mut told = state.clone();
         told.now += past + self.world.give_up;
         self.sweep_alone(&mut told, seen)?;
-        for (at, asker) in state.clients.iter().enumerate() {
-            let task = usize::from(asker.begun).wrapping_sub(1);
-            if asker.stage == Stage::Asking && told.clients[at].tasks.get(task) == Some(&Task::Open) {
+        for (at, client) in state.clients.iter().enumerate() {
+            let task = usize::from(client.begun).wrapping_sub(1);
+            if client.stage == Stage::Asking && told.clients[at].tasks.get(task) == Some(&Task::Open) {
                 return Err(Violation::new(property::TOLD_IN_THE_END, format!("{} waits forever", self.holder(at))));
             }
         }
@@ -439,10 +439,10 @@ impl Shared {
             Some(held) => expired_too && now >= live.reclaimable_at(held.expires_at),
         };
         let Some(slot) = (0..live.effective_limit(&slots, now)).find(|slot| open(*slot)) else { return Ok(()) };
-        for (at, asker) in state.clients.iter().enumerate() {
+        for (at, client) in state.clients.iter().enumerate() {
             let row = state.table.row(RowKey::Holder(self.holder(at).hashed()));
             let waits = matches!(row, Some(Row::Holder(row)) if matches!(row.state, HolderState::Waiting(_)));
-            if asker.stage == Stage::Asking && waits {
+            if client.stage == Stage::Asking && waits {
                 let what = format!("slot {slot} is open, {} waits, and nothing is under way", self.holder(at));
                 return Err(Violation::new(property::WAKE_UP, what));
             }

@@ -18,7 +18,7 @@ use std::fmt;
 use rustc_hash::FxHashSet;
 
 pub use invariants::Violation;
-pub use world::{Ablation, Ablations, Client, Faults, OperatorAction, OperatorPlan, Order, World};
+pub use world::{Ablation, Ablations, CheckedWorld, Client, Faults, OperatorAction, OperatorPlan, Order};
 
 use crate::digest::digest;
 use crate::rng::Rng;
@@ -183,7 +183,7 @@ impl fmt::Display for Report {
 ///
 /// # Panics
 /// When the world itself makes no sense (a limit above 10,000).
-pub fn explore(world: World, most_states: usize) -> Report {
+pub fn explore(world: CheckedWorld, most_states: usize) -> Report {
     let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
     Explorer::new(shared, most_states).run()
 }
@@ -193,7 +193,7 @@ pub fn explore(world: World, most_states: usize) -> Report {
 ///
 /// # Panics
 /// When the world itself makes no sense (a limit above 10,000).
-pub fn random_walk(world: World, seed: u64, histories: u64) -> Report {
+pub fn random_walk(world: CheckedWorld, seed: u64, histories: u64) -> Report {
     let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
     let mut report = Report::new(shared.world.name);
     report.complete = false;

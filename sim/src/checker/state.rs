@@ -130,7 +130,7 @@ pub(crate) enum Caller {
     OlderRelease(usize, Attempt),
     Renew(usize),
     /// With when it ended, if nothing else of this client's was under way when that was reported.
-    Gone(usize, Option<Timestamp>),
+    ExecutionEnded(usize, Option<Timestamp>),
     Sweep,
     /// Which operator, and when it began.
     Operator(u8, u64),
@@ -167,6 +167,11 @@ impl ClientState {
         Attempt { entered: self.entered, retry }
     }
 
+    /// Whether it waits for this attempt, its newest one.
+    pub(crate) fn asks(&self, attempt: u8) -> bool {
+        self.stage == Stage::Asking && self.begun == attempt
+    }
+
     /// Which of this client's attempts it is.
     pub(crate) fn number(client: usize, attempt: Attempt) -> Option<u8> {
         (attempt.retry as usize % 8 == client).then(|| u8::try_from(attempt.retry / 8).unwrap_or(u8::MAX))
@@ -176,7 +181,7 @@ impl ClientState {
 impl WorldState {
     pub(crate) fn begin(shared: &Shared) -> WorldState {
         let world = &shared.world;
-        let asker = |client: &super::world::Client| {
+        let begin = |client: &super::world::Client| {
             Hashed::new(ClientState {
                 stage: Stage::Idle,
                 begun: 0,
@@ -191,7 +196,7 @@ impl WorldState {
         WorldState {
             now: super::world::BEGIN,
             table: shared.begin(),
-            clients: world.clients.iter().map(asker).collect(),
+            clients: world.clients.iter().map(begin).collect(),
             calls: vec![],
             late: vec![],
             left: world.faults,
@@ -225,9 +230,9 @@ impl WorldState {
     }
 
     pub(crate) fn client(&mut self, at: usize, change: impl FnOnce(&mut ClientState)) {
-        let mut asker = self.clients[at].clone().into_inner();
-        change(&mut asker);
-        self.clients[at] = Hashed::new(asker);
+        let mut client = self.clients[at].clone().into_inner();
+        change(&mut client);
+        self.clients[at] = Hashed::new(client);
     }
 
     /// The settings have changed: every call under way began with the old ones.

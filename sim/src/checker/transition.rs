@@ -91,41 +91,41 @@ impl Shared {
         let with_settings = |actions: &mut Vec<Transition>, action: fn(u8, SettingsOf) -> Transition, client: u8| {
             actions.extend(settings.iter().map(|settings| action(client, *settings)));
         };
-        let idle = state.clients.iter().position(|asker| asker.stage == Stage::Idle);
+        let idle = state.clients.iter().position(|client| client.stage == Stage::Idle);
         if let Some(idle) = idle.filter(|_| self.world.asks_at_once()) {
             return vec![Transition::Ask { client: small(idle), settings: SettingsOf::Now }];
         }
-        for (at, asker) in state.clients.iter().enumerate() {
-            let client = small(at);
-            match asker.stage {
+        for (at, client) in state.clients.iter().enumerate() {
+            let number = small(at);
+            match client.stage {
                 Stage::Idle => {
-                    with_settings(&mut actions, |client, settings| Transition::Ask { client, settings }, client)
+                    with_settings(&mut actions, |client, settings| Transition::Ask { client, settings }, number)
                 }
-                Stage::Asking if state.left.abandon > 0 => actions.push(Transition::Abandon { client }),
+                Stage::Asking if state.left.abandon > 0 => actions.push(Transition::Abandon { client: number }),
                 Stage::Working => {
-                    with_settings(&mut actions, |client, settings| Transition::Release { client, settings }, client);
-                    if asker.renews > 0 {
-                        actions.push(Transition::Renew { client });
+                    with_settings(&mut actions, |client, settings| Transition::Release { client, settings }, number);
+                    if client.renews > 0 {
+                        actions.push(Transition::Renew { client: number });
                     }
                     if state.left.die > 0 {
-                        actions.push(Transition::Die { client });
+                        actions.push(Transition::Die { client: number });
                     }
                 }
                 _ => {}
             }
-            if state.left.copy > 0 && asker.begun > 0 {
-                with_settings(&mut actions, |client, settings| Transition::Copy { client, settings }, client);
+            if state.left.copy > 0 && client.begun > 0 {
+                with_settings(&mut actions, |client, settings| Transition::Copy { client, settings }, number);
             }
-            if state.left.copy > 0 && asker.lease.is_some() && matches!(asker.stage, Stage::Releasing | Stage::Over) {
-                actions.push(Transition::CopyRelease { client });
+            if state.left.copy > 0 && client.lease.is_some() && matches!(client.stage, Stage::Releasing | Stage::Over) {
+                actions.push(Transition::CopyRelease { client: number });
             }
-            if state.left.older_release > 0 && asker.begun > 1 {
-                actions.push(Transition::OlderRelease { client });
+            if state.left.older_release > 0 && client.begun > 1 {
+                actions.push(Transition::OlderRelease { client: number });
             }
-            if let Some(ended) = asker.report {
-                actions.push(Transition::Report { client });
-                if state.left.redrive > 0 && asker.stage == Stage::Over && ended < Timestamp(state.now) {
-                    actions.push(Transition::Redrive { client });
+            if let Some(ended) = client.report {
+                actions.push(Transition::Report { client: number });
+                if state.left.redrive > 0 && client.stage == Stage::Over && ended < Timestamp(state.now) {
+                    actions.push(Transition::Redrive { client: number });
                 }
             }
         }
@@ -206,7 +206,7 @@ impl Shared {
                 }
                 Some(Effect::StatusCheck(_)) => {
                     actions.push(Transition::Answer { call: at, question: number, known: true });
-                    if state.left.unknown_life > 0 {
+                    if state.left.unknown_status > 0 {
                         actions.push(Transition::Answer { call: at, question: number, known: false });
                     }
                 }
@@ -262,11 +262,11 @@ impl Shared {
                 let client = usize::from(client);
                 // The clock of whoever runs the workflow, which is also that of its events.
                 let entered = Timestamp(state.now);
-                state.client(client, |asker| {
-                    asker.stage = Stage::Asking;
-                    asker.begun += 1;
-                    asker.entered = entered;
-                    asker.tasks.push(Task::Open);
+                state.client(client, |client| {
+                    client.stage = Stage::Asking;
+                    client.begun += 1;
+                    client.entered = entered;
+                    client.tasks.push(Task::Open);
                 });
                 self.acquire(state, client, settings, seen)
             }
@@ -277,7 +277,7 @@ impl Shared {
             }
             Transition::Release { client, settings } => {
                 let client = usize::from(client);
-                state.client(client, |asker| asker.stage = Stage::Releasing);
+                state.client(client, |client| client.stage = Stage::Releasing);
                 self.release(state, client, settings, seen)
             }
             Transition::CopyRelease { client } => {
@@ -292,7 +292,7 @@ impl Shared {
             }
             Transition::Renew { client } => {
                 let client = usize::from(client);
-                state.client(client, |asker| asker.renews -= 1);
+                state.client(client, |client| client.renews -= 1);
                 let Some(told) = state.clients[client].lease else { return Ok(()) };
                 let id = LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence };
                 let lease = self.world.asks_for.map(|(lease, _)| Millis(lease));
@@ -318,7 +318,7 @@ impl Shared {
                 // Whatever it acquired in the millisecond of its end, it acquired before.
                 let ended = state.clients[client].report.unwrap_or_default() + Millis(1);
                 let at = if self.world.is_ablated(Ablation::WhenItEnded) { Timestamp(state.now + 1) } else { ended };
-                state.client(client, |asker| asker.report = None);
+                state.client(client, |client| client.report = None);
                 let execution = self.holder(client).execution().into();
                 let ended = ExecutionEnded { execution, at, after: None };
                 let same = |other: usize| self.holder(other) == self.holder(client);
@@ -328,12 +328,13 @@ impl Shared {
                     && state.late.is_empty()
                     && !state.calls.iter().any(|call| mine(call.by))
                     && (0..state.clients.len()).all(|c| !same(c) || state.clients[c].stage == Stage::Over);
-                self.begin_call(state, Caller::Gone(client, alone.then_some(at)), 0, SettingsOf::Now, ended, seen)
+                let by = Caller::ExecutionEnded(client, alone.then_some(at));
+                self.begin_call(state, by, 0, SettingsOf::Now, ended, seen)
             }
             Transition::Redrive { client } => {
                 state.left.redrive -= 1;
                 seen.redriven = true;
-                state.client(usize::from(client), |asker| asker.stage = Stage::Idle);
+                state.client(usize::from(client), |client| client.stage = Stage::Idle);
                 Ok(())
             }
             Transition::Sweep { settings } => {
@@ -483,11 +484,11 @@ impl Shared {
             Transition::Answer { call, question, known } => {
                 let mut call = state.calls.remove(usize::from(call)).into_inner();
                 if !known {
-                    state.left.unknown_life -= 1;
+                    state.left.unknown_status -= 1;
                 }
                 let at = usize::from(question);
                 if let Some(Effect::StatusCheck(execution)) = call.in_flight.effect(at) {
-                    let status = if known { self.life(state, execution) } else { ExecutionStatus::Unknown };
+                    let status = if known { self.status_of(state, execution) } else { ExecutionStatus::Unknown };
                     call.in_flight.reply(at, status);
                 }
                 self.answered(state, call, false, seen)

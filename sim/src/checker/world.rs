@@ -14,7 +14,7 @@ pub(crate) const BEGIN: u64 = 1_000;
 
 /// A world to explore.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct CheckedWorld {
     /// What it is about.
     pub name: &'static str,
     /// The pool's limit.
@@ -96,7 +96,7 @@ pub struct Faults {
     /// A callback gets lost, or its answer does.
     pub unheard: u8,
     /// It is not known whether an execution runs.
-    pub unknown_life: u8,
+    pub unknown_status: u8,
 }
 
 impl Faults {
@@ -181,7 +181,7 @@ pub enum Ablation {
     /// That a callback is unconfirmed is not shown.
     Unconfirmed,
     /// Tokens are not failed, only said to be.
-    Burn,
+    Revoke,
     /// Leases above the limit are not shown.
     AboveLimit,
     /// A lowered limit is believed to be followed at once.
@@ -194,10 +194,10 @@ pub enum Ablation {
     SecondClock,
 }
 
-impl World {
+impl CheckedWorld {
     /// A world with no clients, no faults, and no time that passes.
     pub fn new(name: &'static str, limit: u32) -> Self {
-        World {
+        CheckedWorld {
             name,
             limit,
             lease: 4,
@@ -407,14 +407,14 @@ impl World {
 /// What a world's states all share: made once.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) world: World,
+    pub(crate) world: CheckedWorld,
     pub(crate) prefix: PoolName,
     pub(crate) holders: Vec<Holder>,
     pub(crate) settings: Settings,
 }
 
 impl Shared {
-    pub(crate) fn new(world: World) -> Option<Shared> {
+    pub(crate) fn new(world: CheckedWorld) -> Option<Shared> {
         let prefix: PoolName = "p".parse().ok()?;
         let mut settings = Settings::new(prefix.clone(), Limit::try_from(u64::from(world.limit)).ok()?);
         settings.lease = Millis(world.lease);

@@ -19,7 +19,7 @@ pub(crate) enum CallPurpose {
     /// To put the pool in order.
     Sweep,
     /// To free what a dead job had.
-    Gone { job: u32 },
+    ExecutionEnded { job: u32 },
     /// To change the limit.
     Limit,
 }
@@ -29,7 +29,7 @@ impl CallPurpose {
     pub(crate) fn job(self) -> Option<u32> {
         match self {
             CallPurpose::Acquire { job, .. } | CallPurpose::Release { job } | CallPurpose::Renew { job } => Some(job),
-            CallPurpose::Sweep | CallPurpose::Gone { .. } | CallPurpose::Limit => None,
+            CallPurpose::Sweep | CallPurpose::ExecutionEnded { .. } | CallPurpose::Limit => None,
         }
     }
 
@@ -40,7 +40,7 @@ impl CallPurpose {
             CallPurpose::Release { .. } => 1,
             CallPurpose::Renew { .. } => 2,
             CallPurpose::Sweep => 3,
-            CallPurpose::Gone { .. } => 4,
+            CallPurpose::ExecutionEnded { .. } => 4,
             CallPurpose::Limit => 5,
         }
     }
@@ -52,7 +52,7 @@ impl CallPurpose {
             CallPurpose::Release { .. } => "release",
             CallPurpose::Renew { .. } => "renew",
             CallPurpose::Sweep => "sweep",
-            CallPurpose::Gone { .. } => "execution ended",
+            CallPurpose::ExecutionEnded { .. } => "execution ended",
             CallPurpose::Limit => "limit change",
         }
     }

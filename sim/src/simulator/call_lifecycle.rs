@@ -126,7 +126,7 @@ impl Lane {
                 self.observer.usage.notices += 1;
                 self.callback_arrives(callback).into()
             }
-            Effect::StatusCheck(execution) => self.life_of(execution).into(),
+            Effect::StatusCheck(execution) => self.status_of(execution).into(),
         };
         let lost = self.network.loses(&effect, Way::Back, purpose.job(), key);
         let now = self.queue.now();
@@ -150,7 +150,7 @@ impl Lane {
     }
 
     /// Whether the job of this execution still runs.
-    fn life_of(&self, execution: &str) -> ExecutionStatus {
+    fn status_of(&self, execution: &str) -> ExecutionStatus {
         let job = execution.rsplit_once(':').and_then(|(_, number)| number.parse::<u32>().ok());
         let runs = job.and_then(|job| self.fleet.jobs.get(job)).is_some_and(|job| !job.dead);
         if runs { ExecutionStatus::Running } else { ExecutionStatus::Ended }

@@ -75,7 +75,7 @@ impl Lane {
                 AnyOperation::Renew(RenewRequest { id: job(number)?.lease.as_ref()?.id.clone(), lease: None })
             }
             CallPurpose::Sweep => AnyOperation::Sweep(SweepRequest),
-            CallPurpose::Gone { job: number } => {
+            CallPurpose::ExecutionEnded { job: number } => {
                 let job = job(number)?;
                 // Whatever was entered in the millisecond of the end was entered before.
                 let at = self.clock(0) + Millis(1);

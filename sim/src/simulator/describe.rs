@@ -53,7 +53,7 @@ impl Lane {
             CallPurpose::Release { job } => format!("release by {}", whose(job)),
             CallPurpose::Renew { job } => format!("renew by {}", whose(job)),
             CallPurpose::Sweep => format!("sweep of {prefix}"),
-            CallPurpose::Gone { job } => format!("the execution of {} has ended", whose(job)),
+            CallPurpose::ExecutionEnded { job } => format!("the execution of {} has ended", whose(job)),
             CallPurpose::Limit => format!("an operator changes the limit of {prefix}"),
         }
     }

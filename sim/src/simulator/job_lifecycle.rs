@@ -208,10 +208,10 @@ impl Lane {
                 self.remind_at(soon, job, epoch(job), JobTimer::Renew);
             }
             (CallPurpose::Sweep, Ok(AnyOutcome::Sweep(tally))) => self.swept(pool, tally),
-            (CallPurpose::Gone { job }, Ok(AnyOutcome::ExecutionEnded(freed))) if freed.more.is_none() => {
+            (CallPurpose::ExecutionEnded { job }, Ok(AnyOutcome::ExecutionEnded(freed))) if freed.more.is_none() => {
                 self.bury(job)
             }
-            (CallPurpose::Gone { job }, _) => self.queue.at(retry_at, EventKind::EndReported { job }),
+            (CallPurpose::ExecutionEnded { job }, _) => self.queue.at(retry_at, EventKind::EndReported { job }),
             (CallPurpose::Limit, Ok(AnyOutcome::SetLimit(outcome))) => self.limit_answered(pool, outcome),
             (CallPurpose::Limit, _) => self.queue.at(retry_at, EventKind::LimitRetried { pool }),
             _ => {}
@@ -328,7 +328,7 @@ impl Lane {
     /// The end of a job's execution is reported.
     pub(crate) fn end_reported(&mut self, number: u32) {
         if let Some(job) = self.fleet.jobs.get(number) {
-            self.call(job.pool, CallPurpose::Gone { job: number }, self.network.invoke());
+            self.call(job.pool, CallPurpose::ExecutionEnded { job: number }, self.network.invoke());
         }
     }
 

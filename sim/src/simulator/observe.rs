@@ -96,7 +96,7 @@ impl Lane {
         let what = match purpose {
             _ if expired => SimEventKind::Reclaimed { job, cell, next },
             CallPurpose::Release { job: releases } if releases == job => SimEventKind::Released { job, cell, next },
-            CallPurpose::Gone { .. } => SimEventKind::Freed { job, cell, next, why: "ended" },
+            CallPurpose::ExecutionEnded { .. } => SimEventKind::Freed { job, cell, next, why: "ended" },
             _ => SimEventKind::Freed { job, cell, next, why: "its task is closed and its execution has ended" },
         };
         self.say(pool, what);
