@@ -498,11 +498,7 @@ impl Shared {
     /// The invocation behind a task fails: so does the task.
     pub(super) fn invocation_failed(&self, state: &mut WorldState, by: Caller) {
         match by {
-            Caller::Acquire(client, attempt) => {
-                if state.clients[client].asks(attempt) {
-                    self.task_ends(state, client);
-                }
-            }
+            Caller::Acquire(client, attempt) if state.clients[client].asks(attempt) => self.task_ends(state, client),
             Caller::Release(client) if state.clients[client].stage == Stage::Releasing => self.over(state, client),
             _ => {}
         }
