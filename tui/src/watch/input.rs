@@ -108,8 +108,6 @@ pub enum DashboardEffect {
     Interrupt,
     /// Give the terminal back to the shell until it says go on.
     Suspend,
-    /// Read at once what is on screen.
-    Refresh,
     /// Change a pool's limit.
     ChangeLimit {
         /// Whose.

@@ -89,7 +89,6 @@ pub async fn show(
                     screen.suspend()?;
                     resized = true;
                 }
-                DashboardEffect::Refresh => {}
                 effect => carry_out(effect),
             }
         }
