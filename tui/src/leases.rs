@@ -24,7 +24,7 @@ pub(crate) struct LeasesOptions {
 }
 
 const AFTER: &str = "\
-NOTE says what is special: `expired` (not the holder's any more), `not told` (its notice is not known to have
+NOTE says what is special: `expired` (not the holder's any more), `not told` (its callback is not known to have
 arrived), `above the limit` (held since before the limit was lowered), and the holder's label.
 
 With --output json:
@@ -34,7 +34,7 @@ With --output json:
      \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"},
      \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",
      \"acquired_at_ms\", \"expires_at_ms\", \"lapses_at_ms\": when another may take it, \"renewed_at_ms\",
-     \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its notice may not have arrived}],
+     \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its callback may not have arrived}],
      \"queue\": [{\"holder\", \"since_ms\", \"waits_for_ms\", \"give_up_at_ms\"}]}
 
 `key` and `parent` are there if the holder has them. Times are milliseconds; moments since 1970.";

@@ -24,7 +24,7 @@ pub(crate) struct SweepOptions {
 const AFTER: &str = "\
 With --output json:
 
-    {\"table\": NAME, \"prefix\": PREFIX, \"granted\": leases, \"reclaimed\": expired leases, \"renotified\": notices,
+    {\"table\": NAME, \"prefix\": PREFIX, \"granted\": leases, \"reclaimed\": expired leases, \"renotified\": callbacks,
      \"extended\": leases, \"freed\": leases, \"left\": waiters that left the queue, \"more\": whether more is left to do}";
 
 #[derive(Debug, Serialize)]

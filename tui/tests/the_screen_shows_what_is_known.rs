@@ -1,6 +1,6 @@
 //! What is on the screen in each condition and size: whole screens, reviewed by eye.
 //!
-//! After a change that is meant: `INSTA_UPDATE=always cargo test -p leasehold-tui --test the_screen_shows_what_is_known`,
+//! After a change that is meant: `INSTA_UPDATE=always cargo test --workspace --test the_screen_shows_what_is_known`,
 //! then read the difference of the snapshots.
 
 #![allow(clippy::expect_used, reason = "a test may")]

@@ -1,4 +1,4 @@
-//! Occupancy charts: how does a pool's last hour look as a picture of characters?
+//! Occupancy charts: how do a pool's last minutes look as a picture of characters?
 //! Columns for those who held a lease, a line for the limit; what lies above the line has another texture, so that no
 //! colour is needed to see it.
 

@@ -172,7 +172,7 @@ pub const KEYS: &[KeyBinding] = &[
         &[char('/')],
         "/",
         KeyAction::Filter,
-        "list only pools whose name or state has this in it",
+        "list only pools by a part of the name, or by state",
         Some("filter"),
         KeyScope::All,
     ),

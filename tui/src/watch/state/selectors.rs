@@ -1,5 +1,5 @@
 //! Selectors: what is there to be shown, and so to be read?
-//! Asked by drawing, by the keys and by the collecting.
+//! Asked by drawing, by the keys and by the poller.
 
 use leasehold_core::Millis;
 use leasehold_core::occupancy::{Detail, Occupancy, Overridden, SlotView, WaiterView};
