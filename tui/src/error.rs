@@ -1,11 +1,12 @@
 //! Command errors: how does a person learn that something went wrong?
 //! In one sentence or two on standard error: what was tried, what is wrong, what to do; and by the exit status.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use leasehold_store::StoreError;
+
+use crate::output::complain;
 
 /// Everything that ends a command before its report.
 #[derive(Debug, thiserror::Error)]
@@ -131,8 +132,7 @@ pub(crate) fn status(done: Result<u8, CliError>) -> ExitCode {
     match done {
         Ok(status) => status.into(),
         Err(error) => {
-            // Nobody is left to be told where standard error is closed.
-            let _ = writeln!(std::io::stderr(), "leasehold: {error}");
+            complain(&error.to_string());
             error.status().into()
         }
     }

@@ -28,7 +28,7 @@ impl OutputFormat {
     }
 }
 
-/// Without what would move a terminal's cursor or change its colours: names and reasons are whoever's wrote them.
+/// Without what would move a terminal's cursor or change its colours: names and reasons may be written by anybody.
 pub(crate) fn harmless(text: &str) -> String {
     let moves = |c: char| c.is_control() && c != '\n';
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
@@ -39,6 +39,15 @@ pub(crate) fn harmless(text: &str) -> String {
         }
         shown
     })
+}
+
+/// A line on standard error; nobody is left to be told where it is closed.
+pub(crate) fn complain(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", complaint(words));
+}
+
+fn complaint(words: &str) -> String {
+    format!("leasehold: {}", harmless(words))
 }
 
 /// Whether a terminal may be shown colours (no-color.org).
@@ -91,6 +100,12 @@ pub(crate) enum Alignment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_complaint_moves_no_cursor_and_keeps_its_lines() {
+        let who = "ann\u{1b}[2J overrode the limit (größer\r)\n  expected less";
+        assert_eq!(complaint(who), "leasehold: ann\\u{1b}[2J overrode the limit (größer\\r)\n  expected less");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

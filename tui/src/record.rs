@@ -12,6 +12,7 @@ use leasehold_tui::watch::screen::Channels;
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::CliError;
+use crate::output::complain;
 use crate::recording::{recorder, region, seconds};
 use crate::stop_signal::stop_signal;
 use crate::target::Target;
@@ -87,8 +88,8 @@ impl RecordOptions {
                     subscription.send_replace(Subscription { pools, ..Subscription::default() });
                 }
                 // Whoever reads standard error is told; the recording goes on when it can.
-                Input::Failed { why, .. } => drop(writeln!(std::io::stderr(), "leasehold: {why}; trying again")),
-                Input::Unreadable { prefix, why } => drop(writeln!(std::io::stderr(), "leasehold: {prefix}: {why}")),
+                Input::Failed { why, .. } => complain(&format!("{why}; trying again")),
+                Input::Unreadable { prefix, why } => complain(&format!("{prefix}: {why}")),
                 _ => {}
             }
             recorder
@@ -97,7 +98,27 @@ impl RecordOptions {
         }
         reading.abort();
         let (looks, pools) = recorder.kept();
-        drop(writeln!(std::io::stderr(), "{looks} looks at {pools} pools are in {}", self.out.display()));
+        drop(writeln!(std::io::stderr(), "{} in {}", kept(looks, pools), self.out.display()));
         Ok(())
+    }
+}
+
+/// What a recording has, as the beginning of a sentence.
+fn kept(looks: u64, pools: usize) -> String {
+    let (look, are) = if looks == 1 { ("look", "is") } else { ("looks", "are") };
+    let pool = if pools == 1 { "pool" } else { "pools" };
+    format!("{looks} {look} at {pools} {pool} {are}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_look_is_told_as_one() {
+        let told = [(0, 0), (1, 1), (2, 1), (7, 2)].map(|(looks, pools)| kept(looks, pools));
+        let expected =
+            ["0 looks at 0 pools are", "1 look at 1 pool is", "2 looks at 1 pool are", "7 looks at 2 pools are"];
+        assert_eq!(told, expected);
     }
 }

@@ -46,6 +46,12 @@ fn words_that_would_move_a_terminals_cursor_are_refused() {
 }
 
 #[test]
+fn what_is_told_of_moves_no_cursor_either() {
+    let wrong = refused(bare(), 2, &["demo", "no\u{1b}[31m-file.toml"]);
+    assert!(wrong.starts_with("leasehold: no\\u{1b}[31m-file.toml cannot be read: "), "{wrong}");
+}
+
+#[test]
 fn a_time_that_is_none_is_refused_with_what_was_expected() {
     for flag in ["--lease", "--grace", "--quiet", "--longest-wait", "--longest-hold", "--sweep-every"] {
         for time in ["5", "soon", "", "-5s", "5 parsecs"] {
