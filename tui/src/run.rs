@@ -10,7 +10,6 @@ mod signals;
 mod wait;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::Path;
 
 use leasehold_core::{AcquireRequest, Attempt, Holder, InvalidValue, Millis, Mode, PoolName};
@@ -119,7 +118,7 @@ impl RunOptions {
         let ask = self.ask()?;
         command::find(&self.command[0])?;
         // From here on no signal ends this process before its place in the queue, or its lease, is given back.
-        let mut signals = Signals::listen()?;
+        let mut signals = Signals::listen().map_err(|wrong| unstarted(wrong.into(), target))?;
         let result = self.wait_for_lease(target, ask, &mut signals).await;
         let (runner, granted) = result.map_err(|error| unstarted(error, target))?;
         let lease = &granted.lease;
@@ -133,7 +132,7 @@ impl RunOptions {
             Ok(started) => started,
             Err(error) => {
                 hold::give_back(&runner, lease).await;
-                return Err(error);
+                return Err(unstarted(error, target));
             }
         };
         let hold = Hold {
@@ -190,11 +189,6 @@ impl RunOptions {
 fn me() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}:{}:{:016x}", std::process::id(), fastrand::u64(..))
-}
-
-/// A line for whoever reads standard error; nobody is left to be told where it is closed.
-fn say(words: &str) {
-    let _ = writeln!(std::io::stderr(), "leasehold: {words}");
 }
 
 /// Why the command was not started, with the exit status of `run`.

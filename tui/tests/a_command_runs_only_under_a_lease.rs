@@ -390,9 +390,11 @@ fn whoever_waits_too_long_is_told_so_and_leaves_the_queue() {
     pool(table, &["--limit", "1"]);
     let mut holder = Run::start(table, &[], "echo ready; read end");
     assert_eq!(holder.line(), "ready");
-    for (wait, words) in
-        [("1s", "no lease of pool p in table late within 1s"), ("0s", "just now: 1 of 1 are held and 0 wait")]
-    {
+    for (wait, words) in [
+        ("1s", "within 1s: it waited for 1s"),
+        ("500ms", "within 500ms: it waited for 500ms"),
+        ("0s", "just now: 1 of 1 are held and 0 wait"),
+    ] {
         let (status, told, wrong) = Run::start(table, &["--wait", wait], "echo started").end();
         assert_eq!((status, &*told), (Some(124), ""), "{wrong}");
         assert!(wrong.contains(words) && wrong.contains("the command was not started"), "{wrong}");
@@ -444,6 +446,23 @@ fn without_a_lease_no_command_starts() {
     nowhere.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     assert!(refused(nowhere, 125, &run("p")).contains("Connection refused"));
     assert!(refused(bare(), 125, &run("p")).contains("no region"));
+}
+
+#[test]
+fn what_the_system_refuses_before_the_command_is_told_with_125() {
+    // So few files that signals cannot be caught, or no connection be made.
+    for files in [10, 11, 12] {
+        let mut command = bare();
+        command.env("AWS_REGION", "eu-central-1").env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        let program = command.get_program().to_owned();
+        let mut limited = Command::new("sh");
+        let variables = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        limited.envs(variables.collect::<Vec<_>>()).stdin(Stdio::null());
+        limited.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]).arg(program);
+        let wrong = refused(limited, 125, &["run", "--prefix", "p", "--", "echo", "started"]);
+        assert!(wrong.starts_with("leasehold: ") && wrong.contains("the command was not started"), "{files}: {wrong}");
+    }
 }
 
 #[test]

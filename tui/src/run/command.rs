@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use leasehold_core::Lease;
@@ -42,16 +43,21 @@ impl ChildCommand {
         if own_group {
             child.process_group(0);
         }
-        let child = child.spawn().map_err(|wrong| not_started(&command[0], &wrong))?;
-        let pid = Pid::from_child(&child);
+        let (started, which) = mpsc::channel();
         let (sender, ended) = oneshot::channel();
-        // It only watches: the process is reaped here, so that its number is nobody else's while it is signalled.
+        // It only watches: the process is reaped here, so that its number is nobody else's while it is signalled. It is
+        // there before the command is: one that nobody watches is never started.
         std::thread::Builder::new().name("command".into()).spawn(move || {
+            let Ok(pid) = which.recv() else { return };
             while waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
                 .is_err_and(|wrong| wrong == rustix::io::Errno::INTR)
             {}
             let _ = sender.send(());
         })?;
+        let child = child.spawn().map_err(|wrong| not_started(&command[0], &wrong))?;
+        let pid = Pid::from_child(&child);
+        // The thread waits for nothing else.
+        let _ = started.send(pid);
         Ok(ChildCommand { child, pid, own_group, ended })
     }
 

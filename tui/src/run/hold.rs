@@ -14,11 +14,11 @@ use tokio::time::{Instant, sleep, timeout};
 use super::command::ChildCommand;
 use super::fallback_sweeper::FallbackSweeper;
 use super::lease_timer::{ClockReading, LeaseTimer};
-use super::say;
 use super::signals::{Signal, Signals, pause};
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::may_pass;
+use crate::output::complain;
 use crate::target::CliRunner;
 
 /// How often the clocks are read: a machine that slept is noticed so soon after.
@@ -117,7 +117,7 @@ impl Hold<'_> {
             let gone = give_back(self.runner, &self.lease).await;
             // Whoever is told nothing would believe that nobody else ran meanwhile.
             if gone && matches!(standing, LeaseStanding::Held) {
-                say(&format!("lease {} was lost while the command ran: another may have held it", self.lease.id));
+                complain(&format!("lease {} was lost while the command ran: another may have held it", self.lease.id));
             }
         }
         let status = status?;
@@ -141,7 +141,7 @@ impl Hold<'_> {
             Ok(Renewed { expires_at, .. }) => {
                 timer.renewed(expires_at, asked);
                 if matches!(before, LeaseStanding::Doubtful) && !timer.over(ClockReading::read()) {
-                    say(&format!("lease {} is held again: nobody else had it meanwhile", self.lease.id));
+                    complain(&format!("lease {} is held again: nobody else had it meanwhile", self.lease.id));
                     return LeaseStanding::Held;
                 }
                 return before;
@@ -152,7 +152,10 @@ impl Hold<'_> {
         timer.failed(ClockReading::read());
         if matches!(before, LeaseStanding::Held) {
             let until = timestamp(timer.expires_at());
-            say(&format!("lease {} could not be renewed and lasts until {until}; trying again: {why}", self.lease.id));
+            complain(&format!(
+                "lease {} could not be renewed and lasts until {until}; trying again: {why}",
+                self.lease.id
+            ));
         }
         before
     }
@@ -160,7 +163,7 @@ impl Hold<'_> {
     fn lost(&self, why: &str, command: &ChildCommand, kill: &mut Option<PendingKill>) {
         let id = &self.lease.id;
         match self.kill_after {
-            None => say(&format!("lease {id} is lost: {why}; the command goes on without it")),
+            None => complain(&format!("lease {id} is lost: {why}; the command goes on without it")),
             Some(_) if kill.is_some() => {}
             Some(after) => {
                 *kill = Some(PendingKill {
@@ -213,6 +216,6 @@ pub(crate) async fn give_back(runner: &CliRunner, lease: &Lease) -> bool {
         Ok(Err(why)) => why,
         Err(_) => format!("no answer within {}", duration::whole(GIVE_BACK_WITHIN)),
     };
-    say(&format!("lease {} could not be given back and expires by itself: {why}", lease.id));
+    complain(&format!("lease {} could not be given back and expires by itself: {why}", lease.id));
     false
 }

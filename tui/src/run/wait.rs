@@ -18,11 +18,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::fallback_sweeper::FallbackSweeper;
 use super::lease_timer::{ClockReading, LeaseTimer};
-use super::say;
 use super::signals::Signals;
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::{may_pass, own_row, trouble_may_pass};
+use crate::output::complain;
 use crate::target::CliRunner;
 
 /// The first pause between two looks; each is half as long again as the one before.
@@ -138,17 +138,16 @@ impl LeaseWait<'_> {
                     continue;
                 }
                 AcquireResult::Over => {
-                    let why = "it waited as long as the pool lets anybody wait";
-                    return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, why))));
+                    return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, &waited(patience)))));
                 }
                 AcquireResult::Full(why) => {
                     return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(Millis(0), &why))));
                 }
                 AcquireResult::Queued if !told => {
                     told = true;
-                    let (prefix, patience) = (self.prefix, duration::seconds(patience));
+                    let (prefix, patience) = (self.prefix, duration::words(patience));
                     let closed = if settings.limit.count() == 0 { "lets nobody in, its limit is 0" } else { "is full" };
-                    say(&format!(
+                    complain(&format!(
                         "pool {prefix} {closed}: waiting in its queue, for at most {patience} (ctrl-C leaves it)"
                     ));
                 }
@@ -167,8 +166,7 @@ impl LeaseWait<'_> {
                 match self.look(signals).await? {
                     QueueStanding::Turn => break,
                     _ if last => {
-                        let gone = format!("it waited for {}", duration::seconds(patience));
-                        return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, &gone))));
+                        return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, &waited(patience)))));
                     }
                     QueueStanding::Waits | QueueStanding::NoAnswer => {}
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
@@ -257,6 +255,10 @@ impl WaitEnd {
     fn signal((signal, twice): (u8, bool)) -> WaitEnd {
         WaitEnd::Signal(signal, twice)
     }
+}
+
+fn waited(patience: Millis) -> String {
+    format!("it waited for {}", duration::words(patience))
 }
 
 /// What asking came to.
