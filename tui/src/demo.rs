@@ -17,7 +17,7 @@ mod task_tokens;
 mod worker;
 mod workload;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use leasehold_tui::watch::screen::LeaveReason;
@@ -28,7 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::error::CliError;
-use crate::output::colours;
+use crate::output::{colours, write};
 use crate::stop_signal::stop_signal;
 
 /// Runs it: whether all went well, as the exit status tells it.
@@ -65,8 +65,7 @@ pub(crate) fn run(options: DemoOptions) -> Result<bool, CliError> {
     })?;
     let colour = std::io::stdout().is_terminal() && colours();
     let text = if options.json { render::json(&report) } else { render::text(&report, colour) };
-    // Whoever closed the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    write(text.as_bytes())?;
     Ok(report.ok)
 }
 
