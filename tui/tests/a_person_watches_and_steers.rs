@@ -29,7 +29,7 @@ fn the_demo_is_watched_steered_and_reported() {
     tmux.shows(&["died holding"]);
 
     tmux.text("+");
-    tmux.shows(&["5 held", "limit 4 is now 5"]);
+    tmux.shows(&["5 held", "limit 4 is now 5", "± limit by leasehold demo: by hand"]);
 
     tmux.text("/bat");
     tmux.shows(&["/bat", "Pools 1 of 2", "Slots of batch"]);

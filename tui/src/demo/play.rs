@@ -273,7 +273,7 @@ impl DemoRun {
             let (one, progress) = (Arc::clone(workload), Arc::clone(&self.progress));
             upkeep.spawn(async move {
                 for new in changes {
-                    change(&one, &progress, new).await;
+                    change(&one, &progress, new, "--limit").await;
                 }
             });
         }
@@ -282,14 +282,14 @@ impl DemoRun {
 }
 
 /// Changes a limit when it is time, however often that takes, unless a newer change comes before it.
-pub(crate) async fn change(workload: &PoolWorkload, progress: &Progress, new: PlannedLimit) {
+pub(crate) async fn change(workload: &PoolWorkload, progress: &Progress, new: PlannedLimit, why: &str) {
     sleep(new.at.saturating_sub(workload.start.elapsed())).await;
     workload.ledger().limit_asked(new.limit.count(), workload.start.elapsed());
     loop {
         let change = SetLimit {
             limit: new.limit,
             who: "leasehold demo".into(),
-            why: "--limit".into(),
+            why: why.into(),
             expected: ExpectedOverride::Any,
         };
         match workload.pool.look_after(change).await {
