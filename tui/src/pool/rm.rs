@@ -102,7 +102,9 @@ impl PoolRmOptions {
         match look(runner, settings).await {
             Ok(pool) => Ok(Some(Occupants::of(&pool))),
             // So can a pool with a row that makes no sense.
-            Err(_) if self.force => Ok(None),
+            Err(CliError::Store(StoreError::BadRow { .. } | StoreError::PoolMisconfigured { .. })) if self.force => {
+                Ok(None)
+            }
             Err(wrong) => Err(wrong),
         }
     }
