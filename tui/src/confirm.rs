@@ -24,6 +24,11 @@ impl Yes {
         Err(CliError::Usage(format!("{what} {why}")))
     }
 
+    /// Whether somebody is asked.
+    pub(crate) fn asks(self) -> bool {
+        !self.yes
+    }
+
     /// Asks, where only a look at the table told that there is something to ask about.
     pub(crate) fn or_told(self, what: &str, about: &str, word: &str) -> Result<(), CliError> {
         self.or_a_terminal(what)?;

@@ -4,13 +4,18 @@
 
 mod local_aws;
 
+use std::io::{Read, Write};
+use std::process::Stdio;
+
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, ExpectedOverride, Holder, Lease, Limit, LimitChanged, Millis, Mode, PoolName,
     PoolRow, Reply, Request, Row, RowKey, SetLimit, SetLimitOutcome,
 };
 use leasehold_store::{Runner, TableCreated, create_table};
-use local_aws::{config, damage, document, on, refused, run, table, told, typed};
+use leasehold_tui::watch::actions::change_limit;
+use leasehold_tui::watch::input::Input;
+use local_aws::{config, damage, document, on, on_a_terminal, refused, run, table, told, typed};
 use serde_json::{Value, json};
 
 fn prefix(name: &str) -> PoolName {
@@ -213,7 +218,10 @@ async fn a_row_that_makes_no_sense_can_be_set_right_or_removed() {
     damage(name, &prefix("p"), RowKey::Pool, "lease_ms", 0).await;
     let wrong = refused(on(name), 3, &["leases", "p"]);
     assert!(wrong.contains("pool p in table senseless is misconfigured"), "{wrong}");
-    told(name, &["pool", "set", "p", "--lease", "5m", "--limit", "4", "--yes"]);
+    // Not even to the default is it set without asking.
+    assert!(refused(on(name), 2, &["pool", "set", "p", "--lease", "5m"]).contains("no terminal to ask on"));
+    let words = told(name, &["pool", "set", "p", "--lease", "5m", "--limit", "4", "--yes"]);
+    assert!(words.starts_with("the settings of pool p in table senseless, which made no sense, are replaced\n"));
     assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
 
     damage(name, &prefix("p"), RowKey::Pool, "lease_ms", 0).await;
@@ -282,6 +290,72 @@ async fn an_override_that_cannot_be_read_is_ended_or_replaced() {
     let words = told(name, &["pool", "limit", "p", "4", "--reason", "less", "--yes"]);
     assert!(words.contains("is 4 now") && words.contains("slots up to 10000 count as held"), "{words}");
     assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
+
+    // So it is from the dashboard.
+    damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
+    let changed = change_limit(&Runner::new(table(name)), &prefix("p"), limit(6), "ann", "by hand").await;
+    assert!(matches!(&changed, Input::ActionDone { done: true, what } if what.contains("is 6 now")), "{changed:?}");
+    assert!(told(name, &["leases", "p"]).contains("0 of 6 held"));
+}
+
+#[tokio::test]
+async fn a_change_is_told_even_if_the_override_cannot_be_shown() {
+    let name = "unshown-override";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    told(name, &["pool", "limit", "p", "3", "--reason", "slow", "--yes"]);
+    damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
+    let ended = run(on(name), &["pool", "set", "p", "--limit", "6", "--yes"]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.told.starts_with("pool p in table unshown-override is changed\n"), "{ended:?}");
+    assert!(ended.wrong.starts_with("leasehold: which override is in force cannot be shown: "), "{ended:?}");
+    assert_eq!(pool_row(name).await.map(|row| row.limit), Some(limit(6)));
+}
+
+#[tokio::test]
+async fn slots_that_still_count_from_an_earlier_change_are_told_before() {
+    let name = "still-counted";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "6"]);
+    told(name, &["pool", "limit", "p", "8", "--reason", "hurry", "--yes"]);
+    told(name, &["pool", "limit", "p", "5", "--reason", "slow", "--yes"]);
+    for change in [&["pool", "limit", "p", "7", "--reason", "faster"][..], &["pool", "limit", "p", "--end"]] {
+        let (status, shown) = typed(name, change, "no\n");
+        assert_eq!(status, Some(1), "{shown}");
+        assert!(shown.contains("slots up to 8 count as held"), "{change:?}: {shown}");
+    }
+    let (_, shown) = typed(name, &["pool", "limit", "p", "9", "--reason", "hurry"], "no\n");
+    assert!(!shown.contains("count as held"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_override_made_while_somebody_is_asked_stays() {
+    let name = "meanwhile";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "5"]);
+    let mut command = on_a_terminal(name);
+    command.args(["pool", "limit", "p", "9", "--reason", "hurry"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("python3 with its pty module");
+    let mut shown = child.stdout.take().expect("its screen");
+    let mut text = vec![];
+    while !String::from_utf8_lossy(&text).contains("to go on:") {
+        let mut some = [0; 1_024];
+        let count = shown.read(&mut some).expect("more");
+        assert!(count > 0, "it did not ask: {}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&some[..count]);
+    }
+    told(name, &["pool", "limit", "p", "2", "--reason", "slow", "--who", "ann", "--yes"]);
+    // The keyboard is held until the command has ended.
+    let mut keyboard = child.stdin.take().expect("a keyboard");
+    keyboard.write_all(b"p\n").expect("typed");
+    shown.read_to_end(&mut text).expect("the rest");
+    let text = String::from_utf8_lossy(&text);
+    assert_eq!(child.wait().expect("its status").code(), Some(1), "{text}");
+    assert!(text.contains("was not changed: ann overrode the limit meanwhile (slow), 2 is in force"), "{text}");
+    assert!(told(name, &["leases", "p"]).contains("0 of 2 held"));
+    // Whom nobody asks has its way.
+    told(name, &["pool", "limit", "p", "9", "--reason", "hurry", "--yes"]);
+    assert!(told(name, &["leases", "p"]).contains("0 of 9 held"));
 }
 
 #[tokio::test]

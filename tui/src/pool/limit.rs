@@ -6,7 +6,7 @@ use leasehold_core::{
     EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitSuperseded, Lowered, OverrideRow,
     PoolName, PoolRow, Row, RowKey, SetLimit, SetLimitOutcome, Settings, Timestamp, Unreadable,
 };
-use leasehold_store::{StoreError, Table};
+use leasehold_store::{Clock, StoreError, SystemClock, Table};
 use leasehold_tui::watch::actions::{superseded, who};
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::confirm::Yes;
 use crate::error::CliError;
 use crate::operation::{own_row, own_row_as_it_is};
-use crate::output::OutputFormat;
+use crate::output::{OutputFormat, complain};
 use crate::target::{CliRunner, Target};
 
 /// Override a pool's limit for now, or end that
@@ -93,6 +93,14 @@ impl OverrideOutput {
         Ok(live.map(|OverrideRow { limit, at, who, why, .. }| OverrideOutput { limit, at_ms: at, who, why }))
     }
 
+    /// The same after a change, which is told even where this cannot be read.
+    pub(super) async fn after_a_change(table: &Table, prefix: &PoolName) -> Option<OverrideOutput> {
+        OverrideOutput::of(table, prefix).await.unwrap_or_else(|wrong| {
+            complain(&format!("which override is in force cannot be shown: {wrong}"));
+            None
+        })
+    }
+
     /// Who made it, when and why, and how it is ended: a line.
     pub(crate) fn words(&self, prefix: &PoolName) -> String {
         let OverrideOutput { at_ms, who, why, .. } = self;
@@ -133,7 +141,7 @@ impl PoolLimitOptions {
             Some(limit) => self.make(&runner, &rows, limit).await?,
             None => self.end(&runner, &rows).await?,
         };
-        let live = OverrideOutput::of(table, prefix).await?;
+        let live = OverrideOutput::after_a_change(table, prefix).await;
         let mut text = result.words(prefix, table.name());
         if let Some(live) = &live {
             text += &live.words(prefix);
@@ -160,15 +168,14 @@ impl PoolLimitOptions {
                 rows.in_force.limit
             ),
         };
-        if limit < rows.highest_in_use() {
-            about += &format!(" {}", count_as_held(rows.highest_in_use()));
-        }
+        about += &rows.warning(limit);
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let new = SetLimit {
             limit,
             who: self.who.as_deref().map_or_else(who, Arc::from),
             why: self.reason.as_deref().unwrap_or_default().into(),
-            expected: ExpectedOverride::Any,
+            // Of those whom nobody asked, the last one has its way.
+            expected: if self.yes.asks() { rows.as_shown() } else { ExpectedOverride::Any },
         };
         match runner.administer(prefix, new).await {
             Ok(SetLimitOutcome::Set(changed)) => Ok(LimitResult::Overridden(changed)),
@@ -180,27 +187,26 @@ impl PoolLimitOptions {
     /// Ends the override that the person was shown.
     async fn end(&self, runner: &CliRunner, rows: &LimitRows) -> Result<LimitResult, CliError> {
         let (table, prefix, limit) = (runner.table().name(), &self.prefix, rows.pool.limit);
-        let (about, expected) = match &rows.live {
+        let mut about = match &rows.live {
             None => return Ok(LimitResult::NoOverride(limit)),
             Some(LiveOverride::Valid(live)) => {
-                let about = format!(
+                format!(
                     "The override of pool {prefix} in table {table} is by {} ({}). Ended, the limit is {limit} at once; \
                      it is {} now.",
                     live.who, live.why, live.limit
-                );
-                (about, ExpectedOverride::Made(Some(live.at)))
+                )
             }
             Some(LiveOverride::Unreadable(row)) => {
-                let about = format!(
+                format!(
                     "The override of pool {prefix} in table {table} makes no sense ({}). Ended, the limit is {limit} at \
                      once.",
                     row.why
-                );
-                (about, ExpectedOverride::Any)
+                )
             }
         };
+        about += &rows.warning(limit);
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
-        match runner.administer(prefix, EndOverride { expected }).await {
+        match runner.administer(prefix, EndOverride { expected: rows.as_shown() }).await {
             Ok(EndOverrideOutcome::Ended(changed)) => Ok(LimitResult::Ended(changed)),
             Ok(EndOverrideOutcome::NoOverride(limit)) => Ok(LimitResult::NoOverride(limit)),
             Ok(EndOverrideOutcome::Superseded(by)) => Err(not_changed("override", prefix, table, &by)),
@@ -234,11 +240,22 @@ impl LimitRows {
         Ok(LimitRows { pool, live, in_force })
     }
 
-    /// The highest limit that somebody may follow now; any, where nobody knows what the override said.
-    fn highest_in_use(&self) -> Limit {
+    /// What is to be said of slots that count as held once the limit is this one, if any do: a sentence after others.
+    fn warning(&self, limit: Limit) -> String {
+        let from = match &self.live {
+            // Nobody knows what the override said.
+            Some(LiveOverride::Unreadable(_)) => (limit < Limit::HIGHEST).then_some(Limit::HIGHEST),
+            _ => self.in_force.lowered_by(limit, SystemClock.now()).map(|lowered| lowered.from),
+        };
+        from.map(|from| format!(" {}", count_as_held(from))).unwrap_or_default()
+    }
+
+    /// What somebody has seen who was shown these rows: an override that makes no sense tells nothing of itself.
+    fn as_shown(&self) -> ExpectedOverride {
         match &self.live {
-            Some(LiveOverride::Unreadable(_)) => Limit::HIGHEST,
-            _ => self.in_force.limit,
+            None => ExpectedOverride::Made(None),
+            Some(LiveOverride::Valid(live)) => ExpectedOverride::Made(Some(live.at)),
+            Some(LiveOverride::Unreadable(_)) => ExpectedOverride::Any,
         }
     }
 }

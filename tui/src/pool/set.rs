@@ -136,7 +136,7 @@ impl PoolSetOptions {
         let runner = target.runner().await?;
         let table = runner.table();
         let done = self.set(&runner).await?;
-        let live = OverrideOutput::of(table, &self.prefix).await?;
+        let live = OverrideOutput::after_a_change(table, &self.prefix).await;
         let text = done.words(table, live.as_ref());
         output.tell(
             &text,
@@ -198,11 +198,10 @@ impl PoolSetOptions {
     fn change(&self, before: Option<&SettingsRow>, after: &PoolRow, table: &Table) -> Result<PoolChange, CliError> {
         let before = match before {
             None => PoolBefore::Nothing,
-            // Settings that made no sense together are as good as none but for the limit.
-            Some(SettingsRow::Valid(row)) => PoolBefore::Settings(Box::new(
-                Settings::from_rows(self.prefix.clone(), row, None)
-                    .unwrap_or_else(|_| Settings::new(self.prefix.clone(), row.limit)),
-            )),
+            Some(SettingsRow::Valid(row)) => match Settings::from_rows(self.prefix.clone(), row, None) {
+                Ok(settings) => PoolBefore::Settings(Box::new(settings)),
+                Err(wrong) => PoolBefore::Unreadable(wrong.to_string()),
+            },
             Some(SettingsRow::Unreadable(row)) => PoolBefore::Unreadable(row.why.to_string()),
         };
         let after = Settings::from_rows(self.prefix.clone(), after, None).map_err(|wrong| {

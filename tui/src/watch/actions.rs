@@ -19,14 +19,17 @@ pub async fn change_limit<N: Notifier, L: ExecutionStatusSource, C: Clock>(
     why: &str,
 ) -> Input {
     let new = SetLimit { limit, who: who.into(), why: why.into(), expected: ExpectedOverride::Any };
-    match runner.run_on(prefix, new).await {
+    match runner.administer(prefix, new).await {
         Ok(SetLimitOutcome::Set(LimitChanged { from, to, .. })) => {
             did(format!("the limit of {prefix} is {to} now, it was {from}"))
         }
         Ok(SetLimitOutcome::Superseded(by)) => {
             not_done(format!("the limit of {prefix} is not changed: {}", superseded(&by)))
         }
-        Err(why) => not_done(format!("the limit of {prefix} is not changed: {why}")),
+        Err(error) => {
+            let why = error.explain(runner.table().name(), prefix, "changing the limit of");
+            not_done(format!("the limit of {prefix} is not changed: {why}"))
+        }
     }
 }
 
