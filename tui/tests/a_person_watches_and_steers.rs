@@ -136,6 +136,8 @@ fn a_demo_on_a_file_is_watched_from_another_terminal() {
     tmux.text("?");
     assert!(!tmux.shows(&["this help"]).contains("by force"), "nothing can be changed");
     tmux.key("Escape");
+    // A key that came right after it would be read as one with it.
+    tmux.until("no help", |screen| !screen.contains("this help"));
     tmux.text("q");
     tmux.shows(&["LEFT 0"]);
     assert!(demo.wait().expect("its end").success(), "who looks disturbs nobody");
