@@ -510,11 +510,10 @@ impl Acquire {
     }
 
     fn wait_outcome(&self, now: Timestamp) -> AcquireOutcome {
-        let lasting = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| now < held.expires_at);
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         AcquireOutcome::Wait(RetryAdvice {
             retry_after: self.retry_after(now),
-            held: count(self.view.pool.slots.iter().filter(lasting).count()),
+            held: count(self.view.pool.slots.iter().filter(|row| row.is_held_at(now)).count()),
             waiting: count(self.view.pool.queue.len()),
             waiting_more: self.view.pool.more,
         })
@@ -533,11 +532,11 @@ impl Acquire {
     }
 
     fn lease(&self) -> Millis {
-        self.request.lease.map_or(self.settings.lease, |lease| lease.min(self.settings.lease))
+        self.settings.lease_for(self.request.lease)
     }
 
     fn give_up_at(&self, now: Timestamp) -> Timestamp {
-        now + self.request.wait.map_or(self.settings.longest_wait, |wait| wait.min(self.settings.longest_wait))
+        now + self.settings.wait_for(self.request.wait)
     }
 
     fn terms(&self) -> Terms {

@@ -17,8 +17,9 @@ pub enum Failure {
     /// The table refused for too many requests, or callers kept colliding. Try again later.
     #[error("the table is too busy")]
     Throttled,
-    /// The table gave no usable answer; a write may have happened. Ask again with the same holder and attempt.
-    #[error("the table is unavailable")]
+    /// The table, or a task that had to be told first, gave no usable answer; a write may have happened. Ask again with
+    /// the same holder and attempt.
+    #[error("no usable answer came")]
     Unavailable,
     /// The pool has no settings row. Make the pool first.
     #[error("the pool has no settings row")]
@@ -34,8 +35,8 @@ pub enum LossReason {
     /// It was released, or it expired and was cleared away.
     #[error("it has ended")]
     Ended,
-    /// The slot has gone to another.
-    #[error("it expired and another holder has the slot")]
+    /// The slot was granted anew since.
+    #[error("its slot was granted anew since")]
     Taken,
     /// It expired before its caller could be told.
     #[error("it expired before it could be told")]

@@ -70,12 +70,12 @@ pub use rows::{
     Unreadable, WaitRow, Waiting,
 };
 pub use set_limit::{LimitOverriding, SetLimit, SetLimitOutcome};
-pub use settings::{BATCH, COUNTED, QUEUE_HEAD, Settings};
+pub use settings::{COUNTED, Settings};
 pub use status::{Snapshot, Status, StatusRequest};
 pub use sweep::{Sweep, SweepRequest};
 pub use tally::Tally;
 pub use time::{Millis, Timestamp};
 pub use types::{
-    Attempt, Fence, HIGHEST_LIMIT, Holder, HolderKey, ID_BYTES, InvalidValue, Lease, LeaseId, Limit, PREFIX_BYTES,
-    PoolName, Slot, TaskToken, Ticket,
+    Attempt, Fence, Holder, HolderKey, ID_BYTES, InvalidValue, Lease, LeaseId, Limit, PoolName, SHOWN_CHARS, Slot,
+    TaskToken, Ticket, quoted,
 };

@@ -2,8 +2,8 @@
 //!
 //! An override is a row of its own, which wins over the pool's settings and survives a deploy. It keeps the highest
 //! limit that callers with cached settings may still use, so that after a lowering the slots up to it count as held
-//! until the quiet period is over; when the override ends, the pool's own row keeps that. Then the pool is settled: a
-//! raise wakes waiters.
+//! until everyone surely follows the new one; when the override ends, the pool's own row keeps that. Then the pool is
+//! settled: a raise wakes waiters.
 //!
 //! Of changes that meet, the one that was asked for last stays: a change that finds a newer one gives in and says so.
 //! Both of the pool's rows are guarded: who reads them around the end of an override, and sees the limit of one moment

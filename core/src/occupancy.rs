@@ -54,7 +54,7 @@ pub struct Occupancy {
     pub slots: Vec<SlotView>,
     /// The first of the queue, in order. Empty in a summary.
     pub queue: Vec<WaiterView>,
-    /// The operator's override that the limit is by; none as well where only other rows were read.
+    /// The override that gives the limit; also none where the override's row was not read.
     #[serde(rename = "override", default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Overridden>,
 }
@@ -188,7 +188,7 @@ pub struct WaiterView {
     /// How long it has waited.
     #[serde(rename = "waits_for_ms")]
     pub waits_for: Millis,
-    /// When its first attempt gives up; a newer attempt of the same holder may wait longer.
+    /// When it gives up.
     #[serde(rename = "give_up_at_ms")]
     pub give_up_at: Timestamp,
 }
@@ -239,7 +239,7 @@ impl Occupancy {
     /// `settings` are those of the pool's own row; the limit is the sweep's, which knew of an operator's override.
     pub fn summarised(summary: &SummaryRow, settings: &Settings) -> Occupancy {
         let open = summary.limit.count().saturating_sub(summary.held);
-        let oldest_wait = summary.oldest_wait.map(|since| summary.at.since(since));
+        let oldest_wait = summary.waiting_since.map(|since| summary.at.since(since));
         let starving = open > 0 && oldest_wait.is_some_and(|waits| waits > settings.sweep_every);
         let unjudged = Occupancy {
             prefix: settings.prefix.clone(),

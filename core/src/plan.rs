@@ -79,7 +79,7 @@ impl Round<'_> {
         returned: impl Fn(&SlotRow) -> bool,
     ) -> Plan {
         let effective = self.settings.effective_limit(slots, self.now);
-        let highest = slots.last().map_or(0, |row| row.slot.0 + 1).max(self.settings.limit.count());
+        let highest = slots.last().map_or(0, |row| row.slot.0.saturating_add(1)).max(self.settings.limit.count());
         let mut candidates = vec![];
         let mut unpaired = 0;
         let mut waiters = queue.into_iter().peekable();

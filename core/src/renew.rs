@@ -38,6 +38,7 @@ pub struct Renewed {
 pub struct Renew {
     id: LeaseId,
     settings: Arc<Settings>,
+    entropy: u64,
     asked_at: Timestamp,
     expires_at: Timestamp,
     tried: u8,
@@ -47,9 +48,9 @@ impl Operation for RenewRequest {
     type Outcome = Renewed;
     type Machine = Renew;
 
-    fn start(self, settings: Arc<Settings>, now: Timestamp, _: u64) -> (Renew, Step<Renewed>) {
-        let lease = self.lease.map_or(settings.lease, |lease| lease.min(settings.lease));
-        let renew = Renew { id: self.id, settings, asked_at: now, expires_at: now + lease, tried: 0 };
+    fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (Renew, Step<Renewed>) {
+        let lease = settings.lease_for(self.lease);
+        let renew = Renew { id: self.id, settings, entropy, asked_at: now, expires_at: now + lease, tried: 0 };
         let step = renew.write(Millis(0));
         (renew, step)
     }
@@ -68,7 +69,7 @@ impl Machine for Renew {
         if self.tried > self.settings.tries {
             return Step::failed(failure);
         }
-        self.write(jitter(self.asked_at.0, self.tried))
+        self.write(jitter(self.entropy, self.tried))
     }
 }
 

@@ -110,7 +110,7 @@ pub enum Mutation {
     Delete,
     /// A slot's lease expires then instead; the second is set when the holder itself asked.
     Extend(Timestamp, Option<Timestamp>),
-    /// A slot's notice arrived, or nobody waits for it.
+    /// A slot's callback arrived, or nobody waits for it.
     Confirm,
     /// Nothing: only its conditions count.
     Check,

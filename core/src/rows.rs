@@ -121,7 +121,8 @@ impl PoolRow {
     }
 }
 
-/// A limit that was lowered, and may still be in use until the quiet period is over.
+/// A limit that was lowered, and may still be in use until everyone surely follows the new one
+/// ([`Settings::followed_at`](crate::Settings::followed_at)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lowered {
     /// The highest limit in force before.
@@ -135,7 +136,7 @@ pub struct Lowered {
 pub struct OverrideRow {
     /// The limit in force.
     pub limit: Limit,
-    /// The highest limit that callers may still be using.
+    /// The highest limit that callers may still be using, and since when it is not in force.
     pub lowered: Option<Lowered>,
     /// When it was made.
     pub at: Timestamp,
@@ -159,7 +160,7 @@ pub struct SummaryRow {
     /// Whether more than that waited.
     pub waiting_more: bool,
     /// Since when the first in the queue waits.
-    pub oldest_wait: Option<Timestamp>,
+    pub waiting_since: Option<Timestamp>,
 }
 
 /// A slot. A row that does not exist is a free slot with fence 0.
@@ -171,6 +172,13 @@ pub struct SlotRow {
     pub fence: Fence,
     /// Who holds it.
     pub held: Option<Held>,
+}
+
+impl SlotRow {
+    /// Whether a lease lies on it that has not expired.
+    pub fn is_held_at(&self, now: Timestamp) -> bool {
+        self.held.as_ref().is_some_and(|held| now < held.expires_at)
+    }
 }
 
 /// The lease that lies on a slot.
@@ -186,7 +194,7 @@ pub struct Held {
     pub expires_at: Timestamp,
     /// When the holder itself last renewed it: a sign that this attempt runs.
     pub renewed_at: Option<Timestamp>,
-    /// The holder's notice is not known to have arrived. Its token lies on the holder's row.
+    /// The holder's callback is not known to have arrived. Its token lies on the holder's row.
     pub unconfirmed: bool,
     /// Shown to people.
     pub label: Option<Arc<str>>,
@@ -216,7 +224,7 @@ pub enum HolderState {
         fence: Fence,
         /// Since when.
         acquired_at: Timestamp,
-        /// Where its notice goes, if it was asked for with one.
+        /// Where its callback goes, if it was asked for with one.
         token: Option<TaskToken>,
     },
     /// Over: a tombstone, so that a late copy of this attempt changes nothing.
@@ -233,7 +241,7 @@ pub struct Waiting {
     pub ticket: Ticket,
     /// When its task is failed if nothing was granted.
     pub give_up_at: Timestamp,
-    /// Where its notice goes; without one it looks at this row itself.
+    /// Where its callback goes; without one it looks at this row itself.
     pub token: Option<TaskToken>,
     /// How long a lease it asked for.
     pub lease: Millis,

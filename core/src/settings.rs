@@ -8,13 +8,13 @@ use crate::time::{Millis, Timestamp};
 use crate::types::{InvalidValue, Limit, PoolName};
 
 /// How many waiters a call that grants reads from the head of the queue: about 6 KB, 2 read units.
-pub const QUEUE_HEAD: u32 = 25;
+pub(crate) const QUEUE_HEAD: u32 = 25;
 
 /// How far anyone counts: `waiting` stops here, and a sweep looks no further down the queue.
 pub const COUNTED: u32 = 100;
 
 /// How many holders one call looks up, notifies or asks about.
-pub const BATCH: usize = 25;
+pub(crate) const BATCH: usize = 25;
 
 /// A pool's rules as one operation uses them from its first to its last step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub struct Settings {
     pub lease: Millis,
     /// The most that two clocks differ: an expired lease is taken by another only so much later.
     pub grace: Millis,
-    /// How long after a change everyone surely follows it: settings cache + longest operation.
+    /// How long after a change was written somebody may still follow the old settings: settings cache + longest operation.
     pub quiet: Millis,
     /// How long a waiter may wait before its task is failed.
     pub longest_wait: Millis,
@@ -120,12 +120,13 @@ impl Settings {
         OwnRows::requests()
     }
 
-    /// How many slots from 0 count against the limit even when they look free: between a lowering and
-    /// the end of its quiet period, callers with the old limit may be claiming any of them.
-    fn counted_until(&self, now: Timestamp) -> u32 {
+    /// The highest limit that somebody may follow now. The slots below it count against the limit even when they look
+    /// free: until everyone surely follows a lowered limit ([`Settings::followed_at`]), callers with the old one may be
+    /// claiming any of them.
+    pub fn highest_in_use(&self, now: Timestamp) -> Limit {
         match self.lowered {
-            Some(lowered) if now < self.followed_at(lowered) => lowered.from.count().max(self.limit.count()),
-            _ => self.limit.count(),
+            Some(lowered) if now < self.followed_at(lowered) => lowered.from.max(self.limit),
+            _ => self.limit,
         }
     }
 
@@ -148,7 +149,7 @@ impl Settings {
     /// moments never grant more than the limit together. Every held slot counts, expired or not.
     pub fn effective_limit(&self, slots: &[SlotRow], now: Timestamp) -> u32 {
         let limit = self.limit.count();
-        let counted = self.counted_until(now);
+        let counted = self.highest_in_use(now).count();
         let mut held = vec![false; limit as usize];
         let mut above = u64::from(counted - limit);
         for row in slots.iter().filter(|row| row.held.is_some()) {
@@ -172,12 +173,20 @@ impl Settings {
         expires_at + self.grace
     }
 
-    /// The settings after the limit is changed at `now`: what was the highest limit in use stays counted.
+    /// How long a lease lasts whose caller asked for so much, and no longer than the pool allows.
+    pub fn lease_for(&self, asked: Option<Millis>) -> Millis {
+        asked.map_or(self.lease, |asked| asked.min(self.lease))
+    }
+
+    /// How long a waiter waits that asked for so much, and no longer than the pool allows.
+    pub fn wait_for(&self, asked: Option<Millis>) -> Millis {
+        asked.map_or(self.longest_wait, |asked| asked.min(self.longest_wait))
+    }
+
+    /// The mark that a change to `limit` at `now` leaves: the highest limit that may be in use stays counted. None if this
+    /// one is no lower.
     pub fn lowered_by(&self, limit: Limit, now: Timestamp) -> Option<Lowered> {
-        let in_use = match self.lowered {
-            Some(lowered) if now < self.followed_at(lowered) => lowered.from.max(self.limit),
-            _ => self.limit,
-        };
+        let in_use = self.highest_in_use(now);
         (limit < in_use).then_some(Lowered { from: in_use, at: now })
     }
 }

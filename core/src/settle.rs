@@ -2,9 +2,10 @@
 //! the order of the queue, in one round of requests.
 //!
 //! The same rounds serve every operation: a release brings the lease it gives back, a sweep is thorough
-//! (it also frees expired leases that nobody waits for, sends unconfirmed callbacks again, and fails waiters
-//! that waited too long). A round looks, reads the holders concerned, fails the tokens that must be closed
-//! before anything is taken from their owners (*revoke*), writes, and delivers.
+//! (it also frees expired leases that nobody waits for, sends unconfirmed callbacks again, removes places that
+//! nobody has, and looks further down the queue). A round looks, reads the holders concerned, fails the tokens
+//! that must be closed before anything is taken from their owners (*revoke*; also those of waiters that waited
+//! too long), writes, and delivers.
 //!
 //! Order: the first try pairs open slots with the queue from its head. Callers that free slots at the same moment
 //! all try the same waiter and collide; each then starts at a random one of the first 4, then 8, 16 and at most
@@ -267,7 +268,8 @@ impl Settle {
                     pending.push(what);
                 }
                 Err(tell) => {
-                    self.tally.renotified += 1;
+                    // What has expired meanwhile is not told.
+                    self.tally.renotified += u32::from(now < tell.0.expires_at);
                     told.push(tell);
                 }
             }
@@ -348,7 +350,6 @@ impl Settle {
     fn deliver(&mut self, told: Vec<(Lease, TaskToken)>, now: Timestamp) -> Step<Settled> {
         match Deliver::start(told, now) {
             Some((deliver, step)) => {
-                self.progress.done = true;
                 self.phase = Phase::Delivering(deliver);
                 step
             }
@@ -356,7 +357,9 @@ impl Settle {
         }
     }
 
-    fn delivered(&mut self, Delivered { dead, .. }: Delivered) -> Step<Settled> {
+    fn delivered(&mut self, Delivered { settled, dead }: Delivered) -> Step<Settled> {
+        // Where nobody could be told, another round would tell nobody either.
+        self.progress.done |= !settled.is_empty() || !dead.is_empty();
         self.returns.extend(dead.iter().map(|lease| Return::of(lease.id.slot, lease.id.fence)));
         self.next_round()
     }
@@ -379,12 +382,14 @@ impl Settle {
                 let pause = if progress.busy { jitter(self.entropy, self.tried) } else { Millis(0) };
                 return self.look(pause);
             }
+            self.tally.more = true;
         } else if pending || progress.left || (progress.done && progress.more) {
             // A release does not pay for a whole backlog: a sweep does.
             let most = if self.thorough || pending { ROUNDS } else { ROUNDS / 4 };
             if self.rounds <= most {
                 return self.look(Millis(0));
             }
+            self.tally.more = true;
         } else if progress.freed {
             self.phase = Phase::LookingAgain;
             return Step::send([Request::Queue(1)]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::PoolView;
-use crate::rows::{SlotRow, WaitRow};
+use crate::rows::{SlotRow, SummaryRow, WaitRow};
 use crate::settings::{COUNTED, Settings};
 use crate::time::Timestamp;
 use crate::types::Limit;
@@ -28,6 +28,25 @@ pub struct Snapshot {
     pub more: bool,
 }
 
+impl Snapshot {
+    pub(crate) fn of(PoolView { slots, queue, more }: PoolView, limit: Limit, at: Timestamp) -> Snapshot {
+        Snapshot { at, limit, slots, queue, more }
+    }
+
+    /// It, counted: as the last sweep leaves it for the directory of pools.
+    pub fn summary(&self) -> SummaryRow {
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        SummaryRow {
+            at: self.at,
+            limit: self.limit,
+            held: count(self.slots.iter().filter(|row| row.is_held_at(self.at)).count()),
+            waiting: count(self.queue.len()),
+            waiting_more: self.more,
+            waiting_since: self.queue.first().map(|row| row.ticket.at),
+        }
+    }
+}
+
 /// A look under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Status {
@@ -48,12 +67,6 @@ impl Machine for Status {
 
     fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<Snapshot> {
         let view = PoolView::of(replies.table());
-        Step::Done(view.map(|PoolView { slots, queue, more }| Snapshot {
-            at: now,
-            limit: self.settings.limit,
-            slots,
-            queue,
-            more,
-        }))
+        Step::Done(view.map(|view| Snapshot::of(view, self.settings.limit, now)))
     }
 }

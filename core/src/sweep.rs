@@ -9,9 +9,10 @@ use std::sync::Arc;
 use crate::operation::{ExecutionStatus, Machine, Operation, Replies, Step};
 use crate::reads::PoolView;
 use crate::request::Reply;
-use crate::rows::{SlotRow, SummaryRow};
+use crate::rows::SlotRow;
 use crate::settings::{BATCH, COUNTED, Settings};
 use crate::settle::{Return, Settle, Settled};
+use crate::status::Snapshot;
 use crate::tally::Tally;
 use crate::time::{Millis, Timestamp};
 use crate::writes;
@@ -66,7 +67,7 @@ impl Machine for Sweep {
         }
         match std::mem::replace(&mut self.phase, Phase::Taken) {
             Phase::Looking => match PoolView::of(replies.table()) {
-                Ok(view) => self.long_work(&view, now),
+                Ok(view) => self.long_work(view, now),
                 Err(_) => self.done_so_far(),
             },
             Phase::Asking(slots) => self.extend(slots, &replies, now),
@@ -76,10 +77,13 @@ impl Machine for Sweep {
                 self.free(returns)
             }
             Phase::Counting => match PoolView::of(replies.table()) {
-                Ok(view) => self.summarise(&view, now),
+                Ok(view) => self.summarise(view, now),
                 Err(_) => self.done_so_far(),
             },
-            Phase::Writing => Step::done(self.tally),
+            Phase::Writing => match replies.table() {
+                [Reply::Written] => Step::done(self.tally),
+                _ => self.done_so_far(),
+            },
             Phase::Settling(_) | Phase::Freeing(_) | Phase::Taken => self.done_so_far(),
         }
     }
@@ -105,7 +109,7 @@ impl Sweep {
     }
 
     /// The leases that would expire before the next two sweeps and may be kept longer.
-    fn long_work(&mut self, view: &PoolView, now: Timestamp) -> Step<Tally> {
+    fn long_work(&mut self, view: PoolView, now: Timestamp) -> Step<Tally> {
         let soon = now + self.settings.sweep_every + self.settings.sweep_every;
         let ends = |row: &&SlotRow| {
             self.settings.longest_hold > Millis(0)
@@ -161,16 +165,8 @@ impl Sweep {
         Step::send(PoolView::requests(COUNTED))
     }
 
-    fn summarise(&mut self, view: &PoolView, now: Timestamp) -> Step<Tally> {
+    fn summarise(&mut self, view: PoolView, now: Timestamp) -> Step<Tally> {
         self.phase = Phase::Writing;
-        let lasting = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| now < held.expires_at);
-        Step::send([writes::summarise(SummaryRow {
-            at: now,
-            limit: self.settings.limit,
-            held: u32::try_from(view.slots.iter().filter(lasting).count()).unwrap_or(u32::MAX),
-            waiting: u32::try_from(view.queue.len()).unwrap_or(u32::MAX),
-            waiting_more: view.more,
-            oldest_wait: view.queue.first().map(|row| row.ticket.at),
-        })])
+        Step::send([writes::summarise(Snapshot::of(view, self.settings.limit, now).summary())])
     }
 }

@@ -21,6 +21,14 @@ pub struct Tally {
     pub more: bool,
 }
 
+impl Tally {
+    /// Whether the call changed the pool, so that another one may find more to do. What is only told again, or extended,
+    /// is so every time.
+    pub fn got_on(&self) -> bool {
+        self.granted + self.reclaimed + self.freed + self.left > 0
+    }
+}
+
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Tally) {
         let Tally { granted, reclaimed, renotified, extended, freed, left, more } = other;

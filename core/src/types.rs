@@ -16,10 +16,10 @@ use crate::time::Timestamp;
 pub const ID_BYTES: usize = 1_024;
 
 /// The longest prefix, in bytes.
-pub const PREFIX_BYTES: usize = 64;
+const PREFIX_BYTES: usize = 64;
 
 /// The highest limit a pool can have: slot rows are numbered with five digits, and one page should hold them.
-pub const HIGHEST_LIMIT: u32 = 10_000;
+const HIGHEST_LIMIT: u32 = 10_000;
 
 /// A value that cannot be made from what was given: says what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -35,12 +35,21 @@ pub struct InvalidValue {
 
 impl InvalidValue {
     pub(crate) fn new(what: &'static str, got: &str, expected: &'static str) -> Self {
-        let mut shown: String = got.chars().take(80).collect();
-        if shown.len() < got.len() {
-            shown.push('…');
-        }
-        InvalidValue { what, got: format!("{shown:?}"), expected }
+        InvalidValue { what, got: quoted(got), expected }
     }
+}
+
+/// How many characters of a wrong value an error shows.
+/// Whoever hides something in an error counts on that.
+pub const SHOWN_CHARS: usize = 80;
+
+/// A text as an error shows it: its beginning, in quotes.
+pub fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_CHARS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
 }
 
 /// The name of a pool: 1 to 64 of `A-Za-z0-9._-`. It is one partition key of the table.

@@ -211,7 +211,7 @@ pub(crate) fn replace(ticket: Ticket, older: Attempt, terms: &Terms, give_up_at:
     let unchanged = vec![(Guard::ReplaceWaiterUnchanged, Condition::HolderWaits(ticket, older))];
     let place = WaitRow { ticket, holder: terms.holder.clone(), give_up_at };
     let pointer = put(waiting(terms, ticket, give_up_at), unchanged, Intent::Replace);
-    Request::Transact(vec![pointer, put(Row::Wait(place), vec![], Intent::Enqueue)])
+    Request::Transact(vec![pointer, put(Row::Wait(place), vec![], Intent::Replace)])
 }
 
 /// A waiter leaves the queue. Its task was failed before.
@@ -238,7 +238,7 @@ pub(crate) fn extend(slot: Slot, fence: Fence, expires_at: Timestamp, by_holder:
     })
 }
 
-/// The holder's notice arrived, or nobody waits for it any more.
+/// The holder's callback arrived, or nobody waits for it any more.
 pub(crate) fn confirm(slot: Slot, fence: Fence) -> Request {
     Request::Write(Write {
         key: RowKey::Slot(slot),
@@ -274,8 +274,8 @@ pub(crate) fn set_limit(row: OverrideRow, live: Option<&LiveRow>, settings: &Set
     Request::Transact(vec![put(Row::Override(row), unchanged, Intent::SetLimit), check])
 }
 
-/// An operator ends the override. Both in one, as callers may follow the override's limit until the quiet period is
-/// over, and nothing but the pool's own row can then tell.
+/// An operator ends the override. Both in one, as callers may follow its limit until everyone surely follows the pool's
+/// own, and nothing but the pool's row can then tell.
 pub(crate) fn end_override(live: &LiveRow, settings: &SettingsRow, after: PoolRow) -> Request {
     let unchanged = vec![(Guard::EndOverrideUnchanged, live_as_read(Some(live)))];
     let same_pool = vec![(Guard::EndOverridePoolUnchanged, settings_as_read(Some(settings)))];

@@ -268,7 +268,7 @@ fn every_failure_of_the_protocol_has_its_name() {
     let named = [
         (Failure::HolderConflict(Attempt { entered: Timestamp(5), retry: 1 }), "HolderBusy", "attempt 5.1"),
         (Failure::Lost(LossReason::Ended), "LeaseLost", "it has ended"),
-        (Failure::Lost(LossReason::Taken), "LeaseLost", "another holder has the slot"),
+        (Failure::Lost(LossReason::Taken), "LeaseLost", "granted anew"),
         (Failure::Lost(LossReason::ExpiredUntold), "LeaseLost", "before it could be told"),
         (Failure::Throttled, "Throttled", "try again later"),
         (Failure::Unavailable, "TableUnavailable", "same holder and attempt"),

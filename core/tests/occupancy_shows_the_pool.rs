@@ -218,7 +218,7 @@ fn summary(held: u32, waiting: u32, oldest: Option<u64>) -> SummaryRow {
         held,
         waiting,
         waiting_more: waiting == 100,
-        oldest_wait: oldest.map(Timestamp::seconds),
+        waiting_since: oldest.map(Timestamp::seconds),
     }
 }
 

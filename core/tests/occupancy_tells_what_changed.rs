@@ -324,7 +324,7 @@ fn a_limit_changes_also_from_a_summary() {
     let three = Limit::try_from(3).expect("a limit");
     let five = Limit::try_from(5).expect("a limit");
     let summary =
-        SummaryRow { at: s(50), limit: five, held: 5, waiting: 2, waiting_more: false, oldest_wait: Some(s(10)) };
+        SummaryRow { at: s(50), limit: five, held: 5, waiting: 2, waiting_more: false, waiting_since: Some(s(10)) };
     let before = Occupancy::summarised(&summary, &settings(5));
     let after = look(102, vec![held(0, 9, "a", 50, 350)], vec![waits("b", 60)]);
     assert_eq!(

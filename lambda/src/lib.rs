@@ -17,10 +17,10 @@
 //! | `LeaseWait` | answers `wait`: a poll that found the pool full |
 //! | `LeaseQueued` | answers `queued`, also to a repeat |
 //! | `LeaseReleased` | leases given back: by their holders, or because their execution has ended |
-//! | `LeaseExpired` | releases that came too late: of these, leases that had expired; and releases that found nothing (also a repeated one) |
+//! | `LeaseExpired` | releases that came too late: leases of `LeaseReleased` that had expired, and releases that found nothing (also a repeated one) |
 //! | `LeaseReclaimed` | expired leases that were taken from their holders |
 //! | `LeaseLost` | calls that failed with `LeaseLost` |
-//! | `WaiterGone` | notices that found their task closed |
+//! | `WaiterGone` | callbacks that found their task closed |
 //! | `TableConflict` | requests that met another transaction at work, after the store's own tries |
 //! | `Errors` | 1 if the invocation failed, else 0: always there, so that its average is the share of failures |
 //! | `ColdStart` | first invocations of an environment |

@@ -4,8 +4,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use leasehold_core::{
-    Effect, EffectReply, Intent, LeaseSpan, Millis, Mutation, Opening, Reply, Row, SlotRow, Snapshot, SummaryRow,
-    TaskToken, Timestamp, Write,
+    Effect, EffectReply, Intent, LeaseSpan, Millis, Mutation, Opening, Reply, Row, SummaryRow, TaskToken, Timestamp,
+    Write,
 };
 use leasehold_store::Performed;
 
@@ -29,7 +29,7 @@ pub(crate) struct InvocationCounts {
     pub(crate) late: u32,
     /// Requests that met another transaction at work.
     pub(crate) conflicts: u32,
-    /// Notices that found their task closed.
+    /// Callbacks that found their task closed.
     pub(crate) closed: u32,
     /// How long each of the granted had waited in the queue, in milliseconds.
     pub(crate) waits: Vec<u64>,
@@ -148,18 +148,7 @@ fn acquired_at(write: &Write) -> Option<Timestamp> {
 
 impl From<&SummaryRow> for PoolCount {
     fn from(summary: &SummaryRow) -> PoolCount {
-        let oldest_wait = summary.oldest_wait.map_or(Millis(0), |since| summary.at.since(since));
+        let oldest_wait = summary.waiting_since.map_or(Millis(0), |since| summary.at.since(since));
         PoolCount { held: summary.held, waiting: summary.waiting, oldest_wait }
-    }
-}
-
-impl From<&Snapshot> for PoolCount {
-    fn from(snapshot: &Snapshot) -> PoolCount {
-        let lasting = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| snapshot.at < held.expires_at);
-        PoolCount {
-            held: u32::try_from(snapshot.slots.iter().filter(lasting).count()).unwrap_or(u32::MAX),
-            waiting: u32::try_from(snapshot.queue.len()).unwrap_or(u32::MAX),
-            oldest_wait: snapshot.queue.first().map_or(Millis(0), |row| snapshot.at.since(row.ticket.at)),
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use leasehold_core::contract::Response;
-use leasehold_core::{TaskToken, Timestamp};
+use leasehold_core::{SHOWN_CHARS, TaskToken, Timestamp};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
@@ -19,9 +19,6 @@ pub const SERVICE: &str = "lease-manager";
 
 /// How many values one metric of one line may have (embedded metric format specification, 2024).
 const VALUES: usize = 100;
-
-/// How much of a token an error may show of a field that it was put into by mistake.
-const SHOWN: usize = 80;
 
 /// What is known of one invocation, once it is over.
 #[derive(Clone, Debug)]
@@ -227,7 +224,7 @@ fn without(text: String, secret: &TaskToken) -> String {
     const GONE: &str = "[task token]";
     let secret = secret.secret();
     let text = if text.contains(secret) { text.replace(secret, GONE) } else { text };
-    match secret.get(..SHOWN) {
+    match secret.get(..SHOWN_CHARS) {
         Some(shown) if text.contains(shown) => text.replace(shown, GONE),
         _ => text,
     }
@@ -261,7 +258,7 @@ mod tests {
     #[test]
     fn a_token_is_taken_out_whole_or_cut() {
         let token = TaskToken::new(&"t".repeat(100)).expect("a token");
-        let text = |secret: &str| format!("holder e#{secret}, key \"{}…\"", &secret[..SHOWN]);
+        let text = |secret: &str| format!("holder e#{secret}, key \"{}…\"", &secret[..SHOWN_CHARS]);
         assert!(!without(text(token.secret()), &token).contains("tttt"));
     }
 }

@@ -133,7 +133,7 @@ impl<C: Clock + Clone> LeaseManager<C> {
         record.counts = observer.counts();
         match &answer {
             Ok(response) => {
-                record.outcome = status(response).into();
+                record.outcome = response.status().into();
                 record.caller = CallerOutcome::of(response);
                 record.lease_id = lease_of(response).or(record.lease_id.take());
             }
@@ -238,7 +238,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             PoolRequest::Status { holders } => {
                 let settings = self.settings().await?;
                 let snapshot = self.once(StatusRequest, &settings).await?;
-                self.observer.counted((&snapshot).into());
+                self.observer.counted((&snapshot.summary()).into());
                 Response::to_status(&snapshot, &settings, holders)
             }
             PoolRequest::Sweep => Response::to_sweep(&self.sweep().await?),
@@ -291,8 +291,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             sum += tally;
             sum.more = tally.more;
             // A round that did nothing would do nothing again; neither would one after trouble.
-            let got_on =
-                tally.granted + tally.reclaimed + tally.freed + tally.left > 0 || self.executions.asked() > asked;
+            let got_on = tally.got_on() || self.executions.asked() > asked;
             if tally.more && got_on && trouble.is_none() && round < SWEEPS {
                 self.keep(RoundsDone::Swept(sum));
                 continue;
@@ -365,20 +364,6 @@ fn lease_of(response: &Response) -> Option<String> {
         Response::Released { lease_id, .. } => lease_id.clone(),
         Response::Renewed(lease) => Some(lease.lease_id.clone()),
         _ => None,
-    }
-}
-
-/// What an answer came to, as the log says it: its `status`.
-fn status(response: &Response) -> &'static str {
-    match response {
-        Response::Acquired(_) => "acquired",
-        Response::Wait { .. } => "wait",
-        Response::Queued => "queued",
-        Response::Released { .. } | Response::Freed { .. } => "released",
-        Response::Renewed(_) => "renewed",
-        Response::Status(_) => "ok",
-        Response::Swept { .. } => "swept",
-        Response::Ignored { .. } => "ignored",
     }
 }
 

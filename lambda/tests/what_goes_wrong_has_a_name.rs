@@ -126,7 +126,7 @@ async fn a_renewal_of_what_is_gone_is_a_lost_lease() {
     pool.acquire("item-2").await;
     let (name, said) = pool.failure(renew).await;
     assert_eq!(name, "LeaseLost");
-    assert_says(&said, &["another holder has the slot"]);
+    assert_says(&said, &["granted anew"]);
 }
 
 #[tokio::test]

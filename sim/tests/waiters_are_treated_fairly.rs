@@ -333,7 +333,7 @@ fn a_summary_counts_leases_that_last_and_who_waits() {
         held: 1,
         waiting: 100,
         waiting_more: true,
-        oldest_wait: Some(Timestamp(T + 2_000)),
+        waiting_since: Some(Timestamp(T + 2_000)),
     };
     assert_eq!(summary(&pool), expected);
     pool.sweep(T + 301_000);
@@ -342,7 +342,7 @@ fn a_summary_counts_leases_that_last_and_who_waits() {
     let mut pool = Pool::new(2);
     pool.lease(poll("a", Some(1)), T);
     pool.sweep(T + 1);
-    let waiting = SummaryRow { at: Timestamp(T + 1), waiting: 0, waiting_more: false, oldest_wait: None, ..expected };
+    let waiting = SummaryRow { at: Timestamp(T + 1), waiting: 0, waiting_more: false, waiting_since: None, ..expected };
     assert_eq!(summary(&pool), waiting);
 }
 

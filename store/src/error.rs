@@ -65,6 +65,16 @@ pub enum StoreError {
         /// What is known of the cause.
         why: String,
     },
+    /// The protocol says no: another attempt of the holder is in the way, or the lease is not the caller's any more.
+    #[error("{context} in table {table} came to nothing: {why}")]
+    Declined {
+        /// What was being done.
+        context: ErrorContext,
+        /// The table's name.
+        table: String,
+        /// What the protocol said.
+        why: String,
+    },
     /// A row is not what this program would have written.
     #[error("{context} on table {table}: {row}; correct or delete that row")]
     BadRow {
@@ -88,7 +98,8 @@ pub enum StoreError {
     },
     /// The pool's own rows make no sense.
     #[error(
-        "pool {prefix} in table {table} is misconfigured: {why}; set it again (`leasehold pool set`, or Terraform)"
+        "pool {prefix} in table {table} is misconfigured: {why}; set it again (`leasehold pool set {prefix} --limit N`, \
+         or Terraform), or end its override (`leasehold pool limit {prefix} --end`)"
     )]
     PoolMisconfigured {
         /// The table's name.
@@ -133,7 +144,7 @@ pub enum StoreError {
 pub struct RunError {
     /// What the protocol says: what a caller decides by.
     pub failure: Failure,
-    /// The last thing that went wrong on the way, if anything did: what a person is told.
+    /// The last thing that went wrong on the way, if that is why: what a person is told.
     pub cause: Option<StoreError>,
 }
 
@@ -155,6 +166,12 @@ impl From<StoreError> for RunError {
 }
 
 impl RunError {
+    /// What an operation failed with, and the last thing that went wrong on the way.
+    pub(crate) fn new(failure: Failure, trouble: Option<StoreError>) -> RunError {
+        let cause = trouble.filter(|trouble| trouble.explains(&failure));
+        RunError { failure, cause }
+    }
+
     /// In words for a person: on which table and pool, and what was being done with it ("sweeping").
     pub fn explain(self, table: &str, prefix: &PoolName, doing: &str) -> StoreError {
         let RunError { failure, cause } = self;
@@ -173,9 +190,20 @@ impl StoreError {
                 StoreError::PoolMisconfigured { table, prefix, why: invalid.to_string() }
             }
             Failure::Throttled => StoreError::Throttled { context, table, why },
-            Failure::HolderConflict(_) | Failure::Lost(_) | Failure::Unavailable => {
-                StoreError::NoAnswer { context, table, why }
-            }
+            Failure::HolderConflict(_) | Failure::Lost(_) => StoreError::Declined { context, table, why },
+            Failure::Unavailable => StoreError::NoAnswer { context, table, why },
+        }
+    }
+
+    /// Whether this trouble is why an operation failed so. What was overcome on the way is not: a read that was turned
+    /// away once does not explain that there is no such pool.
+    fn explains(&self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Throttled => matches!(self, StoreError::Throttled { .. }),
+            Failure::Unavailable => true,
+            Failure::PoolMisconfigured(_) => matches!(self.failure(), Failure::PoolMisconfigured(_)),
+            Failure::PoolNotFound => matches!(self, StoreError::PoolNotFound { .. }),
+            Failure::HolderConflict(_) | Failure::Lost(_) => false,
         }
     }
 
@@ -194,12 +222,54 @@ impl StoreError {
     }
 }
 
-/// What was being done, as the first words of an error: "read the slots of pool x".
+/// What was being done, as the first words of an error: "reading the slots of pool x".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorContext(pub String);
 
 impl std::fmt::Display for ErrorContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leasehold_core::LossReason;
+
+    use super::*;
+
+    fn throttled() -> StoreError {
+        StoreError::Throttled {
+            context: ErrorContext("reading".into()),
+            table: "leases".into(),
+            why: "slow down".into(),
+        }
+    }
+
+    fn explained(failure: Failure, trouble: Option<StoreError>) -> StoreError {
+        RunError::new(failure, trouble).explain("leases", &"p".parse().expect("a prefix"), "changing the limit of")
+    }
+
+    #[test]
+    fn trouble_that_was_overcome_is_not_told_as_the_reason() {
+        let gone = explained(Failure::PoolNotFound, Some(throttled()));
+        assert_eq!(gone, StoreError::PoolNotFound { table: "leases".into(), prefix: "p".into() });
+        let lost = explained(Failure::Lost(LossReason::Ended), Some(throttled()));
+        let said = lost.to_string();
+        assert_eq!(
+            said,
+            "changing the limit of pool p in table leases came to nothing: the lease is lost: it has ended"
+        );
+        let row = RowError { pk: "p".into(), sk: "live".into(), attribute: "limit", found: "x".into(), expected: "y" };
+        let bad =
+            StoreError::BadRow { context: ErrorContext("reading".into()), table: "leases".into(), row: row.into() };
+        assert!(matches!(explained(Failure::Throttled, Some(bad)), StoreError::Throttled { .. }));
+    }
+
+    #[test]
+    fn trouble_that_decided_is_told() {
+        assert_eq!(explained(Failure::Throttled, Some(throttled())), throttled());
+        assert_eq!(explained(Failure::Unavailable, Some(throttled())), throttled());
+        assert!(matches!(explained(Failure::Unavailable, None), StoreError::NoAnswer { .. }));
     }
 }

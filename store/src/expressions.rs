@@ -99,8 +99,7 @@ pub(crate) fn directory() -> QueryExpression {
     QueryExpression { key_condition, terms }
 }
 
-fn all(mut conditions: Vec<String>) -> Option<String> {
-    conditions.dedup();
+fn all(conditions: Vec<String>) -> Option<String> {
     (!conditions.is_empty()).then(|| conditions.join(" AND "))
 }
 

@@ -10,6 +10,7 @@ use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
 use crate::rows;
 use crate::table::{ReadMode, RequestError, Table, row};
+use crate::unreadable::row_or_unreadable;
 
 /// The pool as its rows show it, none if it has no settings. `now` is asked for once the rows are there.
 ///
@@ -33,12 +34,20 @@ pub async fn look(
     let read = |items: Result<Vec<rows::Item>, RequestError>| -> Result<Vec<Row>, RequestError> {
         items?.iter().map(row).collect()
     };
-    let (rows, queue) = match (read(slots), read(queue)) {
+    let own = |items: Result<Vec<rows::Item>, RequestError>| -> Result<Vec<_>, RequestError> {
+        items?.iter().map(|item| row_or_unreadable(item).map_err(RequestError::Row)).collect()
+    };
+    let misconfigured =
+        |why| StoreError::PoolMisconfigured { table: table.name().into(), prefix: prefix.to_string(), why };
+    let (rows, queue) = match (own(slots), read(queue)) {
         (Ok(rows), Ok(queue)) => (rows, queue),
         (Err(failed), _) | (_, Err(failed)) => return Err(failed.into_store_error(table, context())),
     };
     let (mut pool, mut live, mut slots) = (None, None, Vec::new());
-    for row in rows {
+    for (row, wrong) in rows {
+        if let Some(wrong) = wrong {
+            return Err(misconfigured(wrong.to_string()));
+        }
         match row {
             Row::Pool(row) => pool = Some(row),
             Row::Override(row) => live = Some(row),
@@ -48,9 +57,8 @@ pub async fn look(
         }
     }
     let Some(pool) = pool else { return Ok(None) };
-    let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref()).map_err(|e| {
-        StoreError::PoolMisconfigured { table: table.name().into(), prefix: prefix.to_string(), why: e.to_string() }
-    })?;
+    let settings =
+        Settings::from_rows(prefix.clone(), &pool, live.as_ref()).map_err(|wrong| misconfigured(wrong.to_string()))?;
     let more = queue.len() > most;
     let queue = queue.into_iter().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
     let snapshot = Snapshot { at: now(), limit: settings.limit, slots, queue: queue.take(most).collect(), more };

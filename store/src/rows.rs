@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
     Attempt, Fence, Held, Holder, HolderKey, HolderRow, HolderState, LeaseId, Limit, Lowered, Millis, OverrideRow,
-    PoolName, PoolRow, Row, RowKey, Slot, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, WaitRow, Waiting,
+    PoolName, PoolRow, Row, RowKey, Slot, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, WaitRow, Waiting, quoted,
 };
 
 /// A row as DynamoDB's API carries it.
@@ -147,7 +147,7 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
             set(HELD, n(u64::from(summary.held)));
             set(WAITING_COUNT, n(u64::from(summary.waiting)));
             set(WAITING_MORE, AttributeValue::Bool(summary.waiting_more));
-            if let Some(since) = summary.oldest_wait {
+            if let Some(since) = summary.waiting_since {
                 set(OLDEST_WAIT, n(since.0));
             }
             write_directory(&mut set, prefix, row);
@@ -232,7 +232,7 @@ pub fn row(item: &Item) -> Result<(PoolName, Row), RowError> {
             held: read.small(HELD)?,
             waiting: read.small(WAITING_COUNT)?,
             waiting_more: read.flag(WAITING_MORE)?,
-            oldest_wait: read.maybe_time(OLDEST_WAIT)?,
+            waiting_since: read.maybe_time(OLDEST_WAIT)?,
         }),
         _ if sk.starts_with(SLOTS) => Row::Slot(read.slot(sk)?),
         _ if sk.starts_with(HOLDERS) => {
@@ -354,7 +354,7 @@ impl<'a> ItemReader<'a> {
         let found = match self.0.get(attribute) {
             None => "missing".into(),
             Some(_) if attribute == TOKEN => "something else".into(),
-            Some(AttributeValue::S(text)) => format!("the text {:?}", text.chars().take(80).collect::<String>()),
+            Some(AttributeValue::S(text)) => format!("the text {}", quoted(text)),
             Some(AttributeValue::N(number)) => format!("the number {number}"),
             Some(AttributeValue::Bool(flag)) => format!("{flag}"),
             Some(_) => "of another type".into(),
@@ -466,7 +466,7 @@ impl<'a> ItemReader<'a> {
     }
 
     fn slot(&self, sk: &str) -> Result<SlotRow, RowError> {
-        let number = sk.strip_prefix(SLOTS).and_then(|digits| digits.parse().ok());
+        let number = sk.strip_prefix(SLOTS).and_then(|digits| digits.parse().ok()).filter(|slot| *slot < 100_000);
         let slot = Slot(number.ok_or_else(|| self.wrong(SK, "slot# and five digits"))?);
         let fence = Fence(self.number(FENCE)?);
         if self.maybe_text(EXECUTION)?.is_none() {

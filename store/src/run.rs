@@ -171,7 +171,7 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
                         // Whatever came of it, the next operation of this process reads the rows.
                         self.settings.forget(&prefix);
                     }
-                    return outcome.map_err(|failure| RunError { failure, cause });
+                    return outcome.map_err(|failure| RunError::new(failure, cause));
                 }
             };
             if pause > Millis(0) {

@@ -53,7 +53,8 @@ struct TableInner {
 pub struct RequestOutcome {
     /// What the protocol is told.
     pub reply: Reply,
-    /// What a person should be told, where the reply is neither rows, written nor refused.
+    /// What a person should be told: where the reply is neither rows, written nor refused, and of one of the pool's own
+    /// rows that makes no sense.
     pub trouble: Option<StoreError>,
 }
 
@@ -300,7 +301,7 @@ impl Table {
     }
 }
 
-/// From where a query reads, and how sure of it it is.
+/// Where a query reads, and how recent what it finds is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadMode {
     /// The table as it is now.

@@ -12,7 +12,7 @@ use leasehold_core::{
     PoolRow, Refusal, Replies, Reply, Request, RetirePool, Row, RowKey, SetLimit, SetLimitOutcome, SetPool,
     SetPoolOutcome, Settings, SettingsRow, Step, Timestamp, Unreadable, Write,
 };
-use leasehold_store::{Embedded, Runner, StoreError, Table, create_table, rows};
+use leasehold_store::{Embedded, Runner, StoreError, Table, create_table, look, rows};
 use leasehold_testkit::{LocalAws, put_row};
 
 /// When everything here happens.
@@ -120,6 +120,19 @@ async fn damage_reads_back_as_a_row_and_as_trouble() {
         let row = damaged.unreadable(key).await;
         assert!(row.why.contains("limit is the text \"fifteen\""), "{row:?}");
         assert!(matches!(sent.trouble, Some(StoreError::BadRow { .. })), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_damaged_rows_says_that_the_pool_is_misconfigured() {
+    for key in [RowKey::Pool, RowKey::Override] {
+        let damaged = DamagedTable::embedded().await;
+        put_row(&damaged.table, &prefix(), Row::Pool(PoolRow::new(limit(3)))).await;
+        damaged.damage(key, &[("limit", s("fifteen"))]).await;
+        let seen = look(&damaged.table, &prefix(), || NOW).await;
+        let runner = Runner::new(damaged.table.clone());
+        let settings = runner.settings(&prefix()).await.expect_err("no settings");
+        assert_eq!(seen, Err(settings));
     }
 }
 

@@ -119,3 +119,18 @@ fn what_is_not_a_row_of_ours_is_named() {
         assert!(said.contains(says) && !said.contains("secret"), "{said}");
     }
 }
+
+#[test]
+fn a_slot_has_five_digits_at_most() {
+    let free = |sk: &str| -> Item {
+        [("PK", s("LEASES#analytics")), ("SK", s(sk)), ("fence", n("1"))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    };
+    assert!(rows::row(&free("slot#99999")).is_ok());
+    // A reader makes a list of all slots up to the last.
+    for sk in ["slot#100000", "slot#4294967295", "slot#4294967296", "slot#-1", "slot#"] {
+        let error = rows::row(&free(sk)).expect_err(sk);
+        assert!(error.to_string().contains("five digits"), "{error}");
+    }
+}

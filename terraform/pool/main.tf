@@ -19,8 +19,8 @@ locals {
 
   sweep_every_seconds = var.sweep_every_minutes * 60
 
-  # After a change everyone surely follows it this much later: settings are used for 5 seconds before they are read
-  # again, and the longest operation ends with its invocation.
+  # For so long after a change somebody may still follow the old settings: they are used for 5 seconds before they are
+  # read again, and the longest operation ends with its invocation.
   settings_cache_seconds = 5
   quiet_seconds          = coalesce(var.quiet_seconds, local.settings_cache_seconds + var.timeout_seconds)
 

@@ -2,11 +2,8 @@
 //! In one sentence or two on standard error: what was tried, what is wrong, what to do; and by the exit status.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use leasehold_store::StoreError;
-
-use crate::output::complain;
 
 /// Everything that ends a command before its report.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +92,7 @@ impl CliError {
     }
 
     /// The exit status it is told by; `leasehold --help`, and that of `demo` and `run`, list them.
-    fn status(&self) -> u8 {
+    pub(crate) fn status(&self) -> u8 {
         match self {
             CliError::Usage(_) | CliError::Unreadable { .. } | CliError::Unwritable { .. } | CliError::Scenario(_) => 2,
             CliError::NotDone(_)
@@ -125,15 +122,4 @@ pub(crate) struct FileFlaw {
     pub(crate) found: String,
     /// What would have been right.
     pub(crate) expected: String,
-}
-
-/// The exit status of a command that came to this; what is wrong goes to standard error.
-pub(crate) fn status(done: Result<u8, CliError>) -> ExitCode {
-    match done {
-        Ok(status) => status.into(),
-        Err(error) => {
-            complain(&error.to_string());
-            error.status().into()
-        }
-    }
 }

@@ -79,10 +79,10 @@ fn main() -> ExitCode {
     if let [_, first, parent, command @ ..] = &given[..]
         && first == run::BOUND
     {
-        return error::status(Err(run::become_bound(parent, command)));
+        return output::status(Err(run::become_bound(parent, command)));
     }
     let matches = arguments().get_matches_from(given);
-    error::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())))
+    output::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())))
 }
 
 /// The commands that use no table.

@@ -2,6 +2,7 @@
 //! In words or as one JSON document, on standard output.
 
 use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
 
 use serde::Serialize;
 
@@ -48,6 +49,17 @@ pub(crate) fn complain(words: &str) {
 
 fn complaint(words: &str) -> String {
     format!("leasehold: {}", harmless(words))
+}
+
+/// The exit status of a command that came to this; what is wrong goes to standard error.
+pub(crate) fn status(done: Result<u8, CliError>) -> ExitCode {
+    match done {
+        Ok(status) => status.into(),
+        Err(error) => {
+            complain(&error.to_string());
+            error.status().into()
+        }
+    }
 }
 
 /// Whether a terminal may be shown colours (no-color.org).

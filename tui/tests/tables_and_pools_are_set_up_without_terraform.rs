@@ -313,7 +313,7 @@ async fn a_change_is_told_even_if_the_override_cannot_be_shown() {
 }
 
 #[tokio::test]
-async fn slots_that_still_count_from_an_earlier_change_are_told_before() {
+async fn slots_that_still_count_from_a_change_are_told_before() {
     let name = "still-counted";
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "6"]);

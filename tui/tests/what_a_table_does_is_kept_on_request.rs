@@ -10,7 +10,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use leasehold_core::occupancy::Detail;
-use leasehold_core::occupancy::trace::{Seen, Trace};
+use leasehold_core::occupancy::trace::{PoolSeen, Trace};
 use local_aws::{on, refused, run, told};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -38,7 +38,7 @@ fn table_of_two(name: &str) {
 fn pools(trace: &Trace) -> Vec<String> {
     let mut seen: Vec<String> = vec![];
     for entry in &trace.entries {
-        if let Seen::Pool(pool) = &entry.seen
+        if let PoolSeen::Pool(pool) = &entry.seen
             && pool.detail == Detail::Rows
             && !seen.contains(&pool.prefix.to_string())
         {

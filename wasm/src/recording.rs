@@ -2,7 +2,7 @@
 //! that it can be asked.
 
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
-use leasehold_core::occupancy::trace::{Header, Seen, Trace, TraceError};
+use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceError, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEvent, changes};
 use leasehold_core::{PoolName, Timestamp};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::Serialize;
 /// A trace that can be played.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    header: Header,
+    header: TraceHeader,
     note: Option<String>,
     /// Every moment at which something was seen, in order.
     moments: Vec<Timestamp>,
@@ -60,8 +60,8 @@ impl Recording {
                 moments.push(entry.at);
             }
             let (prefix, seen) = match entry.seen {
-                Seen::Pool(pool) => (pool.prefix.clone(), Some(pool)),
-                Seen::Gone(prefix) => (prefix, None),
+                PoolSeen::Pool(pool) => (pool.prefix.clone(), Some(pool)),
+                PoolSeen::Gone(prefix) => (prefix, None),
             };
             let at = pools.binary_search_by(|(known, _)| known.cmp(&prefix)).unwrap_or_else(|at| {
                 pools.insert(at, (prefix, vec![]));
@@ -83,7 +83,7 @@ impl Recording {
     }
 
     /// What was recorded.
-    pub fn header(&self) -> &Header {
+    pub fn header(&self) -> &TraceHeader {
         &self.header
     }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_core::occupancy::trace::{Entry, Header, Seen, Trace};
+use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceEntry, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEventKind};
 use leasehold_core::{Attempt, Fence, Held, Holder, Limit, Settings, Slot, SlotRow, Snapshot, Timestamp};
 use leasehold_wasm::Recording;
@@ -31,15 +31,19 @@ fn look(prefix: &str, at: u64, slots: Slots) -> Occupancy {
 }
 
 fn recording() -> Recording {
-    let header =
-        Header { table: "leases".into(), region: None, recorded_at: Timestamp(900), program: "leasehold 0.1.0".into() };
+    let header = TraceHeader {
+        table: "leases".into(),
+        region: None,
+        recorded_at: Timestamp(900),
+        program: "leasehold 0.1.0".into(),
+    };
     let entries = vec![
-        Entry::pool(Timestamp(1_000), look("b", 1_000, [(1, true), (0, false)])),
-        Entry::pool(Timestamp(1_000), look("a", 1_000, [(1, false), (1, false)])),
-        Entry::pool(Timestamp(2_000), look("a", 2_000, [(2, true), (2, true)])),
-        Entry::pool(Timestamp(3_000), look("b", 3_000, [(1, false), (0, false)])),
-        Entry { at: Timestamp(4_000), seen: Seen::Gone("b".parse().expect("prefix")) },
-        Entry::pool(Timestamp(5_000), look("a", 5_000, [(2, false), (2, true)])),
+        TraceEntry::pool(Timestamp(1_000), look("b", 1_000, [(1, true), (0, false)])),
+        TraceEntry::pool(Timestamp(1_000), look("a", 1_000, [(1, false), (1, false)])),
+        TraceEntry::pool(Timestamp(2_000), look("a", 2_000, [(2, true), (2, true)])),
+        TraceEntry::pool(Timestamp(3_000), look("b", 3_000, [(1, false), (0, false)])),
+        TraceEntry { at: Timestamp(4_000), seen: PoolSeen::Gone("b".parse().expect("prefix")) },
+        TraceEntry::pool(Timestamp(5_000), look("a", 5_000, [(2, false), (2, true)])),
     ];
     let text = Trace { header, entries, note: None }.to_string();
     Recording::parse(&text).expect("a trace")

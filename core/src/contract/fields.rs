@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::InvalidField;
+use crate::types::quoted;
 
 /// The fields of one object of an event. `null` is the same as absent: Step Functions writes it for both.
 pub(super) struct Fields<'a> {
@@ -132,15 +133,6 @@ pub(super) fn shown(value: &Value) -> String {
         Value::Bool(_) | Value::Number(_) => format!("{}: {value}", kind(value)),
         _ => kind(value).into(),
     }
-}
-
-/// A text as an error shows it: its beginning.
-pub(super) fn quoted(text: &str) -> String {
-    let mut start: String = text.chars().take(80).collect();
-    if start.len() < text.len() {
-        start.push('…');
-    }
-    format!("{start:?}")
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fields::{Fields, quoted};
+use super::fields::Fields;
 use super::{ContractError, InvalidField, moment};
 use crate::acquire::{AcquireRequest, Mode};
 use crate::execution_ended::ExecutionEnded;
 use crate::release::ReleaseTarget;
 use crate::renew::RenewRequest;
 use crate::time::Millis;
-use crate::types::{Attempt, Holder, ID_BYTES, InvalidValue, LeaseId, PoolName, TaskToken};
+use crate::types::{Attempt, Holder, ID_BYTES, InvalidValue, LeaseId, PoolName, TaskToken, quoted};
 
 /// What EventBridge calls the event of an execution that changed its status.
 const STATUS_CHANGE: &str = "Step Functions Execution Status Change";

@@ -84,7 +84,7 @@ pub enum Response {
         granted: u32,
         /// Expired leases taken from their holders.
         reclaimed: u32,
-        /// Notices sent again.
+        /// Callbacks sent again.
         renotified: u32,
         /// Leases extended because their execution runs.
         extended: u32,
@@ -210,7 +210,7 @@ pub struct WaiterInfo {
     pub parent: Option<String>,
     /// Since when, in milliseconds since the epoch.
     pub waiting_since_ms: Timestamp,
-    /// When its first attempt gives up, in milliseconds since the epoch.
+    /// When it gives up, in milliseconds since the epoch.
     pub give_up_at_ms: Timestamp,
 }
 
@@ -236,6 +236,20 @@ pub fn task_failure(why: FailureReason) -> TaskFailure {
 }
 
 impl Response {
+    /// What it comes to: its field `status`.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Response::Acquired(_) => "acquired",
+            Response::Wait { .. } => "wait",
+            Response::Queued => "queued",
+            Response::Released { .. } | Response::Freed { .. } => "released",
+            Response::Renewed(_) => "renewed",
+            Response::Status(_) => "ok",
+            Response::Swept { .. } => "swept",
+            Response::Ignored { .. } => "ignored",
+        }
+    }
+
     /// To an acquire on a pool with these settings.
     pub fn to_acquire(outcome: &AcquireOutcome, settings: &Settings) -> Response {
         match outcome {

@@ -53,16 +53,16 @@ const MARK: &str = "leasehold_trace";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// What was recorded.
-    pub header: Header,
+    pub header: TraceHeader,
     /// What was seen, in order of time.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TraceEntry>,
     /// Something its reader should be told, though the rest is good: that the last line is cut off.
     pub note: Option<String>,
 }
 
 /// The first line: what was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
+pub struct TraceHeader {
     /// The table's name.
     pub table: String,
     /// Its region, if it has one.
@@ -79,13 +79,13 @@ pub struct Header {
 /// One line: what was seen, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Line")]
-pub struct Entry {
+pub struct TraceEntry {
     /// When, on the recorder's clock.
     #[serde(rename = "at_ms")]
     pub at: Timestamp,
     /// What.
     #[serde(flatten)]
-    pub seen: Seen,
+    pub seen: PoolSeen,
 }
 
 /// An entry as it is read: without keeping the whole line first, which flattening does.
@@ -98,23 +98,23 @@ struct Line {
     gone: Option<PoolName>,
 }
 
-impl TryFrom<Line> for Entry {
+impl TryFrom<Line> for TraceEntry {
     type Error = &'static str;
 
-    fn try_from(Line { at_ms, pool, gone }: Line) -> Result<Entry, &'static str> {
+    fn try_from(Line { at_ms, pool, gone }: Line) -> Result<TraceEntry, &'static str> {
         let seen = match (pool, gone) {
-            (Some(pool), None) => Seen::Pool(pool),
-            (None, Some(gone)) => Seen::Gone(gone),
+            (Some(pool), None) => PoolSeen::Pool(pool),
+            (None, Some(gone)) => PoolSeen::Gone(gone),
             _ => return Err("not one of `pool` and `gone`"),
         };
-        Ok(Entry { at: at_ms, seen })
+        Ok(TraceEntry { at: at_ms, seen })
     }
 }
 
 /// What was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Seen {
+pub enum PoolSeen {
     /// A pool as it is now.
     Pool(Box<Occupancy>),
     /// The pool is not there any more: it was retired.
@@ -159,7 +159,7 @@ pub enum TraceError {
     },
 }
 
-impl Header {
+impl TraceHeader {
     /// The line, without its newline.
     ///
     /// # Errors
@@ -169,16 +169,16 @@ impl Header {
         struct Marked<'a> {
             leasehold_trace: u64,
             #[serde(flatten)]
-            header: &'a Header,
+            header: &'a TraceHeader,
         }
         serde_json::to_string(&Marked { leasehold_trace: VERSION, header: self })
     }
 }
 
-impl Entry {
+impl TraceEntry {
     /// A look at a pool.
-    pub fn pool(at: Timestamp, pool: Occupancy) -> Entry {
-        Entry { at, seen: Seen::Pool(Box::new(pool)) }
+    pub fn pool(at: Timestamp, pool: Occupancy) -> TraceEntry {
+        TraceEntry { at, seen: PoolSeen::Pool(Box::new(pool)) }
     }
 
     /// The line, without its newline.
@@ -192,8 +192,8 @@ impl Entry {
     /// Which pool it is about.
     pub fn prefix(&self) -> &PoolName {
         match &self.seen {
-            Seen::Pool(pool) => &pool.prefix,
-            Seen::Gone(prefix) => prefix,
+            PoolSeen::Pool(pool) => &pool.prefix,
+            PoolSeen::Gone(prefix) => prefix,
         }
     }
 }
@@ -214,7 +214,7 @@ impl Trace {
             if text.is_empty() {
                 continue;
             }
-            let entry: Entry = match serde_json::from_str(text) {
+            let entry: TraceEntry = match serde_json::from_str(text) {
                 Ok(entry) => entry,
                 // Only the very end of a file lacks its newline.
                 Err(e) if e.is_eof() && !whole.ends_with('\n') => {
@@ -241,7 +241,7 @@ impl fmt::Display for Trace {
     }
 }
 
-fn header(line: &str) -> Result<Header, TraceError> {
+fn header(line: &str) -> Result<TraceHeader, TraceError> {
     let no = |why: String| TraceError::NotATrace { why };
     if line.is_empty() {
         return Err(no("it is empty".into()));
@@ -290,18 +290,18 @@ mod tests {
     }
 
     fn trace() -> Trace {
-        let gone = Seen::Gone("batch".parse().expect("prefix"));
+        let gone = PoolSeen::Gone("batch".parse().expect("prefix"));
         Trace {
-            header: Header {
+            header: TraceHeader {
                 table: "leases".into(),
                 region: None,
                 recorded_at: Timestamp(1_000),
                 program: "leasehold 0.1.0".into(),
             },
             entries: vec![
-                Entry::pool(Timestamp(1_000), pool(1_000)),
-                Entry::pool(Timestamp(2_000), pool(1_990)),
-                Entry { at: Timestamp(2_000), seen: gone },
+                TraceEntry::pool(Timestamp(1_000), pool(1_000)),
+                TraceEntry::pool(Timestamp(2_000), pool(1_990)),
+                TraceEntry { at: Timestamp(2_000), seen: gone },
             ],
             note: None,
         }

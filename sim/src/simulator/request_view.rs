@@ -138,7 +138,7 @@ fn attributes(row: &Row, lease: Option<Millis>) -> Value {
             list.push(("seen_at", moment(row.at)));
             list.push(("held", row.held.to_string()));
             list.push(("waiting", format!("{}{}", row.waiting, if row.waiting_more { "+" } else { "" })));
-            list.extend(row.oldest_wait.map(|since| ("oldest_wait", moment(since))));
+            list.extend(row.waiting_since.map(|since| ("oldest_wait", moment(since))));
         }
         Row::Unreadable(_, row) => list.push(("makes no sense", row.why.to_string())),
     }

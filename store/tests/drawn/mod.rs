@@ -132,7 +132,7 @@ impl Drawn {
                 held: self.0.u32(..),
                 waiting: self.0.u32(..),
                 waiting_more: self.0.bool(),
-                oldest_wait: self.maybe(Drawn::time),
+                waiting_since: self.maybe(Drawn::time),
             }),
             RowKey::Slot(slot) => {
                 let held = if self.0.u8(0..4) > 0 { Some(self.held()) } else { None };

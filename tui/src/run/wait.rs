@@ -202,7 +202,7 @@ impl LeaseWait<'_> {
         };
         Ok(match outcome {
             AcquireOutcome::Acquired(lease) => {
-                let length = ask.lease.map_or(settings.lease, |lease| lease.min(settings.lease));
+                let length = settings.lease_for(ask.lease);
                 let timer = LeaseTimer::new(lease.expires_at, length, asked);
                 AcquireResult::Granted(Box::new(Granted { lease, timer, settings }))
             }

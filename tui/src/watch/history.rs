@@ -107,7 +107,7 @@ mod tests {
     fn look(at: u64, held: u32) -> Occupancy {
         let limit = Limit::try_from(8).expect("a limit");
         let at = Timestamp::seconds(at);
-        let row = SummaryRow { at, limit, held, waiting: 0, waiting_more: false, oldest_wait: None };
+        let row = SummaryRow { at, limit, held, waiting: 0, waiting_more: false, waiting_since: None };
         Occupancy::summarised(&row, &Settings::new("p".parse().expect("a prefix"), limit))
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::occupancy::trace::{Entry, Header, Seen};
+use leasehold_core::occupancy::trace::{PoolSeen, TraceEntry, TraceHeader};
 use leasehold_core::{PoolName, Timestamp};
 
 use super::input::Input;
@@ -27,7 +27,7 @@ impl<W: Write> Recorder<W> {
     /// When it can not be written.
     pub fn new(mut out: W, table: &str, region: Option<&str>, now: Timestamp) -> io::Result<Self> {
         let program = concat!("leasehold ", env!("CARGO_PKG_VERSION")).to_owned();
-        let header = Header { table: table.into(), region: region.map(Into::into), recorded_at: now, program };
+        let header = TraceHeader { table: table.into(), region: region.map(Into::into), recorded_at: now, program };
         writeln!(out, "{}", header.to_line()?)?;
         out.flush()?;
         Ok(Recorder { out, last: now, known: HashMap::new(), looks: 0 })
@@ -67,14 +67,14 @@ impl<W: Write> Recorder<W> {
         }
         self.known.insert(look.prefix.clone(), look.at);
         self.looks += 1;
-        writeln!(self.out, "{}", Entry::pool(self.last, look.clone()).to_line()?)
+        writeln!(self.out, "{}", TraceEntry::pool(self.last, look.clone()).to_line()?)
     }
 
     fn gone(&mut self, prefix: &PoolName) -> io::Result<()> {
         if self.known.remove(prefix).is_none() {
             return Ok(());
         }
-        let entry = Entry { at: self.last, seen: Seen::Gone(prefix.clone()) };
+        let entry = TraceEntry { at: self.last, seen: PoolSeen::Gone(prefix.clone()) };
         writeln!(self.out, "{}", entry.to_line()?)
     }
 }

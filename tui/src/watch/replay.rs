@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use leasehold_core::occupancy::trace::{Entry, Seen, Trace};
+use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceEntry};
 use leasehold_core::{Millis, PoolName, Timestamp};
 
 use super::history::KEPT;
@@ -13,7 +13,7 @@ use super::input::{Input, ReplayCommand, ReplayPosition};
 /// A recording that is being played.
 #[derive(Clone, Debug)]
 pub struct ReplayPlayer {
-    entries: Vec<Entry>,
+    entries: Vec<TraceEntry>,
     /// How many of them were shown.
     shown: usize,
     played: ReplayPosition,
@@ -101,9 +101,9 @@ impl ReplayPlayer {
     }
 }
 
-fn seen(entry: &Entry) -> Input {
+fn seen(entry: &TraceEntry) -> Input {
     match &entry.seen {
-        Seen::Pool(look) => Input::Seen(look.clone()),
-        Seen::Gone(prefix) => Input::Gone(prefix.clone()),
+        PoolSeen::Pool(look) => Input::Seen(look.clone()),
+        PoolSeen::Gone(prefix) => Input::Gone(prefix.clone()),
     }
 }

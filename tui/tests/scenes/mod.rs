@@ -113,9 +113,9 @@ impl Scene {
     /// What its last sweep saw, so long ago.
     pub(crate) fn swept(&self, seconds: u64) -> Occupancy {
         let at = ago(seconds * 1_000);
-        let oldest_wait = (self.waiting > 0).then(|| Timestamp(at.0 - self.waits));
+        let waiting_since = (self.waiting > 0).then(|| Timestamp(at.0 - self.waits));
         let (held, waiting, waiting_more) = (self.held, self.waiting, self.more);
-        let row = SummaryRow { at, limit: limit(self.limit), held, waiting, waiting_more, oldest_wait };
+        let row = SummaryRow { at, limit: limit(self.limit), held, waiting, waiting_more, waiting_since };
         Occupancy::summarised(&row, &self.settings())
     }
 

@@ -1,0 +1,68 @@
+//! A sweep that can not do everything: does it say so, and does it try only what may help?
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why")]
+
+mod scripted_pool;
+
+use leasehold_core::{Delivery, Millis, Reply, RowKey, Write};
+use scripted_pool::{Pool, T, queue};
+
+/// A pool of so many slots, all granted, of which no task could be told.
+fn untold(slots: u64) -> Pool {
+    let mut pool = Pool::new(slots);
+    for at in 0..slots {
+        pool.joined(queue(&format!("holder-{at:03}"), Some(at)), T + at);
+    }
+    pool.delivery = Delivery::Unknown;
+    while pool.held() < usize::try_from(slots).expect("a few") {
+        let held = pool.held();
+        pool.sweep(T + 1_000);
+        assert!(pool.held() > held, "a sweep grants what waits");
+    }
+    pool.told.clear();
+    pool
+}
+
+#[test]
+fn a_sweep_that_gives_up_says_that_there_is_more() {
+    let mut pool = Pool::new(1);
+    pool.joined(queue("a", Some(1)), T);
+    pool.trouble = Box::new(|_, request| (request.writes().len() > 1).then_some(Reply::Conflict));
+    let tally = pool.sweep(T + 1);
+    assert_eq!((tally.granted, tally.more), (0, true));
+    pool.trouble = Box::new(|_, _| None);
+    let tally = pool.sweep(T + 2);
+    assert_eq!((tally.granted, tally.more), (1, false));
+}
+
+#[test]
+fn a_sweep_that_writes_no_summary_says_that_there_is_more() {
+    let mut pool = Pool::new(1);
+    let summary = |write: &Write| write.key == RowKey::Summary;
+    pool.trouble = Box::new(move |_, request| request.writes().iter().any(summary).then_some(Reply::Unavailable));
+    assert!(pool.sweep(T).more);
+    pool.trouble = Box::new(|_, _| None);
+    assert!(!pool.sweep(T + 1).more);
+}
+
+#[test]
+fn tasks_that_nobody_can_tell_are_tried_once_in_a_sweep() {
+    let mut pool = untold(30);
+    let tally = pool.sweep(T + 2_000);
+    // One round's worth; the others are the next sweep's.
+    assert_eq!((pool.told.len(), tally.renotified, tally.more), (1, 25, true));
+    pool.delivery = Delivery::Delivered;
+    pool.told.clear();
+    let tally = pool.sweep(T + 3_000);
+    assert_eq!((pool.told.iter().flatten().count(), tally.renotified, tally.more), (30, 30, false));
+}
+
+#[test]
+fn a_lease_that_has_expired_is_not_told_again() {
+    let mut pool = untold(1);
+    let end = T + 1_000 + pool.settings.lease.0;
+    assert!(pool.settings.grace > Millis(0));
+    assert_eq!(pool.sweep(end - 1).renotified, 1);
+    assert_eq!(pool.sweep(end).renotified, 0);
+    assert_eq!(pool.told.len(), 1);
+}
