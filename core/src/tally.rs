@@ -41,3 +41,32 @@ impl AddAssign for Tally {
         self.more |= more;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_calls_did_is_the_sum_of_both() {
+        let one = Tally { granted: 1, reclaimed: 2, renotified: 3, extended: 4, freed: 5, left: 6, more: true };
+        let mut both = Tally { more: false, ..one };
+        both += one;
+        let expected = Tally { granted: 2, reclaimed: 4, renotified: 6, extended: 8, freed: 10, left: 12, more: true };
+        assert_eq!(both, expected);
+        let mut none = Tally::default();
+        none += one;
+        assert_eq!(none, one);
+    }
+
+    #[test]
+    fn what_is_only_told_again_or_extended_is_nothing_new() {
+        assert!(!Tally { renotified: 1, extended: 1, more: true, ..Tally::default() }.got_on());
+        let changes = [
+            Tally { granted: 1, ..Tally::default() },
+            Tally { reclaimed: 1, ..Tally::default() },
+            Tally { freed: 1, ..Tally::default() },
+            Tally { left: 1, ..Tally::default() },
+        ];
+        assert!(changes.iter().all(Tally::got_on));
+    }
+}

@@ -42,6 +42,19 @@ fn nobody_renews_for_longer_than_the_pool_gives() {
 }
 
 #[test]
+fn a_renewal_that_changes_nothing_says_how_the_lease_stands() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    // Somebody was told already that it lasts longer.
+    let stays = Ok(Renewed { id: lease.id.clone(), expires_at: lease.expires_at });
+    assert_eq!(pool.renew(&lease, Some(50), T + 1), stays);
+    pool.give_back(&lease, T + 2);
+    assert_eq!(pool.renew(&lease, None, T + 3), Err(Failure::Lost(LossReason::Ended)));
+    pool.lease(poll("b", Some(1)), T + 4);
+    assert_eq!(pool.renew(&lease, None, T + 5), Err(Failure::Lost(LossReason::Taken)));
+}
+
+#[test]
 fn a_sweep_never_extends_past_the_longest_hold() {
     let mut pool = Pool::new(1);
     pool.settings.longest_hold = Millis(400_000);
