@@ -142,12 +142,14 @@ describe("the two doors", () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 1000);
     await slide(page, "Limit of analytics", "25");
-    const limit = () => page.locator('[data-door="leasehold"] .pool-held span').first().innerText();
-    assert.equal(await limit(), "25");
+    // The page is drawn with its next frame.
+    const shown = (limit) => page.locator('[data-door="leasehold"] .pool-held').first().locator("span", { hasText: new RegExp(`^${limit}$`) }).waitFor();
+    await shown(25);
     await show(page, 500);
-    assert.equal(await limit(), "15", "before the change the old limit is shown");
+    // Before the change the old limit is shown.
+    await shown(15);
     await show(page, 4000);
-    assert.equal(await limit(), "25");
+    await shown(25);
     const { doors } = await numbers(page);
     assert.equal(doors[1].most_over, 0);
     assert.ok(doors[1].pools[0].peak > 15, `the new slots are used: ${doors[1].pools[0].peak}`);
@@ -160,6 +162,7 @@ describe("the two doors", () => {
     await slide(page, "One way to the table", "50 ms");
     await slide(page, "Messages lost", "2 %");
     await slide(page, "Pools (prefixes)", "3");
+    await page.locator('[data-door="counting"] .pool').nth(2).waitFor();
     assert.equal(await page.locator('[data-door="counting"] .pool').count(), 3);
     await page.getByLabel("asks again", { exact: true }).check();
     const scenario = await page.evaluate(() => globalThis.leasehold.player.world.scenario());
