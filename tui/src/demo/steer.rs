@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use leasehold_core::{LeaseId, PoolName, ReleaseTarget, Released};
 use leasehold_store::Table;
-use leasehold_tui::watch::input::{DashboardEffect, Input};
+use leasehold_tui::watch::input::{DashboardEffect, Input, Subscription};
 use leasehold_tui::watch::poller::poll;
 use leasehold_tui::watch::screen::{Channels, LeaveReason, show};
 use leasehold_tui::watch::session::DashboardMode;
 use leasehold_tui::watch::state::DashboardState;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::controls::Directive;
 use super::options::{DemoOptions, PlannedLimit};
@@ -25,12 +25,27 @@ use crate::recording::RecordingFile;
 /// How often the table is read: its leases last seconds.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Shows the dashboard until somebody leaves it.
-pub(crate) async fn steer(run: &DemoRun, table: Table, options: &DemoOptions) -> Result<LeaveReason, CliError> {
-    let mut keeping = RecordingFile::on(options.record.as_deref(), &table, None)?;
+/// Shows the dashboard until somebody leaves it. It has the terminal from this call on, before any work begins: the work's
+/// progress would be drawn over it.
+pub(crate) fn steer<'a>(
+    run: &'a DemoRun,
+    table: Table,
+    options: &'a DemoOptions,
+) -> impl Future<Output = Result<LeaveReason, CliError>> + 'a {
     let (channels, subscription) = Channels::new();
+    run.progress.show_on(Some(channels.inputs.clone()));
+    on_dashboard(run, table, options, channels, subscription)
+}
+
+async fn on_dashboard(
+    run: &DemoRun,
+    table: Table,
+    options: &DemoOptions,
+    channels: Channels,
+    subscription: watch::Receiver<Subscription>,
+) -> Result<LeaveReason, CliError> {
+    let mut keeping = RecordingFile::on(options.record.as_deref(), &table, None)?;
     let inputs = channels.inputs.clone();
-    run.progress.show_on(Some(inputs.clone()));
     let workloads = run.workloads.clone();
     let progress = Arc::clone(&run.progress);
     let carry_out = move |effect| {
