@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::backoff::{choose, jitter, mix};
+use crate::backoff::{choose, mix, next_try};
 use crate::deliver::{Deliver, Delivered};
 use crate::failure::{Failure, LossReason};
 use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult};
@@ -228,8 +228,7 @@ impl Acquire {
     }
 
     fn next_try(&mut self) -> Option<Millis> {
-        self.tried += 1;
-        (self.tried <= self.settings.tries).then(|| jitter(self.entropy, self.tried))
+        next_try(&mut self.tried, self.settings.tries, self.entropy)
     }
 
     fn decide(&mut self, now: Timestamp) -> Step<AcquireOutcome> {

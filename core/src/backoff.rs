@@ -13,6 +13,12 @@ pub(crate) fn jitter(entropy: u64, tried: u8) -> Millis {
     Millis(mix(entropy, u64::from(tried)) % (most + 1))
 }
 
+/// The pause before another try of a call, if one of its `most` is left; it counts as made.
+pub(crate) fn next_try(tried: &mut u8, most: u8, entropy: u64) -> Option<Millis> {
+    *tried += 1;
+    (*tried <= most).then(|| jitter(entropy, *tried))
+}
+
 /// The nth number of a sequence that differs from caller to caller (the mixing step of SplitMix64).
 pub(crate) fn mix(entropy: u64, n: u64) -> u64 {
     let mut z = entropy.wrapping_add((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::failure::Failure;
-use crate::limit::{ExpectedOverride, LimitChange, LimitChanged, LimitSuperseded, OwnRowsFound, read_own_rows};
+use crate::limit::{ExpectedOverride, LimitChange, LimitChanged, LimitRows, LimitSuperseded, read_own_rows};
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::failure_of;
 use crate::request::Reply;
@@ -91,7 +91,7 @@ impl Machine for OverrideEnding {
 }
 
 impl OverrideEnding {
-    fn decide(&mut self, found: OwnRowsFound, now: Timestamp) -> Step<EndOverrideOutcome> {
+    fn decide(&mut self, found: LimitRows, now: Timestamp) -> Step<EndOverrideOutcome> {
         let limit = found.pool.limit;
         let Some(live) = &found.live else {
             return match self.unanswered {
@@ -110,65 +110,25 @@ impl OverrideEnding {
     }
 
     fn settle(&mut self, settings: Arc<Settings>, changed: LimitChanged) -> Step<EndOverrideOutcome> {
-        let (settle, step) = Settle::start(settings, self.change.entropy, false, vec![]);
+        let (settle, step) = self.change.settle(settings);
         self.phase = Phase::Settling(settle, changed);
         step
     }
 
     fn again(&mut self, failure: Failure) -> Step<EndOverrideOutcome> {
-        let Some(pause) = self.change.next_try() else { return Step::failed(failure) };
         self.phase = Phase::Reading;
-        read_own_rows(pause)
+        self.change.again(failure)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::{Effect, EffectReply};
-    use crate::request::Mutation;
-    use crate::rows::{Lowered, OverrideRow, Row};
-
-    const NOW: Timestamp = Timestamp::seconds(1_000);
-
-    fn limit(count: u64) -> Limit {
-        Limit::try_from(count).expect("a limit")
-    }
-
-    fn by_ann(to: u64, at: Timestamp) -> OverrideRow {
-        OverrideRow { limit: limit(to), lowered: None, at, who: "ann".into(), why: "a slow partner".into() }
-    }
-
-    fn own_rows(pool: Option<PoolRow>, live: Option<OverrideRow>) -> Vec<Reply> {
-        vec![Reply::Row(pool.map(Row::Pool)), Reply::Row(live.map(Row::Override))]
-    }
-
-    fn five() -> Option<PoolRow> {
-        Some(PoolRow::new(limit(5)))
-    }
-
-    fn empty_pool() -> Vec<Reply> {
-        vec![Reply::Slots(vec![]), Reply::Queue(vec![], false)]
-    }
-
-    fn replies(replies: Vec<Reply>) -> Replies {
-        replies.into_iter().map(EffectReply::from).collect()
-    }
-
-    /// The rows that a step puts.
-    fn puts<T>(step: &Step<T>) -> Vec<Row> {
-        let Step::Perform { effects, .. } = step else { return vec![] };
-        let requests =
-            effects.iter().filter_map(|effect| if let Effect::Request(it) = effect { Some(it) } else { None });
-        let put = |write: &crate::request::Write| {
-            if let Mutation::Put(row) = &write.mutation { Some(row.clone()) } else { None }
-        };
-        requests.flat_map(|request| request.writes().iter().filter_map(put)).collect()
-    }
+    use crate::limit::script::{NOW, by_ann, empty_pool, five, limit, own_rows, puts, replies, settings};
+    use crate::rows::{Lowered, Row};
 
     fn start(expected: ExpectedOverride) -> (OverrideEnding, Step<EndOverrideOutcome>) {
-        let settings = Settings::new("p".parse().expect("a name"), limit(5));
-        EndOverride { expected }.start(Arc::new(settings), NOW, 0)
+        EndOverride { expected }.start(settings(), NOW, 0)
     }
 
     #[test]

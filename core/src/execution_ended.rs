@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::backoff::jitter;
+use crate::backoff::next_try;
 use crate::failure::Failure;
 use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult};
 use crate::reads::failure_of;
@@ -132,11 +132,10 @@ impl FreeExecution {
 
     /// The same page once more: what was done on it is done.
     fn again(&mut self, failure: Failure) -> Step<ExecutionFreed> {
-        self.tried += 1;
-        if self.tried > self.settings.tries {
+        let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
             return Step::failed(failure);
-        }
-        self.page(jitter(self.entropy, self.tried))
+        };
+        self.page(pause)
     }
 
     fn paged(&mut self, rows: Vec<HolderRow>, more: bool, now: Timestamp) -> Step<ExecutionFreed> {

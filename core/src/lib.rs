@@ -54,7 +54,7 @@ pub use any_operation::{AnyMachine, AnyOperation, AnyOutcome};
 pub use end_override::{EndOverride, EndOverrideOutcome, OverrideEnding};
 pub use execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution};
 pub use failure::{Failure, LossReason};
-pub use limit::{ExpectedOverride, LimitChanged, LimitSuperseded};
+pub use limit::{ExpectedOverride, LimitChanged, LimitRows, LimitSuperseded};
 pub use operation::{
     Delivery, Effect, EffectReply, ExecutionStatus, FailureReason, InFlight, Machine, Operation, Replies, Step,
     TaskCallback, TaskResult,
@@ -66,8 +66,8 @@ pub use release::{Release, ReleaseTarget, Released};
 pub use renew::{Renew, RenewRequest, Renewed};
 pub use request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Refusal, Reply, Request, Write};
 pub use rows::{
-    Held, HolderRow, HolderState, Lowered, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow,
-    Unreadable, WaitRow, Waiting,
+    Held, HolderRow, HolderState, LiveRow, Lowered, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow,
+    SummaryRow, Unreadable, WaitRow, Waiting,
 };
 pub use set_limit::{LimitOverriding, SetLimit, SetLimitOutcome};
 pub use settings::{COUNTED, Settings};

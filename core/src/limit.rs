@@ -11,14 +11,16 @@
 
 use std::sync::Arc;
 
-use crate::backoff::jitter;
+use crate::backoff::next_try;
 use crate::failure::Failure;
 use crate::operation::{Replies, Step};
-use crate::reads::{LiveRow, OwnRows};
-use crate::rows::{Lowered, OverrideRow, PoolRow, SettingsRow};
+use crate::reads::OwnRows;
+use crate::request::Reply;
+use crate::rows::{LiveRow, Lowered, OverrideRow, PoolRow, SettingsRow};
 use crate::settings::Settings;
+use crate::settle::Settle;
 use crate::time::{Millis, Timestamp};
-use crate::types::Limit;
+use crate::types::{Limit, PoolName};
 
 /// The override that whoever asks for a change has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,13 +61,17 @@ pub(crate) struct LimitChange {
     tried: u8,
 }
 
-/// The pool's own rows, as a change found them.
-pub(crate) struct OwnRowsFound {
+/// The pool's own rows, as whoever changes the limit finds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitRows {
+    /// The settings, as they lie there.
     pub(crate) settings: SettingsRow,
-    pub(crate) pool: PoolRow,
-    pub(crate) live: Option<LiveRow>,
-    /// The rules that they give; without the override where that cannot be read.
-    pub(crate) in_force: Settings,
+    /// The settings.
+    pub pool: PoolRow,
+    /// An operator's override.
+    pub live: Option<LiveRow>,
+    /// The rules that they give; without the override where that makes no sense.
+    pub in_force: Settings,
 }
 
 impl LimitChange {
@@ -78,22 +84,14 @@ impl LimitChange {
         LimitChange { expected, settings, asked_at, entropy, tried: 0 }
     }
 
-    pub(crate) fn found(&self, replies: Replies) -> Result<OwnRowsFound, Failure> {
-        let OwnRows { settings, live } = OwnRows::of(replies.table())?;
-        let settings = settings.ok_or(Failure::PoolNotFound)?;
-        let pool = match &settings {
-            SettingsRow::Valid(pool) => pool.clone(),
-            SettingsRow::Unreadable(row) => return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row"))),
-        };
-        let valid = if let Some(LiveRow::Valid(row)) = &live { Some(row) } else { None };
-        let in_force = Settings::from_rows(self.settings.prefix.clone(), &pool, valid);
-        Ok(OwnRowsFound { settings, pool, live, in_force: in_force.map_err(Failure::PoolMisconfigured)? })
+    pub(crate) fn found(&self, replies: Replies) -> Result<LimitRows, Failure> {
+        LimitRows::from_replies(&self.settings.prefix, replies.table())
     }
 
     /// Whether this change has to give in: to an override that was asked for while this change was under way, or because
     /// what is there is not what whoever asks has seen. An override that is dated after `now` is from another clock, or
     /// of the same millisecond: it does not count as newer.
-    pub(crate) fn is_superseded(&self, found: &OwnRowsFound, now: Timestamp) -> bool {
+    pub(crate) fn is_superseded(&self, found: &LimitRows, now: Timestamp) -> bool {
         let newer = |at: Timestamp| at > self.asked_at && at <= now;
         let expected = match (self.expected, &found.live) {
             (ExpectedOverride::Any, _) => true,
@@ -104,26 +102,56 @@ impl LimitChange {
         !expected || found.live_at().is_some_and(newer)
     }
 
-    /// A pause before another try, if there is one left.
-    pub(crate) fn next_try(&mut self) -> Option<Millis> {
-        self.tried += 1;
-        (self.tried <= self.settings.tries).then(|| jitter(self.entropy, self.tried))
+    /// Reads the pool's own rows once more, if a try is left.
+    pub(crate) fn again<T>(&mut self, failure: Failure) -> Step<T> {
+        match next_try(&mut self.tried, self.settings.tries, self.entropy) {
+            Some(pause) => read_own_rows(pause),
+            None => Step::failed(failure),
+        }
+    }
+
+    /// Settles the pool under these rules: a raise wakes waiters.
+    pub(crate) fn settle<T>(&self, settings: Arc<Settings>) -> (Box<Settle>, Step<T>) {
+        Settle::start(settings, self.entropy, false, vec![])
     }
 
     /// The rules once `limit` is in force.
-    pub(crate) fn after(&self, found: &OwnRowsFound, limit: Limit, lowered: Option<Lowered>) -> Arc<Settings> {
+    pub(crate) fn after(&self, found: &LimitRows, limit: Limit, lowered: Option<Lowered>) -> Arc<Settings> {
         let (tombstone, tries) = (self.settings.tombstone, self.settings.tries);
         Arc::new(Settings { limit, lowered, tombstone, tries, ..found.in_force.clone() })
     }
 }
 
-impl OwnRowsFound {
-    /// What counts as held once the limit is this one. Where the override cannot be read, any limit may be in use.
-    pub(crate) fn lowered_by(&self, limit: Limit, now: Timestamp) -> Option<Lowered> {
+impl LimitRows {
+    /// What the replies to [`Settings::reads`] bring.
+    ///
+    /// # Errors
+    /// `PoolNotFound`; `PoolMisconfigured` where the settings make no sense; or what a reply stands for that brought no
+    /// row. An override that makes no sense is found as such.
+    pub fn from_replies(prefix: &PoolName, replies: [Reply; 2]) -> Result<LimitRows, Failure> {
+        let OwnRows { settings, live } = OwnRows::of(replies)?;
+        let settings = settings.ok_or(Failure::PoolNotFound)?;
+        let pool = match &settings {
+            SettingsRow::Valid(pool) => pool.clone(),
+            SettingsRow::Unreadable(row) => return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row"))),
+        };
+        let valid = if let Some(LiveRow::Valid(row)) = &live { Some(row) } else { None };
+        let in_force = Settings::from_rows(prefix.clone(), &pool, valid).map_err(Failure::PoolMisconfigured)?;
+        Ok(LimitRows { settings, pool, live, in_force })
+    }
+
+    /// What somebody has seen who was shown these rows: an override that makes no sense tells nothing of itself.
+    pub fn as_shown(&self) -> ExpectedOverride {
         match &self.live {
-            Some(LiveRow::Unreadable(_)) => {
-                (limit < Limit::HIGHEST).then_some(Lowered { from: Limit::HIGHEST, at: now })
-            }
+            Some(LiveRow::Unreadable(_)) => ExpectedOverride::Any,
+            _ => ExpectedOverride::Made(self.live_at()),
+        }
+    }
+
+    /// What counts as held once the limit is this one. Where the override cannot be read, any limit may be in use.
+    pub fn lowered_by(&self, limit: Limit, now: Timestamp) -> Option<Lowered> {
+        match &self.live {
+            Some(LiveRow::Unreadable(_)) => Lowered::from_unknown(limit, now),
             _ => self.in_force.lowered_by(limit, now),
         }
     }
@@ -141,4 +169,52 @@ impl OwnRowsFound {
 /// Reads the pool's own rows.
 pub(crate) fn read_own_rows<T>(pause: Millis) -> Step<T> {
     Step::send_after(pause, OwnRows::requests())
+}
+
+/// What the tests of both changes share: rows, and replies that a script gives.
+#[cfg(test)]
+pub(crate) mod script {
+    use super::*;
+    use crate::operation::{Effect, EffectReply};
+    use crate::request::{Mutation, Write};
+    use crate::rows::Row;
+
+    pub(crate) const NOW: Timestamp = Timestamp::seconds(1_000);
+
+    pub(crate) fn limit(count: u64) -> Limit {
+        Limit::try_from(count).expect("a limit")
+    }
+
+    pub(crate) fn settings() -> Arc<Settings> {
+        Arc::new(Settings::new("p".parse().expect("a name"), limit(5)))
+    }
+
+    pub(crate) fn by_ann(to: u64, at: Timestamp) -> OverrideRow {
+        OverrideRow { limit: limit(to), lowered: None, at, who: "ann".into(), why: "a slow partner".into() }
+    }
+
+    pub(crate) fn own_rows(pool: Option<PoolRow>, live: Option<OverrideRow>) -> Vec<Reply> {
+        vec![Reply::Row(pool.map(Row::Pool)), Reply::Row(live.map(Row::Override))]
+    }
+
+    pub(crate) fn five() -> Option<PoolRow> {
+        Some(PoolRow::new(limit(5)))
+    }
+
+    pub(crate) fn empty_pool() -> Vec<Reply> {
+        vec![Reply::Slots(vec![]), Reply::Queue(vec![], false)]
+    }
+
+    pub(crate) fn replies(replies: Vec<Reply>) -> Replies {
+        replies.into_iter().map(EffectReply::from).collect()
+    }
+
+    /// The rows that a step puts.
+    pub(crate) fn puts<T>(step: &Step<T>) -> Vec<Row> {
+        let Step::Perform { effects, .. } = step else { return vec![] };
+        let requests =
+            effects.iter().filter_map(|effect| if let Effect::Request(it) = effect { Some(it) } else { None });
+        let put = |write: &Write| if let Mutation::Put(row) = &write.mutation { Some(row.clone()) } else { None };
+        requests.flat_map(|request| request.writes().iter().filter_map(put)).collect()
+    }
 }

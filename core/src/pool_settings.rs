@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::backoff::jitter;
+use crate::backoff::next_try;
 use crate::failure::Failure;
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::{failure_of, settings_row};
@@ -49,8 +49,7 @@ impl PoolPatch {
             (None, None) => return Err(Failure::PoolNotFound),
             (Some(SettingsRow::Unreadable(_)), Some(limit)) => {
                 // Whichever limit it said, callers may still follow it.
-                let lowered = (limit < Limit::HIGHEST).then_some(Lowered { from: Limit::HIGHEST, at: now });
-                PoolRow { lowered, ..PoolRow::new(limit) }
+                PoolRow { lowered: Lowered::from_unknown(limit, now), ..PoolRow::new(limit) }
             }
             (Some(SettingsRow::Unreadable(row)), None) => {
                 return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row")));
@@ -192,12 +191,11 @@ impl PoolSetting {
     }
 
     fn again(&mut self, failure: Failure) -> Step<SetPoolOutcome> {
-        self.tried += 1;
-        if self.tried > self.settings.tries {
+        let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
             return Step::failed(failure);
-        }
+        };
         self.phase = Phase::Reading;
-        Step::send_after(jitter(self.entropy, self.tried), [Request::Get(RowKey::Pool)])
+        Step::send_after(pause, [Request::Get(RowKey::Pool)])
     }
 }
 
@@ -251,12 +249,11 @@ impl Machine for PoolRetiring {
             (RetirePhase::Writing, Reply::Written) => Step::done(PoolRetired),
             (_, other) => {
                 self.unanswered |= other == Reply::Unknown;
-                self.tried += 1;
-                if self.tried > self.settings.tries {
+                let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
                     return Step::failed(failure_of(&other));
-                }
+                };
                 self.phase = RetirePhase::Reading;
-                Step::send_after(jitter(self.entropy, self.tried), [Request::Get(RowKey::Pool)])
+                Step::send_after(pause, [Request::Get(RowKey::Pool)])
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::request::{Reply, Request};
-use crate::rows::{OverrideRow, Row, RowKey, SettingsRow, SlotRow, Unreadable, WaitRow};
+use crate::rows::{LiveRow, Row, RowKey, SettingsRow, SlotRow, WaitRow};
 use crate::types::{Fence, Slot};
 
 /// A pool's slots, and the head of its queue.
@@ -39,13 +39,6 @@ pub(crate) struct OwnRows {
     pub(crate) live: Option<LiveRow>,
 }
 
-/// What lies where an operator's override would be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum LiveRow {
-    Valid(OverrideRow),
-    Unreadable(Unreadable),
-}
-
 impl OwnRows {
     /// The two reads that bring them.
     pub(crate) fn requests() -> [Request; 2] {
@@ -59,7 +52,7 @@ impl OwnRows {
     pub(crate) fn of([pool, live]: [Reply; 2]) -> Result<OwnRows, Failure> {
         match (pool, live) {
             (Reply::Row(pool), Reply::Row(live)) => {
-                Ok(OwnRows { settings: pool.and_then(settings_row), live: live.and_then(LiveRow::of) })
+                Ok(OwnRows { settings: pool.and_then(settings_row), live: live.and_then(live_row) })
             }
             (Reply::Row(_), other) | (other, _) => Err(failure_of(&other)),
         }
@@ -75,13 +68,12 @@ pub(crate) fn settings_row(row: Row) -> Option<SettingsRow> {
     }
 }
 
-impl LiveRow {
-    fn of(row: Row) -> Option<LiveRow> {
-        match row {
-            Row::Override(row) => Some(LiveRow::Valid(row)),
-            Row::Unreadable(RowKey::Override, row) => Some(LiveRow::Unreadable(row)),
-            _ => None,
-        }
+/// What lies where an operator's override would be.
+fn live_row(row: Row) -> Option<LiveRow> {
+    match row {
+        Row::Override(row) => Some(LiveRow::Valid(row)),
+        Row::Unreadable(RowKey::Override, row) => Some(LiveRow::Unreadable(row)),
+        _ => None,
     }
 }
 

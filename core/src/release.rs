@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::backoff::jitter;
+use crate::backoff::next_try;
 use crate::failure::Failure;
 use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult};
 use crate::reads::failure_of;
@@ -112,11 +112,10 @@ impl Release {
     }
 
     fn again(&mut self, failure: Failure) -> Step<Released> {
-        self.tried += 1;
-        if self.tried > self.settings.tries {
+        let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
             return Step::failed(failure);
-        }
-        self.look(jitter(self.entropy, self.tried))
+        };
+        self.look(pause)
     }
 
     fn looked(&mut self, replies: Replies, now: Timestamp) -> Step<Released> {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::backoff::jitter;
+use crate::backoff::next_try;
 use crate::failure::{Failure, LossReason};
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::failure_of;
@@ -65,11 +65,10 @@ impl Machine for Renew {
             [Reply::Refused(refusals)] => return self.refused(refusals, now),
             [other] => failure_of(&other),
         };
-        self.tried += 1;
-        if self.tried > self.settings.tries {
+        let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
             return Step::failed(failure);
-        }
-        self.write(jitter(self.entropy, self.tried))
+        };
+        self.write(pause)
     }
 }
 

@@ -84,6 +84,15 @@ pub enum SettingsRow {
     Unreadable(Unreadable),
 }
 
+/// What lies where an operator's override would be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LiveRow {
+    /// An override.
+    Valid(OverrideRow),
+    /// A row that makes no sense.
+    Unreadable(Unreadable),
+}
+
 /// A pool's settings, kept by Terraform or `leasehold pool set`. What is absent has a default.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolRow {
@@ -129,6 +138,13 @@ pub struct Lowered {
     pub from: Limit,
     /// When it was lowered.
     pub at: Timestamp,
+}
+
+impl Lowered {
+    /// The mark that `limit` leaves at `now` over a limit that nobody knows: any may be in use. None if no limit is higher.
+    pub(crate) fn from_unknown(limit: Limit, now: Timestamp) -> Option<Lowered> {
+        (limit < Limit::HIGHEST).then_some(Lowered { from: Limit::HIGHEST, at: now })
+    }
 }
 
 /// A live change by an operator. It wins over the settings and survives a deploy.

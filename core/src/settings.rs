@@ -1,9 +1,9 @@
 //! A pool's settings: which rules are in force, and which slots do they let anyone claim?
 
 use crate::failure::Failure;
-use crate::reads::{LiveRow, OwnRows};
+use crate::reads::OwnRows;
 use crate::request::{Reply, Request};
-use crate::rows::{Lowered, OverrideRow, PoolRow, SettingsRow, SlotRow};
+use crate::rows::{LiveRow, Lowered, OverrideRow, PoolRow, SettingsRow, SlotRow};
 use crate::time::{Millis, Timestamp};
 use crate::types::{InvalidValue, Limit, PoolName};
 

@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use crate::reads::LiveRow;
 use crate::request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Request, Write};
 use crate::rows::{
-    Held, HolderRow, HolderState, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow, WaitRow, Waiting,
+    Held, HolderRow, HolderState, LiveRow, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow,
+    WaitRow, Waiting,
 };
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join;
-use leasehold_core::{Failure, PoolName, Settings, Timestamp};
+use leasehold_core::{PoolName, Settings, Timestamp};
 
-use crate::error::{ErrorContext, StoreError};
-use crate::table::{RequestOutcome, Table};
+use crate::error::StoreError;
+use crate::own_rows;
+use crate::table::Table;
 
 /// How long settings are used before they are read again. Part of every pool's quiet period.
 pub const SETTINGS_FRESH_FOR: Duration = Duration::from_secs(5);
@@ -56,23 +56,8 @@ impl SettingsCache {
                 return Ok(Arc::clone(&known.settings));
             }
         }
-        let [pool, live] = Settings::reads();
-        let (pool, live) = join(table.send(prefix, &pool), table.send(prefix, &live)).await;
-        let RequestOutcome { reply: pool, trouble: first } = pool;
-        let RequestOutcome { reply: live, trouble: second } = live;
-        let settings = Settings::from_replies(prefix.clone(), [pool, live]).map_err(|failure| {
-            let context = ErrorContext(format!("reading the settings of pool {prefix}"));
-            match (failure, first.or(second)) {
-                (failure @ Failure::PoolNotFound, _) | (failure, None) => {
-                    StoreError::of_failure(&failure, table.name(), prefix, context)
-                }
-                (_, Some(StoreError::BadRow { table, row, .. })) => {
-                    StoreError::PoolMisconfigured { table, prefix: prefix.to_string(), why: row.to_string() }
-                }
-                (_, Some(trouble)) => trouble,
-            }
-        })?;
-        let settings = Arc::new(settings);
+        // Behind a pointer: the futures of the SDK in all that calls this would be too deep a type.
+        let settings = Arc::new(Box::pin(own_rows::settings(table, prefix)).await?);
         let known = CachedSettings { settings: Arc::clone(&settings), read_at: now };
         self.known().insert(prefix.clone(), known);
         Ok(settings)

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitSuperseded, Lowered, OverrideRow,
-    PoolName, PoolRow, Row, RowKey, SetLimit, SetLimitOutcome, Settings, Timestamp, Unreadable,
+    EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitRows, LimitSuperseded, LiveRow,
+    Lowered, OverrideRow, PoolName, Row, RowKey, SetLimit, SetLimitOutcome, Timestamp,
 };
-use leasehold_store::{Clock, StoreError, SystemClock, Table};
+use leasehold_store::{Clock, StoreError, SystemClock, Table, limit_rows};
 use leasehold_tui::watch::actions::{superseded, who};
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
 use crate::confirm::Yes;
 use crate::error::CliError;
-use crate::operation::{own_row, own_row_as_it_is};
+use crate::operation::own_row;
 use crate::output::{OutputFormat, complain};
 use crate::target::{CliRunner, Target};
 
@@ -109,21 +109,6 @@ impl OverrideOutput {
     }
 }
 
-/// The pool's own rows, as the person is shown them.
-struct LimitRows {
-    pool: PoolRow,
-    live: Option<LiveOverride>,
-    /// What they give; without an override that makes no sense.
-    in_force: Settings,
-}
-
-/// What lies where an override should be.
-enum LiveOverride {
-    Valid(OverrideRow),
-    /// A row that makes no sense.
-    Unreadable(Unreadable),
-}
-
 /// What became of the limit.
 enum LimitResult {
     Overridden(LimitChanged),
@@ -136,7 +121,7 @@ impl PoolLimitOptions {
         let runner = target.runner().await?;
         let (table, prefix) = (runner.table(), &self.prefix);
         let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
-        let rows = LimitRows::read(table, prefix).await?;
+        let rows = limit_rows(table, prefix).await?;
         let result = match limit {
             Some(limit) => self.make(&runner, &rows, limit).await?,
             None => self.end(&runner, &rows).await?,
@@ -157,7 +142,7 @@ impl PoolLimitOptions {
     async fn make(&self, runner: &CliRunner, rows: &LimitRows, limit: Limit) -> Result<LimitResult, CliError> {
         let (table, prefix) = (runner.table().name(), &self.prefix);
         let mut about = match &rows.live {
-            Some(LiveOverride::Unreadable(row)) => format!(
+            Some(LiveRow::Unreadable(row)) => format!(
                 "The override of pool {prefix} in table {table} makes no sense ({}). Another makes the limit {limit} at \
                  once, until it is ended; leases that are held are kept.",
                 row.why
@@ -168,7 +153,7 @@ impl PoolLimitOptions {
                 rows.in_force.limit
             ),
         };
-        about += &rows.warning(limit);
+        about += &warning(rows, limit);
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let new = SetLimit {
             limit,
@@ -189,14 +174,14 @@ impl PoolLimitOptions {
         let (table, prefix, limit) = (runner.table().name(), &self.prefix, rows.pool.limit);
         let mut about = match &rows.live {
             None => return Ok(LimitResult::NoOverride(limit)),
-            Some(LiveOverride::Valid(live)) => {
+            Some(LiveRow::Valid(live)) => {
                 format!(
                     "The override of pool {prefix} in table {table} is by {} ({}). Ended, the limit is {limit} at once; \
                      it is {} now.",
                     live.who, live.why, live.limit
                 )
             }
-            Some(LiveOverride::Unreadable(row)) => {
+            Some(LiveRow::Unreadable(row)) => {
                 format!(
                     "The override of pool {prefix} in table {table} makes no sense ({}). Ended, the limit is {limit} at \
                      once.",
@@ -204,7 +189,7 @@ impl PoolLimitOptions {
                 )
             }
         };
-        about += &rows.warning(limit);
+        about += &warning(rows, limit);
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         match runner.administer(prefix, EndOverride { expected: rows.as_shown() }).await {
             Ok(EndOverrideOutcome::Ended(changed)) => Ok(LimitResult::Ended(changed)),
@@ -215,49 +200,10 @@ impl PoolLimitOptions {
     }
 }
 
-impl LimitRows {
-    async fn read(table: &Table, prefix: &PoolName) -> Result<LimitRows, CliError> {
-        let misconfigured = |why: String| {
-            let (table, prefix) = (table.name().into(), prefix.to_string());
-            CliError::from(StoreError::PoolMisconfigured { table, prefix, why })
-        };
-        let pool = match own_row_as_it_is(table, prefix, RowKey::Pool).await? {
-            Some(Row::Pool(pool)) => pool,
-            Some(Row::Unreadable(_, row)) => return Err(misconfigured(row.why.to_string())),
-            _ => {
-                let (table, prefix) = (table.name().into(), prefix.to_string());
-                return Err(StoreError::PoolNotFound { table, prefix }.into());
-            }
-        };
-        let live = match own_row_as_it_is(table, prefix, RowKey::Override).await? {
-            Some(Row::Override(live)) => Some(LiveOverride::Valid(live)),
-            Some(Row::Unreadable(_, row)) => Some(LiveOverride::Unreadable(row)),
-            _ => None,
-        };
-        let valid = if let Some(LiveOverride::Valid(live)) = &live { Some(live) } else { None };
-        let in_force = Settings::from_rows(prefix.clone(), &pool, valid);
-        let in_force = in_force.map_err(|wrong| misconfigured(wrong.to_string()))?;
-        Ok(LimitRows { pool, live, in_force })
-    }
-
-    /// What is to be said of slots that count as held once the limit is this one, if any do: a sentence after others.
-    fn warning(&self, limit: Limit) -> String {
-        let from = match &self.live {
-            // Nobody knows what the override said.
-            Some(LiveOverride::Unreadable(_)) => (limit < Limit::HIGHEST).then_some(Limit::HIGHEST),
-            _ => self.in_force.lowered_by(limit, SystemClock.now()).map(|lowered| lowered.from),
-        };
-        from.map(|from| format!(" {}", count_as_held(from))).unwrap_or_default()
-    }
-
-    /// What somebody has seen who was shown these rows: an override that makes no sense tells nothing of itself.
-    fn as_shown(&self) -> ExpectedOverride {
-        match &self.live {
-            None => ExpectedOverride::Made(None),
-            Some(LiveOverride::Valid(live)) => ExpectedOverride::Made(Some(live.at)),
-            Some(LiveOverride::Unreadable(_)) => ExpectedOverride::Any,
-        }
-    }
+/// What is to be said of slots that count as held once the limit is this one, if any do: a sentence after others.
+fn warning(rows: &LimitRows, limit: Limit) -> String {
+    let lowered = rows.lowered_by(limit, SystemClock.now());
+    lowered.map(|lowered| format!(" {}", count_as_held(lowered.from))).unwrap_or_default()
 }
 
 impl LimitResult {
