@@ -27,6 +27,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(example()).unwrap();
 //! ```
 
+mod clock;
 mod create;
 mod directory;
 #[cfg(feature = "embedded")]
@@ -41,12 +42,15 @@ pub mod rows;
 mod run;
 mod settings_cache;
 mod table;
+mod table_clock;
+mod table_time;
 #[cfg(feature = "tasks")]
 mod tasks;
 mod unreadable;
 mod verdict;
 mod writes;
 
+pub use clock::{Clock, SystemClock};
 pub use create::{TableCreated, create_table};
 pub use directory::{ListedPool, list_pools};
 #[cfg(feature = "embedded")]
@@ -56,9 +60,10 @@ pub use look::look;
 pub use meter::{Meter, MeterReading};
 pub use own_rows::limit_rows;
 pub use rows::RowError;
-pub use run::{Clock, ExecutionStatusSource, NoCallbacks, Notifier, Performed, Runner, SystemClock};
+pub use run::{ExecutionStatusSource, NoCallbacks, Notifier, Performed, Runner};
 pub use settings_cache::{SETTINGS_FRESH_FOR, SettingsCache};
 pub use table::{RequestOutcome, Table};
+pub use table_time::WrongClock;
 #[cfg(feature = "tasks")]
 pub use tasks::{
     BestEffortNotifier, DeliveryReport, send_callback, step_functions_client, step_functions_client_from,

@@ -1,15 +1,17 @@
 //! The runner: how is an operation carried out against a real table? The loop that runs the protocol's machines: it
-//! performs the effects of a step, sleeps, reads the clock, and knows no rule of the protocol itself.
+//! performs the effects of a step, sleeps, reads the clock, and knows no rule of the protocol itself. The time that it gives
+//! them is the table's.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use leasehold_core::{
-    Delivery, Effect, EffectReply, ExecutionStatus, InFlight, Limit, Machine, Millis, Operation, PoolName, Request,
-    RowKey, Settings, Step, TaskCallback, Timestamp,
+    Delivery, Effect, EffectReply, ExecutionStatus, Failure, InFlight, Limit, Machine, Millis, Operation, PoolName,
+    Reply, Request, RowKey, Settings, Step, TaskCallback, Timestamp,
 };
 
+use crate::clock::{Clock, SystemClock};
 use crate::error::{RunError, StoreError};
 use crate::settings_cache::SettingsCache;
 use crate::table::Table;
@@ -39,23 +41,6 @@ impl Notifier for NoCallbacks {
 impl ExecutionStatusSource for NoCallbacks {
     async fn status(&self, _: &str) -> ExecutionStatus {
         ExecutionStatus::Unknown
-    }
-}
-
-/// Says what time it is.
-pub trait Clock: Send + Sync {
-    /// Now, in milliseconds since the epoch.
-    fn now(&self) -> Timestamp;
-}
-
-/// This machine's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -109,9 +94,9 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
         &self.table
     }
 
-    /// The clock.
-    pub fn clock(&self) -> &C {
-        &self.clock
+    /// The table's time as far as it is known, else this machine's.
+    pub fn now(&self) -> Timestamp {
+        self.table.time(self.clock.now())
     }
 
     /// The pool's settings in force, at most as old as the cache keeps them.
@@ -161,7 +146,8 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
         mut observe: impl FnMut(Performed<'_>) + Send,
     ) -> Result<O::Outcome, RunError> {
         let prefix = settings.prefix.clone();
-        let (mut machine, mut step) = operation.start(settings, self.clock.now(), fastrand::u64(..));
+        self.know_the_time(&prefix).await?;
+        let (mut machine, mut step) = operation.start(settings, self.now(), fastrand::u64(..));
         let (mut cause, mut own_rows_written) = (None, false);
         loop {
             let (effects, pause) = match step {
@@ -187,8 +173,26 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
                 cause = trouble.or(cause.take());
                 in_flight.reply(at, reply);
             }
-            step = machine.resume(in_flight.into_replies(), self.clock.now());
+            step = machine.resume(in_flight.into_replies(), self.now());
         }
+    }
+
+    /// Asks the table for anything, where what it said of its time is too old or doubtful: no operation starts on this
+    /// machine's clock alone.
+    async fn know_the_time(&self, prefix: &PoolName) -> Result<(), RunError> {
+        if self.table.knows_time() {
+            return Ok(());
+        }
+        let sent = self.table.send(prefix, &Request::Get(RowKey::Pool)).await;
+        if self.table.knows_time() {
+            // Whatever else it says, the operation meets again.
+            return Ok(());
+        }
+        let failure = match sent.reply {
+            Reply::Throttled | Reply::Conflict => Failure::Throttled,
+            _ => Failure::Unavailable,
+        };
+        Err(RunError::new(failure, sent.trouble))
     }
 
     async fn perform(&self, prefix: &PoolName, effect: &Effect) -> (EffectReply, Option<StoreError>) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use leasehold_core::{PoolName, Settings, Timestamp};
 
@@ -23,7 +23,8 @@ pub struct SettingsCache {
 #[derive(Debug)]
 struct CachedSettings {
     settings: Arc<Settings>,
-    read_at: Timestamp,
+    /// On this machine's clock, and on the steady one.
+    read_at: (Timestamp, Instant),
 }
 
 impl Default for SettingsCache {
@@ -38,7 +39,7 @@ impl SettingsCache {
         SettingsCache { fresh_for, known: Mutex::default() }
     }
 
-    /// The pool's settings in force; `now` is the caller's clock.
+    /// The pool's settings in force; `now` is this machine's clock, whether or not it is right.
     ///
     /// # Errors
     /// [`StoreError::PoolNotFound`], [`StoreError::PoolMisconfigured`], or what the table's answer was.
@@ -49,16 +50,18 @@ impl SettingsCache {
         now: Timestamp,
     ) -> Result<Arc<Settings>, StoreError> {
         if let Some(known) = self.known().get(prefix) {
-            // By the wall clock: a frozen Lambda's monotonic clock may stand still, and a row read before the
-            // freeze would seem fresh after it.
-            let age = u128::from(now.since(known.read_at).0);
-            if known.read_at <= now && age < self.fresh_for.as_millis() {
+            // By two clocks, and the later counts: the first may be set back, and the steady one of a frozen Lambda may
+            // stand still, so that a row read before the freeze would seem fresh after it.
+            let (wall, steady) = known.read_at;
+            let age = Duration::from_millis(now.since(wall).0).max(steady.elapsed());
+            if wall <= now && age < self.fresh_for {
                 return Ok(Arc::clone(&known.settings));
             }
         }
+        let read_at = (now, Instant::now());
         // Behind a pointer: the futures of the SDK in all that calls this would be too deep a type.
         let settings = Arc::new(Box::pin(own_rows::settings(table, prefix)).await?);
-        let known = CachedSettings { settings: Arc::clone(&settings), read_at: now };
+        let known = CachedSettings { settings: Arc::clone(&settings), read_at };
         self.known().insert(prefix.clone(), known);
         Ok(settings)
     }

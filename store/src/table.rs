@@ -12,12 +12,15 @@ use aws_sdk_dynamodb::config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
-use leasehold_core::{HolderKey, Mutation, PoolName, Refusal, Reply, Request, Row, RowKey, Write};
+use leasehold_core::{HolderKey, Mutation, PoolName, Refusal, Reply, Request, Row, RowKey, Timestamp, Write};
 
+use crate::clock::{Clock, SystemClock};
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions::{self, QueryExpression, WriteExpression};
 use crate::meter::Meter;
 use crate::rows::{self, Item, RowError};
+use crate::table_clock::TableClock;
+use crate::table_time::WrongClock;
 use crate::unreadable::row_or_unreadable;
 use crate::verdict::{Verdict, verdict};
 use crate::writes;
@@ -27,6 +30,10 @@ const TRIES: u32 = 4;
 
 /// How often a reading that got no answer is sent at most: each may take [`ANSWER_WITHIN`].
 const READ_TRIES_UNANSWERED: u32 = 2;
+
+/// How often a request is sent at most whose signature is not believed. The SDK signs by this machine's clock until a
+/// reply, the refusal itself if need be, has told it the table's: AWS believes no clock that is five minutes off.
+const SIGNED_TRIES: u32 = 2;
 
 /// The longest first pause between two tries; it doubles from try to try.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -46,6 +53,7 @@ struct TableInner {
     client: Client,
     name: String,
     meter: Meter,
+    clock: TableClock,
 }
 
 /// What came of one request.
@@ -71,8 +79,10 @@ impl Table {
             .operation_attempt_timeout(ANSWER_WITHIN)
             .operation_timeout(ANSWER_WITHIN)
             .build();
-        let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
-        Table(Arc::new(TableInner { client: Client::from_conf(config), name: name.into(), meter: Meter::default() }))
+        let clock = TableClock::default();
+        let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).interceptor(clock.clone());
+        let client = Client::from_conf(config.build());
+        Table(Arc::new(TableInner { client, name: name.into(), meter: Meter::default(), clock }))
     }
 
     /// The table's name.
@@ -88,6 +98,27 @@ impl Table {
     /// What was sent to it and what that used.
     pub fn meter(&self) -> &Meter {
         &self.0.meter
+    }
+
+    /// The table's time as far as its replies tell it, else this machine's.
+    pub fn now(&self) -> Timestamp {
+        self.time(SystemClock.now())
+    }
+
+    /// The table's time when a clock of this machine says `local`.
+    pub fn time(&self, local: Timestamp) -> Timestamp {
+        self.0.clock.time(local)
+    }
+
+    /// Whether an operation may be started now on what its replies told of its time. False until one came.
+    pub(crate) fn knows_time(&self) -> bool {
+        self.0.clock.is_fresh()
+    }
+
+    /// Has this told, once, that this machine's clock is wrong and by how much: as soon as a reply shows it. Only the
+    /// first listener is.
+    pub fn on_wrong_clock(&self, listener: impl Fn(WrongClock) + Send + Sync + 'static) {
+        self.0.clock.on_wrong_clock(listener);
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -260,6 +291,7 @@ impl Table {
             };
             let again = match (&verdict, kind) {
                 (Verdict::Throttled(_) | Verdict::Conflict(_), _) => tries < TRIES,
+                (Verdict::Unsigned(_), _) => tries < SIGNED_TRIES,
                 (Verdict::Unknown(_), RequestKind::Read) => tries < READ_TRIES_UNANSWERED,
                 _ => false,
             };
@@ -292,7 +324,7 @@ impl Table {
         let table = self.name().to_owned();
         match verdict {
             Verdict::Missing => StoreError::TableMissing { context, table },
-            Verdict::Denied(why) => StoreError::Denied { context, table, why },
+            Verdict::Denied(why) | Verdict::Unsigned(why) => StoreError::Denied { context, table, why },
             Verdict::Rejected(why) => StoreError::Rejected { context, table, why },
             Verdict::Conflict(why) | Verdict::Throttled(why) => StoreError::Throttled { context, table, why },
             Verdict::Unknown(why) => StoreError::NoAnswer { context, table, why },

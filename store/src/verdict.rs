@@ -33,6 +33,8 @@ pub(crate) enum Verdict {
     Missing,
     /// Not allowed; nothing happened.
     Denied(String),
+    /// The signature is not believed, perhaps as this machine's clock is wrong; nothing happened.
+    Unsigned(String),
     /// Refused as it is; nothing happened.
     Rejected(String),
     /// It may have happened, or may happen yet.
@@ -160,11 +162,11 @@ fn named<E: ProvideErrorMetadata>(error: &E, status: u16, chain: impl Fn() -> St
         "ResourceNotFoundException" => Verdict::Missing,
         "AccessDeniedException"
         | "UnrecognizedClientException"
-        | "InvalidSignatureException"
         | "IncompleteSignatureException"
         | "ExpiredTokenException"
         | "MissingAuthenticationTokenException"
         | "InvalidClientTokenId" => Verdict::Denied(why()),
+        "InvalidSignatureException" | "RequestTimeTooSkewed" | "SignatureDoesNotMatch" => Verdict::Unsigned(why()),
         // Another copy of this very request is at work: that one may yet happen.
         "TransactionInProgressException" => Verdict::Unknown(why()),
         _ if (400..500).contains(&status) => Verdict::Rejected(why()),
@@ -220,6 +222,7 @@ mod tests {
         assert!(matches!(coded("RequestLimitExceeded", 400), Verdict::Throttled(_)));
         assert!(matches!(coded("TransactionConflictException", 400), Verdict::Conflict(_)));
         assert!(matches!(coded("AccessDeniedException", 400), Verdict::Denied(_)));
+        assert!(matches!(coded("InvalidSignatureException", 400), Verdict::Unsigned(_)));
         assert!(matches!(coded("ResourceNotFoundException", 400), Verdict::Missing));
         assert!(matches!(coded("ValidationException", 400), Verdict::Rejected(_)));
     }
