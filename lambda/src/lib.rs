@@ -22,6 +22,7 @@
 //! | `LeaseLost` | calls that failed with `LeaseLost` |
 //! | `WaiterGone` | callbacks that found their task closed |
 //! | `TableConflict` | requests that met another transaction at work, after the store's own tries |
+//! | `ClockCorrected` | 1 if the table's replies showed that the machine's clock is wrong by more than a second, told once by each environment; the table's time is used |
 //! | `Errors` | 1 if the invocation failed, else 0: always there, so that its average is the share of failures |
 //! | `ColdStart` | first invocations of an environment |
 //! | `WaitTime` | ms from joining the queue to the grant, one value for each lease granted in queue mode; 0 for one that was claimed at once. Who polls leaves no row behind, so that how long it asked is not known |

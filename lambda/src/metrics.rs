@@ -7,7 +7,7 @@ use leasehold_core::{
     Effect, EffectReply, Intent, LeaseSpan, Millis, Mutation, Opening, Reply, Row, SummaryRow, TaskToken, Timestamp,
     Write,
 };
-use leasehold_store::Performed;
+use leasehold_store::{Performed, WrongClock};
 
 /// How many notes one log line carries: an entry of CloudWatch Logs is at most 256 KB.
 const NOTES: usize = 20;
@@ -35,6 +35,8 @@ pub(crate) struct InvocationCounts {
     pub(crate) waits: Vec<u64>,
     /// How long each of the released had been held, in milliseconds.
     pub(crate) holds: Vec<u64>,
+    /// One if this machine's clock was found to be wrong.
+    pub(crate) clock_corrected: u32,
     /// The pool, if it was counted.
     pub(crate) pool: Option<PoolCount>,
     /// What a person should know, without being an error.
@@ -79,6 +81,12 @@ impl Observer {
 
     pub(crate) fn closed(&self) {
         self.lock().closed += 1;
+    }
+
+    /// This machine's clock is wrong: told once, by the first invocation that ends after that was found.
+    pub(crate) fn clock_corrected(&self, wrong: WrongClock) {
+        self.lock().clock_corrected = 1;
+        self.note(wrong.to_string());
     }
 
     pub(crate) fn note(&self, note: String) {

@@ -121,6 +121,7 @@ impl InvocationRecord {
             ("LeaseLost", u32::from(lost)),
             ("WaiterGone", counts.closed),
             ("TableConflict", counts.conflicts),
+            ("ClockCorrected", counts.clock_corrected),
             ("ColdStart", u32::from(self.cold_start)),
         ];
         let mut metrics: Vec<_> = counted

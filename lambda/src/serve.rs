@@ -11,9 +11,11 @@ use aws_sdk_sfn::Client;
 use leasehold_core::contract::{ContractError, InvalidField, LeaseEvent, PoolRequest, Response};
 use leasehold_core::{
     ExecutionEnded, ExecutionFreed, Mode, Operation, PoolName, ReleaseTarget, Settings, StatusRequest, SweepRequest,
-    Tally, TaskToken,
+    Tally, TaskToken, Timestamp,
 };
-use leasehold_store::{Clock, Performed, Runner, SettingsCache, StoreError, SystemClock, Table, step_functions_client};
+use leasehold_store::{
+    Clock, Performed, Runner, SettingsCache, StoreError, SystemClock, Table, WrongClock, step_functions_client,
+};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -76,6 +78,8 @@ struct PoolServer {
     settings: Arc<SettingsCache>,
     step_functions: Client,
     pace: CallPacer,
+    /// How wrong this machine's clock is, until that was told.
+    wrong_clock: Arc<Mutex<Option<WrongClock>>>,
 }
 
 impl LeaseManager {
@@ -95,7 +99,11 @@ impl LeaseManager {
 impl<C: Clock + Clone> LeaseManager<C> {
     /// The lease manager of this pool, from its parts.
     pub fn serving(prefix: PoolName, table: Table, step_functions: Client, clock: C) -> LeaseManager<C> {
-        let server = PoolServer { prefix, table, settings: Arc::default(), step_functions, pace: CallPacer::new() };
+        let wrong_clock = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&wrong_clock);
+        table.on_wrong_clock(move |wrong| *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong));
+        let pace = CallPacer::new();
+        let server = PoolServer { prefix, table, settings: Arc::default(), step_functions, pace, wrong_clock };
         LeaseManager { server: Ok(server), clock, warm: AtomicBool::new(false) }
     }
 
@@ -108,12 +116,18 @@ impl<C: Clock + Clone> LeaseManager<C> {
         }
     }
 
+    /// The table's time as far as it is known, else this machine's.
+    fn now(&self) -> Timestamp {
+        let local = self.clock.now();
+        self.server.as_ref().map_or(local, |server| server.table.time(local))
+    }
+
     /// Handles one event.
     pub async fn handle(&self, event: &InvocationEvent, invocation: Invocation<'_>) -> Handled {
         let started = Instant::now();
         let observer = Observer::default();
         let mut record = InvocationRecord {
-            at: self.clock.now(),
+            at: self.now(),
             took: Duration::ZERO,
             cold_start: !self.warm.swap(true, Ordering::Relaxed),
             function_name: invocation.function_name.into(),
@@ -172,6 +186,9 @@ impl<C: Clock + Clone> LeaseManager<C> {
             Ok(done) => done,
             Err(_) => work.cut_short(started.elapsed()),
         };
+        if let Some(wrong) = server.wrong_clock.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            observer.clock_corrected(wrong);
+        }
         let after = server.table.meter().used();
         record.used = (after != before).then(|| TableUsage {
             reads: after.reads - before.reads,
@@ -263,7 +280,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
         let runner = Runner::with(table.clone(), tasks, &self.executions, self.clock.clone()).sharing(cache.clone());
         let mut trouble = None;
         let observe = |performed: Performed<'_>| {
-            self.observer.performed(performed, self.clock.now(), self.claims_at_once);
+            self.observer.performed(performed, table.time(self.clock.now()), self.claims_at_once);
             trouble = performed.trouble.cloned().or(trouble.take());
         };
         let outcome = runner.run_observed(operation, Arc::clone(settings), observe).await?;

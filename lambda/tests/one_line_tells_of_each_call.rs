@@ -220,3 +220,18 @@ async fn a_task_token_is_in_no_line_and_no_error() {
     }
     assert!(errors.contains("InvalidRequest") && errors.contains("HolderBusy"), "{errors:?}");
 }
+
+#[tokio::test]
+async fn a_wrong_clock_is_told_once_with_a_warning() {
+    for (off_by, words) in [(-3_600_000, "60 min ahead of"), (86_400_000, "24 h behind")] {
+        let pool = ServedPool::ahead_by(2, off_by).await;
+        let first = pool.line(acquire("item-1")).await;
+        assert_eq!((&first["level"], &first["outcome"]), (&json!("WARN"), &json!("acquired")));
+        assert_eq!(metrics(&first)["ClockCorrected"], 1);
+        let notes = json!([format!("this machine's clock is {words} the table's; the table's time is used")]);
+        assert_eq!(first["notes"], notes);
+        let second = pool.line(acquire("item-2")).await;
+        assert_eq!((&second["level"], &second["outcome"]), (&json!("INFO"), &json!("acquired")));
+        assert!(metrics(&second)["ClockCorrected"].is_null(), "{second}");
+    }
+}

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lease_manager::{Handled, Invocation, InvocationEvent, LeaseManager, Reporting};
 use leasehold_core::{Millis, PoolRow, Row};
-use leasehold_store::Table;
-use leasehold_testkit::{FakeClock, FakeStepFunctions, embedded_table, put_row};
+use leasehold_store::{Table, create_table};
+use leasehold_testkit::{DatedEngine, FakeClock, FakeStepFunctions, embedded_table, put_row};
 use serde_json::{Value, json};
 
 /// When every test begins: 2024-11-22T10:11:12.345Z.
@@ -38,7 +38,19 @@ impl ServedPool {
 
     /// One with this limit, and other settings.
     pub(crate) async fn with(limit: u64, set: impl FnOnce(&mut PoolRow)) -> ServedPool {
-        let table = embedded_table("leases").await;
+        ServedPool::made_on(embedded_table("leases").await, limit, set).await
+    }
+
+    /// One with this limit, on a table whose clock is so many milliseconds ahead of this machine's.
+    pub(crate) async fn ahead_by(limit: u64, off_by: i64) -> ServedPool {
+        let engine = DatedEngine::ahead_by(off_by);
+        create_table(&engine.table("leases")).await.expect("a table");
+        ServedPool::made_on(engine.table("leases"), limit, |_| {}).await;
+        // By a client of its own, which has yet to learn the time.
+        ServedPool::on(engine.table("leases"))
+    }
+
+    async fn made_on(table: Table, limit: u64, set: impl FnOnce(&mut PoolRow)) -> ServedPool {
         let mut row = settings(limit);
         set(&mut row);
         put_row(&table, &"analytics".parse().expect("a prefix"), Row::Pool(row)).await;
