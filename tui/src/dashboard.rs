@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_core::Millis;
 use leasehold_core::occupancy::trace::Trace;
+use leasehold_core::{Millis, Timestamp};
+use leasehold_store::{Clock, SystemClock, Table};
 use leasehold_tui::watch::actions;
 use leasehold_tui::watch::input::{DashboardEffect, Input, ReplayCommand};
 use leasehold_tui::watch::poller::poll;
@@ -90,7 +91,7 @@ impl WatchOptions {
                 (stored_demo::open(file)?, None, file.display().to_string())
             }
             None => {
-                let runner = Arc::new(target.runner().await?);
+                let runner = Arc::new(target.untold_runner().await?);
                 (runner.table().clone(), Some(runner), target.asked().unwrap_or_default().to_owned())
             }
         };
@@ -101,13 +102,16 @@ impl WatchOptions {
         let mut keeping = RecordingFile::on(self.record.as_deref(), &table, region)?;
         let (channels, subscription) = Channels::new();
         let inputs = channels.inputs.clone();
+        tell_wrong_clock(&table, inputs.clone());
         let carry_out = |effect| {
             if let Some(runner) = &runner {
                 changes(Arc::clone(runner), effect, inputs.clone());
             }
         };
+        let watched = table.clone();
         let reading = tokio::spawn(poll(table, self.every, subscription, channels.inputs.clone()));
-        let left = show(&mut DashboardState::new(session), channels, |input| keeping.keep(input), carry_out).await;
+        let mut dashboard = DashboardState::new(session);
+        let left = show(&mut dashboard, channels, || watched.now(), |input| keeping.keep(input), carry_out).await;
         reading.abort();
         keeping.over()?;
         Ok(left?)
@@ -120,6 +124,15 @@ pub(crate) fn session(table: &str, location: &str, mode: DashboardMode, every: D
     let location = location.strip_prefix("region ").unwrap_or(location).to_owned();
     let every = Millis(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
     Session { table: table.to_owned(), location, mode, colour, every }
+}
+
+/// Tells the dashboard, once the table's replies show it: nothing else may be written on its terminal.
+fn tell_wrong_clock(table: &Table, inputs: mpsc::Sender<Input>) {
+    table.on_wrong_clock(move |wrong| {
+        let corrected = Input::ClockCorrected { now: wrong.corrected(SystemClock.now()), what: wrong.to_string() };
+        // Where so much is still to be read that there is no room for it, the times that are shown are right all the same.
+        let _ = inputs.try_send(corrected);
+    });
 }
 
 /// Carries out what somebody asked for, beside the dashboard, and tells it.
@@ -157,7 +170,8 @@ async fn replay(file: &Path) -> Result<LeaveReason, CliError> {
             let _ = plays.send(play);
         }
     };
-    let left = show(&mut DashboardState::new(session), channels, |_| {}, carry_out).await;
+    // The player says what time it is.
+    let left = show(&mut DashboardState::new(session), channels, || Timestamp(0), |_| {}, carry_out).await;
     playing.abort();
     Ok(left?)
 }

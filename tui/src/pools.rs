@@ -2,7 +2,7 @@
 
 use leasehold_core::occupancy::{Occupancy, PoolState};
 use leasehold_core::{Limit, Millis, PoolName, Settings, Timestamp};
-use leasehold_store::{Clock, ListedPool, SystemClock, list_pools};
+use leasehold_store::{ListedPool, list_pools};
 use serde::Serialize;
 
 use crate::duration;
@@ -54,7 +54,7 @@ impl PoolsOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let table = target.table().await?;
         let listed = list_pools(&table).await?;
-        let now = SystemClock.now();
+        let now = table.now();
         let pools: Vec<PoolsRow> = listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed)).collect();
         let text = words(table.name(), &pools, now);
         output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use leasehold_core::PoolName;
-use leasehold_store::{Clock, SystemClock, list_pools};
+use leasehold_store::list_pools;
 use leasehold_tui::watch::input::{Input, Subscription};
 use leasehold_tui::watch::poller::poll;
 use leasehold_tui::watch::screen::Channels;
@@ -64,7 +64,7 @@ impl RecordOptions {
         let (channels, subscribed) = Channels::new();
         let Channels { inputs, mut incoming, subscription } = channels;
         subscription.send_replace(Subscription { pools: self.prefix.clone(), ..Subscription::default() });
-        let reading = tokio::spawn(poll(table, self.every, subscribed, inputs));
+        let reading = tokio::spawn(poll(table.clone(), self.every, subscribed, inputs));
         let end = self.lasts.map(|lasts| Instant::now() + lasts);
         let mut over = std::pin::pin!(async move {
             match end {
@@ -92,9 +92,7 @@ impl RecordOptions {
                 Input::Unreadable { prefix, why } => complain(&format!("{prefix}: {why}")),
                 _ => {}
             }
-            recorder
-                .keep(SystemClock.now(), &input)
-                .map_err(|why| CliError::Unwritable { path: self.out.clone(), why })?;
+            recorder.keep(table.now(), &input).map_err(|why| CliError::Unwritable { path: self.out.clone(), why })?;
         }
         reading.abort();
         let (looks, pools) = recorder.kept();

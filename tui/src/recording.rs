@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use leasehold_store::{Clock, SystemClock, Table};
+use leasehold_store::Table;
 use leasehold_tui::watch::input::Input;
 use leasehold_tui::watch::recorder::Recorder;
 
@@ -19,13 +19,14 @@ pub(crate) fn recorder(
 ) -> Result<Recorder<BufWriter<File>>, CliError> {
     let unwritable = |why| CliError::Unwritable { path: file.into(), why };
     let out = BufWriter::new(File::create(file).map_err(unwritable)?);
-    Recorder::new(out, table.name(), region, SystemClock.now()).map_err(unwritable)
+    Recorder::new(out, table.name(), region, table.now()).map_err(unwritable)
 }
 
 /// Keeps what a dashboard sees in a file, if it is to be kept. A file that can not be written any more does not end
 /// the dashboard: that is told when it is over.
 pub(crate) struct RecordingFile {
     file: PathBuf,
+    table: Table,
     recorder: Option<Recorder<BufWriter<File>>>,
     wrong: Option<std::io::Error>,
 }
@@ -33,12 +34,13 @@ pub(crate) struct RecordingFile {
 impl RecordingFile {
     pub(crate) fn on(file: Option<&Path>, table: &Table, region: Option<&str>) -> Result<RecordingFile, CliError> {
         let recorder = file.map(|file| recorder(file, table, region)).transpose()?;
-        Ok(RecordingFile { file: file.map(Into::into).unwrap_or_default(), recorder, wrong: None })
+        let file = file.map(Into::into).unwrap_or_default();
+        Ok(RecordingFile { file, table: table.clone(), recorder, wrong: None })
     }
 
     pub(crate) fn keep(&mut self, input: &Input) {
         if let Some(recorder) = &mut self.recorder
-            && let Err(wrong) = recorder.keep(SystemClock.now(), input)
+            && let Err(wrong) = recorder.keep(self.table.now(), input)
         {
             (self.recorder, self.wrong) = (None, Some(wrong));
         }

@@ -12,8 +12,7 @@ mod wait;
 use std::ffi::OsString;
 use std::path::Path;
 
-use leasehold_core::{AcquireRequest, Attempt, Holder, InvalidValue, Millis, Mode, PoolName};
-use leasehold_store::{Clock, SystemClock};
+use leasehold_core::{AcquireRequest, Holder, InvalidValue, Millis, Mode, PoolName};
 
 use crate::duration;
 use crate::error::CliError;
@@ -123,7 +122,7 @@ impl RunOptions {
         let (runner, granted) = result.map_err(|error| unstarted(error, target))?;
         let lease = &granted.lease;
         // This process may have been frozen since.
-        if granted.timer.over(ClockReading::read()) {
+        if granted.timer.over(ClockReading::read(&runner)) {
             hold::give_back(&runner, lease).await;
             let words = format!("lease {} expired before the command could be started; try again", lease.id);
             return Err(CliError::Run { status: TOO_LATE, words });
@@ -167,7 +166,7 @@ impl RunOptions {
         }
     }
 
-    /// The same holder and attempt from the first request to the last.
+    /// The same holder from the first request to the last. Its attempt is named once the table's time is known.
     fn ask(&self) -> Result<AcquireRequest, CliError> {
         let wrong = |wrong: InvalidValue| CliError::Usage(format!("--key: {wrong}"));
         let label = self.label.clone().or_else(|| {
@@ -176,7 +175,7 @@ impl RunOptions {
         });
         Ok(AcquireRequest {
             holder: Holder::new(&me(), self.key.as_deref().unwrap_or_default(), None).map_err(wrong)?,
-            attempt: Some(Attempt::first(SystemClock.now())),
+            attempt: None,
             mode: if self.wait == Some(Millis(0)) { Mode::Poll } else { Mode::Queue(None) },
             lease: self.lease,
             wait: self.wait,

@@ -18,6 +18,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use leasehold_store::{BestEffortNotifier, NoCallbacks, SystemClock, Table, https, step_functions_client};
 
 use crate::error::CliError;
+use crate::output::complain;
 
 /// The table's name where nothing says another: that of the example and of Terraform's `table` module.
 const TABLE: &str = "regional-concurrency-leases";
@@ -75,11 +76,20 @@ impl Target {
 
     /// The table. Nothing is sent to it yet, but the credentials are there.
     pub(crate) async fn table(&self) -> Result<Table, CliError> {
-        Ok(self.found().await?.0)
+        let (table, _) = self.found().await?;
+        tell_wrong_clock(&table);
+        Ok(table)
     }
 
     /// The same table, with all that operations need.
     pub(crate) async fn runner(&self) -> Result<CliRunner, CliError> {
+        let runner = self.untold_runner().await?;
+        tell_wrong_clock(runner.table());
+        Ok(runner)
+    }
+
+    /// The same, for whoever tells by itself that this machine's clock is wrong.
+    pub(crate) async fn untold_runner(&self) -> Result<CliRunner, CliError> {
         let (table, config) = self.found().await?;
         Ok(CliRunner::with(table, BestEffortNotifier::new(step_functions_client(&config)), NoCallbacks, SystemClock))
     }
@@ -175,6 +185,11 @@ impl Target {
             }
         }
     }
+}
+
+/// Once the table's replies show it: on standard error.
+fn tell_wrong_clock(table: &Table) {
+    table.on_wrong_clock(|wrong| complain(&wrong.to_string()));
 }
 
 /// Credentials that were asked for before the first request needs them: so it is known what is missing, and

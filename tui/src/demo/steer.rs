@@ -54,8 +54,12 @@ async fn on_dashboard(
     let location =
         options.store.as_ref().map_or_else(|| "embedded, in memory".to_owned(), |path| path.display().to_string());
     let mut dashboard = DashboardState::new(session(table.name(), &location, DashboardMode::Demo, EVERY));
+    let now = {
+        let table = table.clone();
+        move || table.now()
+    };
     let reading = tokio::spawn(poll(table, EVERY, subscription, channels.inputs.clone()));
-    let left = show(&mut dashboard, channels, |input| keeping.keep(input), carry_out).await;
+    let left = show(&mut dashboard, channels, now, |input| keeping.keep(input), carry_out).await;
     reading.abort();
     run.progress.show_on(None);
     keeping.over()?;

@@ -6,7 +6,7 @@ use leasehold_core::{
     EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitRows, LimitSuperseded, LiveRow,
     Lowered, OverrideRow, PoolName, Row, RowKey, SetLimit, SetLimitOutcome, Timestamp,
 };
-use leasehold_store::{Clock, StoreError, SystemClock, Table, limit_rows};
+use leasehold_store::{StoreError, Table, limit_rows};
 use leasehold_tui::watch::actions::{superseded, who};
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
@@ -153,7 +153,7 @@ impl PoolLimitOptions {
                 rows.in_force.limit
             ),
         };
-        about += &warning(rows, limit);
+        about += &warning(rows, limit, runner.now());
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let new = SetLimit {
             limit,
@@ -189,7 +189,7 @@ impl PoolLimitOptions {
                 )
             }
         };
-        about += &warning(rows, limit);
+        about += &warning(rows, limit, runner.now());
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         match runner.administer(prefix, EndOverride { expected: rows.as_shown() }).await {
             Ok(EndOverrideOutcome::Ended(changed)) => Ok(LimitResult::Ended(changed)),
@@ -201,8 +201,8 @@ impl PoolLimitOptions {
 }
 
 /// What is to be said of slots that count as held once the limit is this one, if any do: a sentence after others.
-fn warning(rows: &LimitRows, limit: Limit) -> String {
-    let lowered = rows.lowered_by(limit, SystemClock.now());
+fn warning(rows: &LimitRows, limit: Limit, now: Timestamp) -> String {
+    let lowered = rows.lowered_by(limit, now);
     lowered.map(|lowered| format!(" {}", count_as_held(lowered.from))).unwrap_or_default()
 }
 

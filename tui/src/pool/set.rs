@@ -5,7 +5,7 @@ use leasehold_core::{
     ExpectedSettings, Limit, Millis, PoolName, PoolPatch, PoolRow, Row, RowKey, SetPool, SetPoolOutcome, Settings,
     SettingsRow,
 };
-use leasehold_store::{Clock, RunError, SETTINGS_FRESH_FOR, StoreError, SystemClock, Table};
+use leasehold_store::{RunError, SETTINGS_FRESH_FOR, StoreError, Table};
 use serde::Serialize;
 
 use super::limit::{OverrideOutput, count_as_held, limit};
@@ -178,7 +178,7 @@ impl PoolSetOptions {
             _ => None,
         };
         for _ in 0..TRIES {
-            let after = patch.apply(prefix, seen.as_ref(), SystemClock.now());
+            let after = patch.apply(prefix, seen.as_ref(), table.now());
             let after = after.map_err(|failure| explained(RunError { failure, cause: None }))?;
             let shown = self.change(seen.as_ref(), &after, table)?;
             if !shown.changed().is_empty() {

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use leasehold_core::{PoolName, Row, RowKey, Settings, SweepRequest};
-use leasehold_store::{Clock, SystemClock};
 use tokio::time::Instant;
 
 use crate::operation::own_row;
@@ -45,7 +44,7 @@ impl FallbackSweeper {
         let fresh = match own_row(runner.table(), prefix, RowKey::Summary).await {
             Ok(Some(Row::Summary(row))) => {
                 // One and a half, so that a lease manager that is a little late is left to do it.
-                u128::from(SystemClock.now().since(row.at).0) < (self.every * 3 / 2).as_millis()
+                u128::from(runner.now().since(row.at).0) < (self.every * 3 / 2).as_millis()
             }
             Ok(_) => false,
             Err(_) => true,

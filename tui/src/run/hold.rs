@@ -95,7 +95,7 @@ impl Hold<'_> {
                 () = answer(&mut sweeping) => sweeping = None,
                 () = sleep(LOOK_EVERY) => {}
             }
-            let now = ClockReading::read();
+            let now = ClockReading::read(self.runner);
             if matches!(standing, LeaseStanding::Held) && timer.over(now) {
                 standing = LeaseStanding::Doubtful;
                 self.lost("it was not renewed in time", &command, &mut kill);
@@ -125,7 +125,7 @@ impl Hold<'_> {
     }
 
     async fn renew(&self) -> (ClockReading, Result<Renewed, RunError>) {
-        let asked = ClockReading::read();
+        let asked = ClockReading::read(self.runner);
         let longer = RenewRequest { id: self.lease.id.clone(), lease: self.length };
         (asked, self.runner.run_on(&self.lease.id.prefix, longer).await)
     }
@@ -140,7 +140,7 @@ impl Hold<'_> {
         let why = match ran {
             Ok(Renewed { expires_at, .. }) => {
                 timer.renewed(expires_at, asked);
-                if matches!(before, LeaseStanding::Doubtful) && !timer.over(ClockReading::read()) {
+                if matches!(before, LeaseStanding::Doubtful) && !timer.over(ClockReading::read(self.runner)) {
                     complain(&format!("lease {} is held again: nobody else had it meanwhile", self.lease.id));
                     return LeaseStanding::Held;
                 }
@@ -149,7 +149,7 @@ impl Hold<'_> {
             Err(RunError { failure: Failure::Lost(_), .. }) => return LeaseStanding::Lost,
             Err(error) => error,
         };
-        timer.failed(ClockReading::read());
+        timer.failed(ClockReading::read(self.runner));
         if matches!(before, LeaseStanding::Held) {
             let until = timestamp(timer.expires_at());
             complain(&format!(

@@ -1,22 +1,24 @@
 //! The lease timer: until when is a lease surely held?
-//! By two clocks: the wall clock, which its end is written in, and a steady one, because the first may be set and the
-//! second may stand still while a machine sleeps. Whichever is over first counts.
+//! By two clocks: the table's, which its end is written in, and a steady one, because the first is known only roughly and
+//! the second may stand still while a machine sleeps. Whichever is over first counts.
 
 use std::time::{Duration, Instant};
 
 use leasehold_core::{Millis, Timestamp};
-use leasehold_store::{Clock, SystemClock};
+
+use crate::target::CliRunner;
 
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClockReading {
+    /// By the table's time, as far as it is known.
     wall: Timestamp,
     steady: Instant,
 }
 
 impl ClockReading {
-    pub(crate) fn read() -> ClockReading {
-        ClockReading { wall: SystemClock.now(), steady: Instant::now() }
+    pub(crate) fn read(runner: &CliRunner) -> ClockReading {
+        ClockReading { wall: runner.now(), steady: Instant::now() }
     }
 }
 

@@ -120,7 +120,9 @@ impl LeaseWait<'_> {
         let mut pauses = Pauses::new(&settings);
         let mut sweep = FallbackSweeper::new(&settings);
         let mut told = self.quiet;
-        let mut ask = self.ask.clone();
+        // By the table's time, which the settings' reply told.
+        let attempt = Some(Attempt::first(self.runner.now()));
+        let mut ask = AcquireRequest { attempt, ..self.ask.clone() };
         loop {
             match self.once(&ask, signals).await? {
                 AcquireResult::Granted(granted) => return Ok(*granted),
@@ -184,7 +186,7 @@ impl LeaseWait<'_> {
         let patient = ask.mode != Mode::Poll;
         let asking = async {
             let settings = self.runner.settings(self.prefix).await?;
-            let asked = ClockReading::read();
+            let asked = ClockReading::read(self.runner);
             let outcome = self.runner.run(ask.clone(), Arc::clone(&settings)).await?;
             Ok::<_, RunError>((settings, asked, outcome))
         };

@@ -45,6 +45,13 @@ pub enum Input {
     },
     /// Something that happened beside the table, for the log.
     Note(String),
+    /// The table's replies show that this machine's clock is wrong; from here on the time is the table's.
+    ClockCorrected {
+        /// The table's time.
+        now: Timestamp,
+        /// How wrong, in words.
+        what: String,
+    },
     /// What is watched has come to its end: what to do now, in words.
     Over(String),
     /// How far a replay is.

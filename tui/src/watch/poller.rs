@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{Millis, PoolName, Settings};
-use leasehold_store::{Clock, ListedPool, StoreError, SystemClock, Table, list_pools, look};
+use leasehold_store::{ListedPool, StoreError, Table, list_pools, look};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -68,7 +68,7 @@ pub async fn poll(
             Err(error) => {
                 failures += 1;
                 let pause = pause(failures);
-                let retry_at = SystemClock.now() + Millis(pause.as_millis() as u64);
+                let retry_at = reader.table.now() + Millis(pause.as_millis() as u64);
                 if reader.inputs.send(Input::Failed { why: error.to_string(), retry_at }).await.is_err() {
                     return;
                 }
@@ -162,7 +162,7 @@ impl TableReader {
         let spent = self.costs.spend(&self.table);
         self.directory_due = Instant::now() + DIRECTORY_EVERY.max(self.every).max(DIRECTORY_UNIT.mul_f64(spent));
         Ok(PoolDirectory {
-            at: SystemClock.now(),
+            at: self.table.now(),
             pools: pools.into_iter().map(|(prefix, row)| listing(prefix, row)).collect(),
         })
     }
@@ -170,7 +170,7 @@ impl TableReader {
     /// Reads some pools and tells of them; whether anybody listens.
     async fn read(&mut self, pools: &[PoolName]) -> Result<bool, StoreError> {
         let table = &self.table;
-        let looks = join_all(pools.iter().map(|prefix| look(table, prefix, || SystemClock.now()))).await;
+        let looks = join_all(pools.iter().map(|prefix| look(table, prefix, || table.now()))).await;
         let now = Instant::now();
         self.budget.spend(self.costs.spend(&self.table));
         let mut failed = None;

@@ -5,7 +5,6 @@ use std::io;
 use std::time::Duration;
 
 use leasehold_core::Timestamp;
-use leasehold_store::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -57,7 +56,7 @@ impl Channels {
     }
 }
 
-/// Shows a dashboard until somebody leaves. `on_input` is shown every input before the dashboard is; `carry_out`
+/// Shows a dashboard until somebody leaves. `now` tells what is watched by which time; `on_input` is shown every input before the dashboard is; `carry_out`
 /// carries out the effects that have to do with what is watched. Dropped on the way, it gives the terminal back.
 ///
 /// # Errors
@@ -65,6 +64,7 @@ impl Channels {
 pub async fn show(
     dashboard: &mut DashboardState,
     channels: Channels,
+    now: impl Fn() -> Timestamp,
     mut on_input: impl FnMut(&Input),
     mut carry_out: impl FnMut(DashboardEffect),
 ) -> io::Result<LeaveReason> {
@@ -137,7 +137,3 @@ pub async fn show(
 
 /// SIGCONT.
 const CONTINUE: i32 = rustix::process::Signal::CONT.as_raw();
-
-fn now() -> Timestamp {
-    SystemClock.now()
-}

@@ -228,6 +228,13 @@ impl DashboardState {
                 self.say(false, what.clone());
                 self.note(what);
             }
+            Input::ClockCorrected { now, what } => {
+                // What was dated by the wrong clock has no place beside what follows.
+                self.since = None;
+                self.tick(now);
+                self.say(true, what.clone());
+                self.note(what);
+            }
             Input::Over(what) => {
                 self.note(what.clone());
                 self.over = Some(what);

@@ -77,6 +77,19 @@ pub(crate) fn on_a_terminal(table: &str) -> Command {
     command
 }
 
+/// The binary on a machine whose clock is off by so much, as `scripts/faketime` takes it, else as [`on`] has it.
+pub(crate) fn on_a_clock_off_by(offset: &str, table: &str) -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/faketime");
+    // Made first, so that what it says of that is not taken for the binary's words.
+    let made = Command::new(&script).output().expect("scripts/faketime could not be run");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut command = Command::new(script);
+    command.args([offset, env!("CARGO_BIN_EXE_leasehold")]);
+    without_aws(&mut command);
+    with_aws(&mut command, table);
+    command
+}
+
 fn without_aws(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
