@@ -21,10 +21,11 @@ bench-lambda: ## Measure that package: its size, memory and start, each against 
 test: test-rust test-web test-terraform test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
 
 # The core must build where there is no operating system; the real engines must be there for the differential test,
-# and a terminal to type on for the dashboard's.
+# a terminal to type on for the dashboard's, and wrong clocks.
 test-rust: wasm-target ## The protocol, the store, the lease manager and the commands
 	scripts/ministack
 	scripts/tmux
+	scripts/faketime
 	$(CARGO) build --locked --package leasehold-core --target wasm32-unknown-unknown
 	$(CARGO) test --locked --workspace
 

@@ -27,7 +27,7 @@ pub struct Settings {
     pub lowered: Option<Lowered>,
     /// How long a lease lasts; a caller may ask for less.
     pub lease: Millis,
-    /// The most that two clocks differ: an expired lease is taken by another only so much later.
+    /// The most that two callers differ about the time: an expired lease is taken by another only so much later.
     pub grace: Millis,
     /// How long after a change was written somebody may still follow the old settings: settings cache + longest operation.
     pub quiet: Millis,

@@ -1,7 +1,7 @@
 //! Moments and lengths of time: in which unit, and on whose clock?
 //!
-//! Both are whole milliseconds and two types, so that a moment is never taken for a length. A moment is on the clock of
-//! whoever made it; two clocks differ by at most a pool's grace.
+//! Both are whole milliseconds and two types, so that a moment is never taken for a length. A moment is the
+//! table's time as whoever made it knew it; two callers differ about that by at most a pool's grace.
 
 use std::fmt;
 use std::ops::{Add, Sub};

@@ -111,10 +111,14 @@ impl Intercept for TableClock {
         state: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(SentAt(sent)) = state.load::<SentAt>() {
-            let headers = context.response().headers();
+            let response = context.response();
             // What a cache kept has its old date; DynamoDB's replies are never kept.
-            let date = headers.get("date").filter(|_| headers.get("age").is_none());
-            self.replied(date.and_then(moment), *sent);
+            let date = response.headers().get("date").filter(|_| response.headers().get("age").is_none());
+            match date.and_then(moment) {
+                // A refusal without a date may be from whatever lies between here and the table.
+                None if !response.status().is_success() => {}
+                date => self.replied(date, *sent),
+            }
         }
         Ok(())
     }

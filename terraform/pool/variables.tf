@@ -105,7 +105,7 @@ variable "max_lease_duration_seconds" {
 }
 
 variable "grace_seconds" {
-  description = "The most that two clocks differ, in seconds: an expired lease is taken by another only so much later."
+  description = "The most that two callers differ about the time, in seconds: an expired lease is taken by another only so much later. They go by the table's time, known to a second each: from 3 on, no machine's clock can be too wrong."
   type        = number
   default     = 5
   nullable    = false

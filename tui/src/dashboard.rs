@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use leasehold_core::occupancy::trace::Trace;
 use leasehold_core::{Millis, Timestamp};
-use leasehold_store::{Clock, SystemClock, Table};
+use leasehold_store::{Clock, SystemClock, Table, list_pools};
 use leasehold_tui::watch::actions;
 use leasehold_tui::watch::input::{DashboardEffect, Input, ReplayCommand};
 use leasehold_tui::watch::poller::poll;
@@ -99,6 +99,10 @@ impl WatchOptions {
         let mode = DashboardMode::Watch { read_only: self.read_only || runner.is_none() };
         let session = session(table.name(), &asked, mode, self.every);
         let region = runner.as_ref().and_then(|runner| region(runner.table()));
+        if self.record.is_some() {
+            // Before a file is replaced: the table must be there, and its replies tell the time that is written first.
+            list_pools(&table).await?;
+        }
         let mut keeping = RecordingFile::on(self.record.as_deref(), &table, region)?;
         let (channels, subscription) = Channels::new();
         let inputs = channels.inputs.clone();

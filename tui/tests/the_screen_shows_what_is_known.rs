@@ -156,6 +156,17 @@ fn an_error_on_a_usual_screen_keeps_its_decisive_words() {
 }
 
 #[test]
+fn a_corrected_clock_is_told_and_stretches_no_history() {
+    let mut dashboard = dashboard(DashboardMode::Watch { read_only: false }, USUAL);
+    dashboard.apply(Input::Tick(ago(86_400_000)));
+    let what = "this machine's clock is 24 h behind the table's; the table's time is used";
+    dashboard.apply(Input::ClockCorrected { now: NOW, what: what.into() });
+    watched(&mut dashboard, &example());
+    let shown = screen(&dashboard);
+    assert!(shown.contains(what) && shown.contains("30 s ago"), "{shown}");
+}
+
+#[test]
 fn a_limit_by_an_override_says_whose_and_why() {
     let mut dashboard = with(WIDE, &example());
     let look = example()[0].look();

@@ -51,7 +51,8 @@ pub(crate) struct PoolSetOptions {
     #[arg(allow_hyphen_values = true)]
     lease: Option<Millis>,
 
-    /// The most that two clocks differ: an expired lease is taken by another only so much later [default: 5s]
+    /// The most that two callers differ about the time: an expired lease is taken by another only so much later
+    /// [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     #[arg(allow_hyphen_values = true)]
     grace: Option<Millis>,
