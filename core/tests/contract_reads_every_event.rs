@@ -46,7 +46,7 @@ fn an_acquire_with_everything_in_it() {
         asked,
         AcquireRequest {
             holder: Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder"),
-            attempt: Some(Attempt { entered: Timestamp(1_732_270_272_345), retry: 2 }),
+            attempt: Some(Attempt { entered: Timestamp(1_732_270_272_345), redrive: 0, retry: 2 }),
             mode: Mode::Queue(Some(TaskToken::new("AAAA-secret").expect("a token"))),
             lease: Some(Millis(120_000)),
             wait: None,
@@ -152,7 +152,7 @@ fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
     let attempt = |attempt: Value| {
         acquire(json!({"action": "acquire", "execution": EXECUTION, "attempt": attempt})).attempt.expect("an attempt")
     };
-    let at = |entered, retry| Attempt { entered: Timestamp(entered), retry };
+    let at = |entered, retry| Attempt { entered: Timestamp(entered), redrive: 0, retry };
     let entered = "2024-11-22T10:11:12.345Z";
     assert_eq!(attempt(json!({"entered": entered, "retry": 0})), at(1_732_270_272_345, 0));
     assert_eq!(attempt(json!({"entered": entered, "retry": "3"})), at(1_732_270_272_345, 3));
@@ -162,18 +162,24 @@ fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
     assert_eq!(attempt(json!({"entered": "2024-11-22T11:11:12.345+01:00"})), at(1_732_270_272_345, 0));
     assert_eq!(attempt(json!({"entered": 1_732_270_272_345_u64, "retry": 1})), at(1_732_270_272_345, 1));
     assert_eq!(attempt(json!({"entered": 0})), at(0, 0));
+    for redrive in [json!(7), json!("7"), json!(7.0)] {
+        let redriven = attempt(json!({"entered": entered, "redrive": redrive, "retry": 1}));
+        assert_eq!(redriven, Attempt { redrive: 7, ..at(1_732_270_272_345, 1) });
+    }
+    assert_eq!(attempt(json!({"entered": 5, "redrive": null})), at(5, 0));
 }
 
 #[test]
-fn later_states_and_retries_are_newer_attempts() {
-    let attempt = |entered: &str, retry: u32| {
-        let event = json!({"action": "acquire", "execution": "e", "attempt": {"entered": entered, "retry": retry}});
-        acquire(event).attempt.expect("an attempt")
+fn later_states_redrives_and_retries_are_newer_attempts() {
+    let attempt = |entered: &str, redrive: u32, retry: u32| {
+        let attempt = json!({"entered": entered, "redrive": redrive, "retry": retry});
+        acquire(json!({"action": "acquire", "execution": "e", "attempt": attempt})).attempt.expect("an attempt")
     };
-    let first = attempt("2024-11-22T10:11:12.345Z", 0);
-    let retried = attempt("2024-11-22T10:11:12.345Z", 1);
-    let redriven = attempt("2024-11-22T10:11:12.346Z", 0);
-    assert!(first < retried && retried < redriven);
+    let first = attempt("2024-11-22T10:11:12.345Z", 0, 0);
+    let retried = attempt("2024-11-22T10:11:12.345Z", 0, 1);
+    let redriven = attempt("2024-11-22T10:11:12.345Z", 1, 0);
+    let later = attempt("2024-11-22T10:11:12.346Z", 0, 0);
+    assert!(first < retried && retried < redriven && redriven < later);
 }
 
 #[test]
@@ -197,10 +203,10 @@ fn a_release_by_lease_needs_nothing_else() {
 fn a_release_by_execution_carries_its_attempt() {
     let released = pool_request(json!({
         "action": "release", "execution": EXECUTION, "key": "item-3", "parent": "arn:parent", "lease_id": null,
-        "attempt": {"entered": 5, "retry": 1}
+        "attempt": {"entered": 5, "redrive": 2, "retry": 1}
     }));
     let who = Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder");
-    let attempt = Attempt { entered: Timestamp(5), retry: 1 };
+    let attempt = Attempt { entered: Timestamp(5), redrive: 2, retry: 1 };
     assert_eq!(released, PoolRequest::Release(ReleaseTarget::Holder(who.clone(), Some(attempt))));
     // Its row is found only with the parent.
     assert_ne!(who.hashed(), holder("item-3").hashed());

@@ -51,7 +51,8 @@ fn an_action_that_nobody_knows() {
 
 #[test]
 fn a_wrong_type_is_named_with_the_field_it_is_in() {
-    let an_attempt = "an object with `entered` ($$.State.EnteredTime) and `retry` ($$.State.RetryCount)";
+    let an_attempt = "an object with `entered` ($$.State.EnteredTime), `redrive` ($$.Execution.RedriveCount) and \
+                      `retry` ($$.State.RetryCount)";
     for (event, expected) in [
         (
             acquire("execution", json!(7)),
@@ -196,9 +197,11 @@ fn an_attempt_without_a_time_or_with_a_strange_count() {
         (json!("+1"), "\"+1\""),
         (json!([0]), "an array"),
     ] {
-        let event = acquire("attempt", json!({"entered": 1, "retry": given}));
-        let expected = "attempt.retry: expected how often the state was retried, a whole number such as 0 or \"0\"";
-        assert_eq!(said(&event), format!("{expected}, got {got}"));
+        for (field, what) in [("retry", "the state was retried"), ("redrive", "the execution was redriven")] {
+            let event = acquire("attempt", json!({"entered": 1, field: given}));
+            let expected = format!("attempt.{field}: expected how often {what}, a whole number such as 0 or \"0\"");
+            assert_eq!(said(&event), format!("{expected}, got {got}"));
+        }
     }
 }
 
@@ -266,7 +269,11 @@ fn an_event_of_eventbridge_that_is_another_or_lacks_something() {
 fn every_failure_of_the_protocol_has_its_name() {
     let not_a_limit = Limit::try_from(10_001).expect_err("too high");
     let named = [
-        (Failure::HolderConflict(Attempt { entered: Timestamp(5), retry: 1 }), "HolderBusy", "attempt 5.1"),
+        (
+            Failure::HolderConflict(Attempt { entered: Timestamp(5), redrive: 2, retry: 1 }),
+            "HolderBusy",
+            "attempt 5.2.1",
+        ),
         (Failure::Lost(LossReason::Ended), "LeaseLost", "it has ended"),
         (Failure::Lost(LossReason::Taken), "LeaseLost", "granted anew"),
         (Failure::Lost(LossReason::ExpiredUntold), "LeaseLost", "before it could be told"),

@@ -25,7 +25,8 @@ const AN_EXECUTION: &str = "the execution's ARN or another stable id";
 const A_KEY: &str = "the item or branch";
 const A_KEY_OR_NONE: &str =
     "a string that is not empty, the item or branch (left out where an execution asks for one lease at a time)";
-const AN_ATTEMPT: &str = "an object with `entered` ($$.State.EnteredTime) and `retry` ($$.State.RetryCount)";
+const AN_ATTEMPT: &str = "an object with `entered` ($$.State.EnteredTime), `redrive` ($$.Execution.RedriveCount) and \
+                          `retry` ($$.State.RetryCount)";
 const A_TIME: &str = "a time such as \"2024-11-22T10:11:12.345Z\" or whole milliseconds since 1970";
 const SECONDS: &str = "a whole number of seconds above 0";
 
@@ -271,14 +272,21 @@ fn attempt(fields: &Fields<'_>) -> Result<Option<Attempt>, InvalidField> {
         }
         Some(_) => attempt.whole("entered", A_TIME, moment::of_millis)?.unwrap_or_default(),
     };
+    const REDRIVES: &str = "how often the execution was redriven, a whole number such as 0 or \"0\"";
     const RETRIES: &str = "how often the state was retried, a whole number such as 0 or \"0\"";
-    let retry = match attempt.value("retry") {
+    let redrive = count(&attempt, "redrive", REDRIVES)?;
+    let retry = count(&attempt, "retry", RETRIES)?;
+    Ok(Some(Attempt { entered, redrive, retry }))
+}
+
+/// How often something came before; 0 where that is not said. Step Functions writes some counts as strings.
+fn count(attempt: &Fields<'_>, name: &'static str, expected: &'static str) -> Result<u32, InvalidField> {
+    match attempt.value(name) {
         Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            text.parse().map_err(|_| attempt.wrong("retry", RETRIES, quoted(text)))?
+            text.parse().map_err(|_| attempt.wrong(name, expected, quoted(text)))
         }
-        _ => attempt.whole("retry", RETRIES, |retry| u32::try_from(retry).ok())?.unwrap_or(0),
-    };
-    Ok(Some(Attempt { entered, retry }))
+        _ => Ok(attempt.whole(name, expected, |count| u32::try_from(count).ok())?.unwrap_or(0)),
+    }
 }
 
 fn mode(fields: &Fields<'_>) -> Result<Mode, InvalidField> {

@@ -36,7 +36,11 @@ run "queue_mode_takes_three_transitions" {
       mode           = "queue"
       "execution.$"  = "$$.Execution.Id"
       "key.$"        = "$.resource_id"
-      attempt        = { "entered.$" = "$$.State.EnteredTime", "retry.$" = "$$.State.RetryCount" }
+      attempt = {
+        "entered.$" = "$$.State.EnteredTime"
+        "redrive.$" = "$$.Execution.RedriveCount"
+        "retry.$"   = "$$.State.RetryCount"
+      }
       "task_token.$" = "$$.Task.Token"
     })
     error_message = "the acquire event has exactly these fields; parent, label and lease_seconds only where they are given"
