@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use leasehold_core::{
-    AcquireRequest, Attempt, ExecutionEnded, Holder, LeaseId, Millis, Mode, PoolName, ReleaseTarget, RenewRequest,
-    TaskToken, Timestamp,
+    AcquireRequest, Attempt, ExecutionEnded, Holder, LeaseId, Millis, Mode, PoolName, ReleaseAll, ReleaseTarget,
+    RenewRequest, TaskToken, Timestamp,
     contract::{ContractError, EventHolder, LeaseEvent, PoolRequest, Response},
 };
 use serde_json::{Value, json};
@@ -255,17 +255,62 @@ fn status_change(status: &str, stop: Value) -> Value {
 }
 
 #[test]
-fn a_failed_or_stopped_execution_ended_when_it_stopped() {
-    for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+fn an_execution_ended_when_it_stopped_however_it_did() {
+    for status in ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"] {
         let ended = pool_request(status_change(status, json!(1_551_225_151_881_u64)));
-        let expected = ExecutionEnded { execution: EXECUTION.into(), at: Timestamp(1_551_225_151_881), after: None };
+        let (execution, at) = (EXECUTION.into(), Timestamp(1_551_225_151_881));
+        let expected = ExecutionEnded { execution, at, redrive: Some(0), after: None };
         assert_eq!(ended, PoolRequest::ExecutionEnded(expected), "{status}");
     }
 }
 
 #[test]
+fn an_end_says_how_often_its_execution_was_redriven() {
+    for (said, expected) in [(json!(3), Some(3)), (json!(null), None)] {
+        let mut event = status_change("FAILED", json!(5));
+        event["detail"]["redriveCount"] = said;
+        let PoolRequest::ExecutionEnded(ended) = pool_request(event) else { panic!("an end") };
+        assert_eq!((ended.redrive, ended.at), (expected, Timestamp(5)));
+    }
+    let mut event = status_change("FAILED", json!(5));
+    event["detail"]["redriveCount"] = json!("many");
+    let wrong = LeaseEvent::from_value(&event).expect_err("an error").to_string();
+    assert!(wrong.starts_with("detail.redriveCount: expected how often"), "{wrong}");
+}
+
+#[test]
+fn a_release_of_all_names_an_execution_and_perhaps_a_beginning() {
+    let all = |more: Value| {
+        let mut event = json!({"action": "release", "all": true, "execution": EXECUTION});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        pool_request(event)
+    };
+    let (execution, key_prefix) = (EXECUTION.into(), "".into());
+    let everything = ReleaseAll { execution, parent: None, key_prefix, attempt: None, after: None };
+    assert_eq!(all(json!({})), PoolRequest::ReleaseAll(everything.clone()));
+    assert_eq!(all(json!({"lease_id": null, "key": null})), PoolRequest::ReleaseAll(everything.clone()));
+    let attempt = Some(Attempt { entered: Timestamp(5), redrive: 1, retry: 0 });
+    let some = ReleaseAll { parent: Some("arn:parent".into()), key_prefix: "item-".into(), attempt, ..everything };
+    let more = json!({"parent": "arn:parent", "key_prefix": "item-", "attempt": {"entered": 5, "redrive": 1}});
+    assert_eq!(all(more), PoolRequest::ReleaseAll(some));
+    let one = json!({"action": "release", "all": false, "lease_id": "analytics:3:41"});
+    assert_eq!(pool_request(one), PoolRequest::Release(ReleaseTarget::Lease(lease_id("analytics:3:41"))));
+}
+
+#[test]
+fn a_task_in_the_queue_says_how_long_it_waits() {
+    let wait = |more: Value| {
+        let mut event = json!({"action": "acquire", "execution": "e", "task_token": "t"});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        acquire(event).wait
+    };
+    assert_eq!(wait(json!({})), None);
+    assert_eq!(wait(json!({"wait_seconds": 90})), Some(Millis(90_000)));
+}
+
+#[test]
 fn any_other_status_is_ignored_and_said_to_be() {
-    for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE", "SOMETHING_NEW"] {
+    for status in ["RUNNING", "PENDING_REDRIVE", "SOMETHING_NEW"] {
         let request = LeaseEvent::from_value(&status_change(status, json!(null))).expect("a request");
         let Ok(PoolRequest::Nothing { execution_status }) = request.for_pool(&prefix(), "u") else {
             panic!("{status} asks for something")
@@ -289,6 +334,7 @@ fn each_request_has_its_name_in_the_log() {
     let names = [
         (json!({"action": "acquire", "key": "k"}), "acquire"),
         (json!({"action": "release", "lease_id": "p:0:1"}), "release"),
+        (json!({"action": "release", "all": true, "execution": "e"}), "release"),
         (json!({"action": "renew", "lease_id": "p:0:1"}), "renew"),
         (json!({"action": "status"}), "status"),
         (json!({"action": "sweep"}), "sweep"),

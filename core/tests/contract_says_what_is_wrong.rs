@@ -82,6 +82,38 @@ fn a_wrong_type_is_named_with_the_field_it_is_in() {
 }
 
 #[test]
+fn a_release_of_all_that_names_one_lease_or_holder() {
+    let all =
+        |field: &str, value: Value| said(&json!({"action": "release", "all": true, "execution": "e", field: value}));
+    for name in ["lease_id", "key", "resource_id", "reference_id"] {
+        assert_eq!(all(name, json!("x")), format!("{name}: expected nothing, as `all` is true, got \"x\""));
+    }
+    assert_eq!(all("all", json!("yes")), "all: expected true or false, got \"yes\"");
+    let nobody = "execution: expected a string, the execution's ARN or another stable id, got nothing";
+    assert_eq!(all("execution", json!(null)), nobody);
+    let beginning = "how the keys begin that are meant (left out for all)";
+    let expected = format!("key_prefix: expected a string that is not empty, {beginning}, got \"\"");
+    assert_eq!(all("key_prefix", json!("")), expected);
+    assert_eq!(all("key_prefix", json!(7)), format!("key_prefix: expected a string, {beginning}, got a number: 7"));
+    let long = all("key_prefix", json!("x".repeat(1_025)));
+    assert!(long.starts_with("key_prefix: expected an id of at most 1024 bytes"), "{long}");
+    assert!(all("attempt", json!({})).starts_with("attempt.entered: "));
+    let one = said(&json!({"action": "release", "lease_id": "p:0:1", "key_prefix": "x"}));
+    assert_eq!(one, "key_prefix: expected nothing, as only a release with `all`: true has one, got \"x\"");
+}
+
+#[test]
+fn a_wait_that_nobody_waits() {
+    let queue =
+        |wait: Value| said(&json!({"action": "acquire", "execution": "e", "task_token": "t", "wait_seconds": wait}));
+    assert_eq!(queue(json!(0)), "wait_seconds: expected a whole number of seconds above 0, got a number: 0");
+    assert_eq!(
+        said(&acquire("wait_seconds", json!(60))),
+        "wait_seconds: expected nothing, as only a task that waits in the queue is failed after it, got a number: 60"
+    );
+}
+
+#[test]
 fn nobody_asks() {
     let nobody =
         "execution: expected a string, the execution's ARN or another stable id, or a key or resource_id, got nothing";

@@ -18,7 +18,7 @@ use scripted_pool::{Pool, T, holder, limit, poll, queue, set_limit};
 fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
     let patch = PoolPatch { limit: Some(limit(2)), ..PoolPatch::default() };
     let set_pool = SetPool { patch, expected: ExpectedSettings::Any };
-    let ended = ExecutionEnded { execution: "a".into(), at: Timestamp(T + 1), after: None };
+    let ended = ExecutionEnded { execution: "a".into(), at: Timestamp(T + 1), redrive: None, after: None };
     vec![
         ("acquire, polling", AnyOperation::Acquire(poll("new", Some(1)))),
         ("acquire, queueing", AnyOperation::Acquire(queue("new", Some(1)))),

@@ -82,6 +82,7 @@ impl Lane {
                 AnyOperation::ExecutionEnded(ExecutionEnded {
                     execution: job.holder.execution().into(),
                     at,
+                    redrive: None,
                     after: None,
                 })
             }

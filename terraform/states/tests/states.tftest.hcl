@@ -32,10 +32,10 @@ run "queue_mode_takes_three_transitions" {
 
   assert {
     condition = jsonencode(output.states.AcquireLease.Parameters.Payload) == jsonencode({
-      action         = "acquire"
-      mode           = "queue"
-      "execution.$"  = "$$.Execution.Id"
-      "key.$"        = "$.resource_id"
+      action        = "acquire"
+      mode          = "queue"
+      "execution.$" = "$$.Execution.Id"
+      "key.$"       = "$.resource_id"
       attempt = {
         "entered.$" = "$$.State.EnteredTime"
         "redrive.$" = "$$.Execution.RedriveCount"
