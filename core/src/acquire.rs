@@ -175,7 +175,7 @@ impl Machine for Acquire {
             Phase::Reading(slot) => self.read(slot, replies, now),
             // Only what is known to be closed is taken over.
             Phase::Closing(_) if replies.deliveries().any(|delivery| delivery == Delivery::Unknown) => {
-                Step::failed(Failure::Unavailable)
+                Step::failed(Failure::TasksUnavailable)
             }
             Phase::Closing(next) => self.write(next, now),
             Phase::Writing(request, gain) => self.wrote(&request, gain, replies, now),

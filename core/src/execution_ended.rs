@@ -96,8 +96,8 @@ enum Phase {
     /// Asking whether the parent of these runs again.
     Asking(Vec<HolderRow>),
     Closing(Vec<HolderRow>, Vec<Return>),
-    Leaving(Vec<Return>, bool),
-    Settling(Box<Settle>, bool),
+    Leaving(Vec<Return>, Option<Failure>),
+    Settling(Box<Settle>, Option<Failure>),
     Taken,
 }
 
@@ -168,7 +168,7 @@ impl Machine for FreeExecution {
 
     fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<ExecutionFreed> {
         if let Phase::Settling(settle, collided) = &mut self.phase {
-            let collided = *collided;
+            let collided = collided.clone();
             return settle.resume(replies, now).and_then(|settled| self.settled(settled, collided));
         }
         match std::mem::replace(&mut self.phase, Phase::Taken) {
@@ -186,7 +186,7 @@ impl Machine for FreeExecution {
                 for reply in replies.of_table() {
                     match reply {
                         Reply::Written => self.tally.left += 1,
-                        _ => collided = true,
+                        other => collided = Some(failure_of(&other)),
                     }
                 }
                 self.settle(returns, collided)
@@ -220,7 +220,7 @@ impl FreeExecution {
         (free, step)
     }
 
-    fn settled(&mut self, settled: Settled, collided: bool) -> Step<ExecutionFreed> {
+    fn settled(&mut self, settled: Settled, collided: Option<Failure>) -> Step<ExecutionFreed> {
         let Tally { granted, reclaimed, freed, .. } = settled.tally;
         self.tally += Tally { granted, reclaimed, freed, ..Tally::default() };
         match settled.returned {
@@ -284,7 +284,7 @@ impl FreeExecution {
             .map(|token| TaskCallback { token: token.clone(), result: TaskResult::Failed(FailureReason::Released) })
             .collect();
         if callbacks.is_empty() {
-            return self.leave(waiting, returns, false, now);
+            return self.leave(waiting, returns, None, now);
         }
         self.phase = Phase::Closing(waiting, returns);
         Step::call_back(callbacks)
@@ -303,7 +303,8 @@ impl FreeExecution {
             token(row).is_none() || matches!(deliveries.next(), Some(Delivery::Delivered | Delivery::Closed))
         };
         let rows: Vec<HolderRow> = rows.into_iter().filter(closed).collect();
-        let collided = rows.len() < before;
+        // What may still be told is not buried.
+        let collided = (rows.len() < before).then_some(Failure::TasksUnavailable);
         self.leave(rows, returns, collided, now)
     }
 
@@ -311,7 +312,7 @@ impl FreeExecution {
         &mut self,
         rows: Vec<HolderRow>,
         returns: Vec<Return>,
-        collided: bool,
+        collided: Option<Failure>,
         now: Timestamp,
     ) -> Step<ExecutionFreed> {
         let requests: Vec<Request> = rows
@@ -330,7 +331,7 @@ impl FreeExecution {
         Step::send(requests)
     }
 
-    fn settle(&mut self, returns: Vec<Return>, collided: bool) -> Step<ExecutionFreed> {
+    fn settle(&mut self, returns: Vec<Return>, collided: Option<Failure>) -> Step<ExecutionFreed> {
         if returns.is_empty() {
             return self.next_page(collided);
         }
@@ -339,9 +340,9 @@ impl FreeExecution {
         step
     }
 
-    fn next_page(&mut self, collided: bool) -> Step<ExecutionFreed> {
-        if collided {
-            return self.again(Failure::Throttled);
+    fn next_page(&mut self, collided: Option<Failure>) -> Step<ExecutionFreed> {
+        if let Some(failure) = collided {
+            return self.again(failure);
         }
         self.pages += 1;
         if self.next.is_none() || self.pages >= PAGES {

@@ -311,6 +311,7 @@ fn every_failure_of_the_protocol_has_its_name() {
         (Failure::Lost(LossReason::ExpiredUntold), "LeaseLost", "before it could be told"),
         (Failure::Throttled, "Throttled", "try again later"),
         (Failure::Unavailable, "TableUnavailable", "same holder and attempt"),
+        (Failure::TasksUnavailable, "TasksUnavailable", "Step Functions"),
         (Failure::PoolNotFound, "PoolNotFound", "leasehold pool set"),
         (Failure::PoolMisconfigured(not_a_limit), "PoolMisconfigured", "a whole number from 0 to 10000"),
     ];

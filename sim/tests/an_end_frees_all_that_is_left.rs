@@ -244,7 +244,7 @@ fn a_waiter_whose_task_may_be_open_is_not_buried() {
     let mut pool = Pool::new(0);
     pool.acquire(queue("e", Some(1)), T);
     pool.delivery = Delivery::Unknown;
-    assert_eq!(pool.ended("e", T + 1), Err(Failure::Throttled));
+    assert_eq!(pool.ended("e", T + 1), Err(Failure::TasksUnavailable));
     assert_eq!(pool.queue().len(), 1);
 }
 

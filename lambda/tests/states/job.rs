@@ -90,7 +90,10 @@ pub(crate) async fn status(pool: &ServedPool) -> Value {
 /// Whether the same call may go well the next time. A new error of the contract must be sorted in here.
 pub(crate) fn may_go_well(error: &ContractError) -> bool {
     match error {
-        ContractError::Throttled | ContractError::TableUnavailable | ContractError::Internal(_) => true,
+        ContractError::Throttled
+        | ContractError::TableUnavailable
+        | ContractError::TasksUnavailable
+        | ContractError::Internal(_) => true,
         // Only a task in the queue gets it on acquire: its grant expired before it could be told.
         ContractError::LeaseLost(_) => true,
         ContractError::InvalidRequest(_)
@@ -113,6 +116,7 @@ pub(crate) fn errors_of_the_contract() -> Vec<(&'static str, bool)> {
         ContractError::HolderBusy(attempt),
         ContractError::Throttled,
         ContractError::TableUnavailable,
+        ContractError::TasksUnavailable,
         ContractError::Internal("a defect".into()),
     ];
     errors.iter().map(|error| (error.error_type(), may_go_well(error))).collect()
