@@ -171,19 +171,41 @@ async fn a_redriven_job_asks_again_and_is_granted() {
     }
 }
 
+/// A state that the module's README shows.
+fn of_the_readme(name: &str) -> Value {
+    let readme = std::fs::read_to_string(states::states_folder().join("README.md")).expect("the README");
+    let shown = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut shown = shown.map(|json| serde_json::from_str::<Value>(json).expect("JSON"));
+    shown.find_map(|mut json| json.get_mut(name).map(Value::take)).expect(name)
+}
+
+#[tokio::test]
+async fn a_catch_gives_back_what_its_branches_had() {
+    let pool = pool_of(2).await;
+    for id in ["item-1", "item-2", "item-3"] {
+        let mut asks = pool::queue(id, id);
+        asks["execution"] = json!(PARENT);
+        pool.answer(asks).await;
+    }
+    let mut machine = StateMachine::rendered("queue-jsonpath");
+    machine.definition["StartAt"] = json!("ReleaseAll");
+    machine.definition["States"]["ReleaseAll"] = of_the_readme("ReleaseAll");
+    let (_, turn) = Walk::start(&machine, PARENT, item("item-07"));
+    let released = serve(&pool, &call(turn)).await.expect("an answer").expect("a success");
+    assert_eq!(released, json!({ "status": "released", "count": 3, "more": false }));
+    assert_eq!(status(&pool).await["current_running"], 0);
+}
+
 #[tokio::test]
 async fn a_redriven_job_does_not_work_without_its_lease() {
-    let readme = std::fs::read_to_string(states::states_folder().join("README.md")).expect("the README");
-    let guard = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let guard = guard.map(|json| serde_json::from_str::<Value>(json).expect("JSON"));
-    let guard = guard.into_iter().find(|json| json.get("CheckLease").is_some()).expect("CheckLease");
+    let guard = of_the_readme("CheckLease");
 
     let pool = pool_of(1).await;
     let grant = pool.answer(acquire("item-07")).await;
     let mut machine = StateMachine::rendered("queue-jsonpath");
     let states = &mut machine.definition["States"];
     states["AcquireLease"]["Next"] = json!("CheckLease");
-    states["CheckLease"] = guard["CheckLease"].clone();
+    states["CheckLease"] = guard;
 
     let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
     call(turn);

@@ -48,6 +48,7 @@ locals {
     }
     "task_token"    = local.queue ? "{% $states.context.Task.Token %}" : null
     "lease_seconds" = var.lease_seconds
+    "wait_seconds"  = var.wait_seconds
     "label"         = var.label_path == null ? null : "{% ${var.label_path} %}"
   } : field => value if value != null }
 

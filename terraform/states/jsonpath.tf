@@ -21,6 +21,7 @@ locals {
     } : field => value if value != null }
     "task_token.$"  = local.queue ? "$$.Task.Token" : null
     "lease_seconds" = var.lease_seconds
+    "wait_seconds"  = var.wait_seconds
     "label.$"       = var.label_path
   } : field => value if value != null }
 

@@ -143,6 +143,35 @@ run "jsonata_checks_the_answer_in_queue_mode_too" {
   }
 }
 
+run "a_task_says_how_long_it_waits" {
+  variables {
+    wait_seconds = 90
+  }
+
+  assert {
+    condition     = output.states.AcquireLease.Parameters.Payload.wait_seconds == 90
+    error_message = "wait_seconds is in the event"
+  }
+
+  assert {
+    condition     = !anytrue([for retrier in output.states.AcquireLease.Retry : contains(retrier.ErrorEquals, "WaitedTooLong") || contains(retrier.ErrorEquals, "States.ALL")])
+    error_message = "who has waited too long does not ask again"
+  }
+}
+
+run "a_task_says_how_long_it_waits_in_jsonata" {
+  variables {
+    query_language = "JSONata"
+    key_path       = "$states.input.resource_id"
+    wait_seconds   = 90
+  }
+
+  assert {
+    condition     = output.states.AcquireLease.Arguments.Payload.wait_seconds == 90
+    error_message = "wait_seconds is in the event"
+  }
+}
+
 run "what_is_given_is_passed_on" {
   variables {
     mode                    = "poll"
