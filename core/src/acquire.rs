@@ -175,7 +175,7 @@ impl Machine for Acquire {
             Phase::Reading(slot) => self.read(slot, replies, now),
             // Only what is known to be closed is taken over.
             Phase::Closing(_) if replies.deliveries().any(|delivery| delivery == Delivery::Unknown) => {
-                Step::failed(Failure::Unavailable)
+                Step::failed(Failure::TasksUnavailable)
             }
             Phase::Closing(next) => self.write(next, now),
             Phase::Writing(request, gain) => self.wrote(&request, gain, replies, now),
@@ -308,7 +308,9 @@ impl Acquire {
             let token = token.filter(|_| held.unconfirmed).cloned();
             return self.tell(lease, token, now);
         }
-        if attempt > row.attempt && !expired && held.renewed_at.is_some_and(|renewed| renewed >= attempt.entered) {
+        // A redrive keeps its time of entry, and begins only once what was before has ended.
+        let beside = !attempt.redrives(row.attempt) && held.renewed_at.is_some_and(|at| at >= attempt.entered);
+        if attempt > row.attempt && !expired && beside {
             // The older attempt renewed its lease after the newer one began: both run.
             return Step::failed(Failure::HolderConflict(row.attempt));
         }

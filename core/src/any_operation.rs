@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::acquire::{Acquire, AcquireOutcome, AcquireRequest};
 use crate::end_override::{EndOverride, EndOverrideOutcome, OverrideEnding};
-use crate::execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution};
+use crate::execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution, ReleaseAll};
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::pool_settings::{PoolRetired, PoolRetiring, PoolSetting, RetirePool, SetPool, SetPoolOutcome};
 use crate::release::{Release, ReleaseTarget, Released};
@@ -83,6 +83,8 @@ any_operation! {
     Sweep(SweepRequest, Sweep, Tally),
     /// Of an execution that has ended.
     ExecutionEnded(ExecutionEnded, FreeExecution, ExecutionFreed),
+    /// Of an execution that gives back all that it has.
+    ReleaseAll(ReleaseAll, FreeExecution, ExecutionFreed),
     /// Of whoever looks.
     Status(StatusRequest, Status, Snapshot),
     /// Of an operator who overrides the limit.

@@ -1,14 +1,22 @@
-//! The end of an execution: what does it leave behind? Its leases are given back, its places in the queue removed.
+//! What one execution has: how is it freed, when the execution has ended or when it gives back all at once?
 //!
-//! A redriven execution keeps its id: only what an attempt entered before the end holds or waits for is freed.
+//! A redriven execution keeps its id, and its states their times of entry. So the report of an end frees what an attempt
+//! entered before the end holds or waits for, unless that attempt comes from a later redrive than the one that ended.
+//! Items of a map run count redrives of their own: where the end of their parent would free them, the parent is asked for
+//! first, and if it runs again they are left alone.
+//!
 //! The holders of one execution, and of map items whose parent it is, sort together and are read page by page; an
-//! item's own execution is not a place to look for it, so its end alone frees nothing until its lease expires.
+//! item's own execution is not a place to look for it, so its end alone frees nothing until its lease expires. What has
+//! ended before lies among them for a day: pages in which there is nothing to free become ever longer, so that a call
+//! that begins anew is soon where the last one stopped.
 
 use std::sync::Arc;
 
 use crate::backoff::next_try;
 use crate::failure::Failure;
-use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult};
+use crate::operation::{
+    Delivery, ExecutionStatus, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult,
+};
 use crate::reads::failure_of;
 use crate::request::{Reply, Request};
 use crate::rows::{HolderRow, HolderState};
@@ -16,11 +24,14 @@ use crate::settings::{BATCH, Settings};
 use crate::settle::{Return, Settle, Settled};
 use crate::tally::Tally;
 use crate::time::{Millis, Timestamp};
-use crate::types::{Holder, TaskToken};
+use crate::types::{Attempt, Holder, TaskToken};
 use crate::writes;
 
 /// How many pages of holders one call looks through.
 const PAGES: u8 = 40;
+
+/// The longest page, in rows: a reply of DynamoDB holds 1 MB, and a row of a holder that waits is about 1.2 KB.
+const LONGEST_PAGE: usize = 800;
 
 /// Which execution ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,11 +40,28 @@ pub struct ExecutionEnded {
     pub execution: Arc<str>,
     /// When it ended.
     pub at: Timestamp,
+    /// How often it had been redriven before; none: not known, and then only the time counts.
+    pub redrive: Option<u32>,
     /// Where the last call stopped, if it said that there is more.
     pub after: Option<u128>,
 }
 
-/// What an ended execution held or waited for is free.
+/// An execution gives back all that it has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ReleaseAll {
+    /// Its ARN, or the id its holders gave. What it started as a map run goes too.
+    pub execution: Arc<str>,
+    /// The execution that started the map run it is an item of, if its holders gave one: their rows lie there.
+    pub parent: Option<Arc<str>>,
+    /// Only holders whose key begins so; empty: all.
+    pub key_prefix: Arc<str>,
+    /// Up to which attempt (none: whichever they are on): what was entered later, or by a later redrive, is left alone.
+    pub attempt: Option<Attempt>,
+    /// Where the last call stopped, if it said that there is more.
+    pub after: Option<u128>,
+}
+
+/// What an execution held or waited for is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExecutionFreed {
     /// What was freed.
@@ -42,16 +70,22 @@ pub struct ExecutionFreed {
     pub more: Option<u128>,
 }
 
-/// Freeing what an execution leaves behind, under way.
+/// Freeing what an execution has, under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FreeExecution {
-    ended: ExecutionEnded,
+    scope: FreeScope,
     settings: Arc<Settings>,
     entropy: u64,
     tried: u8,
     pages: u8,
+    /// How many rows the next page has.
+    page_rows: usize,
+    /// Where this page begins.
+    after: Option<u128>,
     /// Where the next page begins, if there is one.
     next: Option<u128>,
+    /// Whether the execution that ended runs again, once that was asked for.
+    runs_again: Option<bool>,
     phase: Phase,
     tally: Tally,
 }
@@ -59,10 +93,54 @@ pub struct FreeExecution {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Paging,
+    /// Asking whether the parent of these runs again.
+    Asking(Vec<HolderRow>),
     Closing(Vec<HolderRow>, Vec<Return>),
-    Leaving(Vec<Return>, bool),
-    Settling(Box<Settle>, bool),
+    Leaving(Vec<Return>, Option<Failure>),
+    Settling(Box<Settle>, Option<Failure>),
     Taken,
+}
+
+/// Which of the holders under an execution are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum FreeScope {
+    /// All that were there before it ended.
+    Ended { execution: Arc<str>, at: Timestamp, redrive: Option<u32> },
+    /// All, or those with such keys.
+    All { execution: Arc<str>, parent: Option<Arc<str>>, key_prefix: Arc<str>, attempt: Option<Attempt> },
+}
+
+impl FreeScope {
+    /// The holders among which they lie.
+    fn group(&self) -> u128 {
+        match self {
+            FreeScope::Ended { execution, .. } => Holder::group(execution),
+            FreeScope::All { execution, parent, .. } => Holder::group(parent.as_ref().unwrap_or(execution)),
+        }
+    }
+
+    fn covers(&self, row: &HolderRow) -> bool {
+        let Attempt { entered, redrive, .. } = row.attempt;
+        match self {
+            FreeScope::Ended { execution, at, redrive: ended } => {
+                let later = ended.is_some_and(|ended| redrive > ended) && row.holder.execution() == &**execution;
+                row.holder.belongs_to(execution) && entered < *at && !later
+            }
+            FreeScope::All { execution, parent: _, key_prefix, attempt } => {
+                let own = row.holder.execution() == &**execution;
+                let later = attempt.is_some_and(|upto| entered > upto.entered || (own && redrive > upto.redrive));
+                row.holder.belongs_to(execution) && row.holder.key().starts_with(&**key_prefix) && !later
+            }
+        }
+    }
+
+    /// The execution that ended, if this is an item of its map run: its attempts do not say which end of it they precede.
+    fn parent_of(&self, row: &HolderRow) -> Option<&Arc<str>> {
+        match self {
+            FreeScope::Ended { execution, .. } => Some(execution).filter(|parent| row.holder.execution() != &***parent),
+            FreeScope::All { .. } => None,
+        }
+    }
 }
 
 impl Operation for ExecutionEnded {
@@ -70,18 +148,18 @@ impl Operation for ExecutionEnded {
     type Machine = FreeExecution;
 
     fn start(self, settings: Arc<Settings>, _: Timestamp, entropy: u64) -> (FreeExecution, Step<ExecutionFreed>) {
-        let mut free = FreeExecution {
-            ended: self,
-            settings,
-            entropy,
-            tried: 0,
-            pages: 0,
-            next: None,
-            phase: Phase::Paging,
-            tally: Tally::default(),
-        };
-        let step = free.page(Millis(0));
-        (free, step)
+        let ExecutionEnded { execution, at, redrive, after } = self;
+        FreeExecution::start(FreeScope::Ended { execution, at, redrive }, after, settings, entropy)
+    }
+}
+
+impl Operation for ReleaseAll {
+    type Outcome = ExecutionFreed;
+    type Machine = FreeExecution;
+
+    fn start(self, settings: Arc<Settings>, _: Timestamp, entropy: u64) -> (FreeExecution, Step<ExecutionFreed>) {
+        let ReleaseAll { execution, parent, key_prefix, attempt, after } = self;
+        FreeExecution::start(FreeScope::All { execution, parent, key_prefix, attempt }, after, settings, entropy)
     }
 }
 
@@ -90,7 +168,7 @@ impl Machine for FreeExecution {
 
     fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<ExecutionFreed> {
         if let Phase::Settling(settle, collided) = &mut self.phase {
-            let collided = *collided;
+            let collided = collided.clone();
             return settle.resume(replies, now).and_then(|settled| self.settled(settled, collided));
         }
         match std::mem::replace(&mut self.phase, Phase::Taken) {
@@ -98,12 +176,17 @@ impl Machine for FreeExecution {
                 [Reply::Holders(rows, more)] => self.paged(rows, more, now),
                 [other] => self.again(failure_of(&other)),
             },
+            Phase::Asking(rows) => {
+                // What is not known frees them, as an end that nobody can ask about does.
+                self.runs_again = Some(replies.statuses().next() == Some(ExecutionStatus::Running));
+                self.sort(rows, now)
+            }
             Phase::Closing(rows, returns) => self.closed(rows, returns, &replies, now),
             Phase::Leaving(returns, mut collided) => {
                 for reply in replies.of_table() {
                     match reply {
                         Reply::Written => self.tally.left += 1,
-                        _ => collided = true,
+                        other => collided = Some(failure_of(&other)),
                     }
                 }
                 self.settle(returns, collided)
@@ -114,7 +197,30 @@ impl Machine for FreeExecution {
 }
 
 impl FreeExecution {
-    fn settled(&mut self, settled: Settled, collided: bool) -> Step<ExecutionFreed> {
+    fn start(
+        scope: FreeScope,
+        after: Option<u128>,
+        settings: Arc<Settings>,
+        entropy: u64,
+    ) -> (FreeExecution, Step<ExecutionFreed>) {
+        let mut free = FreeExecution {
+            scope,
+            settings,
+            entropy,
+            tried: 0,
+            pages: 0,
+            page_rows: BATCH,
+            after,
+            next: None,
+            runs_again: None,
+            phase: Phase::Paging,
+            tally: Tally::default(),
+        };
+        let step = free.page(Millis(0));
+        (free, step)
+    }
+
+    fn settled(&mut self, settled: Settled, collided: Option<Failure>) -> Step<ExecutionFreed> {
         let Tally { granted, reclaimed, freed, .. } = settled.tally;
         self.tally += Tally { granted, reclaimed, freed, ..Tally::default() };
         match settled.returned {
@@ -125,9 +231,8 @@ impl FreeExecution {
 
     fn page(&mut self, pause: Millis) -> Step<ExecutionFreed> {
         self.phase = Phase::Paging;
-        let group = Holder::group(&self.ended.execution);
-        let limit = u32::try_from(BATCH).unwrap_or(u32::MAX);
-        Step::send_after(pause, [Request::Holders { group, after: self.ended.after, limit }])
+        let limit = u32::try_from(self.page_rows).unwrap_or(u32::MAX);
+        Step::send_after(pause, [Request::Holders { group: self.scope.group(), after: self.after, limit }])
     }
 
     /// The same page once more: what was done on it is done.
@@ -139,12 +244,35 @@ impl FreeExecution {
     }
 
     fn paged(&mut self, rows: Vec<HolderRow>, more: bool, now: Timestamp) -> Step<ExecutionFreed> {
-        self.next = if more { rows.last().map(|row| row.holder.hashed().own) } else { None };
+        let mut last = None;
+        let (mut found, mut cut) = (vec![], false);
+        for row in rows {
+            if found.len() == BATCH {
+                cut = true;
+                break;
+            }
+            last = Some(row.holder.hashed().own);
+            if self.scope.covers(&row) && !matches!(row.state, HolderState::Ended { .. }) {
+                found.push(row);
+            }
+        }
+        self.next = last.filter(|_| more || cut);
+        self.page_rows = if found.is_empty() { (self.page_rows * 2).min(LONGEST_PAGE) } else { BATCH };
+        let parent = found.iter().find_map(|row| self.scope.parent_of(row)).cloned();
+        match parent.filter(|_| self.runs_again.is_none()) {
+            Some(parent) => {
+                self.phase = Phase::Asking(found);
+                Step::check([&*parent])
+            }
+            None => self.sort(found, now),
+        }
+    }
+
+    fn sort(&mut self, rows: Vec<HolderRow>, now: Timestamp) -> Step<ExecutionFreed> {
         let (mut waiting, mut returns) = (vec![], vec![]);
-        for row in rows.into_iter().filter(|row| row.holder.belongs_to(&self.ended.execution)) {
+        for row in rows {
             match &row.state {
-                // A redriven execution's attempts are entered later, on the same clock as the end.
-                _ if row.attempt.entered >= self.ended.at => {}
+                _ if self.runs_again == Some(true) && self.scope.parent_of(&row).is_some() => {}
                 HolderState::Holding { slot, fence, .. } => returns.push(Return::of(*slot, *fence)),
                 HolderState::Waiting(_) => waiting.push(row),
                 HolderState::Ended { .. } => {}
@@ -156,7 +284,7 @@ impl FreeExecution {
             .map(|token| TaskCallback { token: token.clone(), result: TaskResult::Failed(FailureReason::Released) })
             .collect();
         if callbacks.is_empty() {
-            return self.leave(waiting, returns, false, now);
+            return self.leave(waiting, returns, None, now);
         }
         self.phase = Phase::Closing(waiting, returns);
         Step::call_back(callbacks)
@@ -175,7 +303,8 @@ impl FreeExecution {
             token(row).is_none() || matches!(deliveries.next(), Some(Delivery::Delivered | Delivery::Closed))
         };
         let rows: Vec<HolderRow> = rows.into_iter().filter(closed).collect();
-        let collided = rows.len() < before;
+        // What may still be told is not buried.
+        let collided = (rows.len() < before).then_some(Failure::TasksUnavailable);
         self.leave(rows, returns, collided, now)
     }
 
@@ -183,7 +312,7 @@ impl FreeExecution {
         &mut self,
         rows: Vec<HolderRow>,
         returns: Vec<Return>,
-        collided: bool,
+        collided: Option<Failure>,
         now: Timestamp,
     ) -> Step<ExecutionFreed> {
         let requests: Vec<Request> = rows
@@ -202,7 +331,7 @@ impl FreeExecution {
         Step::send(requests)
     }
 
-    fn settle(&mut self, returns: Vec<Return>, collided: bool) -> Step<ExecutionFreed> {
+    fn settle(&mut self, returns: Vec<Return>, collided: Option<Failure>) -> Step<ExecutionFreed> {
         if returns.is_empty() {
             return self.next_page(collided);
         }
@@ -211,15 +340,15 @@ impl FreeExecution {
         step
     }
 
-    fn next_page(&mut self, collided: bool) -> Step<ExecutionFreed> {
-        if collided {
-            return self.again(Failure::Throttled);
+    fn next_page(&mut self, collided: Option<Failure>) -> Step<ExecutionFreed> {
+        if let Some(failure) = collided {
+            return self.again(failure);
         }
         self.pages += 1;
         if self.next.is_none() || self.pages >= PAGES {
             return Step::done(ExecutionFreed { tally: self.tally, more: self.next });
         }
-        self.ended.after = self.next;
+        self.after = self.next;
         self.tried = 0;
         self.page(Millis(0))
     }

@@ -17,10 +17,13 @@ pub enum Failure {
     /// The table refused for too many requests, or callers kept colliding. Try again later.
     #[error("the table is too busy")]
     Throttled,
-    /// The table, or a task that had to be told first, gave no usable answer; a write may have happened. Ask again with
-    /// the same holder and attempt.
+    /// The table gave no usable answer; a write may have happened. Ask again with the same holder and attempt.
     #[error("no usable answer came")]
     Unavailable,
+    /// A task had to be told first, and it is not known whether it was: nothing was taken from it. Ask again with the same
+    /// holder and attempt.
+    #[error("a task that had to be told first could not be")]
+    TasksUnavailable,
     /// The pool has no settings row. Make the pool first.
     #[error("the pool has no settings row")]
     PoolNotFound,

@@ -13,6 +13,7 @@
 //! | to keep one longer | [`RenewRequest`] | [`Renewed`] |
 //! | to put the pool in order | [`SweepRequest`] | [`Tally`] |
 //! | to free what an ended execution has | [`ExecutionEnded`] | [`ExecutionFreed`] |
+//! | to give back all that an execution has | [`ReleaseAll`] | [`ExecutionFreed`] |
 //! | how the pool looks | [`StatusRequest`] | [`Snapshot`] |
 //! | another limit for now | [`SetLimit`] | [`SetLimitOutcome`] |
 //! | the end of that | [`EndOverride`] | [`EndOverrideOutcome`] |
@@ -52,7 +53,7 @@ mod writes;
 pub use acquire::{Acquire, AcquireOutcome, AcquireRequest, Mode, RetryAdvice};
 pub use any_operation::{AnyMachine, AnyOperation, AnyOutcome};
 pub use end_override::{EndOverride, EndOverrideOutcome, OverrideEnding};
-pub use execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution};
+pub use execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution, ReleaseAll};
 pub use failure::{Failure, LossReason};
 pub use limit::{ExpectedOverride, LimitChanged, LimitRows, LimitSuperseded};
 pub use operation::{

@@ -76,7 +76,7 @@ impl Machine for Release {
         match std::mem::replace(&mut self.phase, Phase::Taken) {
             Phase::Looking => self.looked(replies, now),
             Phase::Closing(..) if replies.deliveries().any(|delivery| delivery == Delivery::Unknown) => {
-                Step::failed(Failure::Unavailable)
+                Step::failed(Failure::TasksUnavailable)
             }
             Phase::Closing(holder, attempt, ticket) => self.leave(&holder, attempt, ticket, now),
             Phase::Leaving => match replies.table() {

@@ -251,7 +251,7 @@ impl Settle {
             if open {
                 self.progress.collided = true;
                 self.progress.busy = true;
-                self.failure = Some(Failure::Unavailable);
+                self.failure = Some(Failure::TasksUnavailable);
             } else {
                 closed.push(planned);
             }

@@ -137,6 +137,14 @@ fn what_an_ended_execution_left_is_released_with_counts() {
     assert_eq!((&not_yet["more"], not_yet.get("note")), (&json!(true), None));
 }
 
+#[test]
+fn a_release_of_all_counts_leases_and_places() {
+    let all = |tally, more| told(&Response::to_release_all(&ExecutionFreed { tally, more }));
+    assert_eq!(all(tally(false), None), json!({"status": "released", "count": 11, "more": false}));
+    assert_eq!(all(tally(false), Some(7)), json!({"status": "released", "count": 11, "more": true}));
+    assert_eq!(all(Tally::default(), None), json!({"status": "released", "count": 0, "more": false}));
+}
+
 fn held(execution: &str, acquired: u64, expires: u64, unconfirmed: bool, label: Option<&str>) -> Held {
     Held {
         holder: Holder::new(execution, "", None).expect("a holder"),
@@ -235,6 +243,7 @@ fn what_is_not_a_grant_is_not_a_grant() {
         Response::to_renew(&Renewed { id: id(), expires_at: Timestamp(5_999) }),
         Response::to_sweep(&tally(false)),
         Response::to_execution_ended(&ExecutionFreed { tally: tally(false), more: None }),
+        Response::to_release_all(&ExecutionFreed { tally: tally(false), more: None }),
         Response::to_status(&snapshot(), &settings(15), true),
         Response::Ignored { execution_status: "RUNNING".into() },
     ];

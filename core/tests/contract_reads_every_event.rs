@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use leasehold_core::{
-    AcquireRequest, Attempt, ExecutionEnded, Holder, LeaseId, Millis, Mode, PoolName, ReleaseTarget, RenewRequest,
-    TaskToken, Timestamp,
+    AcquireRequest, Attempt, ExecutionEnded, Holder, LeaseId, Millis, Mode, PoolName, ReleaseAll, ReleaseTarget,
+    RenewRequest, TaskToken, Timestamp,
     contract::{ContractError, EventHolder, LeaseEvent, PoolRequest, Response},
 };
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn an_acquire_with_everything_in_it() {
         asked,
         AcquireRequest {
             holder: Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder"),
-            attempt: Some(Attempt { entered: Timestamp(1_732_270_272_345), retry: 2 }),
+            attempt: Some(Attempt { entered: Timestamp(1_732_270_272_345), redrive: 0, retry: 2 }),
             mode: Mode::Queue(Some(TaskToken::new("AAAA-secret").expect("a token"))),
             lease: Some(Millis(120_000)),
             wait: None,
@@ -152,7 +152,7 @@ fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
     let attempt = |attempt: Value| {
         acquire(json!({"action": "acquire", "execution": EXECUTION, "attempt": attempt})).attempt.expect("an attempt")
     };
-    let at = |entered, retry| Attempt { entered: Timestamp(entered), retry };
+    let at = |entered, retry| Attempt { entered: Timestamp(entered), redrive: 0, retry };
     let entered = "2024-11-22T10:11:12.345Z";
     assert_eq!(attempt(json!({"entered": entered, "retry": 0})), at(1_732_270_272_345, 0));
     assert_eq!(attempt(json!({"entered": entered, "retry": "3"})), at(1_732_270_272_345, 3));
@@ -162,18 +162,24 @@ fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
     assert_eq!(attempt(json!({"entered": "2024-11-22T11:11:12.345+01:00"})), at(1_732_270_272_345, 0));
     assert_eq!(attempt(json!({"entered": 1_732_270_272_345_u64, "retry": 1})), at(1_732_270_272_345, 1));
     assert_eq!(attempt(json!({"entered": 0})), at(0, 0));
+    for redrive in [json!(7), json!("7"), json!(7.0)] {
+        let redriven = attempt(json!({"entered": entered, "redrive": redrive, "retry": 1}));
+        assert_eq!(redriven, Attempt { redrive: 7, ..at(1_732_270_272_345, 1) });
+    }
+    assert_eq!(attempt(json!({"entered": 5, "redrive": null})), at(5, 0));
 }
 
 #[test]
-fn later_states_and_retries_are_newer_attempts() {
-    let attempt = |entered: &str, retry: u32| {
-        let event = json!({"action": "acquire", "execution": "e", "attempt": {"entered": entered, "retry": retry}});
-        acquire(event).attempt.expect("an attempt")
+fn later_states_redrives_and_retries_are_newer_attempts() {
+    let attempt = |entered: &str, redrive: u32, retry: u32| {
+        let attempt = json!({"entered": entered, "redrive": redrive, "retry": retry});
+        acquire(json!({"action": "acquire", "execution": "e", "attempt": attempt})).attempt.expect("an attempt")
     };
-    let first = attempt("2024-11-22T10:11:12.345Z", 0);
-    let retried = attempt("2024-11-22T10:11:12.345Z", 1);
-    let redriven = attempt("2024-11-22T10:11:12.346Z", 0);
-    assert!(first < retried && retried < redriven);
+    let first = attempt("2024-11-22T10:11:12.345Z", 0, 0);
+    let retried = attempt("2024-11-22T10:11:12.345Z", 0, 1);
+    let redriven = attempt("2024-11-22T10:11:12.345Z", 1, 0);
+    let later = attempt("2024-11-22T10:11:12.346Z", 0, 0);
+    assert!(first < retried && retried < redriven && redriven < later);
 }
 
 #[test]
@@ -197,10 +203,10 @@ fn a_release_by_lease_needs_nothing_else() {
 fn a_release_by_execution_carries_its_attempt() {
     let released = pool_request(json!({
         "action": "release", "execution": EXECUTION, "key": "item-3", "parent": "arn:parent", "lease_id": null,
-        "attempt": {"entered": 5, "retry": 1}
+        "attempt": {"entered": 5, "redrive": 2, "retry": 1}
     }));
     let who = Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder");
-    let attempt = Attempt { entered: Timestamp(5), retry: 1 };
+    let attempt = Attempt { entered: Timestamp(5), redrive: 2, retry: 1 };
     assert_eq!(released, PoolRequest::Release(ReleaseTarget::Holder(who.clone(), Some(attempt))));
     // Its row is found only with the parent.
     assert_ne!(who.hashed(), holder("item-3").hashed());
@@ -249,17 +255,62 @@ fn status_change(status: &str, stop: Value) -> Value {
 }
 
 #[test]
-fn a_failed_or_stopped_execution_ended_when_it_stopped() {
-    for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+fn an_execution_ended_when_it_stopped_however_it_did() {
+    for status in ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"] {
         let ended = pool_request(status_change(status, json!(1_551_225_151_881_u64)));
-        let expected = ExecutionEnded { execution: EXECUTION.into(), at: Timestamp(1_551_225_151_881), after: None };
+        let (execution, at) = (EXECUTION.into(), Timestamp(1_551_225_151_881));
+        let expected = ExecutionEnded { execution, at, redrive: Some(0), after: None };
         assert_eq!(ended, PoolRequest::ExecutionEnded(expected), "{status}");
     }
 }
 
 #[test]
+fn an_end_says_how_often_its_execution_was_redriven() {
+    for (said, expected) in [(json!(3), Some(3)), (json!(null), None)] {
+        let mut event = status_change("FAILED", json!(5));
+        event["detail"]["redriveCount"] = said;
+        let PoolRequest::ExecutionEnded(ended) = pool_request(event) else { panic!("an end") };
+        assert_eq!((ended.redrive, ended.at), (expected, Timestamp(5)));
+    }
+    let mut event = status_change("FAILED", json!(5));
+    event["detail"]["redriveCount"] = json!("many");
+    let wrong = LeaseEvent::from_value(&event).expect_err("an error").to_string();
+    assert!(wrong.starts_with("detail.redriveCount: expected how often"), "{wrong}");
+}
+
+#[test]
+fn a_release_of_all_names_an_execution_and_perhaps_a_beginning() {
+    let all = |more: Value| {
+        let mut event = json!({"action": "release", "all": true, "execution": EXECUTION});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        pool_request(event)
+    };
+    let (execution, key_prefix) = (EXECUTION.into(), "".into());
+    let everything = ReleaseAll { execution, parent: None, key_prefix, attempt: None, after: None };
+    assert_eq!(all(json!({})), PoolRequest::ReleaseAll(everything.clone()));
+    assert_eq!(all(json!({"lease_id": null, "key": null})), PoolRequest::ReleaseAll(everything.clone()));
+    let attempt = Some(Attempt { entered: Timestamp(5), redrive: 1, retry: 0 });
+    let some = ReleaseAll { parent: Some("arn:parent".into()), key_prefix: "item-".into(), attempt, ..everything };
+    let more = json!({"parent": "arn:parent", "key_prefix": "item-", "attempt": {"entered": 5, "redrive": 1}});
+    assert_eq!(all(more), PoolRequest::ReleaseAll(some));
+    let one = json!({"action": "release", "all": false, "lease_id": "analytics:3:41"});
+    assert_eq!(pool_request(one), PoolRequest::Release(ReleaseTarget::Lease(lease_id("analytics:3:41"))));
+}
+
+#[test]
+fn a_task_in_the_queue_says_how_long_it_waits() {
+    let wait = |more: Value| {
+        let mut event = json!({"action": "acquire", "execution": "e", "task_token": "t"});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        acquire(event).wait
+    };
+    assert_eq!(wait(json!({})), None);
+    assert_eq!(wait(json!({"wait_seconds": 90})), Some(Millis(90_000)));
+}
+
+#[test]
 fn any_other_status_is_ignored_and_said_to_be() {
-    for status in ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE", "SOMETHING_NEW"] {
+    for status in ["RUNNING", "PENDING_REDRIVE", "SOMETHING_NEW"] {
         let request = LeaseEvent::from_value(&status_change(status, json!(null))).expect("a request");
         let Ok(PoolRequest::Nothing { execution_status }) = request.for_pool(&prefix(), "u") else {
             panic!("{status} asks for something")
@@ -283,6 +334,7 @@ fn each_request_has_its_name_in_the_log() {
     let names = [
         (json!({"action": "acquire", "key": "k"}), "acquire"),
         (json!({"action": "release", "lease_id": "p:0:1"}), "release"),
+        (json!({"action": "release", "all": true, "execution": "e"}), "release"),
         (json!({"action": "renew", "lease_id": "p:0:1"}), "renew"),
         (json!({"action": "status"}), "status"),
         (json!({"action": "sweep"}), "sweep"),

@@ -51,7 +51,8 @@ fn an_action_that_nobody_knows() {
 
 #[test]
 fn a_wrong_type_is_named_with_the_field_it_is_in() {
-    let an_attempt = "an object with `entered` ($$.State.EnteredTime) and `retry` ($$.State.RetryCount)";
+    let an_attempt = "an object with `entered` ($$.State.EnteredTime), `redrive` ($$.Execution.RedriveCount) and \
+                      `retry` ($$.State.RetryCount)";
     for (event, expected) in [
         (
             acquire("execution", json!(7)),
@@ -78,6 +79,38 @@ fn a_wrong_type_is_named_with_the_field_it_is_in() {
     ] {
         assert_eq!(said(&event), expected);
     }
+}
+
+#[test]
+fn a_release_of_all_that_names_one_lease_or_holder() {
+    let all =
+        |field: &str, value: Value| said(&json!({"action": "release", "all": true, "execution": "e", field: value}));
+    for name in ["lease_id", "key", "resource_id", "reference_id"] {
+        assert_eq!(all(name, json!("x")), format!("{name}: expected nothing, as `all` is true, got \"x\""));
+    }
+    assert_eq!(all("all", json!("yes")), "all: expected true or false, got \"yes\"");
+    let nobody = "execution: expected a string, the execution's ARN or another stable id, got nothing";
+    assert_eq!(all("execution", json!(null)), nobody);
+    let beginning = "how the keys begin that are meant (left out for all)";
+    let expected = format!("key_prefix: expected a string that is not empty, {beginning}, got \"\"");
+    assert_eq!(all("key_prefix", json!("")), expected);
+    assert_eq!(all("key_prefix", json!(7)), format!("key_prefix: expected a string, {beginning}, got a number: 7"));
+    let long = all("key_prefix", json!("x".repeat(1_025)));
+    assert!(long.starts_with("key_prefix: expected an id of at most 1024 bytes"), "{long}");
+    assert!(all("attempt", json!({})).starts_with("attempt.entered: "));
+    let one = said(&json!({"action": "release", "lease_id": "p:0:1", "key_prefix": "x"}));
+    assert_eq!(one, "key_prefix: expected nothing, as only a release with `all`: true has one, got \"x\"");
+}
+
+#[test]
+fn a_wait_that_nobody_waits() {
+    let queue =
+        |wait: Value| said(&json!({"action": "acquire", "execution": "e", "task_token": "t", "wait_seconds": wait}));
+    assert_eq!(queue(json!(0)), "wait_seconds: expected a whole number of seconds above 0, got a number: 0");
+    assert_eq!(
+        said(&acquire("wait_seconds", json!(60))),
+        "wait_seconds: expected nothing, as only a task that waits in the queue is failed after it, got a number: 60"
+    );
 }
 
 #[test]
@@ -196,9 +229,11 @@ fn an_attempt_without_a_time_or_with_a_strange_count() {
         (json!("+1"), "\"+1\""),
         (json!([0]), "an array"),
     ] {
-        let event = acquire("attempt", json!({"entered": 1, "retry": given}));
-        let expected = "attempt.retry: expected how often the state was retried, a whole number such as 0 or \"0\"";
-        assert_eq!(said(&event), format!("{expected}, got {got}"));
+        for (field, what) in [("retry", "the state was retried"), ("redrive", "the execution was redriven")] {
+            let event = acquire("attempt", json!({"entered": 1, field: given}));
+            let expected = format!("attempt.{field}: expected how often {what}, a whole number such as 0 or \"0\"");
+            assert_eq!(said(&event), format!("{expected}, got {got}"));
+        }
     }
 }
 
@@ -266,12 +301,17 @@ fn an_event_of_eventbridge_that_is_another_or_lacks_something() {
 fn every_failure_of_the_protocol_has_its_name() {
     let not_a_limit = Limit::try_from(10_001).expect_err("too high");
     let named = [
-        (Failure::HolderConflict(Attempt { entered: Timestamp(5), retry: 1 }), "HolderBusy", "attempt 5.1"),
+        (
+            Failure::HolderConflict(Attempt { entered: Timestamp(5), redrive: 2, retry: 1 }),
+            "HolderBusy",
+            "attempt 5.2.1",
+        ),
         (Failure::Lost(LossReason::Ended), "LeaseLost", "it has ended"),
         (Failure::Lost(LossReason::Taken), "LeaseLost", "granted anew"),
         (Failure::Lost(LossReason::ExpiredUntold), "LeaseLost", "before it could be told"),
         (Failure::Throttled, "Throttled", "try again later"),
         (Failure::Unavailable, "TableUnavailable", "same holder and attempt"),
+        (Failure::TasksUnavailable, "TasksUnavailable", "Step Functions"),
         (Failure::PoolNotFound, "PoolNotFound", "leasehold pool set"),
         (Failure::PoolMisconfigured(not_a_limit), "PoolMisconfigured", "a whole number from 0 to 10000"),
     ];

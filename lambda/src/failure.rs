@@ -66,6 +66,7 @@ impl From<StoreError> for InvocationFailure {
             StoreError::PoolNotFound { .. } | StoreError::TableMissing { .. } => "PoolNotFound",
             StoreError::PoolMisconfigured { .. } => "PoolMisconfigured",
             StoreError::Throttled { .. } => "Throttled",
+            StoreError::TasksUnavailable { .. } => "TasksUnavailable",
             StoreError::Denied { .. }
             | StoreError::Rejected { .. }
             | StoreError::NoAnswer { .. }

@@ -64,7 +64,9 @@ impl CallerOutcome {
         match response {
             Response::Wait { .. } => CallerOutcome::Wait,
             Response::Queued => CallerOutcome::Queued,
-            Response::Released { note: Some(_), .. } => CallerOutcome::NothingToRelease,
+            Response::Released { note: Some(_), .. } | Response::ReleasedAll { count: 0, more: false } => {
+                CallerOutcome::NothingToRelease
+            }
             _ => CallerOutcome::Other,
         }
     }

@@ -10,8 +10,8 @@ use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
 use leasehold_core::contract::{ContractError, InvalidField, LeaseEvent, PoolRequest, Response};
 use leasehold_core::{
-    ExecutionEnded, ExecutionFreed, Mode, Operation, PoolName, ReleaseTarget, Settings, StatusRequest, SweepRequest,
-    Tally, TaskToken, Timestamp,
+    ExecutionEnded, ExecutionFreed, Mode, Operation, PoolName, ReleaseAll, ReleaseTarget, Settings, StatusRequest,
+    SweepRequest, Tally, TaskToken, Timestamp,
 };
 use leasehold_store::{
     Clock, Performed, Runner, SettingsCache, StoreError, SystemClock, Table, WrongClock, step_functions_client,
@@ -218,6 +218,8 @@ enum RoundsDone {
     Swept(Tally),
     /// Of the end of an execution.
     Freed(Tally),
+    /// Of a release of all that an execution has.
+    ReleasedAll(Tally),
 }
 
 impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
@@ -259,7 +261,14 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
                 Response::to_status(&snapshot, &settings, holders)
             }
             PoolRequest::Sweep => Response::to_sweep(&self.sweep().await?),
-            PoolRequest::ExecutionEnded(ended) => Response::to_execution_ended(&self.free(ended).await?),
+            PoolRequest::ReleaseAll(all) => {
+                let rounds = |after| ReleaseAll { after, ..all.clone() };
+                Response::to_release_all(&self.free(rounds, RoundsDone::ReleasedAll).await?)
+            }
+            PoolRequest::ExecutionEnded(ended) => {
+                let rounds = |after| ExecutionEnded { after, ..ended.clone() };
+                Response::to_execution_ended(&self.free(rounds, RoundsDone::Freed).await?)
+            }
             PoolRequest::Nothing { execution_status } => Response::Ignored { execution_status },
         })
     }
@@ -323,19 +332,23 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
         Ok(sum)
     }
 
-    /// Frees what an ended execution has, however many calls of the protocol that takes.
-    async fn free(&self, mut ended: ExecutionEnded) -> Result<ExecutionFreed, InvocationFailure> {
+    /// Frees what an execution has, however many rounds that takes: each begins where the one before stopped.
+    async fn free<O: Operation<Outcome = ExecutionFreed>>(
+        &self,
+        round: impl Fn(Option<u128>) -> O,
+        done: fn(Tally) -> RoundsDone,
+    ) -> Result<ExecutionFreed, InvocationFailure> {
         let settings = self.settings().await?;
-        let mut sum = Tally::default();
+        let (mut sum, mut after) = (Tally::default(), None);
         loop {
-            let (freed, trouble) = self.round(ended.clone(), &settings).await?;
+            let (freed, trouble) = self.round(round(after), &settings).await?;
             sum += freed.tally;
             if freed.more.is_none() {
                 self.note(trouble);
                 return Ok(ExecutionFreed { tally: sum, more: None });
             }
-            ended.after = freed.more;
-            self.keep(RoundsDone::Freed(sum));
+            after = freed.more;
+            self.keep(done(sum));
         }
     }
 
@@ -353,12 +366,17 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
     }
 }
 
-/// What is told after this time of rounds that were done before the one that was cut short. A sweep says that there is
-/// more, for the next one. The event of an ended execution comes only once, so that one fails, and Lambda calls again.
+/// What is told after this time of rounds that were done before the one that was cut short. A sweep, and a release of all,
+/// say that there is more: the next sweep comes anyway, and who releases reads the answer. Nobody reads the answer to the
+/// event of an ended execution, so that one fails, and Lambda calls again; what is done is skipped quickly then.
 fn told_after(done: Option<RoundsDone>, after: Duration) -> Result<Response, InvocationFailure> {
     match done {
         None => Err(InvocationFailure::out_of_time(after)),
         Some(RoundsDone::Swept(tally)) => Ok(Response::to_sweep(&tally)),
+        Some(RoundsDone::ReleasedAll(tally)) => {
+            // Where the next call begins is not told: it skips what is done.
+            Ok(Response::to_release_all(&ExecutionFreed { tally, more: Some(0) }))
+        }
         Some(RoundsDone::Freed(tally)) => Err(InvocationFailure::unfinished(after, tally.freed + tally.left)),
     }
 }
@@ -370,6 +388,7 @@ fn concerns(request: &PoolRequest) -> (Option<String>, Option<String>) {
         PoolRequest::Release(ReleaseTarget::Holder(holder, _)) => (Some(holder.to_string()), None),
         PoolRequest::Release(ReleaseTarget::Lease(id)) => (None, Some(id.to_string())),
         PoolRequest::Renew(renew) => (None, Some(renew.id.to_string())),
+        PoolRequest::ReleaseAll(all) => (Some(all.execution.to_string()), None),
         PoolRequest::ExecutionEnded(ended) => (Some(ended.execution.to_string()), None),
         PoolRequest::Status { .. } | PoolRequest::Sweep | PoolRequest::Nothing { .. } => (None, None),
     }
@@ -435,5 +454,12 @@ mod tests {
         // The next sweep comes anyway, and what is done is done.
         let swept = told_after(Some(RoundsDone::Swept(tally)), Duration::from_secs(9));
         assert_eq!(swept, Ok(Response::to_sweep(&tally)));
+    }
+
+    #[test]
+    fn an_unfinished_release_of_all_says_that_there_is_more() {
+        let tally = Tally { freed: 3, left: 1_000, ..Tally::default() };
+        let released = told_after(Some(RoundsDone::ReleasedAll(tally)), Duration::from_secs(9));
+        assert_eq!(released, Ok(Response::ReleasedAll { count: 1_003, more: true }));
     }
 }

@@ -3,6 +3,10 @@
 
 mod pool;
 
+use std::time::Duration;
+
+use lease_manager::InvocationEvent;
+use leasehold_core::contract::Response;
 use pool::{BEGIN, LEASE, ServedPool, acquire, execution, queue, release, status_change};
 use serde_json::{Value, json};
 
@@ -111,8 +115,8 @@ async fn who_leaves_the_queue_by_its_name_is_told_and_gone() {
 }
 
 #[tokio::test]
-async fn an_execution_that_did_not_succeed_frees_what_it_had() {
-    for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
+async fn an_execution_that_has_ended_frees_what_it_had() {
+    for status in ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"] {
         let pool = ServedPool::of(1).await;
         pool.acquire("item-1").await;
         pool.queue("item-2", "token-2").await;
@@ -133,15 +137,61 @@ async fn map_items_go_with_the_execution_that_started_the_map_run() {
     let event = json!({ "action": "acquire", "execution": child, "key": "3", "parent": execution() });
     assert_eq!(pool.answer(event).await["status"], "acquired");
     pool.clock.forward(1_000);
+    // It was redriven since, and its map run goes on.
+    pool.tasks.execution_is(execution(), "RUNNING");
+    assert_eq!(pool.answer(status_change("ABORTED", BEGIN + 500)).await["freed"], 0);
+    pool.tasks.execution_is(execution(), "ABORTED");
     assert_eq!(pool.answer(status_change("ABORTED", BEGIN + 500)).await["freed"], 1);
 }
 
 #[tokio::test]
-async fn an_execution_that_succeeded_or_runs_frees_nothing() {
+async fn a_late_report_takes_nothing_from_a_redriven_execution() {
+    let pool = ServedPool::of(1).await;
+    let mut redriven = queue("item-1", "token-1");
+    redriven["attempt"]["redrive"] = json!(1);
+    assert_eq!(pool.answer(redriven).await["status"], "acquired");
+    pool.clock.forward(1_000);
+    let mut ended = status_change("FAILED", BEGIN + 500);
+    for (redrive, freed) in [(0, 0), (1, 1)] {
+        ended["detail"]["redriveCount"] = json!(redrive);
+        assert_eq!(pool.answer(ended.clone()).await["freed"], freed, "redriven {redrive} times");
+    }
+}
+
+#[tokio::test]
+async fn an_execution_gives_back_all_it_has_in_one_call() {
+    let pool = ServedPool::of(2).await;
+    pool.acquire("load-1").await;
+    pool.acquire("check-1").await;
+    pool.queue("load-2", "token-2").await;
+    let mut all = json!({ "action": "release", "all": true, "execution": execution(), "key_prefix": "load-" });
+    assert_eq!(pool.answer(all.clone()).await, json!({ "status": "released", "count": 2, "more": false }));
+    assert_eq!(pool.tasks.requests("SendTaskFailure")[0]["error"], "LeaseLost");
+    all["key_prefix"] = json!(null);
+    let line = pool.line(all.clone()).await;
+    assert_eq!((&line["action"], &line["holder"]), (&json!("release"), &json!(execution())));
+    assert_eq!(pool.answer(all).await, json!({ "status": "released", "count": 0, "more": false }));
+}
+
+#[tokio::test]
+async fn a_task_waits_no_longer_than_it_said() {
+    let pool = ServedPool::of(0).await;
+    let mut patient = queue("item-1", "token-1");
+    patient["wait_seconds"] = json!(90);
+    pool.answer(patient).await;
+    let waits = pool.answer(json!({ "action": "status", "holders": true })).await;
+    assert_eq!(waits["queue"][0]["give_up_at_ms"], BEGIN + 90_000);
+    pool.clock.forward(90_001);
+    pool.answer(json!({ "action": "sweep" })).await;
+    assert_eq!(pool.tasks.requests("SendTaskFailure")[0]["error"], "WaitedTooLong");
+}
+
+#[tokio::test]
+async fn an_execution_that_runs_frees_nothing() {
     let pool = ServedPool::of(1).await;
     pool.acquire("item-1").await;
     pool.clock.forward(1_000);
-    for status in ["SUCCEEDED", "RUNNING", "PENDING_REDRIVE"] {
+    for status in ["RUNNING", "PENDING_REDRIVE"] {
         let ignored = pool.answer(status_change(status, BEGIN + 500)).await;
         assert_eq!(ignored, json!({ "status": "ignored", "execution_status": status }));
     }
@@ -159,6 +209,34 @@ async fn a_thousand_waiters_of_an_ended_execution_leave_in_one_call() {
     let freed = pool.answer(status_change("FAILED", BEGIN + 500)).await;
     assert_eq!((&freed["left"], &freed["more"]), (&json!(1_030), &Value::Null));
     assert_eq!(pool.tasks.requests("SendTaskFailure").len(), 1_030);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_one_call_is_drained_by_repeats() {
+    const WAITERS: usize = 1_500;
+    let pool = ServedPool::of(0).await;
+    for key in 0..WAITERS {
+        pool.queue(&format!("item-{key}"), &format!("token-{key}")).await;
+    }
+    pool.clock.forward(1_000);
+    let event = InvocationEvent::from(status_change("FAILED", BEGIN + 500));
+    let mut calls = 0;
+    let left = loop {
+        calls += 1;
+        // The same event again, as Lambda does after a failure, and little time each.
+        let handled = pool.manager.handle(&event, pool::invocation("request", Duration::from_millis(500))).await;
+        match handled.answer {
+            Ok(Response::Freed { left, more: false, .. }) => break left,
+            Ok(other) => panic!("{other}"),
+            Err(failed) => assert_eq!(failed.error_type, "TableUnavailable", "{failed:?}"),
+        }
+        assert!(calls < 100, "the calls get nowhere");
+    };
+    assert!(calls > 1 && (left as usize) < WAITERS, "{calls} calls");
+    assert_eq!(pool.answer(json!({ "action": "status" })).await["waiting"], 0);
+    // A task that was told when its call was cut short may be told again.
+    let told = pool.tasks.requests("SendTaskFailure").len();
+    assert!((WAITERS..WAITERS + calls * 25).contains(&told), "{told} told in {calls} calls");
 }
 
 #[tokio::test]

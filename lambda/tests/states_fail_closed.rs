@@ -25,7 +25,7 @@ async fn answers_that_are_no_grant(pool: &ServedPool) -> Vec<Value> {
         pool.answer(json!({ "action": "status", "holders": true })).await,
         pool.answer(json!({ "action": "sweep" })).await,
         pool.answer(pool::status_change("ABORTED", BEGIN - 1)).await,
-        pool.answer(pool::status_change("SUCCEEDED", BEGIN)).await,
+        pool.answer(pool::status_change("RUNNING", BEGIN)).await,
         pool.answer(release(lease)).await,
         pool.answer(release(lease)).await,
     ]

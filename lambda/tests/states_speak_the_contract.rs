@@ -57,7 +57,7 @@ async fn a_polling_job_waits_as_long_as_it_is_told() {
         walk.clock = "2024-11-22T10:11:20.000Z".into();
         let again = call(walk.answered(Ok(wait)));
         assert_eq!(walk.waited, [seconds], "{}", machine.name);
-        assert_eq!(again.payload["attempt"], json!({ "entered": walk.clock, "retry": 0 }), "{}", machine.name);
+        assert_eq!(again.payload["attempt"]["entered"], walk.clock, "{}", machine.name);
         pool.answer(release(&other["lease_id"])).await;
         to_the_work(&pool, &mut walk, WalkTurn::Call(again)).await;
         let way = ["AcquireLease", "CheckLeaseStatus", "WaitForLease", "AcquireLease", "CheckLeaseStatus", "Process"];
@@ -90,7 +90,11 @@ async fn a_retry_is_a_newer_attempt_of_the_same_holder() {
         let granted = serve(&pool, &first).await.expect("a free slot").expect("a grant");
         // The grant was written, and its answer lost.
         let retry = call(walk.answered(Err(StateError::new("Sandbox.Timedout", "…"))));
-        let attempt = |retry: u64| json!({ "entered": "2024-11-22T10:11:12.345Z", "retry": retry });
+        // A poll in JSONPath can not ask whether its context has a count of redrives.
+        let attempt = |retry: u64| match machine.name {
+            "poll-jsonpath" => json!({ "entered": "2024-11-22T10:11:12.345Z", "retry": retry }),
+            _ => json!({ "entered": "2024-11-22T10:11:12.345Z", "redrive": 0, "retry": retry }),
+        };
         assert_eq!((&first.payload["attempt"], &retry.payload["attempt"]), (&attempt(0), &attempt(1)));
         assert!(first.token.is_none() || first.token != retry.token, "{}: a token of its own", machine.name);
         let again = serve(&pool, &retry).await.expect("a free slot").expect("a grant");
@@ -146,18 +150,62 @@ async fn all_items_of_a_map_are_freed_when_its_execution_ends() {
 }
 
 #[tokio::test]
-async fn a_redriven_job_does_not_work_without_its_lease() {
+async fn a_redriven_job_asks_again_and_is_granted() {
+    for machine in StateMachine::all().into_iter().filter(StateMachine::queues) {
+        let pool = pool_of(1).await;
+        let other = pool.acquire("another").await;
+        let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+        let first = call(turn);
+        assert_eq!(serve(&pool, &first).await, None, "{}: it waits", machine.name);
+        let retried = call(walk.answered(Err(StateError::new("Lambda.Unknown", "…"))));
+        assert_eq!(serve(&pool, &retried).await, None, "{}: it waits", machine.name);
+        // Its execution is stopped, and redriven before anybody tells of its end.
+        let redriven = call(walk.redriven());
+        let attempt = json!({ "entered": "2024-11-22T10:11:12.345Z", "redrive": 1, "retry": 0 });
+        assert_eq!(redriven.payload["attempt"], attempt, "{}", machine.name);
+        assert_eq!(serve(&pool, &redriven).await, None, "{}: it waits", machine.name);
+        pool.answer(release(&other["lease_id"])).await;
+        let granted = told(&pool, redriven.token.as_deref().expect("a token")).expect("its turn");
+        call(walk.answered(granted));
+        assert!(walk.worked(), "{}", machine.name);
+    }
+}
+
+/// A state that the module's README shows.
+fn of_the_readme(name: &str) -> Value {
     let readme = std::fs::read_to_string(states::states_folder().join("README.md")).expect("the README");
-    let guard = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let guard = guard.map(|json| serde_json::from_str::<Value>(json).expect("JSON"));
-    let guard = guard.into_iter().find(|json| json.get("CheckLease").is_some()).expect("CheckLease");
+    let shown = readme.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut shown = shown.map(|json| serde_json::from_str::<Value>(json).expect("JSON"));
+    shown.find_map(|mut json| json.get_mut(name).map(Value::take)).expect(name)
+}
+
+#[tokio::test]
+async fn a_catch_gives_back_what_its_branches_had() {
+    let pool = pool_of(2).await;
+    for id in ["item-1", "item-2", "item-3"] {
+        let mut asks = pool::queue(id, id);
+        asks["execution"] = json!(PARENT);
+        pool.answer(asks).await;
+    }
+    let mut machine = StateMachine::rendered("queue-jsonpath");
+    machine.definition["StartAt"] = json!("ReleaseAll");
+    machine.definition["States"]["ReleaseAll"] = of_the_readme("ReleaseAll");
+    let (_, turn) = Walk::start(&machine, PARENT, item("item-07"));
+    let released = serve(&pool, &call(turn)).await.expect("an answer").expect("a success");
+    assert_eq!(released, json!({ "status": "released", "count": 3, "more": false }));
+    assert_eq!(status(&pool).await["current_running"], 0);
+}
+
+#[tokio::test]
+async fn a_redriven_job_does_not_work_without_its_lease() {
+    let guard = of_the_readme("CheckLease");
 
     let pool = pool_of(1).await;
     let grant = pool.answer(acquire("item-07")).await;
     let mut machine = StateMachine::rendered("queue-jsonpath");
     let states = &mut machine.definition["States"];
     states["AcquireLease"]["Next"] = json!("CheckLease");
-    states["CheckLease"] = guard["CheckLease"].clone();
+    states["CheckLease"] = guard;
 
     let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
     call(turn);

@@ -138,7 +138,7 @@ async fn an_untold_lease_is_taken_only_after_its_task_is_closed() {
     pool.tasks.fail_always(Some(StepFunctionsFault::Break));
     assert_eq!(pool.queue("item-1", "token-1").await["status"], "queued", "it is not known to have been told");
     pool.clock.forward(LEASE + GRACE);
-    assert_eq!(pool.failure(queue("item-2", "token-2")).await.0, "TableUnavailable");
+    assert_eq!(pool.failure(queue("item-2", "token-2")).await.0, "TasksUnavailable");
     assert_eq!(pool.answer(sweep()).await["reclaimed"], 0);
     pool.tasks.fail_always(None);
     assert_eq!(pool.answer(sweep()).await["reclaimed"], 1);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use leasehold_core::{
     AcquireRequest, AnyOperation, EffectReply, EndOverride, ExecutionEnded, ExpectedOverride, ExpectedSettings,
-    Failure, Lease, LeaseId, Machine, Operation, OverrideRow, PoolPatch, ReleaseTarget, Released, RenewRequest, Reply,
-    Request, RetirePool, Row, SetPool, StatusRequest, Step, Timestamp,
+    Failure, Lease, LeaseId, Machine, Operation, OverrideRow, PoolPatch, ReleaseAll, ReleaseTarget, Released,
+    RenewRequest, Reply, Request, RetirePool, Row, SetPool, StatusRequest, Step, Timestamp,
 };
 use scripted_pool::{Pool, T, holder, limit, poll, queue, set_limit};
 
@@ -18,7 +18,9 @@ use scripted_pool::{Pool, T, holder, limit, poll, queue, set_limit};
 fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
     let patch = PoolPatch { limit: Some(limit(2)), ..PoolPatch::default() };
     let set_pool = SetPool { patch, expected: ExpectedSettings::Any };
-    let ended = ExecutionEnded { execution: "a".into(), at: Timestamp(T + 1), after: None };
+    let (execution, key_prefix) = ("a".into(), "".into());
+    let all = ReleaseAll { execution, parent: None, key_prefix, attempt: None, after: None };
+    let ended = ExecutionEnded { execution: "a".into(), at: Timestamp(T + 1), redrive: None, after: None };
     vec![
         ("acquire, polling", AnyOperation::Acquire(poll("new", Some(1)))),
         ("acquire, queueing", AnyOperation::Acquire(queue("new", Some(1)))),
@@ -27,6 +29,7 @@ fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
         ("leave", AnyOperation::Release(ReleaseTarget::Holder(holder("b"), None))),
         ("renew", AnyOperation::Renew(RenewRequest { id: lease.id.clone(), lease: None })),
         ("end", AnyOperation::ExecutionEnded(ended)),
+        ("release of all", AnyOperation::ReleaseAll(all)),
         ("status", AnyOperation::Status(StatusRequest)),
         ("set limit", set_limit(2).into()),
         ("end override", EndOverride { expected: ExpectedOverride::Any }.into()),
@@ -59,8 +62,8 @@ fn ends_with(reply: &Reply, only_writes: bool, failure: &Failure) {
         let outcome = pool.run(operation, T);
         let reads_only = only_writes && matches!(name, "status" | "acquire, polling");
         assert!(reads_only || outcome.as_ref().err() == Some(failure), "{name}, {reply:?}: {outcome:?}");
-        // An end reads its page again, and settles, each as often as any call tries.
-        let most = if name == "end" { 330 } else { 60 };
+        // Who frees an execution reads its page again, and settles, each as often as any call tries.
+        let most = if matches!(name, "end" | "release of all") { 330 } else { 60 };
         assert!(pool.asked.len() <= most, "{name}, {reply:?}: {} requests", pool.asked.len());
         assert!(pool.table == before, "{name}, {reply:?}");
     }

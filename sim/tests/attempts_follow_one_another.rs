@@ -5,7 +5,8 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, Attempt, Failure, FailureReason, LossReason, ReleaseTarget, Released, TaskResult, Timestamp,
+    AcquireOutcome, AcquireRequest, Attempt, Failure, FailureReason, LossReason, ReleaseTarget, Released, TaskResult,
+    Timestamp,
 };
 use scripted_pool::{Pool, T, attempt, holder, poll, queue, task};
 
@@ -102,6 +103,44 @@ fn an_attempt_that_renewed_after_another_began_stays() {
         let expected = Err(Failure::HolderConflict(attempt(1)));
         assert_eq!(outcome != expected, taken_over, "began at {began}: {outcome:?}");
     }
+}
+
+/// The same state, entered by the same time, as a redrive asks: retries begin anew.
+fn redriven(task_name: &str, redrive: u32, retry: u32) -> AcquireRequest {
+    AcquireRequest { attempt: Some(Attempt { redrive, retry, ..attempt(5) }), ..task("a", task_name, None) }
+}
+
+#[test]
+fn a_redriven_execution_asks_again_as_a_newer_attempt() {
+    for limit in [0, 1] {
+        let mut pool = Pool::new(limit);
+        pool.acquire(redriven("before", 0, 3), T);
+        let outcome = pool.acquire(redriven("redriven", 1, 0), T + 5);
+        assert!(matches!(outcome, Ok(AcquireOutcome::Acquired(_) | AcquireOutcome::Queued)), "{outcome:?}");
+        assert_eq!(pool.row_of("a").attempt, Attempt { redrive: 1, ..attempt(5) }, "limit {limit}");
+        assert_eq!(pool.has_a_lease("redriven"), limit == 1);
+        // A late copy of what was before the redrive changes nothing.
+        let late = pool.acquire(redriven("late", 0, 4), T + 6);
+        assert_eq!(late, Err(Failure::HolderConflict(Attempt { redrive: 1, ..attempt(5) })), "limit {limit}");
+        let older = ReleaseTarget::Holder(holder("a"), Some(Attempt { retry: 9, ..attempt(5) }));
+        assert_eq!(pool.release(older, T + 7), NOTHING);
+    }
+}
+
+#[test]
+fn after_its_end_a_redriven_execution_begins_anew() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(redriven("before", 0, 3), T);
+    pool.give_back(&lease, T);
+    assert!(pool.lease(redriven("redriven", 1, 0), T + 5).id.fence > lease.id.fence);
+}
+
+#[test]
+fn work_renewed_before_a_redrive_does_not_hold_it_up() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(redriven("before", 0, 0), T);
+    pool.renew(&lease, None, T + 10);
+    assert!(pool.lease(redriven("redriven", 1, 0), T + 20).id.fence > lease.id.fence);
 }
 
 #[test]

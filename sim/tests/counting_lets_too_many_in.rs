@@ -23,8 +23,8 @@ fn two_callers_count_zero_and_both_put_their_lease() {
   2. [1000] h1 asks
   3. [1000] acquire by h1, attempt 1: reads the holders of an execution
   4. [1000] acquire by h0, attempt 1: reads the holders of an execution
-  5. [1000] acquire by h0, attempt 1: writes [h0 holds slot 0 fence 1]
-  6. [1000] acquire by h1, attempt 1: writes [h1 holds slot 0 fence 1]
+  5. [1000] acquire by h1, attempt 1: writes [h1 holds slot 0 fence 1]
+  6. [1000] acquire by h0, attempt 1: writes [h0 holds slot 0 fence 1]
 broken: cap: the limit is 1, and these hold a lease: [h0, h1]"
     );
 }

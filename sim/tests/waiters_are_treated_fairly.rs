@@ -27,7 +27,7 @@ fn a_waiter_whose_task_may_be_open_does_not_leave() {
     pool.acquire(queue("a", Some(1)), T);
     pool.delivery = Delivery::Unknown;
     let outcome = pool.release(ReleaseTarget::Holder(holder("a"), None), T);
-    assert_eq!((outcome, pool.queue().len()), (Err(Failure::Unavailable), 1));
+    assert_eq!((outcome, pool.queue().len()), (Err(Failure::TasksUnavailable), 1));
     pool.delivery = Delivery::Closed;
     let outcome = pool.release(ReleaseTarget::Holder(holder("a"), None), T);
     assert_eq!((outcome, pool.queue().len()), (Ok(Released { lease: None, already: false }), 0));

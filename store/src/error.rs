@@ -109,6 +109,19 @@ pub enum StoreError {
         /// Which value, and what was expected.
         why: String,
     },
+    /// A task had to be told that it is over first, and it is not known whether it was.
+    #[error(
+        "{context} in table {table} came to nothing: {why}; check that Step Functions can be reached and that \
+         states:SendTaskFailure is allowed, then repeat"
+    )]
+    TasksUnavailable {
+        /// What was being done.
+        context: ErrorContext,
+        /// The table's name.
+        table: String,
+        /// What the protocol says.
+        why: String,
+    },
     /// A table of this name exists, and is not one of ours.
     #[error("table {table} exists with another shape: {found}; expected {expected}; choose another name")]
     OtherShape {
@@ -192,6 +205,7 @@ impl StoreError {
             Failure::Throttled => StoreError::Throttled { context, table, why },
             Failure::HolderConflict(_) | Failure::Lost(_) => StoreError::Declined { context, table, why },
             Failure::Unavailable => StoreError::NoAnswer { context, table, why },
+            Failure::TasksUnavailable => StoreError::TasksUnavailable { context, table, why },
         }
     }
 
@@ -203,7 +217,7 @@ impl StoreError {
             Failure::Unavailable => true,
             Failure::PoolMisconfigured(_) => matches!(self.failure(), Failure::PoolMisconfigured(_)),
             Failure::PoolNotFound => matches!(self, StoreError::PoolNotFound { .. }),
-            Failure::HolderConflict(_) | Failure::Lost(_) => false,
+            Failure::HolderConflict(_) | Failure::Lost(_) | Failure::TasksUnavailable => false,
         }
     }
 
@@ -212,6 +226,7 @@ impl StoreError {
         match self {
             StoreError::PoolNotFound { .. } => Failure::PoolNotFound,
             StoreError::Throttled { .. } => Failure::Throttled,
+            StoreError::TasksUnavailable { .. } => Failure::TasksUnavailable,
             StoreError::PoolMisconfigured { why, .. } => Failure::PoolMisconfigured(InvalidValue {
                 what: "the pool's row",
                 got: why.clone(),
@@ -271,5 +286,8 @@ mod tests {
         assert_eq!(explained(Failure::Throttled, Some(throttled())), throttled());
         assert_eq!(explained(Failure::Unavailable, Some(throttled())), throttled());
         assert!(matches!(explained(Failure::Unavailable, None), StoreError::NoAnswer { .. }));
+        // The table was busy on the way, and that is not why.
+        let tasks = explained(Failure::TasksUnavailable, Some(throttled()));
+        assert!(tasks.to_string().contains("Step Functions"), "{tasks}");
     }
 }

@@ -166,9 +166,7 @@ impl ExpressionTerms {
     }
 
     fn attempt(&mut self, attempt: Attempt) -> String {
-        let entered = self.equals(rows::ATTEMPT_ENTERED, number(attempt.entered.0));
-        let retry = self.equals(rows::ATTEMPT_RETRY, number(u64::from(attempt.retry)));
-        format!("{entered} AND {retry}")
+        self.equals(rows::ATTEMPT, text(rows::attempt_text(attempt)))
     }
 
     fn condition(&mut self, condition: &Condition) -> String {

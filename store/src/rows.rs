@@ -40,8 +40,8 @@ const LONGEST_HOLD_MS: &str = "longest_hold_ms";
 const SWEEP_EVERY_MS: &str = "sweep_every_ms";
 pub(crate) const FENCE: &str = "fence";
 pub(crate) const EXECUTION: &str = "execution";
-pub(crate) const ATTEMPT_ENTERED: &str = "attempt_entered";
-pub(crate) const ATTEMPT_RETRY: &str = "attempt_retry";
+/// One attribute, so that one condition compares it: `ENTERED.REDRIVE.RETRY`.
+pub(crate) const ATTEMPT: &str = "attempt";
 pub(crate) const EXPIRES_AT: &str = "expires_at";
 pub(crate) const RENEWED_AT: &str = "renewed_at";
 pub(crate) const UNCONFIRMED: &str = "unconfirmed";
@@ -301,8 +301,19 @@ fn write_holder(set: &mut impl FnMut(&str, AttributeValue), holder: &Holder) {
 }
 
 fn write_attempt(set: &mut impl FnMut(&str, AttributeValue), attempt: Attempt) {
-    set(ATTEMPT_ENTERED, n(attempt.entered.0));
-    set(ATTEMPT_RETRY, n(u64::from(attempt.retry)));
+    set(ATTEMPT, s(attempt_text(attempt)));
+}
+
+/// An attempt as text, the same for the same attempt; not to be sorted by.
+pub(crate) fn attempt_text(Attempt { entered, redrive, retry }: Attempt) -> String {
+    format!("{}.{redrive}.{retry}", entered.0)
+}
+
+fn attempt(text: &str) -> Option<Attempt> {
+    let mut parts = text.split('.');
+    let entered = Timestamp(parts.next()?.parse().ok()?);
+    let attempt = Attempt { entered, redrive: parts.next()?.parse().ok()?, retry: parts.next()?.parse().ok()? };
+    (attempt_text(attempt) == text).then_some(attempt)
 }
 
 fn write_state(set: &mut impl FnMut(&str, AttributeValue), state: &HolderState) {
@@ -453,7 +464,8 @@ impl<'a> ItemReader<'a> {
     }
 
     fn attempt(&self) -> Result<Attempt, RowError> {
-        Ok(Attempt { entered: self.time(ATTEMPT_ENTERED)?, retry: self.small(ATTEMPT_RETRY)? })
+        let attempt = attempt(self.text(ATTEMPT)?);
+        attempt.ok_or_else(|| self.wrong(ATTEMPT, "milliseconds, redrives and retries with a dot between"))
     }
 
     fn token(&self) -> Result<Option<TaskToken>, RowError> {

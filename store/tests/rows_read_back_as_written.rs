@@ -95,7 +95,7 @@ fn what_is_not_a_row_of_ours_is_named() {
         state: HolderState::Holding { slot: Slot(1), fence: Fence(1), acquired_at: Timestamp(1), token: None },
     });
     let good = rows::item(&prefix(), &row);
-    let wrong: [(&str, Option<AttributeValue>, &str); 10] = [
+    let wrong: [(&str, Option<AttributeValue>, &str); 14] = [
         ("PK", Some(s("LEASES#")), "LEASES# and a prefix"),
         ("PK", None, "missing"),
         ("SK", Some(s("holder#1")), "the row's own ids"),
@@ -104,6 +104,10 @@ fn what_is_not_a_row_of_ours_is_named() {
         ("fence", Some(s("1")), "whole number"),
         ("fence", Some(n("-1")), "not negative"),
         ("state", Some(s("idle")), "waiting, holding or ended"),
+        ("attempt", None, "missing"),
+        ("attempt", Some(s("1.0")), "redrives and retries"),
+        ("attempt", Some(s("1.00.0")), "redrives and retries"),
+        ("attempt", Some(s("1.0.0.0")), "redrives and retries"),
         ("execution", Some(s("")), "not empty"),
         ("token", Some(s(&"secret".repeat(1_000))), "2048 bytes"),
     ];
@@ -118,6 +122,17 @@ fn what_is_not_a_row_of_ours_is_named() {
         assert_eq!(error.attribute, attribute, "{said}");
         assert!(said.contains(says) && !said.contains("secret"), "{said}");
     }
+}
+
+#[test]
+fn an_attempt_is_one_attribute_with_its_redrives() {
+    let holder = Holder::new("e", "", None).expect("a holder");
+    let attempt = Attempt { entered: Timestamp(1_732_270_272_345), redrive: 2, retry: 7 };
+    let state = HolderState::Ended { ttl: Timestamp(1) };
+    let row = Row::Holder(HolderRow { holder, attempt, state });
+    let item = rows::item(&prefix(), &row);
+    assert_eq!(item.get("attempt"), Some(&s("1732270272345.2.7")));
+    assert_eq!(rows::row(&item), Ok((prefix(), row)));
 }
 
 #[test]

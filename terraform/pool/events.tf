@@ -1,4 +1,4 @@
-# What calls the lease manager without being a workflow? A clock, and executions that ended badly.
+# What calls the lease manager without being a workflow? A clock, and executions that have ended.
 
 locals {
   # Known while planning, as the length of a list is even where its elements are not.
@@ -51,21 +51,23 @@ resource "aws_cloudwatch_event_rule" "ended" {
   count = local.ended
 
   name        = "${var.name_prefix}-lease-ended"
-  description = "Frees at once what a failed execution holds or waits for in the pool ${var.lease_prefix}"
+  description = "Frees at once what an execution that has ended holds or waits for in the pool ${var.lease_prefix}"
   tags        = var.tags
 
   event_pattern = jsonencode({
     source      = ["aws.states"]
     detail-type = ["Step Functions Execution Status Change"]
     detail = {
-      status          = ["FAILED", "TIMED_OUT", "ABORTED"]
+      status          = concat(["FAILED", "TIMED_OUT", "ABORTED"], var.free_when_succeeded ? ["SUCCEEDED"] : [])
       stateMachineArn = local.state_machine_arns
     }
   })
 }
 
 # Handed over for up to a day, which is EventBridge's own default; a call that fails is repeated twice by Lambda, after
-# one and two minutes. There is no queue for what fails even then: the leases expire by themselves.
+# one and two minutes. So an end that leaves more behind than one call can free, which fails by name for that reason, is
+# gone on with. There is no queue for what fails even then: the leases expire by themselves, and a place in the queue
+# whose task is gone is passed over at its turn.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 resource "aws_cloudwatch_event_target" "ended" {
   count = local.ended

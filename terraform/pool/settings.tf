@@ -44,5 +44,9 @@ resource "aws_dynamodb_table_item" "settings" {
       condition     = var.lease_seconds == null ? true : var.lease_seconds <= var.max_lease_duration_seconds
       error_message = "lease_seconds must be at most max_lease_duration_seconds (${var.max_lease_duration_seconds}): write less, or leave it out for that."
     }
+    precondition {
+      condition     = var.wait_seconds == null ? true : var.wait_seconds <= var.longest_wait_seconds
+      error_message = "wait_seconds must be at most longest_wait_seconds (${var.longest_wait_seconds}): write less, or leave it out for that."
+    }
   }
 }

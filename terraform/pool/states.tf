@@ -13,6 +13,7 @@ module "states" {
   parent_path    = var.parent_path
   label_path     = var.label_path
   lease_seconds  = var.lease_seconds
+  wait_seconds   = var.wait_seconds
 
   # The lease manager fails a task that has waited too long, at the latest in the second sweep after; the task's own
   # timeout is for when even that is lost.

@@ -164,7 +164,7 @@ variable "sweep_every_minutes" {
 }
 
 variable "state_machine_arns" {
-  description = "ARNs of the state machines that use this pool: what their executions hold is freed at once when they fail, time out or are stopped, and the sweep may ask whether they still run. Without any, leases of such executions end when they expire. They may be made of this module's `states`."
+  description = "ARNs of the state machines that use this pool: what their executions hold is freed at once when they end, and the sweep may ask whether they still run. Without any, leases of such executions end when they expire. They may be made of this module's `states`."
   type        = list(string)
   default     = []
   nullable    = false
@@ -173,6 +173,13 @@ variable "state_machine_arns" {
     condition     = alltrue([for arn in var.state_machine_arns : can(regex("^arn:[a-z-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[^:/*?]{1,80}$", arn))])
     error_message = "Write the ARNs of state machines, arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, without a version or alias, for example aws_sfn_state_machine.this.arn."
   }
+}
+
+variable "free_when_succeeded" {
+  description = "Whether the lease manager is also told of executions that succeeded, so that what they forgot to release is freed at once: branches that were cancelled while they held a lease or waited for one. One more call for each execution of `state_machine_arns`."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 # --- The lease manager -------------------------------------------------------------------------------------------

@@ -45,6 +45,12 @@ variable "lease_seconds" {
   default     = null
 }
 
+variable "wait_seconds" {
+  description = "How long AcquireLease waits in the queue at most, in seconds, before it fails with WaitedTooLong; `null`: `longest_wait_seconds`, which is also the most. Only in queue mode."
+  type        = number
+  default     = null
+}
+
 variable "acquire_timeout_seconds" {
   description = "How long AcquireLease may take in queue mode, in seconds; `null`: `longest_wait_seconds`, two sweeps and a minute."
   type        = number

@@ -17,7 +17,7 @@ locals {
 
   # The lease manager's, of which it says itself: try again. InvalidRequest, PoolNotFound and PoolMisconfigured would be
   # the same the next time; HolderBusy means that somebody newer has this name; WaitedTooLong, that it was long enough.
-  contract_transient_errors = ["Throttled", "TableUnavailable", "Internal"]
+  contract_transient_errors = ["Throttled", "TableUnavailable", "TasksUnavailable", "Internal"]
 
   transient_errors = concat(local.lambda_transient_errors, local.contract_transient_errors)
 

@@ -40,12 +40,15 @@ locals {
     "execution" = "{% $states.context.Execution.Id %}"
     "key"       = var.key_path == null ? null : "{% ${var.key_path} %}"
     "parent"    = var.parent_path == null ? null : "{% ${var.parent_path} %}"
+    # JSONata can ask whether the context has a count of redrives: there is none in an Express workflow.
     "attempt" = {
       "entered" = "{% $states.context.State.EnteredTime %}"
+      "redrive" = "{% $exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0 %}"
       "retry"   = "{% $states.context.State.RetryCount %}"
     }
     "task_token"    = local.queue ? "{% $states.context.Task.Token %}" : null
     "lease_seconds" = var.lease_seconds
+    "wait_seconds"  = var.wait_seconds
     "label"         = var.label_path == null ? null : "{% ${var.label_path} %}"
   } : field => value if value != null }
 

@@ -11,13 +11,17 @@ locals {
     "execution.$" = "$$.Execution.Id"
     "key.$"       = var.key_path
     "parent.$"    = var.parent_path
-    # Orders the repeats of this request: a retry is newer than what it repeats, and a copy that comes late is older.
-    "attempt" = {
+    # Orders the repeats of this request: a retry is newer than what it repeats, and a copy that comes late is older. A
+    # redrive keeps the time of entry and begins the retries anew. Poll mode does not say how many redrives came before: the
+    # context of an Express workflow lacks the count, and a path that is not there would fail the state.
+    "attempt" = { for field, value in {
       "entered.$" = "$$.State.EnteredTime"
+      "redrive.$" = local.queue ? "$$.Execution.RedriveCount" : null
       "retry.$"   = "$$.State.RetryCount"
-    }
+    } : field => value if value != null }
     "task_token.$"  = local.queue ? "$$.Task.Token" : null
     "lease_seconds" = var.lease_seconds
+    "wait_seconds"  = var.wait_seconds
     "label.$"       = var.label_path
   } : field => value if value != null }
 

@@ -39,6 +39,11 @@ output "states" {
   }
 
   precondition {
+    condition     = var.wait_seconds == null || local.queue
+    error_message = "wait_seconds is for mode = \"queue\": leave it out. Who polls gives up by itself, by a Choice that counts or by the execution's own timeout."
+  }
+
+  precondition {
     condition     = var.end_state_after_release_lease != (var.sfn_post_release_lease_state != null)
     error_message = "What comes after ReleaseLease must be said once: write sfn_post_release_lease_state = \"<the next state>\" together with end_state_after_release_lease = false, or neither of the two if ReleaseLease is the end."
   }

@@ -62,7 +62,7 @@ variable "single_holder" {
 }
 
 variable "parent_path" {
-  description = "Where the id of the execution that started the map run lies: in a Distributed Map, what its ItemSelector passes as `$$.Execution.Id`. The leases of all its items are freed when that execution fails, times out or is aborted. Written like `key_path`."
+  description = "Where the id of the execution that started the map run lies: in a Distributed Map, what its ItemSelector passes as `$$.Execution.Id`. The leases of all its items are freed when that execution ends. Written like `key_path`."
   type        = string
   default     = null
 
@@ -91,6 +91,17 @@ variable "lease_seconds" {
   validation {
     condition     = var.lease_seconds == null ? true : var.lease_seconds >= 1 && var.lease_seconds <= 31536000 && floor(var.lease_seconds) == var.lease_seconds
     error_message = "lease_seconds must be a whole number of seconds from 1 to 31536000 (a year), or null for the pool's own duration."
+  }
+}
+
+variable "wait_seconds" {
+  description = "Queue mode: how long AcquireLease waits in the queue at most, in whole seconds; then it fails with WaitedTooLong, and nobody asks again. The pool's longest wait caps it. Null: that."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.wait_seconds == null ? true : var.wait_seconds >= 1 && var.wait_seconds <= 31536000 && floor(var.wait_seconds) == var.wait_seconds
+    error_message = "wait_seconds must be a whole number of seconds from 1 to 31536000 (a year), or null for the pool's longest wait."
   }
 }
 

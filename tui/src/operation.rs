@@ -41,10 +41,11 @@ pub(crate) async fn look(runner: &CliRunner, settings: &Arc<Settings>) -> Result
 /// Whether to run it again later may help.
 pub(crate) fn may_pass(error: &RunError) -> bool {
     let RunError { failure, cause } = error;
-    matches!(failure, Failure::Throttled | Failure::Unavailable) && cause.as_ref().is_none_or(trouble_may_pass)
+    matches!(failure, Failure::Throttled | Failure::Unavailable | Failure::TasksUnavailable)
+        && cause.as_ref().is_none_or(trouble_may_pass)
 }
 
 /// Whether to ask the table again later may help.
 pub(crate) fn trouble_may_pass(trouble: &StoreError) -> bool {
-    matches!(trouble, StoreError::Throttled { .. } | StoreError::NoAnswer { .. })
+    matches!(trouble, StoreError::Throttled { .. } | StoreError::NoAnswer { .. } | StoreError::TasksUnavailable { .. })
 }

@@ -54,6 +54,10 @@ pub(crate) struct StatesOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
     lease_seconds: Option<u32>,
 
+    /// Queue mode: how long to wait in the queue, in seconds; at most, and by default, as long as the pool says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    wait_seconds: Option<u32>,
+
     /// Queue mode: ask again if the lease manager said nothing for so long; more than the pool's longest wait
     #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
     acquire_timeout_seconds: u32,
@@ -102,6 +106,11 @@ impl StatesOptions {
     pub(crate) fn run(self) -> Result<(), CliError> {
         self.check_paths()?;
         self.names.check(self.mode == AcquireMode::Queue)?;
+        if self.wait_seconds.is_some() && self.mode == AcquireMode::Poll {
+            return Err(CliError::Usage(
+                "--wait-seconds is for --mode queue: leave it out, as who polls never waits there".into(),
+            ));
+        }
         let work = self.work()?;
         let rendered =
             RenderedStates::of(self.mode == AcquireMode::Queue, self.query_language == QueryLanguage::Jsonata)?
@@ -110,6 +119,7 @@ impl StatesOptions {
                 .acquire("parent", self.value(self.parent_path.as_deref()))
                 .acquire("label", self.value(self.label_path.as_deref()))
                 .acquire("lease_seconds", self.lease_seconds.map(Value::from))
+                .acquire("wait_seconds", self.wait_seconds.map(Value::from))
                 .acquire_timeout(self.acquire_timeout_seconds)
                 .named(&self.names);
         let RenderedStates { start_at, mut states, work: (work_name, around) } = rendered;

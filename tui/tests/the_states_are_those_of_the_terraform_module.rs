@@ -77,6 +77,19 @@ fn with_the_same_options_they_are_the_same() {
     }
 }
 
+#[test]
+fn a_task_says_how_long_it_waits_and_a_poll_does_not() {
+    let own = ["--function-arn", ARN, "--single-holder", "--wait-seconds", "90"];
+    for (language, arguments) in [("jsonpath", "Parameters"), ("jsonata", "Arguments")] {
+        let options = [&own[..], &["--query-language", language]].concat();
+        let event = printed(&options)["states"]["AcquireLease"][arguments]["Payload"].take();
+        assert_eq!(event["wait_seconds"], 90, "{language}");
+        let (status, _, wrong) = states(&[&options[..], &["--mode", "poll"]].concat());
+        assert_eq!(status, Some(2), "{language}");
+        assert!(wrong.contains("--wait-seconds is for --mode queue"), "{wrong}");
+    }
+}
+
 fn texts(value: &Value, all: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => drop(all.insert(text.clone())),

@@ -58,6 +58,10 @@ pub enum ContractError {
     /// The table gave no usable answer, so a write may have happened. Ask again as the same holder and attempt.
     #[error("the table is unavailable: ask again with the same holder and attempt")]
     TableUnavailable,
+    /// Step Functions could not be told that an older task is over, so nothing was taken from it. Ask again as the same
+    /// holder and attempt.
+    #[error("Step Functions could not be told that a task is over: ask again with the same holder and attempt")]
+    TasksUnavailable,
     /// A defect in the lease manager.
     #[error("internal error: {0}")]
     Internal(Cow<'static, str>),
@@ -74,6 +78,7 @@ impl ContractError {
             ContractError::HolderBusy(_) => "HolderBusy",
             ContractError::Throttled => "Throttled",
             ContractError::TableUnavailable => "TableUnavailable",
+            ContractError::TasksUnavailable => "TasksUnavailable",
             ContractError::Internal(_) => "Internal",
         }
     }
@@ -86,6 +91,7 @@ impl From<Failure> for ContractError {
             Failure::Lost(why) => ContractError::LeaseLost(why),
             Failure::Throttled => ContractError::Throttled,
             Failure::Unavailable => ContractError::TableUnavailable,
+            Failure::TasksUnavailable => ContractError::TasksUnavailable,
             Failure::PoolNotFound => ContractError::PoolNotFound,
             Failure::PoolMisconfigured(what) => ContractError::PoolMisconfigured(what),
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fields::Fields;
+use super::fields::{Fields, shown};
 use super::{ContractError, InvalidField, moment};
 use crate::acquire::{AcquireRequest, Mode};
-use crate::execution_ended::ExecutionEnded;
+use crate::execution_ended::{ExecutionEnded, ReleaseAll};
 use crate::release::ReleaseTarget;
 use crate::renew::RenewRequest;
 use crate::time::Millis;
@@ -16,16 +16,19 @@ use crate::types::{Attempt, Holder, ID_BYTES, InvalidValue, LeaseId, PoolName, T
 /// What EventBridge calls the event of an execution that changed its status.
 const STATUS_CHANGE: &str = "Step Functions Execution Status Change";
 
-/// The statuses of an execution that ended without a chance to release what it holds.
-const ENDED: [&str; 3] = ["FAILED", "TIMED_OUT", "ABORTED"];
+/// The statuses of an execution that has ended: badly, without a chance to release what it holds; or well, with what it
+/// forgot to release.
+const ENDED: [&str; 4] = ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"];
 
 const ACTIONS: &str = "one of acquire, release, renew, status, sweep";
 const A_LEASE_ID: &str = "the lease id as acquire returned it";
 const AN_EXECUTION: &str = "the execution's ARN or another stable id";
+const A_PARENT: &str = "the execution that started the map run";
 const A_KEY: &str = "the item or branch";
 const A_KEY_OR_NONE: &str =
     "a string that is not empty, the item or branch (left out where an execution asks for one lease at a time)";
-const AN_ATTEMPT: &str = "an object with `entered` ($$.State.EnteredTime) and `retry` ($$.State.RetryCount)";
+const AN_ATTEMPT: &str = "an object with `entered` ($$.State.EnteredTime), `redrive` ($$.Execution.RedriveCount) and \
+                          `retry` ($$.State.RetryCount)";
 const A_TIME: &str = "a time such as \"2024-11-22T10:11:12.345Z\" or whole milliseconds since 1970";
 const SECONDS: &str = "a whole number of seconds above 0";
 
@@ -36,6 +39,8 @@ pub enum LeaseEvent {
     Acquire(AcquireEvent),
     /// Here is one back: by its id, or whatever a holder has up to an attempt.
     Release(ReleaseTarget),
+    /// Here is all that an execution has.
+    ReleaseAll(ReleaseAll),
     /// Longer, please.
     Renew(RenewRequest),
     /// How does the pool look?
@@ -45,10 +50,9 @@ pub enum LeaseEvent {
     },
     /// Put the pool in order.
     Sweep,
-    /// An execution failed, timed out or was aborted.
+    /// An execution has ended.
     ExecutionEnded(ExecutionEnded),
-    /// An execution changed to a status that frees nothing: it runs, it succeeded (and so released its leases
-    /// itself), or AWS has made a new one.
+    /// An execution changed to a status that frees nothing: it runs, it is about to run again, or AWS has made a new one.
     Ignored {
         /// The status.
         execution_status: Arc<str>,
@@ -62,6 +66,8 @@ pub enum PoolRequest {
     Acquire(AcquireRequest),
     /// To take one back, or to be left out of the queue.
     Release(ReleaseTarget),
+    /// To take back all that an execution has.
+    ReleaseAll(ReleaseAll),
     /// To keep one longer.
     Renew(RenewRequest),
     /// How it looks.
@@ -91,6 +97,8 @@ pub struct AcquireEvent {
     pub mode: Mode,
     /// How long a lease. The pool's own duration caps it.
     pub lease: Option<Millis>,
+    /// How long to wait in the queue. The pool's longest wait caps it.
+    pub wait: Option<Millis>,
     /// Shown to people.
     pub label: Option<Arc<str>>,
 }
@@ -133,6 +141,7 @@ impl LeaseEvent {
         }
         Ok(match fields.required("action", ACTIONS)? {
             "acquire" => LeaseEvent::Acquire(acquire(&fields)?),
+            "release" if fields.flag("all")?.unwrap_or(false) => LeaseEvent::ReleaseAll(release_all(&fields)?),
             "release" => LeaseEvent::Release(release(&fields)?),
             "renew" => LeaseEvent::Renew(RenewRequest { id: lease_id(&fields)?, lease: lease(&fields)? }),
             "status" => LeaseEvent::Status { holders: fields.flag("holders")?.unwrap_or(false) },
@@ -155,6 +164,7 @@ impl LeaseEvent {
                 }
                 PoolRequest::Release(target)
             }
+            LeaseEvent::ReleaseAll(all) => PoolRequest::ReleaseAll(all),
             LeaseEvent::Renew(renew) => {
                 of_pool(&renew.id, prefix)?;
                 PoolRequest::Renew(renew)
@@ -170,7 +180,7 @@ impl LeaseEvent {
     pub fn action(&self) -> &'static str {
         match self {
             LeaseEvent::Acquire(_) => "acquire",
-            LeaseEvent::Release(_) => "release",
+            LeaseEvent::Release(_) | LeaseEvent::ReleaseAll(_) => "release",
             LeaseEvent::Renew(_) => "renew",
             LeaseEvent::Status { .. } => "status",
             LeaseEvent::Sweep => "sweep",
@@ -186,23 +196,28 @@ impl AcquireEvent {
             EventHolder::Unnamed { key, parent } => Holder::new(unique, key, parent.as_deref())
                 .map_err(|not| ContractError::Internal(not.to_string().into()))?,
         };
-        let AcquireEvent { attempt, mode, lease, label, .. } = self;
-        Ok(AcquireRequest { holder, attempt, mode, lease, wait: None, label })
+        let AcquireEvent { attempt, mode, lease, wait, label, .. } = self;
+        Ok(AcquireRequest { holder, attempt, mode, lease, wait, label })
     }
 }
 
 fn acquire(fields: &Fields<'_>) -> Result<AcquireEvent, InvalidField> {
     let nobody = || fields.missing("execution", format!("a string, {AN_EXECUTION}, or a key or resource_id"));
-    Ok(AcquireEvent {
-        who: who(fields)?.ok_or_else(nobody)?,
-        attempt: attempt(fields)?,
-        mode: mode(fields)?,
-        lease: lease(fields)?,
-        label: label(fields)?,
-    })
+    let who = who(fields)?.ok_or_else(nobody)?;
+    let (attempt, mode) = (attempt(fields)?, mode(fields)?);
+    let wait = seconds(fields, "wait_seconds")?;
+    if wait.is_some() && mode == Mode::Poll {
+        const QUEUE_ONLY: &str = "nothing, as only a task that waits in the queue is failed after it";
+        let given = fields.value("wait_seconds").map(shown).unwrap_or_default();
+        return Err(fields.wrong("wait_seconds", QUEUE_ONLY, given));
+    }
+    Ok(AcquireEvent { who, attempt, mode, lease: lease(fields)?, wait, label: label(fields)? })
 }
 
 fn release(fields: &Fields<'_>) -> Result<ReleaseTarget, InvalidField> {
+    if let Some(given) = fields.value("key_prefix") {
+        return Err(fields.wrong("key_prefix", "nothing, as only a release with `all`: true has one", shown(given)));
+    }
     if fields.value("lease_id").is_some() {
         return Ok(ReleaseTarget::Lease(lease_id(fields)?));
     }
@@ -217,6 +232,37 @@ fn release(fields: &Fields<'_>) -> Result<ReleaseTarget, InvalidField> {
         Some(EventHolder::Unnamed { .. }) => Err(a_lease("")),
         None => Err(a_lease(", or execution with attempt")),
     }
+}
+
+/// What names one lease or one holder has no place in a release of all.
+fn release_all(fields: &Fields<'_>) -> Result<ReleaseAll, InvalidField> {
+    const ALL: &str = "nothing, as `all` is true";
+    for name in ["lease_id", "key", "resource_id", "reference_id"] {
+        if let Some(given) = fields.value(name) {
+            return Err(fields.wrong(name, ALL, shown(given)));
+        }
+    }
+    const BEGINNING: &str = "how the keys begin that are meant (left out for all)";
+    let key_prefix = match fields.text("key_prefix", BEGINNING)? {
+        Some("") => {
+            return Err(fields.wrong("key_prefix", format!("a string that is not empty, {BEGINNING}"), quoted("")));
+        }
+        key_prefix => key_prefix.unwrap_or_default(),
+    };
+    let execution = fields.required("execution", AN_EXECUTION)?;
+    let parent = fields.text("parent", A_PARENT)?;
+    // The key is checked by its beginning: a longer one is no holder's.
+    Holder::new(execution, key_prefix, parent).map_err(|invalid| match invalid.what {
+        "key" => InvalidField::value("key_prefix", invalid),
+        what => InvalidField::value(what, invalid),
+    })?;
+    Ok(ReleaseAll {
+        execution: execution.into(),
+        parent: parent.map(Into::into),
+        key_prefix: key_prefix.into(),
+        attempt: attempt(fields)?,
+        after: None,
+    })
 }
 
 /// Who an event speaks for, if it says. The key has three names; where several are given they must agree.
@@ -236,7 +282,7 @@ fn who(fields: &Fields<'_>) -> Result<Option<EventHolder>, InvalidField> {
             _ => key = key.or(Some((name, given))),
         }
     }
-    let parent = fields.text("parent", "the execution that started the map run")?;
+    let parent = fields.text("parent", A_PARENT)?;
     let execution = fields.text("execution", AN_EXECUTION)?;
     if let (Some(name), None, Some(_)) = (blank, key, execution) {
         // Items whose key is empty would all be one holder, and work side by side under one lease.
@@ -271,14 +317,21 @@ fn attempt(fields: &Fields<'_>) -> Result<Option<Attempt>, InvalidField> {
         }
         Some(_) => attempt.whole("entered", A_TIME, moment::of_millis)?.unwrap_or_default(),
     };
+    const REDRIVES: &str = "how often the execution was redriven, a whole number such as 0 or \"0\"";
     const RETRIES: &str = "how often the state was retried, a whole number such as 0 or \"0\"";
-    let retry = match attempt.value("retry") {
+    let redrive = count(&attempt, "redrive", REDRIVES)?;
+    let retry = count(&attempt, "retry", RETRIES)?;
+    Ok(Some(Attempt { entered, redrive, retry }))
+}
+
+/// How often something came before; 0 where that is not said. Step Functions writes some counts as strings.
+fn count(attempt: &Fields<'_>, name: &'static str, expected: &'static str) -> Result<u32, InvalidField> {
+    match attempt.value(name) {
         Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            text.parse().map_err(|_| attempt.wrong("retry", RETRIES, quoted(text)))?
+            text.parse().map_err(|_| attempt.wrong(name, expected, quoted(text)))
         }
-        _ => attempt.whole("retry", RETRIES, |retry| u32::try_from(retry).ok())?.unwrap_or(0),
-    };
-    Ok(Some(Attempt { entered, retry }))
+        _ => Ok(attempt.whole(name, expected, |count| u32::try_from(count).ok())?.unwrap_or(0)),
+    }
 }
 
 fn mode(fields: &Fields<'_>) -> Result<Mode, InvalidField> {
@@ -297,8 +350,12 @@ fn mode(fields: &Fields<'_>) -> Result<Mode, InvalidField> {
 }
 
 fn lease(fields: &Fields<'_>) -> Result<Option<Millis>, InvalidField> {
+    seconds(fields, "lease_seconds")
+}
+
+fn seconds(fields: &Fields<'_>, name: &'static str) -> Result<Option<Millis>, InvalidField> {
     let millis = |seconds: u64| (seconds > 0).then(|| Millis(seconds.saturating_mul(1_000)));
-    fields.whole("lease_seconds", SECONDS, millis)
+    fields.whole(name, SECONDS, millis)
 }
 
 /// It lies on the slot, and all slots are read at every acquire: bounded like an id.
@@ -340,5 +397,7 @@ fn status_change(fields: &Fields<'_>) -> Result<LeaseEvent, InvalidField> {
     const STOPPED: &str = "when the execution ended, in whole milliseconds since 1970";
     let at = detail.whole("stopDate", STOPPED, moment::of_millis)?;
     let at = at.ok_or_else(|| detail.missing("stopDate", STOPPED))?;
-    Ok(LeaseEvent::ExecutionEnded(ExecutionEnded { execution: execution.into(), at, after: None }))
+    const REDRIVES: &str = "how often the execution was redriven, a whole number";
+    let redrive = detail.whole("redriveCount", REDRIVES, |count| u32::try_from(count).ok())?;
+    Ok(LeaseEvent::ExecutionEnded(ExecutionEnded { execution: execution.into(), at, redrive, after: None }))
 }

@@ -73,6 +73,14 @@ pub enum Response {
         #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<&'static str>,
     },
+    /// All that an execution had is given back, or a part of it.
+    #[serde(rename = "released")]
+    ReleasedAll {
+        /// How many leases, and places in the queue.
+        count: u32,
+        /// There is more than one call gives back: call again.
+        more: bool,
+    },
     /// The lease lasts longer.
     Renewed(RenewedLease),
     /// The pool as it is.
@@ -242,7 +250,7 @@ impl Response {
             Response::Acquired(_) => "acquired",
             Response::Wait { .. } => "wait",
             Response::Queued => "queued",
-            Response::Released { .. } | Response::Freed { .. } => "released",
+            Response::Released { .. } | Response::Freed { .. } | Response::ReleasedAll { .. } => "released",
             Response::Renewed(_) => "renewed",
             Response::Status(_) => "ok",
             Response::Swept { .. } => "swept",
@@ -305,6 +313,11 @@ impl Response {
             more: more.is_some(),
             note: (tally.freed == 0 && tally.left == 0 && more.is_none()).then_some(ALREADY),
         }
+    }
+
+    /// To a release of all that an execution has.
+    pub fn to_release_all(ExecutionFreed { tally, more }: &ExecutionFreed) -> Response {
+        Response::ReleasedAll { count: tally.freed + tally.left, more: more.is_some() }
     }
 
     /// To a question how a pool with these settings looks; `holders`: and who holds and waits.

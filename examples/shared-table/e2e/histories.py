@@ -19,7 +19,7 @@ from aws import Aws, eventually
 State = dict[str, Any]
 # A call that was lost: the function died, was not started or was not answered in time, or the table was not for it. A
 # machine with too much to do brings these about, the lease manager's decisions never. AWS asks again, and bills that.
-LOST = ("Lambda.", "Runtime.", "Sandbox.", "States.Timeout", "TableUnavailable")
+LOST = ("Lambda.", "Runtime.", "Sandbox.", "States.Timeout", "TableUnavailable", "TasksUnavailable")
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 

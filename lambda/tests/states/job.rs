@@ -2,7 +2,7 @@
 //! the real lease manager answer its calls, and looks at what became of both.
 
 use leasehold_core::contract::{ContractError, InvalidField};
-use leasehold_core::{Attempt, InvalidValue, LossReason, Millis, Timestamp};
+use leasehold_core::{Attempt, InvalidValue, LossReason, Millis};
 use serde_json::{Value, json};
 
 use super::StateError;
@@ -90,7 +90,10 @@ pub(crate) async fn status(pool: &ServedPool) -> Value {
 /// Whether the same call may go well the next time. A new error of the contract must be sorted in here.
 pub(crate) fn may_go_well(error: &ContractError) -> bool {
     match error {
-        ContractError::Throttled | ContractError::TableUnavailable | ContractError::Internal(_) => true,
+        ContractError::Throttled
+        | ContractError::TableUnavailable
+        | ContractError::TasksUnavailable
+        | ContractError::Internal(_) => true,
         // Only a task in the queue gets it on acquire: its grant expired before it could be told.
         ContractError::LeaseLost(_) => true,
         ContractError::InvalidRequest(_)
@@ -104,7 +107,7 @@ pub(crate) fn may_go_well(error: &ContractError) -> bool {
 pub(crate) fn errors_of_the_contract() -> Vec<(&'static str, bool)> {
     let invalid = InvalidField { field: "key".into(), expected: "a string".into(), got: "nothing".into() };
     let not = InvalidValue { what: "limit", expected: "1 to 10,000", got: "0".into() };
-    let attempt = Attempt { entered: Timestamp(0), retry: 0 };
+    let attempt = Attempt::default();
     let errors = [
         ContractError::InvalidRequest(invalid),
         ContractError::PoolNotFound,
@@ -113,6 +116,7 @@ pub(crate) fn errors_of_the_contract() -> Vec<(&'static str, bool)> {
         ContractError::HolderBusy(attempt),
         ContractError::Throttled,
         ContractError::TableUnavailable,
+        ContractError::TasksUnavailable,
         ContractError::Internal("a defect".into()),
     ];
     errors.iter().map(|error| (error.error_type(), may_go_well(error))).collect()

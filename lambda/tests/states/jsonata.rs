@@ -1,5 +1,5 @@
 //! JSONata: what does a state that uses it make of its input? The part of JSONata that the states use, as JSONata 2.0.6
-//! defines it: paths from `$states`, `and`, comparisons, `&`, `? :`, object and array constructors, and four functions.
+//! defines it: paths from `$states`, `and`, comparisons, `&`, `? :`, object and array constructors, and five functions.
 //! Anything else is refused, also a path into an array, where JSONata would look into its elements.
 
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ enum JsonataToken {
     /// `$states`, `$merge`, a field's name or a word.
     Name(String),
     Text(String),
-    Number(f64),
+    Number(u32),
     Sign(&'static str),
 }
 
@@ -147,7 +147,7 @@ impl Reader<'_> {
         self.at += 1;
         match token {
             JsonataToken::Text(text) => Ok(Some(Value::String(text))),
-            JsonataToken::Number(number) => Ok(serde_json::Number::from_f64(number).map(Value::Number)),
+            JsonataToken::Number(number) => Ok(Some(number.into())),
             JsonataToken::Name(name) if name == "$states" => self.path(),
             JsonataToken::Name(name) if name == "true" || name == "false" => Ok(Some(Value::Bool(name == "true"))),
             JsonataToken::Name(name) if name.starts_with('$') => self.function(&name),
@@ -188,6 +188,7 @@ impl Reader<'_> {
             return Ok(None);
         }
         match name {
+            "$exists" => Ok(Some(argument.is_some().into())),
             "$type" => Ok(argument.as_ref().map(kind).map(Value::from)),
             "$string" => Ok(argument.as_ref().map(|value| Value::String(words(Some(value))))),
             "$error" => Err(StateError::query(format!("D3137: {}", words(argument.as_ref())))),

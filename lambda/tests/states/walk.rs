@@ -52,7 +52,7 @@ impl Walk {
     /// Starts an execution of this id.
     pub(crate) fn start(machine: &StateMachine, execution: &str, input: Value) -> (Walk, WalkTurn) {
         let name = execution.rsplit(':').next().unwrap_or_default();
-        let context = json!({
+        let mut context = json!({
             "Execution": {
                 "Id": execution,
                 "Input": input.clone(),
@@ -65,6 +65,10 @@ impl Walk {
                 "Name": "analytics",
             },
         });
+        // Only an execution of a Standard workflow, which waits with a token, can be redriven.
+        if machine.name.starts_with("queue") {
+            context["Execution"]["RedriveCount"] = json!(0);
+        }
         let mut walk = Walk {
             machine: machine.clone(),
             input,
@@ -92,6 +96,15 @@ impl Walk {
             }
             Err(wrong) => self.failed(wrong),
         }
+    }
+
+    /// Is redriven, once it has ended: the state it ended in begins anew, with the time at which it was first entered.
+    pub(crate) fn redriven(&mut self) -> WalkTurn {
+        let count = self.context["Execution"]["RedriveCount"].as_u64().expect("of a Standard workflow");
+        self.context["Execution"]["RedriveCount"] = json!(count + 1);
+        self.context["State"]["RetryCount"] = json!(0);
+        self.retries.fill(0);
+        self.run()
     }
 
     /// Whether it has got to the work.

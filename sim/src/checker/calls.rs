@@ -468,7 +468,8 @@ impl Shared {
         failure: &Failure,
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
-        if matches!(failure, Failure::Throttled | Failure::Unavailable) && !state.faulted {
+        let trouble = matches!(failure, Failure::Throttled | Failure::Unavailable | Failure::TasksUnavailable);
+        if trouble && !state.faulted {
             return Err(Violation::new(property::STUCK, format!("{by:?}: {failure}, though nothing went wrong")));
         }
         match by {

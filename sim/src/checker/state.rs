@@ -164,7 +164,7 @@ impl ClientState {
     /// Which attempt this is, as the holder's rows keep it. Clients that share a name never share an attempt.
     pub(crate) fn attempt(&self, client: usize, number: u8) -> Attempt {
         let retry = u32::from(number) * 8 + u32::try_from(client).unwrap_or(0);
-        Attempt { entered: self.entered, retry }
+        Attempt { entered: self.entered, redrive: 0, retry }
     }
 
     /// Whether it waits for this attempt, its newest one.

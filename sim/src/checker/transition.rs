@@ -320,7 +320,7 @@ impl Shared {
                 let at = if self.world.is_ablated(Ablation::WhenItEnded) { Timestamp(state.now + 1) } else { ended };
                 state.client(client, |client| client.report = None);
                 let execution = self.holder(client).execution().into();
-                let ended = ExecutionEnded { execution, at, after: None };
+                let ended = ExecutionEnded { execution, at, redrive: None, after: None };
                 let same = |other: usize| self.holder(other) == self.holder(client);
                 let mine =
                     |by: Caller| matches!(by, Caller::Acquire(c, _) | Caller::Release(c) | Caller::Renew(c) if same(c));

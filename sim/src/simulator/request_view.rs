@@ -19,11 +19,8 @@ pub(crate) fn moment(at: Timestamp) -> String {
 
 fn attempt(attempt: Attempt) -> String {
     let entered = moment(attempt.entered);
-    if attempt.retry == 0 {
-        format!("entered at {entered}")
-    } else {
-        format!("entered at {entered}, retry {}", attempt.retry)
-    }
+    let count = |what: &str, count: u32| if count == 0 { String::new() } else { format!(", {what} {count}") };
+    format!("entered at {entered}{}{}", count("redrive", attempt.redrive), count("retry", attempt.retry))
 }
 
 fn ticket(ticket: Ticket) -> String {

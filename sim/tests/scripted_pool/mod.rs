@@ -35,6 +35,8 @@ pub(crate) struct Pool {
     pub(crate) told: Vec<Vec<TaskCallback>>,
     /// All requests so far.
     pub(crate) asked: Vec<Request>,
+    /// How often it was asked whether an execution runs.
+    pub(crate) checked: usize,
     /// How many milliseconds pass before each answer.
     pub(crate) late: u64,
 }
@@ -49,6 +51,7 @@ impl Pool {
             status: ExecutionStatus::Running,
             told: vec![],
             asked: vec![],
+            checked: 0,
             late: 0,
         };
         pool.table.put(Row::Pool(PoolRow::new(limit(of))));
@@ -80,7 +83,10 @@ impl Pool {
                 (self.trouble)(&mut self.table, request).unwrap_or_else(|| self.table.serve(request)).into()
             }
             Effect::Callback(_) => self.delivery.into(),
-            Effect::StatusCheck(_) => self.status.into(),
+            Effect::StatusCheck(_) => {
+                self.checked += 1;
+                self.status.into()
+            }
         }
     }
 
@@ -118,7 +124,13 @@ impl Pool {
 
     /// The execution ended at this moment.
     pub(crate) fn ended(&mut self, execution: &str, at: u64) -> Result<ExecutionFreed, Failure> {
-        self.run(ExecutionEnded { execution: execution.into(), at: Timestamp(at), after: None }, at)
+        self.run(ExecutionEnded { execution: execution.into(), at: Timestamp(at), redrive: None, after: None }, at)
+    }
+
+    /// The execution ended at this moment, after so many redrives.
+    pub(crate) fn ended_after(&mut self, execution: &str, at: u64, redrive: u32) -> Result<ExecutionFreed, Failure> {
+        let (execution, at) = (execution.into(), Timestamp(at));
+        self.run(ExecutionEnded { execution, at, redrive: Some(redrive), after: None }, at.0)
     }
 
     /// A waiter is there though every slot may be free: it joined while the limit was zero.

@@ -128,7 +128,7 @@ run "without_state_machines_no_rule_listens_to_executions" {
   }
 }
 
-run "executions_of_the_named_state_machines_that_end_badly_are_reported" {
+run "executions_of_the_named_state_machines_that_end_are_reported" {
   variables {
     state_machine_arns = [
       "arn:aws:states:eu-central-1:123456789012:stateMachine:one",
@@ -141,7 +141,7 @@ run "executions_of_the_named_state_machines_that_end_badly_are_reported" {
       source      = ["aws.states"]
       detail-type = ["Step Functions Execution Status Change"]
       detail = {
-        status = ["FAILED", "TIMED_OUT", "ABORTED"]
+        status = ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"]
         stateMachineArn = [
           "arn:aws:states:eu-central-1:123456789012:stateMachine:one",
           "arn:aws:states:eu-central-1:123456789012:stateMachine:two",
@@ -181,5 +181,17 @@ run "with_create_off_nothing_is_made_and_empty_outputs_come_out" {
   assert {
     condition     = output.states == {} && output.work_catch == [] && output.acquire_lease_state == "{}" && output.start_at == null && output.lease_manager_function_arn == null && output.lambda_permissions == null
     error_message = "The outputs are not empty."
+  }
+}
+
+run "executions_that_succeed_need_not_be_reported" {
+  variables {
+    state_machine_arns  = ["arn:aws:states:eu-central-1:123456789012:stateMachine:one"]
+    free_when_succeeded = false
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.ended[0].event_pattern).detail.status == ["FAILED", "TIMED_OUT", "ABORTED"]
+    error_message = "The pattern is ${aws_cloudwatch_event_rule.ended[0].event_pattern}."
   }
 }

@@ -287,6 +287,12 @@ run "a_workflow_that_asks_for_longer_leases_than_the_pool_gives_is_refused" {
   expect_failures = [aws_dynamodb_table_item.settings]
 }
 
+run "a_workflow_that_waits_longer_than_the_pool_lets_it_is_refused" {
+  command = plan
+  variables { wait_seconds = 86401 }
+  expect_failures = [aws_dynamodb_table_item.settings]
+}
+
 run "a_package_that_was_not_made_is_refused_before_anything_is_done" {
   command = plan
   variables { lambda_package = "no/such/bootstrap.zip" }

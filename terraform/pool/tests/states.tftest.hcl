@@ -45,6 +45,18 @@ run "by_default_they_are_the_defaults_of_terraform_states" {
   }
 }
 
+run "a_workflow_says_how_long_it_waits" {
+  variables {
+    key_path     = "$.resource_id"
+    wait_seconds = 90
+  }
+
+  assert {
+    condition     = output.states.AcquireLease.Parameters.Payload.wait_seconds == 90
+    error_message = "wait_seconds is in the event"
+  }
+}
+
 run "states_of_another_choice" {
   module { source = "../states" }
 

@@ -54,6 +54,8 @@ def handler(event, context):
             raise PoolNotFound("while it was held")
         return {"status": "released", "lease_id": event["lease_id"]}
     assert event["execution"].startswith("arn:aws:states:") and event["attempt"]["retry"] == 0, event
+    # This interpreter has no count of redrives: its JSONPath takes null for it, its JSONata asks.
+    assert not event["attempt"].get("redrive"), event
     assert event["lease_seconds"] == 600 and event["parent"] and event["label"], event
     told = json.loads(event["key"])
     answer = told["answer"]

@@ -157,6 +157,47 @@ run "a_lease_of_more_than_a_year" {
   expect_failures = [var.lease_seconds]
 }
 
+run "a_wait_of_no_time" {
+  command = plan
+
+  variables {
+    wait_seconds = 0
+  }
+
+  expect_failures = [var.wait_seconds]
+}
+
+run "a_wait_of_half_a_second" {
+  command = plan
+
+  variables {
+    wait_seconds = 0.5
+  }
+
+  expect_failures = [var.wait_seconds]
+}
+
+run "a_wait_of_more_than_a_year" {
+  command = plan
+
+  variables {
+    wait_seconds = 31536001
+  }
+
+  expect_failures = [var.wait_seconds]
+}
+
+run "a_wait_in_a_queue_by_who_polls" {
+  command = plan
+
+  variables {
+    mode         = "poll"
+    wait_seconds = 60
+  }
+
+  expect_failures = [output.states]
+}
+
 run "a_timeout_of_no_time" {
   command = plan
 

@@ -32,11 +32,15 @@ run "queue_mode_takes_three_transitions" {
 
   assert {
     condition = jsonencode(output.states.AcquireLease.Parameters.Payload) == jsonencode({
-      action         = "acquire"
-      mode           = "queue"
-      "execution.$"  = "$$.Execution.Id"
-      "key.$"        = "$.resource_id"
-      attempt        = { "entered.$" = "$$.State.EnteredTime", "retry.$" = "$$.State.RetryCount" }
+      action        = "acquire"
+      mode          = "queue"
+      "execution.$" = "$$.Execution.Id"
+      "key.$"       = "$.resource_id"
+      attempt = {
+        "entered.$" = "$$.State.EnteredTime"
+        "redrive.$" = "$$.Execution.RedriveCount"
+        "retry.$"   = "$$.State.RetryCount"
+      }
       "task_token.$" = "$$.Task.Token"
     })
     error_message = "the acquire event has exactly these fields; parent, label and lease_seconds only where they are given"
@@ -136,6 +140,35 @@ run "jsonata_checks_the_answer_in_queue_mode_too" {
   assert {
     condition     = output.states.ReleaseLease.Arguments.lease_id == "{% $states.input.job.lease.lease_id %}"
     error_message = "the release finds the lease where it was put"
+  }
+}
+
+run "a_task_says_how_long_it_waits" {
+  variables {
+    wait_seconds = 90
+  }
+
+  assert {
+    condition     = output.states.AcquireLease.Parameters.Payload.wait_seconds == 90
+    error_message = "wait_seconds is in the event"
+  }
+
+  assert {
+    condition     = !anytrue([for retrier in output.states.AcquireLease.Retry : contains(retrier.ErrorEquals, "WaitedTooLong") || contains(retrier.ErrorEquals, "States.ALL")])
+    error_message = "who has waited too long does not ask again"
+  }
+}
+
+run "a_task_says_how_long_it_waits_in_jsonata" {
+  variables {
+    query_language = "JSONata"
+    key_path       = "$states.input.resource_id"
+    wait_seconds   = 90
+  }
+
+  assert {
+    condition     = output.states.AcquireLease.Arguments.Payload.wait_seconds == 90
+    error_message = "wait_seconds is in the event"
   }
 }
 

@@ -333,7 +333,12 @@ async fn gone(workload: &PoolWorkload) -> bool {
     let mut after = None;
     loop {
         // What was acquired in this very millisecond is meant too.
-        let ended = ExecutionEnded { execution: workload.run.clone(), at: workload.start.time() + Millis(1), after };
+        let ended = ExecutionEnded {
+            execution: workload.run.clone(),
+            at: workload.start.time() + Millis(1),
+            redrive: None,
+            after,
+        };
         match workload.pool.look_after(ended).await {
             Ok(ExecutionFreed { more: None, .. }) => break,
             Ok(ExecutionFreed { more, .. }) => after = more,

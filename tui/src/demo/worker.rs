@@ -320,9 +320,11 @@ fn refused(error: &RunError) -> LeaseAnswer {
     let why = error.to_string();
     match error.failure {
         Failure::PoolNotFound | Failure::PoolMisconfigured(_) => LeaseAnswer::Never(why),
-        Failure::HolderConflict(_) | Failure::Lost(_) | Failure::Throttled | Failure::Unavailable => {
-            LeaseAnswer::Failed(why)
-        }
+        Failure::HolderConflict(_)
+        | Failure::Lost(_)
+        | Failure::Throttled
+        | Failure::Unavailable
+        | Failure::TasksUnavailable => LeaseAnswer::Failed(why),
     }
 }
 

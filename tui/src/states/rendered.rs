@@ -108,7 +108,7 @@ impl RenderedStates {
         self
     }
 
-    /// Asks with this value of a field that the example has, or without it.
+    /// Asks with this value of a field, or without it.
     pub(crate) fn acquire(mut self, field: &str, value: Option<Value>) -> Self {
         let Some(event) = self.states.get_mut(ACQUIRE).and_then(event) else { return self };
         // A JSONPath field whose value is a path ends so.
