@@ -8,6 +8,7 @@
 mod calls;
 mod invariants;
 mod state;
+mod step_memo;
 mod trace;
 mod transition;
 mod world;

@@ -244,7 +244,10 @@ impl WorldState {
 
     /// The digests decide the order, so that states which differ only in that order are one.
     pub(crate) fn add_call(&mut self, call: Call) {
-        let call = Hashed::new(call);
+        self.add_hashed_call(Hashed::new(call));
+    }
+
+    pub(crate) fn add_hashed_call(&mut self, call: Hashed<Call>) {
         let at = self.calls.partition_point(|other| other.digest() < call.digest());
         self.calls.insert(at, call);
     }
