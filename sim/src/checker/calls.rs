@@ -88,7 +88,7 @@ impl Shared {
             return Some(self.settings(self.settings.limit, None));
         }
         let now = state.own_rows();
-        let before = state.rows_before.clone().unwrap_or_else(|| now.clone());
+        let before = state.rows_before.as_deref().unwrap_or(&now).clone();
         let (pool, live) = match of {
             SettingsOf::Now => now,
             SettingsOf::Before => before,
@@ -229,7 +229,7 @@ impl Shared {
             }
             if state.own_rows() != rows_before {
                 state.changed_at = Some(state.now);
-                state.rows_before = Some(rows_before);
+                state.rows_before = Some(Arc::new(rows_before));
                 state.all_are_stale();
             }
             self.judge_writes(state, by, &before, seen)?;
@@ -435,7 +435,7 @@ impl Shared {
                 (changed.from, changed.to)
             }
             AnyOutcome::SetPool(SetPoolOutcome::Set { before, after }) => {
-                let replaced = state.rows_before.as_ref().and_then(|(pool, _)| pool.clone()).map(SettingsRow::Valid);
+                let replaced = state.rows_before.as_deref().and_then(|(pool, _)| pool.clone()).map(SettingsRow::Valid);
                 let changes = before != Some(SettingsRow::Valid(after.clone()));
                 if changes && !state.faulted && replaced != before {
                     let what = format!("settings {replaced:?} were replaced by who saw {before:?}");
