@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::invariants::Violation;
 use super::shared_list::SharedList;
@@ -127,6 +127,14 @@ impl Hasher for DigestHasher {
     }
 }
 
+/// What a thread works with, batch after batch: large pieces of memory that are not given back between them.
+#[derive(Default)]
+struct Bench {
+    found: Vec<Found>,
+    fresh: HashSet<u128, BuildHasherDefault<DigestHasher>>,
+    common: Common,
+}
+
 /// What many states have in common, kept once.
 #[derive(Default)]
 struct Common {
@@ -190,7 +198,7 @@ impl<'a> Search<'a> {
     /// Expands and admits until nothing is left.
     fn work(&self) {
         let _ends = EndsOnPanic(self);
-        let mut common = Common::default();
+        let mut bench = Bench::default();
         let mut schedule = lock(&self.schedule);
         while !schedule.is_over {
             let next = schedule.admitted;
@@ -212,7 +220,7 @@ impl<'a> Search<'a> {
                 self.changed.notify_all();
             } else if let Some((number, batch)) = schedule.waiting.pop_front() {
                 drop(schedule);
-                let expanded = self.expand(batch, &mut common);
+                let expanded = self.expand(batch, &mut bench);
                 schedule = lock(&self.schedule);
                 schedule.expanded.insert(number, expanded);
                 self.changed.notify_all();
@@ -223,38 +231,43 @@ impl<'a> Search<'a> {
     }
 
     /// Takes every step from each state.
-    fn expand(&self, batch: Batch, common: &mut Common) -> Expanded {
+    fn expand(&self, batch: Batch, bench: &mut Bench) -> Expanded {
         let Batch { depth, first, states } = batch;
         let mut all =
             Expanded { depth, found: vec![], steps: 0, quiet: 0, seen: Coverage::default(), broken: None };
-        let mut fresh = FxHashSet::default();
         for (from, state) in (first..).zip(states) {
-            if let Err((action, violation)) = self.expand_one(from, &state, &mut all) {
+            if let Err((action, violation)) = self.expand_one(from, state, &mut all, &mut bench.found) {
                 all.broken = Some(Broken { from, action, violation });
                 break;
             }
         }
         // All at once: so the processor waits for many of them at a time.
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        all.found.retain(|found| !known.contains(&found.digest));
+        bench.found.retain(|found| !known.contains(&found.digest));
         drop(known);
-        all.found.retain(|found| fresh.insert(found.digest));
-        all.found.iter_mut().for_each(|found| common.share(&mut found.state));
+        bench.fresh.clear();
+        bench.found.retain(|found| bench.fresh.insert(found.digest));
+        bench.found.iter_mut().for_each(|found| bench.common.share(&mut found.state));
+        all.found.reserve_exact(bench.found.len());
+        all.found.append(&mut bench.found);
         all
     }
 
     fn expand_one(
         &self,
         from: u32,
-        state: &WorldState,
+        state: WorldState,
         all: &mut Expanded,
+        found: &mut Vec<Found>,
     ) -> Result<(), (Option<Transition>, Violation)> {
         if state.is_quiet() {
             all.quiet += 1;
-            self.shared.judge_quiet(state, &mut Coverage::default()).map_err(|violation| (None, violation))?;
+            self.shared.judge_quiet(&state, &mut Coverage::default()).map_err(|violation| (None, violation))?;
         }
-        for action in self.shared.actions(state) {
-            let mut next = state.clone();
+        let actions = self.shared.actions(&state);
+        let mut states = std::iter::repeat_n(state, actions.len());
+        for action in actions {
+            let Some(mut next) = states.next() else { break };
             all.steps += 1;
             let mut judged = self.shared.apply(&mut next, action, &mut all.seen);
             all.seen.every_fault |= next.left.are_used_up();
@@ -262,7 +275,7 @@ impl<'a> Search<'a> {
                 judged = self.shared.judge_cap(&next);
             }
             judged.map_err(|violation| (Some(action), violation))?;
-            all.found.push(Found { digest: digest(&next), from, action, state: next });
+            found.push(Found { digest: digest(&next), from, action, state: next });
         }
         Ok(())
     }
