@@ -230,12 +230,23 @@ impl Shared {
             if state.own_rows() != rows_before {
                 state.changed_at = Some(state.now);
                 state.rows_before = Some(Arc::new(rows_before));
-                state.all_are_stale();
+                self.all_are_stale(state)?;
             }
             self.judge_writes(state, by, &before, seen)?;
         }
         self.redact(&mut reply, by, request);
         Ok(reply)
+    }
+
+    /// The settings have changed: every call under way began with the old ones.
+    fn all_are_stale(&self, state: &mut WorldState) -> Result<(), Violation> {
+        for call in std::mem::take(&mut state.calls) {
+            let stale = |call, _| Ok(Next::Waits(Hashed::new(Call { stale: true, ..call })));
+            if let Next::Waits(call) = step_memo::step(call, Told::Stale, false, (0, false), stale)? {
+                state.add_hashed_call(call);
+            }
+        }
+        Ok(())
     }
 
     /// Takes from a reply what the caller is not to know.

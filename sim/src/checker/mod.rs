@@ -7,6 +7,8 @@
 
 mod calls;
 mod invariants;
+mod lone_step;
+mod parts;
 mod search;
 mod shared_list;
 mod state;

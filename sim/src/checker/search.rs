@@ -8,22 +8,16 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use rustc_hash::FxHashMap;
-
 use super::invariants::Violation;
-use super::shared_list::SharedList;
-use super::state::{ClientState, WorldState};
+use super::lone_step::{LoneSteps, judged};
+use super::parts::{Common, Parts};
+use super::state::WorldState;
 use super::transition::Transition;
 use super::world::Shared;
 use super::{Counterexample, Coverage, Report, step_memo, trace};
-use crate::digest::{Hashed, digest};
-use crate::table::MemoryTable;
 
 /// How many states a batch has at most: enough that handing them over costs nothing, few enough that all cores have some.
 const BATCH: usize = 128;
-
-/// How many tables, and lists of clients, a thread keeps to share them among states.
-const MOST_SHARED: usize = 200_000;
 
 /// Explores a world on so many threads.
 pub(crate) fn search(shared: &Shared, most_states: usize, threads: usize) -> Report {
@@ -42,7 +36,7 @@ pub(crate) fn search(shared: &Shared, most_states: usize, threads: usize) -> Rep
 struct Batch {
     depth: usize,
     first: u32,
-    states: Vec<WorldState>,
+    states: Vec<Parts>,
 }
 
 /// A state that was found, perhaps not for the first time.
@@ -50,13 +44,28 @@ struct Found {
     digest: u128,
     from: u32,
     action: Transition,
-    state: WorldState,
+    made: Made,
+}
+
+/// How a state is made of the one that a step leads from.
+enum Made {
+    /// By this lone step, of this call.
+    Alone(u32, Option<usize>),
+    Whole(Box<Parts>),
+}
+
+/// A state that its batch found for the first time.
+struct Fresh {
+    digest: u128,
+    from: u32,
+    action: Transition,
+    state: Parts,
 }
 
 /// What came of a batch, up to the first broken promise.
 struct Expanded {
     depth: usize,
-    found: Vec<Found>,
+    fresh: Vec<Fresh>,
     steps: usize,
     quiet: usize,
     seen: Coverage,
@@ -90,7 +99,7 @@ struct Admission {
     /// For each state, by which action it was reached from which.
     from: Vec<(u32, Transition)>,
     /// States that are not yet a batch, all at one depth.
-    states: Vec<WorldState>,
+    states: Vec<Parts>,
     /// How many batches at the depth that is being admitted are still to come, and how many at the next.
     to_come: usize,
     to_come_next: usize,
@@ -131,29 +140,9 @@ impl Hasher for DigestHasher {
 #[derive(Default)]
 struct Bench {
     found: Vec<Found>,
-    fresh: HashSet<u128, BuildHasherDefault<DigestHasher>>,
+    digests: HashSet<u128, BuildHasherDefault<DigestHasher>>,
     common: Common,
-}
-
-/// What many states have in common, kept once.
-#[derive(Default)]
-struct Common {
-    tables: FxHashMap<u128, MemoryTable>,
-    clients: FxHashMap<u128, SharedList<Hashed<ClientState>>>,
-}
-
-impl Common {
-    fn share(&mut self, state: &mut WorldState) {
-        one(&mut self.tables, &mut state.table);
-        one(&mut self.clients, &mut state.clients);
-    }
-}
-
-fn one<T: Clone + std::hash::Hash>(kept: &mut FxHashMap<u128, T>, value: &mut T) {
-    if kept.len() >= MOST_SHARED {
-        kept.clear();
-    }
-    *value = kept.entry(digest(value)).or_insert_with(|| value.clone()).clone();
+    lone_steps: LoneSteps,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -174,8 +163,8 @@ impl Drop for EndsOnPanic<'_, '_> {
 
 impl<'a> Search<'a> {
     fn new(shared: &'a Shared, most_states: usize) -> Search<'a> {
-        let begin = WorldState::begin(shared);
-        let known = HashSet::from_iter([digest(&begin)]);
+        let begin = Parts::of(WorldState::begin(shared), &mut Common::default());
+        let known = HashSet::from_iter([begin.digest()]);
         let batch = Batch { depth: 0, first: 0, states: vec![begin] };
         let admission = Admission {
             from: vec![(0, Transition::Tick)],
@@ -233,10 +222,11 @@ impl<'a> Search<'a> {
     /// Takes every step from each state.
     fn expand(&self, batch: Batch, bench: &mut Bench) -> Expanded {
         let Batch { depth, first, states } = batch;
-        let mut all =
-            Expanded { depth, found: vec![], steps: 0, quiet: 0, seen: Coverage::default(), broken: None };
-        for (from, state) in (first..).zip(states) {
-            if let Err((action, violation)) = self.expand_one(from, state, &mut all, &mut bench.found) {
+        let mut all = Expanded { depth, fresh: vec![], steps: 0, quiet: 0, seen: Coverage::default(), broken: None };
+        bench.lone_steps.trim();
+        bench.digests.clear();
+        for (from, state) in (first..).zip(&states) {
+            if let Err((action, violation)) = self.expand_one(from, state, &mut all, bench) {
                 all.broken = Some(Broken { from, action, violation });
                 break;
             }
@@ -245,44 +235,54 @@ impl<'a> Search<'a> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         bench.found.retain(|found| !known.contains(&found.digest));
         drop(known);
-        bench.fresh.clear();
-        bench.found.retain(|found| bench.fresh.insert(found.digest));
-        bench.found.iter_mut().for_each(|found| bench.common.share(&mut found.state));
-        all.found.reserve_exact(bench.found.len());
-        all.found.append(&mut bench.found);
+        bench.found.retain(|found| bench.digests.insert(found.digest));
+        all.fresh.reserve_exact(bench.found.len());
+        for Found { digest, from, action, made } in bench.found.drain(..) {
+            let state = match made {
+                Made::Alone(step, call) => {
+                    states[(from - first) as usize].after(call, &bench.lone_steps.step(step).change)
+                }
+                Made::Whole(state) => *state,
+            };
+            all.fresh.push(Fresh { digest, from, action, state });
+        }
         all
     }
 
     fn expand_one(
         &self,
         from: u32,
-        state: WorldState,
+        parts: &Parts,
         all: &mut Expanded,
-        found: &mut Vec<Found>,
+        bench: &mut Bench,
     ) -> Result<(), (Option<Transition>, Violation)> {
+        let state = parts.whole();
         if state.is_quiet() {
             all.quiet += 1;
             self.shared.judge_quiet(&state, &mut Coverage::default()).map_err(|violation| (None, violation))?;
         }
-        let actions = self.shared.actions(&state);
-        let mut states = std::iter::repeat_n(state, actions.len());
-        for action in actions {
-            let Some(mut next) = states.next() else { break };
+        for action in self.shared.actions(&state) {
             all.steps += 1;
-            let mut judged = self.shared.apply(&mut next, action, &mut all.seen);
-            all.seen.every_fault |= next.left.are_used_up();
-            if judged.is_ok() {
-                judged = self.shared.judge_cap(&next);
-            }
-            judged.map_err(|violation| (Some(action), violation))?;
-            found.push(Found { digest: digest(&next), from, action, state: next });
+            let broken = |violation| (Some(action), violation);
+            let alone = bench.lone_steps.take(self.shared, parts, action, &mut bench.common).map_err(broken)?;
+            let (digest, made) = if let Some((place, call)) = alone {
+                let step = bench.lone_steps.step(place);
+                all.seen.merge(step.seen);
+                (parts.digest_after(call, &step.change), Made::Alone(place, call))
+            } else {
+                let mut next = state.clone();
+                judged(self.shared, &mut next, action, &mut all.seen).map_err(broken)?;
+                let next = Parts::of(next, &mut bench.common);
+                (next.digest(), Made::Whole(Box::new(next)))
+            };
+            bench.found.push(Found { digest, from, action, made });
         }
         Ok(())
     }
 
     /// Admits what was found for the first time. Returns the batches that are full, and whether the search goes on.
     fn admit(&self, expanded: Expanded) -> (Vec<Batch>, bool) {
-        let Expanded { depth, found, steps, quiet, seen, broken } = expanded;
+        let Expanded { depth, fresh, steps, quiet, seen, broken } = expanded;
         let (mut admission, mut batches) = (lock(&self.admission), vec![]);
         let admission = &mut *admission;
         admission.report.steps += steps;
@@ -291,7 +291,7 @@ impl<'a> Search<'a> {
         admission.report.seen.merge(seen);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut last = u32::MAX;
-        for found in found {
+        for found in fresh {
             if found.from > last {
                 break;
             }

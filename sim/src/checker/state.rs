@@ -241,13 +241,6 @@ impl WorldState {
         self.clients[at] = Hashed::new(client);
     }
 
-    /// The settings have changed: every call under way began with the old ones.
-    pub(crate) fn all_are_stale(&mut self) {
-        for call in std::mem::take(&mut self.calls) {
-            self.add_call(Call { stale: true, ..call.into_inner() });
-        }
-    }
-
     /// The digests decide the order, so that states which differ only in that order are one.
     pub(crate) fn add_call(&mut self, call: Call) {
         self.add_hashed_call(Hashed::new(call));

@@ -33,6 +33,8 @@ pub(crate) enum Told {
     AnswersAnew(Vec<(usize, EffectReply)>),
     /// That it may go on.
     Thaw,
+    /// Nothing: the settings that it uses are not those of now any more.
+    Stale,
 }
 
 /// Which step: digests of the call and of what it is told when.

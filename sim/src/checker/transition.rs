@@ -14,7 +14,7 @@ use super::{Coverage, property};
 use crate::digest::Hashed;
 
 /// One thing that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Transition {
     /// A client asks, with the settings it has cached from before a change or with the new ones.
     Ask { client: u8, settings: SettingsOf },
@@ -65,7 +65,7 @@ pub(crate) enum Transition {
 }
 
 /// How a request fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lost {
     /// Served, but the reply is lost.
     Reply,
@@ -82,6 +82,44 @@ pub(crate) enum Lost {
 #[allow(clippy::cast_possible_truncation, reason = "worlds have a handful of everything")]
 const fn small(number: usize) -> u8 {
     number as u8
+}
+
+impl Transition {
+    /// The call that it is a step of, and the same step of the first call.
+    pub(crate) fn of_call(self) -> Option<(u8, Transition)> {
+        let mut step = self;
+        let (Transition::Serve { call, .. }
+        | Transition::Read { call, .. }
+        | Transition::Half { call, .. }
+        | Transition::Lose { call, .. }
+        | Transition::Tell { call, .. }
+        | Transition::Unheard { call, .. }
+        | Transition::Answer { call, .. }
+        | Transition::Thaw { call }
+        | Transition::Crash { call }) = &mut step
+        else {
+            return None;
+        };
+        let call = std::mem::take(call);
+        Some((call, step))
+    }
+
+    /// Whether it is a step of a client, the schedule or an operator that looks at no call under way.
+    pub(crate) fn looks_at_no_call(self) -> bool {
+        matches!(
+            self,
+            Transition::Ask { .. }
+                | Transition::Copy { .. }
+                | Transition::Release { .. }
+                | Transition::CopyRelease { .. }
+                | Transition::OlderRelease { .. }
+                | Transition::Renew { .. }
+                | Transition::Die { .. }
+                | Transition::Abandon { .. }
+                | Transition::Redrive { .. }
+                | Transition::Sweep { .. }
+        )
+    }
 }
 
 impl Shared {
