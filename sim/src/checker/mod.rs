@@ -23,6 +23,7 @@ pub use invariants::Violation;
 pub use world::{Ablation, Ablations, CheckedWorld, Client, Faults, OperatorAction, OperatorPlan, Order};
 
 use crate::rng::Rng;
+use search::{Manner, search};
 use state::WorldState;
 use world::Shared;
 
@@ -214,7 +215,16 @@ pub fn explore(world: CheckedWorld, most_states: usize) -> Report {
 /// When the world itself makes no sense (a limit above 10,000).
 pub fn explore_on(threads: usize, world: CheckedWorld, most_states: usize) -> Report {
     let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
-    search::search(&shared, most_states, threads)
+    search(&shared, most_states, Manner { threads, remembers: true })
+}
+
+/// As [`explore`], on one thread that takes each step anew from each state: what is found is the same.
+///
+/// # Panics
+/// When the world itself makes no sense (a limit above 10,000).
+pub fn explore_anew(world: CheckedWorld, most_states: usize) -> Report {
+    let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
+    search(&shared, most_states, Manner { threads: 1, remembers: false })
 }
 
 /// Follows so many random histories of a world to their ends, from seeds that begin at `seed`: much deeper than

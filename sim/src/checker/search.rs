@@ -19,16 +19,24 @@ use super::{Counterexample, Coverage, Report, step_memo, trace};
 /// How many states a batch has at most: enough that handing them over costs nothing, few enough that all cores have some.
 const BATCH: usize = 128;
 
-/// Explores a world on so many threads.
-pub(crate) fn search(shared: &Shared, most_states: usize, threads: usize) -> Report {
-    let search = Search::new(shared, most_states);
+/// How a world is searched: the same is found either way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// How many threads search.
+    pub(crate) threads: usize,
+    /// Steps are remembered, else each is taken anew from each state.
+    pub(crate) remembers: bool,
+}
+
+/// Explores a world.
+pub(crate) fn search(shared: &Shared, most_states: usize, manner: Manner) -> Report {
+    let search = Search::new(shared, most_states, manner.remembers);
     std::thread::scope(|scope| {
-        for _ in 1..threads {
+        for _ in 1..manner.threads {
             scope.spawn(|| search.work());
         }
         search.work();
     });
-    step_memo::forget();
     search.admission.into_inner().unwrap_or_else(PoisonError::into_inner).report
 }
 
@@ -109,6 +117,7 @@ struct Admission {
 struct Search<'a> {
     shared: &'a Shared,
     most_states: usize,
+    remembers: bool,
     schedule: Mutex<Schedule>,
     changed: Condvar,
     known: RwLock<HashSet<u128, BuildHasherDefault<DigestHasher>>>,
@@ -162,7 +171,7 @@ impl Drop for EndsOnPanic<'_, '_> {
 }
 
 impl<'a> Search<'a> {
-    fn new(shared: &'a Shared, most_states: usize) -> Search<'a> {
+    fn new(shared: &'a Shared, most_states: usize, remembers: bool) -> Search<'a> {
         let begin = Parts::of(WorldState::begin(shared), &mut Common::default());
         let known = HashSet::from_iter([begin.digest()]);
         let batch = Batch { depth: 0, first: 0, states: vec![begin] };
@@ -177,6 +186,7 @@ impl<'a> Search<'a> {
         Search {
             shared,
             most_states,
+            remembers,
             schedule: Mutex::new(schedule),
             changed: Condvar::new(),
             known: RwLock::new(known),
@@ -187,6 +197,7 @@ impl<'a> Search<'a> {
     /// Expands and admits until nothing is left.
     fn work(&self) {
         let _ends = EndsOnPanic(self);
+        step_memo::remember(self.remembers);
         let mut bench = Bench::default();
         let mut schedule = lock(&self.schedule);
         while !schedule.is_over {
@@ -217,6 +228,8 @@ impl<'a> Search<'a> {
                 schedule = self.changed.wait(schedule).unwrap_or_else(PoisonError::into_inner);
             }
         }
+        drop(schedule);
+        step_memo::remember(false);
     }
 
     /// Takes every step from each state.
@@ -264,7 +277,11 @@ impl<'a> Search<'a> {
         for action in self.shared.actions(&state) {
             all.steps += 1;
             let broken = |violation| (Some(action), violation);
-            let alone = bench.lone_steps.take(self.shared, parts, action, &mut bench.common).map_err(broken)?;
+            let alone = if self.remembers {
+                bench.lone_steps.take(self.shared, parts, action, &mut bench.common).map_err(broken)?
+            } else {
+                None
+            };
             let (digest, made) = if let Some((place, call)) = alone {
                 let step = bench.lone_steps.step(place);
                 all.seen.merge(step.seen);

@@ -41,7 +41,8 @@ pub(crate) enum Told {
 type StepKey = (u128, u128);
 
 thread_local! {
-    static STEPS: RefCell<FxHashMap<StepKey, Next>> = RefCell::default();
+    /// None: this thread remembers nothing.
+    static STEPS: RefCell<Option<FxHashMap<StepKey, Next>>> = RefCell::default();
 }
 
 /// What the call does when it is told this, as it was made before or by `run`. `now` is true time; `world` is whatever
@@ -54,11 +55,12 @@ pub(crate) fn step(
     run: impl FnOnce(Call, Told) -> Result<Next, Violation>,
 ) -> Result<Next, Violation> {
     let key = (call.digest(), digest(&(&told, freeze, now, world)));
-    if let Some(next) = STEPS.with_borrow(|steps| steps.get(&key).cloned()) {
+    if let Some(next) = STEPS.with_borrow(|steps| steps.as_ref()?.get(&key).cloned()) {
         return Ok(next);
     }
     let next = run(call.into_inner(), told)?;
     STEPS.with_borrow_mut(|steps| {
+        let Some(steps) = steps else { return };
         if steps.len() >= MOST {
             steps.clear();
         }
@@ -67,7 +69,7 @@ pub(crate) fn step(
     Ok(next)
 }
 
-/// Forgets all steps that this thread remembers.
-pub(crate) fn forget() {
-    STEPS.take();
+/// From now on this thread remembers its steps, or none.
+pub(crate) fn remember(steps: bool) {
+    STEPS.set(steps.then(FxHashMap::default));
 }
