@@ -5,6 +5,7 @@
 //! here but by whoever sends the requests: the checker tries all of it, the simulator draws it from a seed.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use leasehold_core::{
     Condition, Fence, Guard, Held, HolderKey, HolderState, Mutation, Refusal, Reply, Request, Row, RowKey, SettingsRow,
@@ -13,16 +14,16 @@ use leasehold_core::{
 
 use crate::digest::Hashed;
 
-/// The rows of one pool, in key order.
+/// The rows of one pool, in key order. A copy shares them until either changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryTable {
-    rows: Vec<(RowKey, Hashed<Row>)>,
+    rows: Arc<Vec<(RowKey, Hashed<Row>)>>,
 }
 
 impl Hash for MemoryTable {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.rows.len().hash(state);
-        for (_, row) in &self.rows {
+        for (_, row) in &*self.rows {
             row.hash(state);
         }
     }
@@ -87,15 +88,16 @@ impl MemoryTable {
     /// Puts a row there, whatever was there.
     pub fn put(&mut self, row: Row) {
         let key = row.key();
-        match self.at(key) {
-            Ok(at) => self.rows[at].1 = Hashed::new(row),
-            Err(at) => self.rows.insert(at, (key, Hashed::new(row))),
+        let (at, rows) = (self.at(key), Arc::make_mut(&mut self.rows));
+        match at {
+            Ok(at) => rows[at].1 = Hashed::new(row),
+            Err(at) => rows.insert(at, (key, Hashed::new(row))),
         }
     }
 
     /// Deletes the rows that are not to be kept, as the table's TTL does.
     pub fn retain(&mut self, keep: impl Fn(&Row) -> bool) {
-        self.rows.retain(|(_, row)| keep(row));
+        Arc::make_mut(&mut self.rows).retain(|(_, row)| keep(row));
     }
 
     /// Deletes all tombstones, as if they were collected at once.
@@ -133,7 +135,7 @@ impl MemoryTable {
             Mutation::Put(row) => self.put(row.clone()),
             Mutation::Delete => {
                 if let Ok(at) = self.at(write.key) {
-                    self.rows.remove(at);
+                    Arc::make_mut(&mut self.rows).remove(at);
                 }
             }
             Mutation::Extend(expires_at, by_holder) => self.mutate_lease(write.key, |held| {

@@ -4,17 +4,21 @@
 //! is emptied, or a question is answered wrongly. With everything in place, the same world holds.
 
 use leasehold_core::Guard;
-use leasehold_sim::checker::{Ablation, CheckedWorld, Faults, OperatorAction, Order, Report, explore, property};
+use leasehold_sim::checker::{
+    Ablation, CheckedWorld, Faults, OperatorAction, Order, Report, explore, explore_anew, property,
+};
 
 const MOST: usize = 3_000_000;
 
 /// The world holds as far as it was explored when it broke without the guard; without it, this promise breaks.
 fn breaks(whole: &CheckedWorld, without: CheckedWorld, expected: &[&str]) {
+    let anew = explore_anew(without.clone(), MOST);
     let broken = explore(without, MOST);
     println!("{broken}\n");
     let Some(found) = &broken.broken else { panic!("nothing broke: {broken}") };
     assert!(expected.contains(&found.violation.promise), "another promise broke: {broken}");
     assert!(!found.steps.is_empty() && found.steps.iter().all(|step| step.starts_with('[')), "the trace can be read");
+    assert_eq!(anew.to_string(), broken.to_string(), "without memory another counterexample is found");
     holds(&explore(whole.clone(), broken.states + 1));
 }
 

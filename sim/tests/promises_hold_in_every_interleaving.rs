@@ -9,7 +9,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use leasehold_sim::checker::{CheckedWorld, Coverage, Faults, OperatorAction, Order, Report, explore};
+use leasehold_sim::checker::{
+    CheckedWorld, Coverage, Faults, OperatorAction, Order, Report, explore, explore_anew, explore_on,
+};
 
 const F: Faults = Faults {
     crash: 0,
@@ -88,6 +90,22 @@ fn the_numbers_of_states_are_pinned() {
         PINNED.iter().map(|(world, _)| explored(world())).map(|r| (r.name, r.states)).collect();
     let expected: Vec<(&str, usize)> = PINNED.iter().map(|(world, states)| (world().name, *states)).collect();
     assert_eq!(found, expected);
+}
+
+/// The checker remembers steps, and searches on every core. Neither is to change what it finds.
+#[test]
+fn the_same_is_found_on_any_number_of_threads_and_anew() {
+    const SMALL: usize = 45_000;
+    for (world, states) in PINNED.iter().filter(|(_, states)| *states < SMALL) {
+        let reports = [1, 2, 3].map(|threads| explore_on(threads, world(), SMALL));
+        for report in reports.iter().chain([&explore_anew(world(), SMALL)]) {
+            assert_eq!((report.to_string(), report.seen), (reports[0].to_string(), reports[0].seen));
+            assert_eq!(report.states, *states);
+        }
+        // Also where the search ends before it is complete.
+        let [one, other] = [1, 3].map(|threads| explore_on(threads, world(), states / 2));
+        assert_eq!((one.to_string(), one.seen, one.states), (other.to_string(), other.seen, states / 2));
+    }
 }
 
 fn two_waiters() -> CheckedWorld {

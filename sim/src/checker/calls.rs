@@ -12,6 +12,7 @@ use leasehold_core::{
 
 use super::invariants::{self, Violation};
 use super::state::{Call, Caller, ClientState, Engine, Stage, Task, ToldLease, WorldState};
+use super::step_memo::{self, Next, Told};
 use super::world::{Ablation, OperatorAction, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::count_then_put::CountThenPut;
@@ -87,7 +88,7 @@ impl Shared {
             return Some(self.settings(self.settings.limit, None));
         }
         let now = state.own_rows();
-        let before = state.rows_before.clone().unwrap_or_else(|| now.clone());
+        let before = state.rows_before.as_deref().unwrap_or(&now).clone();
         let (pool, live) = match of {
             SettingsOf::Now => now,
             SettingsOf::Before => before,
@@ -131,47 +132,72 @@ impl Shared {
         step: Step<AnyOutcome>,
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
+        let next = self.next(state.now, by, skew, stale, engine, step);
+        self.act(state, by, next, seen)
+    }
+
+    /// What a step of a call's machine makes of the call.
+    fn next(&self, now: u64, by: Caller, skew: u64, stale: bool, engine: Engine, step: Step<AnyOutcome>) -> Next {
         match step {
             Step::Perform { effects, .. } => {
                 let looks_back = self.world.is_ablated(Ablation::SecondClock);
-                let stepped = if looks_back { Timestamp(state.now + skew) } else { Timestamp(0) };
+                let stepped = if looks_back { Timestamp(now + skew) } else { Timestamp(0) };
                 let in_flight = InFlight::new(effects);
-                state.add_call(Call { by, skew, engine, in_flight, half: None, stepped, frozen: false, stale });
-                Ok(())
+                let call = Call { by, skew, engine, in_flight, half: None, stepped, frozen: false, stale };
+                Next::Waits(Hashed::new(call))
             }
-            Step::Done(outcome) => self.done(state, by, outcome, seen),
+            Step::Done(outcome) => Next::Over(Box::new(outcome)),
         }
     }
 
-    pub(super) fn answered(
+    fn act(&self, state: &mut WorldState, by: Caller, next: Next, seen: &mut Coverage) -> Result<(), Violation> {
+        match next {
+            Next::Waits(call) => state.add_hashed_call(call),
+            Next::Over(outcome) => return self.done(state, by, *outcome, seen),
+        }
+        Ok(())
+    }
+
+    /// A call is told something: the answers that came, and once all are there it goes on, unless it freezes.
+    pub(super) fn tell(
         &self,
         state: &mut WorldState,
-        call: Call,
+        call: Hashed<Call>,
+        told: Told,
         freeze: bool,
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
         if freeze {
             state.left.freeze -= 1;
             state.faulted = true;
-            state.add_call(Call { frozen: true, ..call });
-            return Ok(());
         }
-        if !call.in_flight.is_complete() {
-            state.add_call(call);
-            return Ok(());
-        }
-        self.resume(state, call, seen)
+        let (by, now) = (call.by, state.now);
+        let looks_back = self.world.is_ablated(Ablation::SecondClock);
+        let next = step_memo::step(call, told, freeze, (now, looks_back), |mut call, told| {
+            call.frozen = freeze;
+            if let Told::AnswersAnew(_) = told {
+                call.half = None;
+            }
+            if let Told::Answers(answers) | Told::AnswersAnew(answers) = told {
+                answers.into_iter().for_each(|(at, reply)| call.in_flight.reply(at, reply));
+            }
+            if freeze || !call.in_flight.is_complete() {
+                return Ok(Next::Waits(Hashed::new(call)));
+            }
+            self.resume(now, call)
+        })?;
+        self.act(state, by, next, seen)
     }
 
-    pub(super) fn resume(&self, state: &mut WorldState, call: Call, seen: &mut Coverage) -> Result<(), Violation> {
+    fn resume(&self, now: u64, call: Call) -> Result<Next, Violation> {
         let Call { by, skew, mut engine, in_flight, stepped, stale, .. } = call;
         let asked = in_flight.iter().any(|(effect, _)| matches!(effect, Effect::Request(_)));
         let looks_back = self.world.is_ablated(Ablation::SecondClock) && asked;
-        let now = if looks_back { stepped } else { Timestamp(state.now + skew) };
+        let clock = if looks_back { stepped } else { Timestamp(now + skew) };
         let saw = invariants::waiters_in(&in_flight);
-        let step = engine.resume(in_flight.into_replies(), now);
+        let step = engine.resume(in_flight.into_replies(), clock);
         self.judge_order(by, saw, &step)?;
-        self.go_on(state, by, skew, stale, engine, step, seen)
+        Ok(self.next(now, by, skew, stale, engine, step))
     }
 
     /// Serves a request, and judges what it changed. A write that is served late has nobody's call any more.
@@ -203,13 +229,24 @@ impl Shared {
             }
             if state.own_rows() != rows_before {
                 state.changed_at = Some(state.now);
-                state.rows_before = Some(rows_before);
-                state.all_are_stale();
+                state.rows_before = Some(Arc::new(rows_before));
+                self.all_are_stale(state)?;
             }
             self.judge_writes(state, by, &before, seen)?;
         }
         self.redact(&mut reply, by, request);
         Ok(reply)
+    }
+
+    /// The settings have changed: every call under way began with the old ones.
+    fn all_are_stale(&self, state: &mut WorldState) -> Result<(), Violation> {
+        for call in std::mem::take(&mut state.calls) {
+            let stale = |call, _| Ok(Next::Waits(Hashed::new(Call { stale: true, ..call })));
+            if let Next::Waits(call) = step_memo::step(call, Told::Stale, false, (0, false), stale)? {
+                state.add_hashed_call(call);
+            }
+        }
+        Ok(())
     }
 
     /// Takes from a reply what the caller is not to know.
@@ -409,7 +446,7 @@ impl Shared {
                 (changed.from, changed.to)
             }
             AnyOutcome::SetPool(SetPoolOutcome::Set { before, after }) => {
-                let replaced = state.rows_before.as_ref().and_then(|(pool, _)| pool.clone()).map(SettingsRow::Valid);
+                let replaced = state.rows_before.as_deref().and_then(|(pool, _)| pool.clone()).map(SettingsRow::Valid);
                 let changes = before != Some(SettingsRow::Valid(after.clone()));
                 if changes && !state.faulted && replaced != before {
                     let what = format!("settings {replaced:?} were replaced by who saw {before:?}");

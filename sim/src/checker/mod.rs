@@ -7,23 +7,24 @@
 
 mod calls;
 mod invariants;
+mod lone_step;
+mod parts;
+mod search;
+mod shared_list;
 mod state;
+mod step_memo;
 mod trace;
 mod transition;
 mod world;
 
-use std::collections::VecDeque;
 use std::fmt;
-
-use rustc_hash::FxHashSet;
 
 pub use invariants::Violation;
 pub use world::{Ablation, Ablations, CheckedWorld, Client, Faults, OperatorAction, OperatorPlan, Order};
 
-use crate::digest::digest;
 use crate::rng::Rng;
+use search::{Manner, search};
 use state::WorldState;
-use transition::Transition;
 use world::Shared;
 
 /// The promises, by name.
@@ -105,6 +106,27 @@ pub struct Coverage {
     pub most_overtaken: u8,
 }
 
+impl Coverage {
+    /// What was reached here or there.
+    fn merge(&mut self, other: Coverage) {
+        // A name that is missing here does not compile.
+        macro_rules! either {
+            ($($name:ident)*) => {
+                let Coverage { $($name,)* most_held, most_overtaken } = other;
+                $(self.$name |= $name;)*
+                self.most_held = self.most_held.max(most_held);
+                self.most_overtaken = self.most_overtaken.max(most_overtaken);
+            };
+        }
+        either! {
+            told claimed granted_from_queue refused renewed extended reclaimed renotified closed_task
+            failed_task gave_up lost override_ended superseded retired pool_set busy already older_released
+            limit_set crashed died redriven table_refused unheard reply_lost served_late give_back_lost torn
+            freed_by_event above_limit every_fault
+        }
+    }
+}
+
 /// What came of exploring a world.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -184,8 +206,25 @@ impl fmt::Display for Report {
 /// # Panics
 /// When the world itself makes no sense (a limit above 10,000).
 pub fn explore(world: CheckedWorld, most_states: usize) -> Report {
+    explore_on(std::thread::available_parallelism().map_or(1, std::num::NonZero::get), world, most_states)
+}
+
+/// As [`explore`], on so many threads: what is found is the same.
+///
+/// # Panics
+/// When the world itself makes no sense (a limit above 10,000).
+pub fn explore_on(threads: usize, world: CheckedWorld, most_states: usize) -> Report {
     let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
-    Explorer::new(shared, most_states).run()
+    search(&shared, most_states, Manner { threads, remembers: true })
+}
+
+/// As [`explore`], on one thread that takes each step anew from each state: what is found is the same.
+///
+/// # Panics
+/// When the world itself makes no sense (a limit above 10,000).
+pub fn explore_anew(world: CheckedWorld, most_states: usize) -> Report {
+    let Some(shared) = Shared::new(world) else { panic!("a world that makes no sense") };
+    search(&shared, most_states, Manner { threads: 1, remembers: false })
 }
 
 /// Follows so many random histories of a world to their ends, from seeds that begin at `seed`: much deeper than
@@ -228,79 +267,4 @@ pub fn random_walk(world: CheckedWorld, seed: u64, histories: u64) -> Report {
         }
     }
     report
-}
-
-struct Explorer {
-    shared: Shared,
-    most_states: usize,
-    known: FxHashSet<u128>,
-    /// For each state, by which action it was reached from which.
-    from: Vec<(u32, Transition)>,
-    report: Report,
-}
-
-impl Explorer {
-    fn new(shared: Shared, most_states: usize) -> Explorer {
-        let report = Report::new(shared.world.name);
-        Explorer { shared, most_states, known: FxHashSet::default(), from: vec![], report }
-    }
-
-    fn run(mut self) -> Report {
-        let mut frontier: VecDeque<(WorldState, u32, usize)> = VecDeque::new();
-        let begin = WorldState::begin(&self.shared);
-        self.known.insert(digest(&begin));
-        self.from.push((0, Transition::Tick));
-        frontier.push_back((begin, 0, 0));
-        while let Some((state, id, depth)) = frontier.pop_front() {
-            self.report.depth = depth;
-            if state.is_quiet() {
-                self.report.quiet += 1;
-                if let Err(violation) = self.shared.judge_quiet(&state, &mut Coverage::default()) {
-                    return self.broken(id, None, violation);
-                }
-            }
-            for action in self.shared.actions(&state) {
-                let mut next = state.clone();
-                self.report.steps += 1;
-                let mut judged = self.shared.apply(&mut next, action, &mut self.report.seen);
-                self.report.seen.every_fault |= next.left.are_used_up();
-                if judged.is_ok() {
-                    judged = self.shared.judge_cap(&next);
-                }
-                if let Err(violation) = judged {
-                    return self.broken(id, Some(action), violation);
-                }
-                if !self.known.insert(digest(&next)) {
-                    continue;
-                }
-                if self.known.len() > self.most_states {
-                    self.report.complete = false;
-                    continue;
-                }
-                let next_id = u32::try_from(self.from.len()).unwrap_or(u32::MAX);
-                self.from.push((id, action));
-                frontier.push_back((next, next_id, depth + 1));
-            }
-            if !self.report.complete {
-                break;
-            }
-        }
-        self.report.states = self.from.len();
-        self.report
-    }
-
-    fn broken(mut self, at: u32, last: Option<Transition>, violation: Violation) -> Report {
-        let mut actions: Vec<Transition> = last.into_iter().collect();
-        let mut id = at;
-        while id != 0 {
-            let (from, action) = self.from[id as usize];
-            actions.push(action);
-            id = from;
-        }
-        actions.reverse();
-        self.report.states = self.from.len();
-        self.report.broken =
-            Some(Counterexample { violation, steps: trace::story(&self.shared, &actions), seed: None });
-        self.report
-    }
 }

@@ -1,11 +1,14 @@
 //! States: what is the state of a world? The clock, the table, the clients, the calls under way, and what is still on the
 //! network.
 
+use std::sync::Arc;
+
 use leasehold_core::{
     AnyMachine, AnyOutcome, Attempt, Fence, InFlight, Limit, Machine, OverrideRow, PoolRow, Replies, Request, Row,
     RowKey, Slot, SlotRow, Step, Timestamp,
 };
 
+use super::shared_list::SharedList;
 use super::world::{Faults, Shared};
 use crate::count_then_put::CountThenPut;
 use crate::digest::Hashed;
@@ -17,7 +20,7 @@ pub(crate) struct WorldState {
     /// True time.
     pub(crate) now: u64,
     pub(crate) table: MemoryTable,
-    pub(crate) clients: Vec<Hashed<ClientState>>,
+    pub(crate) clients: SharedList<Hashed<ClientState>>,
     pub(crate) calls: Vec<Hashed<Call>>,
     /// Writes whose caller got no answer, and that may still be served.
     pub(crate) late: Vec<Hashed<Request>>,
@@ -29,7 +32,7 @@ pub(crate) struct WorldState {
     /// When the pool's own rows were changed last, in true time.
     pub(crate) changed_at: Option<u64>,
     /// The pool's own rows as they were before that.
-    pub(crate) rows_before: Option<(Option<PoolRow>, Option<OverrideRow>)>,
+    pub(crate) rows_before: Option<Arc<OwnRows>>,
     /// The overrides that are done, where several operators make one.
     pub(crate) limit_sets: Option<LimitSets>,
     /// The limit of the override that was ended.
@@ -39,6 +42,9 @@ pub(crate) struct WorldState {
     /// Anything went wrong so far.
     pub(crate) faulted: bool,
 }
+
+/// The pool's own rows: its settings and the override.
+pub(crate) type OwnRows = (Option<PoolRow>, Option<OverrideRow>);
 
 /// What became of the overrides that several operators make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -212,7 +218,7 @@ impl WorldState {
     }
 
     /// The pool's own rows.
-    pub(crate) fn own_rows(&self) -> (Option<PoolRow>, Option<OverrideRow>) {
+    pub(crate) fn own_rows(&self) -> OwnRows {
         let row = |key| self.table.row(key).cloned();
         let pool = if let Some(Row::Pool(row)) = row(RowKey::Pool) { Some(row) } else { None };
         let live = if let Some(Row::Override(row)) = row(RowKey::Override) { Some(row) } else { None };
@@ -230,21 +236,17 @@ impl WorldState {
     }
 
     pub(crate) fn client(&mut self, at: usize, change: impl FnOnce(&mut ClientState)) {
-        let mut client = self.clients[at].clone().into_inner();
+        let mut client = (*self.clients[at]).clone();
         change(&mut client);
         self.clients[at] = Hashed::new(client);
     }
 
-    /// The settings have changed: every call under way began with the old ones.
-    pub(crate) fn all_are_stale(&mut self) {
-        for call in std::mem::take(&mut self.calls) {
-            self.add_call(Call { stale: true, ..call.into_inner() });
-        }
-    }
-
     /// The digests decide the order, so that states which differ only in that order are one.
     pub(crate) fn add_call(&mut self, call: Call) {
-        let call = Hashed::new(call);
+        self.add_hashed_call(Hashed::new(call));
+    }
+
+    pub(crate) fn add_hashed_call(&mut self, call: Hashed<Call>) {
         let at = self.calls.partition_point(|other| other.digest() < call.digest());
         self.calls.insert(at, call);
     }

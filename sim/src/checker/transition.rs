@@ -8,12 +8,13 @@ use leasehold_core::{
 
 use super::invariants::Violation;
 use super::state::{Call, Caller, Stage, Task, TornRead, WorldState};
+use super::step_memo::Told;
 use super::world::{Ablation, OperatorAction, Order, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::digest::Hashed;
 
 /// One thing that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Transition {
     /// A client asks, with the settings it has cached from before a change or with the new ones.
     Ask { client: u8, settings: SettingsOf },
@@ -64,7 +65,7 @@ pub(crate) enum Transition {
 }
 
 /// How a request fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lost {
     /// Served, but the reply is lost.
     Reply,
@@ -81,6 +82,44 @@ pub(crate) enum Lost {
 #[allow(clippy::cast_possible_truncation, reason = "worlds have a handful of everything")]
 const fn small(number: usize) -> u8 {
     number as u8
+}
+
+impl Transition {
+    /// The call that it is a step of, and the same step of the first call.
+    pub(crate) fn of_call(self) -> Option<(u8, Transition)> {
+        let mut step = self;
+        let (Transition::Serve { call, .. }
+        | Transition::Read { call, .. }
+        | Transition::Half { call, .. }
+        | Transition::Lose { call, .. }
+        | Transition::Tell { call, .. }
+        | Transition::Unheard { call, .. }
+        | Transition::Answer { call, .. }
+        | Transition::Thaw { call }
+        | Transition::Crash { call }) = &mut step
+        else {
+            return None;
+        };
+        let call = std::mem::take(call);
+        Some((call, step))
+    }
+
+    /// Whether it is a step of a client, the schedule or an operator that looks at no call under way.
+    pub(crate) fn looks_at_no_call(self) -> bool {
+        matches!(
+            self,
+            Transition::Ask { .. }
+                | Transition::Copy { .. }
+                | Transition::Release { .. }
+                | Transition::CopyRelease { .. }
+                | Transition::OlderRelease { .. }
+                | Transition::Renew { .. }
+                | Transition::Die { .. }
+                | Transition::Abandon { .. }
+                | Transition::Redrive { .. }
+                | Transition::Sweep { .. }
+        )
+    }
 }
 
 impl Shared {
@@ -374,7 +413,7 @@ impl Shared {
                 state.left.crash -= 1;
                 state.faulted = true;
                 seen.crashed = true;
-                let call = state.calls.remove(usize::from(call)).into_inner();
+                let call = state.calls.remove(usize::from(call));
                 self.invocation_failed(state, call.by);
                 Ok(())
             }
@@ -384,34 +423,34 @@ impl Shared {
                 Ok(())
             }
             Transition::Thaw { call } => {
-                let call = state.calls.remove(usize::from(call)).into_inner();
-                self.resume(state, Call { frozen: false, ..call }, seen)
+                let call = state.calls.remove(usize::from(call));
+                self.tell(state, call, Told::Thaw, false, seen)
             }
             Transition::Serve { call, request, freeze } => {
-                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let call = state.calls.remove(usize::from(call));
                 let at = usize::from(request);
-                if let Some(Effect::Request(request)) = call.in_flight.effect(at).cloned() {
-                    let mut reply = self.serve(state, Some(call.by), &request, seen)?;
-                    if let (Reply::Slots(now), true) = (&mut reply, request == Request::Slots)
-                        && let Some(TornRead { below, index, rows }) = call.half.take()
-                    {
-                        let whole = now.clone();
-                        now.retain(|row| (row.slot.0 < index) != below);
-                        now.extend(rows);
-                        now.sort_by_key(|row| row.slot);
-                        seen.torn |= *now != whole;
-                    }
-                    call.in_flight.reply(at, reply);
+                let Some(Effect::Request(request)) = call.in_flight.effect(at) else { return Ok(()) };
+                let mut reply = self.serve(state, Some(call.by), request, seen)?;
+                if let (Reply::Slots(now), true) = (&mut reply, *request == Request::Slots)
+                    && let Some(TornRead { below, index, rows }) = &call.half
+                {
+                    let whole = now.clone();
+                    now.retain(|row| (row.slot.0 < *index) != *below);
+                    now.extend(rows.iter().cloned());
+                    now.sort_by_key(|row| row.slot);
+                    seen.torn |= *now != whole;
+                    let answers = Told::AnswersAnew(vec![(at, reply.into())]);
+                    return self.tell(state, call, answers, freeze, seen);
                 }
-                self.answered(state, call, freeze, seen)
+                self.tell(state, call, Told::Answers(vec![(at, reply.into())]), freeze, seen)
             }
             Transition::Read { call, freeze } => {
-                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let call = state.calls.remove(usize::from(call));
+                let mut answers = vec![];
                 for (at, request) in reads_of(&call) {
-                    let reply = self.serve(state, Some(call.by), &request, seen)?;
-                    call.in_flight.reply(at, reply);
+                    answers.push((at, self.serve(state, Some(call.by), request, seen)?.into()));
                 }
-                self.answered(state, call, freeze, seen)
+                self.tell(state, call, Told::Answers(answers), freeze, seen)
             }
             Transition::Half { call, request, below, index } => {
                 let mut call = state.calls.remove(usize::from(call)).into_inner();
@@ -426,26 +465,23 @@ impl Shared {
                 Ok(())
             }
             Transition::Lose { call, request, how } => {
-                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let call = state.calls.remove(usize::from(call));
                 state.faulted = true;
                 let at = usize::from(request);
-                if let Some(Effect::Request(request)) = call.in_flight.effect(at).cloned() {
-                    let reply = match how {
-                        Lost::Reply => {
-                            seen.reply_lost |= self.serve(state, Some(call.by), &request, seen)? == Reply::Written;
-                            Reply::Unknown
-                        }
-                        Lost::Request => Reply::Unknown,
-                        Lost::Delayed => {
-                            state.add_late(request);
-                            Reply::Unknown
-                        }
-                        Lost::Conflict => Reply::Conflict,
-                        Lost::Throttled => Reply::Throttled,
-                    };
-                    call.half = None;
-                    call.in_flight.reply(at, reply);
-                }
+                let Some(Effect::Request(request)) = call.in_flight.effect(at) else { return Ok(()) };
+                let reply = match how {
+                    Lost::Reply => {
+                        seen.reply_lost |= self.serve(state, Some(call.by), request, seen)? == Reply::Written;
+                        Reply::Unknown
+                    }
+                    Lost::Request => Reply::Unknown,
+                    Lost::Delayed => {
+                        state.add_late(request.clone());
+                        Reply::Unknown
+                    }
+                    Lost::Conflict => Reply::Conflict,
+                    Lost::Throttled => Reply::Throttled,
+                };
                 match how {
                     Lost::Conflict | Lost::Throttled => {
                         state.left.refuse -= 1;
@@ -456,42 +492,36 @@ impl Shared {
                         seen.give_back_lost |= matches!(call.by, Caller::Release(_));
                     }
                 }
-                self.answered(state, call, false, seen)
+                self.tell(state, call, Told::AnswersAnew(vec![(at, reply.into())]), false, seen)
             }
             Transition::Tell { call, callback, freeze } => {
-                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let call = state.calls.remove(usize::from(call));
                 let at = usize::from(callback);
-                if let Some(Effect::Callback(callback)) = call.in_flight.effect(at).cloned() {
-                    let delivery = self.deliver(state, &callback, seen)?;
-                    call.in_flight.reply(at, delivery);
-                }
-                self.answered(state, call, freeze, seen)
+                let Some(Effect::Callback(callback)) = call.in_flight.effect(at) else { return Ok(()) };
+                let delivery = self.deliver(state, callback, seen)?;
+                self.tell(state, call, Told::Answers(vec![(at, delivery.into())]), freeze, seen)
             }
             Transition::Unheard { call, callback, arrives } => {
-                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let call = state.calls.remove(usize::from(call));
                 state.left.unheard -= 1;
                 seen.unheard = true;
                 state.faulted = true;
                 let at = usize::from(callback);
-                if let Some(Effect::Callback(callback)) = call.in_flight.effect(at).cloned() {
-                    if arrives {
-                        self.deliver(state, &callback, seen)?;
-                    }
-                    call.in_flight.reply(at, Delivery::Unknown);
+                let Some(Effect::Callback(callback)) = call.in_flight.effect(at) else { return Ok(()) };
+                if arrives {
+                    self.deliver(state, callback, seen)?;
                 }
-                self.answered(state, call, false, seen)
+                self.tell(state, call, Told::Answers(vec![(at, Delivery::Unknown.into())]), false, seen)
             }
             Transition::Answer { call, question, known } => {
-                let mut call = state.calls.remove(usize::from(call)).into_inner();
+                let call = state.calls.remove(usize::from(call));
                 if !known {
                     state.left.unknown_status -= 1;
                 }
                 let at = usize::from(question);
-                if let Some(Effect::StatusCheck(execution)) = call.in_flight.effect(at) {
-                    let status = if known { self.status_of(state, execution) } else { ExecutionStatus::Unknown };
-                    call.in_flight.reply(at, status);
-                }
-                self.answered(state, call, false, seen)
+                let Some(Effect::StatusCheck(execution)) = call.in_flight.effect(at) else { return Ok(()) };
+                let status = if known { self.status_of(state, execution) } else { ExecutionStatus::Unknown };
+                self.tell(state, call, Told::Answers(vec![(at, status.into())]), false, seen)
             }
         }
     }
@@ -514,12 +544,11 @@ impl Shared {
 }
 
 /// The reads of a call that nobody has served yet.
-fn reads_of(call: &Call) -> Vec<(usize, Request)> {
-    let read = |(at, effect): (usize, &Effect)| match effect {
-        Effect::Request(request) if request.writes().is_empty() => Some((at, request.clone())),
+fn reads_of(call: &Call) -> impl Iterator<Item = (usize, &Request)> {
+    call.in_flight.unanswered().filter_map(|(at, effect)| match effect {
+        Effect::Request(request) if request.writes().is_empty() => Some((at, request)),
         _ => None,
-    };
-    call.in_flight.unanswered().filter_map(read).collect()
+    })
 }
 
 /// What an operator asks for.

@@ -146,7 +146,7 @@ pub enum OperatorAction {
 }
 
 /// Which of the pool's rows a call's settings are from: as they are now, or as they were before the last change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SettingsOf {
     /// Both as they are now.
     Now,
