@@ -5,6 +5,7 @@
 //! No I/O here either: everything is a function of its inputs, so the same worlds run natively and in a browser.
 
 pub mod checker;
+pub mod cost;
 pub mod count_then_put;
 pub mod digest;
 pub mod rng;

@@ -11,6 +11,7 @@ use leasehold_core::{
     Slot, SlotRow, Ticket, Timestamp, Write,
 };
 
+use crate::cost::{Cost, ItemSizes, WriteMode, reading};
 use crate::digest::Hashed;
 
 /// The rows of one pool, in key order.
@@ -61,6 +62,46 @@ impl MemoryTable {
             Request::Write(write) => self.write(std::slice::from_ref(write), ignored),
             Request::Transact(writes) => self.write(writes, ignored),
         }
+    }
+
+    /// Serves a request and says what it cost, by the rows that it read and wrote.
+    pub fn serve_at_cost(&mut self, request: &Request, sizes: &ItemSizes) -> (Reply, Cost) {
+        let before: Vec<Option<Row>> = request.writes().iter().map(|write| self.row(write.key).cloned()).collect();
+        let reply = self.serve(request);
+        let cost = match request {
+            Request::Write(_) | Request::Transact(_) => self.cost_of_writes(request.writes(), &before, &reply, sizes),
+            _ => reading(self.rows_read(&reply).iter().map(|row| sizes.of(row))),
+        };
+        (reply, cost)
+    }
+
+    /// The rows that a reading goes through: one more than it asks for, as only a row proves that there is one.
+    fn rows_read(&self, reply: &Reply) -> Vec<Row> {
+        let mut rows: Vec<Row> = match reply {
+            Reply::Row(row) => row.iter().cloned().collect(),
+            Reply::Slots(rows) => rows.iter().cloned().map(Row::Slot).collect(),
+            Reply::Queue(rows, _) => rows.iter().cloned().map(Row::Wait).collect(),
+            Reply::Holders(rows, _) => rows.iter().cloned().map(Row::Holder).collect(),
+            _ => vec![],
+        };
+        if let (Reply::Queue(_, true) | Reply::Holders(_, true), Some(last)) = (reply, rows.last().map(Row::key)) {
+            rows.extend(self.from(last).nth(1).cloned());
+        }
+        rows
+    }
+
+    fn cost_of_writes(&self, writes: &[Write], before: &[Option<Row>], reply: &Reply, sizes: &ItemSizes) -> Cost {
+        let mode = match writes {
+            // One alone is not sent as a transaction.
+            [write] if write.mutation != Mutation::Check => WriteMode::Single,
+            _ => WriteMode::Transaction,
+        };
+        let cost = |(write, before): (&Write, &Option<Row>)| {
+            let after = if let Mutation::Put(row) = &write.mutation { Some(row) } else { self.row(write.key) };
+            sizes.row_written(before.as_ref(), after, *reply == Reply::Written, mode)
+        };
+        let units: Cost = writes.iter().zip(before).map(cost).sum();
+        Cost { requests: 1, ..units }
     }
 
     /// All rows, in key order.
