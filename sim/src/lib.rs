@@ -8,6 +8,7 @@ pub mod checker;
 pub mod cost;
 pub mod count_then_put;
 pub mod digest;
+pub mod job_cost;
 pub mod rng;
 pub mod simulator;
 mod strategy;

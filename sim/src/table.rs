@@ -70,24 +70,27 @@ impl MemoryTable {
         let reply = self.serve(request);
         let cost = match request {
             Request::Write(_) | Request::Transact(_) => self.cost_of_writes(request.writes(), &before, &reply, sizes),
-            _ => reading(self.rows_read(&reply).iter().map(|row| sizes.of(row))),
+            _ => self.cost_of_reading(&reply, sizes),
         };
         (reply, cost)
     }
 
-    /// The rows that a reading goes through: one more than it asks for, as only a row proves that there is one.
-    fn rows_read(&self, reply: &Reply) -> Vec<Row> {
-        let mut rows: Vec<Row> = match reply {
-            Reply::Row(row) => row.iter().cloned().collect(),
-            Reply::Slots(rows) => rows.iter().cloned().map(Row::Slot).collect(),
-            Reply::Queue(rows, _) => rows.iter().cloned().map(Row::Wait).collect(),
-            Reply::Holders(rows, _) => rows.iter().cloned().map(Row::Holder).collect(),
-            _ => vec![],
-        };
-        if let (Reply::Queue(_, true) | Reply::Holders(_, true), Some(last)) = (reply, rows.last().map(Row::key)) {
-            rows.extend(self.from(last).nth(1).cloned());
+    /// What a reading cost: the items that came, and one more where there are more, as only an item proves that.
+    fn cost_of_reading(&self, reply: &Reply, sizes: &ItemSizes) -> Cost {
+        let after = |last: Option<RowKey>| last.and_then(|key| self.from(key).nth(1)).map(|row| sizes.of(row));
+        match reply {
+            Reply::Row(row) => reading(row.iter().map(|row| sizes.of(row))),
+            Reply::Slots(rows) => reading(rows.iter().map(|row| sizes.of_slot(row))),
+            Reply::Queue(rows, more) => {
+                let last = rows.last().filter(|_| *more).map(|row| RowKey::Wait(row.ticket));
+                reading(rows.iter().map(|row| sizes.of_place(row)).chain(after(last)))
+            }
+            Reply::Holders(rows, more) => {
+                let last = rows.last().filter(|_| *more).map(|row| RowKey::Holder(row.holder.hashed()));
+                reading(rows.iter().map(|row| sizes.of_holder(row)).chain(after(last)))
+            }
+            _ => Cost::default(),
         }
-        rows
     }
 
     fn cost_of_writes(&self, writes: &[Write], before: &[Option<Row>], reply: &Reply, sizes: &ItemSizes) -> Cost {

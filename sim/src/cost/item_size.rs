@@ -41,14 +41,14 @@ impl ItemSizes {
 
     /// The size of a row's item, in bytes.
     pub fn of(&self, row: &Row) -> u64 {
-        let mut item = ItemBytes { sizes: self, sum: self.key(row.key()) };
+        let mut item = self.item(row.key());
         match row {
+            Row::Slot(row) => return self.of_slot(row),
+            Row::Holder(row) => return self.of_holder(row),
+            Row::Wait(row) => return self.of_place(row),
             Row::Pool(row) => item.pool(row),
             Row::Override(row) => item.live(row),
             Row::Summary(row) => item.summary(row),
-            Row::Slot(row) => item.slot(row),
-            Row::Holder(row) => item.holder_row(row),
-            Row::Wait(row) => item.place(row),
             Row::Unreadable(_, row) => item.add(row.image.len()),
         }
         if in_directory(row) {
@@ -58,9 +58,30 @@ impl ItemSizes {
         item.sum
     }
 
-    /// Partition key and sort key.
-    fn key(&self, key: RowKey) -> u64 {
-        ("PKLEASES#SK".len() as u64) + self.prefix + sort_length(key)
+    /// The size of a slot's item, in bytes.
+    pub(crate) fn of_slot(&self, row: &SlotRow) -> u64 {
+        let mut item = self.item(RowKey::Slot(row.slot));
+        item.slot(row);
+        item.sum
+    }
+
+    /// The size of a holder's item, in bytes.
+    pub(crate) fn of_holder(&self, row: &HolderRow) -> u64 {
+        let mut item = self.item(RowKey::Holder(row.holder.hashed()));
+        item.holder_row(row);
+        item.sum
+    }
+
+    /// The size of the item of a place in the queue, in bytes.
+    pub(crate) fn of_place(&self, row: &WaitRow) -> u64 {
+        let mut item = self.item(RowKey::Wait(row.ticket));
+        item.place(row);
+        item.sum
+    }
+
+    /// An item with nothing but its keys.
+    fn item(&self, key: RowKey) -> ItemBytes<'_> {
+        ItemBytes { sizes: self, sum: ("PKLEASES#SK".len() as u64) + self.prefix + sort_length(key) }
     }
 }
 

@@ -1,0 +1,66 @@
+//! The report of costs: how much does a job take, at each limit and with so many waiters, beside what people use today?
+
+use std::fmt::Write;
+
+use super::{Asking, COUNT_THEN_PUT, COUNTER_ITEM, COUNTER_WITH_OWNERS, LimitCosts, NotSteady, OtherWay, SteadyPool};
+use crate::cost::Cost;
+
+/// How wide a column of costs is.
+const WIDE: usize = 25;
+
+/// The ways that are compared with.
+const OTHER_WAYS: [OtherWay; 3] = [COUNT_THEN_PUT, COUNTER_ITEM, COUNTER_WITH_OWNERS];
+
+/// How large rows are, and both tables, as text.
+///
+/// # Errors
+/// When a pool is not in steady use.
+pub fn report(costs: &[LimitCosts]) -> Result<String, NotSteady> {
+    let [slot, holder, place] = SteadyPool::filled(5, Asking::Queue)?.with_waiters(10)?.largest_rows();
+    let sizes = format!("Largest rows, in bytes: a slot {slot}, a holder {holder}, a place in the queue {place}\n");
+    let mut at_once = heading("A job that gets a slot at once", &["limit"], &[]);
+    let mut waits = heading("A job that waits", &["limit", "waiters"], &["trips to notice"]);
+    for LimitCosts { limit, at_once: job, queued, polled } in costs {
+        let others = OTHER_WAYS.iter().map(|way| way.at_once(*limit));
+        let cells = [job.cost, polled.job.cost].map(|cost| Ok(Some(cost))).into_iter().chain(others);
+        row(&mut at_once, &[*limit], &cells.collect::<Result<Vec<_>, _>>()?, None);
+        for (waiters, job) in queued {
+            let others = OTHER_WAYS.iter().map(|way| way.waiting(*limit, *waiters));
+            let cells =
+                [job.cost, polled.waiting(*limit, *waiters)].map(|cost| Ok(Some(cost))).into_iter().chain(others);
+            row(&mut waits, &[*limit, *waiters], &cells.collect::<Result<Vec<_>, _>>()?, Some(job.trips_to_notice));
+        }
+    }
+    Ok(format!("{sizes}\n{at_once}\n{waits}"))
+}
+
+fn heading(title: &str, left: &[&str], right: &[&str]) -> String {
+    let mut text = format!("{title}: requests / write units / read units\n\n");
+    for name in left {
+        let _ = write!(text, "{name:>8}");
+    }
+    for name in ["queue", "poll"].into_iter().chain(OTHER_WAYS.map(|way| way.name)) {
+        let _ = write!(text, "{name:>WIDE$}");
+    }
+    for name in right {
+        let _ = write!(text, "  {name}");
+    }
+    text.push('\n');
+    text
+}
+
+fn row(text: &mut String, left: &[u32], cells: &[Option<Cost>], right: Option<u64>) {
+    for number in left {
+        let _ = write!(text, "{number:>8}");
+    }
+    for cell in cells {
+        let said = cell.map_or("-".into(), |Cost { requests, write_units, read_units }| {
+            format!("{requests} / {write_units} / {read_units}")
+        });
+        let _ = write!(text, "{said:>WIDE$}");
+    }
+    if let Some(right) = right {
+        let _ = write!(text, "{right:>17}");
+    }
+    text.push('\n');
+}
