@@ -24,9 +24,12 @@ fn the_costs_of_a_job_are_pinned() {
 fn a_job_takes_no_more_than_it_may() {
     for costs in &*COSTS {
         let limit = costs.limit;
-        for job in [&costs.at_once, &costs.polled.job] {
+        for job in [&costs.at_once, &costs.polled.at_once] {
             AT_MOST.check_at_once(limit, job).unwrap_or_else(|why| panic!("limit {limit}, at once: {why}"));
         }
+        AT_MOST
+            .check_last_slot(limit, &costs.last_slot)
+            .unwrap_or_else(|why| panic!("limit {limit}, last slot: {why}"));
         for (waiters, job) in &costs.queued {
             let kept = AT_MOST.check_queued(limit, *waiters, job);
             kept.unwrap_or_else(|why| panic!("limit {limit}, {waiters} waiters: {why}"));

@@ -47,10 +47,15 @@ pub const SECOND_EDITION: AtMost = AtMost {
     pages_per_ten_thousand: 0,
 };
 
-/// What a job may take besides that is the first to wait in an empty queue: it looks at all slots once, as one may have
-/// been freed since it found none. So many read units for each thousand of the limit, in so many pages for each ten
-/// thousand.
-const FIRST_WAITER: (u64, u64) = (120, 5);
+/// One look at all slots: read units for each thousand of the limit, and pages for each ten thousand.
+const LOOK: (u64, u64) = (120, 5);
+
+/// What one look at all slots may take: read units, and requests. Two kinds of jobs may take it besides: the first to wait
+/// in an empty queue, as a slot may have been freed since it found none, and who gets the last slot that is free.
+fn look_at_all(limit: u32) -> (u64, u64) {
+    let limit = u64::from(limit);
+    ((limit * LOOK.0).div_ceil(1_000), (limit * LOOK.1).div_ceil(10_000))
+}
 
 impl AtMost {
     /// Whether a job kept to it that got a slot at once.
@@ -64,14 +69,23 @@ impl AtMost {
         check("read units", job.cost.read_units, self.read_units + self.reads_of_slots(limit))
     }
 
+    /// Whether a job kept to it that got the last slot at once: it may look at all of them.
+    ///
+    /// # Errors
+    /// What it took too much of.
+    pub fn check_last_slot(&self, limit: u32, job: &JobCost) -> Result<(), String> {
+        let (look, look_pages) = look_at_all(limit);
+        check("requests", job.cost.requests, self.requests_at_once + self.pages(limit) + look_pages)?;
+        check("write units", job.cost.write_units, self.write_units_at_once)?;
+        check("read units", job.cost.read_units, self.read_units + self.reads_of_slots(limit) + look)
+    }
+
     /// Whether a job kept to it that joined the queue behind so many others.
     ///
     /// # Errors
     /// What it took too much of.
     pub fn check_queued(&self, limit: u32, waiters: u32, job: &JobCost) -> Result<(), String> {
-        let first = if waiters == 0 { u64::from(limit) } else { 0 };
-        let look = (first * FIRST_WAITER.0).div_ceil(1_000);
-        let look_pages = (first * FIRST_WAITER.1).div_ceil(10_000);
+        let (look, look_pages) = if waiters == 0 { look_at_all(limit) } else { (0, 0) };
         let pages = self.pages(limit);
         check("requests", job.cost.requests, self.requests_queued + pages + look_pages)?;
         check("write units", job.cost.write_units, self.write_units_queued)?;

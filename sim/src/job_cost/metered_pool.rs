@@ -37,8 +37,12 @@ pub(super) struct Usage {
 
 impl MeteredPool {
     pub(super) fn new(settings: Settings) -> MeteredPool {
+        MeteredPool::with_rows(settings, MemoryTable::default())
+    }
+
+    pub(super) fn with_rows(settings: Settings, table: MemoryTable) -> MeteredPool {
         let sizes = ItemSizes::exact(&settings.prefix);
-        MeteredPool { settings, table: MemoryTable::default(), sizes }
+        MeteredPool { settings, table, sizes }
     }
 
     pub(super) fn prefix(&self) -> &PoolName {

@@ -6,16 +6,19 @@
 //! as one operation runs after the other.
 //!
 //! A pool in steady use: its holders took their slots one after the other over the last [`WORK`], so that the one that
-//! gives back next has worked for just as long. Of so many waiters each has its place in the queue. A job that waits joins
-//! behind them; then a holder gives back, and its slot goes to the first of them. These two together are what a job costs,
-//! as each job joins once, is handed its slot once, and gives back once.
+//! gives back next has worked for just as long; a slot that is free was held before. Of so many waiters each has its place
+//! in the queue. A job that waits joins behind them; then a holder gives back, and its slot goes to the first of them. These
+//! two together are what a job costs, as each job joins once, is handed its slot once, and gives back once.
+
+use std::collections::VecDeque;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Holder, Lease, Limit, Millis, Mode, PoolName, ReleaseTarget, RetryAdvice, Row,
-    RowKey, Settings, TaskToken, Timestamp,
+    AcquireOutcome, AcquireRequest, Holder, HolderRow, HolderState, Lease, LeaseId, Limit, Millis, Mode, PoolName,
+    ReleaseTarget, RetryAdvice, Row, RowKey, Settings, Slot, SlotRow, TaskToken, Timestamp,
 };
 
 use crate::cost::Cost;
+use crate::table::MemoryTable;
 use metered_pool::{MeteredPool, Usage};
 
 mod at_most;
@@ -58,14 +61,16 @@ pub struct PollCost {
     pub question: Cost,
     /// The mean time until it is asked again.
     pub again_after: Millis,
-    /// The job itself, once a slot is free.
-    pub job: JobCost,
+    /// The job itself, where half of the slots are held.
+    pub at_once: JobCost,
+    /// The job itself, where all others are held: it took the slot that was given back.
+    pub last_slot: JobCost,
 }
 
 impl PollCost {
     /// A job that waits while so many others do, all asking in the mean as often.
     pub fn waiting(&self, limit: u32, waiters: u32) -> Cost {
-        other_ways::with_questions(self.job.cost, self.question, self.again_after, wait(limit, waiters))
+        other_ways::with_questions(self.last_slot.cost, self.question, self.again_after, wait(limit, waiters))
     }
 }
 
@@ -74,8 +79,10 @@ impl PollCost {
 pub struct LimitCosts {
     /// The limit.
     pub limit: u32,
-    /// A job with a task token that gets a slot at once.
+    /// A job with a task token that gets a slot at once, where half of them are held.
     pub at_once: JobCost,
+    /// The same, where all others are held.
+    pub last_slot: JobCost,
     /// A job with a task token that joins the queue behind so many, for each of [`WAITERS`].
     pub queued: Vec<(u32, JobCost)>,
     /// A job that polls.
@@ -88,11 +95,23 @@ impl LimitCosts {
     /// # Errors
     /// When a pool is not in steady use.
     pub fn measure(limit: u32) -> Result<LimitCosts, NotSteady> {
-        let queue = SteadyPool::filled(limit, Asking::Queue)?;
+        let queue = SteadyPool::filled(limit, 0, Asking::Queue)?;
         let queued = |waiters: u32| Ok((waiters, queue.with_waiters(waiters)?.queued()?));
         let queued = WAITERS.into_iter().map(queued).collect::<Result<_, _>>()?;
-        let polled = SteadyPool::filled(limit, Asking::Poll)?.polled()?;
-        Ok(LimitCosts { limit, at_once: queue.at_once()?, queued, polled })
+        let free = free_of(limit);
+        let (question, again_after) = SteadyPool::filled(limit, 0, Asking::Poll)?.question()?;
+        Ok(LimitCosts {
+            limit,
+            at_once: SteadyPool::filled(limit, free, Asking::Queue)?.at_once()?,
+            last_slot: SteadyPool::filled(limit, 1, Asking::Queue)?.at_once()?,
+            queued,
+            polled: PollCost {
+                question,
+                again_after,
+                at_once: SteadyPool::filled(limit, free, Asking::Poll)?.at_once()?,
+                last_slot: SteadyPool::filled(limit, 1, Asking::Poll)?.at_once()?,
+            },
+        })
     }
 
     /// Measures at all of [`LIMITS`].
@@ -102,6 +121,11 @@ impl LimitCosts {
     pub fn measure_all() -> Result<Vec<LimitCosts>, NotSteady> {
         LIMITS.into_iter().map(LimitCosts::measure).collect()
     }
+}
+
+/// How many slots are free where a job gets one at once.
+pub fn free_of(limit: u32) -> u32 {
+    limit.div_ceil(2)
 }
 
 /// How long a job waits behind so many others: until as many slots, and its own, were given back.
@@ -134,36 +158,55 @@ pub enum Asking {
     Poll,
 }
 
-/// A pool in steady use: all its slots are held, nobody waits.
+/// A pool in steady use.
 #[derive(Clone, Debug)]
 pub struct SteadyPool {
     pool: MeteredPool,
     asking: Asking,
     limit: u32,
     /// Who holds, in the order in which they took their slots.
-    holders: std::collections::VecDeque<Lease>,
+    holders: VecDeque<Lease>,
     /// How many jobs have asked so far.
     jobs: u64,
     now: Timestamp,
 }
 
 impl SteadyPool {
-    /// A pool of this limit, filled by its jobs over the last [`WORK`].
+    /// A pool of this limit, so many of its slots free; the others were taken one after the other over the last [`WORK`].
     ///
     /// # Errors
     /// When a job is granted no slot of a pool that has free ones.
-    pub fn filled(limit: u32, asking: Asking) -> Result<SteadyPool, NotSteady> {
+    pub fn filled(limit: u32, free: u32, asking: Asking) -> Result<SteadyPool, NotSteady> {
         let prefix: PoolName = "analytics".parse().map_err(not_steady)?;
-        let count = Limit::try_from(u64::from(limit)).map_err(not_steady)?;
-        let pool = MeteredPool::new(Settings::new(prefix, count));
-        let holders = std::collections::VecDeque::new();
-        let mut steady = SteadyPool { pool, asking, limit, holders, jobs: 0, now: BEGIN };
+        let settings = |limit: u32| match Limit::try_from(u64::from(limit)) {
+            Ok(limit) => Ok(Settings::new(prefix.clone(), limit)),
+            Err(why) => Err(not_steady(why)),
+        };
+        let mut table = MemoryTable::default();
+        let (mut holders, mut jobs) = (VecDeque::new(), 0);
+        let [limit_now, free_now] = [limit, free].map(u64::from);
         for number in 0..limit {
-            steady.now = BEGIN + Millis(WORK.0 * u64::from(number) / u64::from(limit));
-            steady.acquire_at_once()?;
+            // The rows of one slot and its holder do not depend on the other slots. So each job has a pool of its own with
+            // one slot, which then moves to its place: no need to read all the others so often.
+            let now = BEGIN + Millis(WORK.0 * u64::from(number) / limit_now);
+            let (pool, holders_here) = (MeteredPool::new(settings(1)?), VecDeque::new());
+            let mut one = SteadyPool { pool, asking, limit: 1, holders: holders_here, jobs, now };
+            one.acquire_at_once()?;
+            let frees = |upto: u64| upto * free_now / limit_now;
+            if frees(u64::from(number)) < frees(u64::from(number) + 1) {
+                one.release()?;
+            }
+            jobs = one.jobs;
+            for row in one.pool.table.rows() {
+                table.put(moved_to(Slot(number), row.clone()));
+            }
+            holders.extend(one.holders.into_iter().map(|lease| {
+                let id = LeaseId { slot: Slot(number), ..lease.id.clone() };
+                Lease { id, ..lease }
+            }));
         }
-        steady.now = BEGIN + WORK;
-        Ok(steady)
+        let pool = MeteredPool::with_rows(settings(limit)?, table);
+        Ok(SteadyPool { pool, asking, limit, holders, jobs, now: BEGIN + WORK })
     }
 
     /// The same pool with so many waiters in its queue.
@@ -205,13 +248,12 @@ impl SteadyPool {
         largest
     }
 
-    /// What a job costs that gets a slot at once: all the others are held.
+    /// What a job costs that gets a slot at once.
     ///
     /// # Errors
     /// When it does not get it.
     pub fn at_once(&self) -> Result<JobCost, NotSteady> {
         let mut steady = self.clone();
-        steady.release()?;
         let mut cost = JobCost::default();
         for _ in 0..3 {
             steady.pass();
@@ -247,7 +289,7 @@ impl SteadyPool {
     ///
     /// # Errors
     /// When the answer is another.
-    pub fn polled(&self) -> Result<PollCost, NotSteady> {
+    pub fn question(&self) -> Result<(Cost, Millis), NotSteady> {
         const QUESTIONS: u64 = 64;
         let mut steady = self.clone();
         let (mut question, mut sum) = (Cost::default(), 0);
@@ -260,7 +302,7 @@ impl SteadyPool {
                 (other, _) => return Err(not_steady(other)),
             }
         }
-        Ok(PollCost { question, again_after: Millis(sum / QUESTIONS), job: self.at_once()? })
+        Ok((question, Millis(sum / QUESTIONS)))
     }
 
     /// Time passes until the next holder has done its work.
@@ -303,6 +345,17 @@ impl Usage {
             notices: self.notices + release.notices,
             trips_to_notice: release.trips_to_notice.unwrap_or(0),
         }
+    }
+}
+
+/// The same row, of a pool in which its slot has this number.
+fn moved_to(slot: Slot, row: Row) -> Row {
+    match row {
+        Row::Slot(row) => Row::Slot(SlotRow { slot, ..row }),
+        Row::Holder(HolderRow { holder, attempt, state: HolderState::Holding { fence, acquired_at, token, .. } }) => {
+            Row::Holder(HolderRow { holder, attempt, state: HolderState::Holding { slot, fence, acquired_at, token } })
+        }
+        other => other,
     }
 }
 

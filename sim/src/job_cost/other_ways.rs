@@ -5,7 +5,7 @@
 
 use leasehold_core::{Holder, HolderRow, HolderState, Millis, PoolName, Row, Slot};
 
-use super::{NotSteady, job, not_steady, wait};
+use super::{NotSteady, free_of, job, not_steady, wait};
 use crate::cost::{Cost, ItemSizes, WriteMode, number_bytes, reading, writing};
 
 /// The largest item that a table takes, in bytes.
@@ -16,19 +16,19 @@ const LARGEST_ITEM: u64 = 400 << 10;
 pub struct OtherWay {
     /// Its name for a person.
     pub name: &'static str,
-    /// A job that finds a place free, all the others being held; none: it can not have this limit.
-    at_once: fn(u32) -> Result<Option<Cost>, NotSteady>,
+    /// A job that finds a place free at this limit, so many others being held; none: it can not have this limit.
+    job: fn(u32, u32) -> Result<Option<Cost>, NotSteady>,
     /// The questions of one period in which the pool is full, and how long the period is.
     questions: fn(u32) -> Result<(Cost, Millis), NotSteady>,
 }
 
 impl OtherWay {
-    /// What a job costs that gets a place at once; none: it can not have this limit.
+    /// What a job costs that gets a place at once, half of them being held; none: it can not have this limit.
     ///
     /// # Errors
     /// When its rows can not be made.
     pub fn at_once(&self, limit: u32) -> Result<Option<Cost>, NotSteady> {
-        (self.at_once)(limit)
+        (self.job)(limit, limit - free_of(limit))
     }
 
     /// What a job costs while so many others wait.
@@ -38,7 +38,7 @@ impl OtherWay {
     pub fn waiting(&self, limit: u32, waiters: u32) -> Result<Option<Cost>, NotSteady> {
         let (questions, period) = (self.questions)(limit)?;
         let waits = |job: Cost| with_questions(job, questions, period, wait(limit, waiters));
-        Ok(self.at_once(limit)?.map(waits))
+        Ok((self.job)(limit, limit - 1)?.map(waits))
     }
 }
 
@@ -54,10 +54,10 @@ pub(super) fn with_questions(job: Cost, questions: Cost, period: Millis, wait: M
 /// who poll for jobs of a minute: every 25 s.
 pub const COUNT_THEN_PUT: OtherWay = OtherWay {
     name: "count, then put",
-    at_once: |limit| {
+    job: |_, held| {
         let lease = lease_size()?;
         let put_and_remove = [writing(0, lease, WriteMode::Single), writing(lease, 0, WriteMode::Single)];
-        Ok(Some(count(limit.saturating_sub(1), lease) + request(put_and_remove[0]) + request(put_and_remove[1])))
+        Ok(Some(count(held, lease) + request(put_and_remove[0]) + request(put_and_remove[1])))
     },
     questions: |limit| Ok((count(limit, lease_size()?), Millis::seconds(25))),
 };
@@ -66,7 +66,7 @@ pub const COUNT_THEN_PUT: OtherWay = OtherWay {
 /// place for good. Who is refused asks again as those of [`COUNT_THEN_PUT`].
 pub const COUNTER_ITEM: OtherWay = OtherWay {
     name: "a counter",
-    at_once: |_| Ok(Some(request(updating(counter_size())) + request(updating(counter_size())))),
+    job: |_, _| Ok(Some(request(updating(counter_size())) + request(updating(counter_size())))),
     questions: |_| Ok((request(updating(counter_size())), Millis::seconds(25))),
 };
 
@@ -79,9 +79,9 @@ pub const COUNTER_ITEM: OtherWay = OtherWay {
 /// `aws-samples/aws-stepfunctions-examples`).
 pub const COUNTER_WITH_OWNERS: OtherWay = OtherWay {
     name: "a counter, owners",
-    at_once: |limit| {
-        let full = owned_size(limit);
-        Ok((full <= LARGEST_ITEM).then(|| request(updating(full)) + request(updating(full))))
+    job: |limit, held| {
+        let item = owned_size(held + 1);
+        Ok((owned_size(limit) <= LARGEST_ITEM).then(|| request(updating(item)) + request(updating(item))))
     },
     questions: |limit| {
         let full = owned_size(limit);

@@ -16,13 +16,15 @@ const OTHER_WAYS: [OtherWay; 3] = [COUNT_THEN_PUT, COUNTER_ITEM, COUNTER_WITH_OW
 /// # Errors
 /// When a pool is not in steady use.
 pub fn report(costs: &[LimitCosts]) -> Result<String, NotSteady> {
-    let [slot, holder, place] = SteadyPool::filled(5, Asking::Queue)?.with_waiters(10)?.largest_rows();
+    let [slot, holder, place] = SteadyPool::filled(5, 0, Asking::Queue)?.with_waiters(10)?.largest_rows();
     let sizes = format!("Largest rows, in bytes: a slot {slot}, a holder {holder}, a place in the queue {place}\n");
-    let mut at_once = heading("A job that gets a slot at once", &["limit"], &[]);
-    let mut waits = heading("A job that waits", &["limit", "waiters"], &["trips to notice"]);
-    for LimitCosts { limit, at_once: job, queued, polled } in costs {
+    let mut at_once =
+        heading("A job that gets a slot at once", &["limit"], &["queue", "queue, last slot", "poll"], &[]);
+    let mut waits = heading("A job that waits", &["limit", "waiters"], &["queue", "poll"], &["trips to notice"]);
+    for LimitCosts { limit, at_once: job, last_slot, queued, polled } in costs {
         let others = OTHER_WAYS.iter().map(|way| way.at_once(*limit));
-        let cells = [job.cost, polled.job.cost].map(|cost| Ok(Some(cost))).into_iter().chain(others);
+        let cells =
+            [job.cost, last_slot.cost, polled.at_once.cost].map(|cost| Ok(Some(cost))).into_iter().chain(others);
         row(&mut at_once, &[*limit], &cells.collect::<Result<Vec<_>, _>>()?, None);
         for (waiters, job) in queued {
             let others = OTHER_WAYS.iter().map(|way| way.waiting(*limit, *waiters));
@@ -34,12 +36,12 @@ pub fn report(costs: &[LimitCosts]) -> Result<String, NotSteady> {
     Ok(format!("{sizes}\n{at_once}\n{waits}"))
 }
 
-fn heading(title: &str, left: &[&str], right: &[&str]) -> String {
+fn heading(title: &str, left: &[&str], modes: &[&str], right: &[&str]) -> String {
     let mut text = format!("{title}: requests / write units / read units\n\n");
     for name in left {
         let _ = write!(text, "{name:>8}");
     }
-    for name in ["queue", "poll"].into_iter().chain(OTHER_WAYS.map(|way| way.name)) {
+    for name in modes.iter().copied().chain(OTHER_WAYS.map(|way| way.name)) {
         let _ = write!(text, "{name:>WIDE$}");
     }
     for name in right {
