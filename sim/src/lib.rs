@@ -11,6 +11,7 @@ pub mod digest;
 pub mod job_cost;
 pub mod rng;
 pub mod simulator;
+pub mod split_pool;
 mod strategy;
 pub mod table;
 

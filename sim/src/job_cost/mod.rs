@@ -362,7 +362,7 @@ fn moved_to(slot: Slot, row: Row) -> Row {
 /// The nth job: its execution's ARN has 120 bytes, its key and label 20 each, its token 700.
 fn job(number: u64, asking: Asking) -> Result<AcquireRequest, NotSteady> {
     let execution = format!(
-        "arn:aws:states:eu-west-1:123456789012:execution:analytics-import-nightly-of-customers:0f9a7c52-3b1e-4d88-{number:017}"
+        "arn:aws:states:eu-west-1:123456789012:execution:analytics-import-nightly-of-customers:0f9a7c52-3b1e-4d88-{number:015}"
     );
     let key = format!("customer-{number:011}");
     let token = TaskToken::new(&format!("{number:0700}")).map_err(not_steady)?;
