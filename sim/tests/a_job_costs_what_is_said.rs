@@ -40,7 +40,7 @@ fn a_job_takes_no_more_than_it_may() {
 #[test]
 fn a_wait_costs_the_same_behind_ten_and_behind_ten_thousand() {
     for costs in &*COSTS {
-        let of = |waiters: u32| costs.queued.iter().find(|(at, _)| *at == waiters).expect("measured").1;
+        let of = |waiters: u32| costs.queued.iter().find(|(at, _)| *at == waiters).expect("measured").1.clone();
         let (few, many) = (of(10), of(10_000));
         assert_eq!(few.cost.requests, many.cost.requests);
         assert_eq!(few.cost.write_units, many.cost.write_units);

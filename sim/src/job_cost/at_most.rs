@@ -30,9 +30,9 @@ pub const FIRST_EDITION: AtMost = AtMost {
     requests_queued: 11,
     write_units_queued: 19,
     read_units: 10,
-    read_units_per_thousand: 235,
+    read_units_per_thousand: 230,
     trips_to_notice: 3,
-    pages_per_ten_thousand: 9,
+    pages_per_ten_thousand: 6,
 };
 
 /// What the second edition may take. None of it depends on the limit.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    Delivery, Effect, EffectReply, ExecutionStatus, Failure, Lease, Machine, Operation, PoolName, Row, Settings, Step,
-    TaskResult, Timestamp,
+    Delivery, Effect, EffectReply, ExecutionStatus, Failure, Lease, Machine, Operation, PoolName, Request, Row, RowKey,
+    Settings, Step, TaskResult, Timestamp, Write,
 };
 
 use crate::cost::{Cost, ItemSizes};
@@ -33,6 +33,28 @@ pub(super) struct Usage {
     pub(super) trips_to_notice: Option<u64>,
     /// The leases that waiting tasks were told of.
     pub(super) told: Vec<Lease>,
+    /// Its steps, one after the other: what was asked together, each with what it cost of the table.
+    pub(super) steps: Vec<Vec<(String, Cost)>>,
+}
+
+/// What is asked, in short: which reading it is, or which rows are written.
+fn said(request: &Request) -> String {
+    let row = |write: &Write| match write.key {
+        RowKey::Pool => "settings",
+        RowKey::Override => "override",
+        RowKey::Summary => "summary",
+        RowKey::Slot(_) => "slot",
+        RowKey::Holder(_) => "holder",
+        RowKey::Wait(_) => "place",
+    };
+    let rows = || request.writes().iter().map(row).collect::<Vec<_>>().join(" + ");
+    match request {
+        Request::Write(_) => format!("write {}", rows()),
+        Request::Transact(_) => format!("transact {}", rows()),
+        Request::Get(RowKey::Holder(_)) => "get holder".into(),
+        Request::Get(RowKey::Slot(_)) => "get slot".into(),
+        reading => format!("{reading:?}").split([' ', '{']).next().unwrap_or_default().to_lowercase(),
+    }
 }
 
 impl MeteredPool {
@@ -70,18 +92,20 @@ impl MeteredPool {
                 Step::Perform { effects, .. } => effects,
             };
             let mut longest = 0;
-            let mut replies = vec![];
+            let (mut replies, mut asked) = (vec![], vec![]);
             for effect in effects {
                 let reply: EffectReply = match effect {
                     Effect::Request(request) => {
                         let (reply, cost) = self.table.serve_at_cost(&request, &self.sizes);
                         usage.cost += cost;
+                        asked.push((said(&request), cost));
                         // The pages of one query come one after the other; what is asked together goes together.
                         longest = cost.requests.max(longest);
                         reply.into()
                     }
                     Effect::Callback(callback) => {
                         usage.notices += 1;
+                        asked.push(("notice".into(), Cost::default()));
                         usage.trips_to_notice.get_or_insert(trips);
                         if let TaskResult::Acquired(lease) = callback.result {
                             usage.told.push(lease);
@@ -96,6 +120,7 @@ impl MeteredPool {
                 replies.push(reply);
             }
             trips += longest;
+            usage.steps.push(asked);
             step = machine.resume(replies.into_iter().collect(), now);
         }
         (Err(Failure::Unavailable), usage)
