@@ -30,6 +30,8 @@ fn a_job_takes_no_more_than_it_may() {
         AT_MOST
             .check_last_slot(limit, &costs.last_slot)
             .unwrap_or_else(|why| panic!("limit {limit}, last slot: {why}"));
+        let question = AT_MOST.check_question(limit, &costs.polled.question);
+        question.unwrap_or_else(|why| panic!("limit {limit}, a question: {why}"));
         for (waiters, job) in &costs.queued {
             let kept = AT_MOST.check_queued(limit, *waiters, job);
             kept.unwrap_or_else(|why| panic!("limit {limit}, {waiters} waiters: {why}"));

@@ -1,6 +1,7 @@
 //! Bounds on what a job may cost: how much at most, whatever the limit and however many wait?
 
 use super::JobCost;
+use crate::cost::Cost;
 
 /// What a job may cost at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,17 @@ impl AtMost {
         check("requests", job.cost.requests, self.requests_at_once + self.pages(limit) + look_pages)?;
         check("write units", job.cost.write_units, self.write_units_at_once)?;
         check("read units", job.cost.read_units, self.read_units + self.reads_of_slots(limit) + look)
+    }
+
+    /// Whether a question kept to it that is answered with "wait": it costs no more than a job that gets a slot, and looks
+    /// no further.
+    ///
+    /// # Errors
+    /// What it took too much of.
+    pub fn check_question(&self, limit: u32, question: &Cost) -> Result<(), String> {
+        check("requests", question.requests, self.requests_at_once + self.pages(limit))?;
+        check("write units", question.write_units, 0)?;
+        check("read units", question.read_units, self.read_units + self.reads_of_slots(limit))
     }
 
     /// Whether a job kept to it that joined the queue behind so many others.
