@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep mutants bench screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,12 @@ mutants: ## Change the core in a hundred small ways: does a test see it? (SEED=1
 
 bench: ## How long the dashboard takes to draw and to take news in, at 10,000 pools
 	$(CARGO) bench --locked --workspace --profile dev --bench dashboard
+
+bench-cost: ## What a job costs in requests and DynamoDB's units, at each limit and queue (ARGS=--update puts it into docs/cost.md)
+	$(CARGO) run --locked --quiet --package leasehold-sim --example cost -- $(ARGS)
+
+bench-scaling: ## How a pool on several partitions would do: use, waits, fairness (ARGS=--update puts it into docs/scaling.md)
+	$(CARGO) run --locked --quiet --package leasehold-sim --example scaling -- $(ARGS)
 
 screenshots: ## Draw the dashboard's pictures in docs/ anew
 	$(CARGO) run --locked --quiet --example screenshots

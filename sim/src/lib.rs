@@ -5,10 +5,13 @@
 //! No I/O here either: everything is a function of its inputs, so the same worlds run natively and in a browser.
 
 pub mod checker;
+pub mod cost;
 pub mod count_then_put;
 pub mod digest;
+pub mod job_cost;
 pub mod rng;
 pub mod simulator;
+pub mod split_pool;
 mod strategy;
 pub mod table;
 

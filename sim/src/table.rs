@@ -12,6 +12,7 @@ use leasehold_core::{
     Slot, SlotRow, Ticket, Timestamp, Write,
 };
 
+use crate::cost::{Cost, ItemSizes, WriteMode, reading};
 use crate::digest::Hashed;
 
 /// The rows of one pool, in key order. A copy shares them until either changes.
@@ -62,6 +63,49 @@ impl MemoryTable {
             Request::Write(write) => self.write(std::slice::from_ref(write), ignored),
             Request::Transact(writes) => self.write(writes, ignored),
         }
+    }
+
+    /// Serves a request and says what it cost, by the rows that it read and wrote.
+    pub fn serve_at_cost(&mut self, request: &Request, sizes: &ItemSizes) -> (Reply, Cost) {
+        let before: Vec<Option<Row>> = request.writes().iter().map(|write| self.row(write.key).cloned()).collect();
+        let reply = self.serve(request);
+        let cost = match request {
+            Request::Write(_) | Request::Transact(_) => self.cost_of_writes(request.writes(), &before, &reply, sizes),
+            _ => self.cost_of_reading(&reply, sizes),
+        };
+        (reply, cost)
+    }
+
+    /// What a reading cost: the items that came, and one more where there are more, as only an item proves that.
+    fn cost_of_reading(&self, reply: &Reply, sizes: &ItemSizes) -> Cost {
+        let after = |last: Option<RowKey>| last.and_then(|key| self.from(key).nth(1)).map(|row| sizes.of(row));
+        match reply {
+            Reply::Row(row) => reading(row.iter().map(|row| sizes.of(row))),
+            Reply::Slots(rows) => reading(rows.iter().map(|row| sizes.of_slot(row))),
+            Reply::Queue(rows, more) => {
+                let last = rows.last().filter(|_| *more).map(|row| RowKey::Wait(row.ticket));
+                reading(rows.iter().map(|row| sizes.of_place(row)).chain(after(last)))
+            }
+            Reply::Holders(rows, more) => {
+                let last = rows.last().filter(|_| *more).map(|row| RowKey::Holder(row.holder.hashed()));
+                reading(rows.iter().map(|row| sizes.of_holder(row)).chain(after(last)))
+            }
+            _ => Cost::default(),
+        }
+    }
+
+    fn cost_of_writes(&self, writes: &[Write], before: &[Option<Row>], reply: &Reply, sizes: &ItemSizes) -> Cost {
+        let mode = match writes {
+            // One alone is not sent as a transaction.
+            [write] if write.mutation != Mutation::Check => WriteMode::Single,
+            _ => WriteMode::Transaction,
+        };
+        let cost = |(write, before): (&Write, &Option<Row>)| {
+            let after = if let Mutation::Put(row) = &write.mutation { Some(row) } else { self.row(write.key) };
+            sizes.row_written(before.as_ref(), after, *reply == Reply::Written, mode)
+        };
+        let units: Cost = writes.iter().zip(before).map(cost).sum();
+        Cost { requests: 1, ..units }
     }
 
     /// All rows, in key order.

@@ -4,7 +4,6 @@
 use leasehold_core::{AnyOutcome, Effect, EffectReply, ExecutionStatus, Failure, Reply, Request, Row, Step};
 
 use super::call::{Call, CallOutcome, CallPurpose, Leg, Sent, unanswered};
-use super::cost::units;
 use super::draws::{Draw, DrawKey};
 use super::engine::Engine;
 use super::event_queue::EventKind;
@@ -14,6 +13,7 @@ use super::request_effect::{ReplySummary, RequestEffect};
 use super::request_log::RequestEntry;
 use super::scenario::FUNCTION_TIMEOUT;
 use super::sim_event::SimEventKind;
+use crate::cost::ItemSizes;
 
 impl Lane {
     /// A function is called, and begins after about so long.
@@ -163,13 +163,13 @@ impl Lane {
             self.say(pool, SimEventKind::Throttled { job: purpose.job(), operation: purpose.as_str() });
             return Reply::Throttled;
         }
+        let sizes = ItemSizes::ordinary(&self.pools[pool].prefix);
         let table = &mut self.pools[pool].table;
         let before: Vec<Option<Row>> = request.writes().iter().map(|write| table.row(write.key).cloned()).collect();
-        let reply = table.serve(request);
-        let cost = units(request, &reply);
+        let (reply, cost) = table.serve_at_cost(request, &sizes);
         let usage = &mut self.observer.usage;
-        usage.read_units += cost.read;
-        usage.write_units += cost.write;
+        usage.read_units += cost.read_units;
+        usage.write_units += cost.write_units;
         match request {
             Request::Write(_) => usage.writes += 1,
             Request::Transact(_) => usage.transactions += 1,

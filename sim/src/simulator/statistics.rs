@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::clock::ms;
-use super::cost::PRICES;
 use super::lane::Lane;
 use super::observer::Usage;
 use super::pool_observer::{PoolObserver, PoolStats};
+use super::prices::PRICES;
 use super::wait_histogram::WaitHistogram;
 use super::world::World;
 use crate::strategy::{PerStrategy, Strategy};
