@@ -54,7 +54,7 @@ impl Deliver {
             match delivery {
                 Delivery::Delivered => self.settled.push(lease),
                 Delivery::Closed => closed.push(lease),
-                Delivery::Unknown => {}
+                Delivery::Unknown | Delivery::Refused => {}
             }
         }
         if closed.is_empty() {

@@ -111,6 +111,8 @@ pub enum Delivery {
     Closed,
     /// No answer, or try again later: it may or may not have arrived.
     Unknown,
+    /// Refused for good (no permission, a key that may not be used): nobody can tell this task until a person mends it.
+    Refused,
 }
 
 /// Whether an execution still runs.
@@ -203,11 +205,12 @@ impl Replies {
         self.0.into_iter().map(|reply| if let EffectReply::Table(reply) = reply { reply } else { Reply::Unknown })
     }
 
-    /// What became of each callback, in order.
+    /// What became of each callback, in order. What was refused for good counts as unknown.
     pub(crate) fn deliveries(&self) -> impl Iterator<Item = Delivery> {
-        self.0
-            .iter()
-            .map(|reply| if let EffectReply::Delivery(delivery) = reply { *delivery } else { Delivery::Unknown })
+        self.0.iter().map(|reply| match reply {
+            EffectReply::Delivery(delivery @ (Delivery::Delivered | Delivery::Closed)) => *delivery,
+            _ => Delivery::Unknown,
+        })
     }
 
     /// What is known of each execution, in order.

@@ -162,30 +162,39 @@ impl fmt::Display for Fence {
     }
 }
 
-/// Orders the repeats of one holder's request: when its state was entered, then how often it was retried.
+/// Orders the repeats of one holder's request: when its state was entered, then how often its execution was redriven, then
+/// how often the state was retried. A redrive keeps the time of entry and begins the retries anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     /// When the asking state was entered.
     pub entered: Timestamp,
-    /// How many retries came before, in that same state.
+    /// How many redrives of the execution came before; 0 also where the caller does not know.
+    #[serde(default)]
+    pub redrive: u32,
+    /// How many retries came before, in that same state, since the last redrive.
     pub retry: u32,
 }
 
 impl Attempt {
     /// The first attempt of a state entered then.
     pub const fn first(entered: Timestamp) -> Self {
-        Attempt { entered, retry: 0 }
+        Attempt { entered, redrive: 0, retry: 0 }
     }
 
     /// The attempt right after this one.
     pub fn next(self) -> Self {
-        Attempt { entered: self.entered, retry: self.retry.saturating_add(1) }
+        Attempt { retry: self.retry.saturating_add(1), ..self }
+    }
+
+    /// Whether this is the same state as that attempt's, entered again by a redrive: that attempt's execution had ended before.
+    pub fn redrives(self, older: Attempt) -> bool {
+        self.entered == older.entered && self.redrive > older.redrive
     }
 }
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "attempt {}.{}", self.entered.0, self.retry)
+        write!(f, "attempt {}.{}.{}", self.entered.0, self.redrive, self.retry)
     }
 }
 
@@ -452,8 +461,12 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_ordered_by_entry_then_retry() {
+    fn attempts_are_ordered_by_entry_redrive_and_retry() {
         let first = Attempt::first(Timestamp(5));
-        assert!(first < first.next() && first.next() < Attempt::first(Timestamp(6)));
+        let redriven = Attempt { redrive: 1, ..first };
+        assert!(first < first.next() && first.next() < redriven && redriven < redriven.next());
+        assert!(redriven.next() < Attempt::first(Timestamp(6)));
+        assert!(redriven.redrives(first.next()) && !redriven.next().redrives(redriven));
+        assert!(!Attempt { redrive: 1, ..Attempt::first(Timestamp(6)) }.redrives(first));
     }
 }

@@ -46,7 +46,7 @@ fn an_acquire_with_everything_in_it() {
         asked,
         AcquireRequest {
             holder: Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder"),
-            attempt: Some(Attempt { entered: Timestamp(1_732_270_272_345), retry: 2 }),
+            attempt: Some(Attempt { entered: Timestamp(1_732_270_272_345), redrive: 0, retry: 2 }),
             mode: Mode::Queue(Some(TaskToken::new("AAAA-secret").expect("a token"))),
             lease: Some(Millis(120_000)),
             wait: None,
@@ -152,7 +152,7 @@ fn an_attempt_is_a_time_and_a_count_as_states_write_them() {
     let attempt = |attempt: Value| {
         acquire(json!({"action": "acquire", "execution": EXECUTION, "attempt": attempt})).attempt.expect("an attempt")
     };
-    let at = |entered, retry| Attempt { entered: Timestamp(entered), retry };
+    let at = |entered, retry| Attempt { entered: Timestamp(entered), redrive: 0, retry };
     let entered = "2024-11-22T10:11:12.345Z";
     assert_eq!(attempt(json!({"entered": entered, "retry": 0})), at(1_732_270_272_345, 0));
     assert_eq!(attempt(json!({"entered": entered, "retry": "3"})), at(1_732_270_272_345, 3));
@@ -200,7 +200,7 @@ fn a_release_by_execution_carries_its_attempt() {
         "attempt": {"entered": 5, "retry": 1}
     }));
     let who = Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder");
-    let attempt = Attempt { entered: Timestamp(5), retry: 1 };
+    let attempt = Attempt { entered: Timestamp(5), redrive: 0, retry: 1 };
     assert_eq!(released, PoolRequest::Release(ReleaseTarget::Holder(who.clone(), Some(attempt))));
     // Its row is found only with the parent.
     assert_ne!(who.hashed(), holder("item-3").hashed());

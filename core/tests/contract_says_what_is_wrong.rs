@@ -266,7 +266,11 @@ fn an_event_of_eventbridge_that_is_another_or_lacks_something() {
 fn every_failure_of_the_protocol_has_its_name() {
     let not_a_limit = Limit::try_from(10_001).expect_err("too high");
     let named = [
-        (Failure::HolderConflict(Attempt { entered: Timestamp(5), retry: 1 }), "HolderBusy", "attempt 5.1"),
+        (
+            Failure::HolderConflict(Attempt { entered: Timestamp(5), redrive: 0, retry: 1 }),
+            "HolderBusy",
+            "attempt 5.0.1",
+        ),
         (Failure::Lost(LossReason::Ended), "LeaseLost", "it has ended"),
         (Failure::Lost(LossReason::Taken), "LeaseLost", "granted anew"),
         (Failure::Lost(LossReason::ExpiredUntold), "LeaseLost", "before it could be told"),

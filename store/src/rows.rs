@@ -453,7 +453,7 @@ impl<'a> ItemReader<'a> {
     }
 
     fn attempt(&self) -> Result<Attempt, RowError> {
-        Ok(Attempt { entered: self.time(ATTEMPT_ENTERED)?, retry: self.small(ATTEMPT_RETRY)? })
+        Ok(Attempt { entered: self.time(ATTEMPT_ENTERED)?, redrive: 0, retry: self.small(ATTEMPT_RETRY)? })
     }
 
     fn token(&self) -> Result<Option<TaskToken>, RowError> {

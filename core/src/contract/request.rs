@@ -278,7 +278,7 @@ fn attempt(fields: &Fields<'_>) -> Result<Option<Attempt>, InvalidField> {
         }
         _ => attempt.whole("retry", RETRIES, |retry| u32::try_from(retry).ok())?.unwrap_or(0),
     };
-    Ok(Some(Attempt { entered, retry }))
+    Ok(Some(Attempt { entered, redrive: 0, retry }))
 }
 
 fn mode(fields: &Fields<'_>) -> Result<Mode, InvalidField> {

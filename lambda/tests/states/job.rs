@@ -104,7 +104,7 @@ pub(crate) fn may_go_well(error: &ContractError) -> bool {
 pub(crate) fn errors_of_the_contract() -> Vec<(&'static str, bool)> {
     let invalid = InvalidField { field: "key".into(), expected: "a string".into(), got: "nothing".into() };
     let not = InvalidValue { what: "limit", expected: "1 to 10,000", got: "0".into() };
-    let attempt = Attempt { entered: Timestamp(0), retry: 0 };
+    let attempt = Attempt { entered: Timestamp(0), redrive: 0, retry: 0 };
     let errors = [
         ContractError::InvalidRequest(invalid),
         ContractError::PoolNotFound,

@@ -61,7 +61,7 @@ impl Lane {
                 let token = if self.scenario.queue { Some(TaskToken::new(&job.token()).ok()?) } else { None };
                 AnyOperation::Acquire(AcquireRequest {
                     holder: job.holder.clone(),
-                    attempt: Some(Attempt { entered: job.entered, retry: job.retry }),
+                    attempt: Some(Attempt { entered: job.entered, redrive: 0, retry: job.retry }),
                     mode: if self.scenario.queue { Mode::Queue(token) } else { Mode::Poll },
                     lease: None,
                     wait: None,

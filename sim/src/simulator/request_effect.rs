@@ -228,9 +228,8 @@ impl ReplySummary {
             EffectReply::Table(Reply::Written) => ReplySummary::Written,
             EffectReply::Table(Reply::Refused(_)) => ReplySummary::Refused,
             EffectReply::Table(Reply::Throttled | Reply::Conflict) => ReplySummary::Throttled,
-            EffectReply::Table(Reply::Unknown | Reply::Unavailable) | EffectReply::Delivery(Delivery::Unknown) => {
-                ReplySummary::Nothing
-            }
+            EffectReply::Table(Reply::Unknown | Reply::Unavailable)
+            | EffectReply::Delivery(Delivery::Unknown | Delivery::Refused) => ReplySummary::Nothing,
             EffectReply::Delivery(Delivery::Delivered) => ReplySummary::Delivered,
             EffectReply::Delivery(Delivery::Closed) => ReplySummary::Closed,
             EffectReply::Status(ExecutionStatus::Unknown) => ReplySummary::Nothing,

@@ -64,7 +64,7 @@ impl Drawn {
     }
 
     fn attempt(&mut self) -> Attempt {
-        Attempt { entered: Timestamp(self.0.u64(0..2)), retry: self.0.u32(0..2) }
+        Attempt { entered: Timestamp(self.0.u64(0..2)), redrive: 0, retry: self.0.u32(0..2) }
     }
 
     fn holder(&mut self) -> Holder {
