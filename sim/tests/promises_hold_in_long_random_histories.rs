@@ -23,6 +23,7 @@ fn everything() -> Faults {
         abandon: 1,
         unheard: 2,
         unknown_status: 1,
+        ..Faults::NONE
     }
 }
 

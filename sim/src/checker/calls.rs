@@ -27,6 +27,7 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
         let (plan, begun) = (&self.world.clients[client], state.clients[client].begun);
+        let skew = self.world.skew_of(client);
         let by = Caller::Acquire(client, begun);
         if self.world.strategy == Strategy::CountThenPut {
             let holder = self.holder(client).clone();
@@ -34,18 +35,18 @@ impl Shared {
                 CountThenPut::start(self.prefix.clone(), holder, self.world.limit, self.settings.lease);
             let step = step.map(AnyOutcome::Acquire);
             let stale = settings != SettingsOf::Now;
-            return self.go_on(state, by, plan.skew, stale, Engine::CountThenPut(caller), step, seen);
+            return self.go_on(state, by, skew, stale, Engine::CountThenPut(caller), step, seen);
         }
-        let token = self.token(client, begun);
+        let token = self.token(client, begun).filter(|_| plan.token);
         let request = AcquireRequest {
             holder: self.holder(client).clone(),
-            attempt: Some(state.clients[client].attempt(client, begun)),
+            attempt: Some(self.attempt(state, client, begun)),
             mode: if plan.queue { Mode::Queue(token) } else { Mode::Poll },
             lease: self.world.asks_for.map(|(lease, _)| Millis(lease)),
             wait: self.world.asks_for.map(|(_, wait)| Millis(wait)),
             label: None,
         };
-        self.begin_call(state, by, plan.skew, settings, request, seen)
+        self.begin_call(state, by, skew, settings, request, seen)
     }
 
     pub(super) fn release(
@@ -58,12 +59,12 @@ impl Shared {
         let Some(told) = state.clients[client].lease else { return Ok(()) };
         let target = if self.world.release_by_holder {
             let begun = state.clients[client].begun;
-            let attempt = state.clients[client].attempt(client, begun);
+            let attempt = self.attempt(state, client, begun);
             ReleaseTarget::Holder(self.holder(client).clone(), Some(attempt))
         } else {
             ReleaseTarget::Lease(LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence })
         };
-        let skew = self.world.clients[client].skew;
+        let skew = self.world.skew_of(client);
         self.begin_call(state, Caller::Release(client), skew, settings, target, seen)
     }
 
@@ -75,9 +76,9 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
         let begun = state.clients[client].begun;
-        let older = state.clients[client].attempt(client, begun - 1);
+        let older = self.attempt(state, client, begun - 1);
         let target = ReleaseTarget::Holder(self.holder(client).clone(), Some(older));
-        let (by, skew) = (Caller::OlderRelease(client, older), self.world.clients[client].skew);
+        let (by, skew) = (Caller::OlderRelease(client, older), self.world.skew_of(client));
         self.begin_call(state, by, skew, SettingsOf::Now, target, seen)
     }
 
@@ -242,6 +243,9 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<Delivery, Violation> {
         let Some((client, attempt)) = Shared::owner(&callback.token) else { return Ok(Delivery::Closed) };
+        if state.clients[client].untellable {
+            return Ok(Delivery::Refused);
+        }
         if self.world.is_ablated(Ablation::Revoke)
             && matches!(callback.result, TaskResult::Failed(FailureReason::Expired | FailureReason::Released))
         {
@@ -271,8 +275,17 @@ impl Shared {
         if self.world.is_ablated(Ablation::ClosedMeansEnded) {
             return ExecutionStatus::Ended;
         }
-        let over = |at: usize| state.clients[at].stage == Stage::Over || self.holder(at).execution() != execution;
-        if (0..self.holders.len()).all(over) { ExecutionStatus::Ended } else { ExecutionStatus::Running }
+        let mine = |at: &usize| self.holder(*at).execution() == execution;
+        let mut all = (0..self.holders.len()).filter(mine);
+        // A local process is no execution.
+        if !self.world.may_describe || all.clone().any(|at| !self.world.clients[at].token) {
+            return ExecutionStatus::Unknown;
+        }
+        if all.all(|at| state.clients[at].stage == Stage::Over) {
+            ExecutionStatus::Ended
+        } else {
+            ExecutionStatus::Running
+        }
     }
 
     /// The limit that the pool's rows give now; 0 where there is no pool.
@@ -345,10 +358,9 @@ impl Shared {
                 self.judge_told(state, client, told)
             }
             (Caller::Operator(_, begun), outcome) => self.operated(state, begun, outcome, seen),
-            (Caller::ExecutionEnded(client, ended), AnyOutcome::ExecutionEnded(freed)) => {
+            (Caller::ExecutionEnded(client, end, alone), AnyOutcome::ExecutionEnded(freed)) => {
                 seen.freed_by_event |= freed.tally.freed > 0;
-                let ended = ended.filter(|_| freed.more.is_none());
-                ended.map_or(Ok(()), |ended| self.judge_gone(state, client, ended))
+                if alone && freed.more.is_none() { self.judge_gone(state, client, end) } else { Ok(()) }
             }
             (Caller::Sweep, AnyOutcome::Sweep(tally)) => {
                 seen.renotified |= tally.renotified > 0;
@@ -373,7 +385,9 @@ impl Shared {
             AcquireOutcome::Queued if !queues => {
                 Err(Violation::new(property::TOLD, format!("{} polls and was queued", self.holder(client))))
             }
-            AcquireOutcome::Acquired(lease) if !queues => self.told(state, client, attempt, &lease, seen),
+            AcquireOutcome::Acquired(lease) if !queues || !self.world.clients[client].token => {
+                self.told(state, client, attempt, &lease, seen)
+            }
             AcquireOutcome::Wait(_) => {
                 seen.refused = true;
                 if state.clients[client].asks(attempt) {
@@ -475,6 +489,7 @@ impl Shared {
             Caller::Acquire(..) => {
                 seen.lost |= matches!(failure, Failure::Lost(_));
                 seen.busy |= matches!(failure, Failure::HolderConflict(_));
+                self.judge_newest_attempt(state, by, failure)?;
                 self.invocation_failed(state, by);
             }
             // Told that its lease is lost, it stops.
@@ -506,22 +521,12 @@ impl Shared {
 
     /// A client's task ended without a lease: it asks once more, or its execution ends.
     pub(super) fn task_ends(&self, state: &mut WorldState, client: usize) {
-        if state.clients[client].begun >= self.world.clients[client].attempts {
+        if state.clients[client].retried() >= self.world.clients[client].attempts {
             return self.over(state, client);
         }
         state.client(client, |client| {
             close(client);
             client.stage = Stage::Idle;
-        });
-    }
-
-    pub(super) fn over(&self, state: &mut WorldState, client: usize) {
-        let reported = self.world.faults.events && state.clients[client].stage != Stage::Releasing;
-        let now = Timestamp(state.now);
-        state.client(client, |client| {
-            close(client);
-            client.stage = Stage::Over;
-            client.report = if reported { Some(now) } else { client.report };
         });
     }
 
@@ -533,7 +538,7 @@ impl Shared {
     }
 }
 
-fn close(client: &mut ClientState) {
+pub(super) fn close(client: &mut ClientState) {
     client.tasks.iter_mut().filter(|task| **task == Task::Open).for_each(|task| *task = Task::Closed);
 }
 
@@ -570,7 +575,7 @@ impl Hashed<Call> {
                 format!("release by {}, {older}{clock}{old}", shared.holder(client))
             }
             Caller::Renew(client) => format!("renew by {}{clock}{old}", shared.holder(client)),
-            Caller::ExecutionEnded(client, _) => format!("event for {}", shared.holder(client)),
+            Caller::ExecutionEnded(client, ..) => format!("event for {}", shared.holder(client)),
             Caller::Sweep => format!("sweep{clock}{old}"),
             Caller::Operator(at, _) => format!("operator {at}"),
         }

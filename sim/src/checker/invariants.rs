@@ -6,7 +6,7 @@ use leasehold_core::{
     Millis, Reply, Request, Row, RowKey, SlotRow, Step, Timestamp, Write,
 };
 
-use super::state::{Caller, ClientState, Stage, Task, ToldLease, WorldState};
+use super::state::{Caller, EndReport, Stage, Task, ToldLease, WorldState};
 use super::world::{OperatorAction, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::strategy::Strategy;
@@ -48,6 +48,10 @@ impl Shared {
         for (key, old) in before {
             let new = state.table.row(*key).cloned();
             self.judge_bounds(state, by, old.as_ref(), new.as_ref())?;
+            self.judge_late_end(by, old.as_ref(), new.as_ref())?;
+            if let Some(Row::Wait(place)) = &new {
+                self.judge_joined(state, old.as_ref(), place)?;
+            }
             if let Some(Caller::OlderRelease(client, older)) = by {
                 self.judge_older(state, client, older, old.as_ref(), new.as_ref())?;
             }
@@ -73,6 +77,8 @@ impl Shared {
                         return Err(Violation::new(property::FENCE, what));
                     }
                     if new.fence > fence {
+                        self.judge_taken(state, old, held)?;
+                        self.judge_dead_grant(state, held, seen)?;
                         self.judge_grant(state, before, new, seen)?;
                     }
                 }
@@ -202,7 +208,7 @@ impl Shared {
     ) -> Result<(), Violation> {
         let Some(held) = &row.held else { return Ok(()) };
         for (at, client) in state.clients.iter().enumerate().filter(|(at, _)| *self.holder(*at) == held.holder) {
-            let number = ClientState::number(at, held.attempt).map(usize::from);
+            let number = client.number(at, held.attempt, self.world.counts_redrives).map(usize::from);
             if number.is_some_and(|number| client.tasks.get(number.wrapping_sub(1)) == Some(&Task::Told)) {
                 let what = format!("{} was granted again on {}, which had its lease", held.holder, held.attempt);
                 return Err(Violation::new(property::ATTEMPTS, what));
@@ -250,7 +256,7 @@ impl Shared {
         };
         let lasting = move |at: &usize| {
             let client = &state.clients[*at];
-            let clock = Timestamp(state.now + self.world.clients[*at].skew);
+            let clock = Timestamp(state.now + self.world.skew_of(*at));
             client.stage == Stage::Working
                 && client.lease.is_some_and(|lease| clock < lease.expires_at && newest(*at, lease))
         };
@@ -340,21 +346,17 @@ impl Shared {
     }
 
     /// An event freed what an ended execution had.
-    pub(crate) fn judge_gone(&self, state: &WorldState, client: usize, ended: Timestamp) -> Result<(), Violation> {
-        let holder = self.holder(client);
-        let row = state.table.row(RowKey::Holder(holder.hashed()));
-        let before = match row {
-            Some(Row::Holder(row)) => match &row.state {
-                HolderState::Holding { .. } | HolderState::Waiting(_) => row.attempt.entered < ended,
-                HolderState::Ended { .. } => false,
-            },
-            _ => false,
-        };
-        if before && self.status_of(state, holder.execution()) == ExecutionStatus::Ended {
-            return Err(Violation::new(
-                property::LEAK,
-                format!("{holder} has ended, was reported, and still has {row:?}"),
-            ));
+    pub(crate) fn judge_gone(&self, state: &WorldState, client: usize, end: EndReport) -> Result<(), Violation> {
+        for branch in self.branches(client) {
+            let holder = self.holder(branch);
+            let row = state.table.row(RowKey::Holder(holder.hashed()));
+            let before = |attempt: Attempt| attempt.entered < end.at && attempt.redrive <= end.redrive;
+            let has = matches!(row, Some(Row::Holder(row)) if has_something(Some(&Row::Holder(row.clone()))) && before(row.attempt));
+            let over = self.branches(branch).all(|branch| state.clients[branch].stage == Stage::Over);
+            if has && over {
+                let what = format!("{holder} has ended, was reported, and still has {row:?}");
+                return Err(Violation::new(property::LEAK, what));
+            }
         }
         Ok(())
     }
@@ -372,19 +374,24 @@ impl Shared {
         if !state.faulted && state.changed_at.is_none() {
             self.judge_waiting(state, false)?;
         }
+        self.judge_dead(state)?;
+        self.judge_looks(state, seen)?;
         let mut swept = state.clone();
         self.sweep_alone(&mut swept, seen)?;
         self.judge_waiting(&swept, true)?;
+        self.judge_dead(&swept)?;
 
         // Every lease has expired on every clock, and every change of the limit is followed by everybody.
         let changed = Lowered { from: self.settings.limit, at: Timestamp(0) };
-        let past = self.settings.followed_at(changed).0 + self.world.lease + 2 * self.world.grace;
+        let past =
+            self.settings.followed_at(changed).0 + self.world.lease + 2 * self.world.grace.max(self.world.most_skew());
         let mut told = state.clone();
         told.now += past + self.world.give_up;
         self.sweep_alone(&mut told, seen)?;
         for (at, client) in state.clients.iter().enumerate() {
             let task = usize::from(client.begun).wrapping_sub(1);
-            if client.stage == Stage::Asking && told.clients[at].tasks.get(task) == Some(&Task::Open) {
+            let listens = self.world.clients[at].token && !client.untellable;
+            if listens && client.stage == Stage::Asking && told.clients[at].tasks.get(task) == Some(&Task::Open) {
                 return Err(Violation::new(property::TOLD_IN_THE_END, format!("{} waits forever", self.holder(at))));
             }
         }
@@ -399,6 +406,12 @@ impl Shared {
         self.all_vanish(&mut gone);
         gone.now += past;
         self.sweep_alone(&mut gone, seen)?;
+        // Where nobody can know that a waiter is gone, each may have had a lease.
+        let unknown = |at: &usize| self.status_of(&gone, self.holder(*at).execution()) == ExecutionStatus::Unknown;
+        for _ in (0..gone.clients.len()).filter(unknown).collect::<Vec<_>>() {
+            gone.now += self.world.lease + self.world.grace;
+            self.sweep_alone(&mut gone, seen)?;
+        }
         if let Some(row) = gone.table.slots().find(|row| row.held.is_some()) {
             return Err(Violation::new(property::LEAK, format!("everybody is gone, and this is still held: {row:?}")));
         }
@@ -430,7 +443,7 @@ impl Shared {
     }
 
     /// Nobody whose task is open waits while a slot may be granted.
-    fn judge_waiting(&self, state: &WorldState, expired_too: bool) -> Result<(), Violation> {
+    pub(super) fn judge_waiting(&self, state: &WorldState, expired_too: bool) -> Result<(), Violation> {
         let Some(live) = self.settings_now(state, SettingsOf::Now) else { return Ok(()) };
         let now = Timestamp(state.now);
         let slots: Vec<SlotRow> = state.table.slots().cloned().collect();

@@ -4,21 +4,45 @@
 //! States are explored breadth first, so a counterexample is a shortest one. Two states with the same 128-bit
 //! digest are one. A call's own computing takes no time: it goes on as soon as its last answer is there,
 //! unless it is frozen; what one step asks for together is served in every order.
+//!
+//! What it can not represent, so that nothing here speaks of it:
+//!
+//! - **Sizes.** A handful of clients, slots and milliseconds. Thousands at once, and a crowd that is throttled for minutes,
+//!   are the simulator's: here the table refuses a counted number of requests. A batch, a page of a query, a transaction's
+//!   and an item's greatest size are never reached.
+//! - **The table's weaker reads.** Every read is strongly consistent, apart from a query of the slots that is torn at one
+//!   place. There is no index, so none that lags behind; slots are read all at once, not by windows.
+//! - **One request that is served twice.** A whole call is delivered twice, and a write without an answer is served later,
+//!   but once. What a client library sends again by itself is not seen.
+//! - **A notice on its way.** A callback arrives at once or never; its answer may be lost. None arrives late.
+//! - **Answers about executions that are out of date.** A status check is answered by the truth of that moment, or not at
+//!   all. No map run is there: no parent, no child that counts its redrives by itself.
+//! - **Clocks that jump.** A client's clock is ahead by the same time throughout. One that is behind is one that all others
+//!   are ahead of. What corrects a local clock is not run here: its result is assumed, and taken away.
+//! - **What waits between two calls.** Pauses and jitter take no time, a look follows whenever it may, and a workflow's retries
+//!   are attempts that follow at once. A process is killed between two calls, or crashes in one; it never does both.
+//! - **Time to live.** A tombstone is kept for ever, or with an ablation not at all; never for a while.
+//! - **More than one pool**, and settings older than those before the last change.
 
 mod calls;
+mod dead_waiters;
+mod executions;
+mod faults;
 mod invariants;
 mod state;
 mod trace;
 mod transition;
 mod world;
+mod wrong_clocks;
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use rustc_hash::FxHashSet;
 
+pub use faults::Faults;
 pub use invariants::Violation;
-pub use world::{Ablation, Ablations, CheckedWorld, Client, Faults, OperatorAction, OperatorPlan, Order};
+pub use world::{Ablation, Ablations, CheckedWorld, Client, OperatorAction, OperatorPlan, Order};
 
 use crate::digest::digest;
 use crate::rng::Rng;
@@ -48,6 +72,10 @@ pub mod property {
     pub const WAKE_UP: &str = "no lost wake-up";
     /// A task that waits is told something in the end.
     pub const TOLD_IN_THE_END: &str = "told in the end";
+    /// A waiter that is dead costs its pool no more than one grant and its way back.
+    pub const DEAD_NOT_SERVED: &str = "nobody dead is served twice";
+    /// Nobody takes a live lease or jumps the queue because its clock is wrong.
+    pub const TABLE_TIME: &str = "time is the table's";
     /// When everybody is gone, everything is free.
     pub const LEAK: &str = "nothing leaks";
     /// Of changes that meet, the one that was asked for last stays.
@@ -83,6 +111,23 @@ pub struct Coverage {
     pub crashed: bool,
     pub died: bool,
     pub redriven: bool,
+    /// With the same time of entry, and retries that began anew.
+    pub redriven_in_place: bool,
+    /// An end was reported once more.
+    pub reported_again: bool,
+    /// An end was reported when its execution had been redriven.
+    pub reported_after_redrive: bool,
+    pub cancelled_waiting: bool,
+    pub cancelled_at_work: bool,
+    pub killed: bool,
+    /// A waiter without a token looked whether it was granted a lease.
+    pub looked: bool,
+    /// A notice was refused for good.
+    pub notice_refused: bool,
+    /// A slot was granted to a waiter that was dead.
+    pub granted_to_dead: bool,
+    /// How many waited at most when their execution ended.
+    pub most_left_waiting: usize,
     pub table_refused: bool,
     pub unheard: bool,
     /// A write happened, and its caller got no answer.

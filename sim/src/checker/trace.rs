@@ -62,6 +62,14 @@ fn line(shared: &Shared, state: &WorldState, action: Transition) -> String {
         Transition::Abandon { client: c } => format!("the task of {} times out", client(c)),
         Transition::Report { client: c } => format!("the end of {} is reported", client(c)),
         Transition::Redrive { client: c } => format!("{} is started again", client(c)),
+        Transition::RedriveInPlace { client: c } => {
+            format!("{} is redriven: the same time of entry, retries begin anew", client(c))
+        }
+        Transition::ReportAgain { client: c } => format!("the end of {} is reported once more", client(c)),
+        Transition::End { client: c } => format!("the execution of {} ends, with all its branches", client(c)),
+        Transition::Cancel { client: c } => format!("{} is cancelled, its execution goes on", client(c)),
+        Transition::Kill { client: c } => format!("{} is killed", client(c)),
+        Transition::Look { client: c } => format!("{} looks whether it was granted a lease", client(c)),
         Transition::Sweep { settings } => format!("a sweep begins{}", old(settings)),
         Transition::Operate => "the next operator begins".to_owned(),
         Transition::Serve { call: c, request: r, freeze } => format!("{}: {}{}", call(c), request(c, r), ice(freeze)),
@@ -89,6 +97,9 @@ fn line(shared: &Shared, state: &WorldState, action: Transition) -> String {
         Transition::Unheard { call: c, callback: n, arrives } => {
             let how = if arrives { "it arrives, but the answer is lost" } else { "it is lost" };
             format!("{}: {}: {how}", call(c), request(c, n))
+        }
+        Transition::Refuse { call: c, callback: n } => {
+            format!("{}: {}: refused for good", call(c), request(c, n))
         }
         Transition::Answer { call: c, known, .. } => {
             format!("{}: does the execution run? {}", call(c), if known { "answered" } else { "not known" })
