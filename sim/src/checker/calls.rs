@@ -1,18 +1,17 @@
-//! Calls: how does one go on? Begun by a client, an event, an operator or the schedule; served by the table, the tasks and
+//! Calls: how does one begin and end? Begun by a client, an event, an operator or the schedule; served by the table, the tasks and
 //! the executions; ended, and what its client makes of the answer.
 
 use std::sync::Arc;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, AnyOperation, AnyOutcome, Attempt, Condition, Delivery, Effect, EndOverrideOutcome,
-    ExecutionStatus, Failure, FailureReason, InFlight, Intent, Lease, LeaseId, Limit, Millis, Mode, Mutation,
-    Operation, ReleaseTarget, Released, Renewed, Reply, Request, Row, SetLimitOutcome, SetPoolOutcome, Settings,
-    SettingsRow, Step, TaskCallback, TaskResult, Timestamp,
+    AcquireOutcome, AcquireRequest, AnyOperation, AnyOutcome, Attempt, Condition, Delivery, EndOverrideOutcome,
+    ExecutionStatus, Failure, FailureReason, Intent, Lease, LeaseId, Limit, Millis, Mode, Mutation, Operation,
+    ReleaseTarget, Released, Renewed, Reply, Request, Row, SetLimitOutcome, SetPoolOutcome, Settings, SettingsRow,
+    TaskCallback, TaskResult, Timestamp,
 };
 
 use super::invariants::{self, Violation};
 use super::state::{Call, Caller, ClientState, Engine, Stage, Task, ToldLease, WorldState};
-use super::step_memo::{self, Next, Told};
 use super::world::{Ablation, OperatorAction, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::count_then_put::CountThenPut;
@@ -121,85 +120,6 @@ impl Shared {
         self.go_on(state, by, skew, of != SettingsOf::Now, Engine::Leasehold(Box::new(machine)), step, seen)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of a call, one by one")]
-    fn go_on(
-        &self,
-        state: &mut WorldState,
-        by: Caller,
-        skew: u64,
-        stale: bool,
-        engine: Engine,
-        step: Step<AnyOutcome>,
-        seen: &mut Coverage,
-    ) -> Result<(), Violation> {
-        let next = self.next(state.now, by, skew, stale, engine, step);
-        self.act(state, by, next, seen)
-    }
-
-    /// What a step of a call's machine makes of the call.
-    fn next(&self, now: u64, by: Caller, skew: u64, stale: bool, engine: Engine, step: Step<AnyOutcome>) -> Next {
-        match step {
-            Step::Perform { effects, .. } => {
-                let looks_back = self.world.is_ablated(Ablation::SecondClock);
-                let stepped = if looks_back { Timestamp(now + skew) } else { Timestamp(0) };
-                let in_flight = InFlight::new(effects);
-                let call = Call { by, skew, engine, in_flight, half: None, stepped, frozen: false, stale };
-                Next::Waits(Hashed::new(call))
-            }
-            Step::Done(outcome) => Next::Over(Box::new(outcome)),
-        }
-    }
-
-    fn act(&self, state: &mut WorldState, by: Caller, next: Next, seen: &mut Coverage) -> Result<(), Violation> {
-        match next {
-            Next::Waits(call) => state.add_hashed_call(call),
-            Next::Over(outcome) => return self.done(state, by, *outcome, seen),
-        }
-        Ok(())
-    }
-
-    /// A call is told something: the answers that came, and once all are there it goes on, unless it freezes.
-    pub(super) fn tell(
-        &self,
-        state: &mut WorldState,
-        call: Hashed<Call>,
-        told: Told,
-        freeze: bool,
-        seen: &mut Coverage,
-    ) -> Result<(), Violation> {
-        if freeze {
-            state.left.freeze -= 1;
-            state.faulted = true;
-        }
-        let (by, now) = (call.by, state.now);
-        let looks_back = self.world.is_ablated(Ablation::SecondClock);
-        let next = step_memo::step(call, told, freeze, (now, looks_back), |mut call, told| {
-            call.frozen = freeze;
-            if let Told::AnswersAnew(_) = told {
-                call.half = None;
-            }
-            if let Told::Answers(answers) | Told::AnswersAnew(answers) = told {
-                answers.into_iter().for_each(|(at, reply)| call.in_flight.reply(at, reply));
-            }
-            if freeze || !call.in_flight.is_complete() {
-                return Ok(Next::Waits(Hashed::new(call)));
-            }
-            self.resume(now, call)
-        })?;
-        self.act(state, by, next, seen)
-    }
-
-    fn resume(&self, now: u64, call: Call) -> Result<Next, Violation> {
-        let Call { by, skew, mut engine, in_flight, stepped, stale, .. } = call;
-        let asked = in_flight.iter().any(|(effect, _)| matches!(effect, Effect::Request(_)));
-        let looks_back = self.world.is_ablated(Ablation::SecondClock) && asked;
-        let clock = if looks_back { stepped } else { Timestamp(now + skew) };
-        let saw = invariants::waiters_in(&in_flight);
-        let step = engine.resume(in_flight.into_replies(), clock);
-        self.judge_order(by, saw, &step)?;
-        Ok(self.next(now, by, skew, stale, engine, step))
-    }
-
     /// Serves a request, and judges what it changed. A write that is served late has nobody's call any more.
     pub(super) fn serve(
         &self,
@@ -236,17 +156,6 @@ impl Shared {
         }
         self.redact(&mut reply, by, request);
         Ok(reply)
-    }
-
-    /// The settings have changed: every call under way began with the old ones.
-    fn all_are_stale(&self, state: &mut WorldState) -> Result<(), Violation> {
-        for call in std::mem::take(&mut state.calls) {
-            let stale = |call, _| Ok(Next::Waits(Hashed::new(Call { stale: true, ..call })));
-            if let Next::Waits(call) = step_memo::step(call, Told::Stale, false, (0, false), stale)? {
-                state.add_hashed_call(call);
-            }
-        }
-        Ok(())
     }
 
     /// Takes from a reply what the caller is not to know.
@@ -340,7 +249,7 @@ impl Shared {
         self.judge_told(state, client, told)
     }
 
-    fn done(
+    pub(super) fn done(
         &self,
         state: &mut WorldState,
         by: Caller,

@@ -5,6 +5,7 @@
 //! digest are one. A call's own computing takes no time: it goes on as soon as its last answer is there,
 //! unless it is frozen; what one step asks for together is served in every order.
 
+mod call_steps;
 mod calls;
 mod invariants;
 mod lone_step;
