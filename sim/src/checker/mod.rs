@@ -9,6 +9,7 @@ mod call_steps;
 mod calls;
 mod invariants;
 mod lone_step;
+mod packed;
 mod parts;
 mod search;
 mod shared_list;
