@@ -4,6 +4,9 @@
 //! States are explored breadth first, so a counterexample is a shortest one. Two states with the same 128-bit
 //! digest are one. A call's own computing takes no time: it goes on as soon as its last answer is there,
 //! unless it is frozen; what one step asks for together is served in every order.
+//!
+//! No state is left out, and none is taken for another because they are alike. What makes it quick: all cores search, and a
+//! step that looks at nothing but its own call is taken once and remembered.
 
 mod call_steps;
 mod calls;

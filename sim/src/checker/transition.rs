@@ -85,7 +85,8 @@ const fn small(number: usize) -> u8 {
 }
 
 impl Transition {
-    /// The call that it is a step of, and the same step of the first call.
+    /// The call that it is a step of, and the same step of the first call; none: it is one of no call, or may look at
+    /// others. What is listed here, or in `looks_at_no_call`, is taken once, alone, and remembered (`lone_step.rs`).
     pub(crate) fn of_call(self) -> Option<(u8, Transition)> {
         let mut step = self;
         let (Transition::Serve { call, .. }
