@@ -53,7 +53,7 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
 
-check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 10 million each by default)
+check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 100 million each by default: 10 GB)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
 
 mutants: ## Change the core in a hundred small ways: does a test see it? (SEED=1, SAMPLE=100 or 0 for all, MINUTES=, FILES=, LEAST=90)

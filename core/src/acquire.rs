@@ -1,26 +1,34 @@
 //! Acquire: may this holder have a lease? The rules for asking, and for asking again.
 //!
-//! Reads the holder's row, all slots (also those above the limit) and the head of the queue, then decides:
+//! Reads the head of the queue and, if nobody waits, a few slots, then decides:
 //!
 //! - nobody waits and a slot is open: claim it (an expired lease nobody was told of is revoked first);
-//! - else in poll mode: wait and ask again; in queue mode: join the queue, then settle;
-//! - this holder already waits or holds: the same attempt gets the same answer, a newer one takes over
-//!   (the older attempt's task is failed first, so that none hangs), an older one changes nothing.
+//! - else in poll mode: wait and ask again; in queue mode: join the queue, then look whether it is the first there.
 //!
-//! A failed condition brings the rows back as they are: the view is patched and the decision made again.
+//! The holder's own row is not read before: a claim, and joining the queue, are made on the condition that there is none.
+//! Where there is one, the refused write brings it back:
+//!
+//! - this holder already waits or holds: the same attempt gets the same answer, a newer one takes over
+//!   (the older attempt's task is failed first, so that none hangs), an older one changes nothing;
+//! - it has ended: only a newer attempt begins anew.
+//!
+//! A failed condition brings the rows back as they are: the view is patched and the decision made again. While leases may
+//! lie above a lowered limit, all slots are read.
+
+mod asking_again;
+mod looking;
 
 use std::sync::Arc;
 
-use crate::backoff::{choose, mix, next_try};
-use crate::deliver::{Deliver, Delivered};
+use crate::backoff::{mix, next_try};
+use crate::deliver::{Deliver, Delivered, Outbox, Tell, Teller};
 use crate::failure::{Failure, LossReason};
 use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult};
-use crate::plan::token_of;
-use crate::reads::{PoolView, failure_of, slot_row};
+use crate::reads::failure_of;
 use crate::request::{Opening, Refusal, Reply, Request};
-use crate::rows::{Held, HolderRow, HolderState, Row, RowKey, SlotRow, Waiting};
-use crate::settings::{COUNTED, Settings};
-use crate::settle::{Return, Settle};
+use crate::rows::{Held, HighWaterRow, HolderRow, HolderState, Row, RowKey, SlotRow, WaitRow};
+use crate::settings::Settings;
+use crate::settle::{Return, ReturnState, Scope, Settle};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Fence, Holder, Lease, Slot, TaskToken, Ticket};
 use crate::writes::{self, Terms};
@@ -98,22 +106,44 @@ pub struct Acquire {
     failure: Failure,
 }
 
+/// What was read so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct View {
-    row: Option<HolderRow>,
-    pool: PoolView,
+    /// The holder's own row; none: not read yet.
+    row: Option<Option<HolderRow>>,
+    queue: Vec<WaitRow>,
+    more: bool,
+    /// Which slots were looked at, the first and the last; none: not yet.
+    window: Option<(u32, u32)>,
+    /// Those of them that have a row.
+    slots: Vec<SlotRow>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    Looking,
-    /// Reading whose token must be closed before the claim.
-    Reading(SlotRow),
+    Raising(HighWaterRow),
+    Queueing,
+    Probing {
+        second: bool,
+    },
+    /// Reading its own row, before it is told to wait.
+    Owning,
+    /// Reading the slot that its own row points at.
+    Checking,
+    /// Reading the place whose token has to be closed, as an older attempt waits there.
+    Replacing(Ticket, Attempt),
     /// Closing a token before this is done.
     Closing(Next),
     Writing(Request, Gain),
-    Delivering(Deliver, Lease),
+    Placing(WaitRow),
+    /// Saying on the slot that its callback is sent again.
+    Marking(Lease, TaskToken),
+    Delivering(Deliver, Lease, Teller),
     Settling(Box<Settle>, Result<AcquireOutcome, Failure>),
+    /// Giving back what nobody was told of, and why.
+    GivingBack(Box<Settle>, Failure),
+    /// Giving up a slot above the limit, before joining the queue.
+    Vacating(Box<Settle>),
     Taken,
 }
 
@@ -122,16 +152,22 @@ enum Phase {
 enum Next {
     Claim(SlotRow, Opening),
     Regrant(Slot, Fence),
-    Replace(Ticket, Attempt),
-    Vacate(SlotRow),
+    /// Of which attempt is the row, and of which the place, if there is one?
+    Replace(Ticket, Attempt, Option<Attempt>),
+    /// The place itself, instead of that of an older attempt.
+    Place(WaitRow, Attempt),
+    Vacate(Slot, Fence),
 }
 
 /// What a write brings the caller if it happens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Gain {
+    /// A lease, whose task nobody else has told.
     Lease(Lease, Option<TaskToken>),
-    Place,
-    Nothing,
+    /// A lease that this holder had, whose task somebody may have told.
+    Longer(Lease, Option<TaskToken>),
+    /// The holder's row says that it waits there: now the place itself, instead of that of an older attempt.
+    Place(WaitRow, Option<Attempt>),
 }
 
 impl Operation for AcquireRequest {
@@ -146,7 +182,7 @@ impl Operation for AcquireRequest {
             entropy,
             tried: 0,
             view: View::default(),
-            phase: Phase::Looking,
+            phase: Phase::Taken,
             failure: Failure::Throttled,
         };
         let step = acquire.look(Millis(0));
@@ -159,8 +195,8 @@ impl Machine for Acquire {
 
     fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<AcquireOutcome> {
         match &mut self.phase {
-            Phase::Delivering(deliver, _) => {
-                return deliver.resume(replies, now).and_then(|delivered| self.delivered(&delivered));
+            Phase::Delivering(deliver, ..) => {
+                return deliver.resume(replies, now).and_then(|delivered| self.delivered(&delivered, now));
             }
             Phase::Settling(settle, outcome) => {
                 return match settle.resume(replies, now) {
@@ -168,54 +204,67 @@ impl Machine for Acquire {
                     Step::Perform { effects, pause } => Step::Perform { effects, pause },
                 };
             }
+            Phase::GivingBack(settle, failure) => {
+                let failure = failure.clone();
+                return settle.resume(replies, now).and_then(|settled| match settled.returned {
+                    // Somebody else tells it again, and sees to it.
+                    Ok(ReturnState::Already) => Step::done(AcquireOutcome::Queued),
+                    _ => Step::failed(failure),
+                });
+            }
+            Phase::Vacating(settle) => {
+                return settle.resume(replies, now).and_then(|settled| match settled.returned {
+                    Ok(_) => self.look(Millis(0)),
+                    Err(failure) => self.again(failure),
+                });
+            }
             _ => {}
         }
         match std::mem::replace(&mut self.phase, Phase::Taken) {
-            Phase::Looking => self.looked(replies, now),
-            Phase::Reading(slot) => self.read(slot, replies, now),
+            Phase::Raising(mark) => self.raised(mark, replies),
+            Phase::Queueing => self.saw_queue(replies, now),
+            Phase::Probing { second } => self.probed(second, replies, now),
+            Phase::Owning => self.owned(replies, now),
+            Phase::Checking => self.checked(replies, now),
+            Phase::Replacing(ticket, older) => self.saw_place(ticket, older, replies, now),
             // Only what is known to be closed is taken over.
-            Phase::Closing(_) if replies.deliveries().any(|delivery| delivery == Delivery::Unknown) => {
+            Phase::Closing(_) if !replies.deliveries().all(Delivery::is_closed) => {
                 Step::failed(Failure::TasksUnavailable)
             }
             Phase::Closing(next) => self.write(next, now),
             Phase::Writing(request, gain) => self.wrote(&request, gain, replies, now),
-            Phase::Delivering(..) | Phase::Settling(..) | Phase::Taken => Step::failed(self.failure.clone()),
+            Phase::Placing(place) => self.placed(place, replies, now),
+            Phase::Marking(lease, token) => self.marked(lease, token, replies, now),
+            Phase::Delivering(..) | Phase::Settling(..) | Phase::GivingBack(..) | Phase::Vacating(_) | Phase::Taken => {
+                Step::failed(self.failure.clone())
+            }
         }
     }
 }
 
 impl Acquire {
-    fn look(&mut self, pause: Millis) -> Step<AcquireOutcome> {
-        self.phase = Phase::Looking;
-        let row = Request::Get(RowKey::Holder(self.request.holder.hashed()));
-        // Who polls is told how many wait; who queues only needs to know whether anybody does.
-        let head = if self.request.mode == Mode::Poll { COUNTED } else { 1 };
-        Step::send_after(pause, std::iter::once(row).chain(PoolView::requests(head)))
-    }
-
-    fn looked(&mut self, replies: Replies, now: Timestamp) -> Step<AcquireOutcome> {
-        let [row, slots, queue] = replies.table();
-        let row = match row {
-            Reply::Row(Some(Row::Holder(row))) => Some(row),
-            Reply::Row(_) => None,
-            other => return self.again(failure_of(&other)),
-        };
-        match PoolView::of([slots, queue]) {
-            Ok(pool) => self.view = View { row, pool },
-            Err(failure) => return self.again(failure),
+    fn delivered(&mut self, delivered: &Delivered, now: Timestamp) -> Step<AcquireOutcome> {
+        let Phase::Delivering(_, lease, by) = &self.phase else { return Step::failed(self.failure.clone()) };
+        let (lease, by) = (lease.clone(), *by);
+        if !delivered.untold.is_empty() {
+            let failure = if delivered.refused { Failure::NoticeRefused } else { Failure::Lost(LossReason::Ended) };
+            let returns = Scope::Returns(vec![Return::untold(&lease)]);
+            let (settle, step) = Settle::start(self.settings.clone(), self.entropy, returns, now);
+            self.phase = Phase::GivingBack(settle, failure);
+            return step;
         }
-        self.decide(now)
-    }
-
-    fn delivered(&mut self, delivered: &Delivered) -> Step<AcquireOutcome> {
-        let Phase::Delivering(_, lease) = &self.phase else { return Step::failed(self.failure.clone()) };
-        let lease = lease.clone();
         if !delivered.dead.is_empty() {
             let returns = vec![Return::of(lease.id.slot, lease.id.fence)];
-            return self.settle(returns, Err(Failure::Lost(LossReason::Ended)));
+            return self.settle(Scope::Returns(returns), Err(Failure::Lost(LossReason::Ended)), now);
         }
-        let told = !delivered.settled.is_empty();
-        Step::done(if told { AcquireOutcome::Acquired(lease) } else { AcquireOutcome::Queued })
+        if !delivered.settled.is_empty() {
+            return Step::done(AcquireOutcome::Acquired(lease));
+        }
+        if by == Teller::Another {
+            return Step::done(AcquireOutcome::Queued);
+        }
+        // Nobody else tells it. If it was not told, its task is failed by this call; else nobody heeds the call.
+        Step::failed(Failure::TasksUnavailable)
     }
 
     /// Looks again after a collision, a bounded number of times.
@@ -232,104 +281,23 @@ impl Acquire {
     }
 
     fn decide(&mut self, now: Timestamp) -> Step<AcquireOutcome> {
-        let Some(row) = self.view.row.clone() else { return self.fresh(None, now) };
-        match &row.state {
-            HolderState::Ended { .. } => self.after_the_end(&row, now),
-            HolderState::Waiting(waiting) => self.while_waiting(&row, waiting, now),
-            HolderState::Holding { slot, fence, token, .. } => {
-                let at = slot_row(&self.view.pool.slots, *slot);
-                match &at.held {
-                    Some(held) if at.fence == *fence && held.holder == self.request.holder => {
-                        self.while_holding(&row, &at, held, token.as_ref(), now)
-                    }
-                    // Granted since the slots were read.
-                    _ if at.fence < *fence => self.again(Failure::Throttled),
-                    // It points nowhere.
-                    _ => self.fresh(Some(row.attempt), now),
-                }
+        let Some(row) = self.own_row().cloned() else { return self.fresh(None, now) };
+        match row.state {
+            HolderState::Ended => self.after_the_end(&row, now),
+            HolderState::Waiting { ticket, task } => self.while_waiting(&row, ticket, task, now),
+            HolderState::Holding { slot, .. } => {
+                self.phase = Phase::Checking;
+                Step::send([Request::Get(RowKey::Slot(slot))])
             }
         }
     }
 
-    /// The attempt that is asking; without one, what that means is decided anew at every look, so that a copy
-    /// of the same request is a repeat and not a newer attempt.
-    fn attempt_or(&mut self, otherwise: Attempt) -> Attempt {
-        self.attempt = self.request.attempt.unwrap_or(otherwise);
-        self.attempt
-    }
-
-    /// Whether the caller's task is another one than the row knows.
-    fn other_task(&self, known: Option<&TaskToken>) -> bool {
-        self.request.mode.token().is_some_and(|token| Some(token) != known)
-    }
-
-    /// What none means while this holder waits or holds: a repeat, or a newer attempt if its task is another one.
-    fn repeat_or_newer(&mut self, row: &HolderRow, known: Option<&TaskToken>, now: Timestamp) -> Attempt {
-        let newer = Attempt::first(now).max(row.attempt.next());
-        self.attempt_or(if self.other_task(known) { newer } else { row.attempt })
-    }
-
-    /// A tombstone: a late copy of an attempt that has ended changes nothing.
-    fn after_the_end(&mut self, row: &HolderRow, now: Timestamp) -> Step<AcquireOutcome> {
-        match self.request.attempt {
-            Some(attempt) if attempt < row.attempt => Step::failed(Failure::HolderConflict(row.attempt)),
-            Some(attempt) if attempt == row.attempt => Step::failed(Failure::Lost(LossReason::Ended)),
-            _ => self.fresh(Some(row.attempt), now),
+    /// Whether a slot lies below the effective limit.
+    fn is_below(&self, slot: Slot, now: Timestamp) -> bool {
+        if self.settings.is_level(now) {
+            return slot.0 < self.settings.usable();
         }
-    }
-
-    fn while_waiting(&mut self, row: &HolderRow, waiting: &Waiting, now: Timestamp) -> Step<AcquireOutcome> {
-        let attempt = self.repeat_or_newer(row, waiting.token.as_ref(), now);
-        // Two tasks of one attempt are two branches that share a name: the second would never be told.
-        if attempt < row.attempt || (attempt == row.attempt && self.other_task(waiting.token.as_ref())) {
-            return Step::failed(Failure::HolderConflict(row.attempt));
-        }
-        if attempt == row.attempt {
-            return self.settle_waiting(now);
-        }
-        self.close(waiting.token.clone(), Next::Replace(waiting.ticket, row.attempt), now)
-    }
-
-    fn while_holding(
-        &mut self,
-        row: &HolderRow,
-        at: &SlotRow,
-        held: &Held,
-        token: Option<&TaskToken>,
-        now: Timestamp,
-    ) -> Step<AcquireOutcome> {
-        let attempt = self.repeat_or_newer(row, token, now);
-        if attempt < row.attempt || (attempt == row.attempt && self.other_task(token)) {
-            return Step::failed(Failure::HolderConflict(row.attempt));
-        }
-        let expired = now >= held.expires_at;
-        if attempt == row.attempt && !expired {
-            let lease = writes::lease_on(&self.settings, at.slot, at.fence, held);
-            let token = token.filter(|_| held.unconfirmed).cloned();
-            return self.tell(lease, token, now);
-        }
-        // A redrive keeps its time of entry, and begins only once what was before has ended.
-        let beside = !attempt.redrives(row.attempt) && held.renewed_at.is_some_and(|at| at >= attempt.entered);
-        if attempt > row.attempt && !expired && beside {
-            // The older attempt renewed its lease after the newer one began: both run.
-            return Step::failed(Failure::HolderConflict(row.attempt));
-        }
-        let open_task = token.filter(|_| held.unconfirmed).cloned();
-        let below = at.slot.0 < self.settings.effective_limit(&self.view.pool.slots, now);
-        match (attempt == row.attempt, below) {
-            // Expired, but nobody took it: it goes on.
-            (true, true) => {
-                let expires_at = now + self.lease();
-                let request = writes::extend(at.slot, at.fence, expires_at, None);
-                let longer = Held { expires_at, ..held.clone() };
-                let lease = writes::lease_on(&self.settings, at.slot, at.fence, &longer);
-                self.send(request, Gain::Lease(lease, open_task))
-            }
-            // Expired above the limit: an attempt that may have had its lease does not begin anew.
-            (true, false) => Step::failed(Failure::Lost(LossReason::Ended)),
-            (false, true) => self.close(open_task, Next::Regrant(at.slot, at.fence), now),
-            (false, false) => self.close(open_task, Next::Vacate(at.clone()), now),
-        }
+        slot.0 < self.settings.effective_limit(&self.view.slots, now)
     }
 
     /// This holder has nothing here: it may claim, wait or join the queue.
@@ -337,51 +305,37 @@ impl Acquire {
         let start = Attempt::first(now);
         self.attempt_or(last.map_or(start, |last| start.max(last.next())));
         match self.open_slot(now) {
-            Some((slot, opening)) if self.view.pool.queue.is_empty() && !self.gave_in() => {
-                let revoked = slot.held.as_ref().filter(|held| held.unconfirmed).map(|held| held.holder.hashed());
-                match revoked {
-                    Some(holder) => {
-                        self.phase = Phase::Reading(slot);
-                        Step::send([Request::Get(RowKey::Holder(holder))])
-                    }
-                    None => self.write(Next::Claim(slot, opening), now),
-                }
+            Some((slot, opening)) if self.view.queue.is_empty() && !self.gave_in() => {
+                let revoked = slot.held.as_ref().and_then(Held::open_token).cloned();
+                self.close_with(revoked, FailureReason::Expired, Next::Claim(slot, opening), now)
             }
             _ => match self.request.mode {
+                // It may have a lease already, whose answer was lost.
+                Mode::Poll if self.view.row.is_none() => self.own(),
                 Mode::Poll => Step::done(self.wait_outcome(now)),
                 Mode::Queue(_) => {
-                    let request = writes::enqueue(self.view.row.as_ref(), &self.terms(), now, self.give_up_at(now));
-                    self.send(request, Gain::Place)
+                    let place = self.place(Ticket { at: now, own: self.request.holder.hashed().own });
+                    let request = writes::enqueue(&self.settings, self.own_row(), &place);
+                    self.send(request, Gain::Place(place, None))
                 }
             },
         }
     }
 
-    /// One of the open slots, free ones before expired ones; callers spread over them.
-    fn open_slot(&self, now: Timestamp) -> Option<(SlotRow, Opening)> {
-        let effective = self.settings.effective_limit(&self.view.pool.slots, now);
-        let rows = (0..effective).map(|index| slot_row(&self.view.pool.slots, Slot(index)));
-        let (free, held): (Vec<_>, Vec<_>) = rows.partition(|row| row.held.is_none());
-        let lapsed =
-            |row: &SlotRow| row.held.as_ref().is_some_and(|held| now >= self.settings.reclaimable_at(held.expires_at));
-        let (mut from, opening) = if free.is_empty() {
-            (held.into_iter().filter(lapsed).collect(), Opening::Expired)
-        } else {
-            (free, Opening::Free)
-        };
-        let pick = choose(self.entropy, u64::from(self.tried), from.len());
-        (pick < from.len()).then(|| (from.swap_remove(pick), opening))
+    fn own_row(&self) -> Option<&HolderRow> {
+        self.view.row.as_ref()?.as_ref()
     }
 
-    /// The holder whose expired lease is to be claimed was read: close its token first.
-    fn read(&mut self, slot: SlotRow, replies: Replies, now: Timestamp) -> Step<AcquireOutcome> {
-        let row = match replies.table() {
-            [Reply::Row(Some(Row::Holder(row)))] => Some(row),
-            [Reply::Row(_)] => None,
-            [other] => return self.again(failure_of(&other)),
-        };
-        let Some(token) = token_of(row, &slot) else { return self.again(Failure::Throttled) };
-        self.close_with(token, FailureReason::Expired, Next::Claim(slot, Opening::Expired), now)
+    fn place(&self, ticket: Ticket) -> WaitRow {
+        WaitRow {
+            ticket,
+            holder: self.request.holder.clone(),
+            attempt: self.attempt,
+            give_up_at: ticket.at + self.settings.wait_for(self.request.wait),
+            token: self.request.mode.token().cloned(),
+            lease: self.lease(),
+            label: self.request.label.clone(),
+        }
     }
 
     fn close(&mut self, token: Option<TaskToken>, next: Next, now: Timestamp) -> Step<AcquireOutcome> {
@@ -407,21 +361,24 @@ impl Acquire {
 
     fn write(&mut self, next: Next, now: Timestamp) -> Step<AcquireOutcome> {
         let terms = self.terms();
-        let (settings, row) = (self.settings.clone(), self.view.row.as_ref());
-        let granted = |slot: Slot, fence: Fence| {
-            Gain::Lease(writes::lease_to(&settings, slot, fence.next(), &terms, now), terms.token.clone())
-        };
+        let (settings, token) = (self.settings.clone(), self.request.mode.token().cloned());
+        let granted =
+            |slot: Slot, fence: Fence| Gain::Lease(writes::lease_to(&settings, slot, fence.next(), &terms, now), token);
         let (request, gain) = match next {
             Next::Claim(slot, opening) => {
-                (writes::claim(&settings, &slot, opening, row, &terms, now), granted(slot.slot, slot.fence))
+                (writes::claim(&settings, &slot, opening, self.own_row(), &terms, now), granted(slot.slot, slot.fence))
             }
-            Next::Regrant(slot, fence) => (writes::regrant(slot, fence, &terms, now), granted(slot, fence)),
-            Next::Replace(ticket, older) => (writes::replace(ticket, older, &terms, self.give_up_at(now)), Gain::Place),
-            Next::Vacate(slot) if self.request.mode == Mode::Poll => {
-                (writes::free(&settings, &slot, Opening::Returned, now), Gain::Nothing)
+            Next::Regrant(slot, fence) => (writes::regrant(&settings, slot, fence, &terms, now), granted(slot, fence)),
+            Next::Replace(ticket, older, instead) => {
+                let place = self.place(ticket);
+                (writes::replace(&settings, older, &place), Gain::Place(place, instead))
             }
-            Next::Vacate(slot) => {
-                (writes::vacate(slot.slot, slot.fence, &terms, now, self.give_up_at(now)), Gain::Place)
+            Next::Place(place, older) => return self.put_place(place, Some(older)),
+            Next::Vacate(slot, fence) => {
+                let returns = Scope::Returns(vec![Return::of(slot, fence)]);
+                let (settle, step) = Settle::start(settings, self.entropy, returns, now);
+                self.phase = Phase::Vacating(settle);
+                return step;
             }
         };
         self.send(request, gain)
@@ -434,15 +391,42 @@ impl Acquire {
 
     fn wrote(&mut self, request: &Request, gain: Gain, replies: Replies, now: Timestamp) -> Step<AcquireOutcome> {
         match (replies.table(), gain) {
-            ([Reply::Written], Gain::Lease(lease, token)) => self.tell(lease, token, now),
-            ([Reply::Written], Gain::Place) => self.settle_waiting(now),
-            ([Reply::Written], Gain::Nothing) => self.settle(vec![], Ok(self.wait_outcome(now))),
+            ([Reply::Written], Gain::Lease(lease, token)) => self.tell(lease, token, Teller::Caller, now),
+            ([Reply::Written], Gain::Longer(lease, token)) => self.tell_again(lease, token, now),
+            ([Reply::Written], Gain::Place(place, instead)) => self.put_place(place, instead),
             ([Reply::Refused(refusals)], _) => {
                 self.patch(request, refusals);
                 self.refused(now)
             }
             // If it happened after all, the next look shows this attempt waiting or holding.
             ([other], _) => self.again(failure_of(&other)),
+        }
+    }
+
+    fn put_place(&mut self, place: WaitRow, instead: Option<Attempt>) -> Step<AcquireOutcome> {
+        self.phase = Phase::Placing(place.clone());
+        Step::send([writes::put_place(place, instead)])
+    }
+
+    fn placed(&mut self, place: WaitRow, replies: Replies, now: Timestamp) -> Step<AcquireOutcome> {
+        // Who found the queue empty is most likely the first: then one look more is saved.
+        let alone = self.view.window.is_some() && self.view.queue.is_empty();
+        let joined = |ticket| if alone { Scope::FirstPerhaps(ticket) } else { Scope::Joined(ticket) };
+        let refusal = match replies.table() {
+            [Reply::Written] => return self.settle(joined(place.ticket), Ok(AcquireOutcome::Queued), now),
+            [Reply::Refused(refusals)] => refusals.into_iter().next(),
+            [other] => return self.again(failure_of(&other)),
+        };
+        match refusal {
+            Some(Refusal::Failed(Some(Row::Wait(there)))) if there.attempt == place.attempt => {
+                self.settle(joined(place.ticket), Ok(AcquireOutcome::Queued), now)
+            }
+            // An older attempt put its place there after its row was taken over: its task is failed now.
+            Some(Refusal::Failed(Some(Row::Wait(there)))) if there.attempt < place.attempt => {
+                self.close(there.token, Next::Place(place, there.attempt), now)
+            }
+            // A newer attempt has taken the place over.
+            _ => self.again(Failure::Throttled),
         }
     }
 
@@ -454,7 +438,15 @@ impl Acquire {
             return Step::failed(Failure::Throttled);
         }
         // No pause: a condition that failed means that somebody else got on, not that the table is busy.
-        if self.tried == 1 || self.gave_in() { self.decide(now) } else { self.look(Millis(0)) }
+        if self.tried == 1 || self.gave_in() { self.decide(now) } else { self.look_again() }
+    }
+
+    /// A new look that keeps what the refused write brought back of its own row.
+    fn look_again(&mut self) -> Step<AcquireOutcome> {
+        let row = self.view.row.take();
+        let step = self.look(Millis(0));
+        self.view.row = row;
+        step
     }
 
     fn gave_in(&self) -> bool {
@@ -467,14 +459,14 @@ impl Acquire {
             let Refusal::Failed(row) = refusal else { continue };
             match (write.key, row) {
                 (RowKey::Slot(_), Some(Row::Slot(row))) => {
-                    match self.view.pool.slots.binary_search_by_key(&row.slot, |slot| slot.slot) {
-                        Ok(at) => self.view.pool.slots[at] = row,
-                        Err(at) => self.view.pool.slots.insert(at, row),
+                    match self.view.slots.binary_search_by_key(&row.slot, |slot| slot.slot) {
+                        Ok(at) => self.view.slots[at] = row,
+                        Err(at) => self.view.slots.insert(at, row),
                     }
                 }
-                (RowKey::Slot(slot), _) => self.view.pool.slots.retain(|row| row.slot != slot),
+                (RowKey::Slot(slot), _) => self.view.slots.retain(|row| row.slot != slot),
                 (RowKey::Holder(key), row) if key == self.request.holder.hashed() => {
-                    self.view.row = row.and_then(|row| if let Row::Holder(row) = row { Some(row) } else { None });
+                    self.view.row = Some(row.and_then(|row| if let Row::Holder(row) = row { Some(row) } else { None }));
                 }
                 _ => {}
             }
@@ -482,41 +474,61 @@ impl Acquire {
     }
 
     /// The lease's own time is read again before it is told: the caller may have been frozen meanwhile.
-    fn tell(&mut self, lease: Lease, token: Option<TaskToken>, now: Timestamp) -> Step<AcquireOutcome> {
+    fn tell(&mut self, lease: Lease, token: Option<TaskToken>, by: Teller, now: Timestamp) -> Step<AcquireOutcome> {
         if now >= lease.expires_at {
             return Step::failed(Failure::Lost(LossReason::ExpiredUntold));
         }
         let Some(token) = token else { return Step::done(AcquireOutcome::Acquired(lease)) };
-        match Deliver::start(vec![(lease.clone(), token)], now) {
+        let outbox = Outbox { tells: vec![Tell { lease: lease.clone(), token, by }], ..Outbox::default() };
+        match Deliver::start(outbox, self.entropy, now) {
             Some((deliver, step)) => {
                 self.view = View::default();
-                self.phase = Phase::Delivering(deliver, lease);
+                self.phase = Phase::Delivering(deliver, lease, by);
                 step
             }
             None => Step::failed(Failure::Lost(LossReason::ExpiredUntold)),
         }
     }
 
-    fn settle_waiting(&mut self, now: Timestamp) -> Step<AcquireOutcome> {
-        let poll = self.request.mode == Mode::Poll;
-        let outcome = if poll { self.wait_outcome(now) } else { AcquireOutcome::Queued };
-        self.settle(vec![], Ok(outcome))
+    /// Somebody else may be telling it too: the slot says so before it is told again.
+    fn tell_again(&mut self, lease: Lease, token: Option<TaskToken>, now: Timestamp) -> Step<AcquireOutcome> {
+        let Some(token) = token else { return self.tell(lease, None, Teller::Another, now) };
+        let request = writes::may_be_told(lease.id.slot, lease.id.fence);
+        self.phase = Phase::Marking(lease, token);
+        Step::send([request])
     }
 
-    fn settle(&mut self, returns: Vec<Return>, outcome: Result<AcquireOutcome, Failure>) -> Step<AcquireOutcome> {
+    fn marked(&mut self, lease: Lease, token: TaskToken, replies: Replies, now: Timestamp) -> Step<AcquireOutcome> {
+        match replies.table() {
+            [Reply::Written] => self.tell(lease, Some(token), Teller::Another, now),
+            // It was told meanwhile, or it was taken: the next look shows which.
+            [other] => self.again(failure_of(&other)),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        scope: Scope,
+        outcome: Result<AcquireOutcome, Failure>,
+        now: Timestamp,
+    ) -> Step<AcquireOutcome> {
         self.view = View::default();
-        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, false, returns);
+        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, scope, now);
         self.phase = Phase::Settling(settle, outcome);
         step
     }
 
     fn wait_outcome(&self, now: Timestamp) -> AcquireOutcome {
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let seen = self.view.slots.iter().filter(|row| row.is_held_at(now)).count();
+        // Who did not look at every slot has seen that the pool is full.
+        let all =
+            self.view.window.is_some_and(|(from, to)| from == 0 && to.saturating_add(1) >= self.settings.usable());
         AcquireOutcome::Wait(RetryAdvice {
             retry_after: self.retry_after(now),
-            held: count(self.view.pool.slots.iter().filter(|row| row.is_held_at(now)).count()),
-            waiting: count(self.view.pool.queue.len()),
-            waiting_more: self.view.pool.more,
+            held: if all { count(seen) } else { self.settings.limit.count() },
+            waiting: count(self.view.queue.len()),
+            waiting_more: self.view.more,
         })
     }
 
@@ -525,7 +537,7 @@ impl Acquire {
     /// quarter more or less, so that callers that were refused together do not come back together.
     fn retry_after(&self, now: Timestamp) -> Millis {
         let most = (self.settings.lease.0 / 12).clamp(2_000, 30_000);
-        let held = self.view.pool.slots.iter().filter_map(|row| row.held.as_ref());
+        let held = self.view.slots.iter().filter_map(|row| row.held.as_ref());
         let mut ages: Vec<u64> = held.map(|held| now.since(held.acquired_at).0).collect();
         ages.sort_unstable();
         let base = ages.get(ages.len() / 2).map_or(most, |age| (*age).clamp(2_000, most));
@@ -536,17 +548,13 @@ impl Acquire {
         self.settings.lease_for(self.request.lease)
     }
 
-    fn give_up_at(&self, now: Timestamp) -> Timestamp {
-        now + self.settings.wait_for(self.request.wait)
-    }
-
     fn terms(&self) -> Terms {
-        Terms {
-            holder: self.request.holder.clone(),
-            attempt: self.attempt,
-            token: self.request.mode.token().cloned(),
-            lease: self.lease(),
-            label: self.request.label.clone(),
-        }
+        Terms::of_caller(
+            self.request.holder.clone(),
+            self.attempt,
+            self.request.mode.token().cloned(),
+            self.lease(),
+            self.request.label.clone(),
+        )
     }
 }

@@ -79,7 +79,7 @@ impl Machine for OverrideEnding {
                 Err(failure) => Step::failed(failure),
             },
             Phase::Writing(settings, changed) => match replies.table() {
-                [Reply::Written] => self.settle(settings, changed),
+                [Reply::Written] => self.settle(settings, changed, now),
                 [other] => {
                     self.unanswered = self.unanswered.or((other == Reply::Unknown).then_some(changed));
                     self.again(failure_of(&other))
@@ -95,7 +95,7 @@ impl OverrideEnding {
         let limit = found.pool.limit;
         let Some(live) = &found.live else {
             return match self.unanswered {
-                Some(changed) => self.settle(self.change.after(&found, limit, found.pool.lowered), changed),
+                Some(changed) => self.settle(self.change.after(&found, limit, found.pool.lowered), changed, now),
                 None => Step::done(EndOverrideOutcome::NoOverride(limit)),
             };
         };
@@ -109,8 +109,8 @@ impl OverrideEnding {
         Step::send([request])
     }
 
-    fn settle(&mut self, settings: Arc<Settings>, changed: LimitChanged) -> Step<EndOverrideOutcome> {
-        let (settle, step) = self.change.settle(settings);
+    fn settle(&mut self, settings: Arc<Settings>, changed: LimitChanged, now: Timestamp) -> Step<EndOverrideOutcome> {
+        let (settle, step) = self.change.settle(settings, now);
         self.phase = Phase::Settling(settle, changed);
         step
     }
@@ -139,6 +139,7 @@ mod tests {
         let lowered = Some(Lowered { from: limit(8), at: NOW });
         assert_eq!(puts(&step), [Row::Pool(PoolRow { lowered, ..PoolRow::new(limit(5)) })]);
         machine.resume(replies(vec![Reply::Written]), NOW);
+        machine.resume(replies(vec![Reply::Written]), NOW);
         let changed = LimitChanged { from: limit(8), to: limit(5), lowered };
         let step = machine.resume(replies(empty_pool()), NOW);
         assert_eq!(step, Step::Done(Ok(EndOverrideOutcome::Ended(changed))));
@@ -166,6 +167,7 @@ mod tests {
         machine.resume(replies(own_rows(five(), Some(by_ann(3, Timestamp::seconds(900))))), NOW);
         machine.resume(replies(vec![Reply::Unknown]), NOW);
         machine.resume(replies(own_rows(five(), None)), NOW + Millis(50));
+        machine.resume(replies(vec![Reply::Written]), NOW + Millis(55));
         let changed = LimitChanged { from: limit(3), to: limit(5), lowered: None };
         let step = machine.resume(replies(empty_pool()), NOW + Millis(60));
         assert_eq!(step, Step::Done(Ok(EndOverrideOutcome::Ended(changed))));

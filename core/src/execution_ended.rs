@@ -7,8 +7,8 @@
 //!
 //! The holders of one execution, and of map items whose parent it is, sort together and are read page by page; an
 //! item's own execution is not a place to look for it, so its end alone frees nothing until its lease expires. What has
-//! ended before lies among them for a day: pages in which there is nothing to free become ever longer, so that a call
-//! that begins anew is soon where the last one stopped.
+//! ended before lies among them for a day or longer: rows that point at slots are compared with those, and pages in which
+//! there is nothing to free become ever longer, so that a call that begins anew is soon where the last one stopped.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use crate::operation::{
 };
 use crate::reads::failure_of;
 use crate::request::{Reply, Request};
-use crate::rows::{HolderRow, HolderState};
+use crate::rows::{HolderRow, HolderState, Row, RowKey, SlotRow};
 use crate::settings::{BATCH, Settings};
-use crate::settle::{Return, Settle, Settled};
+use crate::settle::{Return, Scope, Settle, Settled};
 use crate::tally::Tally;
 use crate::time::{Millis, Timestamp};
-use crate::types::{Attempt, Holder, TaskToken};
+use crate::types::{Attempt, Holder, Slot, TaskToken, Ticket};
 use crate::writes;
 
 /// How many pages of holders one call looks through.
@@ -93,12 +93,25 @@ pub struct FreeExecution {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Paging,
+    /// Reading the slots that some of these point at; whether more come after them.
+    Checking(Vec<HolderRow>, bool),
     /// Asking whether the parent of these runs again.
-    Asking(Vec<HolderRow>),
-    Closing(Vec<HolderRow>, Vec<Return>),
+    Asking(Vec<Leaver>),
+    /// Reading the places of those that wait.
+    Placed(Vec<Leaver>),
+    /// Closing the tasks that may not know yet what they have, or wait for.
+    Closing(Vec<Leaver>, Option<Failure>),
     Leaving(Vec<Return>, Option<Failure>),
     Settling(Box<Settle>, Option<Failure>),
     Taken,
+}
+
+/// A holder that gives up what it has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Leaver {
+    row: HolderRow,
+    /// The task that is closed before.
+    token: Option<TaskToken>,
 }
 
 /// Which of the holders under an execution are meant.
@@ -181,7 +194,12 @@ impl Machine for FreeExecution {
                 self.runs_again = Some(replies.statuses().next() == Some(ExecutionStatus::Running));
                 self.sort(rows, now)
             }
-            Phase::Closing(rows, returns) => self.closed(rows, returns, &replies, now),
+            Phase::Checking(rows, more) => match replies.table() {
+                [Reply::Slots(slots)] => self.checked(rows, &slots, more, now),
+                [other] => self.again(failure_of(&other)),
+            },
+            Phase::Placed(leavers) => self.placed(leavers, replies, now),
+            Phase::Closing(leavers, collided) => self.closed(leavers, collided, &replies, now),
             Phase::Leaving(returns, mut collided) => {
                 for reply in replies.of_table() {
                     match reply {
@@ -189,7 +207,7 @@ impl Machine for FreeExecution {
                         other => collided = Some(failure_of(&other)),
                     }
                 }
-                self.settle(returns, collided)
+                self.settle(returns, collided, now)
             }
             Phase::Settling(..) | Phase::Taken => Step::failed(Failure::Unavailable),
         }
@@ -244,6 +262,19 @@ impl FreeExecution {
     }
 
     fn paged(&mut self, rows: Vec<HolderRow>, more: bool, now: Timestamp) -> Step<ExecutionFreed> {
+        let pointed = rows.iter().filter(|row| self.scope.covers(row)).filter_map(slot_of);
+        let (first, last) = (pointed.clone().min(), pointed.max());
+        match first.zip(last) {
+            Some((first, last)) => {
+                self.phase = Phase::Checking(rows, more);
+                Step::send([Request::Slots(first, last)])
+            }
+            None => self.checked(rows, &[], more, now),
+        }
+    }
+
+    /// What its rows point at is known: those that point at nothing have ended.
+    fn checked(&mut self, rows: Vec<HolderRow>, slots: &[SlotRow], more: bool, now: Timestamp) -> Step<ExecutionFreed> {
         let mut last = None;
         let (mut found, mut cut) = (vec![], false);
         for row in rows {
@@ -252,13 +283,13 @@ impl FreeExecution {
                 break;
             }
             last = Some(row.holder.hashed().own);
-            if self.scope.covers(&row) && !matches!(row.state, HolderState::Ended { .. }) {
-                found.push(row);
+            if self.scope.covers(&row) {
+                found.extend(Leaver::of(row, slots));
             }
         }
         self.next = last.filter(|_| more || cut);
         self.page_rows = if found.is_empty() { (self.page_rows * 2).min(LONGEST_PAGE) } else { BATCH };
-        let parent = found.iter().find_map(|row| self.scope.parent_of(row)).cloned();
+        let parent = found.iter().find_map(|leaver| self.scope.parent_of(&leaver.row)).cloned();
         match parent.filter(|_| self.runs_again.is_none()) {
             Some(parent) => {
                 self.phase = Phase::Asking(found);
@@ -268,74 +299,87 @@ impl FreeExecution {
         }
     }
 
-    fn sort(&mut self, rows: Vec<HolderRow>, now: Timestamp) -> Step<ExecutionFreed> {
-        let (mut waiting, mut returns) = (vec![], vec![]);
-        for row in rows {
-            match &row.state {
-                _ if self.runs_again == Some(true) && self.scope.parent_of(&row).is_some() => {}
-                HolderState::Holding { slot, fence, .. } => returns.push(Return::of(*slot, *fence)),
-                HolderState::Waiting(_) => waiting.push(row),
-                HolderState::Ended { .. } => {}
+    fn sort(&mut self, mut leavers: Vec<Leaver>, now: Timestamp) -> Step<ExecutionFreed> {
+        if self.runs_again == Some(true) {
+            leavers.retain(|leaver| self.scope.parent_of(&leaver.row).is_none());
+        }
+        let places: Vec<Request> =
+            leavers.iter().filter_map(Leaver::ticket).map(|ticket| Request::Get(RowKey::Wait(ticket))).collect();
+        if places.is_empty() {
+            return self.close(leavers, None, now);
+        }
+        self.phase = Phase::Placed(leavers);
+        Step::send(places)
+    }
+
+    fn placed(&mut self, leavers: Vec<Leaver>, replies: Replies, now: Timestamp) -> Step<ExecutionFreed> {
+        let (mut collided, mut ready) = (None, vec![]);
+        let mut replies = replies.of_table();
+        for mut leaver in leavers {
+            if leaver.ticket().is_some() {
+                match replies.next().unwrap_or(Reply::Unknown) {
+                    Reply::Row(Some(Row::Wait(place))) => {
+                        leaver.token = place.token;
+                    }
+                    Reply::Row(_) => {}
+                    // What was not read is on the same page, which is read again.
+                    other => {
+                        collided = Some(failure_of(&other));
+                        continue;
+                    }
+                }
             }
+            ready.push(leaver);
         }
-        let callbacks: Vec<TaskCallback> = waiting
-            .iter()
-            .filter_map(token)
-            .map(|token| TaskCallback { token: token.clone(), result: TaskResult::Failed(FailureReason::Released) })
-            .collect();
+        self.close(ready, collided, now)
+    }
+
+    fn close(&mut self, leavers: Vec<Leaver>, collided: Option<Failure>, now: Timestamp) -> Step<ExecutionFreed> {
+        let tokens = leavers.iter().filter_map(|leaver| leaver.token.clone());
+        let callbacks: Vec<TaskCallback> =
+            tokens.map(|token| TaskCallback { token, result: TaskResult::Failed(FailureReason::Released) }).collect();
         if callbacks.is_empty() {
-            return self.leave(waiting, returns, None, now);
+            return self.leave(leavers, collided, now);
         }
-        self.phase = Phase::Closing(waiting, returns);
+        self.phase = Phase::Closing(leavers, collided);
         Step::call_back(callbacks)
     }
 
     fn closed(
         &mut self,
-        rows: Vec<HolderRow>,
-        returns: Vec<Return>,
+        leavers: Vec<Leaver>,
+        collided: Option<Failure>,
         replies: &Replies,
         now: Timestamp,
     ) -> Step<ExecutionFreed> {
         let mut deliveries = replies.deliveries();
-        let before = rows.len();
-        let closed = |row: &HolderRow| {
-            token(row).is_none() || matches!(deliveries.next(), Some(Delivery::Delivered | Delivery::Closed))
-        };
-        let rows: Vec<HolderRow> = rows.into_iter().filter(closed).collect();
+        let before = leavers.len();
+        let closed = |leaver: &Leaver| leaver.token.is_none() || deliveries.next().is_some_and(Delivery::is_closed);
+        let leavers: Vec<Leaver> = leavers.into_iter().filter(closed).collect();
         // What may still be told is not buried.
-        let collided = (rows.len() < before).then_some(Failure::TasksUnavailable);
-        self.leave(rows, returns, collided, now)
+        let open = (leavers.len() < before).then_some(Failure::TasksUnavailable);
+        self.leave(leavers, open.or(collided), now)
     }
 
-    fn leave(
-        &mut self,
-        rows: Vec<HolderRow>,
-        returns: Vec<Return>,
-        collided: Option<Failure>,
-        now: Timestamp,
-    ) -> Step<ExecutionFreed> {
-        let requests: Vec<Request> = rows
-            .iter()
-            .filter_map(|row| match &row.state {
-                HolderState::Waiting(place) => {
-                    Some(writes::leave(&self.settings, &row.holder, row.attempt, place.ticket, now))
-                }
-                _ => None,
-            })
-            .collect();
+    fn leave(&mut self, leavers: Vec<Leaver>, collided: Option<Failure>, now: Timestamp) -> Step<ExecutionFreed> {
+        let returns: Vec<Return> = leavers.iter().filter_map(Leaver::lease).collect();
+        let leave = |leaver: &Leaver| {
+            let row = &leaver.row;
+            leaver.ticket().map(|ticket| writes::leave(&self.settings, &row.holder, row.attempt, ticket, now))
+        };
+        let requests: Vec<Request> = leavers.iter().filter_map(leave).collect();
         if requests.is_empty() {
-            return self.settle(returns, collided);
+            return self.settle(returns, collided, now);
         }
         self.phase = Phase::Leaving(returns, collided);
         Step::send(requests)
     }
 
-    fn settle(&mut self, returns: Vec<Return>, collided: Option<Failure>) -> Step<ExecutionFreed> {
+    fn settle(&mut self, returns: Vec<Return>, collided: Option<Failure>, now: Timestamp) -> Step<ExecutionFreed> {
         if returns.is_empty() {
             return self.next_page(collided);
         }
-        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, false, returns);
+        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, Scope::Returns(returns), now);
         self.phase = Phase::Settling(settle, collided);
         step
     }
@@ -354,9 +398,31 @@ impl FreeExecution {
     }
 }
 
-fn token(row: &HolderRow) -> Option<&TaskToken> {
-    match &row.state {
-        HolderState::Waiting(place) => place.token.as_ref(),
-        _ => None,
+impl Leaver {
+    /// None for a holder that has ended: also for one whose row points at a slot that is not its any more.
+    fn of(row: HolderRow, slots: &[SlotRow]) -> Option<Leaver> {
+        let token = match row.state {
+            HolderState::Ended => return None,
+            HolderState::Waiting { .. } => None,
+            HolderState::Holding { slot, fence } => {
+                let at = slots.binary_search_by_key(&slot, |row| row.slot).ok()?;
+                let held = slots[at].held.as_ref().filter(|_| slots[at].fence == fence)?;
+                held.open_token().cloned()
+            }
+        };
+        Some(Leaver { row, token })
     }
+
+    fn ticket(&self) -> Option<Ticket> {
+        if let HolderState::Waiting { ticket, .. } = self.row.state { Some(ticket) } else { None }
+    }
+
+    fn lease(&self) -> Option<Return> {
+        if let HolderState::Holding { slot, fence } = self.row.state { Some(Return::of(slot, fence)) } else { None }
+    }
+}
+
+/// The slot that a holder's row points at.
+fn slot_of(row: &HolderRow) -> Option<Slot> {
+    if let HolderState::Holding { slot, .. } = row.state { Some(slot) } else { None }
 }

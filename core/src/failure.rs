@@ -20,6 +20,9 @@ pub enum Failure {
     /// The table gave no usable answer; a write may have happened. Ask again with the same holder and attempt.
     #[error("no usable answer came")]
     Unavailable,
+    /// The caller's task may not be told: a permission or a key is missing. Its lease went back; a person must mend that.
+    #[error("the task that waits may not be told")]
+    NoticeRefused,
     /// A task had to be told first, and it is not known whether it was: nothing was taken from it. Ask again with the same
     /// holder and attempt.
     #[error("a task that had to be told first could not be")]

@@ -67,8 +67,8 @@ pub use release::{Release, ReleaseTarget, Released};
 pub use renew::{Renew, RenewRequest, Renewed};
 pub use request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Refusal, Reply, Request, Write};
 pub use rows::{
-    Held, HolderRow, HolderState, LiveRow, Lowered, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow,
-    SummaryRow, Unreadable, WaitRow, Waiting,
+    Held, HighWaterRow, HolderRow, HolderState, LiveRow, Lowered, Lowering, Notice, OverrideRow, PoolRow, Row, RowKey,
+    SettingsRow, SlotRow, SummaryRow, Unreadable, WaitRow,
 };
 pub use set_limit::{LimitOverriding, SetLimit, SetLimitOutcome};
 pub use settings::{COUNTED, Settings};
@@ -78,5 +78,5 @@ pub use tally::Tally;
 pub use time::{Millis, Timestamp};
 pub use types::{
     Attempt, Fence, Holder, HolderKey, ID_BYTES, InvalidValue, Lease, LeaseId, Limit, PoolName, SHOWN_CHARS, Slot,
-    TaskToken, Ticket, quoted,
+    TaskDigest, TaskToken, Ticket, quoted,
 };

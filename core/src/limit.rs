@@ -18,7 +18,7 @@ use crate::reads::OwnRows;
 use crate::request::Reply;
 use crate::rows::{LiveRow, Lowered, OverrideRow, PoolRow, SettingsRow};
 use crate::settings::Settings;
-use crate::settle::Settle;
+use crate::settle::{Scope, Settle};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Limit, PoolName};
 
@@ -111,8 +111,8 @@ impl LimitChange {
     }
 
     /// Settles the pool under these rules: a raise wakes waiters.
-    pub(crate) fn settle<T>(&self, settings: Arc<Settings>) -> (Box<Settle>, Step<T>) {
-        Settle::start(settings, self.entropy, false, vec![])
+    pub(crate) fn settle<T>(&self, settings: Arc<Settings>, now: Timestamp) -> (Box<Settle>, Step<T>) {
+        Settle::start(settings, self.entropy, Scope::All, now)
     }
 
     /// The rules once `limit` is in force.
@@ -136,7 +136,7 @@ impl LimitRows {
             SettingsRow::Unreadable(row) => return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row"))),
         };
         let valid = if let Some(LiveRow::Valid(row)) = &live { Some(row) } else { None };
-        let in_force = Settings::from_rows(prefix.clone(), &pool, valid).map_err(Failure::PoolMisconfigured)?;
+        let in_force = Settings::from_rows(prefix.clone(), &pool, valid, None).map_err(Failure::PoolMisconfigured)?;
         Ok(LimitRows { settings, pool, live, in_force })
     }
 

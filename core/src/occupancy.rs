@@ -316,7 +316,7 @@ impl LeaseView {
             expires_in: held.expires_at.since(at),
             expired: at >= held.expires_at,
             lapsed: at >= lapses_at,
-            unconfirmed: held.unconfirmed,
+            unconfirmed: held.pending_token().is_some(),
         }
     }
 }

@@ -109,8 +109,20 @@ pub enum Delivery {
     Delivered,
     /// The task is closed: it is gone, or an earlier callback got through.
     Closed,
-    /// No answer, or try again later: it may or may not have arrived.
+    /// Refused for good: no permission, or a key that may not be used. A person must mend that; until then nobody can be
+    /// told.
+    Refused,
+    /// It was not taken, as throttling says: nobody was told.
+    NotSent,
+    /// No answer: it may or may not have arrived.
     Unknown,
+}
+
+impl Delivery {
+    /// Whether nobody can be told by this token any more, so that what it waited for may be taken over.
+    pub(crate) fn is_closed(self) -> bool {
+        matches!(self, Delivery::Delivered | Delivery::Closed | Delivery::Refused)
+    }
 }
 
 /// Whether an execution still runs.
@@ -203,7 +215,7 @@ impl Replies {
         self.0.into_iter().map(|reply| if let EffectReply::Table(reply) = reply { reply } else { Reply::Unknown })
     }
 
-    /// What became of each callback, in order.
+    /// What became of each callback, in order. What was refused for good counts as unknown.
     pub(crate) fn deliveries(&self) -> impl Iterator<Item = Delivery> {
         self.0
             .iter()
@@ -295,7 +307,8 @@ mod tests {
 
     #[test]
     fn what_got_no_reply_is_unknown() {
-        let mut in_flight = InFlight::new(vec![Effect::Request(Request::Slots), Effect::Request(Request::Queue(1))]);
+        let mut in_flight =
+            InFlight::new(vec![Effect::Request(Request::ALL_SLOTS), Effect::Request(Request::Queue(1))]);
         in_flight.reply(1, Reply::Written);
         assert!(!in_flight.is_complete() && in_flight.is_last(0) && !in_flight.is_last(1));
         assert_eq!(in_flight.into_replies().table(), [Reply::Unknown, Reply::Written]);
@@ -310,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_came_is_kept() {
-        let mut in_flight = InFlight::new(vec![Effect::Request(Request::Slots)]);
+        let mut in_flight = InFlight::new(vec![Effect::Request(Request::ALL_SLOTS)]);
         in_flight.reply(0, Reply::Written);
         in_flight.reply(0, Reply::Unknown);
         assert_eq!(in_flight.into_replies().table(), [Reply::Written]);

@@ -3,10 +3,10 @@
 use crate::operation::FailureReason;
 use crate::reads::slot_row;
 use crate::request::{Opening, Request};
-use crate::rows::{HolderRow, HolderState, SlotRow, WaitRow, Waiting};
+use crate::rows::{HolderRow, HolderState, SlotRow, WaitRow};
 use crate::settings::Settings;
 use crate::time::Timestamp;
-use crate::types::{Fence, HolderKey, Lease, Slot, TaskToken, Ticket};
+use crate::types::{Attempt, Fence, Holder, HolderKey, Lease, Slot, TaskToken, Ticket};
 use crate::writes::{self, Terms};
 
 /// Something to be done, as the slots and the queue suggest it.
@@ -16,13 +16,13 @@ pub(crate) enum Candidate {
     Grant(SlotRow, Opening, WaitRow),
     /// Nobody waits for this one: free it.
     Free(SlotRow, Opening),
-    /// This waiter may have waited too long.
+    /// This waiter may have waited too long; its holder's row says whether it still waits.
     GiveUp(WaitRow),
     /// This holder may not know what it holds.
-    Notify(SlotRow),
+    Resend(SlotRow, TaskToken),
 }
 
-/// The same, once the rows of the holders concerned were read and agree.
+/// The same, once what it rests on was read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Planned {
     action: PlannedAction,
@@ -32,22 +32,26 @@ pub(crate) struct Planned {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum PlannedAction {
-    Grant(SlotRow, Opening, Ticket, Terms),
+    Grant(SlotRow, Opening, WaitRow),
     Free(SlotRow, Opening),
-    Leave(HolderRow, Ticket),
-    Orphan(Ticket),
-    Notify(Lease, TaskToken),
+    Leave(Holder, Attempt, Ticket),
+    Remove(Ticket, Attempt),
+    Resend(Lease, TaskToken),
 }
 
 /// What a round's request was for, kept until its reply comes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Pending {
-    /// A grant, and whom to tell.
-    Granted { from: (Slot, Fence), opening: Opening, tell: Option<(Lease, TaskToken)> },
+    /// A grant to the waiter of this place, and whom to tell.
+    Granted { from: (Slot, Fence), opening: Opening, place: WaitRow, tell: Option<(Lease, TaskToken)> },
     /// A slot that is freed.
     Freed { from: (Slot, Fence), opening: Opening },
-    /// A waiter that leaves, or a place nobody has.
+    /// A waiter that leaves.
     Left,
+    /// A place that was nothing.
+    Removed,
+    /// A callback that is sent again once the slot says so.
+    Marked(Lease, TaskToken),
 }
 
 /// How a round sees a pool.
@@ -63,194 +67,179 @@ pub(crate) struct Round<'a> {
 }
 
 /// What to do, and how many open slots below the effective limit found no waiter.
+#[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) unpaired: usize,
 }
 
 impl Round<'_> {
-    /// Open slots, from `start` on, are paired with waiters in order. `returned` says which leases are to be given
-    /// back. What matters most comes first: one round does not do everything.
-    pub(crate) fn plan(
+    /// All slots were read. Those that are open, from `start` on, are paired with waiters in order. `returned` says how a
+    /// lease is given back, if it is. What matters most comes first: one round does not do everything.
+    pub(crate) fn plan_all(
         &self,
         slots: &[SlotRow],
         queue: Vec<WaitRow>,
         start: usize,
-        returned: impl Fn(&SlotRow) -> bool,
+        returned: impl Fn(&SlotRow) -> Option<Opening>,
     ) -> Plan {
         let effective = self.settings.effective_limit(slots, self.now);
-        let highest = slots.last().map_or(0, |row| row.slot.0.saturating_add(1)).max(self.settings.limit.count());
-        let mut candidates = vec![];
-        let mut unpaired = 0;
-        let mut waiters = queue.into_iter().peekable();
-        let mut rows: Vec<SlotRow> = (0..highest).map(|index| slot_row(slots, Slot(index))).collect();
+        let highest = slots.last().map_or(0, |row| row.slot.0.saturating_add(1)).max(self.settings.usable());
+        let mut rows: Vec<SlotRow> =
+            (0..highest).map(|index| slot_row(slots, Slot(index), self.settings.lowest_fence())).collect();
         let length = rows.len().max(1);
         rows.rotate_left(start % length);
-        // What is given back is handed over before anything else.
-        rows.sort_by_key(|row| !(row.held.is_some() && returned(row)));
+        let (mut openings, mut resend) = (vec![], vec![]);
         for row in rows {
-            let below = row.slot.0 < effective;
-            let opening = match &row.held {
-                None => Opening::Free,
-                Some(_) if returned(&row) => Opening::Returned,
-                Some(held) if self.now >= self.settings.reclaimable_at(held.expires_at) => Opening::Expired,
-                Some(held) => {
-                    if held.unconfirmed && (self.thorough || self.unsure.contains(&(row.slot, row.fence))) {
-                        candidates.push(Candidate::Notify(row));
+            match &row.held {
+                None => openings.push((row, Opening::Free)),
+                Some(held) => match returned(&row) {
+                    Some(opening) => openings.push((row, opening)),
+                    None if self.now >= self.settings.reclaimable_at(held.expires_at) => {
+                        openings.push((row, Opening::Expired));
                     }
-                    continue;
-                }
-            };
-            let hand_over = below && !(self.last_try && opening == Opening::Returned);
-            match waiters.next_if(|_| hand_over) {
-                Some(waiter) => candidates.push(Candidate::Grant(row, opening, waiter)),
+                    None if self.thorough || self.unsure.contains(&(row.slot, row.fence)) => {
+                        let token = held.pending_token().cloned();
+                        resend.extend(token.map(|token| Candidate::Resend(row, token)));
+                    }
+                    None => {}
+                },
+            }
+        }
+        let mut plan = self.pair(openings, queue, effective);
+        plan.candidates.extend(resend);
+        plan.candidates.sort_by_key(Candidate::rank);
+        plan
+    }
+
+    /// Pairs open slots below the effective limit with waiters, those that are given back first.
+    pub(crate) fn pair(&self, mut openings: Vec<(SlotRow, Opening)>, queue: Vec<WaitRow>, effective: u32) -> Plan {
+        let mut plan = Plan::default();
+        let (late, waiting): (Vec<_>, Vec<_>) = queue.into_iter().partition(|place| place.give_up_at <= self.now);
+        let mut waiters = waiting.into_iter();
+        openings.sort_by_key(|(_, opening)| !matches!(opening, Opening::Returned | Opening::Untold));
+        for (row, opening) in openings {
+            let below = row.slot.0 < effective;
+            let given_back = matches!(opening, Opening::Returned | Opening::Untold);
+            let waiter = if below && !(self.last_try && given_back) { waiters.next() } else { None };
+            match waiter {
+                Some(waiter) => plan.candidates.push(Candidate::Grant(row, opening, waiter)),
                 None => {
-                    unpaired += usize::from(below);
-                    if opening == Opening::Returned || (opening == Opening::Expired && self.thorough) {
-                        candidates.push(Candidate::Free(row, opening));
+                    plan.unpaired += usize::from(below);
+                    if given_back || (opening == Opening::Expired && self.thorough) {
+                        plan.candidates.push(Candidate::Free(row, opening));
                     }
                 }
             }
         }
-        candidates.extend(waiters.filter(|waiter| waiter.give_up_at <= self.now).map(Candidate::GiveUp));
-        candidates.sort_by_key(Candidate::rank);
-        Plan { candidates, unpaired }
+        plan.candidates.extend(late.into_iter().map(Candidate::GiveUp));
+        plan.candidates.sort_by_key(Candidate::rank);
+        plan
     }
 
-    /// What is ready to be done, now that the holder rows were read, in the order of `concerns`.
-    /// None: the rows changed since the slots and the queue were read.
-    pub(crate) fn ready(&self, work: Candidate, rows: &mut impl Iterator<Item = Option<HolderRow>>) -> Option<Planned> {
+    /// What is ready to be done, now that the rows of the holders were read whose waiters gave up, in their order.
+    pub(crate) fn ready(&self, work: Candidate, rows: &mut impl Iterator<Item = Option<HolderRow>>) -> Planned {
         match work {
-            Candidate::Grant(slot, opening, wait) => {
-                let waiter = rows.next().flatten();
-                let revoke = self.revoke(&slot, opening, rows)?;
-                match waiting(waiter, wait.ticket) {
-                    Some((row, waiting)) if waiting.give_up_at <= self.now => Some(gives_up(row, &waiting)),
-                    Some((row, waiting)) => {
-                        let terms = Terms {
-                            holder: row.holder,
-                            attempt: row.attempt,
-                            token: waiting.token,
-                            lease: waiting.lease,
-                            label: waiting.label,
-                        };
-                        Some(Planned { action: PlannedAction::Grant(slot, opening, wait.ticket, terms), revoke })
-                    }
-                    None => self.orphan(wait.ticket),
-                }
+            Candidate::Grant(slot, opening, place) => {
+                let revoke = revoke(&slot, opening);
+                Planned { action: PlannedAction::Grant(slot, opening, place), revoke }
             }
             Candidate::Free(slot, opening) => {
-                let revoke = self.revoke(&slot, opening, rows)?;
-                Some(Planned { action: PlannedAction::Free(slot, opening), revoke })
+                let revoke = revoke(&slot, opening);
+                Planned { action: PlannedAction::Free(slot, opening), revoke }
             }
-            Candidate::GiveUp(wait) => match waiting(rows.next().flatten(), wait.ticket) {
-                Some((row, waiting)) => (waiting.give_up_at <= self.now).then(|| gives_up(row, &waiting)),
-                None => self.orphan(wait.ticket),
-            },
-            Candidate::Notify(slot) => {
-                let held = slot.held.as_ref()?;
-                let token = token_of(rows.next().flatten(), &slot)??;
-                let lease = writes::lease_on(self.settings, slot.slot, slot.fence, held);
-                Some(Planned { action: PlannedAction::Notify(lease, token), revoke: None })
+            Candidate::GiveUp(place) => gives_up(place, rows.next().flatten()),
+            Candidate::Resend(slot, token) => {
+                let lease = slot.held.as_ref().map(|held| writes::lease_on(self.settings, slot.slot, slot.fence, held));
+                let action = match lease {
+                    Some(lease) => PlannedAction::Resend(lease, token),
+                    None => PlannedAction::Free(slot, Opening::Free),
+                };
+                Planned { action, revoke: None }
             }
         }
     }
+}
 
-    /// An open slot whose callback is unconfirmed is revoked first: its token is closed, so that no late callback
-    /// tells a holder that it has what it lost. None: the holder's row has moved on.
-    #[allow(clippy::option_option, reason = "moved on, nothing to revoke, a token to revoke")]
-    fn revoke(
-        &self,
-        slot: &SlotRow,
-        opening: Opening,
-        rows: &mut impl Iterator<Item = Option<HolderRow>>,
-    ) -> Option<Option<(TaskToken, FailureReason)>> {
-        if !must_revoke(slot) {
-            return Some(None);
+/// An open slot whose holder may not know of it is revoked first: its token is closed, so that no late callback tells a
+/// holder that it has what it lost.
+fn revoke(slot: &SlotRow, opening: Opening) -> Option<(TaskToken, FailureReason)> {
+    let why = match opening {
+        Opening::Expired => FailureReason::Expired,
+        Opening::Returned => FailureReason::Released,
+        // Its token is known to be closed.
+        Opening::Free | Opening::Untold => return None,
+    };
+    slot.held.as_ref()?.open_token().map(|token| (token.clone(), why))
+}
+
+/// A waiter whose time is over leaves, if it still waits there. A place that its holder's row does not point at is nothing;
+/// the token in it may still be open if it is not the one that the holder was granted a lease on.
+fn gives_up(place: WaitRow, row: Option<HolderRow>) -> Planned {
+    match row {
+        Some(HolderRow { holder, attempt, state: HolderState::Waiting { ticket, .. }, .. })
+            if ticket == place.ticket =>
+        {
+            let revoke = place.token.map(|token| (token, FailureReason::WaitedTooLong));
+            Planned { action: PlannedAction::Leave(holder, attempt, ticket), revoke }
         }
-        let why = if opening == Opening::Returned { FailureReason::Released } else { FailureReason::Expired };
-        Some(token_of(rows.next().flatten(), slot)?.map(|token| (token, why)))
-    }
-
-    /// A place that its holder's row does not point at: left alone, but a sweep removes it.
-    fn orphan(&self, ticket: Ticket) -> Option<Planned> {
-        self.thorough.then_some(Planned { action: PlannedAction::Orphan(ticket), revoke: None })
-    }
-}
-
-fn must_revoke(slot: &SlotRow) -> bool {
-    slot.held.as_ref().is_some_and(|held| held.unconfirmed)
-}
-
-fn gives_up(row: HolderRow, waiting: &Waiting) -> Planned {
-    let revoke = waiting.token.clone().map(|token| (token, FailureReason::WaitedTooLong));
-    Planned { action: PlannedAction::Leave(row, waiting.ticket), revoke }
-}
-
-fn waiting(row: Option<HolderRow>, ticket: Ticket) -> Option<(HolderRow, Waiting)> {
-    let row = row?;
-    match &row.state {
-        HolderState::Waiting(waiting) if waiting.ticket == ticket => {
-            let waiting = waiting.clone();
-            Some((row, waiting))
+        row => {
+            let revoke = forgotten_token(&place, row.as_ref()).map(|token| (token, FailureReason::Released));
+            Planned { action: PlannedAction::Remove(place.ticket, place.attempt), revoke }
         }
-        _ => None,
     }
 }
 
-/// The token of the lease on this slot, from its holder's row. None: the row does not point at this lease.
-#[allow(clippy::option_option, reason = "moved on, or here with or without a token")]
-pub(crate) fn token_of(row: Option<HolderRow>, at: &SlotRow) -> Option<Option<TaskToken>> {
-    match row?.state {
-        HolderState::Holding { slot, fence, token, .. } if (slot, fence) == (at.slot, at.fence) => Some(token),
-        _ => None,
-    }
+/// The token of a place that is nothing, if its task may still wait: unless its attempt is the one that was granted a
+/// slot, whose token is told or revoked with that.
+pub(crate) fn forgotten_token(place: &WaitRow, row: Option<&HolderRow>) -> Option<TaskToken> {
+    let granted = row.is_some_and(|row| {
+        matches!(row.state, HolderState::Holding { .. }) && row.holder == place.holder && row.attempt == place.attempt
+    });
+    if granted { None } else { place.token.clone() }
 }
 
 impl Candidate {
     /// What matters most when there is more than one round does.
     fn rank(&self) -> u8 {
         match self {
-            Candidate::Grant(_, Opening::Returned, _) | Candidate::Free(_, Opening::Returned) => 0,
+            Candidate::Grant(_, Opening::Returned | Opening::Untold, _)
+            | Candidate::Free(_, Opening::Returned | Opening::Untold) => 0,
             Candidate::Grant(..) => 1,
             Candidate::Free(..) => 2,
             Candidate::GiveUp(_) => 3,
-            Candidate::Notify(_) => 4,
+            Candidate::Resend(..) => 4,
         }
     }
 
-    /// The holders whose rows say what to do exactly.
-    pub(crate) fn concerns(&self) -> Vec<HolderKey> {
-        let revoked =
-            |slot: &SlotRow| slot.held.as_ref().filter(|_| must_revoke(slot)).map(|held| held.holder.hashed());
-        match self {
-            Candidate::Grant(slot, _, wait) => std::iter::once(wait.holder.hashed()).chain(revoked(slot)).collect(),
-            Candidate::Free(slot, _) => revoked(slot).into_iter().collect(),
-            Candidate::GiveUp(wait) => vec![wait.holder.hashed()],
-            Candidate::Notify(slot) => slot.held.iter().map(|held| held.holder.hashed()).collect(),
-        }
+    /// The holder whose row says what to do exactly.
+    pub(crate) fn concerns(&self) -> Option<HolderKey> {
+        if let Candidate::GiveUp(place) = self { Some(place.holder.hashed()) } else { None }
     }
 }
 
 impl Planned {
-    /// The request that does it and what it is for, or whom to tell where nothing is to be written.
-    pub(crate) fn send(self, settings: &Settings, now: Timestamp) -> Result<(Request, Pending), (Lease, TaskToken)> {
-        Ok(match self.action {
-            PlannedAction::Notify(lease, token) => return Err((lease, token)),
-            PlannedAction::Grant(from, opening, ticket, terms) => {
+    /// The request that does it, and what it is for.
+    pub(crate) fn send(self, settings: &Settings, now: Timestamp) -> (Request, Pending) {
+        match self.action {
+            PlannedAction::Grant(from, opening, place) => {
+                let terms = Terms::of_waiter(settings, &place);
                 let lease = writes::lease_to(settings, from.slot, from.fence.next(), &terms, now);
-                let request = writes::grant(settings, &from, opening, ticket, &terms, now);
-                let tell = terms.token.map(|token| (lease, token));
-                (request, Pending::Granted { from: (from.slot, from.fence), opening, tell })
+                let request = writes::grant(settings, &from, opening, place.ticket, &terms, now);
+                let tell = place.token.clone().map(|token| (lease, token));
+                (request, Pending::Granted { from: (from.slot, from.fence), opening, place, tell })
             }
             PlannedAction::Free(from, opening) => {
-                let request = writes::free(settings, &from, opening, now);
+                let request = writes::free(settings, &from, opening);
                 (request, Pending::Freed { from: (from.slot, from.fence), opening })
             }
-            PlannedAction::Leave(row, ticket) => {
-                (writes::leave(settings, &row.holder, row.attempt, ticket, now), Pending::Left)
+            PlannedAction::Leave(holder, attempt, ticket) => {
+                (writes::leave(settings, &holder, attempt, ticket, now), Pending::Left)
             }
-            PlannedAction::Orphan(ticket) => (writes::remove_orphan(ticket), Pending::Left),
-        })
+            PlannedAction::Remove(ticket, attempt) => (writes::remove_place(ticket, attempt), Pending::Removed),
+            PlannedAction::Resend(lease, token) => {
+                (writes::may_be_told(lease.id.slot, lease.id.fence), Pending::Marked(lease, token))
+            }
+        }
     }
 }

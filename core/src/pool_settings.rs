@@ -58,7 +58,7 @@ impl PoolPatch {
         // First: what makes no sense in the row may be what is set right now.
         row.lease = self.lease.or(row.lease);
         if let Some(limit) = self.limit.filter(|limit| *limit != row.limit) {
-            let settings = Settings::from_rows(name.clone(), &row, None).map_err(Failure::PoolMisconfigured)?;
+            let settings = Settings::from_rows(name.clone(), &row, None, None).map_err(Failure::PoolMisconfigured)?;
             row.lowered = settings.lowered_by(limit, now);
             row.limit = limit;
         }
@@ -72,7 +72,7 @@ impl PoolPatch {
         for (setting, named) in named {
             *setting = named.or(*setting);
         }
-        Settings::from_rows(name.clone(), &row, None).map_err(Failure::PoolMisconfigured)?;
+        Settings::from_rows(name.clone(), &row, None, None).map_err(Failure::PoolMisconfigured)?;
         Ok(row)
     }
 }

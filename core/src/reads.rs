@@ -17,7 +17,7 @@ pub(crate) struct PoolView {
 impl PoolView {
     /// The two reads that bring it: separate, so that a cut page of one hides nothing of the other.
     pub(crate) fn requests(head: u32) -> [Request; 2] {
-        [Request::Slots, Request::Queue(head)]
+        [Request::ALL_SLOTS, Request::Queue(head)]
     }
 
     /// What the reads brought.
@@ -28,6 +28,19 @@ impl PoolView {
         match (slots, queue) {
             (Reply::Slots(slots), Reply::Queue(queue, more)) => Ok(PoolView { slots, queue, more }),
             (Reply::Slots(_), other) | (other, _) => Err(failure_of(&other)),
+        }
+    }
+}
+
+impl PoolView {
+    /// Only the queue, as a reply brings it.
+    ///
+    /// # Errors
+    /// What a reply stands for that brought no rows.
+    pub(crate) fn of_queue([queue]: [Reply; 1]) -> Result<PoolView, Failure> {
+        match queue {
+            Reply::Queue(queue, more) => Ok(PoolView { slots: vec![], queue, more }),
+            other => Err(failure_of(&other)),
         }
     }
 }
@@ -85,10 +98,10 @@ pub(crate) fn failure_of(reply: &Reply) -> Failure {
     }
 }
 
-/// The slot that these rows show at this index; one without a row was never granted.
-pub(crate) fn slot_row(slots: &[SlotRow], slot: Slot) -> SlotRow {
+/// The slot that these rows show at this index; one without a row has the lowest fence.
+pub(crate) fn slot_row(slots: &[SlotRow], slot: Slot, lowest: Fence) -> SlotRow {
     match slots.binary_search_by_key(&slot, |row| row.slot) {
         Ok(at) => slots[at].clone(),
-        Err(_) => SlotRow { slot, fence: Fence(0), held: None },
+        Err(_) => SlotRow { slot, fence: lowest, held: None },
     }
 }

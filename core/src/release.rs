@@ -1,7 +1,7 @@
 //! Release: how is a lease given back? By its id or by its holder; a holder that waits leaves the queue instead.
 //!
 //! If someone waits, the slot goes straight to them; else it is freed, and the queue is looked at once more.
-//! To release what is gone is a success that says so.
+//! To release what is gone is a success that says so. A waiter that leaves has its task failed first.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::failure::Failure;
 use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Step, TaskCallback, TaskResult};
 use crate::reads::failure_of;
 use crate::request::{Reply, Request};
-use crate::rows::{HolderState, Row, RowKey};
+use crate::rows::{Held, HolderState, Row, RowKey};
 use crate::settings::Settings;
-use crate::settle::{Return, ReturnState, Settle, Settled};
+use crate::settle::{Return, ReturnState, Scope, Settle, Settled};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Holder, LeaseId, Ticket};
 use crate::writes;
@@ -48,7 +48,12 @@ pub struct Release {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Looking,
-    /// Closing the task of a waiter that leaves.
+    /// Reading the slot that a holder's row points at; closing the task that may not know of it.
+    Checking(LeaseId),
+    Revoking(LeaseId),
+    /// Reading the place of a waiter that leaves.
+    Placed(Holder, Attempt, Ticket),
+    /// Closing its task.
     Closing(Holder, Attempt, Ticket),
     Leaving,
     Settling(Box<Settle>, LeaseId),
@@ -59,9 +64,9 @@ impl Operation for ReleaseTarget {
     type Outcome = Released;
     type Machine = Release;
 
-    fn start(self, settings: Arc<Settings>, _: Timestamp, entropy: u64) -> (Release, Step<Released>) {
+    fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (Release, Step<Released>) {
         let mut release = Release { target: self, settings, entropy, tried: 0, phase: Phase::Looking };
-        let step = release.look(Millis(0));
+        let step = release.look(Millis(0), now);
         (release, step)
     }
 }
@@ -75,13 +80,16 @@ impl Machine for Release {
         }
         match std::mem::replace(&mut self.phase, Phase::Taken) {
             Phase::Looking => self.looked(replies, now),
-            Phase::Closing(..) if replies.deliveries().any(|delivery| delivery == Delivery::Unknown) => {
+            Phase::Checking(id) => self.checked(id, replies, now),
+            Phase::Closing(..) | Phase::Revoking(_) if !replies.deliveries().all(Delivery::is_closed) => {
                 Step::failed(Failure::TasksUnavailable)
             }
+            Phase::Revoking(id) => self.settle(id, now),
+            Phase::Placed(holder, attempt, ticket) => self.placed(holder, attempt, ticket, replies, now),
             Phase::Closing(holder, attempt, ticket) => self.leave(&holder, attempt, ticket, now),
             Phase::Leaving => match replies.table() {
                 [Reply::Written] => Step::done(Released { lease: None, already: false }),
-                [other] => self.again(failure_of(&other)),
+                [other] => self.again(failure_of(&other), now),
             },
             Phase::Settling(..) | Phase::Taken => Step::failed(Failure::Unavailable),
         }
@@ -89,9 +97,9 @@ impl Machine for Release {
 }
 
 impl Release {
-    fn look(&mut self, pause: Millis) -> Step<Released> {
+    fn look(&mut self, pause: Millis, now: Timestamp) -> Step<Released> {
         match &self.target {
-            ReleaseTarget::Lease(id) => self.settle(id.clone()),
+            ReleaseTarget::Lease(id) => self.settle(id.clone(), now),
             ReleaseTarget::Holder(holder, _) => {
                 self.phase = Phase::Looking;
                 Step::send_after(pause, [Request::Get(RowKey::Holder(holder.hashed()))])
@@ -99,9 +107,9 @@ impl Release {
         }
     }
 
-    fn settle(&mut self, id: LeaseId) -> Step<Released> {
-        let returns = vec![Return::of(id.slot, id.fence)];
-        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, false, returns);
+    fn settle(&mut self, id: LeaseId, now: Timestamp) -> Step<Released> {
+        let returns = Scope::Returns(vec![Return::of(id.slot, id.fence)]);
+        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, returns, now);
         self.phase = Phase::Settling(settle, id);
         step
     }
@@ -111,36 +119,67 @@ impl Release {
         Step::Done(settled.returned.map(|state| Released { lease, already: state == ReturnState::Already }))
     }
 
-    fn again(&mut self, failure: Failure) -> Step<Released> {
+    fn again(&mut self, failure: Failure, now: Timestamp) -> Step<Released> {
         let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
             return Step::failed(failure);
         };
-        self.look(pause)
+        self.look(pause, now)
     }
 
     fn looked(&mut self, replies: Replies, now: Timestamp) -> Step<Released> {
         let row = match replies.table() {
             [Reply::Row(Some(Row::Holder(row)))] => row,
             [Reply::Row(_)] => return nothing(),
-            [other] => return self.again(failure_of(&other)),
+            [other] => return self.again(failure_of(&other), now),
         };
         let older = matches!(&self.target, ReleaseTarget::Holder(_, Some(attempt)) if *attempt < row.attempt);
         if older {
             return nothing();
         }
         match row.state {
-            HolderState::Ended { .. } => nothing(),
-            HolderState::Holding { slot, fence, .. } => {
-                self.settle(LeaseId { prefix: self.settings.prefix.clone(), slot, fence })
+            HolderState::Ended => nothing(),
+            HolderState::Holding { slot, fence } => {
+                self.phase = Phase::Checking(LeaseId { prefix: self.settings.prefix.clone(), slot, fence });
+                Step::send([Request::Get(RowKey::Slot(slot))])
             }
-            HolderState::Waiting(waiting) => match waiting.token {
-                Some(token) => {
-                    self.phase = Phase::Closing(row.holder, row.attempt, waiting.ticket);
-                    Step::call_back([TaskCallback { token, result: TaskResult::Failed(FailureReason::Released) }])
-                }
-                None => self.leave(&row.holder, row.attempt, waiting.ticket, now),
-            },
+            HolderState::Waiting { ticket, .. } => {
+                self.phase = Phase::Placed(row.holder, row.attempt, ticket);
+                Step::send([Request::Get(RowKey::Wait(ticket))])
+            }
         }
+    }
+
+    /// Who gives back a lease by its id was told of it. Who does not say which lease may be giving back what its holder is
+    /// only about to be told of: that is made impossible first.
+    fn checked(&mut self, id: LeaseId, replies: Replies, now: Timestamp) -> Step<Released> {
+        let token = match replies.table() {
+            [Reply::Row(Some(Row::Slot(row)))] if row.fence == id.fence => {
+                row.held.as_ref().and_then(Held::open_token).cloned()
+            }
+            [Reply::Row(_)] => None,
+            [other] => return self.again(failure_of(&other), now),
+        };
+        let Some(token) = token else { return self.settle(id, now) };
+        self.phase = Phase::Revoking(id);
+        Step::call_back([TaskCallback { token, result: TaskResult::Failed(FailureReason::Released) }])
+    }
+
+    fn placed(
+        &mut self,
+        holder: Holder,
+        attempt: Attempt,
+        ticket: Ticket,
+        replies: Replies,
+        now: Timestamp,
+    ) -> Step<Released> {
+        let token = match replies.table() {
+            [Reply::Row(Some(Row::Wait(place)))] => place.token,
+            [Reply::Row(_)] => None,
+            [other] => return self.again(failure_of(&other), now),
+        };
+        let Some(token) = token else { return self.leave(&holder, attempt, ticket, now) };
+        self.phase = Phase::Closing(holder, attempt, ticket);
+        Step::call_back([TaskCallback { token, result: TaskResult::Failed(FailureReason::Released) }])
     }
 
     fn leave(&mut self, holder: &Holder, attempt: Attempt, ticket: Ticket, now: Timestamp) -> Step<Released> {

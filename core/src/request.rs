@@ -5,9 +5,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::rows::{HolderRow, Row, RowKey, SettingsRow, SlotRow, Unreadable, WaitRow};
+use crate::rows::{HighWaterRow, HolderRow, Row, RowKey, SettingsRow, SlotRow, Unreadable, WaitRow};
 use crate::time::Timestamp;
-use crate::types::{Attempt, Fence, Slot, Ticket};
+use crate::types::{Attempt, Fence, Slot, TaskDigest, Ticket};
 
 /// One request. Those asked together are independent: they may be served in any order.
 #[allow(clippy::large_enum_variant, reason = "a step has few, and each is sent once")]
@@ -15,8 +15,8 @@ use crate::types::{Attempt, Fence, Slot, Ticket};
 pub enum Request {
     /// One row, strongly consistent. Answered by `Row`.
     Get(RowKey),
-    /// All slot rows, in order, strongly consistent. Answered by `Slots`.
-    Slots,
+    /// The slot rows from the first to the second, both included, in order, strongly consistent. Answered by `Slots`.
+    Slots(Slot, Slot),
     /// The first so many of the queue, strongly consistent. Answered by `Queue`.
     Queue(u32),
     /// The first so many holder rows of a group, strongly consistent. Answered by `Holders`.
@@ -35,6 +35,9 @@ pub enum Request {
 }
 
 impl Request {
+    /// All slot rows.
+    pub const ALL_SLOTS: Request = Request::Slots(Slot(0), Slot(u32::MAX));
+
     /// The writes in it.
     pub fn writes(&self) -> &[Write] {
         match self {
@@ -77,12 +80,22 @@ impl Hash for Write {
 /// What must hold of a row for its write to happen.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
-    /// A slot: its fence is this one (0: or there is no row).
+    /// A slot: its fence is this one.
     SlotFence(Fence),
+    /// A slot: there is no row, or its fence is this one.
+    SlotAbsentOrFence(Fence),
     /// A slot: held, under this fence.
     SlotLease(Fence),
     /// A slot: held under this fence, by a lease that expires exactly then.
     SlotExpires(Fence, Timestamp),
+    /// A slot: held under this fence, by a holder that needs no callback from anybody else any more.
+    SlotConfirmed(Fence),
+    /// A slot: held under this fence, by a holder whose callback may still have to be sent.
+    SlotPending(Fence),
+    /// A slot: held under this fence, by a holder that nobody but its granter can have told.
+    SlotUntold(Fence),
+    /// A slot: free, under this fence.
+    SlotFree(Fence),
     /// A slot: its lease expires then or before.
     SlotExpiresBy(Timestamp),
     /// A holder: there is no row.
@@ -93,6 +106,10 @@ pub enum Condition {
     HolderWaits(Ticket, Attempt),
     /// A holder: points at this slot and fence.
     HolderHolds(Slot, Fence),
+    /// A place in the queue: this attempt's (none: there is no row).
+    PlaceOf(Option<Attempt>),
+    /// The high-water mark: exactly this, or no row.
+    HighWaterIs(Option<HighWaterRow>),
     /// The override: made then (none: there is no row).
     OverrideMade(Option<Timestamp>),
     /// The pool's settings: exactly these, or no row. One that cannot be read is compared as it lies there.
@@ -110,8 +127,12 @@ pub enum Mutation {
     Delete,
     /// A slot's lease expires then instead; the second is set when the holder itself asked.
     Extend(Timestamp, Option<Timestamp>),
-    /// A slot's callback arrived, or nobody waits for it.
-    Confirm,
+    /// A slot's callback arrived, or nobody waits for it: this task's.
+    Confirm(TaskDigest),
+    /// A slot's callback is about to be sent again.
+    MayBeTold,
+    /// A holder without a token came for its lease, which now lasts until then.
+    Collect(Timestamp),
     /// Nothing: only its conditions count.
     Check,
 }
@@ -127,14 +148,21 @@ pub enum Guard {
     GrantSlotUnchanged,
     GrantWaiterUnchanged,
     ReleaseSameLease,
+    ReleaseConfirmed,
+    ReturnUntold,
     RegrantSameLease,
-    VacateSameLease,
+    CollectSameLease,
     RenewSameLease,
     RenewNeverShortens,
     EnqueueHolderUnchanged,
     ReplaceWaiterUnchanged,
+    PutPlaceUnchanged,
+    RemoveSamePlace,
     LeaveWaiterUnchanged,
     ConfirmSameLease,
+    RaiseHighWaterUnchanged,
+    LowerHighWaterUnchanged,
+    FoldSlotFree,
     SetLimitOverrideUnchanged,
     SetLimitPoolUnchanged,
     EndOverrideUnchanged,
@@ -154,14 +182,23 @@ impl Guard {
             Guard::ReleaseSameLease => {
                 "the lease is still the one that is given back: an old release frees nobody else's slot"
             }
+            Guard::ReleaseConfirmed => {
+                "the lease is still the one that is given back, and no callback of its holder is still to come"
+            }
+            Guard::ReturnUntold => "nobody but the granter tried to tell the task that was found closed",
             Guard::RegrantSameLease => "the lease that is granted again is still the one that was seen",
-            Guard::VacateSameLease => "the lease that is given up is still the one that was seen",
+            Guard::CollectSameLease => "the lease that its holder comes for is still the one that was seen",
             Guard::RenewSameLease => "the lease is still the caller's: who lost it can not keep it alive",
             Guard::RenewNeverShortens => "nobody was told a later end: a renewal never shortens a lease",
             Guard::EnqueueHolderUnchanged => "this holder did nothing else meanwhile: it never waits twice",
             Guard::ReplaceWaiterUnchanged => "nobody else changed this place in the queue since it was seen",
+            Guard::PutPlaceUnchanged => "nobody put another attempt's place there, whose task would never be told",
+            Guard::RemoveSamePlace => "the place is still the one that is nothing",
             Guard::LeaveWaiterUnchanged => "the waiter still waits, on the attempt whose task was failed",
-            Guard::ConfirmSameLease => "the slot still carries the lease that was told",
+            Guard::ConfirmSameLease => "the slot still carries the lease that is told, and nobody said that it was",
+            Guard::RaiseHighWaterUnchanged => "nobody lowered the high-water mark since it was read",
+            Guard::LowerHighWaterUnchanged => "nobody raised the high-water mark since it was read",
+            Guard::FoldSlotFree => "nobody was granted this slot above the limit since it was seen free",
             Guard::SetLimitOverrideUnchanged => "nobody else changed the limit since it was read",
             Guard::SetLimitPoolUnchanged => "nobody set or retired the pool since it was read",
             Guard::EndOverrideUnchanged => "the override is still the one that was read",
@@ -183,14 +220,10 @@ pub enum Intent {
     Free(Opening, Option<LeaseSpan>),
     /// The same holder keeps its slot on a newer attempt.
     Regrant,
-    /// A holder gives up a slot above the limit, to wait again.
-    Vacate,
     /// The holder's row points at what it now holds.
     PointToSlot,
     /// The holder's row points at its place in the queue.
     PointToPlace,
-    /// The holder's row is closed: what it held has ended.
-    EndHolder,
     /// A waiter leaves the queue.
     Leave,
     /// A newer attempt takes over its holder's place in the queue.
@@ -205,6 +238,14 @@ pub enum Intent {
     Extend,
     /// The holder's callback arrived, or nobody waits for it.
     Confirm,
+    /// The holder's callback is about to be sent again.
+    Resend,
+    /// A holder without a token comes for its lease.
+    Collect,
+    /// The high-water mark follows the limit.
+    MoveHighWater,
+    /// A slot above the limit is deleted.
+    FoldSlot,
     /// What a sweep saw.
     Summarise,
     /// An operator overrides the limit.
@@ -226,6 +267,8 @@ pub enum Opening {
     Expired,
     /// Its holder gives it back.
     Returned,
+    /// Its holder's task was found closed before anybody told it.
+    Untold,
 }
 
 /// From when to when a lease was granted.
@@ -242,7 +285,7 @@ pub struct LeaseSpan {
 pub enum Reply {
     /// To `Get`.
     Row(Option<Row>),
-    /// To `Slots`.
+    /// To `Slots`, those that have a row.
     Slots(Vec<SlotRow>),
     /// To `Queue`: the rows, and whether there are more.
     Queue(Vec<WaitRow>, bool),

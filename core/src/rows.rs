@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::time::{Millis, Timestamp};
-use crate::types::{Attempt, Fence, Holder, HolderKey, InvalidValue, Limit, Slot, TaskToken, Ticket};
+use crate::types::{Attempt, Fence, Holder, HolderKey, InvalidValue, Limit, Slot, TaskDigest, TaskToken, Ticket};
 
 /// Where one row lies within its pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +17,8 @@ pub enum RowKey {
     Override,
     /// What the last sweep saw.
     Summary,
+    /// Up to where there may be slots.
+    HighWater,
     /// One slot.
     Slot(Slot),
     /// One holder.
@@ -34,6 +36,8 @@ pub enum Row {
     Override(OverrideRow),
     /// What the last sweep saw.
     Summary(SummaryRow),
+    /// Up to where there may be slots.
+    HighWater(HighWaterRow),
     /// One slot.
     Slot(SlotRow),
     /// One holder.
@@ -51,6 +55,7 @@ impl Row {
             Row::Pool(_) => RowKey::Pool,
             Row::Override(_) => RowKey::Override,
             Row::Summary(_) => RowKey::Summary,
+            Row::HighWater(_) => RowKey::HighWater,
             Row::Slot(row) => RowKey::Slot(row.slot),
             Row::Holder(row) => RowKey::Holder(row.holder.hashed()),
             Row::Wait(row) => RowKey::Wait(row.ticket),
@@ -179,7 +184,31 @@ pub struct SummaryRow {
     pub waiting_since: Option<Timestamp>,
 }
 
-/// A slot. A row that does not exist is a free slot with fence 0.
+/// Up to where there may be slots: nobody holds one at or above the high-water mark. Callers raise it before they use
+/// a higher limit, and sweeps lower it once nobody can be following that limit and nothing is held up there. The slot
+/// rows above it are deleted then, so it keeps the fence that they begin above when they are made again.
+///
+/// A row of its own, and never deleted: it outlives a pool that is retired and made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HighWaterRow {
+    /// The number of slots that there may be.
+    pub slots: u32,
+    /// No slot that was deleted had a higher fence.
+    pub fence: Fence,
+    /// Since when a sweep sees a lower limit, and which.
+    pub lower: Option<Lowering>,
+}
+
+/// A limit below the high-water mark, as sweeps see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lowering {
+    /// The limit.
+    pub to: Limit,
+    /// Since when it is seen.
+    pub since: Timestamp,
+}
+
+/// A slot. A row that does not exist is a free slot with the fence of the high-water mark.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SlotRow {
     /// Which.
@@ -210,68 +239,109 @@ pub struct Held {
     pub expires_at: Timestamp,
     /// When the holder itself last renewed it: a sign that this attempt runs.
     pub renewed_at: Option<Timestamp>,
-    /// The holder's callback is not known to have arrived. Its token lies on the holder's row.
-    pub unconfirmed: bool,
+    /// Whether the holder knows.
+    pub notice: Notice,
     /// Shown to people.
     pub label: Option<Arc<str>>,
 }
 
-/// What is known of one holder.
+impl Held {
+    /// The token whose task may not know yet that it has this lease: to be closed before anybody takes it away.
+    pub fn open_token(&self) -> Option<&TaskToken> {
+        match &self.notice {
+            Notice::Claimed(token) | Notice::Untold(token) | Notice::MaybeTold(token) => Some(token),
+            Notice::Asked | Notice::Uncollected | Notice::Confirmed(_) => None,
+        }
+    }
+
+    /// The token whose task has to be told again if nobody says that it was told.
+    pub fn pending_token(&self) -> Option<&TaskToken> {
+        match &self.notice {
+            Notice::Untold(token) | Notice::MaybeTold(token) => Some(token),
+            Notice::Asked | Notice::Claimed(_) | Notice::Uncollected | Notice::Confirmed(_) => None,
+        }
+    }
+}
+
+/// Whether a holder knows that it has a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Notice {
+    /// It asked, and is told in the answer.
+    Asked,
+    /// It asked, and whoever asked for it tells its task: if that fails, the call fails, and with it the task. So nobody
+    /// else tells it, and nobody has to note that it was told.
+    Claimed(TaskToken),
+    /// It waited without a token and has not come for its lease yet, which is a short one until it does.
+    Uncollected,
+    /// Nobody has told this task, except perhaps whoever granted the lease, once.
+    Untold(TaskToken),
+    /// This task may have been told more than once: an answer that it is closed says nothing of it.
+    MaybeTold(TaskToken),
+    /// This task was told, or it is closed and its execution runs.
+    Confirmed(TaskDigest),
+}
+
+impl Notice {
+    /// Which task asked for the lease, if one did.
+    pub fn task(&self) -> Option<TaskDigest> {
+        match self {
+            Notice::Claimed(token) | Notice::Untold(token) | Notice::MaybeTold(token) => Some(token.digest()),
+            Notice::Confirmed(task) => Some(*task),
+            Notice::Asked | Notice::Uncollected => None,
+        }
+    }
+}
+
+/// What is known of one holder: where to look for what it has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HolderRow {
     /// Who, in full: a hash may collide, ids do not.
     pub holder: Holder,
     /// The newest attempt seen.
     pub attempt: Attempt,
-    /// What it does.
+    /// What it did last.
     pub state: HolderState,
+    /// When the row may be deleted: far later than any copy of a call can be late.
+    pub ttl: Timestamp,
 }
 
-/// What a holder does: its row is the pointer to its slot or its place in the queue.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// What a holder did last: its row points at its slot or its place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HolderState {
-    /// Waits in the queue.
-    Waiting(Waiting),
-    /// Holds a slot.
+    /// It waits. The row is written before the place in the queue, which is nothing without it.
+    Waiting {
+        /// Its place in the queue.
+        ticket: Ticket,
+        /// The task that is to be told, if one is.
+        task: Option<TaskDigest>,
+    },
+    /// It was granted a slot. The slot is the truth: where that is not held under this fence, this attempt has ended.
     Holding {
         /// Which.
         slot: Slot,
         /// Under which fence.
         fence: Fence,
-        /// Since when.
-        acquired_at: Timestamp,
-        /// Where its callback goes, if it was asked for with one.
-        token: Option<TaskToken>,
     },
-    /// Over: a tombstone, so that a late copy of this attempt changes nothing.
-    Ended {
-        /// When the row may be deleted.
-        ttl: Timestamp,
-    },
+    /// It left the queue: a tombstone, so that a late copy of this attempt changes nothing.
+    Ended,
 }
 
-/// What the granter of a waiter's lease needs to know of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Waiting {
-    /// Its place in the queue.
-    pub ticket: Ticket,
-    /// When its task is failed if nothing was granted.
-    pub give_up_at: Timestamp,
-    /// Where its callback goes; without one it looks at this row itself.
-    pub token: Option<TaskToken>,
-    /// How long a lease it asked for.
-    pub lease: Millis,
-    /// Shown to people.
-    pub label: Option<Arc<str>>,
-}
-
-/// A place in the queue. Only when it gives up can change: all else that can lies on the holder's row.
+/// A place in the queue, with all that a granter needs to know. It counts only while its holder's row waits with this
+/// ticket, on this attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WaitRow {
     /// The place; it also says since when.
     pub ticket: Ticket,
     /// Who waits.
     pub holder: Holder,
-    /// When it gives up, as the holder's row says too.
+    /// On which attempt.
+    pub attempt: Attempt,
+    /// When its task is failed if nothing was granted.
     pub give_up_at: Timestamp,
+    /// Where its callback goes; without one it looks at its holder's row itself.
+    pub token: Option<TaskToken>,
+    /// How long a lease it asked for.
+    pub lease: Millis,
+    /// Shown to people.
+    pub label: Option<Arc<str>>,
 }

@@ -80,7 +80,7 @@ impl Machine for LimitOverriding {
                 Err(failure) => Step::failed(failure),
             },
             Phase::Writing(settings, changed) => match replies.table() {
-                [Reply::Written] => self.settle(settings, changed),
+                [Reply::Written] => self.settle(settings, changed, now),
                 [other] => self.again(failure_of(&other)),
             },
             Phase::Settling(..) | Phase::Taken => Step::failed(Failure::Unavailable),
@@ -95,7 +95,7 @@ impl LimitOverriding {
             // A write of ours that got no answer has happened.
             (Some(LiveRow::Valid(row)), Some((_, wrote, changed))) if row.at == wrote && self.is_mine(row) => {
                 let settings = self.change.after(&found, limit, row.lowered);
-                return self.settle(settings, LimitChanged { lowered: row.lowered, ..changed });
+                return self.settle(settings, LimitChanged { lowered: row.lowered, ..changed }, now);
             }
             // The override was ended meanwhile.
             (None, Some((Some(_), ..))) => return Step::done(SetLimitOutcome::Superseded(found.superseded())),
@@ -118,8 +118,8 @@ impl LimitOverriding {
         (row.limit, &row.who, &row.why) == (self.request.limit, &self.request.who, &self.request.why)
     }
 
-    fn settle(&mut self, settings: Arc<Settings>, changed: LimitChanged) -> Step<SetLimitOutcome> {
-        let (settle, step) = self.change.settle(settings);
+    fn settle(&mut self, settings: Arc<Settings>, changed: LimitChanged, now: Timestamp) -> Step<SetLimitOutcome> {
+        let (settle, step) = self.change.settle(settings, now);
         self.phase = Phase::Settling(settle, changed);
         step
     }
@@ -147,6 +147,7 @@ mod tests {
         let step = machine.resume(replies(own_rows(five(), None)), NOW);
         let lowered = Some(Lowered { from: limit(5), at: NOW });
         assert_eq!(puts(&step), [Row::Override(OverrideRow { lowered, ..by_ann(3, NOW) })]);
+        machine.resume(replies(vec![Reply::Written]), NOW);
         machine.resume(replies(vec![Reply::Written]), NOW);
         let changed = LimitChanged { from: limit(5), to: limit(3), lowered };
         let step = machine.resume(replies(empty_pool()), NOW);
@@ -185,7 +186,8 @@ mod tests {
         machine.resume(replies(own_rows(five(), None)), NOW);
         machine.resume(replies(vec![Reply::Unknown]), NOW);
         let step = machine.resume(replies(own_rows(five(), Some(by_ann(7, NOW)))), NOW + Millis(50));
-        assert!(matches!(step, Step::Perform { .. }) && puts(&step).is_empty(), "{step:?}");
+        assert!(matches!(puts(&step)[..], [Row::HighWater(_)]), "{step:?}");
+        machine.resume(replies(vec![Reply::Written]), NOW + Millis(55));
         let changed = LimitChanged { from: limit(5), to: limit(7), lowered: None };
         let step = machine.resume(replies(empty_pool()), NOW + Millis(60));
         assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(changed))));

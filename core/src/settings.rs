@@ -2,13 +2,21 @@
 
 use crate::failure::Failure;
 use crate::reads::OwnRows;
+use crate::reads::failure_of;
 use crate::request::{Reply, Request};
-use crate::rows::{LiveRow, Lowered, OverrideRow, PoolRow, SettingsRow, SlotRow};
+use crate::rows::{HighWaterRow, LiveRow, Lowered, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow};
 use crate::time::{Millis, Timestamp};
-use crate::types::{InvalidValue, Limit, PoolName};
+use crate::types::{Fence, InvalidValue, Limit, PoolName};
 
-/// How many waiters a call that grants reads from the head of the queue: about 6 KB, 2 read units.
-pub(crate) const QUEUE_HEAD: u32 = 25;
+/// How many waiters a call that grants one slot reads from the head of the queue: with their tokens at most 4 KB, one
+/// read unit. So two of them can turn out to be nothing before the queue is read again.
+pub(crate) const QUEUE_HEAD: u32 = 3;
+
+/// How many slots a caller looks at before it looks at more: about 5 KB, 2 read units.
+pub(crate) const FIRST_WINDOW: u32 = 16;
+
+/// How many slots a caller looks at when it found none open in the first window.
+pub(crate) const SECOND_WINDOW: u32 = 48;
 
 /// How far anyone counts: `waiting` stops here, and a sweep looks no further down the queue.
 pub const COUNTED: u32 = 100;
@@ -37,6 +45,11 @@ pub struct Settings {
     pub longest_hold: Millis,
     /// The time between two sweeps.
     pub sweep_every: Millis,
+    /// How long the first lease of a waiter without a token lasts at most, until it comes for it: a few times as long as
+    /// the time between two of its looks. If it died waiting, this is what it costs.
+    pub collect_within: Millis,
+    /// Up to where there may be slots; none: nobody has used one yet.
+    pub high_water: Option<HighWaterRow>,
     /// How long a tombstone is kept: far longer than any copy of a call can be late.
     pub tombstone: Millis,
     /// How often one call tries again after it collided with others.
@@ -57,6 +70,8 @@ impl Settings {
             longest_wait: Millis::seconds(24 * 3_600),
             longest_hold: Millis(0),
             sweep_every: Millis::seconds(60),
+            collect_within: Millis::seconds(6),
+            high_water: Some(HighWaterRow { slots: limit.count(), ..HighWaterRow::default() }),
             tombstone: Millis::seconds(24 * 3_600),
             tries: 8,
         }
@@ -66,8 +81,13 @@ impl Settings {
     ///
     /// # Errors
     /// When a value in the rows makes no sense (`PoolMisconfigured`).
-    pub fn from_rows(prefix: PoolName, pool: &PoolRow, live: Option<&OverrideRow>) -> Result<Self, InvalidValue> {
-        let mut settings = Settings::new(prefix, pool.limit);
+    pub fn from_rows(
+        prefix: PoolName,
+        pool: &PoolRow,
+        live: Option<&OverrideRow>,
+        high_water: Option<HighWaterRow>,
+    ) -> Result<Self, InvalidValue> {
+        let mut settings = Settings { high_water, ..Settings::new(prefix, pool.limit) };
         let times = [
             (&mut settings.lease, pool.lease),
             (&mut settings.grace, pool.grace),
@@ -92,11 +112,20 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The rules that the replies to [`Settings::reads`] give.
+    /// The rules that the replies to [`Settings::reads`] and, asked for after those came, [`Settings::HIGH_WATER_READ`]
+    /// give.
     ///
     /// # Errors
     /// `PoolNotFound`, `PoolMisconfigured`, or what a reply stands for that brought no row.
-    pub fn from_replies(prefix: PoolName, replies: [Reply; 2]) -> Result<Self, Failure> {
+    pub fn from_replies(prefix: PoolName, replies: [Reply; 2], high_water: Reply) -> Result<Self, Failure> {
+        let high_water = match high_water {
+            Reply::Row(Some(Row::HighWater(row))) => Some(row),
+            Reply::Row(None) => None,
+            Reply::Row(Some(Row::Unreadable(_, row))) => {
+                return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's high-water mark")));
+            }
+            other => return Err(failure_of(&other)),
+        };
         let rows = OwnRows::of(replies)?;
         let pool = match rows.settings {
             None => return Err(Failure::PoolNotFound),
@@ -112,12 +141,41 @@ impl Settings {
                 return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's override")));
             }
         };
-        Settings::from_rows(prefix, &pool, live.as_ref()).map_err(Failure::PoolMisconfigured)
+        Settings::from_rows(prefix, &pool, live.as_ref(), high_water).map_err(Failure::PoolMisconfigured)
     }
 
     /// The reads that bring a pool's settings: its own row, and an operator's override.
     pub fn reads() -> [Request; 2] {
         OwnRows::requests()
+    }
+
+    /// The read that brings the high-water mark. It is asked for after the others: a mark from before a limit was raised
+    /// and lowered again, with the limit from after that, would hide the fences of slots that were deleted meanwhile.
+    pub const HIGH_WATER_READ: Request = Request::Get(RowKey::HighWater);
+
+    /// Whether every slot that may be held lies below the limit, so that nobody needs to look for others.
+    pub fn is_level(&self, now: Timestamp) -> bool {
+        self.high_water.is_none_or(|mark| mark.slots <= self.limit.count()) && self.highest_in_use(now) <= self.limit
+    }
+
+    /// The fence of a slot that has no row.
+    pub(crate) fn lowest_fence(&self) -> Fence {
+        self.high_water.unwrap_or_default().fence
+    }
+
+    /// The mark that has to be written before slots up to the limit are used: it is too low, or a sweep is about to lower it
+    /// and has not seen this limit.
+    pub(crate) fn higher_mark(&self) -> Option<HighWaterRow> {
+        let mark = self.high_water.unwrap_or_default();
+        let slots = self.limit.count().max(mark.slots);
+        (self.usable() < self.limit.count()).then_some(HighWaterRow { slots, lower: None, ..mark })
+    }
+
+    /// How many slots may be used as the high-water mark is.
+    pub(crate) fn usable(&self) -> u32 {
+        let mark = self.high_water.unwrap_or_default();
+        let lower = mark.lower.map_or(u32::MAX, |lower| lower.to.count());
+        self.limit.count().min(mark.slots).min(lower)
     }
 
     /// The highest limit that somebody may follow now. The slots below it count against the limit even when they look
@@ -165,7 +223,7 @@ impl Settings {
             e -= 1;
             sum -= u64::from(!held[e as usize]);
         }
-        e
+        e.min(self.usable())
     }
 
     /// When another may take a lease that expires then.
@@ -194,8 +252,8 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::Held;
-    use crate::types::{Attempt, Fence, Holder, Slot};
+    use crate::rows::{Held, Notice};
+    use crate::types::{Attempt, Holder, Slot};
 
     fn settings(limit: u64) -> Settings {
         Settings::new("p".parse().expect("prefix"), Limit::try_from(limit).expect("limit"))
@@ -211,7 +269,7 @@ mod tests {
                 acquired_at: Timestamp(0),
                 expires_at: Timestamp(1),
                 renewed_at: None,
-                unconfirmed: false,
+                notice: Notice::Asked,
                 label: None,
             }),
         };

@@ -3,19 +3,28 @@
 //!
 //! Long work (opt-in per pool by its longest hold): a lease that would expire before the next two sweeps is
 //! extended if its execution is known to run, and freed if it is known to have ended; not knowing does neither.
+//!
+//! Slots above a limit that was lowered are folded away once nobody can be following the old one and nothing is held up
+//! there: the high-water mark first takes over their highest fence, so that a slot which is made again begins above it;
+//! then they are deleted, a bounded number a sweep; then the mark comes down to the limit, and from that moment on callers
+//! do not look at all slots any more.
 
 use std::sync::Arc;
 
 use crate::operation::{ExecutionStatus, Machine, Operation, Replies, Step};
 use crate::reads::PoolView;
 use crate::request::Reply;
-use crate::rows::SlotRow;
+use crate::rows::{HighWaterRow, Lowered, Lowering, Notice, SlotRow, SummaryRow};
 use crate::settings::{BATCH, COUNTED, Settings};
-use crate::settle::{Return, Settle, Settled};
+use crate::settle::{Return, Scope, Settle, Settled};
 use crate::status::Snapshot;
 use crate::tally::Tally;
 use crate::time::{Millis, Timestamp};
+use crate::types::{Fence, Slot};
 use crate::writes;
+
+/// How many slots above the limit one sweep deletes.
+const FOLDED: usize = 100;
 
 /// Asks for the pool to be put in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +37,8 @@ pub struct Sweep {
     entropy: u64,
     phase: Phase,
     tally: Tally,
+    /// What it saw at the end, to be written.
+    summary: Option<SummaryRow>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +49,12 @@ enum Phase {
     Extending(Vec<Return>),
     Freeing(Box<Settle>),
     Counting,
+    /// Taking over the fences of the slots that are to be folded; then those.
+    Marking(HighWaterRow, Vec<(Slot, Fence)>),
+    /// Deleting them; whether these are all.
+    Folding(HighWaterRow, bool),
+    /// Moving the high-water mark, after everything else.
+    Moving,
     Writing,
     Taken,
 }
@@ -46,9 +63,9 @@ impl Operation for SweepRequest {
     type Outcome = Tally;
     type Machine = Sweep;
 
-    fn start(self, settings: Arc<Settings>, _: Timestamp, entropy: u64) -> (Sweep, Step<Tally>) {
-        let (settle, step) = Settle::start(settings.clone(), entropy, true, vec![]);
-        (Sweep { settings, entropy, phase: Phase::Settling(settle), tally: Tally::default() }, step)
+    fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (Sweep, Step<Tally>) {
+        let (settle, step) = Settle::start(settings.clone(), entropy, Scope::Sweep, now);
+        (Sweep { settings, entropy, phase: Phase::Settling(settle), tally: Tally::default(), summary: None }, step)
     }
 }
 
@@ -74,7 +91,7 @@ impl Machine for Sweep {
             Phase::Extending(returns) => {
                 let extended = replies.of_table().filter(|reply| *reply == Reply::Written).count();
                 self.tally.extended += u32::try_from(extended).unwrap_or(u32::MAX);
-                self.free(returns)
+                self.free(returns, now)
             }
             Phase::Counting => match PoolView::of(replies.table()) {
                 Ok(view) => self.summarise(view, now),
@@ -84,6 +101,16 @@ impl Machine for Sweep {
                 [Reply::Written] => Step::done(self.tally),
                 _ => self.done_so_far(),
             },
+            Phase::Marking(mark, slots) => match replies.table() {
+                [Reply::Written] => self.fold(mark, slots),
+                // Somebody moved it: the next sweep looks again.
+                _ => self.write_summary(),
+            },
+            Phase::Folding(mark, all) => {
+                let folded = replies.of_table().all(|reply| reply == Reply::Written);
+                if folded && all { self.lower(mark) } else { self.write_summary() }
+            }
+            Phase::Moving => self.write_summary(),
             Phase::Settling(_) | Phase::Freeing(_) | Phase::Taken => self.done_so_far(),
         }
     }
@@ -115,6 +142,9 @@ impl Sweep {
             self.settings.longest_hold > Millis(0)
                 && row.held.as_ref().is_some_and(|held| {
                     held.expires_at < soon
+                        // Who may not know of it is not kept waiting for: its task may be dead.
+                        && held.pending_token().is_none()
+                        && held.notice != Notice::Uncollected
                         && now < self.settings.reclaimable_at(held.expires_at)
                         && now < held.acquired_at + self.settings.longest_hold
                 })
@@ -145,17 +175,17 @@ impl Sweep {
             }
         }
         if requests.is_empty() {
-            return self.free(returns);
+            return self.free(returns, now);
         }
         self.phase = Phase::Extending(returns);
         Step::send(requests)
     }
 
-    fn free(&mut self, returns: Vec<Return>) -> Step<Tally> {
+    fn free(&mut self, returns: Vec<Return>, now: Timestamp) -> Step<Tally> {
         if returns.is_empty() {
             return self.count();
         }
-        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, false, returns);
+        let (settle, step) = Settle::start(self.settings.clone(), self.entropy, Scope::Returns(returns), now);
         self.phase = Phase::Freeing(settle);
         step
     }
@@ -166,7 +196,65 @@ impl Sweep {
     }
 
     fn summarise(&mut self, view: PoolView, now: Timestamp) -> Step<Tally> {
+        let step = self.follow_limit(&view, now);
+        self.summary = Some(Snapshot::of(view, self.settings.limit, now).summary());
+        step.unwrap_or_else(|| self.write_summary())
+    }
+
+    fn write_summary(&mut self) -> Step<Tally> {
+        let Some(summary) = self.summary.take() else { return self.done_so_far() };
         self.phase = Phase::Writing;
-        Step::send([writes::summarise(Snapshot::of(view, self.settings.limit, now).summary())])
+        Step::send([writes::summarise(summary)])
+    }
+
+    /// The high-water mark follows a limit that was lowered.
+    fn follow_limit(&mut self, view: &PoolView, now: Timestamp) -> Option<Step<Tally>> {
+        let mark = self.settings.high_water?;
+        let limit = self.settings.limit;
+        if mark.slots <= limit.count() {
+            return None;
+        }
+        let lower = match mark.lower {
+            Some(lower) if lower.to == limit => lower,
+            // From now on it is seen: whoever follows another limit does so for at most as long as after any change.
+            _ => {
+                let lower = Some(Lowering { to: limit, since: now });
+                self.phase = Phase::Moving;
+                return Some(Step::send([writes::move_high_water(Some(mark), HighWaterRow { lower, ..mark })]));
+            }
+        };
+        let changes = [Some(Lowered { from: limit, at: lower.since }), self.settings.lowered];
+        let above: Vec<&SlotRow> = view.slots.iter().filter(|row| row.slot.0 >= limit.count()).collect();
+        let followed = changes.into_iter().flatten().all(|change| now >= self.settings.followed_at(change));
+        if !followed || above.iter().any(|row| row.held.is_some()) {
+            return None;
+        }
+        let fence = above.iter().map(|row| row.fence).fold(mark.fence, Fence::max);
+        let marked = HighWaterRow { fence, ..mark };
+        let slots = above.iter().map(|row| (row.slot, row.fence)).collect();
+        if marked == mark {
+            return Some(self.fold(mark, slots));
+        }
+        self.phase = Phase::Marking(marked, slots);
+        Some(Step::send([writes::move_high_water(Some(mark), marked)]))
+    }
+
+    fn fold(&mut self, mark: HighWaterRow, mut slots: Vec<(Slot, Fence)>) -> Step<Tally> {
+        let all = slots.len() <= FOLDED;
+        self.tally.more |= !all;
+        // From above, so that what is left is as few slots as can be.
+        slots.reverse();
+        slots.truncate(FOLDED);
+        if slots.is_empty() {
+            return self.lower(mark);
+        }
+        self.phase = Phase::Folding(mark, all);
+        Step::send(slots.into_iter().map(|(slot, fence)| writes::fold_slot(slot, fence)))
+    }
+
+    fn lower(&mut self, mark: HighWaterRow) -> Step<Tally> {
+        self.phase = Phase::Moving;
+        let lowered = HighWaterRow { slots: self.settings.limit.count(), lower: None, ..mark };
+        Step::send([writes::move_high_water(Some(mark), lowered)])
     }
 }

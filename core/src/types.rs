@@ -341,11 +341,21 @@ impl TaskToken {
         }
     }
 
-    /// The token itself, for the one call that uses it and the one row that keeps it.
+    /// The token itself, for the one call that uses it and the rows that keep it until it is used.
     pub fn secret(&self) -> &str {
         &self.0
     }
+
+    /// What is kept of it once it was used: enough to know it again.
+    pub fn digest(&self) -> TaskDigest {
+        let digest = Sha256::digest(self.0.as_bytes());
+        TaskDigest(digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
+    }
 }
+
+/// Which task a token was for: the first 64 bits of its SHA-256. It tells two tasks of one holder apart, and is no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskDigest(pub u64);
 
 impl fmt::Debug for TaskToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

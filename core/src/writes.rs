@@ -1,32 +1,52 @@
 //! Writes of the protocol: which one changes what, on which conditions, and what for? All of them are here.
 //!
-//! What the conditions rest on, and the checker checks after every write: a holder's row says that it holds a
-//! slot under a fence if and only if that slot is held by it under that fence; it says that it waits with a
-//! ticket if and only if that place in the queue exists. So one condition speaks for both rows of a pair, and a
-//! second one on the other row would guard nothing.
+//! What the conditions rest on, and the checker checks after every write: while a slot is held under a fence, its holder's
+//! row points at it under that fence. So one condition speaks for both, and a second one would guard nothing. The reverse
+//! does not hold: a row that points at a slot which is not held under that fence is stale, and stays so, as no fence comes
+//! twice. In the same way a place in the queue is nothing unless its holder's row waits with its ticket on its attempt.
 
 use std::sync::Arc;
 
 use crate::request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Request, Write};
 use crate::rows::{
-    Held, HolderRow, HolderState, LiveRow, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow,
-    WaitRow, Waiting,
+    Held, HighWaterRow, HolderRow, HolderState, LiveRow, Notice, OverrideRow, PoolRow, Row, RowKey, SettingsRow,
+    SlotRow, SummaryRow, WaitRow,
 };
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};
-use crate::types::{Attempt, Fence, Holder, Lease, LeaseId, Slot, TaskToken, Ticket};
+use crate::types::{Attempt, Fence, Holder, Lease, LeaseId, Slot, TaskDigest, TaskToken, Ticket};
 
 /// Who gets a slot, and on what terms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Terms {
     pub(crate) holder: Holder,
     pub(crate) attempt: Attempt,
-    pub(crate) token: Option<TaskToken>,
+    pub(crate) notice: Notice,
     pub(crate) lease: Millis,
     pub(crate) label: Option<Arc<str>>,
 }
 
 impl Terms {
+    /// Of a caller that asks and is told in the answer, or by this token.
+    pub(crate) fn of_caller(
+        holder: Holder,
+        attempt: Attempt,
+        token: Option<TaskToken>,
+        lease: Millis,
+        label: Option<Arc<str>>,
+    ) -> Terms {
+        Terms { holder, attempt, notice: token.map_or(Notice::Asked, Notice::Claimed), lease, label }
+    }
+
+    /// Of a waiter, as its place in the queue says. One without a token gets a short lease until it comes for it.
+    pub(crate) fn of_waiter(settings: &Settings, place: &WaitRow) -> Terms {
+        let (notice, lease) = match &place.token {
+            Some(token) => (Notice::Untold(token.clone()), place.lease),
+            None => (Notice::Uncollected, place.lease.min(settings.collect_within)),
+        };
+        Terms { holder: place.holder.clone(), attempt: place.attempt, notice, lease, label: place.label.clone() }
+    }
+
     fn held(&self, now: Timestamp) -> Held {
         Held {
             holder: self.holder.clone(),
@@ -34,15 +54,22 @@ impl Terms {
             acquired_at: now,
             expires_at: now + self.lease,
             renewed_at: None,
-            unconfirmed: self.token.is_some(),
+            notice: self.notice.clone(),
             label: self.label.clone(),
         }
     }
 
-    fn holding(&self, slot: Slot, fence: Fence, now: Timestamp) -> Row {
-        let state = HolderState::Holding { slot, fence, acquired_at: now, token: self.token.clone() };
-        Row::Holder(HolderRow { holder: self.holder.clone(), attempt: self.attempt, state })
+    fn pointer(&self, settings: &Settings, slot: Slot, fence: Fence, now: Timestamp) -> Row {
+        holder_row(settings, &self.holder, self.attempt, HolderState::Holding { slot, fence }, now + self.lease)
     }
+}
+
+/// A holder's row that is kept until far after `until`.
+fn holder_row(settings: &Settings, holder: &Holder, attempt: Attempt, state: HolderState, until: Timestamp) -> Row {
+    // In whole seconds, as the table's TTL wants them; rounded up, as it must not go early.
+    let kept = until + settings.tombstone + settings.longest_hold;
+    let ttl = Timestamp(kept.0.div_ceil(1_000).saturating_mul(1_000));
+    Row::Holder(HolderRow { holder: holder.clone(), attempt, state, ttl })
 }
 
 type Conditions = Vec<(Guard, Condition)>;
@@ -59,27 +86,6 @@ fn held_slot(slot: Slot, fence: Fence, held: Held, condition: (Guard, Condition)
     put(Row::Slot(SlotRow { slot, fence, held: Some(held) }), vec![condition], intent)
 }
 
-fn free_slot(slot: Slot, fence: Fence, condition: (Guard, Condition), intent: Intent) -> Write {
-    put(Row::Slot(SlotRow { slot, fence, held: None }), vec![condition], intent)
-}
-
-/// The holder's row as a tombstone.
-fn end_holder(
-    settings: &Settings,
-    holder: &Holder,
-    attempt: Attempt,
-    now: Timestamp,
-    conditions: Conditions,
-    intent: Intent,
-) -> Write {
-    let state = HolderState::Ended { ttl: now + settings.tombstone };
-    put(Row::Holder(HolderRow { holder: holder.clone(), attempt, state }), conditions, intent)
-}
-
-fn remove_place(ticket: Ticket) -> Write {
-    delete(RowKey::Wait(ticket), vec![], Intent::RemovePlace)
-}
-
 /// From when to when the lease was granted that lies there.
 fn span(row: &SlotRow) -> Option<LeaseSpan> {
     row.held.as_ref().map(|held| LeaseSpan { acquired_at: held.acquired_at, expires_at: held.expires_at })
@@ -87,39 +93,28 @@ fn span(row: &SlotRow) -> Option<LeaseSpan> {
 
 /// The condition under which a holder's row is as it was read.
 fn as_read(row: Option<&HolderRow>) -> Condition {
-    match row.map(|row| (&row.state, row.attempt)) {
+    match row.map(|row| (row.state, row.attempt)) {
         None => Condition::HolderAbsent,
-        Some((HolderState::Ended { .. }, attempt)) => Condition::HolderEnded(attempt),
-        Some((HolderState::Waiting(waiting), attempt)) => Condition::HolderWaits(waiting.ticket, attempt),
-        Some((HolderState::Holding { slot, fence, .. }, _)) => Condition::HolderHolds(*slot, *fence),
+        Some((HolderState::Ended, attempt)) => Condition::HolderEnded(attempt),
+        Some((HolderState::Waiting { ticket, .. }, attempt)) => Condition::HolderWaits(ticket, attempt),
+        Some((HolderState::Holding { slot, fence }, _)) => Condition::HolderHolds(slot, fence),
     }
 }
 
 /// The condition under which an open slot is as it was seen.
-fn opened(from: &SlotRow, opening: Opening, unchanged: Guard) -> (Guard, Condition) {
+fn opened(settings: &Settings, from: &SlotRow, opening: Opening, unchanged: Guard) -> (Guard, Condition) {
     match (opening, &from.held) {
         (Opening::Expired, Some(held)) => {
             (Guard::ReclaimUnchanged, Condition::SlotExpires(from.fence, held.expires_at))
         }
-        (Opening::Returned, _) => (Guard::ReleaseSameLease, Condition::SlotLease(from.fence)),
+        (Opening::Returned, Some(_)) => (Guard::ReleaseSameLease, Condition::SlotLease(from.fence)),
+        // Who gives it back has not read it: it vouches for no more than that it was told.
+        (Opening::Returned, None) => (Guard::ReleaseConfirmed, Condition::SlotConfirmed(from.fence)),
+        (Opening::Untold, _) => (Guard::ReturnUntold, Condition::SlotUntold(from.fence)),
+        // One that was never granted has the high-water mark's fence, and no row.
+        _ if from.fence == settings.lowest_fence() => (unchanged, Condition::SlotAbsentOrFence(from.fence)),
         _ => (unchanged, Condition::SlotFence(from.fence)),
     }
-}
-
-/// The write that puts a new lease on an open slot, and clears away whoever had it.
-fn take(
-    settings: &Settings,
-    from: &SlotRow,
-    condition: (Guard, Condition),
-    intent: Intent,
-    terms: &Terms,
-    now: Timestamp,
-) -> Vec<Write> {
-    let mut writes = vec![held_slot(from.slot, from.fence.next(), terms.held(now), condition, intent)];
-    if let Some(old) = from.held.as_ref().filter(|old| old.holder != terms.holder) {
-        writes.push(end_holder(settings, &old.holder, old.attempt, now, vec![], Intent::EndHolder));
-    }
-    writes
 }
 
 /// A caller takes an open slot for itself.
@@ -131,14 +126,17 @@ pub(crate) fn claim(
     terms: &Terms,
     now: Timestamp,
 ) -> Request {
-    let condition = opened(from, opening, Guard::ClaimSlotUnchanged);
-    let mut writes = take(settings, from, condition, Intent::Claim(opening, span(from)), terms, now);
+    let condition = opened(settings, from, opening, Guard::ClaimSlotUnchanged);
+    let (fence, intent) = (from.fence.next(), Intent::Claim(opening, span(from)));
     let unchanged = vec![(Guard::ClaimHolderUnchanged, as_read(row))];
-    writes.push(put(terms.holding(from.slot, from.fence.next(), now), unchanged, Intent::PointToSlot));
-    Request::Transact(writes)
+    Request::Transact(vec![
+        held_slot(from.slot, fence, terms.held(now), condition, intent),
+        put(terms.pointer(settings, from.slot, fence, now), unchanged, Intent::PointToSlot),
+    ])
 }
 
-/// An open slot goes to the waiter with this ticket.
+/// An open slot goes to the waiter with this ticket, whose place goes with it: whoever saw it there and relied on it, as it
+/// was the first, would else wait behind nobody.
 pub(crate) fn grant(
     settings: &Settings,
     from: &SlotRow,
@@ -147,105 +145,119 @@ pub(crate) fn grant(
     terms: &Terms,
     now: Timestamp,
 ) -> Request {
-    let condition = opened(from, opening, Guard::GrantSlotUnchanged);
-    let mut writes = take(settings, from, condition, Intent::Grant(opening, span(from), ticket.at), terms, now);
+    let condition = opened(settings, from, opening, Guard::GrantSlotUnchanged);
+    let (fence, intent) = (from.fence.next(), Intent::Grant(opening, span(from), ticket.at));
     let unchanged = vec![(Guard::GrantWaiterUnchanged, Condition::HolderWaits(ticket, terms.attempt))];
-    writes.push(put(terms.holding(from.slot, from.fence.next(), now), unchanged, Intent::PointToSlot));
-    writes.push(remove_place(ticket));
-    Request::Transact(writes)
-}
-
-/// A slot is free again: given back, or expired with nobody to take it.
-pub(crate) fn free(settings: &Settings, from: &SlotRow, opening: Opening, now: Timestamp) -> Request {
-    let condition = opened(from, opening, Guard::ReleaseSameLease);
-    let mut writes = vec![free_slot(from.slot, from.fence, condition, Intent::Free(opening, span(from)))];
-    writes.extend(
-        from.held.as_ref().map(|held| end_holder(settings, &held.holder, held.attempt, now, vec![], Intent::EndHolder)),
-    );
-    Request::Transact(writes)
-}
-
-/// The same holder, on a newer attempt, keeps its slot under the next fence.
-pub(crate) fn regrant(slot: Slot, fence: Fence, terms: &Terms, now: Timestamp) -> Request {
-    let same = (Guard::RegrantSameLease, Condition::SlotLease(fence));
     Request::Transact(vec![
-        held_slot(slot, fence.next(), terms.held(now), same, Intent::Regrant),
-        put(terms.holding(slot, fence.next(), now), vec![], Intent::PointToSlot),
+        held_slot(from.slot, fence, terms.held(now), condition, intent),
+        put(terms.pointer(settings, from.slot, fence, now), unchanged, Intent::PointToSlot),
+        delete(RowKey::Wait(ticket), vec![], Intent::RemovePlace),
     ])
 }
 
-fn waiting(terms: &Terms, ticket: Ticket, give_up_at: Timestamp) -> Row {
-    let state = HolderState::Waiting(Waiting {
-        ticket,
-        give_up_at,
-        token: terms.token.clone(),
-        lease: terms.lease,
-        label: terms.label.clone(),
-    });
-    Row::Holder(HolderRow { holder: terms.holder.clone(), attempt: terms.attempt, state })
+/// A slot is free again: given back, or expired with nobody to take it. Its holder's row is stale from now on.
+pub(crate) fn free(settings: &Settings, from: &SlotRow, opening: Opening) -> Request {
+    let condition = opened(settings, from, opening, Guard::ReleaseSameLease);
+    let row = Row::Slot(SlotRow { slot: from.slot, fence: from.fence, held: None });
+    Request::Write(put(row, vec![condition], Intent::Free(opening, span(from))))
 }
 
-fn join(terms: &Terms, now: Timestamp, give_up_at: Timestamp, conditions: Conditions) -> [Write; 2] {
-    let ticket = Ticket { at: now, own: terms.holder.hashed().own };
-    let place = WaitRow { ticket, holder: terms.holder.clone(), give_up_at };
-    let pointer = put(waiting(terms, ticket, give_up_at), conditions, Intent::PointToPlace);
-    [pointer, put(Row::Wait(place), vec![], Intent::Enqueue)]
+/// The same holder, on a newer attempt, keeps its slot under the next fence.
+pub(crate) fn regrant(settings: &Settings, slot: Slot, fence: Fence, terms: &Terms, now: Timestamp) -> Request {
+    let same = (Guard::RegrantSameLease, Condition::SlotLease(fence));
+    Request::Transact(vec![
+        held_slot(slot, fence.next(), terms.held(now), same, Intent::Regrant),
+        put(terms.pointer(settings, slot, fence.next(), now), vec![], Intent::PointToSlot),
+    ])
 }
 
-/// A caller joins the queue.
-pub(crate) fn enqueue(row: Option<&HolderRow>, terms: &Terms, now: Timestamp, give_up_at: Timestamp) -> Request {
+fn waiting(settings: &Settings, place: &WaitRow) -> Row {
+    let task = place.token.as_ref().map(TaskToken::digest);
+    let state = HolderState::Waiting { ticket: place.ticket, task };
+    holder_row(settings, &place.holder, place.attempt, state, place.give_up_at)
+}
+
+/// A caller joins the queue: first its holder's row says so.
+pub(crate) fn enqueue(settings: &Settings, row: Option<&HolderRow>, place: &WaitRow) -> Request {
     let unchanged = vec![(Guard::EnqueueHolderUnchanged, as_read(row))];
-    Request::Transact(join(terms, now, give_up_at, unchanged).into())
+    Request::Write(put(waiting(settings, place), unchanged, Intent::PointToPlace))
 }
 
-/// A holder whose slot lies above the effective limit gives it up and joins the queue, in one.
-pub(crate) fn vacate(slot: Slot, fence: Fence, terms: &Terms, now: Timestamp, give_up_at: Timestamp) -> Request {
-    let same = (Guard::VacateSameLease, Condition::SlotLease(fence));
-    let mut writes = vec![free_slot(slot, fence, same, Intent::Vacate)];
-    writes.extend(join(terms, now, give_up_at, vec![]));
-    Request::Transact(writes)
+/// A newer attempt takes over its holder's place in the queue: first the holder's row says so. The older attempt's task
+/// was failed before.
+pub(crate) fn replace(settings: &Settings, older: Attempt, place: &WaitRow) -> Request {
+    let unchanged = vec![(Guard::ReplaceWaiterUnchanged, Condition::HolderWaits(place.ticket, older))];
+    Request::Write(put(waiting(settings, place), unchanged, Intent::Replace))
 }
 
-/// A newer attempt takes over its holder's place in the queue. The older attempt's task was failed before.
-pub(crate) fn replace(ticket: Ticket, older: Attempt, terms: &Terms, give_up_at: Timestamp) -> Request {
-    let unchanged = vec![(Guard::ReplaceWaiterUnchanged, Condition::HolderWaits(ticket, older))];
-    let place = WaitRow { ticket, holder: terms.holder.clone(), give_up_at };
-    let pointer = put(waiting(terms, ticket, give_up_at), unchanged, Intent::Replace);
-    Request::Transact(vec![pointer, put(Row::Wait(place), vec![], Intent::Replace)])
+/// The place in the queue that a holder's row says it has, where that of `instead` was, whose task is closed.
+pub(crate) fn put_place(place: WaitRow, instead: Option<Attempt>) -> Request {
+    let unchanged = vec![(Guard::PutPlaceUnchanged, Condition::PlaceOf(instead))];
+    Request::Write(put(Row::Wait(place), unchanged, Intent::Enqueue))
 }
 
-/// A waiter leaves the queue. Its task was failed before.
+/// A place that is nothing: whoever put it there was late.
+pub(crate) fn remove_place(ticket: Ticket, attempt: Attempt) -> Request {
+    let same = vec![(Guard::RemoveSamePlace, Condition::PlaceOf(Some(attempt)))];
+    Request::Write(delete(RowKey::Wait(ticket), same, Intent::RemovePlace))
+}
+
+/// A waiter leaves the queue, with its place. Its task was failed before.
 pub(crate) fn leave(settings: &Settings, holder: &Holder, attempt: Attempt, ticket: Ticket, now: Timestamp) -> Request {
     let unchanged = vec![(Guard::LeaveWaiterUnchanged, Condition::HolderWaits(ticket, attempt))];
-    Request::Transact(vec![end_holder(settings, holder, attempt, now, unchanged, Intent::Leave), remove_place(ticket)])
+    Request::Transact(vec![
+        put(holder_row(settings, holder, attempt, HolderState::Ended, now), unchanged, Intent::Leave),
+        delete(RowKey::Wait(ticket), vec![], Intent::RemovePlace),
+    ])
 }
 
-/// A place in the queue that no holder's row points at goes. Only damage from outside makes one.
-pub(crate) fn remove_orphan(ticket: Ticket) -> Request {
-    Request::Write(remove_place(ticket))
+fn change_lease(slot: Slot, conditions: Conditions, mutation: Mutation, intent: Intent) -> Request {
+    Request::Write(Write { key: RowKey::Slot(slot), conditions, mutation, intent })
 }
 
 /// A lease ends later.
 pub(crate) fn extend(slot: Slot, fence: Fence, expires_at: Timestamp, by_holder: Option<Timestamp>) -> Request {
-    Request::Write(Write {
-        key: RowKey::Slot(slot),
-        conditions: vec![
-            (Guard::RenewSameLease, Condition::SlotLease(fence)),
-            (Guard::RenewNeverShortens, Condition::SlotExpiresBy(expires_at)),
-        ],
-        mutation: Mutation::Extend(expires_at, by_holder),
-        intent: if by_holder.is_some() { Intent::Renew } else { Intent::Extend },
-    })
+    let conditions = vec![
+        (Guard::RenewSameLease, Condition::SlotLease(fence)),
+        (Guard::RenewNeverShortens, Condition::SlotExpiresBy(expires_at)),
+    ];
+    let intent = if by_holder.is_some() { Intent::Renew } else { Intent::Extend };
+    change_lease(slot, conditions, Mutation::Extend(expires_at, by_holder), intent)
+}
+
+/// A holder that waited without a token comes for its lease.
+pub(crate) fn collect(slot: Slot, fence: Fence, expires_at: Timestamp) -> Request {
+    let conditions = vec![
+        (Guard::CollectSameLease, Condition::SlotLease(fence)),
+        (Guard::RenewNeverShortens, Condition::SlotExpiresBy(expires_at)),
+    ];
+    change_lease(slot, conditions, Mutation::Collect(expires_at), Intent::Collect)
 }
 
 /// The holder's callback arrived, or nobody waits for it any more.
-pub(crate) fn confirm(slot: Slot, fence: Fence) -> Request {
-    Request::Write(Write {
-        key: RowKey::Slot(slot),
-        conditions: vec![(Guard::ConfirmSameLease, Condition::SlotLease(fence))],
-        mutation: Mutation::Confirm,
-        intent: Intent::Confirm,
-    })
+pub(crate) fn confirm(slot: Slot, fence: Fence, task: TaskDigest) -> Request {
+    let same = vec![(Guard::ConfirmSameLease, Condition::SlotPending(fence))];
+    change_lease(slot, same, Mutation::Confirm(task), Intent::Confirm)
+}
+
+/// The holder's callback is about to be sent again, by whoever writes this first.
+pub(crate) fn may_be_told(slot: Slot, fence: Fence) -> Request {
+    let pending = vec![(Guard::ConfirmSameLease, Condition::SlotPending(fence))];
+    change_lease(slot, pending, Mutation::MayBeTold, Intent::Resend)
+}
+
+/// The high-water mark moves from where it was read.
+pub(crate) fn move_high_water(from: Option<HighWaterRow>, to: HighWaterRow) -> Request {
+    // Whoever raises it also takes back that it is about to be lowered.
+    let higher = to.lower.is_none() && to.slots >= from.map_or(0, |from| from.slots);
+    let guard = if higher { Guard::RaiseHighWaterUnchanged } else { Guard::LowerHighWaterUnchanged };
+    Request::Write(put(Row::HighWater(to), vec![(guard, Condition::HighWaterIs(from))], Intent::MoveHighWater))
+}
+
+/// A slot above the limit is deleted.
+pub(crate) fn fold_slot(slot: Slot, fence: Fence) -> Request {
+    let free = vec![(Guard::FoldSlotFree, Condition::SlotFree(fence))];
+    Request::Write(delete(RowKey::Slot(slot), free, Intent::FoldSlot))
 }
 
 /// What a sweep saw.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Effect, Fence, Held, Holder, InFlight, Limit, Machine, Millis, Mode,
-    Operation, Reply, Request, Settings, Slot, SlotRow, Step, Timestamp,
+    Notice, Operation, Reply, Request, Settings, Slot, SlotRow, Step, Timestamp,
 };
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
@@ -38,7 +38,7 @@ fn told_after(ages: [u64; 5], entropy: u64) -> Millis {
         };
         let reply = |effect: &Effect| match effect {
             Effect::Request(Request::Get(_)) => Reply::Row(None),
-            Effect::Request(Request::Slots) => Reply::Slots(slots.clone()),
+            Effect::Request(Request::Slots(..)) => Reply::Slots(slots.clone()),
             Effect::Request(Request::Queue(_)) => Reply::Queue(Vec::new(), false),
             other => panic!("a poll of a full pool only reads, it asked for {other:?}"),
         };
@@ -58,7 +58,7 @@ fn held(slot: u32, acquired_at: Timestamp) -> SlotRow {
         acquired_at,
         expires_at: acquired_at + Millis::seconds(600),
         renewed_at: None,
-        unconfirmed: false,
+        notice: Notice::Asked,
         label: None,
     };
     SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) }

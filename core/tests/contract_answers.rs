@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    AcquireOutcome, Attempt, ExecutionFreed, Failure, Fence, Held, Holder, Lease, LeaseId, Limit, Millis, Released,
-    Renewed, RetryAdvice, Settings, Slot, SlotRow, Snapshot, Tally, Ticket, Timestamp, WaitRow,
+    AcquireOutcome, Attempt, ExecutionFreed, Failure, Fence, Held, Holder, Lease, LeaseId, Limit, Millis, Notice,
+    Released, Renewed, RetryAdvice, Settings, Slot, SlotRow, Snapshot, Tally, TaskToken, Ticket, Timestamp, WaitRow,
     contract::{ContractError, GrantedLease, HOLDERS_LISTED, Response},
 };
 use serde_json::{Value, json};
@@ -152,7 +152,7 @@ fn held(execution: &str, acquired: u64, expires: u64, unconfirmed: bool, label: 
         acquired_at: Timestamp(acquired),
         expires_at: Timestamp(expires),
         renewed_at: None,
-        unconfirmed,
+        notice: if unconfirmed { Notice::Untold(TaskToken::new("token").expect("a token")) } else { Notice::Asked },
         label: label.map(Arc::from),
     }
 }
@@ -160,7 +160,15 @@ fn held(execution: &str, acquired: u64, expires: u64, unconfirmed: bool, label: 
 fn waits(execution: &str, key: &str, parent: Option<&str>, since: u64) -> WaitRow {
     let holder = Holder::new(execution, key, parent).expect("a holder");
     let ticket = Ticket { at: Timestamp(since), own: holder.hashed().own };
-    WaitRow { ticket, holder, give_up_at: Timestamp(90_000) }
+    WaitRow {
+        ticket,
+        holder,
+        attempt: Attempt::default(),
+        give_up_at: Timestamp(90_000),
+        token: None,
+        lease: Millis::seconds(300),
+        label: None,
+    }
 }
 
 fn snapshot() -> Snapshot {

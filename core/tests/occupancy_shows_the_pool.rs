@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use leasehold_core::{
-    Attempt, Fence, Held, Holder, Limit, Lowered, Millis, Settings, Slot, SlotRow, Snapshot, SummaryRow, Ticket,
-    Timestamp, WaitRow,
+    Attempt, Fence, Held, Holder, Limit, Lowered, Millis, Notice, Settings, Slot, SlotRow, Snapshot, SummaryRow,
+    TaskToken, Ticket, Timestamp, WaitRow,
     occupancy::{Detail, Occupancy, PoolState},
 };
 
@@ -28,7 +28,7 @@ fn held(slot: u32, name: &str, acquired: u64, expires: u64) -> SlotRow {
             acquired_at: Timestamp::seconds(acquired),
             expires_at: Timestamp::seconds(expires),
             renewed_at: None,
-            unconfirmed: false,
+            notice: Notice::Asked,
             label: None,
         }),
     }
@@ -42,7 +42,15 @@ fn free(slot: u32) -> SlotRow {
 fn waits(name: &str, since: u64) -> WaitRow {
     let holder = holder(name);
     let ticket = Ticket { at: Timestamp::seconds(since), own: holder.hashed().own };
-    WaitRow { ticket, holder, give_up_at: Timestamp::seconds(since + 3_600) }
+    WaitRow {
+        ticket,
+        holder,
+        attempt: Attempt::default(),
+        give_up_at: Timestamp::seconds(since + 3_600),
+        token: None,
+        lease: Millis::seconds(300),
+        label: None,
+    }
 }
 
 fn look(at: u64, limit: u64, slots: Vec<SlotRow>, queue: Vec<WaitRow>) -> Occupancy {
@@ -80,7 +88,7 @@ fn a_lease_shows_how_long_it_was_held_and_how_long_it_lasts() {
     let mut row = held(0, "a", 100, 400);
     if let Some(held) = &mut row.held {
         held.label = Some("nightly".into());
-        held.unconfirmed = true;
+        held.notice = Notice::Untold(TaskToken::new("token").expect("a token"));
         held.renewed_at = Some(Timestamp::seconds(105));
     }
     let at = |now| look(now, 1, vec![row.clone()], vec![]).slots[0].lease.clone().expect("a lease");

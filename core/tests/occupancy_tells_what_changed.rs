@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use leasehold_core::{
-    Attempt, Fence, Held, Holder, Limit, Millis, Settings, Slot, SlotRow, Snapshot, SummaryRow, Ticket, Timestamp,
-    WaitRow,
+    Attempt, Fence, Held, Holder, Limit, Millis, Notice, Settings, Slot, SlotRow, Snapshot, SummaryRow, Ticket,
+    Timestamp, WaitRow,
     occupancy::{Occupancy, Overridden, PastLease, PoolEvent, PoolEventKind, changes},
 };
 
@@ -31,7 +31,7 @@ fn held(slot: u32, fence: u64, name: &str, acquired: u64, expires: u64) -> SlotR
         acquired_at: s(acquired),
         expires_at: s(expires),
         renewed_at: None,
-        unconfirmed: false,
+        notice: Notice::Asked,
         label: Some(name.into()),
     };
     SlotRow { slot: Slot(slot), fence: Fence(fence), held: Some(held) }
@@ -50,7 +50,15 @@ fn free(slot: u32, fence: u64) -> SlotRow {
 fn waits(name: &str, since: u64) -> WaitRow {
     let holder = holder(name);
     let ticket = Ticket { at: s(since), own: holder.hashed().own };
-    WaitRow { ticket, holder, give_up_at: s(since + 3_600) }
+    WaitRow {
+        ticket,
+        holder,
+        attempt: Attempt::default(),
+        give_up_at: s(since + 3_600),
+        token: None,
+        lease: Millis::seconds(300),
+        label: None,
+    }
 }
 
 fn look(at: u64, slots: Vec<SlotRow>, queue: Vec<WaitRow>) -> Occupancy {

@@ -17,16 +17,17 @@
 //! | `LeaseWait` | answers `wait`: a poll that found the pool full |
 //! | `LeaseQueued` | answers `queued`, also to a repeat |
 //! | `LeaseReleased` | leases given back: by their holders, or because their execution has ended |
-//! | `LeaseExpired` | releases that came too late: leases of `LeaseReleased` that had expired, and releases that found nothing (also a repeated one) |
+//! | `LeaseExpired` | releases that came too late: they found nothing (also a repeated one), or a lease that had expired, where that was read |
 //! | `LeaseReclaimed` | expired leases that were taken from their holders |
 //! | `LeaseLost` | calls that failed with `LeaseLost` |
 //! | `WaiterGone` | callbacks that found their task closed |
+//! | `NoticeRefused` | callbacks that were refused for good: nobody can be told until a person mends a permission or a key |
 //! | `TableConflict` | requests that met another transaction at work, after the store's own tries |
 //! | `ClockCorrected` | 1 if the table's replies showed that the machine's clock is wrong by more than a second, told once by each environment; the table's time is used |
 //! | `Errors` | 1 if the invocation failed, else 0: always there, so that its average is the share of failures |
 //! | `ColdStart` | first invocations of an environment |
 //! | `WaitTime` | ms from joining the queue to the grant, one value for each lease granted in queue mode; 0 for one that was claimed at once. Who polls leaves no row behind, so that how long it asked is not known |
-//! | `HoldTime` | ms from the grant to the release, one value for each lease given back |
+//! | `HoldTime` | ms from the grant to the release, one value for each lease given back that was read before; a release that knows its lease only by its id reads none |
 //! | `Held`, `Waiting` | leases that have not expired, and waiters (up to 100), as a sweep or a status counted them |
 //! | `OldestWait` | ms that the first in the queue has waited, counted with them; 0 if nobody waits |
 //!

@@ -31,6 +31,8 @@ pub(crate) struct InvocationCounts {
     pub(crate) conflicts: u32,
     /// Callbacks that found their task closed.
     pub(crate) closed: u32,
+    /// Callbacks that were refused for good: nobody can be told until a person mends that.
+    pub(crate) notices_refused: u32,
     /// How long each of the granted had waited in the queue, in milliseconds.
     pub(crate) waits: Vec<u64>,
     /// How long each of the released had been held, in milliseconds.
@@ -81,6 +83,11 @@ impl Observer {
 
     pub(crate) fn closed(&self) {
         self.lock().closed += 1;
+    }
+
+    pub(crate) fn refused(&self, why: String) {
+        self.lock().notices_refused += 1;
+        self.note(why);
     }
 
     /// This machine's clock is wrong: told once, by the first invocation that ends after that was found.
@@ -136,7 +143,7 @@ impl InvocationCounts {
     /// A slot changed hands, or nobody has it any more: why it was open, and the lease that ended with that.
     fn opened(&mut self, opening: Opening, ended: Option<LeaseSpan>, now: Timestamp) {
         match opening {
-            Opening::Free => {}
+            Opening::Free | Opening::Untold => {}
             Opening::Expired => self.reclaimed += 1,
             Opening::Returned => {
                 self.released += 1;

@@ -23,6 +23,14 @@ impl Notifier for TaskNotifier<'_> {
                 self.observer.closed();
                 Delivery::Closed
             }
+            DeliveryReport::Refused(why) => {
+                self.observer.refused(why);
+                Delivery::Refused
+            }
+            DeliveryReport::NotSent(why) => {
+                self.observer.note(why);
+                Delivery::NotSent
+            }
             DeliveryReport::Unknown(why) => {
                 self.observer.note(why);
                 Delivery::Unknown

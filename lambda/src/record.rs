@@ -96,6 +96,7 @@ impl InvocationRecord {
             // The caller is told no; the pool is well.
             Some("HolderBusy" | "LeaseLost" | "Throttled") => LogLevel::Warn,
             Some(_) => LogLevel::Error,
+            None if self.counts.notices_refused > 0 => LogLevel::Error,
             None if !self.counts.notes.is_empty() => LogLevel::Warn,
             None => LogLevel::Info,
         }
@@ -122,6 +123,7 @@ impl InvocationRecord {
             ("LeaseReclaimed", counts.reclaimed),
             ("LeaseLost", u32::from(lost)),
             ("WaiterGone", counts.closed),
+            ("NoticeRefused", counts.notices_refused),
             ("TableConflict", counts.conflicts),
             ("ClockCorrected", counts.clock_corrected),
             ("ColdStart", u32::from(self.cold_start)),

@@ -42,8 +42,6 @@ async fn an_uncertain_notice_is_sent_again_by_the_next_sweep() {
         StepFunctionsFault::Break,
         StepFunctionsFault::Error(500, "InternalServerError"),
         StepFunctionsFault::Error(400, "ThrottlingException"),
-        StepFunctionsFault::Error(400, "AccessDeniedException"),
-        StepFunctionsFault::Error(400, "KmsAccessDeniedException"),
     ];
     for fault in faults {
         let pool = ServedPool::of(1).await;
@@ -66,16 +64,34 @@ async fn an_uncertain_notice_is_sent_again_by_the_next_sweep() {
 }
 
 #[tokio::test]
-async fn a_notice_is_tried_again_before_it_is_left_to_the_sweep() {
+async fn a_notice_that_was_not_taken_is_sent_again() {
     let pool = ServedPool::of(1).await;
-    pool.tasks.fail_next(StepFunctionsFault::Error(500, "InternalServerError"));
-    pool.tasks.fail_next(StepFunctionsFault::Error(400, "ThrottlingException"));
+    for _ in 0..2 {
+        pool.tasks.fail_next(StepFunctionsFault::Error(400, "ThrottlingException"));
+    }
     assert_eq!(pool.queue("item-1", "token-1").await["status"], "acquired");
     assert_eq!(pool.tasks.requests("SendTaskSuccess").len(), 3);
 }
 
 #[tokio::test]
-async fn a_closed_task_of_an_ended_execution_frees_its_slot() {
+async fn a_notice_that_may_not_be_sent_costs_no_lease_and_is_named() {
+    for name in ["AccessDeniedException", "KmsAccessDeniedException"] {
+        let pool = ServedPool::of(1).await;
+        pool.tasks.fail_always(Some(StepFunctionsFault::Error(400, name)));
+        let (error, said) = pool.failure(queue("item-1", "token-1")).await;
+        assert_eq!(error, "NoticeRefused", "{said}");
+        let first = pool.acquire("item-1").await;
+        pool.queue("item-2", "token-2").await;
+        let said = pool.line(release(&first["lease_id"])).await;
+        assert_eq!((&said["level"], &said["NoticeRefused"]), (&json!("ERROR"), &json!(1)), "{said}");
+        let note = said["notes"][0].as_str().expect("a note");
+        assert!(note.contains(name) && !note.contains("token-2"), "{note}");
+        assert_eq!(pool.answer(json!({ "action": "status" })).await["current_running"], 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_found_closed_at_its_first_notice_costs_no_lease() {
     for name in ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken", "ValidationException"] {
         let pool = ServedPool::of(1).await;
         pool.tasks.execution_is(execution(), "ABORTED");
@@ -86,7 +102,7 @@ async fn a_closed_task_of_an_ended_execution_frees_its_slot() {
         pool.tasks.fail_next(StepFunctionsFault::Error(400, name));
         let said = pool.line(release(&first["lease_id"])).await;
         assert_eq!(said["WaiterGone"], 1, "{name}");
-        assert_eq!(pool.tasks.requests("DescribeExecution").len(), 1, "{name}");
+        assert_eq!(pool.tasks.requests("DescribeExecution"), Vec::<Value>::new(), "{name}");
         assert!(pool.tasks.output("token-3").is_some(), "{name}");
     }
 }
@@ -101,8 +117,10 @@ async fn a_closed_task_whose_execution_may_run_keeps_its_lease() {
         }
         let first = pool.queue("item-1", "token-1").await;
         pool.queue("item-2", "token-2").await;
-        pool.tasks.close("token-2");
+        pool.tasks.fail_next(StepFunctionsFault::Break);
         pool.answer(release(&first["lease_id"])).await;
+        pool.tasks.close("token-2");
+        assert_eq!(pool.answer(sweep()).await["renotified"], 1, "{status}");
         assert_eq!(pool.answer(json!({ "action": "status" })).await["current_running"], 1, "{status}");
         assert_eq!(pool.answer(sweep()).await["renotified"], 0, "{status}");
     }
@@ -136,7 +154,8 @@ async fn a_retried_task_takes_over_and_the_older_one_is_failed() {
 async fn an_untold_lease_is_taken_only_after_its_task_is_closed() {
     let pool = ServedPool::of(1).await;
     pool.tasks.fail_always(Some(StepFunctionsFault::Break));
-    assert_eq!(pool.queue("item-1", "token-1").await["status"], "queued", "it is not known to have been told");
+    // It is not known to have been told.
+    assert_eq!(pool.failure(queue("item-1", "token-1")).await.0, "TasksUnavailable");
     pool.clock.forward(LEASE + GRACE);
     assert_eq!(pool.failure(queue("item-2", "token-2")).await.0, "TasksUnavailable");
     assert_eq!(pool.answer(sweep()).await["reclaimed"], 0);

@@ -45,7 +45,7 @@ impl Machine for CountThenPut {
     fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<AcquireOutcome> {
         match replies.table() {
             [Reply::Holders(rows, _)] => {
-                let held = lasting(&rows, self.lease, now);
+                let held = lasting(&rows, now);
                 self.counted = Some(held);
                 if held >= self.limit {
                     let retry_after = self.lease;
@@ -53,7 +53,7 @@ impl Machine for CountThenPut {
                     return Step::Done(Ok(AcquireOutcome::Wait(advice)));
                 }
                 self.expires_at = Some(now + self.lease);
-                ask(put(&self.holder, now))
+                ask(put(&self.holder, now + self.lease))
             }
             [Reply::Written] => Step::Done(Ok(AcquireOutcome::Acquired(Lease {
                 id: LeaseId { prefix: self.prefix.clone(), slot: Slot(0), fence: Fence(1) },
@@ -72,10 +72,10 @@ fn ask(request: Request) -> Step<AcquireOutcome> {
     Step::Perform { effects: vec![Effect::Request(request)], pause: Millis(0) }
 }
 
-/// The holder's lease from `now` on: to get one, and to make it last longer. Nothing is asked of what is there.
-pub fn put(holder: &Holder, now: Timestamp) -> Request {
-    let state = HolderState::Holding { slot: Slot(0), fence: Fence(1), acquired_at: now, token: None };
-    let row = HolderRow { holder: holder.clone(), attempt: Attempt::default(), state };
+/// The holder's lease until `ttl`: to get one, and to make it last longer. Nothing is asked of what is there.
+pub fn put(holder: &Holder, ttl: Timestamp) -> Request {
+    let state = HolderState::Holding { slot: Slot(0), fence: Fence(1) };
+    let row = HolderRow { holder: holder.clone(), attempt: Attempt::default(), state, ttl };
     Request::Write(Write {
         key: RowKey::Holder(holder.hashed()),
         conditions: vec![],
@@ -90,20 +90,17 @@ pub fn remove(holder: &Holder) -> Request {
         key: RowKey::Holder(holder.hashed()),
         conditions: vec![],
         mutation: Mutation::Delete,
-        intent: Intent::EndHolder,
+        intent: Intent::Free(Opening::Returned, None),
     })
 }
 
 /// How many leases whoever reads these rows counts, by its own clock.
-pub fn lasting(rows: &[HolderRow], lease: Millis, now: Timestamp) -> u32 {
-    let lasting = rows.iter().filter(|row| expires_at(row, lease).is_some_and(|at| now < at));
+pub fn lasting(rows: &[HolderRow], now: Timestamp) -> u32 {
+    let lasting = rows.iter().filter(|row| expires_at(row).is_some_and(|at| now < at));
     u32::try_from(lasting.count()).unwrap_or(u32::MAX)
 }
 
 /// When the lease in this row expires, if it is one.
-pub fn expires_at(row: &HolderRow, lease: Millis) -> Option<Timestamp> {
-    match row.state {
-        HolderState::Holding { acquired_at, .. } => Some(acquired_at + lease),
-        _ => None,
-    }
+pub fn expires_at(row: &HolderRow) -> Option<Timestamp> {
+    matches!(row.state, HolderState::Holding { .. }).then_some(row.ttl)
 }

@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use leasehold_core::{
-    Condition, Fence, Guard, Held, HolderKey, HolderState, Mutation, Refusal, Reply, Request, Row, RowKey, SettingsRow,
-    Slot, SlotRow, Ticket, Timestamp, Write,
+    Condition, Fence, Guard, Held, HolderKey, HolderRow, HolderState, Mutation, Notice, Refusal, Reply, Request, Row,
+    RowKey, SettingsRow, Slot, SlotRow, Ticket, Timestamp, Write,
 };
 
 use crate::cost::{Cost, ItemSizes, WriteMode, reading};
@@ -41,7 +41,11 @@ impl MemoryTable {
     pub fn serve_ignoring(&mut self, request: &Request, ignored: &[Guard]) -> Reply {
         match request {
             Request::Get(key) => Reply::Row(self.row(*key).cloned()),
-            Request::Slots => Reply::Slots(self.slots().cloned().collect()),
+            Request::Slots(from, to) => {
+                let slots = self.from(RowKey::Slot(*from));
+                let slots = slots.map_while(|row| if let Row::Slot(row) = row { Some(row) } else { None });
+                Reply::Slots(slots.take_while(|row| row.slot <= *to).cloned().collect())
+            }
             Request::Queue(limit) => {
                 let first_place = RowKey::Wait(Ticket { at: Timestamp(0), own: 0 });
                 let places =
@@ -144,9 +148,18 @@ impl MemoryTable {
         Arc::make_mut(&mut self.rows).retain(|(_, row)| keep(row));
     }
 
-    /// Deletes all tombstones, as if they were collected at once.
+    /// Deletes all tombstones, as if they were collected at once: the rows of holders that neither wait nor hold.
     pub fn forget_ended(&mut self) {
-        self.retain(|row| !matches!(row, Row::Holder(row) if matches!(row.state, HolderState::Ended { .. })));
+        let ended = |row: &HolderRow| match row.state {
+            HolderState::Ended => true,
+            HolderState::Waiting { .. } => false,
+            HolderState::Holding { slot, fence } => {
+                !matches!(self.row(RowKey::Slot(slot)), Some(Row::Slot(row)) if row.fence == fence && row.held.is_some())
+            }
+        };
+        let ended: Vec<RowKey> =
+            self.rows().filter(|row| matches!(row, Row::Holder(row) if ended(row))).map(Row::key).collect();
+        self.retain(|row| !ended.contains(&row.key()));
     }
 
     fn at(&self, key: RowKey) -> Result<usize, usize> {
@@ -186,7 +199,16 @@ impl MemoryTable {
                 held.expires_at = *expires_at;
                 held.renewed_at = by_holder.or(held.renewed_at);
             }),
-            Mutation::Confirm => self.mutate_lease(write.key, |held| held.unconfirmed = false),
+            Mutation::Confirm(task) => self.mutate_lease(write.key, |held| held.notice = Notice::Confirmed(*task)),
+            Mutation::MayBeTold => self.mutate_lease(write.key, |held| {
+                if let Notice::Claimed(token) | Notice::Untold(token) = &held.notice {
+                    held.notice = Notice::MaybeTold(token.clone());
+                }
+            }),
+            Mutation::Collect(expires_at) => self.mutate_lease(write.key, |held| {
+                held.expires_at = *expires_at;
+                held.notice = Notice::Asked;
+            }),
             Mutation::Check => {}
         }
     }
@@ -218,23 +240,35 @@ fn met(condition: &Condition, row: Option<&Row>) -> bool {
         _ => None,
     };
     match condition {
-        Condition::SlotFence(Fence(0)) => row.is_none(),
         Condition::SlotFence(fence) => slot.is_some_and(|row| row.fence == *fence),
+        Condition::SlotAbsentOrFence(fence) => row.is_none() || slot.is_some_and(|row| row.fence == *fence),
         Condition::SlotLease(fence) => leased(*fence).is_some(),
         Condition::SlotExpires(fence, at) => leased(*fence).is_some_and(|held| held.expires_at == *at),
+        Condition::SlotConfirmed(fence) => leased(*fence).is_some_and(|held| held.pending_token().is_none()),
+        Condition::SlotPending(fence) => leased(*fence).is_some_and(|held| held.open_token().is_some()),
+        Condition::SlotUntold(fence) => {
+            leased(*fence).is_some_and(|held| matches!(held.notice, Notice::Claimed(_) | Notice::Untold(_)))
+        }
+        Condition::SlotFree(fence) => slot.is_some_and(|row| row.fence == *fence && row.held.is_none()),
         Condition::SlotExpiresBy(at) => {
             slot.and_then(|row| row.held.as_ref()).is_some_and(|held| held.expires_at <= *at)
         }
         Condition::HolderAbsent => row.is_none(),
         Condition::HolderEnded(attempt) => {
-            holder.is_some_and(|row| row.attempt == *attempt && matches!(row.state, HolderState::Ended { .. }))
+            holder.is_some_and(|row| row.attempt == *attempt && row.state == HolderState::Ended)
         }
         Condition::HolderWaits(ticket, attempt) => holder.is_some_and(|row| {
-            row.attempt == *attempt && matches!(&row.state, HolderState::Waiting(waiting) if waiting.ticket == *ticket)
+            row.attempt == *attempt && matches!(row.state, HolderState::Waiting { ticket: t, .. } if t == *ticket)
         }),
         Condition::HolderHolds(slot, fence) => holder.is_some_and(
-            |row| matches!(row.state, HolderState::Holding { slot: s, fence: f, .. } if (s, f) == (*slot, *fence)),
+            |row| matches!(row.state, HolderState::Holding { slot: s, fence: f } if (s, f) == (*slot, *fence)),
         ),
+        Condition::PlaceOf(None) => row.is_none(),
+        Condition::PlaceOf(Some(attempt)) => matches!(row, Some(Row::Wait(place)) if place.attempt == *attempt),
+        Condition::HighWaterIs(expected) => match row {
+            Some(Row::HighWater(row)) => *expected == Some(*row),
+            other => other.is_none() && expected.is_none(),
+        },
         Condition::SettingsAre(expected) => match (expected.as_deref(), row) {
             (None, None) => true,
             (Some(SettingsRow::Valid(expected)), Some(Row::Pool(row))) => expected == row,

@@ -3,10 +3,7 @@
 
 use std::sync::LazyLock;
 
-use leasehold_sim::job_cost::{AtMost, COUNT_THEN_PUT, COUNTER_WITH_OWNERS, FIRST_EDITION, LimitCosts, report};
-
-/// What a job may take at most: `SECOND_EDITION` once the protocol keeps to it.
-const AT_MOST: AtMost = FIRST_EDITION;
+use leasehold_sim::job_cost::{AT_MOST, COUNT_THEN_PUT, COUNTER_WITH_OWNERS, LimitCosts, report};
 
 static COSTS: LazyLock<Vec<LimitCosts>> = LazyLock::new(|| LimitCosts::measure_all().expect("pools in steady use"));
 

@@ -14,7 +14,7 @@ use scripted_pool::{Pool, T, attempt, branch, item, poll, queue};
 fn the_end_of_sixty_holders_frees_them_all() {
     let mut pool = Pool::new(60);
     for key in 0..60 {
-        pool.lease(branch("e", key, poll("e", Some(1))), T);
+        pool.acquire(branch("e", key, queue("e", Some(1))), T).expect("a lease");
     }
     let tally = Tally { freed: 60, ..Tally::default() };
     assert_eq!(pool.ended("e", T + 1), Ok(ExecutionFreed { tally, more: None }));
@@ -148,7 +148,7 @@ fn a_parent_is_asked_for_once_for_all_its_items() {
     let mut pool = Pool::new(60);
     for key in 0..60 {
         let holder = item(&format!("child{key}"), "", "parent");
-        pool.lease(AcquireRequest { holder, ..poll("x", Some(1)) }, T);
+        pool.acquire(AcquireRequest { holder, ..queue("x", Some(1)) }, T).expect("a lease");
     }
     pool.status = ExecutionStatus::Running;
     pool.ended_after("parent", T + 1, 0);
@@ -182,7 +182,7 @@ fn an_execution_gives_back_all_it_holds_or_waits_for() {
 fn a_release_of_all_keeps_to_its_beginning_of_keys() {
     let mut pool = Pool::new(20);
     for key in 1..=12 {
-        pool.lease(branch("e", key, poll("e", Some(1))), T);
+        pool.acquire(branch("e", key, queue("e", Some(1))), T).expect("a lease");
     }
     pool.run(ReleaseAll { key_prefix: "1".into(), ..release_all("e") }, T + 1);
     assert_eq!(pool.held(), 8, "1, 10, 11 and 12 are given back");
@@ -252,7 +252,7 @@ fn a_waiter_whose_task_may_be_open_is_not_buried() {
 fn an_end_of_very_many_says_where_to_go_on() {
     let mut pool = Pool::new(1_100);
     for key in 0..1_100 {
-        pool.lease(branch("e", key, poll("e", Some(1))), T);
+        pool.acquire(branch("e", key, queue("e", Some(1))), T).expect("a lease, or a place that gets one at once");
     }
     let Ok(ExecutionFreed { tally, more: Some(after) }) = pool.ended("e", T + 1) else { panic!("there is more") };
     assert_eq!((tally.freed, pool.held()), (1_000, 100));
@@ -268,14 +268,16 @@ fn what_ended_is_remembered_for_a_day() {
     let lease = pool.lease(poll("released", Some(1)), T);
     pool.give_back(&lease, T + 5);
     let row = pool.row_of("released");
-    assert_eq!((row.state, row.attempt), (HolderState::Ended { ttl: Timestamp(T + 5 + day) }, attempt(1)));
+    let kept = Timestamp(T.next_multiple_of(1_000) + 300_000 + day);
+    assert_eq!((row.ttl, row.attempt), (kept, attempt(1)));
 
     pool.lease(poll("expired", Some(1)), T);
     pool.lease(poll("next", Some(1)), T + 305_000);
-    assert_eq!(pool.row_of("expired").state, HolderState::Ended { ttl: Timestamp(T + 305_000 + day) });
+    assert_eq!(pool.row_of("expired").ttl, kept);
 
     pool.acquire(queue("waited", Some(1)), T);
     pool.ended("waited", T + 7);
-    assert_eq!(pool.row_of("waited").state, HolderState::Ended { ttl: Timestamp(T + 7 + day) });
+    let row = pool.row_of("waited");
+    assert_eq!((row.state, row.ttl), (HolderState::Ended, Timestamp((T + 7).next_multiple_of(1_000) + day)));
     assert!(pool.table.rows().all(|row| !matches!(row, Row::Wait(_)) && row.key() != RowKey::Override));
 }

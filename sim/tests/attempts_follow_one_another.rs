@@ -183,7 +183,8 @@ fn releasing_twice_says_that_it_was_gone() {
     let lease = pool.lease(poll("a", Some(1)), T);
     let id = Some(lease.id.clone());
     assert_eq!(pool.give_back(&lease, T), Ok(Released { lease: id.clone(), already: false }));
-    assert_eq!(pool.give_back(&lease, T), Ok(Released { lease: id, already: true }));
-    assert_eq!(pool.release(ReleaseTarget::Holder(holder("a"), None), T), NOTHING);
+    let gone = Ok(Released { lease: id, already: true });
+    assert_eq!(pool.give_back(&lease, T), gone);
+    assert_eq!(pool.release(ReleaseTarget::Holder(holder("a"), None), T), gone);
     assert_eq!(pool.release(ReleaseTarget::Holder(holder("nobody"), None), T), NOTHING);
 }

@@ -2,11 +2,19 @@
 //!
 //! The code under test is the same: the checker's table ignores one condition by name, a setting is zero, a reply
 //! is emptied, or a question is answered wrongly. With everything in place, the same world holds.
+#![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_core::Guard;
+use std::sync::Arc;
+
+use leasehold_core::{
+    AcquireRequest, Attempt, Delivery, Effect, Fence, Guard, HighWaterRow, Holder, Intent, Limit, Lowering, Machine,
+    Millis, Mode, Operation, ReleaseTarget, Row, RowKey, Settings, Slot, SlotRow, Step, SweepRequest, TaskToken,
+    Timestamp,
+};
 use leasehold_sim::checker::{
     Ablation, CheckedWorld, Faults, OperatorAction, Order, Report, explore, explore_anew, property,
 };
+use leasehold_sim::table::MemoryTable;
 
 const MOST: usize = 3_000_000;
 
@@ -34,13 +42,20 @@ fn tested_by(guard: Guard) -> &'static str {
         Guard::ReclaimUnchanged => "a_renewed_lease_would_be_reclaimed",
         Guard::GrantSlotUnchanged => "a_slot_claimed_meanwhile_would_be_granted_to_a_waiter",
         Guard::GrantWaiterUnchanged => "one_waiter_would_be_granted_two_slots",
-        Guard::ReleaseSameLease => "a_late_release_would_free_the_next_holders_lease",
+        Guard::ReleaseSameLease => "a_late_release_would_free_another_lease_above_a_limit",
+        Guard::ReleaseConfirmed => "a_late_release_would_free_the_next_holders_lease",
+        Guard::ReturnUntold => "a_lease_that_was_told_again_would_be_given_back",
         Guard::RegrantSameLease => "a_lease_lost_meanwhile_would_be_granted_again_in_place",
-        Guard::VacateSameLease => "a_slot_lost_meanwhile_would_be_vacated",
         Guard::RenewSameLease => "a_lost_lease_would_be_renewed",
         Guard::RenewNeverShortens => "a_late_renewal_would_shorten_a_lease",
         Guard::EnqueueHolderUnchanged => "one_holder_would_wait_twice",
         Guard::ReplaceWaiterUnchanged => "a_waiter_granted_meanwhile_would_be_put_back",
+        Guard::PutPlaceUnchanged => "a_branch_that_shares_a_name_would_never_be_told",
+        Guard::RemoveSamePlace => "a_newer_attempts_place_would_be_removed",
+        Guard::CollectSameLease => "a_lease_that_was_lost_would_be_collected",
+        Guard::RaiseHighWaterUnchanged => "slots_would_be_used_that_are_folded_away",
+        Guard::LowerHighWaterUnchanged => "a_lease_above_the_limit_would_be_forgotten",
+        Guard::FoldSlotFree => "a_slot_in_use_would_be_folded_away",
         Guard::LeaveWaiterUnchanged => "a_waiter_granted_meanwhile_would_be_buried",
         Guard::ConfirmSameLease => "another_holders_notice_would_be_confirmed",
         Guard::SetLimitOverrideUnchanged => "a_lowering_would_be_forgotten_when_two_operators_meet",
@@ -96,7 +111,7 @@ fn one_waiter_would_be_granted_two_slots() {
 #[test]
 fn a_late_release_would_free_the_next_holders_lease() {
     let world = CheckedWorld::new("release", 1).poll(2).attempts(2).faults(Faults { copy: 1, ..faults() });
-    guard(world, Guard::ReleaseSameLease, &[property::FENCE]);
+    guard(world, Guard::ReleaseConfirmed, &[property::FENCE]);
 }
 
 #[test]
@@ -107,10 +122,176 @@ fn a_lease_lost_meanwhile_would_be_granted_again_in_place() {
 }
 
 #[test]
-fn a_slot_lost_meanwhile_would_be_vacated() {
-    let faults = Faults { abandon: 1, copy: 1, ..faults() };
-    let world = CheckedWorld::new("vacate", 2).queue(1).attempts(2).change(1, 0, 1).faults(faults);
-    guard(world, Guard::VacateSameLease, &[property::FENCE]);
+fn a_late_release_would_free_another_lease_above_a_limit() {
+    let world = CheckedWorld::new("release above", 2).poll(2).attempts(2).change(1, 0, 1);
+    let world = world.faults(Faults { copy: 1, ..faults() });
+    guard(world, Guard::ReleaseSameLease, &[property::FENCE]);
+}
+
+#[test]
+fn a_lease_that_was_told_again_would_be_given_back() {
+    let world = CheckedWorld::new("return", 1).queue(2).poll(1).sweeps(1).tries(2);
+    guard(world, Guard::ReturnUntold, &[property::CAP, property::TOLD, property::FENCE]);
+}
+
+#[test]
+fn a_branch_that_shares_a_name_would_never_be_told() {
+    let world = CheckedWorld::new("put a place", 1).queue(2).poll(1).share_name(0, 1);
+    guard(world, Guard::PutPlaceUnchanged, &[property::TOLD_IN_THE_END]);
+}
+
+#[test]
+fn a_newer_attempts_place_would_be_removed() {
+    assert_eq!(std::thread::current().name(), Some(tested_by(Guard::RemoveSamePlace)));
+    for ignored in [&[][..], &[Guard::RemoveSamePlace]] {
+        let full = Settings::new("p".parse().expect("a name"), Limit::try_from(0).expect("a limit"));
+        let queue = |retry, wait| {
+            let token = TaskToken::new(&format!("task{retry}")).expect("a token");
+            let attempt = Some(Attempt { retry, ..Attempt::first(LATE) });
+            AcquireRequest { attempt, wait, mode: Mode::Queue(Some(token)), ..ask("a") }
+        };
+        let mut table = MemoryTable::default();
+        // It leaves before its place is there, which is nothing then; and begins anew in the same millisecond.
+        let mut first = Call::begin(queue(1, Some(Millis(0))), &full).until(&mut table, Intent::Enqueue);
+        let target = ReleaseTarget::Holder(Holder::new("a", "", None).expect("a holder"), None);
+        Call::begin(target, &full).finish(&mut table, &[]);
+        first.serve(&mut table, &[]);
+        let sweep = Call::begin(SweepRequest, &full).until(&mut table, Intent::RemovePlace);
+        Call::begin(queue(2, None), &full).finish(&mut table, &[]);
+        sweep.finish(&mut table, ignored);
+        let waits = table.rows().any(|row| matches!(row, Row::Wait(_)));
+        assert_eq!(waits, ignored.is_empty(), "without {ignored:?} its place is gone, and nobody serves it");
+    }
+}
+
+#[test]
+fn a_lease_that_was_lost_would_be_collected() {
+    let world = CheckedWorld::new("collect", 1).poll(2).tokenless(1, 1).time(3, 4).tries(1);
+    guard(world, Guard::CollectSameLease, &[property::CAP, property::TOLD]);
+}
+
+/// An operation that is served step by step, while others go on beside it.
+struct Call<M> {
+    machine: M,
+    effects: Vec<Effect>,
+}
+
+impl<M: Machine> Call<M> {
+    fn begin<O: Operation<Machine = M, Outcome = M::Outcome>>(operation: O, settings: &Settings) -> Call<M> {
+        let (machine, step) = operation.start(Arc::new(settings.clone()), LATE, 0);
+        Call { machine, effects: effects(step).expect("a first step") }
+    }
+
+    /// Serves steps until one of the next requests is for this.
+    fn until(mut self, table: &mut MemoryTable, intent: Intent) -> Call<M> {
+        let is_for = |effect: &Effect| matches!(effect, Effect::Request(request) if request.writes().iter().any(|write| write.intent == intent));
+        while !self.effects.iter().any(is_for) {
+            assert!(self.serve(table, &[]), "it came to an end before");
+        }
+        self
+    }
+
+    /// Serves one step; whether there is another.
+    fn serve(&mut self, table: &mut MemoryTable, ignored: &[Guard]) -> bool {
+        let reply = |effect: &Effect| match effect {
+            Effect::Request(request) => table.serve_ignoring(request, ignored).into(),
+            _ => Delivery::Delivered.into(),
+        };
+        let replies = self.effects.iter().map(reply).collect();
+        match effects(self.machine.resume(replies, LATE)) {
+            Some(effects) => {
+                self.effects = effects;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn finish(mut self, table: &mut MemoryTable, ignored: &[Guard]) {
+        while self.serve(table, ignored) {}
+    }
+}
+
+fn effects<T>(step: Step<T>) -> Option<Vec<Effect>> {
+    if let Step::Perform { effects, .. } = step { Some(effects) } else { None }
+}
+
+/// Long after every change.
+const LATE: Timestamp = Timestamp(1_000_000_000);
+
+/// A pool whose limit was 2 and is 1, long since: slot 0 is held, and slot 1, which is free, is to be folded away.
+fn to_be_folded() -> (MemoryTable, Settings) {
+    let limit = |count: u64| Limit::try_from(count).expect("a limit");
+    let lower = Some(Lowering { to: limit(1), since: Timestamp(0) });
+    let mark = HighWaterRow { slots: 2, fence: Fence(0), lower };
+    let mut table = MemoryTable::default();
+    table.put(Row::HighWater(mark));
+    table.put(Row::Slot(SlotRow { slot: Slot(1), fence: Fence(5), held: None }));
+    let settings = Settings { high_water: Some(mark), ..Settings::new("p".parse().expect("a name"), limit(1)) };
+    Call::begin(ask("first"), &settings).finish(&mut table, &[]);
+    (table, settings)
+}
+
+/// The settings of whoever reads them now that the limit is 2 again.
+fn raised(table: &MemoryTable, settings: &Settings) -> Settings {
+    let Some(Row::HighWater(mark)) = table.row(RowKey::HighWater).cloned() else { panic!("a mark") };
+    Settings { high_water: Some(mark), limit: Limit::try_from(2).expect("a limit"), ..settings.clone() }
+}
+
+fn ask(name: &str) -> AcquireRequest {
+    let holder = Holder::new(name, "", None).expect("a holder");
+    AcquireRequest { holder, attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None }
+}
+
+fn slot_one(table: &MemoryTable) -> Option<(Fence, bool)> {
+    let Some(Row::Slot(row)) = table.row(RowKey::Slot(Slot(1))) else { return None };
+    Some((row.fence, row.held.is_some()))
+}
+
+#[test]
+fn a_slot_in_use_would_be_folded_away() {
+    assert_eq!(std::thread::current().name(), Some(tested_by(Guard::FoldSlotFree)));
+    for ignored in [&[][..], &[Guard::FoldSlotFree]] {
+        let (mut table, settings) = to_be_folded();
+        let sweep = Call::begin(SweepRequest, &settings).until(&mut table, Intent::FoldSlot);
+        let again = raised(&table, &settings);
+        Call::begin(ask("second"), &again).finish(&mut table, &[]);
+        assert_eq!(slot_one(&table), Some((Fence(6), true)));
+        sweep.finish(&mut table, ignored);
+        assert_eq!(slot_one(&table).is_some(), ignored.is_empty(), "without {ignored:?}");
+    }
+}
+
+#[test]
+fn a_lease_above_the_limit_would_be_forgotten() {
+    assert_eq!(std::thread::current().name(), Some(tested_by(Guard::LowerHighWaterUnchanged)));
+    for ignored in [&[][..], &[Guard::LowerHighWaterUnchanged]] {
+        let (mut table, settings) = to_be_folded();
+        let mut sweep = Call::begin(SweepRequest, &settings).until(&mut table, Intent::FoldSlot);
+        sweep.serve(&mut table, &[]);
+        let again = raised(&table, &settings);
+        Call::begin(ask("second"), &again).finish(&mut table, &[]);
+        // The fence that was folded away is remembered.
+        assert_eq!(slot_one(&table), Some((Fence(6), true)));
+        sweep.finish(&mut table, ignored);
+        let level = raised(&table, &settings).high_water.is_some_and(|mark| mark.slots > 1);
+        assert_eq!(level, ignored.is_empty(), "without {ignored:?} nobody would look at slot 1");
+    }
+}
+
+#[test]
+fn slots_would_be_used_that_are_folded_away() {
+    assert_eq!(std::thread::current().name(), Some(tested_by(Guard::RaiseHighWaterUnchanged)));
+    for ignored in [&[][..], &[Guard::RaiseHighWaterUnchanged]] {
+        let (mut table, settings) = to_be_folded();
+        let again = raised(&table, &settings);
+        let second = Call::begin(ask("second"), &again).until(&mut table, Intent::MoveHighWater);
+        Call::begin(SweepRequest, &settings).finish(&mut table, &[]);
+        assert_eq!(slot_one(&table), None);
+        second.finish(&mut table, ignored);
+        let fence = slot_one(&table).map(|(fence, _)| fence);
+        assert_eq!(fence, Some(if ignored.is_empty() { Fence(6) } else { Fence(1) }), "without {ignored:?}");
+    }
 }
 
 #[test]
@@ -147,7 +328,7 @@ fn a_waiter_granted_meanwhile_would_be_buried() {
 #[test]
 fn another_holders_notice_would_be_confirmed() {
     let faults = Faults { crash: 1, ..faults() };
-    let world = CheckedWorld::new("confirm", 1).queue(2).time(3, 1).faults(faults);
+    let world = CheckedWorld::new("confirm", 1).queue(3).tries(2).faults(faults);
     guard(world, Guard::ConfirmSameLease, &[property::TOLD_IN_THE_END, property::WAKE_UP]);
 }
 
@@ -236,7 +417,7 @@ fn without_the_quiet_period_two_limits_grant_too_many() {
 #[test]
 fn a_closed_task_is_not_a_dead_holder() {
     let faults = Faults { unheard: 1, ..faults() };
-    let world = CheckedWorld::new("closed task", 1).queue(2).sweeps(1).faults(faults);
+    let world = CheckedWorld::new("closed task", 1).queue(2).poll(1).sweeps(1).tries(2).faults(faults);
     ablated(world, Ablation::ClosedMeansEnded, &[property::CAP, property::TOLD]);
 }
 

@@ -3,7 +3,8 @@
 //! A history that breaks one prints its seed; `LEASEHOLD_SEED=n cargo test --workspace --test
 //! promises_hold_in_long_random_histories` begins with it. `LEASEHOLD_HISTORIES` sets how many are tried.
 
-use leasehold_sim::checker::{Ablation, CheckedWorld, Faults, Order, random_walk};
+use leasehold_core::Guard;
+use leasehold_sim::checker::{CheckedWorld, Faults, Order, random_walk};
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
@@ -23,6 +24,7 @@ fn everything() -> Faults {
         abandon: 1,
         unheard: 2,
         unknown_status: 1,
+        ..Faults::NONE
     }
 }
 
@@ -63,6 +65,6 @@ fn branches_that_share_a_name() {
 
 #[test]
 fn a_random_history_finds_a_guard_that_is_missing() {
-    let report = random_walk(large().ablated(Ablation::Grace), 1, 20_000);
+    let report = random_walk(large().without(Guard::ClaimSlotUnchanged), 1, 20_000);
     assert!(report.broken.is_some_and(|broken| broken.seed.is_some()), "a random walk finds what exploring finds");
 }

@@ -5,9 +5,9 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Delivery, ExecutionStatus, Failure, FailureReason, Millis, Mutation, ReleaseTarget,
-    Released, Reply, Request, RetryAdvice, Row, RowKey, SummaryRow, Tally, TaskResult, Ticket, Timestamp, WaitRow,
-    Write,
+    AcquireOutcome, AcquireRequest, Attempt, Delivery, ExecutionStatus, Failure, FailureReason, Intent, LossReason,
+    Millis, Notice, ReleaseTarget, Released, Reply, Request, RetryAdvice, Row, RowKey, SummaryRow, Tally, TaskResult,
+    Ticket, Timestamp, WaitRow, Write,
 };
 use scripted_pool::{Pool, T, holder, limit, poll, queue};
 
@@ -40,7 +40,8 @@ fn a_newcomer_does_not_pass_who_waits_for_a_free_slot() {
     let outcome = pool.acquire(poll("newcomer", Some(1)), T);
     assert!(matches!(outcome, Ok(AcquireOutcome::Wait(RetryAdvice { waiting: 1, .. }))), "{outcome:?}");
     assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 1), Ok(AcquireOutcome::Queued));
-    assert_eq!(pool.holder_of(0).as_deref(), Some("first"));
+    assert_eq!(pool.held(), 0);
+    pool.sweep(T + 2);
     assert!(pool.has_a_lease("first") && !pool.has_a_lease("newcomer"));
 }
 
@@ -50,6 +51,8 @@ fn a_newcomer_does_not_pass_who_waits_for_an_expired_slot() {
     pool.lease(poll("gone", Some(1)), T);
     pool.acquire(queue("first", Some(1)), T);
     assert_eq!(pool.acquire(queue("newcomer", Some(1)), T + 305_000), Ok(AcquireOutcome::Queued));
+    assert_eq!(pool.holder_of(0).as_deref(), Some("gone"));
+    pool.sweep(T + 305_000);
     assert_eq!(pool.holder_of(0).as_deref(), Some("first"));
 }
 
@@ -87,19 +90,17 @@ fn a_waiter_is_told_by_the_call_whose_grant_got_no_answer() {
     let released = Ok(Released { lease: Some(lease.id.clone()), already: false });
     assert_eq!(pool.give_back(&lease, T), released);
     assert!(pool.has_a_lease("b"));
-    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.unconfirmed), Some(false));
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.open_token().is_some()), Some(false));
 }
 
 #[test]
 fn a_copy_tells_what_its_holder_may_not_know() {
-    let mut pool = Pool::new(1);
-    pool.delivery = Delivery::Unknown;
-    assert_eq!(pool.acquire(queue("a", Some(1)), T), Ok(AcquireOutcome::Queued));
+    let mut pool = granted_with(Delivery::Unknown);
     pool.delivery = Delivery::Delivered;
     pool.told.clear();
     pool.lease(queue("a", Some(1)), T + 1);
     assert!(pool.has_a_lease("a"));
-    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.unconfirmed), Some(false));
+    assert_eq!(pool.slots()[0].held.as_ref().map(|held| held.open_token().is_some()), Some(false));
     // Once that is confirmed, nobody is told again.
     pool.told.clear();
     pool.lease(queue("a", Some(1)), T + 2);
@@ -108,9 +109,7 @@ fn a_copy_tells_what_its_holder_may_not_know() {
 
 #[test]
 fn a_sweep_tells_what_its_holder_may_not_know() {
-    let mut pool = Pool::new(1);
-    pool.delivery = Delivery::Unknown;
-    pool.acquire(queue("a", Some(1)), T);
+    let mut pool = granted_with(Delivery::Unknown);
     pool.delivery = Delivery::Delivered;
     pool.told.clear();
     assert_eq!(pool.sweep(T + 1), Tally { renotified: 1, ..Tally::default() });
@@ -190,10 +189,7 @@ fn a_sweep_grants_before_it_fails_who_waited_too_long() {
         let slot = |write: &Write| matches!(write.key, RowKey::Slot(_));
         request.writes().iter().any(slot)
     });
-    let left = pool.asked.iter().position(|request| {
-        let gone = |write: &Write| write.mutation == Mutation::Delete;
-        request.writes().len() == 2 && request.writes().iter().any(gone)
-    });
+    let left = pool.asked.iter().position(|request| request.writes().iter().any(|write| write.intent == Intent::Leave));
     assert!(granted.is_some() && granted < left, "{granted:?} {left:?}");
     assert_eq!(pool.queue(), []);
 }
@@ -203,31 +199,58 @@ fn a_place_that_nobody_has_is_removed_by_a_sweep() {
     for limit in [0, 1] {
         let mut pool = Pool::new(limit);
         let ticket = Ticket { at: Timestamp(T), own: holder("nobody").hashed().own };
-        pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Timestamp(T + 1) }));
+        pool.table.put(Row::Wait(nobody(ticket, T + 1)));
         assert_eq!(pool.sweep(T + 1).left, 1, "limit {limit}");
         assert_eq!((pool.queue(), pool.held()), (vec![], 0));
     }
 }
 
 #[test]
-fn a_release_leaves_a_place_that_nobody_has_alone() {
+fn a_release_removes_a_place_that_nobody_has() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
     let ticket = Ticket { at: Timestamp(T), own: holder("nobody").hashed().own };
-    pool.table.put(Row::Wait(WaitRow { ticket, holder: holder("nobody"), give_up_at: Timestamp(T + 900_000) }));
+    pool.table.put(Row::Wait(nobody(ticket, T + 900_000)));
     let released = Ok(Released { lease: Some(lease.id.clone()), already: false });
-    assert_eq!((pool.give_back(&lease, T), pool.queue().len(), pool.held()), (released, 1, 0));
+    assert_eq!((pool.give_back(&lease, T), pool.queue().len(), pool.held()), (released, 0, 0));
 }
 
 #[test]
-fn a_delivery_that_finds_its_execution_ended_frees_the_slot() {
-    for (life, held) in [(ExecutionStatus::Ended, 0), (ExecutionStatus::Running, 1), (ExecutionStatus::Unknown, 1)] {
+fn a_task_found_closed_at_its_first_notice_costs_no_lease() {
+    for life in [ExecutionStatus::Ended, ExecutionStatus::Running, ExecutionStatus::Unknown] {
         let mut pool = Pool::new(1);
         (pool.delivery, pool.status) = (Delivery::Closed, life);
         let outcome = pool.acquire(queue("a", Some(1)), T);
-        assert_eq!(matches!(outcome, Ok(AcquireOutcome::Acquired(_))), held == 1, "{life:?}: {outcome:?}");
-        assert_eq!(pool.held(), held, "{life:?}");
+        assert_eq!(outcome, Err(Failure::Lost(LossReason::Ended)), "{life:?}");
+        assert_eq!(pool.held(), 0, "{life:?}");
     }
+}
+
+#[test]
+fn a_task_that_may_not_be_told_costs_no_lease() {
+    let mut pool = Pool::new(1);
+    pool.delivery = Delivery::Refused;
+    assert_eq!(pool.acquire(queue("a", Some(1)), T), Err(Failure::NoticeRefused));
+    assert_eq!(pool.held(), 0);
+}
+
+#[test]
+fn a_task_found_closed_later_costs_its_lease_only_if_it_ended() {
+    for (life, held) in [(ExecutionStatus::Ended, 0), (ExecutionStatus::Running, 1), (ExecutionStatus::Unknown, 1)] {
+        // The first notice gets no answer: it may have got through.
+        let mut pool = granted_with(Delivery::Unknown);
+        (pool.delivery, pool.status) = (Delivery::Closed, life);
+        pool.sweep(T + 1);
+        assert_eq!(pool.held(), held, "{life:?}");
+        assert!(pool.slots()[0].held.as_ref().is_none_or(|held| held.open_token().is_none()), "{life:?}");
+    }
+}
+
+#[test]
+fn a_throttled_notice_is_sent_again_by_its_granter() {
+    let pool = granted_with(Delivery::NotSent);
+    assert_eq!((pool.heard("a").len(), pool.held()), (4, 1));
+    assert!(matches!(pool.slots()[0].held.as_ref().map(|held| &held.notice), Some(Notice::Untold(_))));
 }
 
 #[test]
@@ -256,7 +279,7 @@ fn nothing_is_taken_from_whose_task_may_be_open() {
     assert_eq!(pool.holder_of(0).as_deref(), Some("a"));
     pool.delivery = Delivery::Closed;
     pool.sweep(T + 400_001);
-    assert_eq!(pool.holder_of(0).as_deref(), Some("b"));
+    assert!(pool.has_a_lease("b") && pool.holder_of(0).is_none(), "it was granted, and found closed, too");
     assert!(pool.heard("a").contains(&TaskResult::Failed(FailureReason::Expired)));
 }
 
@@ -358,5 +381,41 @@ fn who_polls_is_told_how_many_hold_and_wait() {
             panic!("{outcome:?}")
         };
         assert_eq!((held, waiting, waiting_more), (expected, 1, false));
+    }
+}
+
+#[test]
+fn who_is_not_told_by_its_own_call_is_failed_by_it() {
+    for delivery in [Delivery::Unknown, Delivery::NotSent] {
+        let mut pool = Pool::new(1);
+        pool.delivery = delivery;
+        assert_eq!(pool.acquire(queue("a", Some(1)), T), Err(Failure::TasksUnavailable));
+        // Its retry takes the slot over in place.
+        pool.delivery = Delivery::Delivered;
+        let lease = pool.lease(queue("a", Some(2)), T + 1);
+        assert_eq!((lease.id.slot.0, lease.id.fence.0), (0, 2));
+    }
+}
+
+/// A pool of one slot that was granted to `a` from the queue, whose first notice fared so.
+fn granted_with(delivery: Delivery) -> Pool {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("before", Some(1)), T);
+    assert_eq!(pool.acquire(queue("a", Some(1)), T), Ok(AcquireOutcome::Queued));
+    pool.delivery = delivery;
+    assert!(pool.give_back(&lease, T).is_ok());
+    pool
+}
+
+/// A place whose holder's row does not wait there.
+fn nobody(ticket: Ticket, give_up_at: u64) -> WaitRow {
+    WaitRow {
+        ticket,
+        holder: holder("nobody"),
+        attempt: Attempt::default(),
+        give_up_at: Timestamp(give_up_at),
+        token: None,
+        lease: Millis::seconds(300),
+        label: None,
     }
 }

@@ -204,7 +204,7 @@ impl StoreError {
             }
             Failure::Throttled => StoreError::Throttled { context, table, why },
             Failure::HolderConflict(_) | Failure::Lost(_) => StoreError::Declined { context, table, why },
-            Failure::Unavailable => StoreError::NoAnswer { context, table, why },
+            Failure::Unavailable | Failure::NoticeRefused => StoreError::NoAnswer { context, table, why },
             Failure::TasksUnavailable => StoreError::TasksUnavailable { context, table, why },
         }
     }
@@ -217,7 +217,7 @@ impl StoreError {
             Failure::Unavailable => true,
             Failure::PoolMisconfigured(_) => matches!(self.failure(), Failure::PoolMisconfigured(_)),
             Failure::PoolNotFound => matches!(self, StoreError::PoolNotFound { .. }),
-            Failure::HolderConflict(_) | Failure::Lost(_) | Failure::TasksUnavailable => false,
+            Failure::HolderConflict(_) | Failure::Lost(_) | Failure::TasksUnavailable | Failure::NoticeRefused => false,
         }
     }
 

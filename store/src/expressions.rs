@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Attempt, Condition, Fence, Mutation, PoolName, PoolRow, RowKey, SettingsRow, Ticket, Timestamp, Unreadable, Write,
+    Attempt, Condition, Fence, HighWaterRow, Mutation, PoolName, PoolRow, RowKey, SettingsRow, Ticket, Timestamp,
+    Unreadable, Write,
 };
 
 use crate::rows::{self, Item};
@@ -60,9 +61,22 @@ pub(crate) fn write(prefix: &PoolName, write: &Write) -> WriteExpression {
             }
             WriteAction::Update(key(), set)
         }
-        Mutation::Confirm => {
+        Mutation::Confirm(task) => {
             conditions.push(terms.held());
-            WriteAction::Update(key(), format!("REMOVE {}", terms.name(rows::UNCONFIRMED)))
+            let set = terms.equals(rows::TASK, text(rows::task_text(*task)));
+            let [notice, token] = [rows::NOTICE, rows::TOKEN].map(|name| terms.name(name));
+            WriteAction::Update(key(), format!("SET {set} REMOVE {notice}, {token}"))
+        }
+        Mutation::MayBeTold => {
+            conditions.push(terms.held());
+            let set = terms.equals(rows::NOTICE, text(rows::MAYBE_TOLD));
+            WriteAction::Update(key(), format!("SET {set}"))
+        }
+        Mutation::Collect(expires_at) => {
+            conditions.push(terms.held());
+            let set = terms.equals(rows::EXPIRES_AT, number(expires_at.0));
+            let [notice, token, task] = [rows::NOTICE, rows::TOKEN, rows::TASK].map(|name| terms.name(name));
+            WriteAction::Update(key(), format!("SET {set} REMOVE {notice}, {token}, {task}"))
         }
         Mutation::Check => WriteAction::Check(key()),
     };
@@ -172,7 +186,30 @@ impl ExpressionTerms {
     fn condition(&mut self, condition: &Condition) -> String {
         match *condition {
             // No row ever has fence 0: the first grant makes it 1.
-            Condition::SlotFence(Fence(0)) => self.absent(rows::FENCE),
+            Condition::SlotAbsentOrFence(Fence(0)) => self.absent(rows::FENCE),
+            Condition::SlotAbsentOrFence(fence) => {
+                format!("({} OR {})", self.absent(rows::FENCE), self.equals(rows::FENCE, number(fence.0)))
+            }
+            Condition::SlotConfirmed(fence) => {
+                let lease = format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.held());
+                let uncollected = self.equals(rows::NOTICE, text(rows::UNCOLLECTED));
+                format!("{lease} AND ({} OR {uncollected})", self.absent(rows::NOTICE))
+            }
+            Condition::SlotPending(fence) => {
+                format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.present(rows::TOKEN))
+            }
+            Condition::SlotUntold(fence) => {
+                let lease = format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.present(rows::TOKEN));
+                let untold = self.equals(rows::NOTICE, text(rows::UNTOLD));
+                format!("{lease} AND ({} OR {untold})", self.absent(rows::NOTICE))
+            }
+            Condition::SlotFree(fence) => {
+                format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.absent(rows::EXECUTION))
+            }
+            Condition::PlaceOf(None) => self.absent(rows::PK),
+            Condition::PlaceOf(Some(attempt)) => self.attempt(attempt),
+            Condition::HighWaterIs(None) => self.absent(rows::PK),
+            Condition::HighWaterIs(Some(mark)) => self.high_water(mark),
             Condition::SlotFence(fence) => self.equals(rows::FENCE, number(fence.0)),
             Condition::SlotLease(fence) => {
                 format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.held())
@@ -200,6 +237,19 @@ impl ExpressionTerms {
             },
             Condition::OverrideUnreadable(ref row) => self.still_unreadable(row, &rows::OVERRIDE),
         }
+    }
+
+    /// The high-water mark is exactly this.
+    fn high_water(&mut self, mark: HighWaterRow) -> String {
+        let lower = match mark.lower {
+            None => self.absent(rows::LOWER_TO),
+            Some(lower) => {
+                let to = self.equals(rows::LOWER_TO, number(u64::from(lower.to.count())));
+                format!("{to} AND {}", self.equals(rows::LOWER_SINCE, number(lower.since.0)))
+            }
+        };
+        let slots = self.equals(rows::SLOT_COUNT, number(u64::from(mark.slots)));
+        format!("{slots} AND {} AND {lower}", self.equals(rows::FENCE, number(mark.fence.0)))
     }
 
     /// The pool's settings are exactly these.
@@ -241,7 +291,7 @@ impl ExpressionTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leasehold_core::{Guard, Intent, Limit, Slot};
+    use leasehold_core::{Guard, Intent, Limit, Slot, TaskDigest};
 
     fn said(conditions: &[Condition], mutation: Mutation) -> WriteExpression {
         let conditions = conditions.iter().map(|c| (Guard::RenewSameLease, c.clone())).collect();
@@ -256,7 +306,7 @@ mod tests {
 
     #[test]
     fn fence_zero_is_a_row_that_is_not_there() {
-        let said = said(&[Condition::SlotFence(Fence(0))], Mutation::Delete);
+        let said = said(&[Condition::SlotAbsentOrFence(Fence(0))], Mutation::Delete);
         assert_eq!(said.condition.as_deref(), Some("attribute_not_exists(#fence)"));
         assert!(said.terms.values.is_empty());
     }
@@ -271,7 +321,12 @@ mod tests {
 
     #[test]
     fn an_update_never_makes_a_row() {
-        for mutation in [Mutation::Extend(Timestamp(5), Some(Timestamp(1))), Mutation::Confirm] {
+        for mutation in [
+            Mutation::Extend(Timestamp(5), Some(Timestamp(1))),
+            Mutation::Confirm(TaskDigest(1)),
+            Mutation::MayBeTold,
+            Mutation::Collect(Timestamp(5)),
+        ] {
             let said = said(&[], mutation);
             assert_eq!(said.condition.as_deref(), Some("attribute_exists(#execution)"));
         }
@@ -310,6 +365,15 @@ mod tests {
         let damaged = Unreadable { why: "limit is -5".into(), image: image.as_slice().into() };
         let conditions = [
             Condition::SlotFence(Fence(1)),
+            Condition::SlotAbsentOrFence(Fence(1)),
+            Condition::SlotConfirmed(Fence(1)),
+            Condition::SlotPending(Fence(1)),
+            Condition::SlotUntold(Fence(1)),
+            Condition::SlotFree(Fence(1)),
+            Condition::PlaceOf(None),
+            Condition::PlaceOf(Some(attempt)),
+            Condition::HighWaterIs(None),
+            Condition::HighWaterIs(Some(HighWaterRow { slots: 5, fence: Fence(2), lower: None })),
             Condition::SlotExpires(Fence(1), Timestamp(1)),
             Condition::SlotExpiresBy(Timestamp(1)),
             Condition::HolderAbsent,
@@ -324,7 +388,7 @@ mod tests {
             Condition::OverrideUnreadable(damaged),
         ];
         for condition in conditions {
-            let said = said(&[condition], Mutation::Confirm);
+            let said = said(&[condition], Mutation::Confirm(TaskDigest(1)));
             let WriteAction::Update(_, update) = &said.action else { panic!("update") };
             let text = format!("{} {update} ", said.condition.clone().unwrap_or_default());
             for placeholder in said.terms.names.keys().chain(said.terms.values.keys()) {

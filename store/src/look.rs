@@ -43,7 +43,7 @@ pub async fn look(
         (Ok(rows), Ok(queue)) => (rows, queue),
         (Err(failed), _) | (_, Err(failed)) => return Err(failed.into_store_error(table, context())),
     };
-    let (mut pool, mut live, mut slots) = (None, None, Vec::new());
+    let (mut pool, mut live, mut mark, mut slots) = (None, None, None, Vec::new());
     for (row, wrong) in rows {
         if let Some(wrong) = wrong {
             return Err(misconfigured(wrong.to_string()));
@@ -51,14 +51,15 @@ pub async fn look(
         match row {
             Row::Pool(row) => pool = Some(row),
             Row::Override(row) => live = Some(row),
+            Row::HighWater(row) => mark = Some(row),
             Row::Slot(row) => slots.push(row),
             // No other kind lies between them.
             _ => {}
         }
     }
     let Some(pool) = pool else { return Ok(None) };
-    let settings =
-        Settings::from_rows(prefix.clone(), &pool, live.as_ref()).map_err(|wrong| misconfigured(wrong.to_string()))?;
+    let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref(), mark)
+        .map_err(|wrong| misconfigured(wrong.to_string()))?;
     let more = queue.len() > most;
     let queue = queue.into_iter().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
     let snapshot = Snapshot { at: now(), limit: settings.limit, slots, queue: queue.take(most).collect(), more };

@@ -20,7 +20,15 @@ pub async fn limit_rows(table: &Table, prefix: &PoolName) -> Result<LimitRows, S
 /// # Errors
 /// [`StoreError::PoolNotFound`], [`StoreError::PoolMisconfigured`], or what the table's answer was.
 pub(crate) async fn settings(table: &Table, prefix: &PoolName) -> Result<Settings, StoreError> {
-    read(table, prefix, |replies| Settings::from_replies(prefix.clone(), replies)).await
+    let sent = send(table, prefix).await;
+    // After the others: see there.
+    let mark = table.send(prefix, &Settings::HIGH_WATER_READ).await;
+    let [pool, live] = &sent;
+    let replies = [pool.reply.clone(), live.reply.clone()];
+    let settings = Settings::from_replies(prefix.clone(), replies, mark.reply);
+    settings.map_err(|failure| {
+        explained(table, prefix, failure, sent.into_iter().find_map(|sent| sent.trouble).or(mark.trouble))
+    })
 }
 
 async fn read<T>(
@@ -28,20 +36,26 @@ async fn read<T>(
     prefix: &PoolName,
     made_of: impl FnOnce([Reply; 2]) -> Result<T, Failure>,
 ) -> Result<T, StoreError> {
+    let [RequestOutcome { reply: pool, trouble: first }, RequestOutcome { reply: live, trouble: second }] =
+        send(table, prefix).await;
+    made_of([pool, live]).map_err(|failure| explained(table, prefix, failure, first.or(second)))
+}
+
+async fn send(table: &Table, prefix: &PoolName) -> [RequestOutcome; 2] {
     let [pool, live] = Settings::reads();
     let (pool, live) = join(table.send(prefix, &pool), table.send(prefix, &live)).await;
-    let RequestOutcome { reply: pool, trouble: first } = pool;
-    let RequestOutcome { reply: live, trouble: second } = live;
-    made_of([pool, live]).map_err(|failure| {
-        let context = ErrorContext(format!("reading the settings of pool {prefix}"));
-        match (failure, first.or(second)) {
-            (failure @ Failure::PoolNotFound, _) | (failure, None) => {
-                StoreError::of_failure(&failure, table.name(), prefix, context)
-            }
-            (_, Some(StoreError::BadRow { table, row, .. })) => {
-                StoreError::PoolMisconfigured { table, prefix: prefix.to_string(), why: row.to_string() }
-            }
-            (_, Some(trouble)) => trouble,
+    [pool, live]
+}
+
+fn explained(table: &Table, prefix: &PoolName, failure: Failure, trouble: Option<StoreError>) -> StoreError {
+    let context = ErrorContext(format!("reading the settings of pool {prefix}"));
+    match (failure, trouble) {
+        (failure @ Failure::PoolNotFound, _) | (failure, None) => {
+            StoreError::of_failure(&failure, table.name(), prefix, context)
         }
-    })
+        (_, Some(StoreError::BadRow { table, row, .. })) => {
+            StoreError::PoolMisconfigured { table, prefix: prefix.to_string(), why: row.to_string() }
+        }
+        (_, Some(trouble)) => trouble,
+    }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Attempt, Fence, Held, Holder, HolderKey, HolderRow, HolderState, LeaseId, Limit, Lowered, Millis, OverrideRow,
-    PoolName, PoolRow, Row, RowKey, Slot, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, WaitRow, Waiting, quoted,
+    Attempt, Fence, Held, HighWaterRow, Holder, HolderKey, HolderRow, HolderState, Limit, Lowered, Lowering, Millis,
+    Notice, OverrideRow, PoolName, PoolRow, Row, RowKey, Slot, SlotRow, SummaryRow, TaskDigest, TaskToken, Ticket,
+    Timestamp, WaitRow, quoted,
 };
 
 /// A row as DynamoDB's API carries it.
@@ -17,7 +18,7 @@ pub type Item = HashMap<String, AttributeValue>;
 pub const PK: &str = "PK";
 /// The sort key: which row of the pool.
 pub const SK: &str = "SK";
-/// When DynamoDB may delete the row, in seconds since the epoch, as its TTL wants them. Only on tombstones.
+/// When DynamoDB may delete the row, in seconds since the epoch, as its TTL wants them. Only on holders' rows.
 pub const TTL: &str = "ttl";
 /// The sparse index over `pool` and `summary` rows, and its partition key, always [`POOLS`].
 pub const DIRECTORY: &str = "directory";
@@ -44,7 +45,11 @@ pub(crate) const EXECUTION: &str = "execution";
 pub(crate) const ATTEMPT: &str = "attempt";
 pub(crate) const EXPIRES_AT: &str = "expires_at";
 pub(crate) const RENEWED_AT: &str = "renewed_at";
-pub(crate) const UNCONFIRMED: &str = "unconfirmed";
+/// Whether the holder knows that it has its lease: absent once it does.
+pub(crate) const NOTICE: &str = "notice";
+pub(crate) const TOKEN: &str = "token";
+/// What is left of the token once it was used.
+pub(crate) const TASK: &str = "task";
 pub(crate) const STATE: &str = "state";
 pub(crate) const TICKET: &str = "ticket";
 pub(crate) const SLOT: &str = "slot";
@@ -53,6 +58,16 @@ pub(crate) const MADE_AT: &str = "made_at";
 pub(crate) const WAITING: &str = "waiting";
 pub(crate) const HOLDING: &str = "holding";
 pub(crate) const ENDED: &str = "ended";
+
+pub(crate) const UNCOLLECTED: &str = "uncollected";
+pub(crate) const UNTOLD: &str = "untold";
+pub(crate) const MAYBE_TOLD: &str = "maybe_told";
+
+/// The number of slots that there may be.
+pub(crate) const SLOT_COUNT: &str = "slots";
+/// A lower limit that sweeps see, and since when.
+pub(crate) const LOWER_TO: &str = "lower_to";
+pub(crate) const LOWER_SINCE: &str = "lower_since";
 
 /// What a pool's settings are made of.
 pub(crate) const SETTINGS: [&str; 9] =
@@ -66,12 +81,7 @@ const KEY: &str = "key";
 const PARENT: &str = "parent";
 const ACQUIRED_AT: &str = "acquired_at";
 const LABEL: &str = "label";
-/// The lease's name, for whoever looks at the row in a console; never read back.
-const LEASE_ID: &str = "lease_id";
 const GIVE_UP_AT: &str = "give_up_at";
-const TOKEN: &str = "token";
-/// The tombstone's end in milliseconds: `ttl` keeps only seconds.
-const TTL_MS: &str = "ttl_ms";
 const WHO: &str = "who";
 const WHY: &str = "why";
 const SEEN_AT: &str = "seen_at";
@@ -107,6 +117,7 @@ pub fn sort(key: &RowKey) -> String {
         RowKey::Pool => "pool".into(),
         RowKey::Override => "override".into(),
         RowKey::Summary => "summary".into(),
+        RowKey::HighWater => "pool#high-water".into(),
         RowKey::Slot(slot) => format!("{SLOTS}{:05}", slot.0),
         RowKey::Holder(HolderKey { group, own }) => format!("{HOLDERS}{group:032x}#{own:032x}"),
         RowKey::Wait(ticket) => format!("{WAITS}{}", ticket_text(*ticket)),
@@ -155,8 +166,6 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
         Row::Slot(slot) => {
             set(FENCE, n(slot.fence.0));
             if let Some(held) = &slot.held {
-                let id = LeaseId { prefix: prefix.clone(), slot: slot.slot, fence: slot.fence };
-                set(LEASE_ID, s(id.to_string()));
                 write_holder(&mut set, &held.holder);
                 write_attempt(&mut set, held.attempt);
                 set(ACQUIRED_AT, n(held.acquired_at.0));
@@ -164,9 +173,7 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
                 if let Some(at) = held.renewed_at {
                     set(RENEWED_AT, n(at.0));
                 }
-                if held.unconfirmed {
-                    set(UNCONFIRMED, AttributeValue::Bool(true));
-                }
+                write_notice(&mut set, &held.notice);
                 if let Some(label) = &held.label {
                     set(LABEL, s(&**label));
                 }
@@ -176,10 +183,28 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
             write_holder(&mut set, &holder.holder);
             write_attempt(&mut set, holder.attempt);
             write_state(&mut set, &holder.state);
+            // Rounded up: the row must not go early.
+            set(TTL, n(holder.ttl.0.div_ceil(1_000)));
         }
         Row::Wait(wait) => {
             write_holder(&mut set, &wait.holder);
+            write_attempt(&mut set, wait.attempt);
             set(GIVE_UP_AT, n(wait.give_up_at.0));
+            set(LEASE_MS, n(wait.lease.0));
+            if let Some(token) = &wait.token {
+                set(TOKEN, s(token.secret()));
+            }
+            if let Some(label) = &wait.label {
+                set(LABEL, s(&**label));
+            }
+        }
+        Row::HighWater(mark) => {
+            set(SLOT_COUNT, n(u64::from(mark.slots)));
+            set(FENCE, n(mark.fence.0));
+            if let Some(lower) = mark.lower {
+                set(LOWER_TO, n(u64::from(lower.to.count())));
+                set(LOWER_SINCE, n(lower.since.0));
+            }
         }
         // Nobody writes one.
         Row::Unreadable(..) => {}
@@ -234,14 +259,22 @@ pub fn row(item: &Item) -> Result<(PoolName, Row), RowError> {
             waiting_more: read.flag(WAITING_MORE)?,
             waiting_since: read.maybe_time(OLDEST_WAIT)?,
         }),
+        "pool#high-water" => Row::HighWater(read.high_water()?),
         _ if sk.starts_with(SLOTS) => Row::Slot(read.slot(sk)?),
-        _ if sk.starts_with(HOLDERS) => {
-            Row::Holder(HolderRow { holder: read.holder()?, attempt: read.attempt()?, state: read.state()? })
-        }
+        _ if sk.starts_with(HOLDERS) => Row::Holder(HolderRow {
+            holder: read.holder()?,
+            attempt: read.attempt()?,
+            state: read.state()?,
+            ttl: Timestamp(read.number(TTL)?.saturating_mul(1_000)),
+        }),
         _ => Row::Wait(WaitRow {
             ticket: sk.strip_prefix(WAITS).and_then(ticket).ok_or_else(|| read.wrong(SK, ROW_KINDS))?,
             holder: read.holder()?,
+            attempt: read.attempt()?,
             give_up_at: read.time(GIVE_UP_AT)?,
+            token: read.token()?,
+            lease: read.length(LEASE_MS)?,
+            label: read.label()?,
         }),
     };
     if sort(&row.key()) == sk { Ok((prefix, row)) } else { Err(read.wrong(SK, "the key that the row's own ids give")) }
@@ -257,7 +290,7 @@ pub fn prefix(item: &Item) -> Result<PoolName, RowError> {
     prefix.ok_or_else(|| read.wrong(PK, "LEASES# and a prefix"))
 }
 
-const ROW_KINDS: &str = "pool, override, summary, slot#…, holder#… or wait#…";
+const ROW_KINDS: &str = "pool, override, summary, pool#high-water, slot#…, holder#… or wait#…";
 
 fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
@@ -318,34 +351,40 @@ fn attempt(text: &str) -> Option<Attempt> {
 
 fn write_state(set: &mut impl FnMut(&str, AttributeValue), state: &HolderState) {
     match state {
-        HolderState::Waiting(waiting) => {
+        HolderState::Waiting { ticket, task } => {
             set(STATE, s(WAITING));
-            set(TICKET, s(ticket_text(waiting.ticket)));
-            set(GIVE_UP_AT, n(waiting.give_up_at.0));
-            set(LEASE_MS, n(waiting.lease.0));
-            if let Some(token) = &waiting.token {
-                set(TOKEN, s(token.secret()));
-            }
-            if let Some(label) = &waiting.label {
-                set(LABEL, s(&**label));
+            set(TICKET, s(ticket_text(*ticket)));
+            if let Some(task) = task {
+                set(TASK, s(task_text(*task)));
             }
         }
-        HolderState::Holding { slot, fence, acquired_at, token } => {
+        HolderState::Holding { slot, fence } => {
             set(STATE, s(HOLDING));
             set(SLOT, n(u64::from(slot.0)));
             set(FENCE, n(fence.0));
-            set(ACQUIRED_AT, n(acquired_at.0));
-            if let Some(token) = token {
-                set(TOKEN, s(token.secret()));
-            }
         }
-        HolderState::Ended { ttl } => {
-            set(STATE, s(ENDED));
-            set(TTL_MS, n(ttl.0));
-            // Rounded up: a tombstone must not go early.
-            set(TTL, n(ttl.0.div_ceil(1_000)));
-        }
+        HolderState::Ended => set(STATE, s(ENDED)),
     }
+}
+
+fn write_notice(set: &mut impl FnMut(&str, AttributeValue), notice: &Notice) {
+    let (state, token) = match notice {
+        Notice::Asked => return,
+        Notice::Claimed(token) => return set(TOKEN, s(token.secret())),
+        Notice::Confirmed(task) => return set(TASK, s(task_text(*task))),
+        Notice::Uncollected => (UNCOLLECTED, None),
+        Notice::Untold(token) => (UNTOLD, Some(token)),
+        Notice::MaybeTold(token) => (MAYBE_TOLD, Some(token)),
+    };
+    set(NOTICE, s(state));
+    if let Some(token) = token {
+        set(TOKEN, s(token.secret()));
+    }
+}
+
+/// A task as text: 16 hex digits.
+pub(crate) fn task_text(task: TaskDigest) -> String {
+    format!("{:016x}", task.0)
 }
 
 fn ticket(text: &str) -> Option<Ticket> {
@@ -473,6 +512,40 @@ impl<'a> ItemReader<'a> {
         token.map_err(|e| self.wrong(TOKEN, e.expected))
     }
 
+    fn task(&self) -> Result<Option<TaskDigest>, RowError> {
+        let Some(text) = self.maybe_text(TASK)? else { return Ok(None) };
+        let task = u64::from_str_radix(text, 16).ok().map(TaskDigest).filter(|task| task_text(*task) == text);
+        task.map(Some).ok_or_else(|| self.wrong(TASK, "16 hex digits"))
+    }
+
+    fn notice(&self) -> Result<Notice, RowError> {
+        let token = || self.token()?.ok_or_else(|| self.wrong(TOKEN, "there, as the holder was not told"));
+        match self.maybe_text(NOTICE)? {
+            None => Ok(match (self.token()?, self.task()?) {
+                (Some(token), _) => Notice::Claimed(token),
+                (None, Some(task)) => Notice::Confirmed(task),
+                (None, None) => Notice::Asked,
+            }),
+            Some(UNCOLLECTED) => Ok(Notice::Uncollected),
+            Some(UNTOLD) => Ok(Notice::Untold(token()?)),
+            Some(MAYBE_TOLD) => Ok(Notice::MaybeTold(token()?)),
+            Some(_) => Err(self.wrong(NOTICE, "uncollected, untold, maybe_told, or nothing")),
+        }
+    }
+
+    fn high_water(&self) -> Result<HighWaterRow, RowError> {
+        let lower = match (self.maybe_number::<u64>(LOWER_TO)?, self.maybe_time(LOWER_SINCE)?) {
+            (None, None) => None,
+            (Some(to), Some(since)) => {
+                let to = Limit::try_from(to).map_err(|e| self.wrong(LOWER_TO, e.expected))?;
+                Some(Lowering { to, since })
+            }
+            (None, Some(_)) => return Err(self.wrong(LOWER_TO, "there, as lower_since is")),
+            (Some(_), None) => return Err(self.wrong(LOWER_SINCE, "there, as lower_to is")),
+        };
+        Ok(HighWaterRow { slots: self.small(SLOT_COUNT)?, fence: Fence(self.number(FENCE)?), lower })
+    }
+
     fn label(&self) -> Result<Option<Arc<str>>, RowError> {
         Ok(self.maybe_text(LABEL)?.map(Into::into))
     }
@@ -490,7 +563,7 @@ impl<'a> ItemReader<'a> {
             acquired_at: self.time(ACQUIRED_AT)?,
             expires_at: self.time(EXPIRES_AT)?,
             renewed_at: self.maybe_time(RENEWED_AT)?,
-            unconfirmed: self.flag(UNCONFIRMED)?,
+            notice: self.notice()?,
             label: self.label()?,
         };
         Ok(SlotRow { slot, fence, held: Some(held) })
@@ -498,21 +571,13 @@ impl<'a> ItemReader<'a> {
 
     fn state(&self) -> Result<HolderState, RowError> {
         match self.text(STATE)? {
-            WAITING => Ok(HolderState::Waiting(Waiting {
+            WAITING => Ok(HolderState::Waiting {
                 ticket: ticket(self.text(TICKET)?)
                     .ok_or_else(|| self.wrong(TICKET, "13 digits, - and 32 hex digits"))?,
-                give_up_at: self.time(GIVE_UP_AT)?,
-                token: self.token()?,
-                lease: self.length(LEASE_MS)?,
-                label: self.label()?,
-            })),
-            HOLDING => Ok(HolderState::Holding {
-                slot: Slot(self.small(SLOT)?),
-                fence: Fence(self.number(FENCE)?),
-                acquired_at: self.time(ACQUIRED_AT)?,
-                token: self.token()?,
+                task: self.task()?,
             }),
-            ENDED => Ok(HolderState::Ended { ttl: self.time(TTL_MS)? }),
+            HOLDING => Ok(HolderState::Holding { slot: Slot(self.small(SLOT)?), fence: Fence(self.number(FENCE)?) }),
+            ENDED => Ok(HolderState::Ended),
             _ => Err(self.wrong(STATE, "waiting, holding or ended")),
         }
     }

@@ -210,5 +210,5 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
 /// Whether an effect writes a row that settings are read from.
 fn writes_own_rows(effect: &Effect) -> bool {
     let writes = if let Effect::Request(request) = effect { Request::writes(request) } else { &[] };
-    writes.iter().any(|write| matches!(write.key, RowKey::Pool | RowKey::Override))
+    writes.iter().any(|write| matches!(write.key, RowKey::Pool | RowKey::Override | RowKey::HighWater))
 }

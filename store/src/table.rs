@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
-use leasehold_core::{HolderKey, Mutation, PoolName, Refusal, Reply, Request, Row, RowKey, Timestamp, Write};
+use leasehold_core::{HolderKey, Mutation, PoolName, Refusal, Reply, Request, Row, RowKey, Slot, Timestamp, Write};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ErrorContext, StoreError};
@@ -134,8 +134,11 @@ impl Table {
                 Ok(outcome) => return outcome,
                 Err(failed) => Err(failed),
             },
-            Request::Slots => {
-                self.first(expressions::beginning(prefix, rows::SLOTS), u32::MAX).await.map(|(rows, _)| slots(rows))
+            Request::Slots(from, to) => {
+                // Slots are numbered with five digits.
+                let last = Slot(to.0.min(99_999));
+                let [first, last] = [*from, last].map(|slot| rows::sort(&RowKey::Slot(slot)));
+                self.first(expressions::between(prefix, &first, &last), u32::MAX).await.map(|(rows, _)| slots(rows))
             }
             Request::Queue(most) => self.first(expressions::beginning(prefix, rows::WAITS), *most).await.map(queue),
             Request::Holders { group, after, limit } => match after.map_or(Some(0), |own| own.checked_add(1)) {
@@ -397,7 +400,7 @@ fn holders((rows, more): (Vec<Row>, bool)) -> Reply {
 fn error_context(prefix: &PoolName, request: &Request) -> ErrorContext {
     let what = match request {
         Request::Get(key) => format!("reading the row {}", rows::sort(key)),
-        Request::Slots => "reading the slots".into(),
+        Request::Slots(..) => "reading the slots".into(),
         Request::Queue(_) => "reading the queue".into(),
         Request::Holders { .. } => "reading the holders of an execution".into(),
         Request::Write(write) => format!("writing the row {}", rows::sort(&write.key)),

@@ -1,6 +1,9 @@
 //! Callbacks to Step Functions: how does a waiting task learn what became of it? By `SendTaskSuccess` and
-//! `SendTaskFailure`, whose answers are told apart: the task took it, the task is closed for good, or nobody knows and
-//! it is to be tried again.
+//! `SendTaskFailure`, whose answers are told apart: the task took it, the task is closed for good, nobody is allowed to
+//! tell it, it was not taken and can be sent again, or nobody knows.
+//!
+//! One request, one answer: the client's own retries are off. Of two requests the second finds the task closed that the
+//! first one told, and then nobody could say that it was told by none.
 
 use std::error::Error;
 use std::time::Duration;
@@ -23,16 +26,6 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long one request may take: it answers in tens of milliseconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
-/// How long one call may take with all its tries.
-const CALL_WITHIN: Duration = Duration::from_secs(7);
-
-/// How often a call is tried. Telling a task twice is safe: the second time it is closed, which the protocol
-/// takes for "may have been told".
-const TRIES: u32 = 3;
-
-/// The first pause before another try; it doubles, with jitter.
-const PAUSE: Duration = Duration::from_millis(50);
-
 /// Step Functions, as those who tell tasks talk to it.
 pub fn step_functions_client(config: &SdkConfig) -> Client {
     step_functions_client_from(Builder::from(config))
@@ -43,10 +36,9 @@ pub fn step_functions_client_from(config: Builder) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_WITHIN)
         .operation_attempt_timeout(ANSWER_WITHIN)
-        .operation_timeout(CALL_WITHIN)
+        .operation_timeout(ANSWER_WITHIN)
         .build();
-    let retries = RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(PAUSE);
-    Client::from_conf(config.timeout_config(timeouts).retry_config(retries).build())
+    Client::from_conf(config.timeout_config(timeouts).retry_config(RetryConfig::disabled()).build())
 }
 
 /// What telling a task came to.
@@ -56,6 +48,10 @@ pub enum DeliveryReport {
     Delivered,
     /// The task is closed for good, or never was one.
     Closed,
+    /// Refused for good, until a person mends a permission or a key; why, in words.
+    Refused(String),
+    /// Not taken, as throttling says; why, in words.
+    NotSent(String),
     /// Nobody knows; why, in words. No token is in them.
     Unknown(String),
 }
@@ -84,11 +80,32 @@ where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let Some(error) = error else { return DeliveryReport::Delivered };
+    let why = || format!("telling {what}: {}", step_functions_error(&error));
     match error.as_service_error().and_then(ProvideErrorMetadata::code) {
         // Only the token can be what a validation refuses: all else in the request is made here. To try again
         // would never end, and an unconfirmed lease keeps its slot until its token is closed.
         Some("TaskDoesNotExist" | "TaskTimedOut" | "InvalidToken" | "ValidationException") => DeliveryReport::Closed,
-        _ => DeliveryReport::Unknown(format!("telling {what}: {}; it is tried again", step_functions_error(&error))),
+        // Permissions, a customer's key, and signatures of a caller that may not sign (Step Functions API reference and
+        // common errors, 2024).
+        Some(
+            "AccessDeniedException"
+            | "AccessDenied"
+            | "NotAuthorized"
+            | "KmsAccessDeniedException"
+            | "KmsInvalidStateException"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "OptInRequired",
+        ) => DeliveryReport::Refused(format!("{}; nobody can be told until that is mended", why())),
+        Some(
+            "ThrottlingException"
+            | "Throttling"
+            | "ThrottledException"
+            | "KmsThrottlingException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException",
+        ) => DeliveryReport::NotSent(format!("{}; it is tried again", why())),
+        _ => DeliveryReport::Unknown(format!("{}; it is tried again", why())),
     }
 }
 
@@ -128,7 +145,9 @@ impl Notifier for BestEffortNotifier {
     async fn notify(&self, callback: &TaskCallback) -> Delivery {
         match send_callback(&self.client, callback).await {
             DeliveryReport::Delivered => Delivery::Delivered,
-            DeliveryReport::Closed | DeliveryReport::Unknown(_) => Delivery::Unknown,
+            DeliveryReport::NotSent(_) => Delivery::NotSent,
+            // What this caller may not do, the lease manager may.
+            DeliveryReport::Closed | DeliveryReport::Refused(_) | DeliveryReport::Unknown(_) => Delivery::Unknown,
         }
     }
 }

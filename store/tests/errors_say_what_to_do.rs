@@ -43,7 +43,7 @@ async fn a_missing_table_is_named() {
     let one = put(Drawn::seeded(1).row_at(RowKey::Slot(Slot(3))));
     let both = vec![one.clone(), write(RowKey::Slot(Slot(4)), [], Mutation::Delete)];
     for (request, words) in [
-        (Request::Slots, "reading the slots of pool analytics"),
+        (Request::ALL_SLOTS, "reading the slots of pool analytics"),
         (Request::Write(one), "writing the row slot#00003 of pool analytics"),
         (Request::Transact(both), "writing the rows slot#00003, slot#00004 of pool analytics"),
     ] {
@@ -77,7 +77,7 @@ async fn an_endpoint_nobody_listens_on_says_so() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
     let config = config.http_client(https::client());
     let table = Table::from_builder(config.endpoint_url(format!("http://{free}")), "leases");
-    let sent = table.send(&prefix(), &Request::Slots).await;
+    let sent = table.send(&prefix(), &Request::ALL_SLOTS).await;
     assert_eq!(sent.reply, Reply::Unavailable);
     assert_says(sent.trouble, &["reading the slots", "table leases", "refused", "endpoint"]);
 }
@@ -91,7 +91,7 @@ async fn a_row_that_makes_no_sense_is_named_and_grants_nothing() {
     let mut item = rows::key(&prefix(), &RowKey::Slot(Slot(7)));
     item.insert("fence".into(), AttributeValue::S("seven".into()));
     client.put_item().table_name("leases").set_item(Some(item)).send().await.expect("put");
-    let sent = table.send(&prefix(), &Request::Slots).await;
+    let sent = table.send(&prefix(), &Request::ALL_SLOTS).await;
     assert_eq!(sent.reply, Reply::Unavailable);
     assert_says(sent.trouble, &["row slot#00007 of LEASES#analytics", "fence", "the text \"seven\"", "whole number"]);
     // The same row comes back from a refused write: that it was refused is known, but not what is there.

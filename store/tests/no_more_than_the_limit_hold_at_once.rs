@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Condition, Fence, Guard, Held, Holder, Intent, Limit, Mode, Mutation,
-    Opening, PoolName, PoolRow, Refusal, ReleaseTarget, Reply, Request, Row, RowKey, Slot, SlotRow, Timestamp, Write,
+    Notice, Opening, PoolName, PoolRow, Refusal, ReleaseTarget, Reply, Request, Row, RowKey, Slot, SlotRow, Timestamp,
+    Write,
 };
 use leasehold_store::{Embedded, Runner, create_table};
 use leasehold_testkit::{embedded_table, put_row};
@@ -25,11 +26,11 @@ fn claim(slot: u32, by: u32) -> Request {
         acquired_at: Timestamp(1),
         expires_at: Timestamp(2),
         renewed_at: None,
-        unconfirmed: false,
+        notice: Notice::Asked,
         label: None,
     };
     let row = SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) };
-    let conditions = vec![(Guard::ClaimSlotUnchanged, Condition::SlotFence(Fence(0)))];
+    let conditions = vec![(Guard::ClaimSlotUnchanged, Condition::SlotAbsentOrFence(Fence(0)))];
     let (key, intent) = (RowKey::Slot(Slot(slot)), Intent::Claim(Opening::Free, None));
     Request::Write(Write { key, conditions, mutation: Mutation::Put(Row::Slot(row)), intent })
 }
@@ -113,6 +114,8 @@ async fn contend(engines: Vec<Embedded>) {
     let most = most.load(Ordering::SeqCst);
     assert!((2..=LIMIT).contains(&most), "{most} held at once; the limit is {LIMIT}");
     // What is told and what lies in the table agree: every slot is free again.
-    let Reply::Slots(slots) = runners[0].table().send(&prefix, &Request::Slots).await.reply else { panic!("slots") };
+    let Reply::Slots(slots) = runners[0].table().send(&prefix, &Request::ALL_SLOTS).await.reply else {
+        panic!("slots")
+    };
     assert!(!slots.is_empty() && slots.iter().all(|slot| slot.held.is_none()), "{slots:?}");
 }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use drawn::{Drawn, put};
 use leasehold_core::{
-    Attempt, Condition, Fence, Held, Holder, Mutation, PoolName, Refusal, Reply, Request, Row, SettingsRow, Slot,
-    SlotRow, Timestamp, Unreadable, Write,
+    Attempt, Condition, Fence, Held, Holder, Mutation, Notice, PoolName, Refusal, Reply, Request, Row, SettingsRow,
+    Slot, SlotRow, Timestamp, Unreadable, Write,
 };
 use leasehold_sim::table::MemoryTable;
 use leasehold_store::Table;
@@ -258,8 +258,8 @@ async fn pages(table: &Table) {
         assert_eq!(table.send(&prefix, &request).await.reply, memory.serve(&request));
     }
     let before = table.meter().used().reads;
-    let read = table.send(&prefix, &Request::Slots).await;
-    assert_eq!(read.reply, memory.serve(&Request::Slots), "{:?}", read.trouble);
+    let read = table.send(&prefix, &Request::ALL_SLOTS).await;
+    assert_eq!(read.reply, memory.serve(&Request::ALL_SLOTS), "{:?}", read.trouble);
     assert!(table.meter().used().reads > before + 1, "it was one page after all");
 }
 
@@ -270,7 +270,7 @@ fn long_slot(slot: u32) -> Write {
         acquired_at: Timestamp(1),
         expires_at: Timestamp(2),
         renewed_at: None,
-        unconfirmed: false,
+        notice: Notice::Asked,
         label: None,
     };
     let row = SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) };

@@ -95,7 +95,7 @@ async fn settings_are_read_again_only_when_they_are_old() {
     let never = Runner::new(table.clone()).fresh_for(Duration::ZERO);
     assert_eq!(never.settings(&a).await.map(|settings| settings.limit.count()), Ok(9));
     assert_eq!(never.settings(&a).await.map(|settings| settings.limit.count()), Ok(9));
-    assert_eq!(table.meter().used().reads, reads + 4);
+    assert_eq!(table.meter().used().reads, reads + 6);
 }
 
 #[tokio::test]

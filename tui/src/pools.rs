@@ -64,7 +64,7 @@ impl PoolsOptions {
 impl PoolsRow {
     fn of(prefix: PoolName, listed: ListedPool) -> PoolsRow {
         let set = listed.pool.as_ref().map(|row| row.limit);
-        let settings = listed.pool.map(|row| Settings::from_rows(prefix.clone(), &row, None));
+        let settings = listed.pool.map(|row| Settings::from_rows(prefix.clone(), &row, None, None));
         let (settings, wrong) = match settings.transpose() {
             Ok(settings) => (settings, None),
             Err(wrong) => (None, Some(wrong.to_string())),

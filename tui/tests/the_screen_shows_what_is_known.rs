@@ -8,8 +8,8 @@
 mod scenes;
 
 use insta::assert_snapshot;
-use leasehold_core::Timestamp;
 use leasehold_core::occupancy::{Occupancy, Overridden};
+use leasehold_core::{Notice, TaskToken, Timestamp};
 use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReplayPosition};
 use leasehold_tui::watch::palette::Palette;
 use leasehold_tui::watch::session::DashboardMode;
@@ -97,7 +97,7 @@ fn leases_that_expired_or_whose_holders_were_not_told() {
     let mut dashboard = dashboard(WATCH, WIDE);
     watched(&mut dashboard, std::slice::from_ref(&scene));
     let mut slots: Vec<_> = (0..6).map(|number| scene.slot(number)).collect();
-    slots[4].held.as_mut().expect("a lease").unconfirmed = true;
+    slots[4].held.as_mut().expect("a lease").notice = Notice::Untold(TaskToken::new("token").expect("a token"));
     dashboard.apply(Input::Seen(Box::new(Scene { at: NOW, ..scene }.look_at(slots))));
     dashboard.apply(Input::Tick(Timestamp(NOW.0 + 300)));
     press(&mut dashboard, KeyCode::Enter);

@@ -4,7 +4,7 @@
 
 use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceEntry, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEventKind};
-use leasehold_core::{Attempt, Fence, Held, Holder, Limit, Settings, Slot, SlotRow, Snapshot, Timestamp};
+use leasehold_core::{Attempt, Fence, Held, Holder, Limit, Notice, Settings, Slot, SlotRow, Snapshot, Timestamp};
 use leasehold_wasm::Recording;
 
 /// A slot: its fence, and whether it is held.
@@ -21,7 +21,7 @@ fn look(prefix: &str, at: u64, slots: Slots) -> Occupancy {
             acquired_at: Timestamp(fence * 900),
             expires_at: Timestamp(60_000),
             renewed_at: None,
-            unconfirmed: false,
+            notice: Notice::Asked,
             label: None,
         });
         SlotRow { slot, fence: Fence(fence), held }

@@ -58,6 +58,11 @@ pub enum ContractError {
     /// The table gave no usable answer, so a write may have happened. Ask again as the same holder and attempt.
     #[error("the table is unavailable: ask again with the same holder and attempt")]
     TableUnavailable,
+    /// The caller's task may not be told, so its lease went back. A person must mend the permission, or the key.
+    #[error(
+        "the task that waits could not be told: Step Functions refused for good; check states:SendTaskSuccess and the keys"
+    )]
+    NoticeRefused,
     /// Step Functions could not be told that an older task is over, so nothing was taken from it. Ask again as the same
     /// holder and attempt.
     #[error("Step Functions could not be told that a task is over: ask again with the same holder and attempt")]
@@ -78,6 +83,7 @@ impl ContractError {
             ContractError::HolderBusy(_) => "HolderBusy",
             ContractError::Throttled => "Throttled",
             ContractError::TableUnavailable => "TableUnavailable",
+            ContractError::NoticeRefused => "NoticeRefused",
             ContractError::TasksUnavailable => "TasksUnavailable",
             ContractError::Internal(_) => "Internal",
         }
@@ -91,6 +97,7 @@ impl From<Failure> for ContractError {
             Failure::Lost(why) => ContractError::LeaseLost(why),
             Failure::Throttled => ContractError::Throttled,
             Failure::Unavailable => ContractError::TableUnavailable,
+            Failure::NoticeRefused => ContractError::NoticeRefused,
             Failure::TasksUnavailable => ContractError::TasksUnavailable,
             Failure::PoolNotFound => ContractError::PoolNotFound,
             Failure::PoolMisconfigured(what) => ContractError::PoolMisconfigured(what),

@@ -265,10 +265,11 @@ fn said(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{Held, SlotRow, WaitRow};
+    use crate::rows::{Held, Notice, SlotRow, WaitRow};
     use crate::settings::Settings;
     use crate::status::Snapshot;
-    use crate::types::{Attempt, Fence, Holder, Limit, Slot, Ticket};
+    use crate::time::Millis;
+    use crate::types::{Attempt, Fence, Holder, Limit, Slot, TaskToken, Ticket};
 
     fn pool(at: u64) -> Occupancy {
         let settings = Settings::new("analytics".parse().expect("prefix"), Limit::try_from(2).expect("limit"));
@@ -279,13 +280,21 @@ mod tests {
             acquired_at: Timestamp(at - 500),
             expires_at: Timestamp(at + 500),
             renewed_at: None,
-            unconfirmed: true,
+            notice: Notice::Untold(TaskToken::new("secret").expect("a token")),
             label: Some("one".into()),
         };
         let waits = holder("2");
         let ticket = Ticket { at: Timestamp(at - 100), own: waits.hashed().own };
         let slots = vec![SlotRow { slot: Slot(0), fence: Fence(3), held: Some(held) }];
-        let queue = vec![WaitRow { ticket, holder: waits, give_up_at: Timestamp(at + 9_000) }];
+        let queue = vec![WaitRow {
+            ticket,
+            holder: waits,
+            attempt: Attempt::default(),
+            give_up_at: Timestamp(at + 9_000),
+            token: Some(TaskToken::new("secret").expect("a token")),
+            lease: Millis(300_000),
+            label: None,
+        }];
         Occupancy::of(&Snapshot { at: Timestamp(at), limit: settings.limit, slots, queue, more: false }, &settings)
     }
 

@@ -99,6 +99,7 @@ pub(crate) fn may_go_well(error: &ContractError) -> bool {
         ContractError::InvalidRequest(_)
         | ContractError::PoolNotFound
         | ContractError::PoolMisconfigured(_)
+        | ContractError::NoticeRefused
         | ContractError::HolderBusy(_) => false,
     }
 }
@@ -116,6 +117,7 @@ pub(crate) fn errors_of_the_contract() -> Vec<(&'static str, bool)> {
         ContractError::HolderBusy(attempt),
         ContractError::Throttled,
         ContractError::TableUnavailable,
+        ContractError::NoticeRefused,
         ContractError::TasksUnavailable,
         ContractError::Internal("a defect".into()),
     ];

@@ -173,7 +173,10 @@ impl Walk {
             // A retry has a new one.
             self.tokens += 1;
             let execution = self.context["Execution"]["Id"].as_str().unwrap_or_default();
-            let token = format!("token {} of {} in {execution}", self.tokens, self.state);
+            // As in Step Functions, no two tasks have the same.
+            static TASKS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+            let task = TASKS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let token = format!("token {} of {} in {execution}, task {task}", self.tokens, self.state);
             self.context["Task"] = json!({ "Token": token });
         }
         let arguments = if self.jsonata() { &state["Arguments"] } else { &state["Parameters"] };

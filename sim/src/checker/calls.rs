@@ -1,18 +1,17 @@
-//! Calls: how does one go on? Begun by a client, an event, an operator or the schedule; served by the table, the tasks and
+//! Calls: how does one begin and end? Begun by a client, an event, an operator or the schedule; served by the table, the tasks and
 //! the executions; ended, and what its client makes of the answer.
 
 use std::sync::Arc;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, AnyOperation, AnyOutcome, Attempt, Condition, Delivery, Effect, EndOverrideOutcome,
-    ExecutionStatus, Failure, FailureReason, InFlight, Intent, Lease, LeaseId, Limit, Millis, Mode, Mutation,
-    Operation, ReleaseTarget, Released, Renewed, Reply, Request, Row, SetLimitOutcome, SetPoolOutcome, Settings,
-    SettingsRow, Step, TaskCallback, TaskResult, Timestamp,
+    AcquireOutcome, AcquireRequest, AnyOperation, AnyOutcome, Attempt, Condition, Delivery, EndOverrideOutcome,
+    ExecutionStatus, Failure, FailureReason, Intent, Lease, LeaseId, Limit, Millis, Mode, Mutation, Notice, Operation,
+    ReleaseTarget, Released, Renewed, Reply, Request, Row, RowKey, SetLimitOutcome, SetPoolOutcome, Settings,
+    SettingsRow, TaskCallback, TaskResult, Timestamp,
 };
 
 use super::invariants::{self, Violation};
 use super::state::{Call, Caller, ClientState, Engine, Stage, Task, ToldLease, WorldState};
-use super::step_memo::{self, Next, Told};
 use super::world::{Ablation, OperatorAction, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::count_then_put::CountThenPut;
@@ -28,6 +27,7 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
         let (plan, begun) = (&self.world.clients[client], state.clients[client].begun);
+        let skew = self.world.skew_of(client);
         let by = Caller::Acquire(client, begun);
         if self.world.strategy == Strategy::CountThenPut {
             let holder = self.holder(client).clone();
@@ -35,18 +35,18 @@ impl Shared {
                 CountThenPut::start(self.prefix.clone(), holder, self.world.limit, self.settings.lease);
             let step = step.map(AnyOutcome::Acquire);
             let stale = settings != SettingsOf::Now;
-            return self.go_on(state, by, plan.skew, stale, Engine::CountThenPut(caller), step, seen);
+            return self.go_on(state, by, skew, stale, Engine::CountThenPut(caller), step, seen);
         }
-        let token = self.token(client, begun);
+        let token = self.token(client, begun).filter(|_| plan.token);
         let request = AcquireRequest {
             holder: self.holder(client).clone(),
-            attempt: Some(state.clients[client].attempt(client, begun)),
+            attempt: Some(self.attempt(state, client, begun)),
             mode: if plan.queue { Mode::Queue(token) } else { Mode::Poll },
             lease: self.world.asks_for.map(|(lease, _)| Millis(lease)),
             wait: self.world.asks_for.map(|(_, wait)| Millis(wait)),
             label: None,
         };
-        self.begin_call(state, by, plan.skew, settings, request, seen)
+        self.begin_call(state, by, skew, settings, request, seen)
     }
 
     pub(super) fn release(
@@ -59,12 +59,12 @@ impl Shared {
         let Some(told) = state.clients[client].lease else { return Ok(()) };
         let target = if self.world.release_by_holder {
             let begun = state.clients[client].begun;
-            let attempt = state.clients[client].attempt(client, begun);
+            let attempt = self.attempt(state, client, begun);
             ReleaseTarget::Holder(self.holder(client).clone(), Some(attempt))
         } else {
             ReleaseTarget::Lease(LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence })
         };
-        let skew = self.world.clients[client].skew;
+        let skew = self.world.skew_of(client);
         self.begin_call(state, Caller::Release(client), skew, settings, target, seen)
     }
 
@@ -76,9 +76,9 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
         let begun = state.clients[client].begun;
-        let older = state.clients[client].attempt(client, begun - 1);
+        let older = self.attempt(state, client, begun - 1);
         let target = ReleaseTarget::Holder(self.holder(client).clone(), Some(older));
-        let (by, skew) = (Caller::OlderRelease(client, older), self.world.clients[client].skew);
+        let (by, skew) = (Caller::OlderRelease(client, older), self.world.skew_of(client));
         self.begin_call(state, by, skew, SettingsOf::Now, target, seen)
     }
 
@@ -95,8 +95,11 @@ impl Shared {
             SettingsOf::PoolBefore => (before.0, now.1),
             SettingsOf::OverrideBefore => (now.0, before.1),
         };
-        let given = Settings::from_rows(self.prefix.clone(), &pool?, live.as_ref()).ok()?;
-        Some(self.settings(given.limit, given.lowered))
+        let given = Settings::from_rows(self.prefix.clone(), &pool?, live.as_ref(), None).ok()?;
+        let high_water =
+            if let Some(Row::HighWater(mark)) = state.table.row(RowKey::HighWater) { Some(*mark) } else { None };
+        let settings = self.settings(given.limit, given.lowered);
+        Some(Arc::new(Settings { high_water, ..(*settings).clone() }))
     }
 
     pub(super) fn begin_call(
@@ -119,85 +122,6 @@ impl Shared {
         };
         let (machine, step) = operation.into().start(settings, Timestamp(state.now + skew), entropy);
         self.go_on(state, by, skew, of != SettingsOf::Now, Engine::Leasehold(Box::new(machine)), step, seen)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "the fields of a call, one by one")]
-    fn go_on(
-        &self,
-        state: &mut WorldState,
-        by: Caller,
-        skew: u64,
-        stale: bool,
-        engine: Engine,
-        step: Step<AnyOutcome>,
-        seen: &mut Coverage,
-    ) -> Result<(), Violation> {
-        let next = self.next(state.now, by, skew, stale, engine, step);
-        self.act(state, by, next, seen)
-    }
-
-    /// What a step of a call's machine makes of the call.
-    fn next(&self, now: u64, by: Caller, skew: u64, stale: bool, engine: Engine, step: Step<AnyOutcome>) -> Next {
-        match step {
-            Step::Perform { effects, .. } => {
-                let looks_back = self.world.is_ablated(Ablation::SecondClock);
-                let stepped = if looks_back { Timestamp(now + skew) } else { Timestamp(0) };
-                let in_flight = InFlight::new(effects);
-                let call = Call { by, skew, engine, in_flight, half: None, stepped, frozen: false, stale };
-                Next::Waits(Hashed::new(call))
-            }
-            Step::Done(outcome) => Next::Over(Box::new(outcome)),
-        }
-    }
-
-    fn act(&self, state: &mut WorldState, by: Caller, next: Next, seen: &mut Coverage) -> Result<(), Violation> {
-        match next {
-            Next::Waits(call) => state.add_hashed_call(call),
-            Next::Over(outcome) => return self.done(state, by, *outcome, seen),
-        }
-        Ok(())
-    }
-
-    /// A call is told something: the answers that came, and once all are there it goes on, unless it freezes.
-    pub(super) fn tell(
-        &self,
-        state: &mut WorldState,
-        call: Hashed<Call>,
-        told: Told,
-        freeze: bool,
-        seen: &mut Coverage,
-    ) -> Result<(), Violation> {
-        if freeze {
-            state.left.freeze -= 1;
-            state.faulted = true;
-        }
-        let (by, now) = (call.by, state.now);
-        let looks_back = self.world.is_ablated(Ablation::SecondClock);
-        let next = step_memo::step(call, told, freeze, (now, looks_back), |mut call, told| {
-            call.frozen = freeze;
-            if let Told::AnswersAnew(_) = told {
-                call.half = None;
-            }
-            if let Told::Answers(answers) | Told::AnswersAnew(answers) = told {
-                answers.into_iter().for_each(|(at, reply)| call.in_flight.reply(at, reply));
-            }
-            if freeze || !call.in_flight.is_complete() {
-                return Ok(Next::Waits(Hashed::new(call)));
-            }
-            self.resume(now, call)
-        })?;
-        self.act(state, by, next, seen)
-    }
-
-    fn resume(&self, now: u64, call: Call) -> Result<Next, Violation> {
-        let Call { by, skew, mut engine, in_flight, stepped, stale, .. } = call;
-        let asked = in_flight.iter().any(|(effect, _)| matches!(effect, Effect::Request(_)));
-        let looks_back = self.world.is_ablated(Ablation::SecondClock) && asked;
-        let clock = if looks_back { stepped } else { Timestamp(now + skew) };
-        let saw = invariants::waiters_in(&in_flight);
-        let step = engine.resume(in_flight.into_replies(), clock);
-        self.judge_order(by, saw, &step)?;
-        Ok(self.next(now, by, skew, stale, engine, step))
     }
 
     /// Serves a request, and judges what it changed. A write that is served late has nobody's call any more.
@@ -224,6 +148,7 @@ impl Shared {
             if let Some(Mutation::Put(Row::Pool(row))) = set.map(|write| &write.mutation) {
                 state.pool_limit = Some(row.limit);
             }
+            seen.folded |= request.writes().iter().any(|write| write.intent == Intent::FoldSlot);
             if request.writes().iter().any(|write| write.intent == Intent::EndOverride) {
                 state.ended_limit = rows_before.1.as_ref().map(|live| live.limit);
             }
@@ -238,17 +163,6 @@ impl Shared {
         Ok(reply)
     }
 
-    /// The settings have changed: every call under way began with the old ones.
-    fn all_are_stale(&self, state: &mut WorldState) -> Result<(), Violation> {
-        for call in std::mem::take(&mut state.calls) {
-            let stale = |call, _| Ok(Next::Waits(Hashed::new(Call { stale: true, ..call })));
-            if let Next::Waits(call) = step_memo::step(call, Told::Stale, false, (0, false), stale)? {
-                state.add_hashed_call(call);
-            }
-        }
-        Ok(())
-    }
-
     /// Takes from a reply what the caller is not to know.
     fn redact(&self, reply: &mut Reply, by: Option<Caller>, request: &Request) {
         match (self.world.without.also, reply) {
@@ -257,7 +171,11 @@ impl Shared {
                 *more = false;
             }
             (Some(Ablation::Unconfirmed), Reply::Slots(rows)) => {
-                rows.iter_mut().filter_map(|row| row.held.as_mut()).for_each(|held| held.unconfirmed = false);
+                rows.iter_mut().filter_map(|row| row.held.as_mut()).for_each(|held| {
+                    if let Some(token) = held.open_token() {
+                        held.notice = Notice::Confirmed(token.digest());
+                    }
+                });
             }
             (Some(Ablation::AboveLimit), Reply::Slots(rows)) if matches!(by, Some(Caller::Acquire(..))) => {
                 let set = |action| if let OperatorAction::SetLimit(limit) = action { limit } else { self.world.limit };
@@ -279,6 +197,9 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<Delivery, Violation> {
         let Some((client, attempt)) = Shared::owner(&callback.token) else { return Ok(Delivery::Closed) };
+        if state.clients[client].untellable {
+            return Ok(Delivery::Refused);
+        }
         if self.world.is_ablated(Ablation::Revoke)
             && matches!(callback.result, TaskResult::Failed(FailureReason::Expired | FailureReason::Released))
         {
@@ -308,8 +229,17 @@ impl Shared {
         if self.world.is_ablated(Ablation::ClosedMeansEnded) {
             return ExecutionStatus::Ended;
         }
-        let over = |at: usize| state.clients[at].stage == Stage::Over || self.holder(at).execution() != execution;
-        if (0..self.holders.len()).all(over) { ExecutionStatus::Ended } else { ExecutionStatus::Running }
+        let mine = |at: &usize| self.holder(*at).execution() == execution;
+        let mut all = (0..self.holders.len()).filter(mine);
+        // A local process is no execution.
+        if !self.world.may_describe || all.clone().any(|at| !self.world.clients[at].token) {
+            return ExecutionStatus::Unknown;
+        }
+        if all.all(|at| state.clients[at].stage == Stage::Over) {
+            ExecutionStatus::Ended
+        } else {
+            ExecutionStatus::Running
+        }
     }
 
     /// The limit that the pool's rows give now; 0 where there is no pool.
@@ -340,7 +270,7 @@ impl Shared {
         self.judge_told(state, client, told)
     }
 
-    fn done(
+    pub(super) fn done(
         &self,
         state: &mut WorldState,
         by: Caller,
@@ -382,10 +312,9 @@ impl Shared {
                 self.judge_told(state, client, told)
             }
             (Caller::Operator(_, begun), outcome) => self.operated(state, begun, outcome, seen),
-            (Caller::ExecutionEnded(client, ended), AnyOutcome::ExecutionEnded(freed)) => {
+            (Caller::ExecutionEnded(client, end, alone), AnyOutcome::ExecutionEnded(freed)) => {
                 seen.freed_by_event |= freed.tally.freed > 0;
-                let ended = ended.filter(|_| freed.more.is_none());
-                ended.map_or(Ok(()), |ended| self.judge_gone(state, client, ended))
+                if alone && freed.more.is_none() { self.judge_gone(state, client, end) } else { Ok(()) }
             }
             (Caller::Sweep, AnyOutcome::Sweep(tally)) => {
                 seen.renotified |= tally.renotified > 0;
@@ -410,7 +339,9 @@ impl Shared {
             AcquireOutcome::Queued if !queues => {
                 Err(Violation::new(property::TOLD, format!("{} polls and was queued", self.holder(client))))
             }
-            AcquireOutcome::Acquired(lease) if !queues => self.told(state, client, attempt, &lease, seen),
+            AcquireOutcome::Acquired(lease) if !queues || !self.world.clients[client].token => {
+                self.told(state, client, attempt, &lease, seen)
+            }
             AcquireOutcome::Wait(_) => {
                 seen.refused = true;
                 if state.clients[client].asks(attempt) {
@@ -513,6 +444,7 @@ impl Shared {
             Caller::Acquire(..) => {
                 seen.lost |= matches!(failure, Failure::Lost(_));
                 seen.busy |= matches!(failure, Failure::HolderConflict(_));
+                self.judge_newest_attempt(state, by, failure)?;
                 self.invocation_failed(state, by);
             }
             // Told that its lease is lost, it stops.
@@ -544,22 +476,12 @@ impl Shared {
 
     /// A client's task ended without a lease: it asks once more, or its execution ends.
     pub(super) fn task_ends(&self, state: &mut WorldState, client: usize) {
-        if state.clients[client].begun >= self.world.clients[client].attempts {
+        if state.clients[client].retried() >= self.world.clients[client].attempts {
             return self.over(state, client);
         }
         state.client(client, |client| {
             close(client);
             client.stage = Stage::Idle;
-        });
-    }
-
-    pub(super) fn over(&self, state: &mut WorldState, client: usize) {
-        let reported = self.world.faults.events && state.clients[client].stage != Stage::Releasing;
-        let now = Timestamp(state.now);
-        state.client(client, |client| {
-            close(client);
-            client.stage = Stage::Over;
-            client.report = if reported { Some(now) } else { client.report };
         });
     }
 
@@ -571,7 +493,7 @@ impl Shared {
     }
 }
 
-fn close(client: &mut ClientState) {
+pub(super) fn close(client: &mut ClientState) {
     client.tasks.iter_mut().filter(|task| **task == Task::Open).for_each(|task| *task = Task::Closed);
 }
 
@@ -608,7 +530,7 @@ impl Hashed<Call> {
                 format!("release by {}, {older}{clock}{old}", shared.holder(client))
             }
             Caller::Renew(client) => format!("renew by {}{clock}{old}", shared.holder(client)),
-            Caller::ExecutionEnded(client, _) => format!("event for {}", shared.holder(client)),
+            Caller::ExecutionEnded(client, ..) => format!("event for {}", shared.holder(client)),
             Caller::Sweep => format!("sweep{clock}{old}"),
             Caller::Operator(at, _) => format!("operator {at}"),
         }

@@ -3,10 +3,10 @@
 
 use leasehold_core::{
     AnyOutcome, Attempt, Effect, EffectReply, ExecutionStatus, Guard, Holder, HolderState, InFlight, LeaseId, Lowered,
-    Millis, Reply, Request, Row, RowKey, SlotRow, Step, Timestamp, Write,
+    Millis, Reply, Request, Row, RowKey, SlotRow, Step, Timestamp, WaitRow, Write,
 };
 
-use super::state::{Caller, ClientState, Stage, Task, ToldLease, WorldState};
+use super::state::{Caller, EndReport, Stage, Task, ToldLease, WorldState};
 use super::world::{OperatorAction, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::strategy::Strategy;
@@ -48,6 +48,10 @@ impl Shared {
         for (key, old) in before {
             let new = state.table.row(*key).cloned();
             self.judge_bounds(state, by, old.as_ref(), new.as_ref())?;
+            self.judge_late_end(by, old.as_ref(), new.as_ref())?;
+            if let Some(Row::Wait(place)) = &new {
+                self.judge_joined(state, old.as_ref(), place)?;
+            }
             if let Some(Caller::OlderRelease(client, older)) = by {
                 self.judge_older(state, client, older, old.as_ref(), new.as_ref())?;
             }
@@ -73,6 +77,8 @@ impl Shared {
                         return Err(Violation::new(property::FENCE, what));
                     }
                     if new.fence > fence {
+                        self.judge_taken(state, old, held)?;
+                        self.judge_dead_grant(state, held, seen)?;
                         self.judge_grant(state, before, new, seen)?;
                     }
                 }
@@ -130,9 +136,10 @@ impl Shared {
                 held.holder == *mine && held.attempt > older && now < held.expires_at && !still
             }),
             Some(Row::Holder(row)) => match &row.state {
-                HolderState::Waiting(waiting) => {
-                    let ended = matches!(new, Some(Row::Holder(new)) if matches!(new.state, HolderState::Ended { .. }));
-                    row.holder == *mine && row.attempt > older && now < waiting.give_up_at && ended
+                HolderState::Waiting { ticket, .. } => {
+                    let ended = matches!(new, Some(Row::Holder(new)) if new.state == HolderState::Ended);
+                    let gives_up_at = ticket.at + self.settings.longest_wait;
+                    row.holder == *mine && row.attempt > older && now < gives_up_at && ended
                 }
                 _ => false,
             },
@@ -202,7 +209,7 @@ impl Shared {
     ) -> Result<(), Violation> {
         let Some(held) = &row.held else { return Ok(()) };
         for (at, client) in state.clients.iter().enumerate().filter(|(at, _)| *self.holder(*at) == held.holder) {
-            let number = ClientState::number(at, held.attempt).map(usize::from);
+            let number = client.number(at, held.attempt, self.world.counts_redrives).map(usize::from);
             if number.is_some_and(|number| client.tasks.get(number.wrapping_sub(1)) == Some(&Task::Told)) {
                 let what = format!("{} was granted again on {}, which had its lease", held.holder, held.attempt);
                 return Err(Violation::new(property::ATTEMPTS, what));
@@ -210,7 +217,7 @@ impl Shared {
         }
         let ticket = before.iter().find_map(|(_, row)| match row {
             Some(Row::Holder(row)) if row.holder == held.holder => match &row.state {
-                HolderState::Waiting(waiting) => Some(waiting.ticket),
+                HolderState::Waiting { ticket, .. } => Some(*ticket),
                 _ => None,
             },
             _ => None,
@@ -221,8 +228,9 @@ impl Shared {
         for at in 0..state.clients.len() {
             let key = RowKey::Holder(self.holder(at).hashed());
             let Some(Row::Holder(waiter)) = state.table.row(key) else { continue };
-            let HolderState::Waiting(waiting) = &waiter.state else { continue };
-            if ticket.is_none_or(|ticket| waiting.ticket < ticket) {
+            let HolderState::Waiting { ticket: its, .. } = waiter.state else { continue };
+            // Who has not put its place into the queue yet is not there.
+            if state.table.row(RowKey::Wait(its)).is_some() && ticket.is_none_or(|ticket| its < ticket) {
                 state.client(at, |client| client.overtaken += 1);
                 seen.most_overtaken = seen.most_overtaken.max(state.clients[at].overtaken);
             }
@@ -250,7 +258,7 @@ impl Shared {
         };
         let lasting = move |at: &usize| {
             let client = &state.clients[*at];
-            let clock = Timestamp(state.now + self.world.clients[*at].skew);
+            let clock = Timestamp(state.now + self.world.skew_of(*at));
             client.stage == Stage::Working
                 && client.lease.is_some_and(|lease| clock < lease.expires_at && newest(*at, lease))
         };
@@ -292,13 +300,18 @@ impl Shared {
         }
     }
 
-    /// One slot a holder, one place a holder, and each row of a pair says what the other says.
+    /// One slot a holder, one place a holder, and a holder's row points at the slot it holds. The reverse need not be: a row
+    /// that points at what is not there means that it ended, and a place without its holder's row is nothing.
     fn judge_rows(&self, state: &WorldState) -> Result<(), Violation> {
         let table = &state.table;
         let mut held: Vec<&Holder> =
             table.slots().filter_map(|row| row.held.as_ref()).map(|held| &held.holder).collect();
-        let mut places: Vec<&Holder> =
-            table.rows().filter_map(|row| if let Row::Wait(row) = row { Some(&row.holder) } else { None }).collect();
+        let mut places: Vec<&Holder> = table
+            .rows()
+            .filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None })
+            .filter(|place| is_waiting_there(table, place))
+            .map(|place| &place.holder)
+            .collect();
         for holders in [&mut held, &mut places] {
             holders.sort_by_key(|holder| holder.hashed());
             if let Some(twice) = holders.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -309,7 +322,7 @@ impl Shared {
             let Some(held) = &row.held else { continue };
             let points = match table.row(RowKey::Holder(held.holder.hashed())) {
                 Some(Row::Holder(pointer)) => matches!(pointer.state,
-                    HolderState::Holding { slot, fence, .. } if (slot, fence) == (row.slot, row.fence)),
+                    HolderState::Holding { slot, fence } if (slot, fence) == (row.slot, row.fence)),
                 _ => false,
             };
             if !points {
@@ -317,44 +330,21 @@ impl Shared {
                 return Err(Violation::new(property::ONE, what));
             }
         }
-        for row in table.rows() {
-            let agrees = match row {
-                Row::Holder(row) => match &row.state {
-                    HolderState::Waiting(waiting) => table.row(RowKey::Wait(waiting.ticket)).is_some(),
-                    HolderState::Holding { slot: at, fence, .. } => {
-                        slot(table.row(RowKey::Slot(*at))).is_some_and(|slot| {
-                            slot.fence == *fence && slot.held.as_ref().is_some_and(|held| held.holder == row.holder)
-                        })
-                    }
-                    HolderState::Ended { .. } => true,
-                },
-                Row::Wait(row) => matches!(table.row(RowKey::Holder(row.holder.hashed())), Some(Row::Holder(holder))
-                    if matches!(&holder.state, HolderState::Waiting(waiting) if waiting.ticket == row.ticket)),
-                _ => true,
-            };
-            if !agrees {
-                return Err(Violation::new(property::ONE, format!("a row points at what is not there: {row:?}")));
-            }
-        }
         Ok(())
     }
 
     /// An event freed what an ended execution had.
-    pub(crate) fn judge_gone(&self, state: &WorldState, client: usize, ended: Timestamp) -> Result<(), Violation> {
-        let holder = self.holder(client);
-        let row = state.table.row(RowKey::Holder(holder.hashed()));
-        let before = match row {
-            Some(Row::Holder(row)) => match &row.state {
-                HolderState::Holding { .. } | HolderState::Waiting(_) => row.attempt.entered < ended,
-                HolderState::Ended { .. } => false,
-            },
-            _ => false,
-        };
-        if before && self.status_of(state, holder.execution()) == ExecutionStatus::Ended {
-            return Err(Violation::new(
-                property::LEAK,
-                format!("{holder} has ended, was reported, and still has {row:?}"),
-            ));
+    pub(crate) fn judge_gone(&self, state: &WorldState, client: usize, end: EndReport) -> Result<(), Violation> {
+        for branch in self.branches(client) {
+            let holder = self.holder(branch);
+            let row = state.table.row(RowKey::Holder(holder.hashed()));
+            let before = |attempt: Attempt| attempt.entered < end.at && attempt.redrive <= end.redrive;
+            let has = has_something(&state.table, row) && matches!(row, Some(Row::Holder(row)) if before(row.attempt));
+            let over = self.branches(branch).all(|branch| state.clients[branch].stage == Stage::Over);
+            if has && over {
+                let what = format!("{holder} has ended, was reported, and still has {row:?}");
+                return Err(Violation::new(property::LEAK, what));
+            }
         }
         Ok(())
     }
@@ -372,19 +362,24 @@ impl Shared {
         if !state.faulted && state.changed_at.is_none() {
             self.judge_waiting(state, false)?;
         }
+        self.judge_dead(state)?;
+        self.judge_looks(state, seen)?;
         let mut swept = state.clone();
         self.sweep_alone(&mut swept, seen)?;
         self.judge_waiting(&swept, true)?;
+        self.judge_dead(&swept)?;
 
         // Every lease has expired on every clock, and every change of the limit is followed by everybody.
         let changed = Lowered { from: self.settings.limit, at: Timestamp(0) };
-        let past = self.settings.followed_at(changed).0 + self.world.lease + 2 * self.world.grace;
+        let past =
+            self.settings.followed_at(changed).0 + self.world.lease + 2 * self.world.grace.max(self.world.most_skew());
         let mut told = state.clone();
         told.now += past + self.world.give_up;
         self.sweep_alone(&mut told, seen)?;
         for (at, client) in state.clients.iter().enumerate() {
             let task = usize::from(client.begun).wrapping_sub(1);
-            if client.stage == Stage::Asking && told.clients[at].tasks.get(task) == Some(&Task::Open) {
+            let listens = self.world.clients[at].token && !client.untellable;
+            if listens && client.stage == Stage::Asking && told.clients[at].tasks.get(task) == Some(&Task::Open) {
                 return Err(Violation::new(property::TOLD_IN_THE_END, format!("{} waits forever", self.holder(at))));
             }
         }
@@ -399,10 +394,18 @@ impl Shared {
         self.all_vanish(&mut gone);
         gone.now += past;
         self.sweep_alone(&mut gone, seen)?;
+        // Where nobody can know that a waiter is gone, each may have had a lease.
+        let unknown = |at: &usize| self.status_of(&gone, self.holder(*at).execution()) == ExecutionStatus::Unknown;
+        for _ in (0..gone.clients.len()).filter(unknown).collect::<Vec<_>>() {
+            gone.now += self.world.lease + self.world.grace;
+            self.sweep_alone(&mut gone, seen)?;
+        }
         if let Some(row) = gone.table.slots().find(|row| row.held.is_some()) {
             return Err(Violation::new(property::LEAK, format!("everybody is gone, and this is still held: {row:?}")));
         }
-        if let Some(row) = gone.table.rows().find(|row| matches!(row, Row::Wait(_)) || has_something(Some(row))) {
+        if let Some(row) =
+            gone.table.rows().find(|row| matches!(row, Row::Wait(_)) || has_something(&gone.table, Some(row)))
+        {
             return Err(Violation::new(property::LEAK, format!("everybody is gone, and this row stays: {row:?}")));
         }
         Ok(())
@@ -430,7 +433,7 @@ impl Shared {
     }
 
     /// Nobody whose task is open waits while a slot may be granted.
-    fn judge_waiting(&self, state: &WorldState, expired_too: bool) -> Result<(), Violation> {
+    pub(super) fn judge_waiting(&self, state: &WorldState, expired_too: bool) -> Result<(), Violation> {
         let Some(live) = self.settings_now(state, SettingsOf::Now) else { return Ok(()) };
         let now = Timestamp(state.now);
         let slots: Vec<SlotRow> = state.table.slots().cloned().collect();
@@ -441,8 +444,8 @@ impl Shared {
         let Some(slot) = (0..live.effective_limit(&slots, now)).find(|slot| open(*slot)) else { return Ok(()) };
         for (at, client) in state.clients.iter().enumerate() {
             let row = state.table.row(RowKey::Holder(self.holder(at).hashed()));
-            let waits = matches!(row, Some(Row::Holder(row)) if matches!(row.state, HolderState::Waiting(_)));
-            if client.stage == Stage::Asking && waits {
+            let waits = matches!(row, Some(Row::Holder(row)) if matches!(row.state, HolderState::Waiting { .. }));
+            if client.stage == Stage::Asking && waits && has_something(&state.table, row) {
                 let what = format!("slot {slot} is open, {} waits, and nothing is under way", self.holder(at));
                 return Err(Violation::new(property::WAKE_UP, what));
             }
@@ -459,6 +462,20 @@ pub(crate) fn waiters_in(in_flight: &InFlight) -> Option<Holder> {
     })
 }
 
-fn has_something(row: Option<&Row>) -> bool {
-    matches!(row, Some(Row::Holder(row)) if !matches!(row.state, HolderState::Ended { .. }))
+/// Whether a holder's row waits with the ticket of this place.
+fn is_waiting_there(table: &MemoryTable, place: &WaitRow) -> bool {
+    matches!(table.row(RowKey::Holder(place.holder.hashed())), Some(Row::Holder(holder))
+        if matches!(holder.state, HolderState::Waiting { ticket, .. } if ticket == place.ticket))
+}
+
+/// Whether a holder's row points at a place or a lease that is there.
+fn has_something(table: &MemoryTable, row: Option<&Row>) -> bool {
+    let Some(Row::Holder(row)) = row else { return false };
+    match row.state {
+        HolderState::Ended => false,
+        HolderState::Waiting { ticket, .. } => table.row(RowKey::Wait(ticket)).is_some(),
+        HolderState::Holding { slot: at, fence } => slot(table.row(RowKey::Slot(at))).is_some_and(|slot| {
+            slot.fence == fence && slot.held.as_ref().is_some_and(|held| held.holder == row.holder)
+        }),
+    }
 }

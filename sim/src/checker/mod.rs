@@ -4,10 +4,38 @@
 //! States are explored breadth first, so a counterexample is a shortest one. Two states with the same 128-bit
 //! digest are one. A call's own computing takes no time: it goes on as soon as its last answer is there,
 //! unless it is frozen; what one step asks for together is served in every order.
+//!
+//! No state is left out, and none is taken for another because they are alike. What makes it quick: all cores search, and a
+//! step that looks at nothing but its own call is taken once and remembered.
+//!
+//! What it can not represent, so that nothing here speaks of it:
+//!
+//! - **Sizes.** A handful of clients, slots and milliseconds. Thousands at once, and a crowd that is throttled for minutes,
+//!   are the simulator's: here the table refuses a counted number of requests. A batch, a page of a query, a transaction's
+//!   and an item's greatest size are never reached.
+//! - **The table's weaker reads.** Every read is strongly consistent, apart from a query of the slots that is torn at one
+//!   place. There is no index, so none that lags behind; a window of slots is all of them
+//!   where there are no more than sixteen.
+//! - **One request that is served twice.** A whole call is delivered twice, and a write without an answer is served later,
+//!   but once. What a client library sends again by itself is not seen.
+//! - **A notice on its way.** A callback arrives at once or never; its answer may be lost. None arrives late.
+//! - **Answers about executions that are out of date.** A status check is answered by the truth of that moment, or not at
+//!   all. No map run is there: no parent, no child that counts its redrives by itself.
+//! - **Clocks that jump.** A client's clock is ahead by the same time throughout. One that is behind is one that all others
+//!   are ahead of. What corrects a local clock is not run here: its result is assumed, and taken away.
+//! - **What waits between two calls.** Pauses and jitter take no time, a look follows whenever it may, and a workflow's retries
+//!   are attempts that follow at once. A process is killed between two calls, or crashes in one; it never does both.
+//! - **Time to live.** A tombstone is kept for ever, or with an ablation not at all; never for a while.
+//! - **More than one pool**, and settings older than those before the last change.
 
+mod call_steps;
 mod calls;
+mod dead_waiters;
+mod executions;
+mod faults;
 mod invariants;
 mod lone_step;
+mod packed;
 mod parts;
 mod search;
 mod shared_list;
@@ -16,11 +44,13 @@ mod step_memo;
 mod trace;
 mod transition;
 mod world;
+mod wrong_clocks;
 
 use std::fmt;
 
+pub use faults::Faults;
 pub use invariants::Violation;
-pub use world::{Ablation, Ablations, CheckedWorld, Client, Faults, OperatorAction, OperatorPlan, Order};
+pub use world::{Ablation, Ablations, CheckedWorld, Client, OperatorAction, OperatorPlan, Order};
 
 use crate::rng::Rng;
 use search::{Manner, search};
@@ -49,6 +79,10 @@ pub mod property {
     pub const WAKE_UP: &str = "no lost wake-up";
     /// A task that waits is told something in the end.
     pub const TOLD_IN_THE_END: &str = "told in the end";
+    /// A waiter that is dead costs its pool no more than one grant and its way back.
+    pub const DEAD_NOT_SERVED: &str = "nobody dead is served twice";
+    /// Nobody takes a live lease or jumps the queue because its clock is wrong.
+    pub const TABLE_TIME: &str = "time is the table's";
     /// When everybody is gone, everything is free.
     pub const LEAK: &str = "nothing leaks";
     /// Of changes that meet, the one that was asked for last stays.
@@ -84,6 +118,23 @@ pub struct Coverage {
     pub crashed: bool,
     pub died: bool,
     pub redriven: bool,
+    /// With the same time of entry, and retries that began anew.
+    pub redriven_in_place: bool,
+    /// An end was reported once more.
+    pub reported_again: bool,
+    /// An end was reported when its execution had been redriven.
+    pub reported_after_redrive: bool,
+    pub cancelled_waiting: bool,
+    pub cancelled_at_work: bool,
+    pub killed: bool,
+    /// A waiter without a token looked whether it was granted a lease.
+    pub looked: bool,
+    /// A notice was refused for good.
+    pub notice_refused: bool,
+    /// A slot was granted to a waiter that was dead.
+    pub granted_to_dead: bool,
+    /// How many waited at most when their execution ended.
+    pub most_left_waiting: usize,
     pub table_refused: bool,
     pub unheard: bool,
     /// A write happened, and its caller got no answer.
@@ -98,6 +149,8 @@ pub struct Coverage {
     pub freed_by_event: bool,
     /// More than the new limit were held when the limit had been set.
     pub above_limit: bool,
+    /// A slot above the limit was folded away.
+    pub folded: bool,
     /// All that a world lets go wrong did, in one history.
     pub every_fault: bool,
     /// How many slots were held at once.
@@ -112,17 +165,19 @@ impl Coverage {
         // A name that is missing here does not compile.
         macro_rules! either {
             ($($name:ident)*) => {
-                let Coverage { $($name,)* most_held, most_overtaken } = other;
+                let Coverage { $($name,)* most_held, most_overtaken, most_left_waiting } = other;
                 $(self.$name |= $name;)*
                 self.most_held = self.most_held.max(most_held);
                 self.most_overtaken = self.most_overtaken.max(most_overtaken);
+                self.most_left_waiting = self.most_left_waiting.max(most_left_waiting);
             };
         }
         either! {
             told claimed granted_from_queue refused renewed extended reclaimed renotified closed_task
             failed_task gave_up lost override_ended superseded retired pool_set busy already older_released
             limit_set crashed died redriven table_refused unheard reply_lost served_late give_back_lost torn
-            freed_by_event above_limit every_fault
+            freed_by_event above_limit every_fault folded redriven_in_place reported_again reported_after_redrive
+            cancelled_waiting cancelled_at_work killed looked notice_refused granted_to_dead
         }
     }
 }

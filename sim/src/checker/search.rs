@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::invariants::Violation;
 use super::lone_step::{LoneSteps, judged};
+use super::packed::{Packed, Packer, PartStore};
 use super::parts::{Common, Parts};
 use super::state::WorldState;
 use super::transition::Transition;
@@ -30,7 +31,8 @@ pub(crate) struct Manner {
 
 /// Explores a world.
 pub(crate) fn search(shared: &Shared, most_states: usize, manner: Manner) -> Report {
-    let search = Search::new(shared, most_states, manner.remembers);
+    let store = PartStore::default();
+    let search = Search::new(shared, &store, most_states, manner.remembers);
     std::thread::scope(|scope| {
         for _ in 1..manner.threads {
             scope.spawn(|| search.work());
@@ -44,7 +46,7 @@ pub(crate) fn search(shared: &Shared, most_states: usize, manner: Manner) -> Rep
 struct Batch {
     depth: usize,
     first: u32,
-    states: Vec<Parts>,
+    states: Packed,
 }
 
 /// A state that was found, perhaps not for the first time.
@@ -67,13 +69,14 @@ struct Fresh {
     digest: u128,
     from: u32,
     action: Transition,
-    state: Parts,
 }
 
 /// What came of a batch, up to the first broken promise.
 struct Expanded {
     depth: usize,
     fresh: Vec<Fresh>,
+    /// The states of those.
+    states: Packed,
     steps: usize,
     quiet: usize,
     seen: Coverage,
@@ -107,7 +110,7 @@ struct Admission {
     /// For each state, by which action it was reached from which.
     from: Vec<(u32, Transition)>,
     /// States that are not yet a batch, all at one depth.
-    states: Vec<Parts>,
+    states: Packed,
     /// How many batches at the depth that is being admitted are still to come, and how many at the next.
     to_come: usize,
     to_come_next: usize,
@@ -120,6 +123,7 @@ struct Search<'a> {
     remembers: bool,
     schedule: Mutex<Schedule>,
     changed: Condvar,
+    store: &'a PartStore,
     known: RwLock<HashSet<u128, BuildHasherDefault<DigestHasher>>>,
     admission: Mutex<Admission>,
 }
@@ -146,8 +150,8 @@ impl Hasher for DigestHasher {
 }
 
 /// What a thread works with, batch after batch: large pieces of memory that are not given back between them.
-#[derive(Default)]
-struct Bench {
+struct Bench<'a> {
+    packer: Packer<'a>,
     found: Vec<Found>,
     digests: HashSet<u128, BuildHasherDefault<DigestHasher>>,
     common: Common,
@@ -171,13 +175,15 @@ impl Drop for EndsOnPanic<'_, '_> {
 }
 
 impl<'a> Search<'a> {
-    fn new(shared: &'a Shared, most_states: usize, remembers: bool) -> Search<'a> {
+    fn new(shared: &'a Shared, store: &'a PartStore, most_states: usize, remembers: bool) -> Search<'a> {
         let begin = Parts::of(WorldState::begin(shared), &mut Common::default());
         let known = HashSet::from_iter([begin.digest()]);
-        let batch = Batch { depth: 0, first: 0, states: vec![begin] };
+        let mut states = Packed::default();
+        store.packer().pack(&begin, &mut states);
+        let batch = Batch { depth: 0, first: 0, states };
         let admission = Admission {
             from: vec![(0, Transition::Tick)],
-            states: vec![],
+            states: Packed::default(),
             to_come: 1,
             to_come_next: 0,
             report: Report { states: 1, ..Report::new(shared.world.name) },
@@ -187,6 +193,7 @@ impl<'a> Search<'a> {
             shared,
             most_states,
             remembers,
+            store,
             schedule: Mutex::new(schedule),
             changed: Condvar::new(),
             known: RwLock::new(known),
@@ -198,7 +205,13 @@ impl<'a> Search<'a> {
     fn work(&self) {
         let _ends = EndsOnPanic(self);
         step_memo::remember(self.remembers);
-        let mut bench = Bench::default();
+        let mut bench = Bench {
+            packer: self.store.packer(),
+            found: vec![],
+            digests: HashSet::default(),
+            common: Common::default(),
+            lone_steps: LoneSteps::default(),
+        };
         let mut schedule = lock(&self.schedule);
         while !schedule.is_over {
             let next = schedule.admitted;
@@ -233,9 +246,18 @@ impl<'a> Search<'a> {
     }
 
     /// Takes every step from each state.
-    fn expand(&self, batch: Batch, bench: &mut Bench) -> Expanded {
+    fn expand(&self, batch: Batch, bench: &mut Bench<'_>) -> Expanded {
         let Batch { depth, first, states } = batch;
-        let mut all = Expanded { depth, fresh: vec![], steps: 0, quiet: 0, seen: Coverage::default(), broken: None };
+        let states = bench.packer.unpack(&states);
+        let mut all = Expanded {
+            depth,
+            fresh: vec![],
+            states: Packed::default(),
+            steps: 0,
+            quiet: 0,
+            seen: Coverage::default(),
+            broken: None,
+        };
         bench.lone_steps.trim();
         bench.digests.clear();
         for (from, state) in (first..).zip(&states) {
@@ -257,7 +279,8 @@ impl<'a> Search<'a> {
                 }
                 Made::Whole(state) => *state,
             };
-            all.fresh.push(Fresh { digest, from, action, state });
+            all.fresh.push(Fresh { digest, from, action });
+            bench.packer.pack(&state, &mut all.states);
         }
         all
     }
@@ -267,7 +290,7 @@ impl<'a> Search<'a> {
         from: u32,
         parts: &Parts,
         all: &mut Expanded,
-        bench: &mut Bench,
+        bench: &mut Bench<'_>,
     ) -> Result<(), (Option<Transition>, Violation)> {
         let state = parts.whole();
         if state.is_quiet() {
@@ -299,7 +322,7 @@ impl<'a> Search<'a> {
 
     /// Admits what was found for the first time. Returns the batches that are full, and whether the search goes on.
     fn admit(&self, expanded: Expanded) -> (Vec<Batch>, bool) {
-        let Expanded { depth, fresh, steps, quiet, seen, broken } = expanded;
+        let Expanded { depth, fresh, states, steps, quiet, seen, broken } = expanded;
         let (mut admission, mut batches) = (lock(&self.admission), vec![]);
         let admission = &mut *admission;
         admission.report.steps += steps;
@@ -308,7 +331,7 @@ impl<'a> Search<'a> {
         admission.report.seen.merge(seen);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut last = u32::MAX;
-        for found in fresh {
+        for (found, state) in fresh.into_iter().zip(states.each()) {
             if found.from > last {
                 break;
             }
@@ -322,7 +345,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             admission.from.push((found.from, found.action));
-            admission.states.push(found.state);
+            admission.states.push(state);
             if admission.states.len() == BATCH {
                 batches.push(admission.batch(depth + 1));
             }
@@ -334,7 +357,7 @@ impl<'a> Search<'a> {
             admission.report.broken = Some(Counterexample { violation, steps, seed: None });
         }
         admission.to_come -= 1;
-        if admission.to_come == 0 && !admission.states.is_empty() {
+        if admission.to_come == 0 && admission.states.len() > 0 {
             batches.push(admission.batch(depth + 1));
         }
         admission.to_come_next += batches.len();
@@ -348,7 +371,7 @@ impl<'a> Search<'a> {
 
 impl Admission {
     fn batch(&mut self, depth: usize) -> Batch {
-        let states = std::mem::take(&mut self.states);
+        let states = self.states.take();
         let first = u32::try_from(self.from.len() - states.len()).unwrap_or(u32::MAX);
         Batch { depth, first, states }
     }

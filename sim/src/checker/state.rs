@@ -8,8 +8,9 @@ use leasehold_core::{
     RowKey, Slot, SlotRow, Step, Timestamp,
 };
 
+use super::faults::Faults;
 use super::shared_list::SharedList;
-use super::world::{Faults, Shared};
+use super::world::Shared;
 use crate::count_then_put::CountThenPut;
 use crate::digest::Hashed;
 use crate::table::MemoryTable;
@@ -72,8 +73,27 @@ pub(crate) struct ClientState {
     pub(crate) renews: u8,
     /// How many were granted a lease before it though they joined the queue later.
     pub(crate) overtaken: u8,
-    /// When its execution ended, if that is still to be reported.
-    pub(crate) report: Option<Timestamp>,
+    /// The end of its execution, if that is still to be reported.
+    pub(crate) report: Option<EndReport>,
+    /// The end that was reported last, where it may be reported once more or be followed by a redrive.
+    pub(crate) reported: Option<EndReport>,
+    /// How many attempts it had begun at each redrive.
+    pub(crate) redriven: Vec<u8>,
+    /// Every notice to it is refused for good.
+    pub(crate) untellable: bool,
+    /// How often the dead task of its newest attempt was granted a lease, where that is counted.
+    pub(crate) dead_grants: u8,
+    /// When it joined the queue, in true time, where that is judged.
+    pub(crate) joined: Option<u64>,
+}
+
+/// The end of an execution, as it is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct EndReport {
+    /// When it ended.
+    pub(crate) at: Timestamp,
+    /// How often it had been redriven.
+    pub(crate) redrive: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +108,8 @@ pub(crate) enum Stage {
     Releasing,
     /// Its execution has ended.
     Over,
+    /// Its branch was cancelled or its process killed: nobody is there any more, and no end was reported.
+    Gone,
 }
 
 /// The task of one attempt.
@@ -135,8 +157,8 @@ pub(crate) enum Caller {
     /// By an attempt that was followed by a newer one.
     OlderRelease(usize, Attempt),
     Renew(usize),
-    /// With when it ended, if nothing else of this client's was under way when that was reported.
-    ExecutionEnded(usize, Option<Timestamp>),
+    /// With which end, and whether nothing else of this execution's was under way when that was reported.
+    ExecutionEnded(usize, EndReport, bool),
     Sweep,
     /// Which operator, and when it began.
     Operator(u8, u64),
@@ -169,8 +191,19 @@ pub(crate) struct TornRead {
 impl ClientState {
     /// Which attempt this is, as the holder's rows keep it. Clients that share a name never share an attempt.
     pub(crate) fn attempt(&self, client: usize, number: u8) -> Attempt {
-        let retry = u32::from(number) * 8 + u32::try_from(client).unwrap_or(0);
-        Attempt { entered: self.entered, redrive: 0, retry }
+        let redrive = self.redriven.iter().filter(|before| **before < number).count();
+        let retry = u32::from(number - self.before(redrive)) * 8 + u32::try_from(client).unwrap_or(0);
+        Attempt { entered: self.entered, redrive: u32::try_from(redrive).unwrap_or(u32::MAX), retry }
+    }
+
+    /// How many attempts it had begun before it was redriven that often.
+    fn before(&self, redrive: usize) -> u8 {
+        redrive.checked_sub(1).and_then(|last| self.redriven.get(last)).copied().unwrap_or(0)
+    }
+
+    /// How many attempts it has begun since it was redriven last.
+    pub(crate) fn retried(&self) -> u8 {
+        self.begun - self.before(self.redriven.len())
     }
 
     /// Whether it waits for this attempt, its newest one.
@@ -178,9 +211,15 @@ impl ClientState {
         self.stage == Stage::Asking && self.begun == attempt
     }
 
-    /// Which of this client's attempts it is.
-    pub(crate) fn number(client: usize, attempt: Attempt) -> Option<u8> {
-        (attempt.retry as usize % 8 == client).then(|| u8::try_from(attempt.retry / 8).unwrap_or(u8::MAX))
+    /// Which of this client's attempts it is; where redrives are not counted, the newest that it may be.
+    pub(crate) fn number(&self, client: usize, attempt: Attempt, counts_redrives: bool) -> Option<u8> {
+        let retry = (attempt.retry as usize % 8 == client).then_some(attempt.retry / 8)?;
+        let number = |redrive: usize| u8::try_from(retry).unwrap_or(u8::MAX).saturating_add(self.before(redrive));
+        if counts_redrives {
+            return Some(number(attempt.redrive as usize));
+        }
+        let may_be = (0..=self.redriven.len()).rev().map(number).find(|number| *number <= self.begun);
+        Some(may_be.unwrap_or(number(0)))
     }
 }
 
@@ -197,6 +236,11 @@ impl WorldState {
                 renews: client.renews,
                 overtaken: 0,
                 report: None,
+                reported: None,
+                redriven: vec![],
+                untellable: false,
+                dead_grants: 0,
+                joined: None,
             })
         };
         WorldState {

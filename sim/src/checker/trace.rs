@@ -62,6 +62,14 @@ fn line(shared: &Shared, state: &WorldState, action: Transition) -> String {
         Transition::Abandon { client: c } => format!("the task of {} times out", client(c)),
         Transition::Report { client: c } => format!("the end of {} is reported", client(c)),
         Transition::Redrive { client: c } => format!("{} is started again", client(c)),
+        Transition::RedriveInPlace { client: c } => {
+            format!("{} is redriven: the same time of entry, retries begin anew", client(c))
+        }
+        Transition::ReportAgain { client: c } => format!("the end of {} is reported once more", client(c)),
+        Transition::End { client: c } => format!("the execution of {} ends, with all its branches", client(c)),
+        Transition::Cancel { client: c } => format!("{} is cancelled, its execution goes on", client(c)),
+        Transition::Kill { client: c } => format!("{} is killed", client(c)),
+        Transition::Look { client: c } => format!("{} looks whether it was granted a lease", client(c)),
         Transition::Sweep { settings } => format!("a sweep begins{}", old(settings)),
         Transition::Operate => "the next operator begins".to_owned(),
         Transition::Serve { call: c, request: r, freeze } => format!("{}: {}{}", call(c), request(c, r), ice(freeze)),
@@ -89,6 +97,9 @@ fn line(shared: &Shared, state: &WorldState, action: Transition) -> String {
         Transition::Unheard { call: c, callback: n, arrives } => {
             let how = if arrives { "it arrives, but the answer is lost" } else { "it is lost" };
             format!("{}: {}: {how}", call(c), request(c, n))
+        }
+        Transition::Refuse { call: c, callback: n } => {
+            format!("{}: {}: refused for good", call(c), request(c, n))
         }
         Transition::Answer { call: c, known, .. } => {
             format!("{}: does the execution run? {}", call(c), if known { "answered" } else { "not known" })
@@ -122,8 +133,10 @@ fn name(effect: &Effect) -> String {
 fn request_name(request: &Request) -> String {
     match request {
         Request::Get(RowKey::Holder(_)) => "reads a holder".to_owned(),
+        Request::Get(RowKey::Slot(_)) => "reads a slot".to_owned(),
+        Request::Get(RowKey::Wait(_)) => "reads a place in the queue".to_owned(),
         Request::Get(_) => "reads the settings".to_owned(),
-        Request::Slots => "reads the slots".to_owned(),
+        Request::Slots(..) => "reads the slots".to_owned(),
         Request::Queue(_) => "reads the queue".to_owned(),
         Request::Holders { .. } => "reads the holders of an execution".to_owned(),
         Request::Write(write) => format!("writes [{}]", written(write)),
@@ -142,18 +155,21 @@ fn written(write: &Write) -> String {
         }
         Mutation::Put(Row::Slot(SlotRow { slot, .. })) => format!("{slot} -> free"),
         Mutation::Put(Row::Holder(row)) => match &row.state {
-            HolderState::Waiting(_) => format!("{} waits", row.holder),
-            HolderState::Holding { slot, fence, .. } => format!("{} holds {slot} {fence}", row.holder),
-            HolderState::Ended { .. } => format!("{} has ended", row.holder),
+            HolderState::Waiting { .. } => format!("{} waits", row.holder),
+            HolderState::Holding { slot, fence } => format!("{} holds {slot} {fence}", row.holder),
+            HolderState::Ended => format!("{} has ended", row.holder),
         },
         Mutation::Put(Row::Wait(row)) => format!("{} joins the queue", row.holder),
         Mutation::Put(Row::Override(row)) => format!("limit {}", row.limit),
         Mutation::Put(Row::Pool(row)) => format!("the pool's limit {}", row.limit),
+        Mutation::Put(Row::HighWater(row)) => format!("high-water mark {}", row.slots),
         Mutation::Put(_) => "summary".to_owned(),
         Mutation::Delete if matches!(write.key, RowKey::Wait(_)) => "a place in the queue goes".to_owned(),
         Mutation::Delete => "one of the pool's own rows goes".to_owned(),
         Mutation::Extend(expires_at, _) => format!("lease until {expires_at}"),
-        Mutation::Confirm => "confirmed".to_owned(),
+        Mutation::Confirm(_) => "confirmed".to_owned(),
+        Mutation::MayBeTold => "may be told".to_owned(),
+        Mutation::Collect(expires_at) => format!("collected, lease until {expires_at}"),
         Mutation::Check => "nothing".to_owned(),
     };
     format!("{what}{only}")

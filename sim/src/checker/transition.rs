@@ -1,15 +1,14 @@
 //! Transitions: what can happen next, and what comes of it? Every step of every call, every fault, every tick of the clock.
 
 use leasehold_core::{
-    AnyOperation, Delivery, Effect, EndOverride, ExecutionEnded, ExecutionStatus, ExpectedOverride, ExpectedSettings,
-    LeaseId, Limit, Millis, PoolPatch, RenewRequest, Reply, Request, RetirePool, SetLimit, SetPool, SweepRequest,
-    Timestamp,
+    AnyOperation, Delivery, Effect, EndOverride, ExecutionStatus, ExpectedOverride, ExpectedSettings, LeaseId, Limit,
+    Millis, PoolPatch, RenewRequest, Reply, Request, RetirePool, SetLimit, SetPool, SweepRequest, Timestamp,
 };
 
 use super::invariants::Violation;
 use super::state::{Call, Caller, Stage, Task, TornRead, WorldState};
 use super::step_memo::Told;
-use super::world::{Ablation, OperatorAction, Order, SettingsOf, Shared};
+use super::world::{OperatorAction, Order, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::digest::Hashed;
 
@@ -36,6 +35,18 @@ pub(crate) enum Transition {
     Report { client: u8 },
     /// An execution that ended earlier is started again.
     Redrive { client: u8 },
+    /// An execution that failed goes on from where it failed.
+    RedriveInPlace { client: u8 },
+    /// The end of a client's execution is reported once more.
+    ReportAgain { client: u8 },
+    /// An execution ends with all its branches, of which this client is one.
+    End { client: u8 },
+    /// A branch of an execution that goes on is cancelled.
+    Cancel { client: u8 },
+    /// A waiter without a token is killed.
+    Kill { client: u8 },
+    /// A waiter without a token looks whether it was granted a lease.
+    Look { client: u8 },
     /// A sweep begins.
     Sweep { settings: SettingsOf },
     /// The next operator begins.
@@ -52,6 +63,8 @@ pub(crate) enum Transition {
     Tell { call: u8, callback: u8, freeze: bool },
     /// A callback gets no answer.
     Unheard { call: u8, callback: u8, arrives: bool },
+    /// A callback is refused for good.
+    Refuse { call: u8, callback: u8 },
     /// A question whether an execution runs is answered.
     Answer { call: u8, question: u8, known: bool },
     /// A frozen call goes on.
@@ -80,12 +93,13 @@ pub(crate) enum Lost {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "worlds have a handful of everything")]
-const fn small(number: usize) -> u8 {
+pub(super) const fn small(number: usize) -> u8 {
     number as u8
 }
 
 impl Transition {
-    /// The call that it is a step of, and the same step of the first call.
+    /// The call that it is a step of, and the same step of the first call; none: it is one of no call, or may look at
+    /// others. What is listed here, or in `looks_at_no_call`, is taken once, alone, and remembered (`lone_step.rs`).
     pub(crate) fn of_call(self) -> Option<(u8, Transition)> {
         let mut step = self;
         let (Transition::Serve { call, .. }
@@ -130,19 +144,26 @@ impl Shared {
         let with_settings = |actions: &mut Vec<Transition>, action: fn(u8, SettingsOf) -> Transition, client: u8| {
             actions.extend(settings.iter().map(|settings| action(client, *settings)));
         };
-        let idle = state.clients.iter().position(|client| client.stage == Stage::Idle);
+        let may_ask = !self.world.one_at_a_time || state.is_quiet();
+        let idle = state.clients.iter().position(|client| client.stage == Stage::Idle && may_ask);
         if let Some(idle) = idle.filter(|_| self.world.asks_at_once()) {
             return vec![Transition::Ask { client: small(idle), settings: SettingsOf::Now }];
         }
         for (at, client) in state.clients.iter().enumerate() {
             let number = small(at);
             match client.stage {
-                Stage::Idle => {
+                Stage::Idle if may_ask => {
                     with_settings(&mut actions, |client, settings| Transition::Ask { client, settings }, number)
                 }
                 Stage::Asking if state.left.abandon > 0 => actions.push(Transition::Abandon { client: number }),
                 Stage::Working => {
-                    with_settings(&mut actions, |client, settings| Transition::Release { client, settings }, number);
+                    if self.world.clients[at].releases {
+                        with_settings(
+                            &mut actions,
+                            |client, settings| Transition::Release { client, settings },
+                            number,
+                        );
+                    }
                     if client.renews > 0 {
                         actions.push(Transition::Renew { client: number });
                     }
@@ -161,12 +182,8 @@ impl Shared {
             if state.left.older_release > 0 && client.begun > 1 {
                 actions.push(Transition::OlderRelease { client: number });
             }
-            if let Some(ended) = client.report {
-                actions.push(Transition::Report { client: number });
-                if state.left.redrive > 0 && client.stage == Stage::Over && ended < Timestamp(state.now) {
-                    actions.push(Transition::Redrive { client: number });
-                }
-            }
+            self.ends_of(state, at, &mut actions);
+            self.deaths_of(state, at, &mut actions);
         }
         if state.sweeps > 0 && !state.calls.iter().any(|call| call.by == Caller::Sweep && !call.frozen) {
             with_settings(&mut actions, |_, settings| Transition::Sweep { settings }, 0);
@@ -238,6 +255,9 @@ impl Shared {
                     if freezes(i) {
                         actions.push(Transition::Tell { call: at, callback: number, freeze: true });
                     }
+                    if state.left.refuse_notice > 0 {
+                        actions.push(Transition::Refuse { call: at, callback: number });
+                    }
                     if state.left.unheard > 0 {
                         actions.push(Transition::Unheard { call: at, callback: number, arrives: true });
                         actions.push(Transition::Unheard { call: at, callback: number, arrives: false });
@@ -276,7 +296,7 @@ impl Shared {
                 actions.push(Transition::Lose { call: at, request: number, how });
             }
         }
-        if self.world.torn && *request == Request::Slots && call.half.is_none() {
+        if self.world.torn && matches!(request, Request::Slots(..)) && call.half.is_none() {
             for index in 1..small(state.table.slots().count()) {
                 actions.push(Transition::Half { call: at, request: number, below: true, index });
                 actions.push(Transition::Half { call: at, request: number, below: false, index });
@@ -300,11 +320,13 @@ impl Shared {
             Transition::Ask { client, settings } => {
                 let client = usize::from(client);
                 // The clock of whoever runs the workflow, which is also that of its events.
-                let entered = Timestamp(state.now);
+                let now = Timestamp(state.now);
+                let stays = self.world.faults.redrive_in_place > 0 && state.clients[client].begun > 0;
                 state.client(client, |client| {
                     client.stage = Stage::Asking;
                     client.begun += 1;
-                    client.entered = entered;
+                    client.dead_grants = 0;
+                    client.entered = if stays { client.entered } else { now };
                     client.tasks.push(Task::Open);
                 });
                 self.acquire(state, client, settings, seen)
@@ -336,7 +358,7 @@ impl Shared {
                 let id = LeaseId { prefix: self.prefix.clone(), slot: told.slot, fence: told.fence };
                 let lease = self.world.asks_for.map(|(lease, _)| Millis(lease));
                 let renew = RenewRequest { id, lease };
-                let skew = self.world.clients[client].skew;
+                let skew = self.world.skew_of(client);
                 self.begin_call(state, Caller::Renew(client), skew, SettingsOf::Now, renew, seen)
             }
             Transition::Die { client } => {
@@ -352,29 +374,18 @@ impl Shared {
                 self.task_ends(state, usize::from(client));
                 Ok(())
             }
-            Transition::Report { client } => {
-                let client = usize::from(client);
-                // Whatever it acquired in the millisecond of its end, it acquired before.
-                let ended = state.clients[client].report.unwrap_or_default() + Millis(1);
-                let at = if self.world.is_ablated(Ablation::WhenItEnded) { Timestamp(state.now + 1) } else { ended };
-                state.client(client, |client| client.report = None);
-                let execution = self.holder(client).execution().into();
-                let ended = ExecutionEnded { execution, at, redrive: None, after: None };
-                let same = |other: usize| self.holder(other) == self.holder(client);
-                let mine =
-                    |by: Caller| matches!(by, Caller::Acquire(c, _) | Caller::Release(c) | Caller::Renew(c) if same(c));
-                let alone = state.left.copy == 0
-                    && state.late.is_empty()
-                    && !state.calls.iter().any(|call| mine(call.by))
-                    && (0..state.clients.len()).all(|c| !same(c) || state.clients[c].stage == Stage::Over);
-                let by = Caller::ExecutionEnded(client, alone.then_some(at));
-                self.begin_call(state, by, 0, SettingsOf::Now, ended, seen)
-            }
-            Transition::Redrive { client } => {
-                state.left.redrive -= 1;
-                seen.redriven = true;
-                state.client(usize::from(client), |client| client.stage = Stage::Idle);
+            Transition::Report { client }
+            | Transition::ReportAgain { client }
+            | Transition::Redrive { client }
+            | Transition::RedriveInPlace { client }
+            | Transition::End { client } => self.end(state, usize::from(client), action, seen),
+            Transition::Cancel { client } | Transition::Kill { client } => {
+                self.vanish(state, usize::from(client), action, seen);
                 Ok(())
+            }
+            Transition::Look { client } => {
+                seen.looked = true;
+                self.acquire(state, usize::from(client), SettingsOf::Now, seen)
             }
             Transition::Sweep { settings } => {
                 state.sweeps -= 1;
@@ -431,7 +442,7 @@ impl Shared {
                 let at = usize::from(request);
                 let Some(Effect::Request(request)) = call.in_flight.effect(at) else { return Ok(()) };
                 let mut reply = self.serve(state, Some(call.by), request, seen)?;
-                if let (Reply::Slots(now), true) = (&mut reply, *request == Request::Slots)
+                if let (Reply::Slots(now), true) = (&mut reply, matches!(request, Request::Slots(..)))
                     && let Some(TornRead { below, index, rows }) = &call.half
                 {
                     let whole = now.clone();
@@ -513,6 +524,10 @@ impl Shared {
                 }
                 self.tell(state, call, Told::Answers(vec![(at, Delivery::Unknown.into())]), false, seen)
             }
+            Transition::Refuse { call, callback } => {
+                let call = state.calls.remove(usize::from(call));
+                self.refuse(state, call, usize::from(callback), seen)
+            }
             Transition::Answer { call, question, known } => {
                 let call = state.calls.remove(usize::from(call));
                 if !known {
@@ -526,9 +541,14 @@ impl Shared {
         }
     }
 
-    /// Runs one call to its end, alone and without faults: what the next sweep would do.
+    /// Runs one sweep to its end, alone and without faults: what the next one would do.
     pub(crate) fn sweep_alone(&self, state: &mut WorldState, seen: &mut Coverage) -> Result<(), Violation> {
         self.begin_call(state, Caller::Sweep, 0, SettingsOf::Now, SweepRequest, seen)?;
+        self.finish_alone(state, seen)
+    }
+
+    /// Runs the one call under way to its end, alone and without faults.
+    pub(crate) fn finish_alone(&self, state: &mut WorldState, seen: &mut Coverage) -> Result<(), Violation> {
         for _ in 0..10_000 {
             let Some(call) = state.calls.first() else { return Ok(()) };
             let first = call.in_flight.unanswered().next().map(|(at, effect)| match effect {
@@ -539,7 +559,7 @@ impl Shared {
             let Some(action) = first else { return Err(Violation::new(property::STUCK, "a call waits for nothing")) };
             self.apply(state, action, seen)?;
         }
-        Err(Violation::new(property::STUCK, "a sweep that runs alone never ends"))
+        Err(Violation::new(property::STUCK, "a call that runs alone never ends"))
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    Guard, Holder, Limit, Lowered, Millis, OverrideRow, PoolName, PoolRow, Row, Settings, TaskToken, Timestamp,
+    Guard, HighWaterRow, Holder, Limit, Lowered, Millis, OverrideRow, PoolName, PoolRow, Row, Settings, TaskToken,
+    Timestamp,
 };
 
+use super::faults::Faults;
 use crate::strategy::Strategy;
 use crate::table::MemoryTable;
 
@@ -49,6 +51,16 @@ pub struct CheckedWorld {
     pub asks_for: Option<(u64, u64)>,
     /// Whether clients release by who they are instead of by their lease.
     pub release_by_holder: bool,
+    /// Whether callers may ask if an execution runs; else they are told that it is not known.
+    pub may_describe: bool,
+    /// Whether a redriven client says how often it was redriven.
+    pub counts_redrives: bool,
+    /// Whether clients begin to ask only while nothing is under way: far fewer states, for worlds with many of them.
+    pub one_at_a_time: bool,
+    /// Whether it is judged what a dead waiter costs.
+    pub judges_dead: bool,
+    /// For how many milliseconds a dead waiter without a token may keep a slot from its grant on; none: not judged.
+    pub short_lease: Option<u64>,
     /// What decides: the protocol or what people use today.
     pub strategy: Strategy,
     /// What is taken away, to see what it was good for.
@@ -68,41 +80,29 @@ pub struct Client {
     pub renews: u8,
     /// How far its clock, and that of its calls, is ahead.
     pub skew: u64,
+    /// How far its local clock is ahead, where whoever runs its calls corrects it by the table's.
+    pub wrong_clock: u64,
+    /// Whether its task waits on a token; else it asks again to see whether it was granted a lease.
+    pub token: bool,
+    /// Whether it releases its lease; else it works until its execution ends.
+    pub releases: bool,
+    /// Whose execution it is a branch of; none: an execution of its own.
+    pub branch_of: Option<usize>,
 }
 
-/// How often each thing may go wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Faults {
-    /// A call dies between two requests.
-    pub crash: u8,
-    /// A reply is lost; the request was served, or not, or is served later.
-    pub lose: u8,
-    /// The table refuses: conflict, or throttled.
-    pub refuse: u8,
-    /// A call is frozen before it reads its replies.
-    pub freeze: u8,
-    /// A call is delivered once more, at once or long after.
-    pub copy: u8,
-    /// A holder dies without releasing.
-    pub die: u8,
-    /// Every holder that dies is reported by an event.
-    pub events: bool,
-    /// An execution that has ended is started again, under the same name.
-    pub redrive: u8,
-    /// A release by an attempt that was followed by a newer one arrives late.
-    pub older_release: u8,
-    /// A task that waits times out.
-    pub abandon: u8,
-    /// A callback gets lost, or its answer does.
-    pub unheard: u8,
-    /// It is not known whether an execution runs.
-    pub unknown_status: u8,
-}
-
-impl Faults {
-    /// Whether nothing more may go wrong.
-    pub(crate) fn are_used_up(self) -> bool {
-        self == Faults { events: self.events, ..Faults::default() }
+impl Default for Client {
+    fn default() -> Client {
+        Client {
+            holder: 0,
+            queue: true,
+            attempts: 1,
+            renews: 0,
+            skew: 0,
+            wrong_clock: 0,
+            token: true,
+            releases: true,
+            branch_of: None,
+        }
     }
 }
 
@@ -192,6 +192,8 @@ pub enum Ablation {
     WhenItEnded,
     /// A lease that was granted is told without looking at the clock again.
     SecondClock,
+    /// A wrong local clock is not corrected by the table's.
+    TableTime,
 }
 
 impl CheckedWorld {
@@ -215,6 +217,11 @@ impl CheckedWorld {
             operator_plan: None,
             asks_for: None,
             release_by_holder: false,
+            may_describe: true,
+            counts_redrives: true,
+            one_at_a_time: false,
+            judges_dead: false,
+            short_lease: None,
             strategy: Strategy::Leasehold,
             without: Ablations::default(),
         }
@@ -233,7 +240,7 @@ impl CheckedWorld {
     fn clients(mut self, clients: usize, queue: bool) -> Self {
         for _ in 0..clients {
             let holder = self.clients.len();
-            self.clients.push(Client { holder, queue, attempts: 1, renews: 0, skew: 0 });
+            self.clients.push(Client { holder, queue, ..Client::default() });
         }
         self
     }
@@ -241,6 +248,51 @@ impl CheckedWorld {
     /// With another clock for one client.
     pub fn skew(mut self, client: usize, ahead: u64) -> Self {
         self.clients[client].skew = ahead;
+        self
+    }
+
+    /// With a wrong local clock for one client, which whoever runs its calls corrects by the table's.
+    pub fn wrong_clock(mut self, client: usize, ahead: u64) -> Self {
+        self.clients[client].wrong_clock = ahead;
+        self
+    }
+
+    /// With so many clients that wait in the queue without a token, whose first lease is to be so short.
+    pub fn tokenless(mut self, clients: usize, short_lease: u64) -> Self {
+        let first = self.clients.len();
+        self = self.queue(clients);
+        self.clients[first..].iter_mut().for_each(|client| client.token = false);
+        self.short_lease = Some(short_lease);
+        self
+    }
+
+    /// With clients, from one on, that are branches of one execution.
+    pub fn branches(mut self, first: usize) -> Self {
+        self.clients[first..].iter_mut().for_each(|client| client.branch_of = Some(first));
+        self
+    }
+
+    /// With clients that begin to ask one after the other.
+    pub fn one_at_a_time(mut self) -> Self {
+        self.one_at_a_time = true;
+        self
+    }
+
+    /// With a judgement of what dead waiters cost.
+    pub fn judging_dead(mut self) -> Self {
+        self.judges_dead = true;
+        self
+    }
+
+    /// With clients that do not say how often they were redriven.
+    pub fn without_redrive_counts(mut self) -> Self {
+        self.counts_redrives = false;
+        self
+    }
+
+    /// With callers that may not ask whether an execution runs.
+    pub fn without_permission(mut self) -> Self {
+        self.may_describe = false;
         self
     }
 
@@ -373,10 +425,11 @@ impl CheckedWorld {
     }
 
     /// Whether it makes no difference when a client begins to ask: its first step is a read, and neither the
-    /// settings nor an attempt's place among others depend on that moment. Then it begins at once.
+    /// settings nor an attempt's or a ticket's place among others depend on that moment. Then it begins at once.
     pub(crate) fn asks_at_once(&self) -> bool {
         let shares = |(at, client): (usize, &Client)| client.holder != at;
         self.operator_plan.is_none()
+            && !self.has_wrong_clocks()
             && self.strategy == Strategy::Leasehold
             && self.clients.iter().all(|client| client.renews == 0)
             && !self.clients.iter().enumerate().any(shares)
@@ -394,9 +447,20 @@ impl CheckedWorld {
         operators.iter().flatten().flatten().map(set).fold(begin, u32::max)
     }
 
+    /// How far the clock is ahead by which a client's calls go: as its local clock is wrong, the table's corrects it.
+    pub(crate) fn skew_of(&self, client: usize) -> u64 {
+        let Client { skew, wrong_clock, .. } = self.clients[client];
+        skew + if self.is_ablated(Ablation::TableTime) { wrong_clock } else { wrong_clock.min(self.grace) }
+    }
+
+    /// Whether a client's local clock is wrong by more than clocks may differ.
+    pub(crate) fn has_wrong_clocks(&self) -> bool {
+        self.clients.iter().any(|client| client.wrong_clock > 0)
+    }
+
     /// How far the fastest clock is ahead.
     pub(crate) fn most_skew(&self) -> u64 {
-        self.clients.iter().map(|client| client.skew).fold(self.sweep_skew, u64::max)
+        (0..self.clients.len()).map(|client| self.skew_of(client)).fold(self.sweep_skew, u64::max)
     }
 
     pub(crate) fn is_ablated(&self, to: Ablation) -> bool {
@@ -429,8 +493,12 @@ impl Shared {
         settings.sweep_every = Millis(sweep_every);
         settings.tombstone = Millis(0);
         settings.tries = world.tries;
+        settings.collect_within = world.short_lease.map_or(settings.collect_within, Millis);
         let parent = (world.strategy == Strategy::CountThenPut).then_some("everyone");
-        let holder = |at: usize| Holder::new(&format!("h{at}"), "", parent).ok();
+        let holder = |at: usize| match world.clients[at].branch_of {
+            Some(execution) => Holder::new(&format!("h{execution}"), &format!("b{at}"), parent).ok(),
+            None => Holder::new(&format!("h{at}"), "", parent).ok(),
+        };
         let holders = (0..world.clients.len()).map(holder).collect::<Option<Vec<_>>>()?;
         Some(Shared { world, prefix, holders, settings })
     }
@@ -451,6 +519,10 @@ impl Shared {
             }));
         }
         let live = self.world.operator_plan.and_then(|change| change.override_limit);
+        if self.world.operator_plan.is_some() {
+            let slots = self.settings.limit.count().max(live.unwrap_or(0));
+            table.put(Row::HighWater(HighWaterRow { slots, ..HighWaterRow::default() }));
+        }
         if let Some(Ok(limit)) = live.map(|limit| Limit::try_from(u64::from(limit))) {
             let (at, who, why) = (Timestamp(BEGIN - 1), "operator".into(), "before".into());
             table.put(Row::Override(OverrideRow { limit, lowered: None, at, who, why }));

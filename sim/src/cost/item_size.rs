@@ -8,14 +8,17 @@
 //! the store compares the two for rows of every kind.
 
 use leasehold_core::{
-    Attempt, Held, Holder, HolderRow, HolderState, Lowered, OverrideRow, PoolName, PoolRow, Row, RowKey, SlotRow,
-    SummaryRow, TaskToken, Ticket, Timestamp, WaitRow, Waiting,
+    Attempt, Held, HighWaterRow, Holder, HolderRow, HolderState, Lowered, Lowering, Notice, OverrideRow, PoolName,
+    PoolRow, Row, RowKey, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, WaitRow,
 };
 
 /// The length of an ordinary execution's ARN, in bytes.
 pub const ORDINARY_ID: usize = 120;
 /// The length of an ordinary task token, in bytes: as Step Functions made them in 2024; at most 2,048.
 pub const ORDINARY_TOKEN: usize = 700;
+
+/// The length of what is kept of a task, in bytes.
+const TASK: usize = 16;
 
 /// How the rows of one pool are measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,7 @@ impl ItemSizes {
             Row::Pool(row) => item.pool(row),
             Row::Override(row) => item.live(row),
             Row::Summary(row) => item.summary(row),
+            Row::HighWater(row) => item.high_water(row),
             Row::Unreadable(_, row) => item.add(row.image.len()),
         }
         if in_directory(row) {
@@ -95,6 +99,7 @@ fn sort_length(key: RowKey) -> u64 {
         RowKey::Pool => "pool".len(),
         RowKey::Override => "override".len(),
         RowKey::Summary => "summary".len(),
+        RowKey::HighWater => "pool#high-water".len(),
         RowKey::Slot(slot) => "slot#".len() + digits(slot.0.into()).max(5),
         RowKey::Holder(_) => "holder#".len() + 32 + 1 + 32,
         RowKey::Wait(ticket) => "wait#".len() + ticket_length(ticket),
@@ -220,12 +225,10 @@ impl ItemBytes<'_> {
     }
 
     fn slot(&mut self, row: &SlotRow) {
-        let SlotRow { slot, fence, held } = row;
+        let SlotRow { slot: _, fence, held } = row;
         self.number("fence", fence.0);
         let Some(held) = held else { return };
-        let Held { holder, attempt, acquired_at, expires_at, renewed_at, unconfirmed, label } = held;
-        self.add("lease_id".len() + digits(slot.0.into()) + digits(fence.0) + 2);
-        self.sum += self.sizes.prefix;
+        let Held { holder, attempt, acquired_at, expires_at, renewed_at, notice, label } = held;
         self.holder(holder);
         self.attempt(*attempt);
         self.time("acquired_at", *acquired_at);
@@ -233,44 +236,63 @@ impl ItemBytes<'_> {
         if let Some(at) = renewed_at {
             self.time("renewed_at", *at);
         }
-        if *unconfirmed {
-            self.flag("unconfirmed");
+        match notice {
+            Notice::Asked => {}
+            Notice::Claimed(token) => self.token(Some(token)),
+            Notice::Confirmed(_) => self.text("task", TASK),
+            Notice::Uncollected => self.text("notice", "uncollected".len()),
+            Notice::Untold(token) => {
+                self.text("notice", "untold".len());
+                self.token(Some(token));
+            }
+            Notice::MaybeTold(token) => {
+                self.text("notice", "maybe_told".len());
+                self.token(Some(token));
+            }
         }
         self.label(label.as_deref());
     }
 
     fn holder_row(&mut self, row: &HolderRow) {
-        let HolderRow { holder, attempt, state } = row;
+        let HolderRow { holder, attempt, state, ttl } = row;
         self.holder(holder);
         self.attempt(*attempt);
+        self.number("ttl", ttl.0.div_ceil(1_000));
         match state {
-            HolderState::Waiting(Waiting { ticket, give_up_at, token, lease, label }) => {
+            HolderState::Waiting { ticket, task } => {
                 self.text("state", "waiting".len());
                 self.text("ticket", ticket_length(*ticket));
-                self.time("give_up_at", *give_up_at);
-                self.number("lease_ms", lease.0);
-                self.token(token.as_ref());
-                self.label(label.as_deref());
+                if task.is_some() {
+                    self.text("task", TASK);
+                }
             }
-            HolderState::Holding { slot, fence, acquired_at, token } => {
+            HolderState::Holding { slot, fence } => {
                 self.text("state", "holding".len());
                 self.number("slot", slot.0);
                 self.number("fence", fence.0);
-                self.time("acquired_at", *acquired_at);
-                self.token(token.as_ref());
             }
-            HolderState::Ended { ttl } => {
-                self.text("state", "ended".len());
-                self.time("ttl_ms", *ttl);
-                self.number("ttl", ttl.0.div_ceil(1_000));
-            }
+            HolderState::Ended => self.text("state", "ended".len()),
         }
     }
 
     fn place(&mut self, row: &WaitRow) {
-        let WaitRow { ticket: _, holder, give_up_at } = row;
+        let WaitRow { ticket: _, holder, attempt, give_up_at, token, lease, label } = row;
         self.holder(holder);
+        self.attempt(*attempt);
         self.time("give_up_at", *give_up_at);
+        self.number("lease_ms", lease.0);
+        self.token(token.as_ref());
+        self.label(label.as_deref());
+    }
+
+    fn high_water(&mut self, row: &HighWaterRow) {
+        let HighWaterRow { slots, fence, lower } = row;
+        self.number("slots", *slots);
+        self.number("fence", fence.0);
+        if let Some(Lowering { to, since }) = lower {
+            self.number("lower_to", to.count());
+            self.time("lower_since", *since);
+        }
     }
 }
 

@@ -43,6 +43,7 @@ fn said(request: &Request) -> String {
         RowKey::Pool => "settings",
         RowKey::Override => "override",
         RowKey::Summary => "summary",
+        RowKey::HighWater => "high-water mark",
         RowKey::Slot(_) => "slot",
         RowKey::Holder(_) => "holder",
         RowKey::Wait(_) => "place",

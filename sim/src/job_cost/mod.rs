@@ -26,7 +26,7 @@ mod metered_pool;
 mod other_ways;
 mod report;
 
-pub use at_most::{AtMost, FIRST_EDITION, SECOND_EDITION};
+pub use at_most::{AT_MOST, AtMost};
 pub use other_ways::{COUNT_THEN_PUT, COUNTER_ITEM, COUNTER_WITH_OWNERS, OtherWay};
 pub use report::report;
 
@@ -71,16 +71,14 @@ pub struct PollCost {
     pub question: Cost,
     /// The mean time until it is asked again.
     pub again_after: Millis,
-    /// The job itself, where half of the slots are held.
+    /// The job itself, where it finds a free slot.
     pub at_once: JobCost,
-    /// The job itself, where all others are held: it took the slot that was given back.
-    pub last_slot: JobCost,
 }
 
 impl PollCost {
     /// A job that waits while so many others do, all asking in the mean as often.
     pub fn waiting(&self, limit: u32, waiters: u32) -> Cost {
-        other_ways::with_questions(self.last_slot.cost, self.question, self.again_after, wait(limit, waiters))
+        other_ways::with_questions(self.at_once.cost, self.question, self.again_after, wait(limit, waiters))
     }
 }
 
@@ -119,7 +117,6 @@ impl LimitCosts {
                 question,
                 again_after,
                 at_once: SteadyPool::filled(limit, free, Asking::Poll)?.at_once()?,
-                last_slot: SteadyPool::filled(limit, 1, Asking::Poll)?.at_once()?,
             },
         })
     }
@@ -332,6 +329,11 @@ impl SteadyPool {
                 self.holders.push_back(lease);
                 Ok(usage)
             }
+            // It found none in the slots it looked at, joined an empty queue, and was granted the last one from there.
+            (AcquireOutcome::Queued, usage) if usage.told.len() == 1 => {
+                self.holders.extend(usage.told.first().cloned());
+                Ok(usage)
+            }
             (other, _) => Err(not_steady(other)),
         }
     }
@@ -363,9 +365,12 @@ impl Usage {
 fn moved_to(slot: Slot, row: Row) -> Row {
     match row {
         Row::Slot(row) => Row::Slot(SlotRow { slot, ..row }),
-        Row::Holder(HolderRow { holder, attempt, state: HolderState::Holding { fence, acquired_at, token, .. } }) => {
-            Row::Holder(HolderRow { holder, attempt, state: HolderState::Holding { slot, fence, acquired_at, token } })
-        }
+        Row::Holder(row) => match row.state {
+            HolderState::Holding { fence, .. } => {
+                Row::Holder(HolderRow { state: HolderState::Holding { slot, fence }, ..row })
+            }
+            _ => Row::Holder(row),
+        },
         other => other,
     }
 }

@@ -110,9 +110,9 @@ fn lease_size() -> Result<u64, NotSteady> {
     let asked = job(1, super::Asking::Poll)?;
     let holder: Holder = asked.holder;
     let pool: PoolName = "analytics".parse().map_err(not_steady)?;
-    let state =
-        HolderState::Holding { slot: Slot(0), fence: leasehold_core::Fence(1), acquired_at: super::BEGIN, token: None };
-    let row = HolderRow { holder, attempt: leasehold_core::Attempt::first(super::BEGIN), state };
+    let state = HolderState::Holding { slot: Slot(0), fence: leasehold_core::Fence(1) };
+    let ttl = super::BEGIN;
+    let row = HolderRow { holder, attempt: leasehold_core::Attempt::first(super::BEGIN), state, ttl };
     Ok(ItemSizes::exact(&pool).of(&Row::Holder(row)))
 }
 

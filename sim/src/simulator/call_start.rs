@@ -46,7 +46,7 @@ impl Lane {
             }
             CallPurpose::Release { .. } => (Engine::Single(now), single(count_then_put::remove(&job.holder))),
             CallPurpose::Renew { .. } => {
-                (Engine::Single(now + settings.lease), single(count_then_put::put(&job.holder, now)))
+                (Engine::Single(now + settings.lease), single(count_then_put::put(&job.holder, now + settings.lease)))
             }
             _ => return None,
         })

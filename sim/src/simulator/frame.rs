@@ -130,8 +130,7 @@ impl Lane {
         let CallPurpose::Acquire { job, .. } = call.purpose else { return None };
         match &sent.leg {
             Leg::Back { lost: false, answer: EffectReply::Table(Reply::Holders(rows, _)), .. } => {
-                let lease = self.pools[call.pool].settings_now().lease;
-                Some(count_then_put::lasting(rows, lease, self.clock(call.skew)))
+                Some(count_then_put::lasting(rows, self.clock(call.skew)))
             }
             _ if matches!(&sent.effect, Effect::Request(Request::Write(_))) => {
                 self.fleet.jobs.get(job)?.counted.map(|(counted, _)| counted)
@@ -184,7 +183,7 @@ impl Lane {
                         EXPIRED
                     } else if dead {
                         ORPHANED
-                    } else if held.unconfirmed {
+                    } else if held.pending_token().is_some() {
                         UNCONFIRMED
                     } else {
                         HELD

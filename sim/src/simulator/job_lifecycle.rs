@@ -340,10 +340,10 @@ impl Lane {
             return;
         }
         let row = match self.pools[pool].table.row(RowKey::Holder(job.holder.hashed())) {
-            Some(Row::Holder(row)) => Some(row),
+            Some(Row::Holder(row)) if self.strategy.points(row, &self.pools[pool].table) => Some(row),
             _ => None,
         };
-        match self.strategy.leftover(row, self.lease_length(), self.clock(0)) {
+        match self.strategy.leftover(row, self.clock(0)) {
             Leftover::Nothing => drop(self.forget_job(number)),
             Leftover::Held => {}
             Leftover::CountsUntil(at) => self.remind_at(when(at, 0), number, epoch, JobTimer::LeaseEnds),

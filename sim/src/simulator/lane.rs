@@ -125,8 +125,8 @@ impl Lane {
     /// A sweep begins, and what the table's TTL collects is collected.
     fn sweep_begins(&mut self, pool: usize) {
         self.queue.after(self.scenario.leases.sweep_every, EventKind::SweepBegins { pool });
-        let (strategy, lease, now) = (self.strategy, self.lease_length(), self.clock(0));
-        self.pools[pool].table.retain(|row| strategy.ttl_keeps(row, lease, now));
+        let (strategy, now) = (self.strategy, self.clock(0));
+        self.pools[pool].table.retain(|row| strategy.ttl_keeps(row, now));
         if self.strategy.has_manager() {
             self.call(pool, CallPurpose::Sweep, 0);
         }

@@ -1,7 +1,7 @@
 //! Observed writes: what does a request mean to those who look on? Jobs move to the queue or to a slot, slots change
 //! hands, limits change; and a refused condition means that somebody else got on.
 
-use leasehold_core::{HolderRow, HolderState, Intent, Opening, Refusal, Request, Row, SlotRow, Write};
+use leasehold_core::{HolderRow, HolderState, Intent, Opening, Refusal, Request, Row, Settings, SlotRow, Write};
 
 use super::call::CallPurpose;
 use super::job::{Job, Phase};
@@ -23,6 +23,10 @@ impl Lane {
                 Some(Row::Slot(now)) => self.slot_changed(purpose, pool, write, before.as_ref(), &now),
                 Some(Row::Holder(row)) => self.holder_changed(pool, &row, purpose),
                 Some(Row::Override(_)) => self.limit_in_force(pool),
+                Some(Row::HighWater(mark)) => {
+                    let settings = Settings { high_water: Some(mark), ..(**self.pools[pool].settings_now()).clone() };
+                    self.pools[pool].follow(self.queue.now(), settings);
+                }
                 None => self.row_deleted(pool, purpose),
                 _ => {}
             }
@@ -54,7 +58,7 @@ impl Lane {
         let Some(number) = Job::of_holder(&row.holder) else { return };
         let now = self.queue.now();
         match &row.state {
-            HolderState::Waiting(_) => {
+            HolderState::Waiting { .. } => {
                 let Some(job) = self.fleet.jobs.get_mut(number).filter(|job| job.phase == Phase::Asking) else {
                     return;
                 };
@@ -72,10 +76,10 @@ impl Lane {
                     job.cell = Some(cell);
                 }
             }
-            HolderState::Ended { .. } if !matches!(purpose, CallPurpose::Release { job } if job == number) => {
+            HolderState::Ended if !matches!(purpose, CallPurpose::Release { job } if job == number) => {
                 self.bury(number);
             }
-            HolderState::Ended { .. } => {}
+            HolderState::Ended => {}
         }
     }
 
@@ -97,9 +101,12 @@ impl Lane {
             _ if expired => SimEventKind::Reclaimed { job, cell, next },
             CallPurpose::Release { job: releases } if releases == job => SimEventKind::Released { job, cell, next },
             CallPurpose::ExecutionEnded { .. } => SimEventKind::Freed { job, cell, next, why: "ended" },
-            _ => SimEventKind::Freed { job, cell, next, why: "its task is closed and its execution has ended" },
+            _ => SimEventKind::Freed { job, cell, next, why: "its task is closed" },
         };
         self.say(pool, what);
+        if !matches!(purpose, CallPurpose::Release { job: releases } if releases == job) {
+            self.bury(job);
+        }
     }
 
     /// A condition failed: somebody else got on.

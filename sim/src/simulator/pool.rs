@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use leasehold_core::{Holder, Limit, PoolName, Row, RowKey, Settings};
+use leasehold_core::{HighWaterRow, Holder, Limit, PoolName, Row, RowKey, Settings};
 
 use super::scenario::Scenario;
 use crate::strategy::Strategy;
@@ -33,11 +33,13 @@ impl Pool {
     pub(crate) fn new(scenario: &Scenario, number: usize) -> Pool {
         let row = scenario.pool_row(number);
         let prefix = scenario.pools[number].prefix.clone();
-        let mut settings = Settings::from_rows(prefix.clone(), &row, None)
+        let mark = HighWaterRow { slots: row.limit.count(), ..HighWaterRow::default() };
+        let mut settings = Settings::from_rows(prefix.clone(), &row, None, Some(mark))
             .unwrap_or_else(|_| Settings::new(prefix.clone(), scenario.pools[number].limit));
         scenario.keep_tombstones(&mut settings);
         let mut table = MemoryTable::default();
         table.put(Row::Pool(row));
+        table.put(Row::HighWater(mark));
         Pool {
             everyone: format!("everyone in {prefix}").into(),
             prefix,
@@ -74,7 +76,8 @@ impl Pool {
     pub(crate) fn settings_in_table(&self, scenario: &Scenario) -> Option<Settings> {
         let Some(Row::Override(live)) = self.table.row(RowKey::Override) else { return None };
         let Some(Row::Pool(row)) = self.table.row(RowKey::Pool) else { return None };
-        let mut settings = Settings::from_rows(self.prefix.clone(), row, Some(live)).ok()?;
+        let high_water = self.settings_now().high_water;
+        let mut settings = Settings::from_rows(self.prefix.clone(), row, Some(live), high_water).ok()?;
         scenario.keep_tombstones(&mut settings);
         Some(settings)
     }

@@ -13,7 +13,7 @@ use crate::strategy::Strategy;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestEffect {
     ReadsHolder(Option<u32>),
-    ReadsSlots,
+    ReadsSlots(u32, u32),
     ReadsQueue(u32),
     ReadsHolders,
     ReadsSettings,
@@ -24,11 +24,15 @@ pub(crate) enum RequestEffect {
     Frees(u32),
     GrantsAgain(u32),
     Joins,
-    Vacates(u32),
     TakesPlace,
     Leaves(Option<u32>),
     Renews(u32),
     Confirms(u32),
+    Resends(u32),
+    Collects(u32),
+    MovesHighWater,
+    Folds(u32),
+    RemovesPlace,
     Summarises,
     ChangesLimit(u32),
     Counts,
@@ -54,9 +58,7 @@ pub(crate) enum ReplySummary {
 
 fn holder_in(writes: &[Write]) -> Option<u32> {
     writes.iter().rev().find_map(|write| match &write.mutation {
-        Mutation::Put(Row::Holder(row)) if !matches!(row.state, HolderState::Ended { .. }) => {
-            Job::of_holder(&row.holder)
-        }
+        Mutation::Put(Row::Holder(row)) if row.state != HolderState::Ended => Job::of_holder(&row.holder),
         _ => None,
     })
 }
@@ -73,7 +75,7 @@ fn limit_in(writes: &[Write]) -> Option<u32> {
 /// Which of the writes of one request says what it is for: the rest goes with it.
 fn rank(intent: Intent) -> u8 {
     match intent {
-        Intent::PointToSlot | Intent::PointToPlace | Intent::EndHolder => 2,
+        Intent::PointToSlot | Intent::PointToPlace => 2,
         Intent::RemovePlace | Intent::Enqueue => 1,
         _ => 0,
     }
@@ -112,8 +114,10 @@ impl RequestEffect {
     fn of_request(request: &Request) -> RequestEffect {
         match request {
             Request::Get(RowKey::Holder(_)) => RequestEffect::ReadsHolder(None),
+            Request::Get(RowKey::Slot(slot)) => RequestEffect::ReadsSlots(slot.0, slot.0),
+            Request::Get(RowKey::Wait(_)) => RequestEffect::ReadsQueue(1),
             Request::Get(_) => RequestEffect::ReadsSettings,
-            Request::Slots => RequestEffect::ReadsSlots,
+            &Request::Slots(from, to) => RequestEffect::ReadsSlots(from.0, to.0),
             Request::Queue(head) => RequestEffect::ReadsQueue(*head),
             Request::Holders { .. } => RequestEffect::ReadsHolders,
             Request::Write(_) | Request::Transact(_) => RequestEffect::of_writes(request.writes()),
@@ -129,16 +133,20 @@ impl RequestEffect {
         match intent {
             Intent::Claim(Opening::Expired, _) => RequestEffect::Reclaims(slot),
             Intent::Claim(..) => RequestEffect::Claims(slot),
-            Intent::Grant(Opening::Returned, ..) => RequestEffect::HandsOver(slot, holder_in(writes)),
+            Intent::Grant(Opening::Returned | Opening::Untold, ..) => RequestEffect::HandsOver(slot, holder_in(writes)),
             Intent::Grant(..) => RequestEffect::Grants(slot, holder_in(writes)),
             Intent::Free(..) => RequestEffect::Frees(slot),
             Intent::Regrant | Intent::PointToSlot => RequestEffect::GrantsAgain(slot),
-            Intent::Vacate => RequestEffect::Vacates(slot),
             Intent::Enqueue | Intent::PointToPlace => RequestEffect::Joins,
             Intent::Replace => RequestEffect::TakesPlace,
-            Intent::Leave | Intent::EndHolder | Intent::RemovePlace => RequestEffect::Leaves(None),
+            Intent::Leave => RequestEffect::Leaves(None),
+            Intent::RemovePlace => RequestEffect::RemovesPlace,
             Intent::Renew | Intent::Extend => RequestEffect::Renews(slot),
             Intent::Confirm => RequestEffect::Confirms(slot),
+            Intent::Resend => RequestEffect::Resends(slot),
+            Intent::Collect => RequestEffect::Collects(slot),
+            Intent::MoveHighWater => RequestEffect::MovesHighWater,
+            Intent::FoldSlot => RequestEffect::Folds(slot),
             Intent::Summarise => RequestEffect::Summarises,
             Intent::SetLimit | Intent::EndOverride | Intent::SetPool | Intent::RetirePool => {
                 RequestEffect::ChangesLimit(limit_in(writes).unwrap_or(0))
@@ -151,7 +159,9 @@ impl RequestEffect {
         let whom = |job: Option<u32>| job.map_or_else(|| "a job".to_owned(), |job| format!("job {job}"));
         match self {
             RequestEffect::ReadsHolder(_) => "reads a holder's row".to_owned(),
-            RequestEffect::ReadsSlots => "reads all slots".to_owned(),
+            RequestEffect::ReadsSlots(0, u32::MAX) => "reads all slots".to_owned(),
+            RequestEffect::ReadsSlots(from, to) if from == to => format!("reads slot {from}"),
+            RequestEffect::ReadsSlots(from, to) => format!("reads slots {from} to {to}"),
             RequestEffect::ReadsQueue(1) => "reads the first in the queue".to_owned(),
             RequestEffect::ReadsQueue(head) => format!("reads the first {head} in the queue"),
             RequestEffect::ReadsHolders => "reads what the execution holds or waits for".to_owned(),
@@ -163,11 +173,15 @@ impl RequestEffect {
             RequestEffect::Frees(slot) => format!("frees slot {slot}"),
             RequestEffect::GrantsAgain(slot) => format!("grants slot {slot} again, to a newer attempt of its holder"),
             RequestEffect::Joins => "joins the queue".to_owned(),
-            RequestEffect::Vacates(slot) => format!("gives up slot {slot}, above the limit, and joins the queue"),
             RequestEffect::TakesPlace => "takes its older attempt's place in the queue".to_owned(),
             RequestEffect::Leaves(_) => "takes a waiter out of the queue".to_owned(),
             RequestEffect::Renews(slot) => format!("makes the lease on slot {slot} last longer"),
             RequestEffect::Confirms(slot) => format!("notes on slot {slot} that its holder was told"),
+            RequestEffect::Resends(slot) => format!("notes on slot {slot} that its holder is told again"),
+            RequestEffect::Collects(slot) => format!("comes for its lease on slot {slot}"),
+            RequestEffect::MovesHighWater => "notes up to where there may be slots".to_owned(),
+            RequestEffect::Folds(slot) => format!("deletes slot {slot}, above the limit"),
+            RequestEffect::RemovesPlace => "removes a place in the queue that nobody has any more".to_owned(),
             RequestEffect::Summarises => "writes the summary".to_owned(),
             RequestEffect::ChangesLimit(to) => format!("changes the limit to {to}"),
             RequestEffect::Counts => "counts the leases".to_owned(),
@@ -183,13 +197,17 @@ impl RequestEffect {
     pub(crate) fn kind(self) -> u8 {
         match self {
             RequestEffect::ReadsHolder(_)
-            | RequestEffect::ReadsSlots
+            | RequestEffect::ReadsSlots(..)
             | RequestEffect::ReadsQueue(_)
             | RequestEffect::ReadsHolders
             | RequestEffect::ReadsSettings
             | RequestEffect::Counts => 0,
             RequestEffect::Renews(_)
             | RequestEffect::Confirms(_)
+            | RequestEffect::Resends(_)
+            | RequestEffect::MovesHighWater
+            | RequestEffect::Folds(_)
+            | RequestEffect::RemovesPlace
             | RequestEffect::Summarises
             | RequestEffect::ChangesLimit(_)
             | RequestEffect::Puts
@@ -209,9 +227,11 @@ impl RequestEffect {
             | RequestEffect::HandsOver(slot, _)
             | RequestEffect::Frees(slot)
             | RequestEffect::GrantsAgain(slot)
-            | RequestEffect::Vacates(slot)
             | RequestEffect::Renews(slot)
-            | RequestEffect::Confirms(slot) => Some(slot),
+            | RequestEffect::Confirms(slot)
+            | RequestEffect::Resends(slot)
+            | RequestEffect::Collects(slot)
+            | RequestEffect::Folds(slot) => Some(slot),
             _ => None,
         }
     }
@@ -233,6 +253,8 @@ impl ReplySummary {
             }
             EffectReply::Delivery(Delivery::Delivered) => ReplySummary::Delivered,
             EffectReply::Delivery(Delivery::Closed) => ReplySummary::Closed,
+            EffectReply::Delivery(Delivery::Refused) => ReplySummary::Refused,
+            EffectReply::Delivery(Delivery::NotSent) => ReplySummary::Throttled,
             EffectReply::Status(ExecutionStatus::Unknown) => ReplySummary::Nothing,
             EffectReply::Status(status) => ReplySummary::Alive(*status == ExecutionStatus::Running),
         }

@@ -2,8 +2,8 @@
 //! for the page.
 
 use leasehold_core::{
-    Attempt, Condition, FailureReason, Fence, HolderState, Millis, Mutation, Refusal, Reply, Request, Row, RowKey,
-    Slot, TaskResult, Ticket, Timestamp, Write,
+    Attempt, Condition, FailureReason, Fence, HolderState, Millis, Mutation, Notice, Refusal, Reply, Request, Row,
+    RowKey, Slot, TaskResult, Ticket, Timestamp, Write,
 };
 use serde_json::{Value, json};
 
@@ -30,15 +30,24 @@ fn ticket(ticket: Ticket) -> String {
 /// A condition, as it is asked of the row.
 fn says(condition: &Condition) -> String {
     match condition {
-        Condition::SlotFence(Fence(0)) => "there is no such row: the slot was never granted".to_owned(),
+        Condition::SlotAbsentOrFence(Fence(0)) => "there is no such row: the slot was never granted".to_owned(),
+        Condition::SlotAbsentOrFence(fence) => format!("there is no such row, or fence = {}", fence.0),
         Condition::SlotFence(fence) => format!("fence = {}", fence.0),
         Condition::SlotLease(fence) => format!("fence = {} and it is held", fence.0),
+        Condition::SlotConfirmed(fence) => format!("fence = {}, it is held, and its holder knows", fence.0),
+        Condition::SlotPending(fence) => format!("fence = {}, it is held, and its holder may not know", fence.0),
+        Condition::SlotUntold(fence) => format!("fence = {}, it is held, and nobody else told its holder", fence.0),
+        Condition::SlotFree(fence) => format!("fence = {} and it is free", fence.0),
         Condition::SlotExpires(fence, at) => format!("fence = {} and expires_at = {}", fence.0, moment(*at)),
         Condition::SlotExpiresBy(at) => format!("expires_at <= {}", moment(*at)),
         Condition::HolderAbsent => "there is no such row: the holder is new".to_owned(),
         Condition::HolderEnded(of) => format!("it has ended, and its attempt is {}", attempt(*of)),
         Condition::HolderWaits(place, of) => format!("it waits with ticket {}, {}", ticket(*place), attempt(*of)),
         Condition::HolderHolds(Slot(slot), Fence(fence)) => format!("it holds slot {slot} under fence {fence}"),
+        Condition::PlaceOf(None) => "there is no such row: nobody has this place".to_owned(),
+        Condition::PlaceOf(Some(of)) => format!("its attempt is {}", attempt(*of)),
+        Condition::HighWaterIs(None) => "there is no such row: no slot was used yet".to_owned(),
+        Condition::HighWaterIs(Some(mark)) => format!("slots = {} and fence = {}", mark.slots, mark.fence.0),
         Condition::SettingsAre(None) => "there is no such row: the pool is not made yet".to_owned(),
         Condition::SettingsAre(Some(_)) => "every setting is as it was read".to_owned(),
         Condition::OverrideUnreadable(_) => "every attribute is as it was read".to_owned(),
@@ -59,6 +68,7 @@ fn row_name(key: &RowKey, row: Option<&Row>) -> String {
         RowKey::Pool => "pool".to_owned(),
         RowKey::Override => "override".to_owned(),
         RowKey::Summary => "summary".to_owned(),
+        RowKey::HighWater => "pool#high-water".to_owned(),
         RowKey::Slot(slot) => format!("slot#{:05}", slot.0),
         RowKey::Holder(key) => {
             format!("holder#{:08x}…#{:08x}…{whose}", (key.group >> 96) as u32, (key.own >> 96) as u32)
@@ -81,43 +91,43 @@ fn attributes(row: &Row, lease: Option<Millis>) -> Value {
                     list.push(("acquired_at", moment(held.acquired_at)));
                     list.push(("expires_at", moment(held.expires_at)));
                     list.extend(held.renewed_at.map(|at| ("renewed_at", moment(at))));
-                    list.extend(held.unconfirmed.then(|| ("unconfirmed", "its holder was not told yet".to_owned())));
+                    list.extend(notice(&held.notice).map(|notice| ("notice", notice.to_owned())));
+                    list.extend(held.open_token().map(|_| ("token", "of its waiting task".to_owned())));
                 }
             }
         }
         Row::Holder(row) => {
             list.push(("holder", row.holder.to_string()));
             match &row.state {
-                HolderState::Waiting(waiting) => {
+                HolderState::Waiting { ticket: place, .. } => {
                     list.push(("state", "waiting".to_owned()));
-                    list.push(("ticket", ticket(waiting.ticket)));
-                    list.push(("give_up_at", moment(waiting.give_up_at)));
-                    list.extend(waiting.token.as_ref().map(|_| ("token", "of its waiting task".to_owned())));
+                    list.push(("ticket", ticket(*place)));
                 }
                 // Who counts has no slots and no fences.
-                HolderState::Holding { acquired_at, .. } if lease.is_some() => {
-                    list.push(("acquired_at", moment(*acquired_at)));
-                    list.extend(lease.map(|lease| ("expires_at", moment(*acquired_at + lease))));
+                HolderState::Holding { .. } if lease.is_some() => {
+                    list.push(("expires_at", moment(row.ttl)));
                     return list_json(list);
                 }
-                HolderState::Holding { slot, fence, acquired_at, token } => {
+                HolderState::Holding { slot, fence } => {
                     list.push(("state", "holding".to_owned()));
                     list.push(("slot", slot.0.to_string()));
                     list.push(("fence", fence.0.to_string()));
-                    list.push(("acquired_at", moment(*acquired_at)));
-                    list.extend(token.as_ref().map(|_| ("token", "of its waiting task".to_owned())));
                 }
-                HolderState::Ended { ttl } => {
-                    list.push(("state", "ended".to_owned()));
-                    list.push(("ttl", moment(*ttl)));
-                }
+                HolderState::Ended => list.push(("state", "ended".to_owned())),
             }
             list.push(("attempt", attempt(row.attempt)));
+            list.push(("ttl", moment(row.ttl)));
         }
         Row::Wait(row) => {
             list.push(("ticket", ticket(row.ticket)));
             list.push(("holder", row.holder.to_string()));
+            list.push(("attempt", attempt(row.attempt)));
             list.push(("give_up_at", moment(row.give_up_at)));
+            list.extend(row.token.as_ref().map(|_| ("token", "of its waiting task".to_owned())));
+        }
+        Row::HighWater(row) => {
+            list.push(("slots", row.slots.to_string()));
+            list.push(("fence", row.fence.0.to_string()));
         }
         Row::Pool(row) => {
             list.push(("limit", row.limit.to_string()));
@@ -142,6 +152,15 @@ fn attributes(row: &Row, lease: Option<Millis>) -> Value {
     list_json(list)
 }
 
+fn notice(notice: &Notice) -> Option<&'static str> {
+    match notice {
+        Notice::Asked | Notice::Claimed(_) | Notice::Confirmed(_) => None,
+        Notice::Uncollected => Some("its holder did not come for it yet"),
+        Notice::Untold(_) => Some("untold"),
+        Notice::MaybeTold(_) => Some("maybe told"),
+    }
+}
+
 fn list_json(list: Vec<(&str, String)>) -> Value {
     list.into_iter().map(|(name, value)| json!([name, value])).collect()
 }
@@ -154,7 +173,8 @@ fn row_json(row: &Row, lease: Option<Millis>) -> Value {
 pub(crate) fn reads(request: &Request) -> Option<String> {
     Some(match request {
         Request::Get(key) => format!("the row {}", row_name(key, None)),
-        Request::Slots => "all rows from slot#".to_owned(),
+        Request::Slots(Slot(0), Slot(u32::MAX)) => "all rows from slot#".to_owned(),
+        Request::Slots(Slot(from), Slot(to)) => format!("the rows from slot#{from:05} to slot#{to:05}"),
         Request::Queue(head) => format!("the first {head} rows from wait#"),
         Request::Holders { group, after: None, .. } => format!("all rows from holder#{:08x}…", (group >> 96) as u32),
         Request::Holders { group, after: Some(after), .. } => {
@@ -216,7 +236,9 @@ pub(crate) fn writes(
                 ("update", list_json(list), None)
             }
             Mutation::Check => ("check", json!([]), was.and_then(Option::as_ref)),
-            Mutation::Confirm => ("update", json!([["unconfirmed", "no more"]]), None),
+            Mutation::Confirm(_) => ("update", json!([["notice", "confirmed"], ["token", "no more"]]), None),
+            Mutation::MayBeTold => ("update", json!([["notice", "maybe told"]]), None),
+            Mutation::Collect(at) => ("update", list_json(vec![("expires_at", moment(*at))]), None),
         };
         json!({
             "row": row_name(&write.key, named),

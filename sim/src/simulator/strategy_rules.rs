@@ -3,11 +3,12 @@
 //! Whatever depends on the strategy is decided by a `match` on [`Strategy`]: most of it here, and what draws it or
 //! starts its calls beside what it needs.
 
-use leasehold_core::{HolderRow, HolderState, Millis, Row, Timestamp};
+use leasehold_core::{HolderRow, HolderState, Millis, Row, RowKey, Timestamp};
 
 use super::scenario::Scenario;
 use crate::count_then_put;
 use crate::strategy::Strategy;
+use crate::table::MemoryTable;
 
 /// How long a lease row that expired stays in the table (count, then put), in milliseconds: its TTL takes it later.
 const TTL: Millis = Millis(60_000);
@@ -68,25 +69,35 @@ impl Strategy {
     }
 
     /// Whether the table's TTL leaves this row where it is.
-    pub(crate) fn ttl_keeps(self, row: &Row, lease: Millis, now: Timestamp) -> bool {
+    pub(crate) fn ttl_keeps(self, row: &Row, now: Timestamp) -> bool {
         let Row::Holder(row) = row else { return true };
         match self {
-            Strategy::CountThenPut => count_then_put::expires_at(row, lease).is_none_or(|at| now < at + TTL),
-            Strategy::Leasehold => !matches!(row.state, HolderState::Ended { ttl } if ttl <= now),
+            Strategy::CountThenPut => count_then_put::expires_at(row).is_none_or(|at| now < at + TTL),
+            Strategy::Leasehold => now < row.ttl,
+        }
+    }
+
+    /// Whether a holder's row still means something: one that points at a slot which is not held under that fence does not.
+    pub(crate) fn points(self, row: &HolderRow, table: &MemoryTable) -> bool {
+        match (self, row.state) {
+            (Strategy::Leasehold, HolderState::Holding { slot, fence }) => {
+                matches!(table.row(RowKey::Slot(slot)), Some(Row::Slot(slot)) if slot.fence == fence && slot.held.is_some())
+            }
+            _ => true,
         }
     }
 
     /// What is left of a dead job whose holder's row is this one.
-    pub(crate) fn leftover(self, row: Option<&HolderRow>, lease: Millis, now: Timestamp) -> Leftover {
+    pub(crate) fn leftover(self, row: Option<&HolderRow>, now: Timestamp) -> Leftover {
         let Some(row) = row else { return Leftover::Nothing };
         match self {
-            Strategy::CountThenPut => match count_then_put::expires_at(row, lease).filter(|at| now < *at) {
+            Strategy::CountThenPut => match count_then_put::expires_at(row).filter(|at| now < *at) {
                 Some(at) => Leftover::CountsUntil(at),
                 None => Leftover::Expired,
             },
             Strategy::Leasehold => match row.state {
-                HolderState::Ended { .. } => Leftover::Nothing,
-                HolderState::Waiting(_) | HolderState::Holding { .. } => Leftover::Held,
+                HolderState::Ended => Leftover::Nothing,
+                HolderState::Waiting { .. } | HolderState::Holding { .. } => Leftover::Held,
             },
         }
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use leasehold_core::{
-    Attempt, Condition, Fence, Guard, Held, Holder, HolderRow, HolderState, Intent, Limit, Lowered, Millis, Mutation,
-    OverrideRow, PoolRow, Request, Row, RowKey, SettingsRow, Slot, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp,
-    Unreadable, WaitRow, Waiting, Write,
+    Attempt, Condition, Fence, Guard, Held, HighWaterRow, Holder, HolderRow, HolderState, Intent, Limit, Lowered,
+    Lowering, Millis, Mutation, Notice, OverrideRow, PoolRow, Request, Row, RowKey, SettingsRow, Slot, SlotRow,
+    SummaryRow, TaskToken, Ticket, Timestamp, Unreadable, WaitRow, Write,
 };
 use leasehold_sim::table::MemoryTable;
 
@@ -104,7 +104,8 @@ impl Drawn {
             0 => RowKey::Pool,
             1 => RowKey::Override,
             2 => RowKey::Summary,
-            3..8 => RowKey::Slot(self.slot()),
+            3 => RowKey::HighWater,
+            4..8 => RowKey::Slot(self.slot()),
             8..13 => RowKey::Holder(self.holder().hashed()),
             _ => RowKey::Wait(self.ticket()),
         }
@@ -143,9 +144,19 @@ impl Drawn {
                 while holder.hashed() != there {
                     holder = self.holder();
                 }
-                Row::Holder(HolderRow { holder, attempt: self.attempt(), state: self.state() })
+                let ttl = Timestamp(self.time().0 / 1_000 * 1_000);
+                Row::Holder(HolderRow { holder, attempt: self.attempt(), state: self.state(), ttl })
             }
-            RowKey::Wait(ticket) => Row::Wait(WaitRow { ticket, holder: self.holder(), give_up_at: self.time() }),
+            RowKey::HighWater => Row::HighWater(self.high_water()),
+            RowKey::Wait(ticket) => Row::Wait(WaitRow {
+                ticket,
+                holder: self.holder(),
+                attempt: self.attempt(),
+                give_up_at: self.time(),
+                token: self.maybe(Drawn::token),
+                lease: self.length(),
+                label: self.maybe(Drawn::text),
+            }),
         }
     }
 
@@ -169,27 +180,32 @@ impl Drawn {
             acquired_at: self.time(),
             expires_at: self.time(),
             renewed_at: self.maybe(Drawn::time),
-            unconfirmed: self.0.bool(),
+            notice: self.notice(),
             label: self.maybe(Drawn::text),
         }
     }
 
+    fn notice(&mut self) -> Notice {
+        match self.0.u8(0..6) {
+            0 => Notice::Uncollected,
+            1 => Notice::Untold(self.token()),
+            2 => Notice::MaybeTold(self.token()),
+            3 => Notice::Confirmed(self.token().digest()),
+            4 => Notice::Claimed(self.token()),
+            _ => Notice::Asked,
+        }
+    }
+
+    fn high_water(&mut self) -> HighWaterRow {
+        let lower = self.maybe(|drawn| Lowering { to: drawn.limit(), since: drawn.time() });
+        HighWaterRow { slots: self.0.u32(0..5), fence: Fence(self.0.u64(0..4)), lower }
+    }
+
     fn state(&mut self) -> HolderState {
         match self.0.u8(0..3) {
-            0 => HolderState::Waiting(Waiting {
-                ticket: self.ticket(),
-                give_up_at: self.time(),
-                token: self.maybe(Drawn::token),
-                lease: self.length(),
-                label: self.maybe(Drawn::text),
-            }),
-            1 => HolderState::Holding {
-                slot: self.slot(),
-                fence: self.fence(),
-                acquired_at: self.time(),
-                token: self.maybe(Drawn::token),
-            },
-            _ => HolderState::Ended { ttl: self.time() },
+            0 => HolderState::Waiting { ticket: self.ticket(), task: self.maybe(|drawn| drawn.token().digest()) },
+            1 => HolderState::Holding { slot: self.slot(), fence: self.fence() },
+            _ => HolderState::Ended,
         }
     }
 
@@ -197,7 +213,7 @@ impl Drawn {
     pub(crate) fn request(&mut self, now: &MemoryTable) -> Request {
         match self.0.u8(0..20) {
             0..2 => Request::Get(self.key()),
-            2 => Request::Slots,
+            2 => Request::Slots(Slot(self.0.u32(0..3)), self.one(&[Slot(2), Slot(3), Slot(u32::MAX)])),
             3 => Request::Queue(self.0.u32(0..5)),
             4..6 => {
                 let holder = self.holder().hashed();
@@ -241,6 +257,8 @@ impl Drawn {
             RowKey::Holder(_) => vec![self.of_holder(there)],
             RowKey::Override => vec![self.of_override(there)],
             RowKey::Pool => self.of_pool(there),
+            RowKey::HighWater => vec![self.of_high_water(there)],
+            RowKey::Wait(_) if self.0.bool() => vec![self.of_place(there)],
             _ => Vec::new(),
         };
         let mutation = match key {
@@ -250,11 +268,17 @@ impl Drawn {
                     conditions.push(Condition::SlotLease(self.fence()));
                 }
                 let extend = Mutation::Extend(self.time(), self.maybe(Drawn::time));
-                self.one(&[extend, Mutation::Confirm])
+                let (confirm, collect) = (Mutation::Confirm(self.token().digest()), Mutation::Collect(self.time()));
+                let mutation = self.one(&[extend, confirm, collect, Mutation::MayBeTold]);
+                if mutation == Mutation::MayBeTold {
+                    let fence = if let Some(Row::Slot(row)) = there { row.fence } else { self.fence() };
+                    conditions.push(Condition::SlotPending(fence));
+                }
+                mutation
             }
             _ if self.0.u8(0..5) == 0 => Mutation::Delete,
             // Damage: the protocol never writes it. A row with nothing but its key.
-            RowKey::Pool | RowKey::Override if self.0.u8(0..4) == 0 => {
+            RowKey::Pool | RowKey::Override if self.0.u8(0..2) == 0 => {
                 Mutation::Put(Row::Unreadable(key, unreadable("[]")))
             }
             _ => Mutation::Put(self.row_at(key)),
@@ -298,24 +322,43 @@ impl Drawn {
             _ => (Fence(self.0.u64(0..4)), None),
         };
         let expires_at = expires_at.unwrap_or_else(|| self.time());
-        let lease = if fence.0 > 0 { Condition::SlotLease(fence) } else { Condition::SlotFence(fence) };
-        match self.0.u8(0..7) {
+        let lease = if fence.0 > 0 { Condition::SlotLease(fence) } else { Condition::SlotAbsentOrFence(fence) };
+        match self.0.u8(0..12) {
+            7 => vec![Condition::SlotAbsentOrFence(fence)],
+            8 => vec![Condition::SlotConfirmed(fence)],
+            9 => vec![Condition::SlotPending(fence)],
+            10 => vec![Condition::SlotUntold(fence)],
+            11 => vec![Condition::SlotFree(fence)],
             0 => Vec::new(),
             1 => vec![Condition::SlotFence(fence)],
             2 => vec![lease],
             3 => vec![Condition::SlotExpires(fence, expires_at)],
-            4 => vec![Condition::SlotExpiresBy(self.time())],
+            4 => vec![Condition::SlotExpiresBy(expires_at)],
             5 => vec![lease, Condition::SlotExpiresBy(expires_at)],
             _ => vec![lease.clone(), lease],
+        }
+    }
+
+    fn of_high_water(&mut self, there: Option<&Row>) -> Condition {
+        match there {
+            Some(Row::HighWater(row)) => Condition::HighWaterIs(Some(*row)),
+            _ => Condition::HighWaterIs(self.maybe(Drawn::high_water)),
+        }
+    }
+
+    fn of_place(&mut self, there: Option<&Row>) -> Condition {
+        match there {
+            Some(Row::Wait(row)) => Condition::PlaceOf(Some(row.attempt)),
+            _ => Condition::PlaceOf(self.maybe(Drawn::attempt)),
         }
     }
 
     fn of_holder(&mut self, there: Option<&Row>) -> Condition {
         match there {
             Some(Row::Holder(row)) => match &row.state {
-                HolderState::Waiting(waiting) => Condition::HolderWaits(waiting.ticket, row.attempt),
-                HolderState::Holding { slot, fence, .. } => Condition::HolderHolds(*slot, *fence),
-                HolderState::Ended { .. } => Condition::HolderEnded(row.attempt),
+                HolderState::Waiting { ticket, .. } => Condition::HolderWaits(*ticket, row.attempt),
+                HolderState::Holding { slot, fence } => Condition::HolderHolds(*slot, *fence),
+                HolderState::Ended => Condition::HolderEnded(row.attempt),
             },
             _ => match self.0.u8(0..5) {
                 0 => Condition::HolderEnded(self.attempt()),

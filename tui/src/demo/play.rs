@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use leasehold_core::{
-    ExecutionEnded, ExecutionFreed, ExpectedOverride, LimitChanged, Millis, SetLimit, SetLimitOutcome, SlotRow,
-    Snapshot, StatusRequest, SweepRequest,
+    ExecutionFreed, ExpectedOverride, LimitChanged, ReleaseAll, SetLimit, SetLimitOutcome, SlotRow, Snapshot,
+    StatusRequest, SweepRequest,
 };
 use leasehold_store::Table;
 use leasehold_tui::watch::actions::superseded;
@@ -332,14 +332,9 @@ async fn comes_back(workload: &PoolWorkload, dead: &DeadWorker) -> Option<Durati
 async fn gone(workload: &PoolWorkload) -> bool {
     let mut after = None;
     loop {
-        // What was acquired in this very millisecond is meant too.
-        let ended = ExecutionEnded {
-            execution: workload.run.clone(),
-            at: workload.start.time() + Millis(1),
-            redrive: None,
-            after,
-        };
-        match workload.pool.look_after(ended).await {
+        let execution = workload.run.clone();
+        let all = ReleaseAll { execution, parent: None, key_prefix: "".into(), attempt: None, after };
+        match workload.pool.look_after(all).await {
             Ok(ExecutionFreed { more: None, .. }) => break,
             Ok(ExecutionFreed { more, .. }) => after = more,
             Err(_) => return false,

@@ -324,7 +324,8 @@ fn refused(error: &RunError) -> LeaseAnswer {
         | Failure::Lost(_)
         | Failure::Throttled
         | Failure::Unavailable
-        | Failure::TasksUnavailable => LeaseAnswer::Failed(why),
+        | Failure::TasksUnavailable
+        | Failure::NoticeRefused => LeaseAnswer::Failed(why),
     }
 }
 

@@ -199,13 +199,13 @@ impl PoolSetOptions {
     fn change(&self, before: Option<&SettingsRow>, after: &PoolRow, table: &Table) -> Result<PoolChange, CliError> {
         let before = match before {
             None => PoolBefore::Nothing,
-            Some(SettingsRow::Valid(row)) => match Settings::from_rows(self.prefix.clone(), row, None) {
+            Some(SettingsRow::Valid(row)) => match Settings::from_rows(self.prefix.clone(), row, None, None) {
                 Ok(settings) => PoolBefore::Settings(Box::new(settings)),
                 Err(wrong) => PoolBefore::Unreadable(wrong.to_string()),
             },
             Some(SettingsRow::Unreadable(row)) => PoolBefore::Unreadable(row.why.to_string()),
         };
-        let after = Settings::from_rows(self.prefix.clone(), after, None).map_err(|wrong| {
+        let after = Settings::from_rows(self.prefix.clone(), after, None, None).map_err(|wrong| {
             let (table, prefix, why) = (table.name().into(), self.prefix.to_string(), wrong.to_string());
             StoreError::PoolMisconfigured { table, prefix, why }
         })?;

@@ -221,9 +221,9 @@ impl LeaseWait<'_> {
         let row = own_row(self.runner.table(), self.prefix, RowKey::Holder(self.ask.holder.hashed()));
         match finish(signals, row).await.map_err(WaitEnd::signal)? {
             Ok(Some(Row::Holder(row))) => Ok(match row.state {
-                HolderState::Waiting(_) => QueueStanding::Waits,
+                HolderState::Waiting { .. } => QueueStanding::Waits,
                 HolderState::Holding { .. } => QueueStanding::Turn,
-                HolderState::Ended { .. } => QueueStanding::Nowhere,
+                HolderState::Ended => QueueStanding::Nowhere,
             }),
             Ok(_) => Ok(QueueStanding::Nowhere),
             Err(wrong) if trouble_may_pass(&wrong) => Ok(QueueStanding::NoAnswer),

@@ -199,7 +199,7 @@ impl TableReader {
 
 /// What the directory says of one pool.
 fn listing(prefix: PoolName, row: ListedPool) -> DirectoryEntry {
-    let settings = row.pool.as_ref().map(|pool| Settings::from_rows(prefix.clone(), pool, None));
+    let settings = row.pool.as_ref().map(|pool| Settings::from_rows(prefix.clone(), pool, None, None));
     let (summary, trouble) = match (settings, row.summary, row.trouble) {
         (_, _, Some(trouble)) => (None, Some(trouble)),
         (Some(Err(wrong)), _, None) => (None, Some(wrong.to_string())),

@@ -2,7 +2,7 @@
 
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{
-    Attempt, Fence, Held, Holder, Limit, Millis, Settings, Slot, SlotRow, Snapshot, Ticket, Timestamp, WaitRow,
+    Attempt, Fence, Held, Holder, Limit, Millis, Notice, Settings, Slot, SlotRow, Snapshot, Ticket, Timestamp, WaitRow,
 };
 use leasehold_tui::watch::input::Input;
 use leasehold_tui::watch::session::{DashboardMode, Session};
@@ -32,7 +32,7 @@ pub(crate) fn look(number: u32, later: u64) -> Occupancy {
             acquired_at,
             expires_at: acquired_at + Millis::seconds(300),
             renewed_at: None,
-            unconfirmed: false,
+            notice: Notice::Asked,
             label: None,
         };
         // One lease is a new one at each look.
@@ -42,7 +42,15 @@ pub(crate) fn look(number: u32, later: u64) -> Occupancy {
     let wait = |location: u32| {
         let holder = holder(LEASES + location);
         let ticket = Ticket { at: Timestamp(NOW - 5_000 + u64::from(location)), own: holder.hashed().own };
-        WaitRow { ticket, holder, give_up_at: Timestamp(NOW + 86_400_000) }
+        WaitRow {
+            ticket,
+            holder,
+            attempt: Attempt::default(),
+            give_up_at: Timestamp(NOW + 86_400_000),
+            token: None,
+            lease: Millis::seconds(300),
+            label: None,
+        }
     };
     let (slots, queue) = ((0..LEASES).map(slot).collect(), (0..number % 3).map(wait).collect());
     Occupancy::of(&Snapshot { at, limit: settings.limit, slots, queue, more: false }, &settings)

@@ -4,8 +4,8 @@
 
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{
-    Attempt, Fence, Held, Holder, Limit, Millis, PoolName, Settings, Slot, SlotRow, Snapshot, SummaryRow, Ticket,
-    Timestamp, WaitRow,
+    Attempt, Fence, Held, Holder, Limit, Millis, Notice, PoolName, Settings, Slot, SlotRow, Snapshot, SummaryRow,
+    Ticket, Timestamp, WaitRow,
 };
 use leasehold_tui::watch::draw::draw;
 use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReadCost};
@@ -83,7 +83,7 @@ impl Scene {
             acquired_at,
             expires_at: acquired_at + Millis(self.lease),
             renewed_at: None,
-            unconfirmed: false,
+            notice: Notice::Asked,
             label: number.is_multiple_of(4).then(|| format!("region {number} of {}", self.limit).into()),
         };
         SlotRow { slot: Slot(number), fence: Fence(self.fence), held: Some(held) }
@@ -102,7 +102,15 @@ impl Scene {
             let holder = self.holder(self.held + number);
             let at = Timestamp(NOW.0 - self.waits + u64::from(number) * 350);
             let ticket = Ticket { at, own: holder.hashed().own };
-            WaitRow { ticket, holder, give_up_at: at + Millis::seconds(86_400) }
+            WaitRow {
+                ticket,
+                holder,
+                attempt: Attempt::default(),
+                give_up_at: at + Millis::seconds(86_400),
+                token: None,
+                lease: Millis::seconds(300),
+                label: None,
+            }
         };
         let queue = (0..self.waiting).map(waiter).collect();
         let settings = self.settings();

@@ -213,6 +213,8 @@ describe("the two doors", () => {
       return { x: canvas.clientWidth * 0.44 + 30, y: 25 };
     });
     await page.locator('[data-door="leasehold"] .stage').first().click({ position: spot });
+    await page.waitForFunction(() => /alone/.test(document.getElementById("request-whose").textContent));
+    await page.locator(".request[data-id]", { hasText: /claims slot|hands slot|grants slot/ }).first().click();
     await page.waitForFunction(() => /Only if/.test(document.getElementById("request-detail").textContent));
     const text = await detail.innerText();
     assert.match(text, /slot#\d+/);
