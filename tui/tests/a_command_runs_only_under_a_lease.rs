@@ -501,3 +501,29 @@ fn a_command_that_cannot_be_started_gives_its_lease_back() {
         assert_eq!(held(table), 0);
     }
 }
+
+#[test]
+fn killed_waiters_cost_a_short_lease_each() {
+    let table = "killed-waiters";
+    // No sweep comes in time: neither the pool's nor one of those who wait.
+    pool(table, &["--limit", "1", "--lease", "3s", "--grace", "1s", "--sweep-every", "10m"]);
+    let mut holder = Run::start(table, &[], "echo holds; read line");
+    assert_eq!(holder.line(), "holds");
+    let mut killed: Vec<Run> = (1..=3)
+        .map(|number| {
+            let run = Run::start(table, &[], "echo never");
+            until("it waits", || waiting(table) == number);
+            run
+        })
+        .collect();
+    let mut next = Run::start(table, &[], "echo served");
+    until("the next one waits", || waiting(table) == 4);
+    for run in &mut killed {
+        run.signal("KILL");
+    }
+    let began = Instant::now();
+    drop(holder.input.take());
+    assert_eq!(next.line(), "served");
+    // Three times the first lease and the grace, and what the looks and this machine take.
+    assert!(began.elapsed() < Duration::from_secs(3 * (3 + 1) + 12), "after {:?}", began.elapsed());
+}

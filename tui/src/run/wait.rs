@@ -2,8 +2,8 @@
 //! It joins the queue once, then looks at its own holder's row, one small read at growing intervals, until that says
 //! that it holds a slot; asking again as the same attempt then brings the lease.
 //!
-//! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do. What is left, a sweep
-//! sees to.
+//! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do, but to look now and then
+//! whether a lease has lapsed, as that of a waiter that died. What is left, a sweep sees to.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -169,6 +169,10 @@ impl LeaseWait<'_> {
                     QueueStanding::Turn => break,
                     _ if last => {
                         return Err(WaitEnd::Result(WaitResult::TooLate(self.too_late(patience, &waited(patience)))));
+                    }
+                    QueueStanding::Waits if sweep.may_have_lapsed(&settings) => {
+                        let settled = FallbackSweeper::if_lapsed(self.runner, &settings);
+                        finish(signals, settled).await.map_err(WaitEnd::signal)?;
                     }
                     QueueStanding::Waits | QueueStanding::NoAnswer => {}
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
