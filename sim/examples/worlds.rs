@@ -1,0 +1,172 @@
+//! Large worlds, played: does every promise hold in them? `make sim`; `ARGS=--help` says what can be asked for.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use leasehold_sim::large_world::{
+    LeaseStates, Smaller, WorldPlan, WorldReport, WorldsTally, named_world, play, play_and_tell, random_world, shrink,
+    target_worlds,
+};
+
+const HELP: &str = "\
+worlds [--seed N] [--seeds N] [--minutes N] [--threads N]   play random worlds, from this seed on
+       [--world NAME|all]                                   play a world of that name instead
+       [--story]                                            tell one world, line by line
+       [--shrink]                                           make a broken world smaller
+       [--holders N] [--without FAULT,FAULT] [--pools N] [--calm SECONDS] [--no-troubles]
+                                                            play a smaller world";
+
+/// What is asked for.
+struct Asked {
+    seed: u64,
+    seeds: u64,
+    minutes: Option<u64>,
+    threads: usize,
+    world: Option<String>,
+    story: bool,
+    shrink: bool,
+    smaller: Smaller,
+}
+
+impl Asked {
+    fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Asked>, Box<dyn Error>> {
+        let mut asked = Asked {
+            seed: 1,
+            seeds: 0,
+            minutes: None,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            world: None,
+            story: false,
+            shrink: false,
+            smaller: Smaller::default(),
+        };
+        let mut arguments = arguments;
+        let mut one_seed = false;
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--seed" => (asked.seed, one_seed) = (value()?.parse()?, true),
+                "--seeds" => asked.seeds = value()?.parse()?,
+                "--minutes" => asked.minutes = Some(value()?.parse()?),
+                "--threads" => asked.threads = value()?.parse()?,
+                "--world" => asked.world = Some(value()?),
+                "--story" => asked.story = true,
+                "--shrink" => asked.shrink = true,
+                "--help" => return Ok(None),
+                option => {
+                    let value = if option == "--no-troubles" { String::new() } else { value()? };
+                    asked.smaller.read(option, &value).ok_or(format!("{option} {value}: {HELP}"))?;
+                }
+            }
+        }
+        if asked.seeds == 0 {
+            asked.seeds = if asked.minutes.is_some() {
+                u64::MAX - asked.seed
+            } else if one_seed {
+                1
+            } else {
+                1_000
+            };
+        }
+        Ok(Some(asked))
+    }
+
+    fn plan(&self, seed: u64) -> Option<WorldPlan> {
+        let plan = match &self.world {
+            Some(name) => named_world(name, seed)?,
+            None => random_world(seed),
+        };
+        Some(self.smaller.of(&plan))
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let Some(asked) = Asked::read(std::env::args().skip(1))? else {
+        println!("{HELP}");
+        println!("worlds by name: {}", target_worlds().collect::<Vec<_>>().join(", "));
+        return Ok(());
+    };
+    let states = Arc::new(LeaseStates::rendered()?);
+    if asked.story || asked.shrink {
+        return one(&asked, &states);
+    }
+    if asked.world.as_deref() == Some("all") {
+        for name in target_worlds() {
+            let begin = Instant::now();
+            let plan = named_world(name, asked.seed).ok_or("no such world")?;
+            let report = play(&asked.smaller.of(&plan), &states).ok_or("a plan that makes no sense")?;
+            println!("{report}; {:.1} s\n", begin.elapsed().as_secs_f64());
+            fails_if_broken(&report)?;
+        }
+        return Ok(());
+    }
+    many(&asked, &states)
+}
+
+/// One world, told or made smaller.
+fn one(asked: &Asked, states: &Arc<LeaseStates>) -> Result<(), Box<dyn Error>> {
+    let plan = asked.plan(asked.seed).ok_or("no such world")?;
+    if asked.shrink {
+        let (smaller, report) = shrink(&plan, states).ok_or("nothing is broken in this world")?;
+        println!("{report}");
+        println!("{}", smaller.command(&plan, &asked.smaller));
+        return Ok(());
+    }
+    let (report, story) = play_and_tell(&plan, states).ok_or("a plan that makes no sense")?;
+    story.iter().for_each(|line| println!("{line}"));
+    println!("{report}");
+    fails_if_broken(&report)
+}
+
+fn fails_if_broken(report: &WorldReport) -> Result<(), Box<dyn Error>> {
+    match &report.broken {
+        None => Ok(()),
+        Some(broken) => Err(format!("{} {}: {} is broken", report.name, report.seed, broken.promise).into()),
+    }
+}
+
+/// Many worlds, on several threads.
+fn many(asked: &Asked, states: &Arc<LeaseStates>) -> Result<(), Box<dyn Error>> {
+    println!("seeds from {} on", asked.seed);
+    let (next, tally, broken) = (AtomicU64::new(asked.seed), Mutex::new(WorldsTally::default()), Mutex::new(vec![]));
+    let begin = Instant::now();
+    let until = asked.minutes.map(|minutes| begin + Duration::from_secs(60 * minutes));
+    let said = |tally: &WorldsTally| {
+        let seconds = begin.elapsed().as_secs_f64();
+        let (worlds, requests) = (tally.worlds as f64 / seconds, tally.requests as f64 / seconds);
+        println!("{tally}\n{seconds:.0} s, {worlds:.1} worlds a second, {requests:.0} requests a second");
+    };
+    let work = || {
+        let mut told = Instant::now();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed - asked.seed >= asked.seeds || until.is_some_and(|until| Instant::now() >= until) {
+                return;
+            }
+            let Some(report) = asked.plan(seed).and_then(|plan| play(&plan, states)) else { return };
+            let mut sum = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            sum.add(&report);
+            if told.elapsed() > Duration::from_secs(60) {
+                told = Instant::now();
+                said(&sum);
+            }
+            drop(sum);
+            if report.broken.is_some() {
+                println!("{report}\n");
+                broken.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..asked.threads.max(1) {
+            scope.spawn(work);
+        }
+    });
+    said(&tally.lock().unwrap_or_else(PoisonError::into_inner));
+    let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Some(first) = broken.iter().min_by_key(|report| report.seed) else { return Ok(()) };
+    println!("{} worlds are broken; to see one: make sim ARGS=\"--seed {} --story\"", broken.len(), first.seed);
+    fails_if_broken(first)
+}

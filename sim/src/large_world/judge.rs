@@ -1,0 +1,388 @@
+//! Promises in a large world: is one broken? Judged after every write and at every telling, by what holders were told and who
+//! really works, never by what the code says of itself; each by what it changed, so that ten thousand rows cost no more than
+//! ten.
+
+use leasehold_core::{
+    Attempt, Fence, Held, HolderRow, HolderState, Lease, Limit, Millis, OverrideRow, PoolRow, Row, RowKey, Settings,
+    SlotRow, Timestamp, WaitRow,
+};
+
+use super::call::Caller;
+use super::plan::MS;
+use super::population::{AskMode, ExecutionState, Stage};
+use super::world::World;
+use crate::checker::property;
+use crate::row_store::RowStore;
+
+/// How many places of a queue are looked at to see who was overtaken.
+const LOOKED_AT: usize = 2_000;
+
+fn slot_of(row: Option<&Row>) -> Option<&SlotRow> {
+    if let Some(Row::Slot(row)) = row { Some(row) } else { None }
+}
+
+fn holder_of(row: Option<&Row>) -> Option<&HolderRow> {
+    if let Some(Row::Holder(row)) = row { Some(row) } else { None }
+}
+
+impl World {
+    /// What a write that happened changed.
+    pub(super) fn judge_writes(&mut self, pool: u16, before: &[(RowKey, Option<Row>)], by: Option<u32>) {
+        let at = usize::from(pool);
+        for (key, old) in before {
+            match key {
+                RowKey::Slot(_) => {
+                    let old = slot_of(old.as_ref());
+                    let new = slot_of(self.pools[at].table.row(*key)).cloned();
+                    self.judge_slot(at, old, new.as_ref(), before, by);
+                }
+                RowKey::Holder(_) => {
+                    let old = holder_of(old.as_ref());
+                    let new = holder_of(self.pools[at].table.row(*key)).cloned();
+                    self.judge_holder(at, old, new.as_ref());
+                }
+                RowKey::Wait(_) => {
+                    if let Some(Row::Wait(place)) = self.pools[at].table.row(*key) {
+                        let place = place.clone();
+                        self.judge_place(at, &place, old.is_none(), by);
+                    }
+                }
+                RowKey::Pool | RowKey::Override => self.limit_changes(at),
+                RowKey::Summary | RowKey::HighWater => {}
+            }
+        }
+    }
+
+    /// The limit in force may be another now.
+    fn limit_changes(&mut self, at: usize) {
+        let now = self.agenda.now();
+        let state = &mut self.pools[at];
+        let limit = match (state.table.row(RowKey::Override), state.table.row(RowKey::Pool)) {
+            (Some(Row::Override(OverrideRow { limit, .. })), _) | (_, Some(Row::Pool(PoolRow { limit, .. }))) => *limit,
+            _ => return,
+        };
+        if state.limits.last().is_none_or(|(_, last)| *last != limit.count()) {
+            state.limits.push((now, limit.count()));
+        }
+    }
+
+    /// The highest limit that was in force since then.
+    fn highest_limit_since(&self, at: usize, since: u64) -> u32 {
+        let limits = &self.pools[at].limits;
+        let first = limits.iter().rposition(|(from, _)| *from <= since).unwrap_or(0);
+        limits[first..].iter().map(|(_, limit)| *limit).max().unwrap_or(0)
+    }
+
+    fn judge_slot(
+        &mut self,
+        at: usize,
+        old: Option<&SlotRow>,
+        new: Option<&SlotRow>,
+        before: &[(RowKey, Option<Row>)],
+        by: Option<u32>,
+    ) {
+        let was = old.and_then(|old| Some((old, old.held.as_ref()?)));
+        let Some(new) = new else {
+            if let Some((old, held)) = was {
+                self.breaks(property::ONE, format!("{} is deleted, and {} holds it", old.slot, held.holder));
+            }
+            return;
+        };
+        let index = new.slot.0 as usize;
+        let fences = &mut self.pools[at].fences;
+        if fences.len() <= index {
+            fences.resize(index + 1, Fence(0));
+        }
+        let highest = fences[index];
+        fences[index] = highest.max(new.fence);
+        if new.fence < highest {
+            self.breaks(property::FENCE, format!("{}: the fence fell from {highest} to {}", new.slot, new.fence));
+        }
+        let still = new.held.as_ref().zip(was).filter(|(held, (old, was))| {
+            new.fence == old.fence && (&held.holder, held.attempt) == (&was.holder, was.attempt)
+        });
+        if let (None, Some((old, held))) = (still, was) {
+            self.judge_taken(old, held, new);
+        }
+        let Some(held) = &new.held else { return };
+        self.judge_lease_length(at, held, was.map(|(_, was)| was), by);
+        if still.is_some() {
+            return;
+        }
+        if new.fence == highest {
+            let what = format!("{}: granted to {} under the same {highest}", new.slot, held.holder);
+            self.breaks(property::FENCE, what);
+        }
+        self.pools[at].grants += 1;
+        self.report.grants += 1;
+        self.judge_points(at, new, held);
+        self.judge_grant(at, new, held, before);
+    }
+
+    /// Nobody takes a lease that its holder was told of, works under, and that has not expired.
+    fn judge_taken(&mut self, old: &SlotRow, held: &Held, new: &SlotRow) {
+        let Some(holder) = self.by_hash.get(&held.holder.hashed().own).copied() else { return };
+        let member = &self.members[holder as usize];
+        let works = matches!(member.stage, Stage::Working | Stage::Gone) && member.counts;
+        let told = member.told.filter(|told| (told.slot, told.fence) == (old.slot, old.fence));
+        let Some(told) = told.filter(|told| works && self.time_of(holder) < told.expires_at) else { return };
+        // Who is gone without a word may be known to be so; or it was told on a clock that is ahead of whoever takes it.
+        if member.stage == Stage::Gone || new.held.as_ref().is_some_and(|new| new.holder == held.holder) {
+            return;
+        }
+        let to = new.held.as_ref().map_or("nobody".into(), |held| held.holder.to_string());
+        let what = format!("{} works under {} until {}, and {to} has it", held.holder, old.slot, told.expires_at);
+        self.breaks(property::TOLD, what);
+    }
+
+    /// While a slot is held, its holder's row points at it: so nobody holds two.
+    fn judge_points(&mut self, at: usize, row: &SlotRow, held: &Held) {
+        let pointer = holder_of(self.pools[at].table.row(RowKey::Holder(held.holder.hashed())));
+        let points = pointer.is_some_and(|pointer| {
+            matches!(pointer.state, HolderState::Holding { slot, fence } if (slot, fence) == (row.slot, row.fence))
+        });
+        if !points {
+            let what = format!("{} holds {} {}, but its row does not say so", held.holder, row.slot, row.fence);
+            self.breaks(property::ONE, what);
+        }
+    }
+
+    fn judge_holder(&mut self, at: usize, old: Option<&HolderRow>, new: Option<&HolderRow>) {
+        let Some(old) = old else { return };
+        if let Some(new) = new
+            && new.attempt < old.attempt
+        {
+            let what = format!("{}: {} was overwritten by {}", new.holder, old.attempt, new.attempt);
+            self.breaks(property::ATTEMPTS, what);
+        }
+        let HolderState::Holding { slot, fence } = old.state else { return };
+        let Some(row) = slot_of(self.pools[at].table.row(RowKey::Slot(slot))).cloned() else { return };
+        let Some(held) = row.held.as_ref().filter(|held| row.fence == fence && held.holder == old.holder) else {
+            return;
+        };
+        self.judge_points(at, &row, held);
+    }
+
+    /// No lease is longer than the pool gives, and no sweep keeps it past the longest hold.
+    fn judge_lease_length(&mut self, at: usize, held: &Held, was: Option<&Held>, by: Option<u32>) {
+        let plan = &self.plan.pools[at];
+        let latest = self.time() + Millis(plan.grace + plan.lease);
+        if held.expires_at > latest && was.is_none_or(|was| was.expires_at < held.expires_at) {
+            let what = format!("{}: until {}, a lease is {} ms", held.holder, held.expires_at, plan.lease);
+            return self.breaks(property::BOUNDS, what);
+        }
+        let by_sweep = by.is_some_and(|by| matches!(self.calls[by as usize].by, Caller::Sweep { .. }));
+        let extended = was.is_some_and(|was| was.acquired_at == held.acquired_at && was.expires_at < held.expires_at);
+        if by_sweep && extended && held.expires_at > held.acquired_at + Millis(plan.longest_hold) {
+            let what = format!("{}: extended until {}, past the longest hold", held.holder, held.expires_at);
+            self.breaks(property::BOUNDS, what);
+        }
+    }
+
+    /// A slot was granted.
+    fn judge_grant(&mut self, at: usize, row: &SlotRow, held: &Held, before: &[(RowKey, Option<Row>)]) {
+        let now = self.agenda.now();
+        let quiet = self.plan.pools[at].quiet * MS;
+        // Whoever may follow an old limit does so for a quiet period.
+        let allowed = self.highest_limit_since(at, now.saturating_sub(quiet));
+        let holder = self.by_hash.get(&held.holder.hashed().own).copied();
+        let own = holder.is_some_and(|holder| self.members[holder as usize].counts);
+        let others = self.pools[at].counting - u32::from(own);
+        if others >= allowed {
+            let what = format!("{} was granted {} while {others} held, of {allowed}", held.holder, row.slot);
+            self.breaks(property::CAP, what);
+        }
+        let Some(holder) = holder else { return };
+        if self.members[holder as usize].told_on.is_some_and(|told_on| held.attempt <= told_on) {
+            let what = format!("{} was granted again on {}, which had its lease", held.holder, held.attempt);
+            self.breaks(property::ATTEMPTS, what);
+        }
+        self.judge_dead_grant(holder, held.attempt);
+        let waited = before.iter().find_map(|(_, row)| match row {
+            Some(Row::Holder(HolderRow { holder, state: HolderState::Waiting { ticket, .. }, .. }))
+                if *holder == held.holder =>
+            {
+                Some(*ticket)
+            }
+            _ => None,
+        });
+        let Some(ticket) = waited else {
+            self.report.claims += 1;
+            return;
+        };
+        let passed: Vec<u32> = self.pools[at]
+            .table
+            .places()
+            .take_while(|place| place.ticket < ticket)
+            .take(LOOKED_AT)
+            .filter_map(|place| self.by_hash.get(&place.holder.hashed().own).copied())
+            .filter(|waiter| self.members[*waiter as usize].waits())
+            .collect();
+        for waiter in passed {
+            let member = &mut self.members[waiter as usize];
+            member.overtaken += 1;
+            self.report.most_overtaken = self.report.most_overtaken.max(member.overtaken);
+        }
+    }
+
+    /// A slot was granted to a waiter that is dead: once at most for each of its attempts.
+    fn judge_dead_grant(&mut self, holder: u32, attempt: Attempt) {
+        let member = &mut self.members[holder as usize];
+        let newest = member.attempt() == attempt;
+        let dead = member.mode == AskMode::Queue && newest && (!member.is_open || member.is_untellable);
+        if !dead {
+            return;
+        }
+        self.report.dead_grants += 1;
+        if member.dead_grant == Some(attempt) {
+            let what = format!("{} is dead, and was granted a second lease", member.holder);
+            return self.breaks(property::DEAD_NOT_SERVED, what);
+        }
+        member.dead_grant = Some(attempt);
+    }
+
+    /// Nobody is in the queue before its time, or for longer than the pool gives.
+    fn judge_place(&mut self, at: usize, place: &WaitRow, is_new: bool, by: Option<u32>) {
+        let plan = &self.plan.pools[at];
+        let (grace, longest, now) = (Millis(plan.grace), Millis(plan.longest_wait), self.time());
+        if place.give_up_at > now + grace + longest {
+            let what = format!("{}: waits until {}", place.holder, place.give_up_at);
+            self.breaks(property::BOUNDS, what);
+        }
+        let waiting = self.pools[at].table.places().next().is_some();
+        self.report.most_waiting = self.report.most_waiting.max(u64::from(waiting));
+        let Some(by) = by.filter(|_| is_new) else { return };
+        // A place keeps its ticket however late it is put there: by that call no earlier than it began.
+        let asked = self.by_hash.get(&place.holder.hashed().own).map(|holder| &self.members[*holder as usize]);
+        let began = asked.map_or(now, |member| member.entered) - grace - grace;
+        if place.ticket.at < began || place.ticket.at > now + grace {
+            let what = format!("{} joins at {} with the ticket {}", self.name_of(by), now, place.ticket.at);
+            self.breaks(property::TABLE_TIME, what);
+        }
+    }
+
+    /// A holder is told that it has a lease: so it must be, unless it is told so late that it has expired.
+    pub(super) fn judge_told(&mut self, holder: u32, lease: &Lease) {
+        let member = &self.members[holder as usize];
+        let (pool, mode) = (usize::from(member.pool), member.mode);
+        if self.time_of(holder) >= lease.expires_at {
+            self.report.told_late += 1;
+            return;
+        }
+        let row = slot_of(self.pools[pool].table.row(RowKey::Slot(lease.id.slot)));
+        let held = row.and_then(|row| Some((row.fence, row.held.as_ref()?)));
+        let what = match held.filter(|(_, held)| held.holder == lease.holder) {
+            Some((fence, held)) if fence == lease.id.fence && lease.expires_at <= held.expires_at => return,
+            // Its answer was on its way while a repeated call of the same attempt changed nothing, or a newer one did.
+            Some((fence, _)) if fence > lease.id.fence && mode != AskMode::Queue => return,
+            Some((fence, held)) => {
+                format!(
+                    "{} was told of {} until {}: the slot says {fence}, {}",
+                    lease.holder, lease.id, lease.expires_at, held.expires_at
+                )
+            }
+            None => format!("{} was told of {}, which is not its any more", lease.holder, lease.id),
+        };
+        self.breaks(property::TOLD, what);
+    }
+
+    /// One more counts as one that holds a lease: no more than the highest limit since the oldest of them was granted.
+    pub(super) fn judge_cap(&mut self, at: usize) {
+        let (counting, now) = (self.pools[at].counting, self.agenda.now());
+        self.report.most_held = self.report.most_held.max(counting);
+        let quiet = self.plan.pools[at].quiet * MS;
+        if counting <= self.highest_limit_since(at, now.saturating_sub(quiet)) {
+            return;
+        }
+        let counted = |member: &&super::population::Member| member.counts && usize::from(member.pool) == at;
+        let told = self.members.iter().filter(counted).filter_map(|member| member.told);
+        let oldest = told.map(|told| told.acquired_at).min().unwrap_or(Timestamp(0));
+        let since = super::machine_clock::moment_of(oldest).saturating_sub(quiet);
+        let allowed = self.highest_limit_since(at, since);
+        if counting > allowed {
+            self.breaks(property::CAP, format!("{counting} hold a lease of pool{at}, and {allowed} may"));
+        }
+    }
+
+    /// What one caller was told to be given back is not held any more.
+    pub(super) fn judge_given_back(&mut self, pool: u16, holder: u32) {
+        let Some(told) = self.members[holder as usize].told else { return };
+        let row = slot_of(self.pools[usize::from(pool)].table.row(RowKey::Slot(told.slot)));
+        if let Some(held) = row.filter(|row| row.fence == told.fence).and_then(|row| row.held.as_ref()) {
+            let what = format!("{} was said to be given back, and {} holds it", told.slot, held.holder);
+            self.breaks(property::GIVEN_BACK, what);
+        }
+    }
+
+    /// A sweep begins: does somebody wait though a slot is open?
+    pub(super) fn watch_sweep(&mut self, at: u32) {
+        let call = &self.calls[at as usize];
+        if let Caller::Sweep { .. } = call.by {
+            let pool = usize::from(call.pool);
+            let read_at = call.runs_on.and_then(|machine| self.machines[machine as usize].settings.as_ref());
+            let read_at = read_at.map_or(0, |(_, read_at)| *read_at);
+            // Whoever sweeps by an old limit grants by that one.
+            let follows = self.pools[pool].limits.last().is_none_or(|(from, _)| *from < read_at);
+            let starving = if follows { self.starving(pool) } else { None };
+            let watch = starving.map(|holder| (holder, self.pools[pool].grants));
+            self.calls[at as usize].watch = watch;
+        }
+    }
+
+    /// A sweep is done in which nothing went wrong: whoever waited though a slot was open does not still do so.
+    pub(super) fn judge_sweep(&mut self, at: u32) {
+        let call = &self.calls[at as usize];
+        let pool = usize::from(call.pool);
+        let Some((holder, grants)) = call.watch.filter(|_| !call.is_faulted) else { return };
+        if self.pools[pool].grants == grants && self.starving(pool) == Some(holder) {
+            let what = format!(
+                "a slot of pool{pool} is open, {} waits, and a sweep granted nothing",
+                self.members[holder as usize].holder
+            );
+            self.breaks(property::WAKE_UP, what);
+        }
+    }
+
+    /// The first who waits and can be told, if a slot is open for it on every clock.
+    pub(super) fn starving(&self, at: usize) -> Option<u32> {
+        let (state, plan) = (&self.pools[at], &self.plan.pools[at]);
+        let waiter = |place: &WaitRow| {
+            let holder = *self.by_hash.get(&place.holder.hashed().own)?;
+            let member = &self.members[holder as usize];
+            let row = holder_of(state.table.row(RowKey::Holder(place.holder.hashed())))?;
+            let is_there = matches!(row.state, HolderState::Waiting { ticket, .. } if ticket == place.ticket)
+                && row.attempt == place.attempt;
+            let early = place.give_up_at > self.time() + Millis(plan.grace);
+            (is_there && early && member.waits() && member.attempt() == place.attempt).then_some(holder)
+        };
+        let first = state.table.places().take(50).find_map(waiter)?;
+        let Some(Row::Pool(pool)) = state.table.row(RowKey::Pool) else { return None };
+        let live = if let Some(Row::Override(row)) = state.table.row(RowKey::Override) { Some(row) } else { None };
+        let mark = if let Some(Row::HighWater(row)) = state.table.row(RowKey::HighWater) { Some(*row) } else { None };
+        let settings = Settings::from_rows(state.name.clone(), pool, live, mark).ok()?;
+        let slots: Vec<SlotRow> = state.table.slots().cloned().collect();
+        let now = self.time() - Millis(plan.grace);
+        let effective = settings.effective_limit(&slots, now).min(Limit::HIGHEST.count());
+        let open = |slot: u32| match slots.iter().find(|row| row.slot.0 == slot).and_then(|row| row.held.as_ref()) {
+            None => true,
+            Some(held) => now >= settings.reclaimable_at(held.expires_at),
+        };
+        (0..effective).any(open).then_some(first)
+    }
+
+    /// An end was reported, and whoever did it is done: nothing is left of what was there before.
+    pub(super) fn judge_gone(&mut self, report: u32) {
+        let report = &self.reports[report as usize];
+        let execution = &self.executions[report.execution as usize];
+        if execution.state == ExecutionState::Running || execution.items.1 > execution.items.0 {
+            return;
+        }
+        for holder in execution.holders.0..execution.holders.1 {
+            let member = &self.members[holder as usize];
+            if member.counts {
+                let what = format!("{} has ended, was reported, and still holds a lease", member.holder);
+                return self.breaks(property::LEAK, what);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Large worlds: does the protocol hold for thousands at once? Seeded worlds of workflows and processes that ask for leases of
+//! several pools, with every fault of the protocol at random, on the machines that run in the Lambda.
+//!
+//! A world is a function of its plan, and a plan of its name and seed: the same on every machine. Time is virtual; what is
+//! quick here are minutes there. After every request the promises are judged by who was really told what; at the end
+//! nothing goes wrong any more, and the world must drain: everybody told, every slot free, no row left.
+//!
+//! What it can not represent: two branches that share one name (the checker has those), a table without its rules (the
+//! differential tests compare those), tombstones that are collected while anybody still asks.
+
+mod agenda;
+mod call;
+mod drain;
+mod executions;
+mod fault_kind;
+mod judge;
+mod machine_clock;
+mod named_plans;
+mod outcome;
+mod perform;
+mod plan;
+mod population;
+mod quotas;
+mod random_plan;
+mod report;
+mod rows_in_tree;
+mod smaller;
+mod state_retry;
+mod story;
+mod workflow;
+mod world;
+
+use std::sync::Arc;
+
+pub use fault_kind::{FaultCounts, FaultKind, FaultRates};
+pub use named_plans::{named_world, target_worlds};
+pub use plan::{CrowdPlan, PoolPlan, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan};
+pub use quotas::AccountQuotas;
+pub use random_plan::random_world;
+pub use report::{BrokenPromise, WorldReport, WorldsTally};
+pub use smaller::{Smaller, shrink};
+pub use state_retry::{LeaseStates, StateRetry};
+
+use world::World;
+
+/// Plays a world to its end, or until a promise is broken. None where the plan itself makes no sense.
+pub fn play(plan: &WorldPlan, states: &Arc<LeaseStates>) -> Option<WorldReport> {
+    let mut world = World::new(plan.clone(), states.clone(), false)?;
+    world.play();
+    Some(world.report)
+}
+
+/// As [`play`], and tells what happens, one line each.
+pub fn play_and_tell(plan: &WorldPlan, states: &Arc<LeaseStates>) -> Option<(WorldReport, Vec<String>)> {
+    let mut world = World::new(plan.clone(), states.clone(), true)?;
+    world.play();
+    Some((world.report, world.story.unwrap_or_default()))
+}

@@ -1,0 +1,222 @@
+//! Worlds by name: what is aimed at that chance would seldom meet? Each is one sentence of what happens to a pool.
+
+use super::fault_kind::FaultKind;
+use super::plan::{CrowdPlan, MS, PoolPlan, SECOND, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan};
+use super::quotas::AccountQuotas;
+
+type MakesPlan = fn(&str, u64) -> WorldPlan;
+
+/// All of them, by name.
+const WORLDS: &[(&str, MakesPlan)] = &[
+    ("map-of-ten-thousand", map_of_ten_thousand),
+    ("account-throttled", account_throttled),
+    ("ten-thousand-stopped", ten_thousand_stopped),
+    ("first-item-fails", first_item_fails),
+    ("first-item-fails-caught", first_item_fails_caught),
+    ("redrives", redrives),
+    ("limit-flaps", limit_flaps),
+    ("all-workers-die", all_workers_die),
+    ("replies-past-expiry", replies_past_expiry),
+    ("notices-lost", notices_lost),
+    ("never-swept", never_swept),
+    ("always-swept", always_swept),
+    ("processes-killed", processes_killed),
+    ("clocks-wrong", clocks_wrong),
+];
+
+/// The names of the worlds that are aimed at something.
+pub fn target_worlds() -> impl Iterator<Item = &'static str> {
+    WORLDS.iter().map(|(name, _)| *name)
+}
+
+/// The world of this name, with chance from this seed.
+pub fn named_world(name: &str, seed: u64) -> Option<WorldPlan> {
+    let (name, makes) = WORLDS.iter().find(|(known, _)| *known == name)?;
+    Some(makes(name, seed))
+}
+
+fn fault(from: u64, until: u64, kind: FaultKind, rate: u32) -> Trouble {
+    Trouble { from: from * SECOND, until: until * SECOND, what: TroubleKind::Fault(kind, rate) }
+}
+
+fn at(from: u64, what: TroubleKind) -> Trouble {
+    Trouble { from: from * SECOND, until: from * SECOND + MS, what }
+}
+
+/// A distributed Map of 10,000 items that all ask within a second, under the quotas of an ordinary account.
+fn map_of_ten_thousand(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan::new(500)]);
+    plan.quotas = AccountQuotas::ORDINARY;
+    plan.crowds = vec![CrowdPlan::new(Shape::MapRun(10_000), 1, (5, 30))];
+    plan
+}
+
+/// An account whose table is throttled for five minutes, while a crowd asks.
+fn account_throttled(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan::new(20)]);
+    let begin = (0, 120 * SECOND);
+    plan.crowds = vec![
+        CrowdPlan { begin, ..CrowdPlan::new(Shape::Alone, 400, (5, 20)) },
+        CrowdPlan { begin, queues: false, ..CrowdPlan::new(Shape::Alone, 50, (5, 20)) },
+    ];
+    plan.troubles = vec![fault(30, 330, FaultKind::Throttled, 9_900)];
+    plan.calm_at = 600 * SECOND;
+    plan
+}
+
+/// 10,000 waiters whose execution is stopped, and others behind them.
+fn ten_thousand_stopped(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan::new(10)]);
+    plan.quotas = AccountQuotas::ORDINARY;
+    let begin = (61 * SECOND, 70 * SECOND);
+    plan.crowds = vec![
+        CrowdPlan { begin: (0, 40 * SECOND), ..CrowdPlan::new(Shape::MapRun(10_000), 1, (20, 60)) },
+        CrowdPlan { begin, ..CrowdPlan::new(Shape::Alone, 50, (1, 5)) },
+    ];
+    plan.troubles = vec![at(80, TroubleKind::Stop(0))];
+    plan.calm_at = 90 * SECOND;
+    plan
+}
+
+/// A Map whose first item fails: the others are cancelled.
+fn first_item_fails(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan::new(5)]);
+    plan.crowds = vec![
+        CrowdPlan::new(Shape::Branches(400), 1, (5, 20)),
+        CrowdPlan { begin: (SECOND, 10 * SECOND), ..CrowdPlan::new(Shape::Alone, 100, (1, 5)) },
+    ];
+    plan.troubles = vec![at(20, TroubleKind::FirstFails(0))];
+    plan
+}
+
+/// The same, and its execution catches that and goes on.
+fn first_item_fails_caught(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = first_item_fails(name, seed);
+    plan.crowds[0].catches = true;
+    plan.crowds.push(CrowdPlan { catches: true, ..CrowdPlan::new(Shape::MapRun(300), 1, (5, 20)) });
+    plan.troubles.push(at(30, TroubleKind::FirstFails(2)));
+    plan
+}
+
+/// Executions that are stopped and redriven, while the reports of their ends come late.
+fn redrives(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan { lease: 60_000, ..PoolPlan::new(10) }]);
+    let begin = (0, 100 * SECOND);
+    plan.crowds = vec![
+        CrowdPlan { begin, ..CrowdPlan::new(Shape::Alone, 300, (5, 30)) },
+        CrowdPlan { begin, ..CrowdPlan::new(Shape::Branches(10), 20, (5, 30)) },
+        CrowdPlan { begin, ..CrowdPlan::new(Shape::MapRun(30), 5, (5, 30)) },
+    ];
+    plan.faults = plan
+        .faults
+        .with(FaultKind::ExecutionStopped, 4_000)
+        .with(FaultKind::WorkFails, 1_000)
+        .with(FaultKind::Redriven, 8_000)
+        .with(FaultKind::EndLate, 5_000)
+        .with(FaultKind::EndTwice, 3_000);
+    plan.calm_at = 600 * SECOND;
+    plan
+}
+
+/// A limit that goes up and down every few seconds.
+fn limit_flaps(name: &str, seed: u64) -> WorldPlan {
+    let times = TimesPlan::BOUNDED;
+    let mut pool = PoolPlan { quiet: times.quiet(), lease: 30_000, sweep_every: 10_000, ..PoolPlan::new(10) };
+    let limits = [Some(3), Some(12), None, Some(0), Some(30), Some(1), None, Some(5), Some(4), Some(11), None];
+    pool.limits = (0..60).map(|at| ((10 + 7 * at) * SECOND, limits[at as usize % limits.len()])).collect();
+    let mut plan = WorldPlan::new(name, seed, vec![pool]);
+    plan.times = times;
+    plan.clock_spread = 5_000;
+    plan.crowds = vec![
+        CrowdPlan { begin: (0, 400 * SECOND), ..CrowdPlan::new(Shape::Alone, 600, (2, 20)) },
+        CrowdPlan { begin: (0, 400 * SECOND), queues: false, ..CrowdPlan::new(Shape::Alone, 50, (2, 20)) },
+    ];
+    plan.faults = plan.faults.with(FaultKind::ReplyLost, 50).with(FaultKind::ServedLate, 50);
+    plan.calm_at = 450 * SECOND;
+    plan
+}
+
+/// All that work die at once, and nobody reports it.
+fn all_workers_die(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan { lease: 60_000, ..PoolPlan::new(50) }]);
+    plan.crowds = vec![
+        CrowdPlan::new(Shape::Alone, 400, (10, 40)),
+        CrowdPlan { renews: true, ..CrowdPlan::new(Shape::Process, 50, (10, 40)) },
+    ];
+    plan.faults = plan.faults.with(FaultKind::EndLost, 10_000);
+    plan.troubles = vec![at(30, TroubleKind::AllWorkersDie(0)), at(30, TroubleKind::AllWorkersDie(1))];
+    plan
+}
+
+/// A partition that delays every reply, until leases have expired.
+fn replies_past_expiry(name: &str, seed: u64) -> WorldPlan {
+    let pool = PoolPlan { lease: 2_000, grace: 500, sweep_every: 5_000, ..PoolPlan::new(5) };
+    let mut plan = WorldPlan::new(name, seed, vec![pool]);
+    plan.clock_spread = 500;
+    plan.crowds = vec![
+        CrowdPlan { begin: (0, 60 * SECOND), ..CrowdPlan::new(Shape::Alone, 300, (0, 1)) },
+        CrowdPlan { begin: (0, 60 * SECOND), queues: false, ..CrowdPlan::new(Shape::Alone, 60, (0, 1)) },
+        CrowdPlan { begin: (0, 60 * SECOND), renews: true, ..CrowdPlan::new(Shape::Process, 50, (0, 3)) },
+    ];
+    plan.troubles = vec![fault(10, 70, FaultKind::Slow, 9_500), fault(30, 60, FaultKind::Frozen, 500)];
+    plan.calm_at = 120 * SECOND;
+    plan
+}
+
+/// No notice arrives for a minute.
+fn notices_lost(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan { lease: 60_000, ..PoolPlan::new(10) }]);
+    plan.crowds = vec![CrowdPlan { begin: (0, 60 * SECOND), ..CrowdPlan::new(Shape::Alone, 300, (2, 10)) }];
+    plan.troubles = vec![
+        fault(20, 80, FaultKind::NoticeLost, 10_000),
+        fault(100, 130, FaultKind::NoticeUnheard, 10_000),
+        fault(140, 170, FaultKind::NoticeNotSent, 10_000),
+    ];
+    plan.calm_at = 200 * SECOND;
+    plan
+}
+
+fn busy(name: &str, seed: u64, sweeps: SweepPlan) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan { sweeps, lease: 30_000, ..PoolPlan::new(8) }]);
+    let begin = (0, 120 * SECOND);
+    plan.crowds = vec![
+        CrowdPlan { begin, ..CrowdPlan::new(Shape::Alone, 300, (1, 8)) },
+        CrowdPlan { begin, queues: false, ..CrowdPlan::new(Shape::Alone, 40, (1, 8)) },
+        CrowdPlan { begin, renews: true, ..CrowdPlan::new(Shape::Process, 40, (1, 8)) },
+    ];
+    plan.faults = plan
+        .faults
+        .with(FaultKind::DiesAfter, 30)
+        .with(FaultKind::ReplyLost, 30)
+        .with(FaultKind::NoticeLost, 100)
+        .with(FaultKind::Conflict, 200);
+    plan.calm_at = 200 * SECOND;
+    plan
+}
+
+/// Nobody sweeps the pool until the world is calm.
+fn never_swept(name: &str, seed: u64) -> WorldPlan {
+    busy(name, seed, SweepPlan::Never)
+}
+
+/// One sweep follows the other.
+fn always_swept(name: &str, seed: u64) -> WorldPlan {
+    busy(name, seed, SweepPlan::Always)
+}
+
+/// Processes that wait or work are killed, and nobody says so.
+fn processes_killed(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan { lease: 30_000, ..PoolPlan::new(3) }]);
+    plan.crowds =
+        vec![CrowdPlan { renews: true, begin: (0, 60 * SECOND), ..CrowdPlan::new(Shape::Process, 120, (1, 4)) }];
+    plan.faults = plan.faults.with(FaultKind::ProcessKilled, 4_000);
+    plan.calm_at = 120 * SECOND;
+    plan
+}
+
+/// Half of the machines have clocks that are wrong by seconds or hours.
+fn clocks_wrong(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = busy(name, seed, SweepPlan::Scheduled);
+    plan.faults = plan.faults.with(FaultKind::ClockWrong, 5_000);
+    plan
+}
