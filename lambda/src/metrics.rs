@@ -33,6 +33,8 @@ pub(crate) struct InvocationCounts {
     pub(crate) closed: u32,
     /// Callbacks that were refused for good: nobody can be told until a person mends that.
     pub(crate) notices_refused: u32,
+    /// Leases of long work that could have been extended and were not, as it was not known in time whether it goes on.
+    pub(crate) extensions_missed: u32,
     /// How long each of the granted had waited in the queue, in milliseconds.
     pub(crate) waits: Vec<u64>,
     /// How long each of the released had been held, in milliseconds.
@@ -79,6 +81,10 @@ impl Observer {
     /// Whether the pool was counted.
     pub(crate) fn is_counted(&self) -> bool {
         self.lock().pool.is_some()
+    }
+
+    pub(crate) fn missed(&self, extensions: u32) {
+        self.lock().extensions_missed = extensions;
     }
 
     pub(crate) fn closed(&self) {

@@ -315,7 +315,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             let asked = self.executions.asked();
             let (tally, trouble) = self.round(SweepRequest, &settings).await?;
             sum += tally;
-            sum.more = tally.more;
+            (sum.more, sum.missed) = (tally.more, tally.missed);
             // A round that did nothing would do nothing again; neither would one after trouble.
             let got_on = tally.got_on() || self.executions.asked() > asked;
             if tally.more && got_on && trouble.is_none() && round < SWEEPS {
@@ -329,6 +329,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             }
             break;
         }
+        self.observer.missed(sum.missed);
         Ok(sum)
     }
 
