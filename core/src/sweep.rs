@@ -186,6 +186,10 @@ impl Sweep {
             match status {
                 ExecutionStatus::Running => {
                     let until = (held.acquired_at + self.settings.longest_hold).min(now + self.settings.lease);
+                    if until <= held.expires_at {
+                        self.tally.outlasted += u32::from(last_chance);
+                        continue;
+                    }
                     extensions.push(Extension { slot: row.slot, fence: row.fence, until, last_chance });
                 }
                 ExecutionStatus::Ended => returns.push(Return::of(row.slot, row.fence)),

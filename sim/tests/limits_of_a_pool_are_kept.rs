@@ -132,6 +132,24 @@ fn a_sweep_counts_what_no_later_one_can_extend() {
 }
 
 #[test]
+fn a_sweep_counts_work_at_the_end_of_the_longest_hold() {
+    for (life, after, outlasted) in [
+        (ExecutionStatus::Running, 340_001, 1),
+        // The next sweep sees it too.
+        (ExecutionStatus::Running, 340_000, 0),
+        (ExecutionStatus::Unknown, 340_001, 0),
+        (ExecutionStatus::Ended, 340_001, 0),
+    ] {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(400_000);
+        pool.hold(0, "a", T + 400_000);
+        pool.status = life;
+        assert_eq!(pool.sweep(T + after).outlasted, outlasted, "{life:?} after {after} ms");
+        assert!(!pool.asked.iter().flat_map(Request::writes).any(|write| write.intent == Intent::Extend));
+    }
+}
+
+#[test]
 fn no_caller_meets_only_the_last_few_slots() {
     // Windows of 16 and of 48 slots leave a few of a hundred over, and these are taken.
     for entropy in 0..500 {

@@ -54,7 +54,7 @@ impl SweepOptions {
             return Err(trouble.into());
         }
         // What could not be asked for is the lease manager's to count.
-        let Tally { granted, reclaimed, renotified, extended, missed: _, freed, left, more } = swept;
+        let Tally { granted, reclaimed, renotified, extended, missed: _, outlasted: _, freed, left, more } = swept;
         let mut text = format!("pool {prefix} in table {table} is swept: {granted} granted, {reclaimed} reclaimed, ");
         text += &format!("{freed} freed, {left} left the queue\n");
         if more {

@@ -100,6 +100,9 @@ pub enum Response {
         /// there if there are any.
         #[serde(skip_serializing_if = "is_zero")]
         missed: u32,
+        /// Leases at the end of the pool's longest hold whose execution runs on. Only there if there are any.
+        #[serde(skip_serializing_if = "is_zero")]
+        outlasted: u32,
         /// There is more to do than one sweep does. Only there if true.
         #[serde(skip_serializing_if = "is_false")]
         more: bool,
@@ -303,6 +306,7 @@ impl Response {
             renotified: tally.renotified,
             extended: tally.extended,
             missed: tally.missed,
+            outlasted: tally.outlasted,
             more: tally.more,
         }
     }
