@@ -101,8 +101,9 @@ impl Settle {
         let waits = row
             .as_ref()
             .is_some_and(|row| matches!(row.state, HolderState::Waiting { ticket, .. } if ticket == place.ticket));
-        // A newer attempt is about to take the place over.
-        if waits {
+        // A newer attempt is about to take the place over. If it died before it did, the place would be in everybody's way
+        // until its time to wait is over: a sweep removes it, and whoever still takes it over puts its own there.
+        if waits && !self.thorough {
             return;
         }
         let at = (place.ticket, place.attempt);

@@ -102,7 +102,7 @@ impl World {
             new.fence == old.fence && (&held.holder, held.attempt) == (&was.holder, was.attempt)
         });
         if let (None, Some((old, held))) = (still, was) {
-            self.judge_taken(old, held, new);
+            self.judge_taken(old, held, new, by);
         }
         let Some(held) = &new.held else { return };
         self.judge_lease_length(at, held, was.map(|(_, was)| was), by);
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Nobody takes a lease that its holder was told of, works under, and that has not expired.
-    fn judge_taken(&mut self, old: &SlotRow, held: &Held, new: &SlotRow) {
+    fn judge_taken(&mut self, old: &SlotRow, held: &Held, new: &SlotRow, by: Option<u32>) {
         let Some(holder) = self.by_hash.get(&held.holder.hashed().own).copied() else { return };
         let member = &self.members[holder as usize];
         let works = matches!(member.stage, Stage::Working | Stage::Gone) && member.counts;
@@ -130,9 +130,24 @@ impl World {
         if member.stage == Stage::Gone || new.held.as_ref().is_some_and(|new| new.holder == held.holder) {
             return;
         }
+        if by.is_some_and(|by| self.is_earlier_end(by, holder)) {
+            self.report.taken_by_late_ends += 1;
+            return self.uncount(holder);
+        }
         let to = new.held.as_ref().map_or("nobody".into(), |held| held.holder.to_string());
         let what = format!("{} works under {} until {}, and {to} has it", held.holder, old.slot, told.expires_at);
         self.breaks(property::TOLD, what);
+    }
+
+    /// Whether this call reports an end after which this holder was redriven. Work that goes on under the lease that it was
+    /// granted before says nothing of the redrive, and the report takes that lease: known, and counted.
+    fn is_earlier_end(&self, by: u32, holder: u32) -> bool {
+        let Caller::Ended { report } = self.calls[by as usize].by else { return false };
+        let report = &self.reports[report as usize];
+        let own = self.members[holder as usize].execution;
+        let parent = self.executions[own as usize].parent;
+        let execution = &self.executions[report.execution as usize];
+        (report.execution == own || parent == Some(report.execution)) && execution.redrive > report.redrive
     }
 
     /// While a slot is held, its holder's row points at it: so nobody holds two.

@@ -65,6 +65,8 @@ pub struct WorldReport {
     pub gave_up: u64,
     /// Branches and processes that died without a word.
     pub died: u64,
+    /// Leases of redriven work that the report of an earlier end took.
+    pub taken_by_late_ends: u64,
     /// Ends whose report failed for good.
     pub ends_lost: u64,
     /// The most that held a lease at once.
