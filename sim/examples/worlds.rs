@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use leasehold_sim::large_world::{
-    LeaseStates, Smaller, WorldPlan, WorldReport, WorldsTally, named_world, play, play_and_tell, random_world, shrink,
-    target_worlds,
+    LeaseStates, Removal, Smaller, WorldPlan, WorldReport, WorldsTally, named_world, play, play_and_tell, random_world,
+    shrink, target_worlds,
 };
 
 const HELP: &str = "\
@@ -15,6 +15,9 @@ worlds [--seed N] [--seeds N] [--minutes N] [--threads N]   play random worlds, 
        [--world NAME|all]                                   play a world of that name instead
        [--story]                                            tell one world, line by line
        [--shrink]                                           make a broken world smaller
+       [--each]                                             say what came of each world
+       [--remove RULE]                                      take a rule of the protocol away
+       [--removals]                                         take each away, and say when it is missed
        [--holders N] [--without FAULT,FAULT] [--pools N] [--calm SECONDS] [--no-troubles]
                                                             play a smaller world";
 
@@ -27,6 +30,9 @@ struct Asked {
     world: Option<String>,
     story: bool,
     shrink: bool,
+    each: bool,
+    remove: Option<Removal>,
+    removals: bool,
     smaller: Smaller,
 }
 
@@ -40,6 +46,9 @@ impl Asked {
             world: None,
             story: false,
             shrink: false,
+            each: false,
+            remove: None,
+            removals: false,
             smaller: Smaller::default(),
         };
         let mut arguments = arguments;
@@ -54,6 +63,12 @@ impl Asked {
                 "--world" => asked.world = Some(value()?),
                 "--story" => asked.story = true,
                 "--shrink" => asked.shrink = true,
+                "--each" => asked.each = true,
+                "--remove" => {
+                    let name = value()?;
+                    asked.remove = Some(Removal::named(&name).ok_or(format!("{name}: nothing of this name"))?);
+                }
+                "--removals" => asked.removals = true,
                 "--help" => return Ok(None),
                 option => {
                     let value = if option == "--no-troubles" { String::new() } else { value()? };
@@ -78,7 +93,7 @@ impl Asked {
             Some(name) => named_world(name, seed)?,
             None => random_world(seed),
         };
-        Some(self.smaller.of(&plan))
+        Some(WorldPlan { without: self.remove, ..self.smaller.of(&plan) })
     }
 }
 
@@ -91,6 +106,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let states = Arc::new(LeaseStates::rendered()?);
     if asked.story || asked.shrink {
         return one(&asked, &states);
+    }
+    if asked.removals {
+        removals(&asked, &states);
+        return Ok(());
     }
     if asked.world.as_deref() == Some("all") {
         for name in target_worlds() {
@@ -127,6 +146,26 @@ fn fails_if_broken(report: &WorldReport) -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// How many worlds it takes to miss each thing that is taken away.
+fn removals(asked: &Asked, states: &Arc<LeaseStates>) {
+    for removal in Removal::ALL.iter().filter(|removal| asked.remove.is_none_or(|only| only == **removal)) {
+        let without = |seed: u64| {
+            let plan = WorldPlan { without: Some(*removal), ..asked.plan(seed)? };
+            let report = play(&plan, states)?;
+            report.broken.map(|broken| (seed, broken))
+        };
+        let begin = Instant::now();
+        let seeds = asked.seed..asked.seed.saturating_add(asked.seeds);
+        match seeds.clone().find_map(without) {
+            Some((seed, broken)) => {
+                let seconds = begin.elapsed().as_secs_f64();
+                println!("{removal}: seed {seed}, {seconds:.1} s: {}: {}", broken.promise, broken.what);
+            }
+            None => println!("{removal}: not missed in {} worlds", asked.seeds),
+        }
+    }
+}
+
 /// Many worlds, on several threads.
 fn many(asked: &Asked, states: &Arc<LeaseStates>) -> Result<(), Box<dyn Error>> {
     println!("seeds from {} on", asked.seed);
@@ -153,8 +192,10 @@ fn many(asked: &Asked, states: &Arc<LeaseStates>) -> Result<(), Box<dyn Error>> 
                 said(&sum);
             }
             drop(sum);
-            if report.broken.is_some() {
+            if asked.each || report.broken.is_some() {
                 println!("{report}\n");
+            }
+            if report.broken.is_some() {
                 broken.lock().unwrap_or_else(PoisonError::into_inner).push(report);
             }
         }

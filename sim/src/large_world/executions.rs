@@ -214,6 +214,7 @@ impl World {
     pub(super) fn deliver_report(&mut self, at: u32) {
         let EndReport { execution, at: ended, redrive, pool, .. } = self.reports[at as usize];
         let execution: Arc<str> = self.executions[execution as usize].id.as_str().into();
+        let ended = self.redacted_end(ended);
         let operation = ExecutionEnded { execution, at: ended, redrive: Some(redrive), after: None };
         let rng = self.call_rng(1 << 40);
         self.call(Call::new(Caller::Ended { report: at }, pool, Some(operation.into()), rng), self.plan.times.one_way);

@@ -150,7 +150,7 @@ impl FaultRates {
     pub(super) fn drawn(rng: &mut Rng) -> FaultRates {
         let mut rates = FaultRates::NONE;
         // A world in which all goes wrong at once hides what only one kind does.
-        let share = [0, 1_500, 4_000, 8_000][rng.choice(4)];
+        let share = [0, 1_500, 1_500, 1_500, 4_000, 4_000, 8_000, 8_000][rng.choice(8)];
         for kind in FaultKind::ALL {
             if rng.happens(share) {
                 let most = [10, 50, 200, 800][rng.choice(4)];

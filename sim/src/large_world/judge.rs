@@ -3,13 +3,13 @@
 //! ten.
 
 use leasehold_core::{
-    Attempt, Fence, Held, HolderRow, HolderState, Lease, Limit, Millis, OverrideRow, PoolRow, Row, RowKey, Settings,
-    SlotRow, Timestamp, WaitRow,
+    Attempt, Fence, Held, HolderRow, HolderState, Millis, OverrideRow, PoolRow, Row, RowKey, SlotRow, Timestamp,
+    WaitRow,
 };
 
 use super::call::Caller;
 use super::plan::MS;
-use super::population::{AskMode, ExecutionState, Stage};
+use super::population::{AskMode, Stage};
 use super::world::World;
 use crate::checker::property;
 use crate::row_store::RowStore;
@@ -17,11 +17,11 @@ use crate::row_store::RowStore;
 /// How many places of a queue are looked at to see who was overtaken.
 const LOOKED_AT: usize = 2_000;
 
-fn slot_of(row: Option<&Row>) -> Option<&SlotRow> {
+pub(super) fn slot_of(row: Option<&Row>) -> Option<&SlotRow> {
     if let Some(Row::Slot(row)) = row { Some(row) } else { None }
 }
 
-fn holder_of(row: Option<&Row>) -> Option<&HolderRow> {
+pub(super) fn holder_of(row: Option<&Row>) -> Option<&HolderRow> {
     if let Some(Row::Holder(row)) = row { Some(row) } else { None }
 }
 
@@ -276,31 +276,6 @@ impl World {
         }
     }
 
-    /// A holder is told that it has a lease: so it must be, unless it is told so late that it has expired.
-    pub(super) fn judge_told(&mut self, holder: u32, lease: &Lease) {
-        let member = &self.members[holder as usize];
-        let (pool, mode) = (usize::from(member.pool), member.mode);
-        if self.time_of(holder) >= lease.expires_at {
-            self.report.told_late += 1;
-            return;
-        }
-        let row = slot_of(self.pools[pool].table.row(RowKey::Slot(lease.id.slot)));
-        let held = row.and_then(|row| Some((row.fence, row.held.as_ref()?)));
-        let what = match held.filter(|(_, held)| held.holder == lease.holder) {
-            Some((fence, held)) if fence == lease.id.fence && lease.expires_at <= held.expires_at => return,
-            // Its answer was on its way while a repeated call of the same attempt changed nothing, or a newer one did.
-            Some((fence, _)) if fence > lease.id.fence && mode != AskMode::Queue => return,
-            Some((fence, held)) => {
-                format!(
-                    "{} was told of {} until {}: the slot says {fence}, {}",
-                    lease.holder, lease.id, lease.expires_at, held.expires_at
-                )
-            }
-            None => format!("{} was told of {}, which is not its any more", lease.holder, lease.id),
-        };
-        self.breaks(property::TOLD, what);
-    }
-
     /// One more counts as one that holds a lease: no more than the highest limit since the oldest of them was granted.
     pub(super) fn judge_cap(&mut self, at: usize) {
         let (counting, now) = (self.pools[at].counting, self.agenda.now());
@@ -316,88 +291,6 @@ impl World {
         let allowed = self.highest_limit_since(at, since);
         if counting > allowed {
             self.breaks(property::CAP, format!("{counting} hold a lease of pool{at}, and {allowed} may"));
-        }
-    }
-
-    /// What one caller was told to be given back is not held any more.
-    pub(super) fn judge_given_back(&mut self, pool: u16, holder: u32) {
-        let Some(told) = self.members[holder as usize].told else { return };
-        let row = slot_of(self.pools[usize::from(pool)].table.row(RowKey::Slot(told.slot)));
-        if let Some(held) = row.filter(|row| row.fence == told.fence).and_then(|row| row.held.as_ref()) {
-            let what = format!("{} was said to be given back, and {} holds it", told.slot, held.holder);
-            self.breaks(property::GIVEN_BACK, what);
-        }
-    }
-
-    /// A sweep begins: does somebody wait though a slot is open?
-    pub(super) fn watch_sweep(&mut self, at: u32) {
-        let call = &self.calls[at as usize];
-        if let Caller::Sweep { .. } = call.by {
-            let pool = usize::from(call.pool);
-            let read_at = call.runs_on.and_then(|machine| self.machines[machine as usize].settings.as_ref());
-            let read_at = read_at.map_or(0, |(_, read_at)| *read_at);
-            // Whoever sweeps by an old limit grants by that one.
-            let follows = self.pools[pool].limits.last().is_none_or(|(from, _)| *from < read_at);
-            let starving = if follows { self.starving(pool) } else { None };
-            let watch = starving.map(|holder| (holder, self.pools[pool].grants));
-            self.calls[at as usize].watch = watch;
-        }
-    }
-
-    /// A sweep is done in which nothing went wrong: whoever waited though a slot was open does not still do so.
-    pub(super) fn judge_sweep(&mut self, at: u32) {
-        let call = &self.calls[at as usize];
-        let pool = usize::from(call.pool);
-        let Some((holder, grants)) = call.watch.filter(|_| !call.is_faulted) else { return };
-        if self.pools[pool].grants == grants && self.starving(pool) == Some(holder) {
-            let what = format!(
-                "a slot of pool{pool} is open, {} waits, and a sweep granted nothing",
-                self.members[holder as usize].holder
-            );
-            self.breaks(property::WAKE_UP, what);
-        }
-    }
-
-    /// The first who waits and can be told, if a slot is open for it on every clock.
-    pub(super) fn starving(&self, at: usize) -> Option<u32> {
-        let (state, plan) = (&self.pools[at], &self.plan.pools[at]);
-        let waiter = |place: &WaitRow| {
-            let holder = *self.by_hash.get(&place.holder.hashed().own)?;
-            let member = &self.members[holder as usize];
-            let row = holder_of(state.table.row(RowKey::Holder(place.holder.hashed())))?;
-            let is_there = matches!(row.state, HolderState::Waiting { ticket, .. } if ticket == place.ticket)
-                && row.attempt == place.attempt;
-            let early = place.give_up_at > self.time() + Millis(plan.grace);
-            (is_there && early && member.waits() && member.attempt() == place.attempt).then_some(holder)
-        };
-        let first = state.table.places().take(50).find_map(waiter)?;
-        let Some(Row::Pool(pool)) = state.table.row(RowKey::Pool) else { return None };
-        let live = if let Some(Row::Override(row)) = state.table.row(RowKey::Override) { Some(row) } else { None };
-        let mark = if let Some(Row::HighWater(row)) = state.table.row(RowKey::HighWater) { Some(*row) } else { None };
-        let settings = Settings::from_rows(state.name.clone(), pool, live, mark).ok()?;
-        let slots: Vec<SlotRow> = state.table.slots().cloned().collect();
-        let now = self.time() - Millis(plan.grace);
-        let effective = settings.effective_limit(&slots, now).min(Limit::HIGHEST.count());
-        let open = |slot: u32| match slots.iter().find(|row| row.slot.0 == slot).and_then(|row| row.held.as_ref()) {
-            None => true,
-            Some(held) => now >= settings.reclaimable_at(held.expires_at),
-        };
-        (0..effective).any(open).then_some(first)
-    }
-
-    /// An end was reported, and whoever did it is done: nothing is left of what was there before.
-    pub(super) fn judge_gone(&mut self, report: u32) {
-        let report = &self.reports[report as usize];
-        let execution = &self.executions[report.execution as usize];
-        if execution.state == ExecutionState::Running || execution.items.1 > execution.items.0 {
-            return;
-        }
-        for holder in execution.holders.0..execution.holders.1 {
-            let member = &self.members[holder as usize];
-            if member.counts {
-                let what = format!("{} has ended, was reported, and still holds a lease", member.holder);
-                return self.breaks(property::LEAK, what);
-            }
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Effects of calls: what becomes of each request, notice and question on its way, and when does the call go on?
 
 use leasehold_core::{
-    Delivery, Effect, EffectReply, ExecutionStatus, Guard, HolderState, InFlight, Machine, Operation, Reply, Request,
-    Row, RowKey, Settings, Slot, Step, TaskCallback,
+    Delivery, Effect, EffectReply, ExecutionStatus, HolderState, InFlight, Machine, Operation, Reply, Request, Row,
+    RowKey, Settings, Slot, Step, TaskCallback,
 };
 
-use super::agenda::{Event, Strike};
-use super::call::{Call, CallOutcome, CallPhase, Caller, QueueStanding};
+use super::agenda::Event;
+use super::call::{CallOutcome, CallPhase, Caller, QueueStanding};
 use super::fault_kind::FaultKind;
 use super::plan::{MS, SECOND};
-use super::population::{AskMode, ExecutionState, Stage};
+use super::population::ExecutionState;
 use super::world::{LateArrival, World};
-use crate::checker::property;
+use crate::checker::Ablation;
 use crate::rng::Rng;
 
 /// How often the store sends a request that the table refuses for now, the first time included.
@@ -36,84 +36,6 @@ enum Reached {
 }
 
 impl World {
-    /// Calls a function, or begins a process's call.
-    pub(super) fn call(&mut self, call: Call, after: u64) -> u32 {
-        self.serial += 1;
-        self.calls_open += 1;
-        self.report.calls += 1;
-        let call = Call { serial: self.serial, ..call };
-        let serial = call.serial;
-        let at = if let Some(at) = self.free_calls.pop() {
-            self.calls[at as usize] = call;
-            at
-        } else {
-            self.calls.push(call);
-            u32::try_from(self.calls.len() - 1).unwrap_or(u32::MAX)
-        };
-        self.agenda.after(after, Event::Arrive { call: at, serial });
-        at
-    }
-
-    /// Chance, for one call.
-    pub(super) fn call_rng(&mut self, by: u64) -> Rng {
-        Rng::new(self.plan.seed).keyed(3 + by).keyed(self.report.calls)
-    }
-
-    fn calls_from_process(&self, by: Caller) -> Option<u32> {
-        let holder = by.holder()?;
-        let member = &self.members[holder as usize];
-        (member.mode == AskMode::Process).then_some(holder)
-    }
-
-    fn is_of_dead_process(&self, at: u32) -> bool {
-        let process = self.calls_from_process(self.calls[at as usize].by);
-        process.is_some_and(|holder| self.members[holder as usize].stage == Stage::Gone)
-    }
-
-    /// An invocation is taken, or turned away.
-    pub(super) fn arrive(&mut self, at: u32) {
-        let call = &self.calls[at as usize];
-        let (by, pool, tries) = (call.by, call.pool, call.tries);
-        let machine = if let Some(holder) = self.calls_from_process(by) {
-            if self.is_of_dead_process(at) {
-                return self.drop_call(at);
-            }
-            self.members[holder as usize].machine
-        } else {
-            let most = self.plan.quotas.concurrency;
-            if most > 0 && self.running >= most && by != Caller::Operator {
-                self.report.turned_away += 1;
-                if by.is_asynchronous() {
-                    let serial = self.next_serial(at);
-                    self.calls[at as usize].tries = (tries + 1).min(6);
-                    return self.agenda.after(SECOND << tries.min(6), Event::Arrive { call: at, serial });
-                }
-                return self.finish(at, Err("Lambda.TooManyRequestsException"));
-            }
-            self.running += 1;
-            self.report.most_running = self.report.most_running.max(self.running);
-            None
-        };
-        let machine = match machine.or_else(|| self.pools[usize::from(pool)].idle.pop()) {
-            Some(machine) => machine,
-            None => {
-                let mut rng = self.calls[at as usize].rng.keyed(1);
-                self.new_machine(&mut rng)
-            }
-        };
-        let now = self.agenda.now();
-        let call = &mut self.calls[at as usize];
-        call.runs_on = Some(machine);
-        call.until = now + self.plan.times.call_within;
-        self.start(at);
-    }
-
-    fn next_serial(&mut self, at: u32) -> u32 {
-        self.serial += 1;
-        self.calls[at as usize].serial = self.serial;
-        self.serial
-    }
-
     /// Reads the settings if they are too old, then starts the operation.
     pub(super) fn start(&mut self, at: u32) {
         let now = self.agenda.now();
@@ -329,6 +251,7 @@ impl World {
             _ => {}
         }
         if self.plan.faults.of(FaultKind::ClockWrong) > 0
+            && !self.is_without(Ablation::TableTime)
             && let Some(machine) = self.calls[at as usize].runs_on
         {
             let sent = self.calls[at as usize].sent.min(now);
@@ -439,7 +362,7 @@ impl World {
             }
             None => {}
         }
-        Reached::Answered(status.into(), back)
+        Reached::Answered(self.redacted_status(status).into(), back)
     }
 
     /// Something is on its way that nobody waits for.
@@ -469,10 +392,12 @@ impl World {
         if self.is_of_dead_process(at) {
             return self.drop_call(at);
         }
+        let is_late = self.is_without(Ablation::SecondClock);
         let call = &mut self.calls[at as usize];
         let replies = std::mem::replace(&mut call.in_flight, InFlight::new(vec![])).into_replies();
         let Some(machine) = call.runs_on else { return };
-        let time = self.machines[machine as usize].time(now);
+        let read = if is_late { call.sent } else { now };
+        let time = self.machines[machine as usize].time(read);
         match &mut call.phase {
             CallPhase::Running => {
                 let Some(machine) = &mut call.machine else { return };
@@ -490,7 +415,9 @@ impl World {
                 match Settings::from_replies(name, own_rows, high_water) {
                     Ok(settings) => {
                         // As old as the moment at which their reading began.
-                        self.machines[machine as usize].settings = Some((settings.into(), call.read_at));
+                        let read_at = call.read_at;
+                        let settings = self.redacted_settings(settings).into();
+                        self.machines[machine as usize].settings = Some((settings, read_at));
                         self.start(at);
                     }
                     Err(failure) => self.fails_with(at, &failure),
@@ -533,61 +460,6 @@ impl World {
             CallPhase::Invoked | CallPhase::Answered => {}
         }
     }
-
-    /// The time of a call is up, before all answers were back.
-    pub(super) fn cut(&mut self, at: u32) {
-        self.report.cut_short += 1;
-        self.finish(at, Err("TableUnavailable"));
-    }
-
-    /// A call dies; with it the machine that it ran on, and a process.
-    fn dies(&mut self, at: u32) {
-        if let Some(holder) = self.calls_from_process(self.calls[at as usize].by) {
-            self.drop_call(at);
-            return self.strike(holder, Strike::Kill);
-        }
-        self.calls[at as usize].runs_on = None;
-        self.running = self.running.saturating_sub(1);
-        self.finish(at, Err("Runtime.ExitError"));
-    }
-
-    /// A call is over: its answer is on its way.
-    pub(super) fn finish(&mut self, at: u32, result: Result<CallOutcome, &'static str>) {
-        let from_process = self.calls_from_process(self.calls[at as usize].by).is_some();
-        let call = &mut self.calls[at as usize];
-        if let Some(machine) = call.runs_on.take() {
-            if call.wrote_own_rows {
-                self.machines[machine as usize].settings = None;
-            }
-            if !from_process {
-                self.running = self.running.saturating_sub(1);
-                self.pools[usize::from(call.pool)].idle.push(machine);
-            }
-        }
-        call.phase = CallPhase::Answered;
-        call.machine = None;
-        call.result = Some(result);
-        let (by, one_way) = (call.by, self.plan.times.one_way);
-        let mut after = if from_process { 0 } else { one_way };
-        let mut rng = call.rng;
-        if !from_process && by.holder().is_some() && self.befalls(FaultKind::AnswerLost, &mut rng) {
-            self.calls[at as usize].result = Some(Err("Lambda.Unknown"));
-            after += rng.below(60 * SECOND);
-        }
-        let serial = self.next_serial(at);
-        self.calls[at as usize].rng = rng;
-        self.agenda.after(after, Event::Answer { call: at, serial });
-    }
-
-    /// Nobody hears of a call any more.
-    pub(super) fn drop_call(&mut self, at: u32) {
-        let call = &mut self.calls[at as usize];
-        call.serial = 0;
-        call.machine = None;
-        call.in_flight = InFlight::new(vec![]);
-        self.calls_open -= 1;
-        self.free_calls.push(at);
-    }
 }
 
 /// A query that read its lower rows at one moment, and its higher ones at another.
@@ -606,32 +478,5 @@ fn torn(low: Reply, high: Reply, rng: &mut Rng) -> Reply {
             Reply::Holders(join(low, high, |row| row.holder.hashed(), rng), more)
         }
         (_, other) => other,
-    }
-}
-
-/// Whether a step claims a slot.
-fn claims(effects: &[Effect]) -> bool {
-    let writes = |effect: &Effect| {
-        let claims = |guard: &Guard| matches!(guard, Guard::ClaimSlotUnchanged | Guard::ClaimHolderUnchanged);
-        matches!(effect, Effect::Request(request)
-            if request.writes().iter().any(|write| write.conditions.iter().any(|(guard, _)| claims(guard))))
-    };
-    effects.iter().any(writes)
-}
-
-impl World {
-    /// What a call is about to do: whoever saw somebody wait does not claim a slot.
-    fn judge_step(&mut self, at: u32, effects: &[Effect]) {
-        let call = &mut self.calls[at as usize];
-        let own_rows = |effect: &Effect| {
-            matches!(effect, Effect::Request(request) if request.writes().iter().any(|write| {
-                matches!(write.key, RowKey::Pool | RowKey::Override | RowKey::HighWater)
-            }))
-        };
-        call.wrote_own_rows |= effects.iter().any(own_rows);
-        if call.saw_waiter && claims(effects) {
-            let what = format!("{} claims a slot though it saw somebody wait", self.name_of(at));
-            self.breaks(property::ORDER, what);
-        }
     }
 }

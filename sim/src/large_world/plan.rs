@@ -1,10 +1,9 @@
 //! Plans of large worlds: who asks for what, when, with which faults, and until when does anything go wrong? All of it is
 //! known before a world begins, so a world can be played again, and a smaller one tried.
 
-use leasehold_core::Guard;
-
 use super::fault_kind::{FaultKind, FaultRates};
 use super::quotas::AccountQuotas;
+use super::removal::Removal;
 
 /// A millisecond, in microseconds: the unit in which a world's time passes.
 pub(super) const MS: u64 = 1_000;
@@ -34,8 +33,8 @@ pub struct WorldPlan {
     pub clock_spread: u64,
     /// From when on nothing goes wrong any more, and nobody new comes, in microseconds.
     pub calm_at: u64,
-    /// Conditions that the table does not check.
-    pub without: Vec<Guard>,
+    /// What is taken away of the protocol, to see that it is missed.
+    pub without: Option<Removal>,
 }
 
 /// One pool.
@@ -233,7 +232,7 @@ impl WorldPlan {
             times: TimesPlan::ORDINARY,
             clock_spread: 0,
             calm_at: 60 * SECOND,
-            without: vec![],
+            without: None,
         }
     }
 

@@ -7,13 +7,21 @@ use super::quotas::AccountQuotas;
 use crate::rng::Rng;
 
 /// How long all of a pool's work may take if nothing goes wrong, in microseconds.
-const LONGEST: u64 = 1_200 * SECOND;
+const LONGEST: u64 = 600 * SECOND;
 
-/// The most callers that ask again and again: each costs a call every few seconds.
+/// The most callers of a world that ask again and again: each costs a call every few seconds.
 const MOST_POLLING: u32 = 60;
 
 /// What is drawn for one world.
 struct Drawing(Rng);
+
+/// What may still be asked of a world.
+struct Left {
+    /// How long the work of each pool may still take, in microseconds.
+    work: Vec<u64>,
+    /// How many may still ask again and again.
+    polling: u32,
+}
 
 impl Drawing {
     fn one_of<T: Copy>(&mut self, things: &[T]) -> T {
@@ -53,8 +61,9 @@ pub fn random_world(seed: u64) -> WorldPlan {
         plan.pools.push(pool(&mut draw, flaps, &plan.times));
     }
     let mut left = holders;
+    let mut may = Left { work: vec![LONGEST; plan.pools.len()], polling: MOST_POLLING };
     while left > 0 {
-        let crowd = crowd(&mut draw, &plan, u32::try_from(left).unwrap_or(u32::MAX));
+        let crowd = crowd(&mut draw, &plan, u32::try_from(left).unwrap_or(u32::MAX), &mut may);
         left = left.saturating_sub(u64::from(crowd.times * crowd.shape.holders()));
         plan.crowds.push(crowd);
     }
@@ -95,7 +104,7 @@ fn pool(draw: &mut Drawing, flaps: bool, times: &TimesPlan) -> PoolPlan {
     }
 }
 
-fn crowd(draw: &mut Drawing, plan: &WorldPlan, most: u32) -> CrowdPlan {
+fn crowd(draw: &mut Drawing, plan: &WorldPlan, most: u32, may: &mut Left) -> CrowdPlan {
     let at = draw.0.choice(plan.pools.len());
     let pool = &plan.pools[at];
     let many = u32::try_from(draw.between(1, u64::from(most))).unwrap_or(1);
@@ -105,18 +114,22 @@ fn crowd(draw: &mut Drawing, plan: &WorldPlan, most: u32) -> CrowdPlan {
         6..8 => Shape::MapRun(many.min(draw.one_of(&[3, 30, 300]))),
         _ => Shape::Process,
     };
-    let queues = draw.often(75);
+    let shape = if shape == Shape::Process && may.polling == 0 { Shape::Alone } else { shape };
+    let queues = draw.often(75) || may.polling == 0;
     let polls = shape == Shape::Process || !queues;
     let shape = match shape {
-        Shape::Branches(many) if polls => Shape::Branches(many.min(MOST_POLLING)),
-        Shape::MapRun(many) if polls => Shape::MapRun(many.min(MOST_POLLING)),
+        Shape::Branches(many) if polls => Shape::Branches(many.min(may.polling)),
+        Shape::MapRun(many) if polls => Shape::MapRun(many.min(may.polling)),
         other => other,
     };
     let times = (many / shape.holders()).max(1);
-    let times = if polls { times.min((MOST_POLLING / shape.holders()).max(1)) } else { times };
+    let times = if polls { times.min((may.polling / shape.holders()).max(1)) } else { times };
+    may.polling = may.polling.saturating_sub(if polls { times * shape.holders() } else { 0 });
     // All of it is done in a time that a test can wait for.
     let jobs = u64::from(times * shape.holders()).div_ceil(u64::from(pool.limit)).max(1);
-    let longest = (LONGEST / jobs).min(2 * pool.lease * MS).max(20 * MS);
+    let share = may.work[at] / 2;
+    may.work[at] -= share;
+    let longest = (share / jobs).min(2 * pool.lease * MS).max(20 * MS);
     let shortest = draw.one_of(&[longest / 50, longest / 3, longest]);
     let from = draw.one_of(&[0, 10 * SECOND, 100 * SECOND]);
     CrowdPlan {

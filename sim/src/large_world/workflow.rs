@@ -339,6 +339,9 @@ impl World {
     pub(super) fn deliver(&mut self, callback: &TaskCallback) -> Delivery {
         let Some((holder, task)) = owner_of(&callback.token) else { return Delivery::Closed };
         let member = &self.members[holder as usize];
+        if self.is_not_revoked(&callback.result) {
+            return Delivery::Delivered;
+        }
         let delivery = if member.task == task && member.is_untellable {
             Delivery::Refused
         } else if member.task != task || !member.is_open {

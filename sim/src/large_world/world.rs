@@ -415,7 +415,10 @@ impl World {
         let mut before = std::mem::take(&mut self.before);
         before.clear();
         before.extend(writes.iter().map(|write| (write.key, state.table.row(write.key).cloned())));
-        let reply = serve(&mut state.table, request, &self.plan.without);
+        let ignored = self.ignored();
+        let redacted = self.redacted_request(pool, request);
+        let state = &mut self.pools[usize::from(pool)];
+        let mut reply = serve(&mut state.table, redacted.as_ref().unwrap_or(request), ignored.as_slice());
         if metered {
             let rows: Vec<Option<Row>> = before.iter().map(|(_, row)| row.clone()).collect();
             let Cost { read_units, write_units, .. } = cost_of(&state.table, request, &rows, &reply, &state.sizes);
@@ -433,7 +436,9 @@ impl World {
         }
         if reply == Reply::Written {
             self.judge_writes(pool, &before, by);
+            self.forget_ended(pool, request);
         }
+        self.redact_reply(pool, by, request, &mut reply);
         self.before = before;
         reply
     }
