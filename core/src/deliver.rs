@@ -116,6 +116,7 @@ impl Deliver {
         tells: Vec<Tell>,
         forgotten: Vec<(Ticket, Attempt, TaskToken)>,
         replies: &Replies,
+        now: Timestamp,
     ) -> Step<Delivered> {
         let mut deliveries = replies.deliveries();
         let mut closed = vec![];
@@ -139,14 +140,14 @@ impl Deliver {
             }
         }
         if closed.is_empty() {
-            return self.confirm();
+            return self.confirm(now);
         }
         let step = Step::check(closed.iter().map(|tell| tell.lease.holder.execution()));
         self.phase = Phase::Asking(closed);
         step
     }
 
-    fn asked(&mut self, closed: Vec<Tell>, replies: &Replies) -> Step<Delivered> {
+    fn asked(&mut self, closed: Vec<Tell>, replies: &Replies, now: Timestamp) -> Step<Delivered> {
         for (tell, status) in closed.into_iter().zip(replies.statuses()) {
             if status == ExecutionStatus::Ended {
                 self.delivered.dead.push(tell.lease.clone());
@@ -155,11 +156,11 @@ impl Deliver {
             }
             self.told.push(tell);
         }
-        self.confirm()
+        self.confirm(now)
     }
 
     /// Who was told, or whose task is closed, needs no callback any more.
-    fn confirm(&mut self) -> Step<Delivered> {
+    fn confirm(&mut self, now: Timestamp) -> Step<Delivered> {
         self.phase = Phase::Confirming;
         let confirmed: Vec<_> = std::mem::take(&mut self.told)
             .into_iter()
@@ -176,12 +177,13 @@ impl Deliver {
                     .map(|(ticket, attempt)| writes::remove_place(ticket, attempt)),
             )
             .collect();
-        if confirmed.is_empty() { self.go_on() } else { Step::send(confirmed) }
+        if confirmed.is_empty() { self.go_on(now) } else { Step::send(confirmed) }
     }
 
-    /// What was not taken is sent once more: that nobody else told it is as true as before.
-    fn go_on(&mut self) -> Step<Delivered> {
-        let again = std::mem::take(&mut self.again);
+    /// What was not taken is sent once more, unless it has expired meanwhile: that nobody else told it is as true as before.
+    fn go_on(&mut self, now: Timestamp) -> Step<Delivered> {
+        let mut again = std::mem::take(&mut self.again);
+        again.retain(|tell| now < tell.lease.expires_at);
         self.tried += 1;
         if again.is_empty() || self.tried >= TRIES {
             return Step::done(std::mem::take(&mut self.delivered));
@@ -205,13 +207,10 @@ impl Machine for Deliver {
 
     fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<Delivered> {
         match std::mem::replace(&mut self.phase, Phase::Confirming) {
-            Phase::Telling(tells, forgotten) => self.heard(tells, forgotten, &replies),
-            Phase::Asking(closed) => self.asked(closed, &replies),
+            Phase::Telling(tells, forgotten) => self.heard(tells, forgotten, &replies, now),
+            Phase::Asking(closed) => self.asked(closed, &replies, now),
             // A confirmation that failed is found by the next sweep: the callback is sent again and found closed.
-            Phase::Confirming => {
-                self.again.retain(|tell| now < tell.lease.expires_at);
-                self.go_on()
-            }
+            Phase::Confirming => self.go_on(now),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 mod scripted_pool;
 
-use leasehold_core::{Failure, LossReason, Renewed, Timestamp};
+use leasehold_core::{Delivery, Failure, LossReason, Renewed, Timestamp};
 use scripted_pool::{Pool, T, poll, queue};
 
 const UNTOLD: Failure = Failure::Lost(LossReason::ExpiredUntold);
@@ -56,4 +56,20 @@ fn a_grant_in_time_is_told() {
     pool.late = 99_999;
     pool.give_back(&lease, T);
     assert!(pool.has_a_lease("b"));
+}
+
+#[test]
+fn a_notice_not_taken_is_not_sent_again_once_expired() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    (pool.delivery, pool.late) = (Delivery::NotSent, 99_999);
+    pool.give_back(&lease, T);
+    assert!(pool.told.len() > 1, "in time it is sent again");
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    (pool.delivery, pool.late) = (Delivery::NotSent, 150_000);
+    pool.give_back(&lease, T);
+    assert_eq!(pool.told.len(), 1);
 }

@@ -40,6 +40,11 @@ impl Caller {
         }
     }
 
+    /// Whether it comes whatever else happens.
+    pub(super) fn is_scheduled(self) -> bool {
+        self == Caller::Sweep { is_scheduled: true }
+    }
+
     /// Whether nobody waits for the answer: Lambda keeps such a call until there is room, and repeats it if it fails.
     pub(super) fn is_asynchronous(self) -> bool {
         matches!(self, Caller::Sweep { .. } | Caller::Ended { .. })

@@ -2,9 +2,9 @@
 
 use leasehold_core::{HolderRow, HolderState, Row, RowKey, Timestamp, WaitRow};
 
-use super::plan::{MS, SECOND, Shape};
+use super::plan::{MS, PoolPlan, SECOND, Shape};
 use super::rows_in_tree::RowTree;
-use super::world::World;
+use super::world::{PoolState, World};
 use crate::checker::property;
 use crate::row_store::RowStore;
 
@@ -15,14 +15,15 @@ impl World {
         while self.report.broken.is_none() && self.step() {
             let Some(by) = self.drained_by else { continue };
             let now = self.agenda.now();
-            if self.open > 0 || self.expected > 0 || self.late_open > 0 {
+            if self.open > 0 || self.expected > 0 || self.late_open > 0 || self.calls_open > 0 {
+                empty_since = None;
                 if now > by {
                     self.judge_still_there();
                 }
                 continue;
             }
-            let since = *empty_since.get_or_insert(now);
-            if now >= since + self.longest_rest() {
+            let (since, until) = *empty_since.get_or_insert_with(|| (now, now + self.longest_rest()));
+            if now >= until {
                 self.report.drained_after = (since.saturating_sub(self.plan.calm_at)) / MS;
                 break;
             }
@@ -36,7 +37,7 @@ impl World {
 
     /// When all that is left to do must be done: all the work, twice, and what each holder may keep its pool waiting for.
     pub(super) fn latest_drain(&self) -> u64 {
-        let of_pool = |(at, pool): (usize, &super::plan::PoolPlan)| {
+        let of_pool = |(at, pool): (usize, &PoolPlan)| {
             let crowds = self.plan.crowds.iter().filter(|crowd| crowd.pool == at);
             let work: u64 = crowds
                 .map(|crowd| {
@@ -51,14 +52,18 @@ impl World {
         self.agenda.now() + longest + 2 * 3_600 * SECOND
     }
 
-    /// After how long everything is free when everybody is gone: a lease, the clocks, and some sweeps.
+    /// After how long everything is free when everybody is gone: a lease, the clocks, and some sweeps; and for each dead
+    /// process that waits the short lease that nobody collects.
     fn longest_rest(&self) -> u64 {
-        let of_pool = |pool: &super::plan::PoolPlan| {
+        let of_pool = |(pool, state): (&PoolPlan, &PoolState)| {
+            let waiting = state.table.places().filter(|place| place.token.is_none()).count() as u64;
+            let uncollected = pool.lease + pool.grace + 2 * pool.sweep_every;
+            let waiting = waiting.div_ceil(pool.limit.max(1).into()) * uncollected;
             let kept = pool.lease.max(pool.longest_hold.min(4 * pool.lease));
             let limits = if pool.limits.is_empty() { 0 } else { 2 * pool.quiet + pool.grace };
-            (kept + 2 * pool.grace + 6 * pool.sweep_every + limits + 10_000) * MS
+            (waiting + kept + 2 * pool.grace + 6 * pool.sweep_every + limits + 10_000) * MS
         };
-        self.plan.pools.iter().map(of_pool).max().unwrap_or(0)
+        self.plan.pools.iter().zip(&self.pools).map(of_pool).max().unwrap_or(0)
     }
 
     /// The world has been calm for long, and somebody is still there.
@@ -66,7 +71,9 @@ impl World {
         let waits = self.members.iter().find(|member| !member.is_done());
         let what = match waits {
             Some(member) => format!("{} is still {:?}, {} in all", member.holder, member.stage, self.open),
-            None => format!("{} executions are not over, {} late", self.expected, self.late_open),
+            None => {
+                format!("{} executions are not over, {} late, {} calls", self.expected, self.late_open, self.calls_open)
+            }
         };
         self.breaks(property::TOLD_IN_THE_END, what);
     }

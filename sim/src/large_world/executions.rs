@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    Attempt, EndOverride, ExecutionEnded, ExpectedOverride, Limit, Millis, ReleaseAll, SetLimit, SweepRequest,
+    Attempt, EndOverride, ExecutionEnded, ExpectedOverride, ExpectedSettings, Limit, Millis, PoolPatch, ReleaseAll,
+    SetLimit, SetPool, SweepRequest,
 };
 
 use super::agenda::{Event, Strike};
 use super::call::{Call, Caller};
 use super::fault_kind::FaultKind;
-use super::plan::{MS, SECOND, Shape, SweepPlan};
+use super::plan::{LimitChange, MS, SECOND, Shape, SweepPlan};
 use super::population::{AskMode, ExecutionState, Stage};
 use super::world::{EndReport, World};
 
@@ -340,7 +341,7 @@ impl World {
             self.agenda.after(every, Event::Sweep { pool });
         }
         if self.is_calm && self.pools[usize::from(pool)].limits.last().is_some_and(|(_, now)| *now != limit) {
-            self.end_override(pool);
+            self.begin_again(pool);
         }
         let rng = self.call_rng(1 << 42);
         let by = Caller::Sweep { is_scheduled };
@@ -353,19 +354,33 @@ impl World {
             return;
         }
         let Some((_, change)) = self.plan.pools[usize::from(pool)].limits.get(usize::from(at)).copied() else { return };
-        match change.and_then(|limit| Limit::try_from(u64::from(limit)).ok()) {
-            Some(limit) => {
+        match change {
+            LimitChange::Override(limit) => {
+                let Ok(limit) = Limit::try_from(u64::from(limit)) else { return };
                 let (who, why) = ("operator".into(), "a test".into());
                 let set = SetLimit { limit, who, why, expected: ExpectedOverride::Any };
                 self.operator_calls(pool, set.into());
             }
-            None => self.end_override(pool),
+            LimitChange::EndOverride => {
+                self.operator_calls(pool, EndOverride { expected: ExpectedOverride::Any }.into());
+            }
+            LimitChange::Settings(limit) => self.set_limit(pool, limit),
         }
     }
 
-    /// An operator ends the override.
-    pub(super) fn end_override(&mut self, pool: u16) {
+    fn set_limit(&mut self, pool: u16, limit: u32) {
+        let Ok(limit) = Limit::try_from(u64::from(limit)) else { return };
+        let patch = PoolPatch { limit: Some(limit), ..PoolPatch::default() };
+        self.operator_calls(pool, SetPool { patch, expected: ExpectedSettings::Any }.into());
+    }
+
+    /// The limit is to be what it was at the beginning.
+    pub(super) fn begin_again(&mut self, pool: u16) {
         self.operator_calls(pool, EndOverride { expected: ExpectedOverride::Any }.into());
+        if self.pools[usize::from(pool)].set_limit.is_some() {
+            let limit = self.plan.pools[usize::from(pool)].limit;
+            self.set_limit(pool, limit);
+        }
     }
 
     fn operator_calls(&mut self, pool: u16, operation: leasehold_core::AnyOperation) {

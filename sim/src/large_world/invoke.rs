@@ -14,7 +14,7 @@ impl World {
     /// Calls a function, or begins a process's call.
     pub(super) fn call(&mut self, call: Call, after: u64) -> u32 {
         self.serial += 1;
-        self.calls_open += 1;
+        self.calls_open += u32::from(!call.by.is_scheduled());
         self.report.calls += 1;
         let call = Call { serial: self.serial, ..call };
         let serial = call.serial;
@@ -137,10 +137,10 @@ impl World {
     /// Nobody hears of a call any more.
     pub(super) fn drop_call(&mut self, at: u32) {
         let call = &mut self.calls[at as usize];
+        self.calls_open -= u32::from(!call.by.is_scheduled());
         call.serial = 0;
         call.machine = None;
         call.in_flight = InFlight::new(vec![]);
-        self.calls_open -= 1;
         self.free_calls.push(at);
     }
 }

@@ -3,8 +3,8 @@
 //! ten.
 
 use leasehold_core::{
-    Attempt, Fence, Held, HolderRow, HolderState, Millis, OverrideRow, PoolRow, Row, RowKey, SlotRow, Timestamp,
-    WaitRow,
+    Attempt, Fence, Held, HolderRow, HolderState, Intent, Millis, OverrideRow, PoolRow, Request, Row, RowKey, SlotRow,
+    Timestamp, WaitRow,
 };
 
 use super::call::Caller;
@@ -105,6 +105,9 @@ impl World {
             self.judge_taken(old, held, new, by);
         }
         let Some(held) = &new.held else { return };
+        if let Some((held, (_, was))) = still {
+            self.judge_shortened(held, was);
+        }
         self.judge_lease_length(at, held, was.map(|(_, was)| was), by);
         if still.is_some() {
             return;
@@ -148,6 +151,29 @@ impl World {
         let parent = self.executions[own as usize].parent;
         let execution = &self.executions[report.execution as usize];
         (report.execution == own || parent == Some(report.execution)) && execution.redrive > report.redrive
+    }
+
+    /// What a holder was told stays true: its lease does not end before.
+    fn judge_shortened(&mut self, held: &Held, was: &Held) {
+        let Some(holder) = self.by_hash.get(&held.holder.hashed().own) else { return };
+        let told = self.members[*holder as usize].told.filter(|told| told.acquired_at == held.acquired_at);
+        let was_told = told.filter(|told| held.expires_at < told.expires_at && held.expires_at < was.expires_at);
+        if let Some(told) = was_told {
+            let what = format!("{} was told {}, and has it until {}", held.holder, told.expires_at, held.expires_at);
+            self.breaks(property::TOLD, what);
+        }
+    }
+
+    /// No change of the settings undoes another.
+    pub(super) fn judge_settings(&mut self, pool: u16, written: &Request) {
+        let state = &mut self.pools[usize::from(pool)];
+        let Some(Row::Pool(PoolRow { limit, .. })) = state.table.row(RowKey::Pool) else { return };
+        let limit = *limit;
+        if written.writes().iter().any(|write| write.intent == Intent::SetPool) {
+            state.set_limit = Some(limit);
+        } else if let Some(set) = state.set_limit.filter(|set| *set != limit) {
+            self.breaks(property::NEWEST, format!("the pool's limit was set to {set}, and it is {limit}"));
+        }
     }
 
     /// While a slot is held, its holder's row points at it: so nobody holds two.

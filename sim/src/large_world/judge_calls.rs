@@ -1,7 +1,10 @@
 //! Promises of calls in a large world: is somebody told what is not true, does a caller take what another waits for, does a
 //! sweep leave anybody waiting, does a reported end leave anything held?
 
-use leasehold_core::{Effect, Guard, HolderState, Lease, Limit, Millis, Row, RowKey, Settings, SlotRow, WaitRow};
+use leasehold_core::{
+    Effect, Guard, HolderState, Lease, Limit, Millis, Row, RowKey, Settings, SlotRow, TaskCallback, TaskResult,
+    Timestamp, WaitRow,
+};
 
 use super::call::Caller;
 use super::judge::{holder_of, slot_of};
@@ -55,10 +58,45 @@ impl World {
             }))
         };
         call.wrote_own_rows |= effects.iter().any(own_rows);
+        let late = effects.iter().find_map(|effect| match effect {
+            Effect::Callback(TaskCallback { result: TaskResult::Acquired(lease), .. }) => Some(lease),
+            _ => None,
+        });
+        if let Some(lease) = late.filter(|lease| self.clock_of(at).is_some_and(|clock| clock >= lease.expires_at)) {
+            let what = format!("{} tells {} of {}, which has expired", self.name_of(at), lease.holder, lease.id);
+            return self.breaks(property::TOLD, what);
+        }
+        let call = &self.calls[at as usize];
         if call.saw_waiter && claims(effects) {
             let what = format!("{} claims a slot though it saw somebody wait", self.name_of(at));
             self.breaks(property::ORDER, what);
         }
+    }
+
+    /// A caller is told in its answer that it has a lease, and its call knows what time it is.
+    pub(super) fn judge_answer(&mut self, at: u32, expires_at: Timestamp) {
+        if self.clock_of(at).is_some_and(|clock| clock >= expires_at) {
+            let what = format!("{} answers with a lease until {expires_at}, which has expired", self.name_of(at));
+            self.breaks(property::TOLD, what);
+        }
+    }
+
+    /// A holder is told that it has its lease for longer: so it must be.
+    pub(super) fn judge_renewed(&mut self, holder: u32, expires_at: Timestamp) {
+        let member = &self.members[holder as usize];
+        let Some(told) = member.told.filter(|_| self.time_of(holder) < expires_at) else { return };
+        let row = slot_of(self.pools[usize::from(member.pool)].table.row(RowKey::Slot(told.slot)));
+        let held = row.filter(|row| row.fence == told.fence).and_then(|row| row.held.as_ref());
+        if held.is_none_or(|held| held.holder != member.holder || held.expires_at < expires_at) {
+            let what = format!("{} was told that it has {} until {expires_at}, and has not", member.holder, told.slot);
+            self.breaks(property::TOLD, what);
+        }
+    }
+
+    /// What time a call takes it to be.
+    fn clock_of(&self, at: u32) -> Option<Timestamp> {
+        let machine = self.calls[at as usize].runs_on?;
+        Some(self.machines[machine as usize].time(self.agenda.now()))
     }
 
     /// What one caller was told to be given back is not held any more.

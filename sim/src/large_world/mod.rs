@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 pub use fault_kind::{FaultCounts, FaultKind, FaultRates};
 pub use named_plans::{named_world, target_worlds};
-pub use plan::{CrowdPlan, PoolPlan, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan};
+pub use plan::{CrowdPlan, LimitChange, PoolPlan, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan};
 pub use quotas::AccountQuotas;
 pub use random_plan::random_world;
 pub use removal::Removal;

@@ -1,7 +1,9 @@
 //! Worlds by name: what is aimed at that chance would seldom meet? Each is one sentence of what happens to a pool.
 
 use super::fault_kind::FaultKind;
-use super::plan::{CrowdPlan, MS, PoolPlan, SECOND, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan};
+use super::plan::{
+    CrowdPlan, LimitChange, MS, PoolPlan, SECOND, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan,
+};
 use super::quotas::AccountQuotas;
 
 type MakesPlan = fn(&str, u64) -> WorldPlan;
@@ -15,6 +17,7 @@ const WORLDS: &[(&str, MakesPlan)] = &[
     ("first-item-fails-caught", first_item_fails_caught),
     ("redrives", redrives),
     ("limit-flaps", limit_flaps),
+    ("operators-meet", operators_meet),
     ("all-workers-die", all_workers_die),
     ("replies-past-expiry", replies_past_expiry),
     ("notices-lost", notices_lost),
@@ -122,7 +125,9 @@ fn redrives(name: &str, seed: u64) -> WorldPlan {
 fn limit_flaps(name: &str, seed: u64) -> WorldPlan {
     let times = TimesPlan::BOUNDED;
     let mut pool = PoolPlan { quiet: times.quiet(), lease: 30_000, sweep_every: 10_000, ..PoolPlan::new(10) };
-    let limits = [Some(3), Some(12), None, Some(0), Some(30), Some(1), None, Some(5), Some(4), Some(11), None];
+    let over = LimitChange::Override;
+    let end = LimitChange::EndOverride;
+    let limits = [over(3), over(12), end, over(0), over(30), over(1), end, over(5), over(4), over(11), end];
     pool.limits = (0..60).map(|at| ((10 + 7 * at) * SECOND, limits[at as usize % limits.len()])).collect();
     let mut plan = WorldPlan::new(name, seed, vec![pool]);
     plan.times = times;
@@ -133,6 +138,29 @@ fn limit_flaps(name: &str, seed: u64) -> WorldPlan {
     ];
     plan.faults = plan.faults.with(FaultKind::ReplyLost, 50).with(FaultKind::ServedLate, 50);
     plan.calm_at = 450 * SECOND;
+    plan
+}
+
+/// Three operators at a time change the limit, each in another way.
+fn operators_meet(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = limit_flaps(name, seed);
+    let times = TimesPlan { settings_fresh: SECOND, ..plan.times };
+    plan.times = TimesPlan { longest_freeze: SECOND, latest: SECOND, ..times };
+    let changes = [
+        [LimitChange::Override(2), LimitChange::EndOverride, LimitChange::Settings(20)],
+        [LimitChange::Settings(3), LimitChange::Override(25), LimitChange::EndOverride],
+        [LimitChange::EndOverride, LimitChange::Settings(15), LimitChange::Settings(2)],
+        [LimitChange::Override(1), LimitChange::Override(20), LimitChange::Settings(10)],
+    ];
+    let pool = &mut plan.pools[0];
+    (pool.quiet, pool.lease) = (plan.times.quiet(), 60_000);
+    pool.limits = (0..60u64)
+        .flat_map(|at| {
+            let meet = changes[at as usize % changes.len()];
+            // Apart by less than a request takes.
+            meet.into_iter().zip(0..).map(move |(change, apart)| (10 * SECOND + 7 * at * SECOND + apart * MS, change))
+        })
+        .collect();
     plan
 }
 

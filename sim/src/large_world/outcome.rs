@@ -50,10 +50,19 @@ impl World {
                 Caller::Acquire { holder, task, is_heard: true },
                 AnyOutcome::Acquire(AcquireOutcome::Acquired(lease)),
             ) => {
+                if self.members[holder as usize].mode != AskMode::Queue {
+                    self.judge_answer(at, lease.expires_at);
+                }
                 let member = &self.members[holder as usize];
                 if member.mode == AskMode::Poll && member.task == task && member.stage == Stage::Asking {
                     let lease = lease.clone();
                     self.judge_told(holder, &lease);
+                }
+            }
+            (Caller::Renew { holder, epoch }, AnyOutcome::Renew(renewed)) => {
+                self.judge_answer(at, renewed.expires_at);
+                if self.members[holder as usize].epoch == epoch {
+                    self.judge_renewed(holder, renewed.expires_at);
                 }
             }
             _ => {}

@@ -58,8 +58,19 @@ pub struct PoolPlan {
     pub sweeps: SweepPlan,
     /// Whether executions that succeed are reported too.
     pub reports_success: bool,
-    /// When its limit is overridden, in microseconds, and with which; none: the override ends.
-    pub limits: Vec<(u64, Option<u32>)>,
+    /// When an operator changes its limit, in microseconds, and how.
+    pub limits: Vec<(u64, LimitChange)>,
+}
+
+/// What an operator does to a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitChange {
+    /// Overrides it.
+    Override(u32),
+    /// Ends the override.
+    EndOverride,
+    /// Changes the pool's settings.
+    Settings(u32),
 }
 
 /// Whether a pool is swept, until the world is calm.

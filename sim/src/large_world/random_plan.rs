@@ -2,7 +2,9 @@
 //! rate of every fault drawn from the seed.
 
 use super::fault_kind::{FaultKind, FaultRates};
-use super::plan::{CrowdPlan, MS, PoolPlan, SECOND, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan};
+use super::plan::{
+    CrowdPlan, LimitChange, MS, PoolPlan, SECOND, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan,
+};
 use super::quotas::AccountQuotas;
 use crate::rng::Rng;
 
@@ -150,9 +152,15 @@ fn limits(draw: &mut Drawing, pool: &mut PoolPlan, calm_at: u64) {
     let mut at = draw.between(SECOND, 60 * SECOND);
     while at < calm_at && pool.limits.len() < 12 {
         let limit = u64::from(pool.limit);
-        let to = draw.one_of(&[Some(limit / 2), Some(limit * 2), Some(1), Some(0), Some(limit + 3), None, None]);
-        pool.limits.push((at, to.and_then(|to| u32::try_from(to.min(400)).ok())));
-        at += draw.one_of(&[SECOND, 20 * SECOND, 90 * SECOND]);
+        let to = draw.one_of(&[limit / 2, limit * 2, 1, 0, limit + 3]);
+        let to = u32::try_from(to.min(400)).unwrap_or(0);
+        let change = match draw.0.choice(7) {
+            0..4 => LimitChange::Override(to),
+            4..6 => LimitChange::EndOverride,
+            _ => LimitChange::Settings(to),
+        };
+        pool.limits.push((at, change));
+        at += draw.one_of(&[0, 5 * MS, SECOND, 20 * SECOND, 90 * SECOND]);
     }
 }
 

@@ -318,6 +318,7 @@ impl World {
                     member.goes_on(Stage::Working);
                     self.works(holder);
                 } else {
+                    self.count(holder);
                     self.next_renewal(holder);
                 }
             }

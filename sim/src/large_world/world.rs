@@ -35,6 +35,8 @@ pub(super) struct PoolState {
     pub(super) fences: Vec<Fence>,
     /// How many were told that they hold a lease, have not given it back, and may not have lost it.
     pub(super) counting: u32,
+    /// The limit that the newest change of the settings gave; none: they are as they were made.
+    pub(super) set_limit: Option<Limit>,
     pub(super) grants: u64,
 }
 
@@ -74,8 +76,9 @@ pub(super) struct World {
     pub(super) calls: Vec<Call>,
     pub(super) free_calls: Vec<u32>,
     pub(super) serial: u32,
-    /// How many calls are under way, and how many of them run as invocations.
+    /// How many calls are under way, scheduled sweeps apart.
     pub(super) calls_open: u32,
+    /// How many invocations run.
     pub(super) running: u32,
     pub(super) notices: TokenBucket,
     pub(super) late: Vec<Option<LateArrival>>,
@@ -166,6 +169,7 @@ impl World {
             limits: vec![(0, plan.limit)],
             fences: vec![],
             counting: 0,
+            set_limit: None,
             grants: 0,
         });
         let pool = u16::try_from(at).ok()?;
@@ -397,7 +401,7 @@ impl World {
         for pool in 0..self.pools.len() {
             let at = u16::try_from(pool).unwrap_or(0);
             if !self.plan.pools[pool].limits.is_empty() {
-                self.end_override(at);
+                self.begin_again(at);
             }
             if self.plan.pools[pool].sweeps != SweepPlan::Scheduled {
                 self.agenda.after(SECOND, Event::Sweep { pool: at });
@@ -436,6 +440,7 @@ impl World {
         }
         if reply == Reply::Written {
             self.judge_writes(pool, &before, by);
+            self.judge_settings(pool, request);
             self.forget_ended(pool, request);
         }
         self.redact_reply(pool, by, request, &mut reply);
