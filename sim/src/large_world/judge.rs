@@ -47,9 +47,24 @@ impl World {
                         self.judge_place(at, &place, old.is_none(), by);
                     }
                 }
-                RowKey::Pool | RowKey::Override => self.limit_changes(at),
+                RowKey::Pool | RowKey::Override => {
+                    self.judge_override(at, old.as_ref());
+                    self.limit_changes(at);
+                }
                 RowKey::Summary | RowKey::HighWater => {}
             }
+        }
+    }
+
+    /// Of two overrides that meet, the newest stays.
+    fn judge_override(&mut self, at: usize, old: Option<&Row>) {
+        let (Some(Row::Override(old)), Some(Row::Override(new))) = (old, self.pools[at].table.row(RowKey::Override))
+        else {
+            return;
+        };
+        if new.at < old.at {
+            let what = format!("the override of {} was replaced by one of {}", old.at, new.at);
+            self.breaks(property::NEWEST, what);
         }
     }
 
@@ -128,14 +143,17 @@ impl World {
         let member = &self.members[holder as usize];
         let works = matches!(member.stage, Stage::Working | Stage::Gone) && member.counts;
         let told = member.told.filter(|told| (told.slot, told.fence) == (old.slot, old.fence));
+        if let Some(told) = told
+            && by.is_some_and(|by| self.is_earlier_end(by, holder, told.acquired_at))
+        {
+            self.report.taken_by_late_ends += u64::from(!member.is_done());
+            self.members[holder as usize].lost_to_end = true;
+            return self.uncount(holder);
+        }
         let Some(told) = told.filter(|told| works && self.time_of(holder) < told.expires_at) else { return };
         // Who is gone without a word may be known to be so; or it was told on a clock that is ahead of whoever takes it.
         if member.stage == Stage::Gone || new.held.as_ref().is_some_and(|new| new.holder == held.holder) {
             return;
-        }
-        if by.is_some_and(|by| self.is_earlier_end(by, holder)) {
-            self.report.taken_by_late_ends += 1;
-            return self.uncount(holder);
         }
         let to = new.held.as_ref().map_or("nobody".into(), |held| held.holder.to_string());
         let what = format!("{} works under {} until {}, and {to} has it", held.holder, old.slot, told.expires_at);
@@ -144,13 +162,14 @@ impl World {
 
     /// Whether this call reports an end after which this holder was redriven. Work that goes on under the lease that it was
     /// granted before says nothing of the redrive, and the report takes that lease: known, and counted.
-    fn is_earlier_end(&self, by: u32, holder: u32) -> bool {
+    fn is_earlier_end(&self, by: u32, holder: u32, granted: Timestamp) -> bool {
         let Caller::Ended { report } = self.calls[by as usize].by else { return false };
         let report = &self.reports[report as usize];
         let own = self.members[holder as usize].execution;
         let parent = self.executions[own as usize].parent;
         let execution = &self.executions[report.execution as usize];
-        (report.execution == own || parent == Some(report.execution)) && execution.redrive > report.redrive
+        let redriven = execution.redrive > report.redrive && granted <= report.at;
+        (report.execution == own || parent == Some(report.execution)) && redriven
     }
 
     /// What a holder was told stays true: its lease does not end before.

@@ -84,7 +84,8 @@ impl World {
     /// A holder is told that it has its lease for longer: so it must be.
     pub(super) fn judge_renewed(&mut self, holder: u32, expires_at: Timestamp) {
         let member = &self.members[holder as usize];
-        let Some(told) = member.told.filter(|_| self.time_of(holder) < expires_at) else { return };
+        let is_judged = !member.lost_to_end && self.time_of(holder) < expires_at;
+        let Some(told) = member.told.filter(|_| is_judged) else { return };
         let row = slot_of(self.pools[usize::from(member.pool)].table.row(RowKey::Slot(told.slot)));
         let held = row.filter(|row| row.fence == told.fence).and_then(|row| row.held.as_ref());
         if held.is_none_or(|held| held.holder != member.holder || held.expires_at < expires_at) {

@@ -17,6 +17,7 @@ const WORLDS: &[(&str, MakesPlan)] = &[
     ("first-item-fails-caught", first_item_fails_caught),
     ("redrives", redrives),
     ("limit-flaps", limit_flaps),
+    ("limit-breathes", limit_breathes),
     ("operators-meet", operators_meet),
     ("all-workers-die", all_workers_die),
     ("replies-past-expiry", replies_past_expiry),
@@ -109,6 +110,7 @@ fn redrives(name: &str, seed: u64) -> WorldPlan {
         CrowdPlan { begin, ..CrowdPlan::new(Shape::Alone, 300, (5, 30)) },
         CrowdPlan { begin, ..CrowdPlan::new(Shape::Branches(10), 20, (5, 30)) },
         CrowdPlan { begin, ..CrowdPlan::new(Shape::MapRun(30), 5, (5, 30)) },
+        CrowdPlan { begin, queues: false, ..CrowdPlan::new(Shape::Alone, 60, (5, 30)) },
     ];
     plan.faults = plan
         .faults
@@ -138,6 +140,31 @@ fn limit_flaps(name: &str, seed: u64) -> WorldPlan {
     ];
     plan.faults = plan.faults.with(FaultKind::ReplyLost, 50).with(FaultKind::ServedLate, 50);
     plan.calm_at = 450 * SECOND;
+    plan
+}
+
+/// A limit that is raised again just as the slots above it are folded away.
+fn limit_breathes(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = limit_flaps(name, seed);
+    plan.times = TimesPlan { settings_fresh: SECOND / 2, call_within: 3 * SECOND, answer_within: SECOND, ..plan.times };
+    plan.times = TimesPlan { longest_freeze: SECOND, latest: SECOND, ..plan.times };
+    plan.clock_spread = 0;
+    let pool = &mut plan.pools[0];
+    (pool.quiet, pool.grace, pool.sweeps) = (plan.times.quiet(), 500, SweepPlan::Always);
+    // Only then nobody can follow the higher limit any more.
+    let folded_after = (2 * pool.quiet + pool.grace) * MS;
+    pool.limits = (0..30u64)
+        .flat_map(|at| {
+            let lowered = (5 + 22 * at) * SECOND;
+            let raised = lowered + folded_after + at * 50 * MS;
+            [(lowered, LimitChange::Override(2)), (raised, LimitChange::Override(20))]
+        })
+        .collect();
+    for crowd in &mut plan.crowds {
+        crowd.begin = (0, 650 * SECOND);
+        crowd.work = (100 * MS, 2 * SECOND);
+    }
+    plan.calm_at = 700 * SECOND;
     plan
 }
 
@@ -184,9 +211,14 @@ fn replies_past_expiry(name: &str, seed: u64) -> WorldPlan {
     plan.crowds = vec![
         CrowdPlan { begin: (0, 60 * SECOND), ..CrowdPlan::new(Shape::Alone, 300, (0, 1)) },
         CrowdPlan { begin: (0, 60 * SECOND), queues: false, ..CrowdPlan::new(Shape::Alone, 60, (0, 1)) },
-        CrowdPlan { begin: (0, 60 * SECOND), renews: true, ..CrowdPlan::new(Shape::Process, 50, (0, 3)) },
+        CrowdPlan { begin: (0, 60 * SECOND), renews: true, ..CrowdPlan::new(Shape::Process, 50, (0, 12)) },
     ];
-    plan.troubles = vec![fault(10, 70, FaultKind::Slow, 9_500), fault(30, 60, FaultKind::Frozen, 500)];
+    plan.troubles = vec![
+        fault(10, 70, FaultKind::Slow, 9_500),
+        fault(30, 60, FaultKind::Frozen, 500),
+        fault(70, 100, FaultKind::ServedLate, 1_000),
+        fault(70, 100, FaultKind::ServedTwice, 1_000),
+    ];
     plan.calm_at = 120 * SECOND;
     plan
 }

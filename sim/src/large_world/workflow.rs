@@ -401,6 +401,7 @@ impl World {
         };
         let member = &mut self.members[holder as usize];
         member.told = Some(told);
+        member.lost_to_end = false;
         member.told_on = member.told_on.max(Some(lease.attempt));
         member.is_open = false;
         member.goes_on(Stage::Working);

@@ -262,6 +262,7 @@ impl World {
                 is_untellable: false,
                 told: None,
                 told_on: None,
+                lost_to_end: false,
                 counts: false,
                 dead_grant: None,
                 overtaken: 0,
