@@ -1,13 +1,12 @@
 //! Large worlds, played: does every promise hold in them? `make sim`; `ARGS=--help` says what can be asked for.
 
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use leasehold_sim::large_world::{
-    LeaseStates, Removal, Smaller, WorldPlan, WorldReport, WorldsTally, named_world, play, play_and_tell, random_world,
-    shrink, target_worlds,
+    LeaseStates, Removal, Smaller, WorldPlan, WorldReport, WorldsTally, named_world, play, play_and_tell, play_many,
+    random_world, shrink, target_worlds,
 };
 
 const HELP: &str = "\
@@ -86,6 +85,12 @@ impl Asked {
             };
         }
         Ok(Some(asked))
+    }
+
+    /// The one command that plays this world again, line by line.
+    fn command(&self, seed: u64) -> String {
+        let plan = self.plan(seed).unwrap_or_else(|| random_world(seed));
+        Smaller::default().command(&plan, &self.smaller)
     }
 
     fn plan(&self, seed: u64) -> Option<WorldPlan> {
@@ -169,7 +174,6 @@ fn removals(asked: &Asked, states: &Arc<LeaseStates>) {
 /// Many worlds, on several threads.
 fn many(asked: &Asked, states: &Arc<LeaseStates>) -> Result<(), Box<dyn Error>> {
     println!("seeds from {} on", asked.seed);
-    let (next, tally, broken) = (AtomicU64::new(asked.seed), Mutex::new(WorldsTally::default()), Mutex::new(vec![]));
     let begin = Instant::now();
     let until = asked.minutes.map(|minutes| begin + Duration::from_secs(60 * minutes));
     let said = |tally: &WorldsTally| {
@@ -177,37 +181,22 @@ fn many(asked: &Asked, states: &Arc<LeaseStates>) -> Result<(), Box<dyn Error>> 
         let (worlds, requests) = (tally.worlds as f64 / seconds, tally.requests as f64 / seconds);
         println!("{tally}\n{seconds:.0} s, {worlds:.1} worlds a second, {requests:.0} requests a second");
     };
-    let work = || {
-        let mut told = Instant::now();
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed - asked.seed >= asked.seeds || until.is_some_and(|until| Instant::now() >= until) {
-                return;
-            }
-            let Some(report) = asked.plan(seed).and_then(|plan| play(&plan, states)) else { return };
-            let mut sum = tally.lock().unwrap_or_else(PoisonError::into_inner);
-            sum.add(&report);
-            if told.elapsed() > Duration::from_secs(60) {
-                told = Instant::now();
-                said(&sum);
-            }
-            drop(sum);
-            if asked.each || report.broken.is_some() {
-                println!("{report}\n");
-            }
-            if report.broken.is_some() {
-                broken.lock().unwrap_or_else(PoisonError::into_inner).push(report);
-            }
+    let told = Mutex::new(begin);
+    let goes_on = |tally: &WorldsTally, report: &WorldReport| {
+        if asked.each || report.broken.is_some() {
+            println!("{report}\n");
         }
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() > Duration::from_secs(60) {
+            *told = Instant::now();
+            said(tally);
+        }
+        until.is_none_or(|until| Instant::now() < until)
     };
-    std::thread::scope(|scope| {
-        for _ in 0..asked.threads.max(1) {
-            scope.spawn(work);
-        }
-    });
-    said(&tally.lock().unwrap_or_else(PoisonError::into_inner));
-    let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let Some(first) = broken.iter().min_by_key(|report| report.seed) else { return Ok(()) };
-    println!("{} worlds are broken; to see one: make sim ARGS=\"--seed {} --story\"", broken.len(), first.seed);
+    let seeds = asked.seed..asked.seed.saturating_add(asked.seeds);
+    let played = play_many(seeds, asked.threads, states, |seed| asked.plan(seed), goes_on);
+    said(&played.tally);
+    let Some(first) = played.broken.first() else { return Ok(()) };
+    println!("{} worlds are broken; to see one: {}", played.broken.len(), asked.command(first.seed));
     fails_if_broken(first)
 }

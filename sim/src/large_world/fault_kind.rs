@@ -197,6 +197,11 @@ impl FaultCounts {
         self.0.iter().sum()
     }
 
+    /// The kinds that never happened.
+    pub fn missing(&self) -> Vec<FaultKind> {
+        FaultKind::ALL.iter().copied().filter(|kind| self.of(*kind) == 0).collect()
+    }
+
     pub(super) fn count(&mut self, kind: FaultKind) {
         self.0[kind as usize] += 1;
     }

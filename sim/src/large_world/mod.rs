@@ -17,6 +17,7 @@ mod invoke;
 mod judge;
 mod judge_calls;
 mod machine_clock;
+mod many;
 mod named_plans;
 mod outcome;
 mod perform;
@@ -36,6 +37,7 @@ mod world;
 use std::sync::Arc;
 
 pub use fault_kind::{FaultCounts, FaultKind, FaultRates};
+pub use many::{PlayedWorlds, play_many};
 pub use named_plans::{named_world, target_worlds};
 pub use plan::{CrowdPlan, LimitChange, PoolPlan, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan};
 pub use quotas::AccountQuotas;
@@ -45,6 +47,7 @@ pub use report::{BrokenPromise, WorldReport, WorldsTally};
 pub use smaller::{Smaller, shrink};
 pub use state_retry::{LeaseStates, StateRetry};
 
+use crate::rng::mix;
 use world::World;
 
 /// Plays a world to its end, or until a promise is broken. None where the plan itself makes no sense.
@@ -52,6 +55,18 @@ pub fn play(plan: &WorldPlan, states: &Arc<LeaseStates>) -> Option<WorldReport> 
     let mut world = World::new(plan.clone(), states.clone(), false)?;
     world.play();
     Some(world.report)
+}
+
+/// A number that some worlds, large and small, come to on every machine: the random ones of these seeds, and each that is
+/// aimed at something, with few holders.
+pub fn digest_of_some(seeds: std::ops::Range<u64>, states: &Arc<LeaseStates>) -> Option<u64> {
+    let few = Smaller { holders: Some(200), ..Smaller::default() };
+    let aimed = target_worlds().filter_map(|name| named_world(name, seeds.start)).map(|plan| few.of(&plan));
+    let reports = seeds.clone().map(random_world).chain(aimed).map(|plan| play(&plan, states));
+    reports.into_iter().try_fold(0, |sum, report| {
+        let report = report?;
+        Some(mix(sum ^ report.digest ^ report.requests ^ report.ended_at))
+    })
 }
 
 /// As [`play`], and tells what happens, one line each.

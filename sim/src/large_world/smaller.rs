@@ -102,6 +102,7 @@ impl Smaller {
             ("--calm", self.calm.or(before.calm).map(|calm| calm.to_string())),
             ("--no-troubles", (self.no_troubles || before.no_troubles).then(String::new)),
             ("--steady-limits", (self.steady_limits || before.steady_limits).then(|| "yes".into())),
+            ("--remove", plan.without.map(|removal| removal.to_string())),
             ("--without", {
                 let names: Vec<&str> = without.iter().map(|kind| kind.name()).collect();
                 (!names.is_empty()).then(|| names.join(","))
