@@ -4,7 +4,7 @@
 
 mod scripted_pool;
 
-use leasehold_core::{Delivery, Millis, Reply, RowKey, Write};
+use leasehold_core::{Delivery, Millis, Reply, Request, RowKey, Write};
 use scripted_pool::{Pool, T, queue};
 
 /// A pool of so many slots, all granted, of which no task could be told.
@@ -65,4 +65,14 @@ fn a_lease_that_has_expired_is_not_told_again() {
     assert_eq!(pool.sweep(end - 1).renotified, 1);
     assert_eq!(pool.sweep(end).renotified, 0);
     assert_eq!(pool.told.len(), 1);
+}
+
+#[test]
+fn a_sweep_that_served_everybody_looks_no_further() {
+    let mut pool = Pool::new(2);
+    pool.joined(queue("a", Some(1)), T);
+    pool.asked.clear();
+    assert_eq!(pool.sweep(T + 1).granted, 1);
+    // All slots are read to settle the pool, and once more to see how it is left; a slot is free, and nobody waits.
+    assert_eq!(pool.asked.iter().filter(|asked| matches!(asked, Request::Slots(..))).count(), 2);
 }

@@ -206,6 +206,35 @@ fn a_place_that_nobody_has_is_removed_by_a_sweep() {
 }
 
 #[test]
+fn a_place_of_who_holds_a_lease_costs_no_second_look() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("b", Some(1)), T);
+    let place = pool.queue().remove(0);
+    pool.give_back(&lease, T);
+    assert_eq!(pool.holder_of(0).as_deref(), Some("b"));
+    // A late copy of its own call puts it there once more.
+    pool.table.put(Row::Wait(place));
+    pool.asked.clear();
+    pool.change(1, T + 1);
+    assert_eq!(pool.asked.iter().filter(|asked| matches!(asked, Request::Slots(..))).count(), 1);
+}
+
+#[test]
+fn who_meets_a_queue_does_not_look_for_a_slot() {
+    let mut small = Pool::new(1);
+    small.lease(poll("a", Some(1)), T);
+    small.acquire(queue("first", Some(1)), T);
+    let mut large = Pool::new(100);
+    large.joined(queue("first", Some(1)), T);
+    for (pool, ask) in [(&mut small, queue("second", Some(1))), (&mut large, poll("second", Some(1)))] {
+        pool.asked.clear();
+        pool.acquire(ask, T + 1);
+        assert!(!pool.asked.iter().any(|asked| matches!(asked, Request::Slots(..))), "{:?}", pool.asked);
+    }
+}
+
+#[test]
 fn a_release_removes_a_place_that_nobody_has() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);
@@ -222,7 +251,8 @@ fn a_task_found_closed_at_its_first_notice_costs_no_lease() {
         (pool.delivery, pool.status) = (Delivery::Closed, life);
         let outcome = pool.acquire(queue("a", Some(1)), T);
         assert_eq!(outcome, Err(Failure::Lost(LossReason::Ended)), "{life:?}");
-        assert_eq!(pool.held(), 0, "{life:?}");
+        // Nobody is told a second time, as the task is known to be closed.
+        assert_eq!((pool.held(), pool.heard("a").len(), pool.checked), (0, 1, 0), "{life:?}");
     }
 }
 
@@ -263,6 +293,8 @@ fn a_grant_that_finds_its_execution_ended_goes_to_the_next() {
     pool.give_back(&lease, T + 2);
     assert_eq!((pool.held(), pool.queue()), (0, vec![]));
     assert!(pool.has_a_lease("b") && pool.has_a_lease("c"), "each was tried");
+    // Each once, as nobody needs to close a task that is known to be closed.
+    assert_eq!((pool.heard("b").len(), pool.heard("c").len(), pool.checked), (1, 1, 0));
 }
 
 #[test]
