@@ -74,8 +74,9 @@ bench-scaling: ## How a pool on several partitions would do: use, waits, fairnes
 screenshots: ## Draw the dashboard's pictures in docs/ anew
 	$(CARGO) run --locked --quiet --example screenshots
 
-lint: ## Formatting, lints with warnings denied, and the structure of each crate
+lint: ## Formatting, lints with warnings denied, the structure of each crate, and the links of the documents
 	scripts/structure
+	python3 scripts/tests/documents_hold_together.py
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
