@@ -50,7 +50,7 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
 	python3 terraform/states/tests/interpreter_agrees.py
 
-test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform and synthesis (needs Node 20)
+test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform and synthesis, and a local AWS (needs Node 20)
 	scripts/other-ways-in
 
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
