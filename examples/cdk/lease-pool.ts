@@ -71,16 +71,28 @@ export class LeasePool extends Construct {
         resources: ["*"],
       }),
     );
-    const executions = (machine: string) =>
-      // An execution of the machine, and of one of its map runs.
-      [`${machine}:*`, `${machine}/*:*`].map((resourceName) =>
-        Arn.format({ service: "states", resource: "execution", resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME }, stack),
-      );
+    const states = (resource: string, resourceName: string) =>
+      Arn.format({ service: "states", resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME }, stack);
     role.addToPolicy(
       new iam.PolicyStatement({
         sid: "OwnExecutions",
         actions: ["states:DescribeExecution"],
-        resources: props.stateMachineNames.flatMap(executions),
+        // Those of the machine, and those of its map runs.
+        resources: props.stateMachineNames.flatMap((machine) => [
+          states("execution", `${machine}:*`),
+          states("execution", `${machine}/*:*`),
+        ]),
+      }),
+    );
+    // Asks for many at once: a machine's executions, and the items of a map run.
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        sid: "OwnExecutionLists",
+        actions: ["states:ListExecutions"],
+        resources: props.stateMachineNames.flatMap((machine) => [
+          states("stateMachine", machine),
+          states("mapRun", `${machine}/*:*`),
+        ]),
       }),
     );
 
@@ -119,12 +131,7 @@ export class LeasePool extends Construct {
         detailType: ["Step Functions Execution Status Change"],
         detail: {
           status: ["FAILED", "TIMED_OUT", "ABORTED", "SUCCEEDED"],
-          stateMachineArn: props.stateMachineNames.map((machine) =>
-            Arn.format(
-              { service: "states", resource: "stateMachine", resourceName: machine, arnFormat: ArnFormat.COLON_RESOURCE_NAME },
-              stack,
-            ),
-          ),
+          stateMachineArn: props.stateMachineNames.map((machine) => states("stateMachine", machine)),
         },
       },
       targets: [new targets.LambdaFunction(this.leaseManager)],

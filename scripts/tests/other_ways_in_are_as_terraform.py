@@ -52,14 +52,30 @@ class OtherWaysIn(unittest.TestCase):
         for path, statements in self.statements():
             with self.subTest(path.name):
                 by_sid = {statement["Sid"]: statement for statement in statements if "Sid" in statement}
-                for sid in ("OwnRows", "TellWaiters", "OwnExecutions"):
+                for sid in ("OwnRows", "TellWaiters"):
                     self.assertEqual(set(many(by_sid[sid]["Action"])), actions_of(sid), sid)
+                # In how many statements is each one's own affair.
+                of_executions = {action for s in statements for action in many(s["Action"]) if action.startswith("states:")}
+                self.assertEqual(of_executions, set(re.findall(r'"(states:\w+)"', IAM)))
                 condition = by_sid["OwnRows"]["Condition"]
                 self.assertEqual(condition["Null"], {"dynamodb:LeadingKeys": "false"})
                 keys = json.dumps(condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"])
                 self.assertRegex(keys, r"LEASES#")
                 # Two actions know no resource; everything else names one.
                 self.assertEqual([s.get("Sid") for s in statements if s["Resource"] == "*"], ["TellWaiters"])
+
+    def test_only_the_pools_own_executions_may_be_asked_for(self):
+        kinds = {"states:DescribeExecution": ["execution", "execution"], "states:ListExecutions": ["mapRun", "stateMachine"]}
+        machines = {path: found[0]["StateMachineName"] for path, found in self.each("AWS::StepFunctions::StateMachine")}
+        for path, statements in self.statements():
+            name = machines[path] if isinstance(machines[path], str) else machines[path]["Fn::Sub"]
+            for action, expected in kinds.items():
+                with self.subTest(path.name, action=action):
+                    (statement,) = [s for s in statements if action in many(s["Action"])]
+                    arns = [json.dumps(resource) for resource in statement["Resource"]]
+                    of_machine = rf":(execution|stateMachine|mapRun):{re.escape(name)}\b"
+                    self.assertEqual(sorted(found for arn in arns for found in re.findall(of_machine, arn)), expected)
+                    self.assertEqual(len(arns), len(expected))
 
     def test_ended_executions_are_reported_with_the_modules_statuses(self):
         pattern = re.search(r"status\s*=\s*concat\((.*?)\)\n", EVENTS, re.DOTALL).group(1)
