@@ -216,6 +216,7 @@ async fn executions_are_asked_for_slowly_enough_for_an_account() {
         pool.tasks.execution_is(&id, "RUNNING");
         pool.answer(json!({ "action": "acquire", "execution": id })).await;
     }
+    pool.clock.forward(30_000);
     let started = std::time::Instant::now();
     assert_eq!(pool.answer(sweep()).await["extended"], 20);
     // Five at once, then one in 100 ms.
@@ -267,6 +268,7 @@ async fn children_of_map_runs_are_found_by_their_runs() {
             pool.answer(json!({ "action": "acquire", "execution": id, "parent": format!("{NIGHTLY}:{run}") })).await;
         }
     }
+    pool.clock.forward(30_000);
     assert_eq!(pool.answer(sweep()).await["extended"], 50);
     let asked = (pool.tasks.requests("ListExecutions").len(), pool.tasks.requests("DescribeExecution").len());
     assert_eq!(asked, (2, 2));
