@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,9 @@ test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 100 million each by default: 10 GB)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
+
+sim: ## Play large random worlds: SEEDS=1000 of them, new ones each time (ARGS="--seed N --story" tells one; ARGS=--help)
+	$(CARGO) run --locked --quiet --release --package leasehold-sim --example worlds -- $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 mutants: ## Change the core in a hundred small ways: does a test see it? (SEED=1, SAMPLE=100 or 0 for all, MINUTES=, FILES=, LEAST=90)
 	scripts/mutants

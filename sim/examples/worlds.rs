@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use leasehold_sim::large_world::{
     LeaseStates, Removal, Smaller, WorldPlan, WorldReport, WorldsTally, named_world, play, play_and_tell, play_many,
@@ -10,14 +10,14 @@ use leasehold_sim::large_world::{
 };
 
 const HELP: &str = "\
-worlds [--seed N] [--seeds N] [--minutes N] [--threads N]   play random worlds, from this seed on
+worlds [--seed N] [--seeds N] [--minutes N] [--threads N]   play random worlds, from this seed on; new ones, if none is given
        [--world NAME|all]                                   play a world of that name instead
        [--story]                                            tell one world, line by line
        [--shrink]                                           make a broken world smaller
        [--each]                                             say what came of each world
        [--remove RULE]                                      take a rule of the protocol away
        [--removals]                                         take each away, and say when it is missed
-       [--holders N] [--without FAULT,FAULT] [--pools N] [--calm SECONDS] [--no-troubles]
+       [--holders N] [--crowds N] [--calm SECONDS] [--without FAULT,FAULT] [--no-troubles] [--steady-limits yes] [--chance N]
                                                             play a smaller world";
 
 /// What is asked for.
@@ -38,7 +38,7 @@ struct Asked {
 impl Asked {
     fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Asked>, Box<dyn Error>> {
         let mut asked = Asked {
-            seed: 1,
+            seed: new_seed(),
             seeds: 0,
             minutes: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -100,6 +100,12 @@ impl Asked {
         };
         Some(WorldPlan { without: self.remove, ..self.smaller.of(&plan) })
     }
+}
+
+/// A seed that was not played before.
+fn new_seed() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs() << 16
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

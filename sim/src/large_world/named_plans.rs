@@ -17,6 +17,7 @@ const WORLDS: &[(&str, MakesPlan)] = &[
     ("first-item-fails-caught", first_item_fails_caught),
     ("redrives", redrives),
     ("limit-flaps", limit_flaps),
+    ("waits-run-out", waits_run_out),
     ("limit-breathes", limit_breathes),
     ("operators-meet", operators_meet),
     ("all-workers-die", all_workers_die),
@@ -140,6 +141,17 @@ fn limit_flaps(name: &str, seed: u64) -> WorldPlan {
     ];
     plan.faults = plan.faults.with(FaultKind::ReplyLost, 50).with(FaultKind::ServedLate, 50);
     plan.calm_at = 450 * SECOND;
+    plan
+}
+
+/// Waiters whose tasks time out and are entered anew, just as they have waited too long.
+fn waits_run_out(name: &str, seed: u64) -> WorldPlan {
+    let pool = PoolPlan { longest_wait: 30_000, sweeps: SweepPlan::Always, ..PoolPlan::new(2) };
+    let mut plan = WorldPlan::new(name, seed, vec![pool]);
+    plan.times.one_way = 20 * MS;
+    plan.crowds = vec![CrowdPlan { begin: (0, 60 * SECOND), ..CrowdPlan::new(Shape::Alone, 600, (1, 5)) }];
+    plan.faults = plan.faults.with(FaultKind::TaskTimesOut, 9_000).with(FaultKind::Slow, 500);
+    plan.calm_at = 120 * SECOND;
     plan
 }
 

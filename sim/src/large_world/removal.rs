@@ -43,6 +43,7 @@ impl Removal {
         Removal::Condition(Guard::PutPlaceUnchanged),
         Removal::Condition(Guard::RemoveSamePlace),
         Removal::Condition(Guard::LeaveWaiterUnchanged),
+        Removal::Condition(Guard::LeaveSamePlace),
         Removal::Condition(Guard::ConfirmSameLease),
         Removal::Condition(Guard::RaiseHighWaterUnchanged),
         Removal::Condition(Guard::LowerHighWaterUnchanged),

@@ -157,10 +157,9 @@ pub fn shrink(plan: &WorldPlan, states: &Arc<LeaseStates>) -> Option<(Smaller, W
     }
     let mut holders = best.0.of(plan).holders();
     while holders > 1 {
-        let fewer = holders / 2;
-        if !try_one(&mut best, &|smaller| smaller.holders = Some(fewer)) {
-            break;
-        }
+        let shares = [(1, 2), (3, 4), (9, 10)].map(|(share, of)| holders * share / of);
+        let fewer = shares.into_iter().find(|fewer| try_one(&mut best, &|smaller| smaller.holders = Some(*fewer)));
+        let Some(fewer) = fewer else { break };
         holders = fewer;
     }
     Some(best)

@@ -425,7 +425,8 @@ impl World {
     fn count(&mut self, holder: u32) {
         let time = self.time_of(holder);
         let member = &mut self.members[holder as usize];
-        let Some(told) = member.told.filter(|told| time < told.expires_at && !member.counts) else { return };
+        let counts = member.counts || member.lost_to_end;
+        let Some(told) = member.told.filter(|told| time < told.expires_at && !counts) else { return };
         member.counts = true;
         let over = moment_of(Timestamp(told.expires_at.0.saturating_add_signed(-member.clock)));
         let pool = usize::from(member.pool);

@@ -24,3 +24,11 @@ describe("the browser computes what native code computes", () => {
     await close();
   });
 });
+
+// The program was built with the digest that native code comes to, and ends well if it comes to the same.
+test("large worlds come to the same digest in WebAssembly", async () => {
+  const target = process.env.CARGO_TARGET_DIR ?? new URL("../../../target", import.meta.url).pathname;
+  const built = await readFile(`${target}/wasm32-unknown-unknown/wasm/examples/same_worlds.wasm`);
+  const { instance } = await WebAssembly.instantiate(built, {});
+  assert.equal(instance.exports.main(0, 0), 0);
+});
