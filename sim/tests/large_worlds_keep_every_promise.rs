@@ -141,9 +141,9 @@ fn missed_in(removal: Removal) -> Result<&'static str, &'static str> {
             Ablation::WhenItEnded => "redrives",
             Ablation::AboveLimit => "operators-meet",
             Ablation::TableTime => "clocks-wrong",
+            Ablation::SecondLook => "joins-meet-releases",
             Ablation::Quiet => return Err("somebody follows the old limit to the end of the quiet period"),
             Ablation::Attempts
-            | Ablation::SecondLook
             | Ablation::Grace
             | Ablation::Unconfirmed
             | Ablation::Revoke

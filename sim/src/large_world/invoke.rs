@@ -142,5 +142,8 @@ impl World {
         call.machine = None;
         call.in_flight = InFlight::new(vec![]);
         self.free_calls.push(at);
+        if self.calls_open == 0 {
+            self.judge_idle();
+        }
     }
 }

@@ -8,10 +8,21 @@ use leasehold_core::{
 
 use super::call::Caller;
 use super::judge::{holder_of, slot_of};
+use super::plan::MS;
 use super::population::{AskMode, ExecutionState};
+use super::report::WorldReport;
 use super::world::World;
 use crate::checker::property;
 use crate::row_store::RowStore;
+
+/// Which slots somebody who waits could have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    /// Those that nobody holds.
+    Free,
+    /// Also those whose lease has expired.
+    Expired,
+}
 
 /// Whether a step claims a slot.
 fn claims(effects: &[Effect]) -> bool {
@@ -119,7 +130,7 @@ impl World {
             let read_at = read_at.map_or(0, |(_, read_at)| *read_at);
             // Whoever sweeps by an old limit grants by that one.
             let follows = self.pools[pool].limits.last().is_none_or(|(from, _)| *from < read_at);
-            let starving = if follows { self.starving(pool) } else { None };
+            let starving = if follows { self.starving(pool, Open::Expired) } else { None };
             let watch = starving.map(|holder| (holder, self.pools[pool].grants));
             self.calls[at as usize].watch = watch;
         }
@@ -130,7 +141,7 @@ impl World {
         let call = &self.calls[at as usize];
         let pool = usize::from(call.pool);
         let Some((holder, grants)) = call.watch.filter(|_| !call.is_faulted) else { return };
-        if self.pools[pool].grants == grants && self.starving(pool) == Some(holder) {
+        if self.pools[pool].grants == grants && self.starving(pool, Open::Expired) == Some(holder) {
             let what = format!(
                 "a slot of pool{pool} is open, {} waits, and a sweep granted nothing",
                 self.members[holder as usize].holder
@@ -139,8 +150,30 @@ impl World {
         }
     }
 
+    /// No call is under way. Where nothing ever went wrong, nobody waits for a sweep. (Who gives back does not pay for all that
+    /// gave up before.)
+    pub(super) fn judge_idle(&mut self) {
+        let WorldReport { faults, turned_away, partition_refused, notices_refused, states_failed, died, .. } =
+            &self.report;
+        let wrong = faults.sum() + turned_away + partition_refused + notices_refused + states_failed + died;
+        if wrong > 0 || !self.plan.troubles.is_empty() {
+            return;
+        }
+        for at in 0..self.pools.len() {
+            let plan = &self.plan.pools[at];
+            // What a limit holds back is open after a time, without a call.
+            if plan.limits.is_empty()
+                && self.agenda.now() < plan.longest_wait * MS
+                && let Some(holder) = self.starving(at, Open::Free)
+            {
+                let what = format!("a slot of pool{at} is free, {} waits", self.members[holder as usize].holder);
+                return self.breaks(property::WAKE_UP, format!("{what}, and nothing is under way"));
+            }
+        }
+    }
+
     /// The first who waits and can be told, if a slot is open for it on every clock.
-    pub(super) fn starving(&self, at: usize) -> Option<u32> {
+    fn starving(&self, at: usize, which: Open) -> Option<u32> {
         let (state, plan) = (&self.pools[at], &self.plan.pools[at]);
         let waiter = |place: &WaitRow| {
             let holder = *self.by_hash.get(&place.holder.hashed().own)?;
@@ -161,7 +194,7 @@ impl World {
         let effective = settings.effective_limit(&slots, now).min(Limit::HIGHEST.count());
         let open = |slot: u32| match slots.iter().find(|row| row.slot.0 == slot).and_then(|row| row.held.as_ref()) {
             None => true,
-            Some(held) => now >= settings.reclaimable_at(held.expires_at),
+            Some(held) => which == Open::Expired && now >= settings.reclaimable_at(held.expires_at),
         };
         (0..effective).any(open).then_some(first)
     }

@@ -17,6 +17,7 @@ const WORLDS: &[(&str, MakesPlan)] = &[
     ("first-item-fails-caught", first_item_fails_caught),
     ("redrives", redrives),
     ("limit-flaps", limit_flaps),
+    ("joins-meet-releases", joins_meet_releases),
     ("waits-run-out", waits_run_out),
     ("limit-breathes", limit_breathes),
     ("operators-meet", operators_meet),
@@ -141,6 +142,15 @@ fn limit_flaps(name: &str, seed: u64) -> WorldPlan {
     ];
     plan.faults = plan.faults.with(FaultKind::ReplyLost, 50).with(FaultKind::ServedLate, 50);
     plan.calm_at = 450 * SECOND;
+    plan
+}
+
+/// Callers that join just as the slot is given back, where no sweep helps.
+fn joins_meet_releases(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = WorldPlan::new(name, seed, vec![PoolPlan { sweeps: SweepPlan::Never, ..PoolPlan::new(1) }]);
+    let crowd = CrowdPlan { begin: (0, 300 * SECOND), ..CrowdPlan::new(Shape::Alone, 1_000, (0, 0)) };
+    plan.crowds = vec![CrowdPlan { work: (0, 50 * MS), ..crowd }];
+    plan.calm_at = 400 * SECOND;
     plan
 }
 
