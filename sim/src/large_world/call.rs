@@ -59,7 +59,7 @@ pub(super) enum CallPhase {
     /// It reads the pool's own rows.
     Settings,
     /// It reads the high-water mark.
-    HighWater([Reply; 2]),
+    HighWater(Box<[Reply; 2]>),
     /// Its operation runs.
     Running,
     /// A process reads its own row.
@@ -116,7 +116,7 @@ pub(super) struct Call {
 /// What a call came to, if not to an error.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum CallOutcome {
-    Operation(AnyOutcome),
+    Operation(Box<AnyOutcome>),
     /// What a process saw of its own row.
     Standing(QueueStanding),
     /// A lease has lapsed.

@@ -144,7 +144,7 @@ impl World {
         let works = matches!(member.stage, Stage::Working | Stage::Gone) && member.counts;
         let told = member.told.filter(|told| (told.slot, told.fence) == (old.slot, old.fence));
         if let Some(told) = told
-            && by.is_some_and(|by| self.is_earlier_end(by, holder, told.acquired_at))
+            && by.is_some_and(|by| self.is_earlier_end(by, holder, told.attempt))
         {
             self.report.taken_by_late_ends += u64::from(!member.is_done());
             self.members[holder as usize].lost_to_end = true;
@@ -162,13 +162,13 @@ impl World {
 
     /// Whether this call reports an end after which this holder was redriven. Work that goes on under the lease that it was
     /// granted before says nothing of the redrive, and the report takes that lease: known, and counted.
-    fn is_earlier_end(&self, by: u32, holder: u32, granted: Timestamp) -> bool {
+    fn is_earlier_end(&self, by: u32, holder: u32, granted: Attempt) -> bool {
         let Caller::Ended { report } = self.calls[by as usize].by else { return false };
         let report = &self.reports[report as usize];
         let own = self.members[holder as usize].execution;
         let parent = self.executions[own as usize].parent;
         let execution = &self.executions[report.execution as usize];
-        let redriven = execution.redrive > report.redrive && granted <= report.at;
+        let redriven = execution.redrive > report.redrive && granted.entered < report.at;
         (report.execution == own || parent == Some(report.execution)) && redriven
     }
 

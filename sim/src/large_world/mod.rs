@@ -31,6 +31,7 @@ mod rows_in_tree;
 mod smaller;
 mod state_retry;
 mod story;
+mod without_rules;
 mod workflow;
 mod world;
 

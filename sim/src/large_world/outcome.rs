@@ -36,15 +36,11 @@ impl World {
                 }
                 self.judge_gone(report);
             }
-            (Caller::ReleaseAll { .. }, AnyOutcome::ReleaseAll(freed)) => {
-                if self.frees_more(at, *freed) {
-                    return;
-                }
-            }
-            (Caller::Release { holder, is_heard: true, epoch }, AnyOutcome::Release(_)) => {
-                if self.members[holder as usize].epoch == epoch {
-                    self.judge_given_back(pool, holder);
-                }
+            (Caller::ReleaseAll { .. }, AnyOutcome::ReleaseAll(freed)) if self.frees_more(at, *freed) => return,
+            (Caller::Release { holder, is_heard: true, epoch }, AnyOutcome::Release(_))
+                if self.members[holder as usize].epoch == epoch =>
+            {
+                self.judge_given_back(pool, holder);
             }
             (
                 Caller::Acquire { holder, task, is_heard: true },
@@ -67,7 +63,7 @@ impl World {
             }
             _ => {}
         }
-        self.finish(at, Ok(CallOutcome::Operation(outcome)));
+        self.finish(at, Ok(CallOutcome::Operation(Box::new(outcome))));
     }
 
     fn sweeps_again(&mut self, at: u32, tally: Tally) -> bool {

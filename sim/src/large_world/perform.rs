@@ -405,14 +405,14 @@ impl World {
                 self.go_on(at, step);
             }
             CallPhase::Settings => {
-                call.phase = CallPhase::HighWater(replies.table());
+                call.phase = CallPhase::HighWater(Box::new(replies.table()));
                 self.perform(at, vec![Effect::Request(Settings::HIGH_WATER_READ)], 0);
             }
             CallPhase::HighWater(own_rows) => {
                 let [high_water] = replies.table();
                 let own_rows = own_rows.clone();
                 let name = self.pools[usize::from(call.pool)].name.clone();
-                match Settings::from_replies(name, own_rows, high_water) {
+                match Settings::from_replies(name, *own_rows, high_water) {
                     Ok(settings) => {
                         // As old as the moment at which their reading began.
                         let read_at = call.read_at;

@@ -74,7 +74,7 @@ mod tests {
             open
         };
         assert_eq!([0, 0, 0, 0].map(&mut taken), [true, true, true, false]);
-        assert_eq!([100_001, 100_001, 300_002].map(&mut taken), [true, false, true]);
+        assert_eq!([100_000, 100_000, 300_000].map(&mut taken), [true, false, true]);
     }
 
     #[test]

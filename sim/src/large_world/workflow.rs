@@ -253,7 +253,10 @@ impl World {
     fn acquire_answered(&mut self, holder: u32, result: Result<CallOutcome, &'static str>) {
         let member = &mut self.members[holder as usize];
         let outcome = match result {
-            Ok(CallOutcome::Operation(AnyOutcome::Acquire(outcome))) => outcome,
+            Ok(CallOutcome::Operation(outcome)) => match *outcome {
+                AnyOutcome::Acquire(outcome) => outcome,
+                _ => return,
+            },
             Ok(_) => return,
             Err(error) if member.mode != AskMode::Process => {
                 if member.is_open {
@@ -309,11 +312,18 @@ impl World {
 
     fn renew_answered(&mut self, holder: u32, result: Result<CallOutcome, &'static str>) {
         let was = self.members[holder as usize].stage;
-        match result {
-            Ok(CallOutcome::Operation(AnyOutcome::Renew(renewed))) => {
+        let renewed = match &result {
+            Ok(CallOutcome::Operation(outcome)) => match &**outcome {
+                AnyOutcome::Renew(renewed) => Some(renewed.expires_at),
+                _ => None,
+            },
+            _ => None,
+        };
+        match (renewed, result) {
+            (Some(expires_at), _) => {
                 let member = &mut self.members[holder as usize];
                 let Some(told) = &mut member.told else { return };
-                told.expires_at = told.expires_at.max(renewed.expires_at);
+                told.expires_at = told.expires_at.max(expires_at);
                 if was == Stage::Checking {
                     member.goes_on(Stage::Working);
                     self.works(holder);
@@ -322,7 +332,7 @@ impl World {
                     self.next_renewal(holder);
                 }
             }
-            Err("LeaseLost") => self.fails(holder),
+            (None, Err("LeaseLost")) => self.fails(holder),
             _ => self.remind(holder, SECOND, HolderTimer::Renew),
         }
     }
@@ -463,8 +473,7 @@ impl World {
         if member.is_done() {
             return;
         }
-        let stage = if member.mode == AskMode::Process && member.told.is_none() { Stage::Over } else { Stage::Over };
-        member.goes_on(stage);
+        member.goes_on(Stage::Over);
         member.is_open = false;
         self.open -= 1;
         self.uncount(holder);
