@@ -2,6 +2,7 @@
 //!
 //! A redriven execution keeps its id, and its states their times of entry. So the report of an end frees what an attempt
 //! entered before the end holds or waits for, unless that attempt comes from a later redrive than the one that ended.
+//! Redriven work that goes on says so by renewing its lease: what was surely renewed after the end is left alone.
 //! Items of a map run count redrives of their own: where the end of their parent would free them, the parent is asked for
 //! first, and if it runs again they are left alone.
 //!
@@ -19,7 +20,7 @@ use crate::operation::{
 };
 use crate::reads::failure_of;
 use crate::request::{Reply, Request};
-use crate::rows::{HolderRow, HolderState, Row, RowKey, SlotRow};
+use crate::rows::{Held, HolderRow, HolderState, Row, RowKey, SlotRow};
 use crate::settings::{BATCH, Settings};
 use crate::settle::{Return, Scope, Settle, Settled};
 use crate::tally::Tally;
@@ -286,7 +287,7 @@ impl FreeExecution {
             }
             last = Some(row.holder.hashed().own);
             if self.scope.covers(&row) {
-                found.extend(Leaver::of(row, slots));
+                found.extend(Leaver::of(row, slots, |held| self.is_outlived_by(held)));
             }
         }
         self.next = last.filter(|_| more || cut);
@@ -299,6 +300,13 @@ impl FreeExecution {
             }
             None => self.sort(found, now),
         }
+    }
+
+    /// Whether the holder surely renewed its lease after the end, on anyone's clock: its execution was redriven since, and its
+    /// work goes on.
+    fn is_outlived_by(&self, held: &Held) -> bool {
+        let FreeScope::Ended { at, .. } = self.scope else { return false };
+        held.renewed_at.is_some_and(|renewed| renewed > at + self.settings.grace)
     }
 
     fn sort(&mut self, mut leavers: Vec<Leaver>, now: Timestamp) -> Step<ExecutionFreed> {
@@ -398,14 +406,18 @@ impl FreeExecution {
 }
 
 impl Leaver {
-    /// None for a holder that has ended: also for one whose row points at a slot that is not its any more.
-    fn of(row: HolderRow, slots: &[SlotRow]) -> Option<Leaver> {
+    /// None for a holder that has ended: also for one whose row points at a slot that is not its any more, and for one that
+    /// renewed its lease since.
+    fn of(row: HolderRow, slots: &[SlotRow], is_outlived_by: impl Fn(&Held) -> bool) -> Option<Leaver> {
         let token = match row.state {
             HolderState::Ended => return None,
             HolderState::Waiting { .. } => None,
             HolderState::Holding { slot, fence } => {
                 let at = slots.binary_search_by_key(&slot, |row| row.slot).ok()?;
                 let held = slots[at].held.as_ref().filter(|_| slots[at].fence == fence)?;
+                if is_outlived_by(held) {
+                    return None;
+                }
                 held.open_token().cloned()
             }
         };

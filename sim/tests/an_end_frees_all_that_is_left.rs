@@ -98,6 +98,21 @@ fn a_late_or_repeated_end_leaves_a_redriven_holder_alone() {
     assert_eq!(pool.held(), 0);
 }
 
+#[test]
+fn work_that_was_renewed_after_the_end_keeps_its_lease() {
+    let grace = Pool::new(1).settings.grace.0;
+    for (renewed, freed) in [(T + 10, true), (T + 10 + grace, true), (T + 11 + grace, false)] {
+        let mut pool = Pool::new(1);
+        let lease = pool.lease(poll("e", Some(5)), T);
+        pool.renew(&lease, None, renewed).expect("its own lease");
+        pool.ended_after("e", T + 10, 0);
+        assert_eq!(pool.held() == 0, freed, "renewed at {renewed}");
+        // The next end frees it.
+        pool.ended_after("e", T + 2 * grace, 1);
+        assert_eq!(pool.held(), 0);
+    }
+}
+
 /// A pool of two in which one item of the parent's map run holds and one waits, both on redrives of their own.
 fn map_run() -> Pool {
     let mut pool = Pool::new(1);

@@ -10,7 +10,7 @@ use leasehold_core::{
 use super::call::Caller;
 use super::plan::MS;
 use super::population::{AskMode, Stage};
-use super::world::World;
+use super::world::{ReportedEnd, World};
 use crate::checker::property;
 use crate::row_store::RowStore;
 
@@ -121,6 +121,11 @@ impl World {
         }
         let Some(held) = &new.held else { return };
         if let Some((held, (_, was))) = still {
+            if held.renewed_at != was.renewed_at
+                && let Some(holder) = self.by_hash.get(&held.holder.hashed().own)
+            {
+                self.members[*holder as usize].renewed = self.agenda.now();
+            }
             self.judge_shortened(held, was);
         }
         self.judge_lease_length(at, held, was.map(|(_, was)| was), by);
@@ -143,9 +148,8 @@ impl World {
         let member = &self.members[holder as usize];
         let works = matches!(member.stage, Stage::Working | Stage::Gone) && member.counts;
         let told = member.told.filter(|told| (told.slot, told.fence) == (old.slot, old.fence));
-        if let Some(told) = told
-            && by.is_some_and(|by| self.is_earlier_end(by, holder, told.attempt))
-        {
+        let end = by.map_or(self.late_end, |by| self.reported_end(by));
+        if told.is_some() && end.is_some_and(|end| self.is_earlier_end(end, holder, held)) {
             self.report.taken_by_late_ends += u64::from(!member.is_done());
             self.members[holder as usize].lost_to_end = true;
             return self.uncount(holder);
@@ -160,16 +164,26 @@ impl World {
         self.breaks(property::TOLD, what);
     }
 
-    /// Whether this call reports an end after which this holder was redriven. Work that goes on under the lease that it was
-    /// granted before says nothing of the redrive, and the report takes that lease: known, and counted.
-    fn is_earlier_end(&self, by: u32, holder: u32, granted: Attempt) -> bool {
-        let Caller::Ended { report } = self.calls[by as usize].by else { return false };
-        let report = &self.reports[report as usize];
+    /// The end that a call reports, if it does.
+    pub(super) fn reported_end(&self, by: u32) -> Option<ReportedEnd> {
+        let call = &self.calls[by as usize];
+        let Caller::Ended { report } = call.by else { return None };
+        Some(ReportedEnd { report, began: call.until.saturating_sub(call.froze + self.plan.times.call_within) })
+    }
+
+    /// Whether a call reports an end after which this holder was redriven. Work that goes on says so by renewing its lease.
+    /// One that had not yet when the report began to look, or so soon that it may have been before the end on another clock, loses
+    /// it: known, and counted.
+    fn is_earlier_end(&self, end: ReportedEnd, holder: u32, held: &Held) -> bool {
+        let report = &self.reports[end.report as usize];
         let own = self.members[holder as usize].execution;
         let parent = self.executions[own as usize].parent;
         let execution = &self.executions[report.execution as usize];
-        let redriven = execution.redrive > report.redrive && granted.entered < report.at;
-        (report.execution == own || parent == Some(report.execution)) && redriven
+        let grace = Millis(self.plan.pools[usize::from(report.pool)].grace);
+        let redriven = execution.redrive > report.redrive && held.attempt.entered < report.at;
+        let saw_it = held.renewed_at.is_some_and(|renewed| renewed > report.at + grace)
+            && self.members[holder as usize].renewed < end.began;
+        (report.execution == own || parent == Some(report.execution)) && redriven && !saw_it
     }
 
     /// What a holder was told stays true: its lease does not end before.

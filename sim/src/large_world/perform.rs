@@ -191,7 +191,7 @@ impl World {
             Some(kind @ FaultKind::ServedLate) if is_write => {
                 self.faulted(at, kind);
                 let later = self.unanswered(at) + self.some_time(at, self.plan.times.latest);
-                self.arrive_late(later, LateArrival::Request(pool, request.clone()));
+                self.arrive_late(later, LateArrival::Request(pool, request.clone(), self.reported_end(at)));
                 return Reached::Answered(unknown, self.unanswered(at));
             }
             Some(kind @ FaultKind::Throttled) => Some((kind, Reply::Throttled)),
@@ -227,7 +227,7 @@ impl World {
             Some(kind @ FaultKind::ServedTwice) if is_write => {
                 self.faulted(at, kind);
                 let later = now + self.some_time(at, self.plan.times.latest);
-                self.arrive_late(later, LateArrival::Request(pool, request.clone()));
+                self.arrive_late(later, LateArrival::Request(pool, request.clone(), self.reported_end(at)));
             }
             Some(kind @ FaultKind::Slow) => {
                 self.faulted(at, kind);
@@ -376,8 +376,10 @@ impl World {
     pub(super) fn arrives_late(&mut self, late: u32) {
         self.late_open -= 1;
         match self.late[late as usize].take() {
-            Some(LateArrival::Request(pool, request)) => {
+            Some(LateArrival::Request(pool, request, end)) => {
+                self.late_end = end;
                 self.serve(pool, &request, None);
+                self.late_end = None;
             }
             Some(LateArrival::Notice(callback)) => {
                 self.deliver(&callback);

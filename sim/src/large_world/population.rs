@@ -54,6 +54,8 @@ pub(super) struct Member {
     pub(super) told: Option<ToldLease>,
     /// The newest attempt that was told of a lease.
     pub(super) told_on: Option<Attempt>,
+    /// When it last renewed that, in microseconds.
+    pub(super) renewed: u64,
     /// Whether a late report took that.
     pub(super) lost_to_end: bool,
     /// Whether it counts as one that holds a lease: told, not given back, not expired.

@@ -118,6 +118,8 @@ pub struct WorldsTally {
     pub faults: FaultCounts,
     /// The most that anybody was overtaken.
     pub most_overtaken: u32,
+    /// Leases of redriven work that the report of an earlier end took, as it had begun to look before they were renewed.
+    pub taken_by_late_ends: u64,
 }
 
 impl WorldsTally {
@@ -130,6 +132,7 @@ impl WorldsTally {
         self.notices += report.notices;
         self.grants += report.grants;
         self.most_overtaken = self.most_overtaken.max(report.most_overtaken);
+        self.taken_by_late_ends += report.taken_by_late_ends;
         self.faults.add(&report.faults);
     }
 
@@ -142,6 +145,7 @@ impl WorldsTally {
         self.notices += other.notices;
         self.grants += other.grants;
         self.most_overtaken = self.most_overtaken.max(other.most_overtaken);
+        self.taken_by_late_ends += other.taken_by_late_ends;
         self.faults.add(&other.faults);
     }
 }
@@ -150,8 +154,16 @@ impl fmt::Display for WorldsTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} worlds, {} holders, {} calls, {} requests, {} notices, {} grants; overtaken at most {}",
-            self.worlds, self.holders, self.calls, self.requests, self.notices, self.grants, self.most_overtaken
+            "{} worlds, {} holders, {} calls, {} requests, {} notices, {} grants; overtaken at most {}; {} leases \
+             taken by late ends",
+            self.worlds,
+            self.holders,
+            self.calls,
+            self.requests,
+            self.notices,
+            self.grants,
+            self.most_overtaken,
+            self.taken_by_late_ends
         )?;
         write!(f, "{} faults:", self.faults.sum())?;
         for kind in FaultKind::ALL {

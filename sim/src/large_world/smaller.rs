@@ -144,9 +144,15 @@ pub fn shrink(plan: &WorldPlan, states: &Arc<LeaseStates>) -> Option<(Smaller, W
         }
     };
     let calm = best.1.broken.as_ref().map_or(0, |broken| broken.at / 1_000 + 1);
-    try_one(&mut best, &|smaller| smaller.no_troubles = true);
-    try_one(&mut best, &|smaller| smaller.steady_limits = true);
-    try_one(&mut best, &|smaller| smaller.calm = Some(calm));
+    if !plan.troubles.is_empty() {
+        try_one(&mut best, &|smaller| smaller.no_troubles = true);
+    }
+    if plan.pools.iter().any(|pool| !pool.limits.is_empty()) {
+        try_one(&mut best, &|smaller| smaller.steady_limits = true);
+    }
+    if calm * SECOND < plan.calm_at {
+        try_one(&mut best, &|smaller| smaller.calm = Some(calm));
+    }
     for crowds in 1..plan.crowds.len() {
         if try_one(&mut best, &|smaller| smaller.crowds = Some(crowds)) {
             break;

@@ -40,10 +40,17 @@ pub(super) struct PoolState {
     pub(super) grants: u64,
 }
 
+/// That a call reports an end, and when it began to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReportedEnd {
+    pub(super) report: u32,
+    pub(super) began: u64,
+}
+
 /// Something that arrives late.
 #[derive(Clone, Debug)]
 pub(super) enum LateArrival {
-    Request(u16, Request),
+    Request(u16, Request, Option<ReportedEnd>),
     Notice(leasehold_core::TaskCallback),
 }
 
@@ -83,6 +90,8 @@ pub(super) struct World {
     pub(super) notices: TokenBucket,
     pub(super) late: Vec<Option<LateArrival>>,
     pub(super) late_open: u32,
+    /// Of whatever arrives late now, if it reports an end.
+    pub(super) late_end: Option<ReportedEnd>,
     pub(super) reports: Vec<EndReport>,
     /// How many holders are not done, and how many executions are to be redriven or reported.
     pub(super) open: u32,
@@ -118,6 +127,7 @@ impl World {
             notices: TokenBucket::new(plan.quotas.notices, plan.quotas.notices_burst),
             late: vec![],
             late_open: 0,
+            late_end: None,
             reports: vec![],
             open: 0,
             expected: 0,
@@ -262,6 +272,7 @@ impl World {
                 is_untellable: false,
                 told: None,
                 told_on: None,
+                renewed: 0,
                 lost_to_end: false,
                 counts: false,
                 dead_grant: None,
