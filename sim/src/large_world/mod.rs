@@ -7,6 +7,9 @@
 //!
 //! What it can not represent: two branches that share one name (the checker has those), a table without its rules (the
 //! differential tests compare those), tombstones that are collected while anybody still asks.
+//!
+//! What it knows and only counts: the report of an end that began to look before redriven work renewed its lease, or within the
+//! grace after the end, takes that lease.
 
 mod agenda;
 mod call;
