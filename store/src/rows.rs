@@ -30,6 +30,11 @@ pub const POOLS: &str = "pools";
 pub(crate) const SLOTS: &str = "slot#";
 pub(crate) const WAITS: &str = "wait#";
 
+/// The edition of the protocol whose rows the pool has. Only on the pool's own row; the first edition wrote none.
+const EDITION: &str = "edition";
+/// The one edition that this version reads and writes.
+const SPOKEN: u64 = 2;
+
 const LIMIT: &str = "limit";
 const LOWERED_FROM: &str = "lowered_from";
 const LOWERED_AT: &str = "lowered_at";
@@ -70,8 +75,18 @@ pub(crate) const LOWER_TO: &str = "lower_to";
 pub(crate) const LOWER_SINCE: &str = "lower_since";
 
 /// What a pool's settings are made of.
-pub(crate) const SETTINGS: [&str; 9] =
-    [LIMIT, LOWERED_FROM, LOWERED_AT, LEASE_MS, GRACE_MS, QUIET_MS, LONGEST_WAIT_MS, LONGEST_HOLD_MS, SWEEP_EVERY_MS];
+pub(crate) const SETTINGS: [&str; 10] = [
+    EDITION,
+    LIMIT,
+    LOWERED_FROM,
+    LOWERED_AT,
+    LEASE_MS,
+    GRACE_MS,
+    QUIET_MS,
+    LONGEST_WAIT_MS,
+    LONGEST_HOLD_MS,
+    SWEEP_EVERY_MS,
+];
 
 /// What an override is made of.
 pub(crate) const OVERRIDE: [&str; 6] = [LIMIT, LOWERED_FROM, LOWERED_AT, MADE_AT, WHO, WHY];
@@ -225,6 +240,7 @@ pub(crate) fn settings_of(pool: &PoolRow) -> Item {
 }
 
 fn write_settings(set: &mut impl FnMut(&str, AttributeValue), pool: &PoolRow) {
+    set(EDITION, n(SPOKEN));
     set(LIMIT, n(u64::from(pool.limit.count())));
     for (name, time) in pool_times(pool) {
         if let Some(time) = time {
@@ -482,6 +498,9 @@ impl<'a> ItemReader<'a> {
     }
 
     fn pool(&self) -> Result<PoolRow, RowError> {
+        if self.maybe_number::<u64>(EDITION)? != Some(SPOKEN) {
+            return Err(self.wrong(EDITION, "2, whose rows this version of leasehold reads and writes"));
+        }
         Ok(PoolRow {
             limit: self.limit()?,
             lowered: self.lowered()?,

@@ -12,6 +12,7 @@ resource "aws_dynamodb_table_item" "settings" {
   item = jsonencode({
     PK              = { S = local.partition_key }
     SK              = { S = "pool" }
+    edition         = { N = "2" }
     limit           = { N = tostring(var.max_concurrent_leases) }
     lease_ms        = { N = tostring(var.max_lease_duration_seconds * 1000) }
     grace_ms        = { N = tostring(var.grace_seconds * 1000) }

@@ -33,6 +33,7 @@ run "the_settings_are_the_row_that_the_lease_manager_reads" {
     condition = jsondecode(aws_dynamodb_table_item.settings[0].item) == {
       PK              = { S = "LEASES#analytics" }
       SK              = { S = "pool" }
+      edition         = { N = "2" }
       limit           = { N = "15" }
       lease_ms        = { N = "120000" }
       grace_ms        = { N = "2000" }
@@ -58,6 +59,7 @@ run "what_is_not_said_has_these_defaults" {
     condition = jsondecode(aws_dynamodb_table_item.settings[0].item) == {
       PK              = { S = "LEASES#analytics" }
       SK              = { S = "pool" }
+      edition         = { N = "2" }
       limit           = { N = "100" }
       lease_ms        = { N = "600000" }
       grace_ms        = { N = "5000" }
