@@ -46,7 +46,11 @@ def tell(body):
 def handler(event, context):
     print(json.dumps(event))
     if "item" in event:
-        if event["item"].get("fails"):
+        told = event["item"].get("fails")
+        # For good, or until this file is there.
+        if told and not (isinstance(told, str) and os.path.exists(told)):
+            if isinstance(told, str):
+                open(told, "w").close()
             raise RowMissing("no row 'seven' {}")
         return {"rows": 3}
     if event.get("all"):
@@ -144,12 +148,17 @@ class Interpreter:
                     raise SystemExit(f"{self.url} did not come up; try scripts/ministack by hand") from None
                 time.sleep(0.05)
 
-    def create(self, name):
+    def create(self, name, again=0):
+        """A rendered machine; or one that tries it again so often, from its start, in a Parallel with one branch."""
         definition = json.loads((RENDERED / f"{name}.json").read_text(encoding="utf-8"))
         # A release is tried again for minutes, as it should be; here, once is enough to see it.
         for state in all_states(definition):
             for retrier in state.get("Retry", []):
                 retrier["MaxAttempts"] = min(1, retrier["MaxAttempts"])
+        if again:
+            retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": again}]
+            whole = {"Type": "Parallel", "Branches": [definition], "Retry": retry, "End": True}
+            name, definition = f"{name}-again", {"StartAt": "Again", "States": {"Again": whole}}
         role = f"arn:aws:iam::{ACCOUNT}:role/any"
         made = self.machines.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
         return made["stateMachineArn"]
@@ -242,6 +251,18 @@ class InterpreterAgrees(unittest.TestCase):
             ended, entered = self.interpreter.run(machine, {"answer": {**GRANT, "lease_id": "not to be released"}})
             self.assertEqual(entered[-2:], ["ReleaseLease", "LeaseLeftToExpire"])
             self.assertEqual(json.loads(ended["output"])["result"], {"rows": 3})
+
+    def test_a_retry_around_the_lease_acquires_anew_for_each_try(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        for name in self.machines:
+            with self.subTest(machine=name):
+                machine = self.interpreter.create(name, again=1)
+                second = {**GRANT, "lease_id": "analytics:0:2", "fence": 2}
+                told = {"first": GRANT, "seen": os.path.join(folder, f"{name}-asked"), "answer": second}
+                ended, _ = self.interpreter.run(machine, told, fails=os.path.join(folder, f"{name}-worked"))
+                self.assertEqual(ended["status"], "SUCCEEDED")
+                (output,) = json.loads(ended["output"])
+                self.assertEqual((output["lease"], output["result"]), (second, {"rows": 3}))
 
     def branching(self, prefix, *items):
         """How a map over these items ends in each language, and the states it entered, those of its items apart."""
