@@ -467,6 +467,13 @@ mod tests {
     }
 
     #[test]
+    fn a_holder_reads_as_its_execution_and_its_key() -> Result<(), InvalidValue> {
+        assert_eq!(Holder::new("e", "", None)?.to_string(), "e");
+        assert_eq!(Holder::new("e", "k", Some("p"))?.to_string(), "e#k");
+        Ok(())
+    }
+
+    #[test]
     fn items_of_one_map_run_share_their_parents_group() -> Result<(), InvalidValue> {
         let item = Holder::new("child", "7", Some("parent"))?;
         assert_eq!(item.hashed().group, Holder::new("parent", "", None)?.hashed().group);

@@ -5,8 +5,8 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, ExecutionStatus, Failure, Intent, LossReason, Lowered, Millis, OverrideRow,
-    PoolRow, Renewed, Reply, Request, Row, SetLimitOutcome, Timestamp,
+    AcquireOutcome, AcquireRequest, ExecutionStatus, Failure, HighWaterRow, Intent, LossReason, Lowered, Millis,
+    OverrideRow, PoolRow, Released, Renewed, Reply, Request, Row, SetLimitOutcome, Timestamp,
 };
 use scripted_pool::{Pool, T, limit, poll, queue, task};
 
@@ -161,6 +161,32 @@ fn no_caller_meets_only_the_last_few_slots() {
 }
 
 #[test]
+fn a_sweep_extends_nothing_that_another_may_take_by_now() {
+    for (after, extended) in [(303_999, 1), (304_000, 0)] {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(4_000_000);
+        pool.acquire(poll("a", Some(1)), T);
+        // When the pool was settled the lease was still within its grace; when long work is looked after, it is not.
+        pool.late = 500;
+        assert_eq!(pool.sweep(T + after).extended, extended, "after {after} ms");
+    }
+}
+
+#[test]
+fn a_lease_that_is_gone_is_known_to_be_while_a_limit_is_lowered() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.settings.lowered = Some(Lowered { from: limit(2), at: Timestamp(T) });
+    let released = |already| Ok(Released { lease: Some(lease.id.clone()), already });
+    assert_eq!(pool.give_back(&lease, T + 1), released(false));
+    assert_eq!(pool.give_back(&lease, T + 2), released(true));
+    pool.settings.lowered = None;
+    pool.lease(poll("b", Some(1)), T + 3);
+    pool.settings.lowered = Some(Lowered { from: limit(2), at: Timestamp(T) });
+    assert_eq!((pool.give_back(&lease, T + 4), pool.held()), (released(true), 1));
+}
+
+#[test]
 fn without_a_longest_hold_a_sweep_extends_nothing() {
     let mut pool = Pool::new(1);
     pool.acquire(poll("a", Some(1)), T);
@@ -264,10 +290,14 @@ fn above_a_lowered_limit_nobody_goes_on() {
     assert!(matches!(outcome, Ok(AcquireOutcome::Wait(_))), "{outcome:?}");
     assert_eq!((pool.holder_of(1), pool.held()), (None, 1));
 
-    let mut pool = Pool::new(2);
-    let leases = ["a", "b"].map(|name| (name, pool.lease(queue(name, Some(1)), T)));
-    let (name, _) = leases.iter().max_by_key(|(_, lease)| lease.id.slot.0).expect("two leases");
-    pool.settings.limit = limit(1);
-    assert_eq!(pool.acquire(task(name, "newer", Some(2)), T + 1), Ok(AcquireOutcome::Queued));
-    assert_eq!((pool.holder_of(1), pool.held(), pool.queue().len()), (None, 1, 1));
+    // Also where a caller believes that there is no slot above the limit.
+    for slots in [2, 1] {
+        let mut pool = Pool::new(2);
+        let leases = ["a", "b"].map(|name| (name, pool.lease(queue(name, Some(1)), T)));
+        let (name, _) = leases.iter().max_by_key(|(_, lease)| lease.id.slot.0).expect("two leases");
+        pool.settings.limit = limit(1);
+        pool.settings.high_water = Some(HighWaterRow { slots, ..HighWaterRow::default() });
+        assert_eq!(pool.acquire(task(name, "newer", Some(2)), T + 1), Ok(AcquireOutcome::Queued));
+        assert_eq!((pool.holder_of(1), pool.held(), pool.queue().len()), (None, 1, 1));
+    }
 }

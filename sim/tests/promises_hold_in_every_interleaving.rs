@@ -87,15 +87,15 @@ fn the_numbers_of_states_are_pinned() {
 #[test]
 fn the_same_is_found_on_any_number_of_threads_and_anew() {
     const SMALL: usize = 45_000;
-    for (world, states) in PINNED.iter().filter(|(_, states)| *states < SMALL) {
+    for (world, _) in PINNED.iter().filter(|(_, states)| *states < SMALL) {
         let reports = [1, 2, 3].map(|threads| explore_on(threads, world(), SMALL));
         for report in reports.iter().chain([&explore_anew(world(), SMALL)]) {
             assert_eq!((report.to_string(), report.seen), (reports[0].to_string(), reports[0].seen));
-            assert_eq!(report.states, *states);
         }
         // Also where the search ends before it is complete.
-        let [one, other] = [1, 3].map(|threads| explore_on(threads, world(), states / 2));
-        assert_eq!((one.to_string(), one.seen, one.states), (other.to_string(), other.seen, states / 2));
+        let half = reports[0].states / 2;
+        let [one, other] = [1, 3].map(|threads| explore_on(threads, world(), half));
+        assert_eq!((one.to_string(), one.seen, one.states), (other.to_string(), other.seen, half));
     }
 }
 
