@@ -48,6 +48,7 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	scripts/terraform-test
 	scripts/render-states --check
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
+	python3 terraform/states/tests/retries_outlast_throttling.py
 	python3 terraform/states/tests/interpreter_agrees.py
 
 test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform and synthesis, and a local AWS (needs Node 20)
