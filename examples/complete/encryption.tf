@@ -1,5 +1,10 @@
 # Which key encrypts the table, the lease manager's log and environment, and the alarms' topic; who may use it?
 
+# CloudWatch Logs is named otherwise in some partitions (in China it ends in amazonaws.com.cn); the other services here are not.
+data "aws_service_principal" "logs" {
+  service_name = "logs"
+}
+
 resource "aws_kms_key" "this" {
   description             = "Encrypts the leases of ${var.name}"
   enable_key_rotation     = true
@@ -20,7 +25,7 @@ resource "aws_kms_key" "this" {
         Effect    = "Allow"
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
-        Principal = { Service = "logs.${var.region}.amazonaws.com" }
+        Principal = { Service = "logs.${var.region}.${data.aws_service_principal.logs.suffix}" }
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = "arn:${data.aws_partition.current.partition}:logs:${var.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/${var.name}-lease-manager"

@@ -91,3 +91,28 @@ output "lease_prefix" {
   description = "The pool's name."
   value       = var.lease_prefix
 }
+
+# --- For what the module does not make ---------------------------------------------------------------------------
+
+output "lease_manager_policies" {
+  description = "IAM policies (JSON) that the lease manager's role needs, by name: for a role of your own (`create_role = false`)."
+  value = var.create ? merge(
+    { lease-manager = local.lease_manager_policy },
+    local.watch_executions ? { executions = local.executions_policy } : {},
+  ) : {}
+}
+
+output "lease_manager_role_arn" {
+  description = "ARN of the lease manager's role."
+  value       = var.create ? local.role_arn : null
+}
+
+output "event_rule_arns" {
+  description = "ARNs of the rules that call the lease manager: those that the policy of `dead_letter_queue_arn` must let send."
+  value       = concat(aws_cloudwatch_event_rule.sweep[*].arn, aws_cloudwatch_event_rule.ended[*].arn)
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard; `null` without one."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}
