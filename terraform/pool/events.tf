@@ -32,6 +32,9 @@ resource "aws_cloudwatch_event_rule" "sweep" {
   schedule_expression = var.sweep_every_minutes == 1 ? "rate(1 minute)" : "rate(${var.sweep_every_minutes} minutes)"
   tags                = var.tags
 
+  # What the settings refuse is refused before anything is made.
+  depends_on = [aws_dynamodb_table_item.settings]
+
   lifecycle {
     precondition {
       condition     = var.longest_hold_seconds == 0 || local.watch_executions
@@ -86,6 +89,8 @@ resource "aws_cloudwatch_event_rule" "ended" {
   tags        = var.tags
 
   event_pattern = local.ended_pattern
+
+  depends_on = [aws_dynamodb_table_item.settings]
 
   lifecycle {
     precondition {

@@ -6,6 +6,7 @@ The copy keeps every relative path valid and nothing is left in the repository.
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import subprocess
 import threading
@@ -19,6 +20,8 @@ from machines import Machine
 
 # Terraform's plugin cache can not be filled by two at once.
 ONE_AT_A_TIME = threading.Lock()
+# What this machine builds packages for, and runs them on.
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 LEFT_OUT = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "__pycache__")
 
 
