@@ -119,17 +119,30 @@ locals {
     )
   })
 
+  # stateMachine:NAME has executions execution:NAME:ID, map runs mapRun:NAME/LABEL:ID and their children execution:NAME/LABEL:ID.
+  # One is asked after by itself, many in the list of those that run, which is of a state machine or of a map run.
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
   executions_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid    = "OwnExecutions"
-      Effect = "Allow"
-      Action = "states:DescribeExecution"
-      # stateMachine:NAME has executions execution:NAME:ID, and its map runs execution:NAME/LABEL:ID.
-      Resource = flatten([for arn in local.state_machine_arns : [
-        "${replace(arn, ":stateMachine:", ":execution:")}:*",
-        "${replace(arn, ":stateMachine:", ":execution:")}/*:*",
-      ]])
-    }]
+    Statement = [
+      {
+        Sid    = "OwnExecutions"
+        Effect = "Allow"
+        Action = "states:DescribeExecution"
+        Resource = flatten([for arn in local.state_machine_arns : [
+          "${replace(arn, ":stateMachine:", ":execution:")}:*",
+          "${replace(arn, ":stateMachine:", ":execution:")}/*:*",
+        ]])
+      },
+      {
+        Sid    = "OwnExecutionsTogether"
+        Effect = "Allow"
+        Action = "states:ListExecutions"
+        Resource = flatten([for arn in local.state_machine_arns : [
+          arn,
+          "${replace(arn, ":stateMachine:", ":mapRun:")}/*:*",
+        ]])
+      },
+    ]
   })
 }

@@ -96,17 +96,30 @@ run "it_may_ask_after_the_executions_of_the_named_state_machines_alone" {
   assert {
     condition = jsondecode(aws_iam_role_policy.executions[0].policy) == {
       Version = "2012-10-17"
-      Statement = [{
-        Sid    = "OwnExecutions"
-        Effect = "Allow"
-        Action = "states:DescribeExecution"
-        Resource = [
-          "arn:aws:states:eu-central-1:123456789012:execution:one:*",
-          "arn:aws:states:eu-central-1:123456789012:execution:one/*:*",
-          "arn:aws:states:eu-central-1:123456789012:execution:two:*",
-          "arn:aws:states:eu-central-1:123456789012:execution:two/*:*",
-        ]
-      }]
+      Statement = [
+        {
+          Sid    = "OwnExecutions"
+          Effect = "Allow"
+          Action = "states:DescribeExecution"
+          Resource = [
+            "arn:aws:states:eu-central-1:123456789012:execution:one:*",
+            "arn:aws:states:eu-central-1:123456789012:execution:one/*:*",
+            "arn:aws:states:eu-central-1:123456789012:execution:two:*",
+            "arn:aws:states:eu-central-1:123456789012:execution:two/*:*",
+          ]
+        },
+        {
+          Sid    = "OwnExecutionsTogether"
+          Effect = "Allow"
+          Action = "states:ListExecutions"
+          Resource = [
+            "arn:aws:states:eu-central-1:123456789012:stateMachine:one",
+            "arn:aws:states:eu-central-1:123456789012:mapRun:one/*:*",
+            "arn:aws:states:eu-central-1:123456789012:stateMachine:two",
+            "arn:aws:states:eu-central-1:123456789012:mapRun:two/*:*",
+          ]
+        },
+      ]
     }
     error_message = "The policy is ${aws_iam_role_policy.executions[0].policy}."
   }
@@ -243,7 +256,12 @@ run "in_china_services_are_named_as_they_are_there" {
     error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
   }
   assert {
-    condition     = jsondecode(aws_iam_role_policy.executions[0].policy).Statement[0].Resource[0] == "arn:aws-cn:states:cn-north-1:123456789012:execution:one:*"
+    condition = flatten([for s in jsondecode(aws_iam_role_policy.executions[0].policy).Statement : s.Resource]) == [
+      "arn:aws-cn:states:cn-north-1:123456789012:execution:one:*",
+      "arn:aws-cn:states:cn-north-1:123456789012:execution:one/*:*",
+      "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:one",
+      "arn:aws-cn:states:cn-north-1:123456789012:mapRun:one/*:*",
+    ]
     error_message = "The policy is ${aws_iam_role_policy.executions[0].policy}."
   }
   assert {
@@ -325,7 +343,7 @@ run "a_role_of_ones_own_is_told_what_it_needs" {
   assert {
     condition = { for name, policy in output.lease_manager_policies : name => [for s in jsondecode(policy).Statement : s.Sid] } == {
       lease-manager = ["OwnRows", "TellWaiters", "OwnLogs"]
-      executions    = ["OwnExecutions"]
+      executions    = ["OwnExecutions", "OwnExecutionsTogether"]
     }
     error_message = "The policies are ${jsonencode(output.lease_manager_policies)}."
   }
