@@ -39,6 +39,8 @@ class Root:
         """The root at `root` (relative to the repository), copied under `place` together with the modules."""
         shutil.copytree(ROOT / "terraform", place / "terraform", ignore=LEFT_OUT)
         shutil.copytree(ROOT / root, place / root, ignore=LEFT_OUT)
+        with ONE_AT_A_TIME:
+            subprocess.run([ROOT / "scripts" / "older-provider", place], check=True, env=aws.environment)
         return cls(place / root, aws, variables)
 
     def run(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:

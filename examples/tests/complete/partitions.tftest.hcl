@@ -9,23 +9,28 @@ variables {
   lambda_package = "versions.tf"
 }
 
-run "the_european_sovereign_cloud_has_regions_too" {
+run "the_european_sovereign_cloud_names_services_as_most_do" {
   command = plan
   variables { region = "eusc-de-east-1" }
 
   override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-eusc", dns_suffix = "amazonaws.eu" }
+  }
+  override_data {
     target = module.pool.data.aws_region.this[0]
     values = { id = "eusc-de-east-1" }
+  }
+
+  assert {
+    condition     = local.logs_suffix == "amazonaws.com"
+    error_message = "CloudWatch Logs ends in ${local.logs_suffix} there."
   }
 }
 
 run "in_china_logs_are_named_as_they_are_there" {
   variables { region = "cn-north-1" }
 
-  override_data {
-    target = data.aws_service_principal.logs
-    values = { suffix = "amazonaws.com.cn" }
-  }
   override_data {
     target = data.aws_partition.current
     values = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }

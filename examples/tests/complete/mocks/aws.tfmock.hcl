@@ -8,10 +8,6 @@ mock_data "aws_region" {
   defaults = { id = "eu-central-1" }
 }
 
-mock_data "aws_service_principal" {
-  defaults = { suffix = "amazonaws.com" }
-}
-
 mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }
 }
