@@ -138,4 +138,8 @@ run "alarms_need_no_more_than_what_they_watch" {
     condition     = length(aws_cloudwatch_metric_alarm.this) == 9
     error_message = "The alarms are not nine."
   }
+  assert {
+    condition     = join(" ", keys(output.alarm_arns)) == "errors extensions-missed failed-calls lost-leases notice-refused oldest-waiter over-limit throttles work-outlasted-lease"
+    error_message = "Those that come out are ${join(", ", keys(output.alarm_arns))}."
+  }
 }

@@ -51,6 +51,10 @@ run "by_itself_it_reaches_its_own_partition_its_waiters_and_its_log" {
     error_message = "The policy, the role and the function do not belong together."
   }
   assert {
+    condition     = output.lease_manager_role_name == aws_iam_role.lease_manager[0].name && output.cloudwatch_log_group_name == "/aws/lambda/team-lease-manager"
+    error_message = "The role's or the log group's name that comes out is another."
+  }
+  assert {
     condition     = length(aws_iam_role_policy.executions) == 0
     error_message = "Without state machines it may look at executions."
   }
@@ -337,7 +341,7 @@ run "a_role_of_ones_own_is_told_what_it_needs" {
     error_message = "Something was made of or for a role that was brought."
   }
   assert {
-    condition     = aws_lambda_function.lease_manager[0].role == "arn:aws:iam::123456789012:role/teams/data/leases" && output.lease_manager_role_arn == aws_lambda_function.lease_manager[0].role
+    condition     = aws_lambda_function.lease_manager[0].role == "arn:aws:iam::123456789012:role/teams/data/leases" && output.lease_manager_role_arn == aws_lambda_function.lease_manager[0].role && output.lease_manager_role_name == null
     error_message = "The function runs under another role."
   }
   assert {
