@@ -49,6 +49,7 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	scripts/render-states --check
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
 	python3 scripts/tests/lambda_package_says_what_it_is.py
+	python3 scripts/tests/modules_know_every_metric.py
 	python3 terraform/states/tests/interpreter_agrees.py
 
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)

@@ -47,7 +47,7 @@ locals {
       ]
     },
     {
-      title = "What nobody wants to see"
+      title = "What goes wrong"
       metrics = [for name in ["Errors", "WorkOutlastedLease", "ExtensionsMissed", "NoticeRefused", "LeaseLost", "WaiterGone"] :
         [name, { stat = "Sum", label = name }]
       ]
@@ -80,18 +80,20 @@ resource "aws_cloudwatch_dashboard" "this" {
       y      = 6 * floor(index / 2)
       width  = 12
       height = 6
-      properties = {
-        title  = widget.title
-        region = local.region
-        period = 60
-        metrics = [for metric in widget.metrics : concat(
-          [can(widget.lambda) ? "AWS/Lambda" : var.metrics_namespace, metric[0]],
-          can(widget.lambda) ? local.lambda_dimensions : local.own_dimensions,
-          [metric[1]],
-        )]
-        yAxis       = { left = { min = 0 } }
-        annotations = { horizontal = can(widget.limit) ? [{ label = "limit", value = widget.limit }] : [] }
-      }
+      properties = merge(
+        {
+          title  = widget.title
+          region = local.region
+          period = 60
+          metrics = [for metric in widget.metrics : concat(
+            [can(widget.lambda) ? "AWS/Lambda" : var.metrics_namespace, metric[0]],
+            can(widget.lambda) ? local.lambda_dimensions : local.own_dimensions,
+            [metric[1]],
+          )]
+          yAxis = { left = { min = 0 } }
+        },
+        can(widget.limit) ? { annotations = { horizontal = [{ label = "limit", value = widget.limit }] } } : {},
+      )
     }]
   })
 }
