@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-provider test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,10 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
+
+test-provider: ## Modules and examples with HashiCorp's own AWS provider, where Terraform finds one or a local mirror has it
+	LEASEHOLD_AWS_PROVIDER=hashicorp scripts/terraform-test
+	LEASEHOLD_AWS_PROVIDER=hashicorp scripts/e2e test_complete.py test_example.py
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 100 million each by default: 10 GB)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
