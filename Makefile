@@ -50,6 +50,7 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
 	python3 scripts/tests/lambda_package_says_what_it_is.py
 	python3 scripts/tests/modules_know_every_metric.py
+	python3 scripts/tests/modules_fit_older_providers.py
 	python3 terraform/states/tests/interpreter_agrees.py
 
 test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform and synthesis, and a local AWS (needs Node 20)
