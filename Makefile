@@ -24,6 +24,7 @@ test: test-rust test-web test-terraform test-e2e ## Check everything: formatting
 # a terminal to type on for the dashboard's, and wrong clocks.
 test-rust: wasm-target ## The protocol, the store, the lease manager and the commands
 	scripts/ministack
+	scripts/dynamodb-local
 	scripts/tmux
 	scripts/faketime
 	$(CARGO) build --locked --package leasehold-core --target wasm32-unknown-unknown
