@@ -338,7 +338,9 @@ impl Acquire {
         }
     }
 
+    /// Fails the task of an older attempt, but never the one that asks.
     fn close(&mut self, token: Option<TaskToken>, next: Next, now: Timestamp) -> Step<AcquireOutcome> {
+        let token = token.filter(|token| !self.is_own(token));
         self.close_with(token, FailureReason::Superseded, next, now)
     }
 

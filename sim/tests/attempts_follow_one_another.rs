@@ -5,8 +5,8 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Failure, FailureReason, LossReason, ReleaseTarget, Released, TaskResult,
-    Timestamp,
+    AcquireOutcome, AcquireRequest, Attempt, Delivery, Failure, FailureReason, LossReason, ReleaseTarget, Released,
+    TaskResult, Timestamp,
 };
 use scripted_pool::{Pool, T, attempt, holder, poll, queue, task};
 
@@ -80,6 +80,30 @@ fn a_newer_attempt_takes_over_and_an_older_one_does_not() {
         assert_eq!((pool.heard("1"), pool.heard("other")), (vec![], vec![]));
         pool.acquire(task("a", "3", Some(3)), T);
         assert_eq!(pool.row_of("a").attempt, attempt(3), "limit {limit}");
+    }
+}
+
+#[test]
+fn a_newer_attempt_does_not_fail_the_task_that_asks() {
+    // Where a retry keeps its task, the older attempt's token is its own.
+    let mut pool = Pool::new(0);
+    pool.acquire(task("a", "kept", Some(1)), T);
+    assert_eq!(pool.acquire(task("a", "kept", Some(2)), T + 5), Ok(AcquireOutcome::Queued));
+    assert_eq!((pool.heard("kept"), pool.queue()[0].attempt), (vec![], attempt(2)));
+    // It may have heard of its lease already: that stays the lease that it has, also above a limit that was lowered.
+    for limit in [1, 0] {
+        let mut pool = Pool::new(1);
+        pool.delivery = Delivery::Unknown;
+        pool.acquire(task("a", "kept", Some(1)), T);
+        pool.settings.limit = scripted_pool::limit(limit);
+        pool.delivery = Delivery::Delivered;
+        pool.acquire(task("a", "kept", Some(2)), T + 5);
+        let leases = pool.heard("kept").into_iter().map(|result| match result {
+            TaskResult::Acquired(lease) => lease.id,
+            TaskResult::Failed(reason) => panic!("limit {limit}: {reason:?}"),
+        });
+        let leases: Vec<_> = leases.collect();
+        assert!(leases.len() > 1 && leases.iter().all(|id| *id == leases[0]), "limit {limit}: {leases:?}");
     }
 }
 

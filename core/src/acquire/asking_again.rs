@@ -11,7 +11,7 @@ use crate::reads::failure_of;
 use crate::request::{Reply, Request};
 use crate::rows::{Held, HolderRow, HolderState, Notice, Row, RowKey, SlotRow};
 use crate::time::Timestamp;
-use crate::types::{Attempt, Fence, Slot, TaskDigest, Ticket};
+use crate::types::{Attempt, Fence, Slot, TaskDigest, TaskToken, Ticket};
 use crate::{AcquireOutcome, writes};
 
 impl Acquire {
@@ -43,6 +43,11 @@ impl Acquire {
     /// Whether the caller's task is another one than the row knows.
     fn other_task(&self, known: Option<TaskDigest>) -> bool {
         self.request.mode.token().is_some_and(|token| Some(token.digest()) != known)
+    }
+
+    /// Whether a token is that of the task which asks: where a retry keeps its task, an older attempt's is.
+    pub(super) fn is_own(&self, token: &TaskToken) -> bool {
+        self.request.mode.token() == Some(token)
     }
 
     /// What none means while this holder waits or holds: a repeat, or a newer attempt if its task is another one.
@@ -113,7 +118,8 @@ impl Acquire {
             return Step::failed(Failure::HolderConflict(row.attempt));
         }
         let expired = now >= held.expires_at;
-        let same = attempt == row.attempt;
+        // Its own task may have heard of this lease: then that is the one that it has.
+        let same = attempt == row.attempt || held.open_token().is_some_and(|token| self.is_own(token));
         if same && !expired && held.notice != Notice::Uncollected {
             let lease = writes::lease_on(&self.settings, slot, fence, held);
             return self.tell_again(lease, held.open_token().cloned(), now);

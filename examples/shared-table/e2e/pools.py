@@ -23,7 +23,7 @@ class Pool:
     function: str
 
     def rows(self, kind: str = "") -> list[Row]:
-        """The pool's rows whose sort key begins so (`slot#`, `wait#`, `holder#`, `pool`, ...)."""
+        """The pool's rows whose sort key begins so (`slot#`, `wait#`, `holder#`, ...)."""
         pages = self.aws.client("dynamodb").get_paginator("query").paginate(
             TableName=self.table,
             ConsistentRead=True,
@@ -32,6 +32,11 @@ class Pool:
         )
         read = TypeDeserializer().deserialize
         return [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+
+    def settings(self) -> Row:
+        """The row that Terraform or `leasehold pool set` wrote."""
+        (settings,) = [row for row in self.rows("pool") if row["SK"] == "pool"]
+        return settings
 
     def held(self) -> list[Row]:
         """The slots that somebody holds, expired or not."""
@@ -50,10 +55,13 @@ class Pool:
         return self.ask(action="sweep")
 
     def assert_nothing_left(self) -> None:
-        """No slot is held, nobody waits, and what is left of holders are tombstones that DynamoDB will collect."""
+        """No slot is held, nobody waits, and what is left of holders are rows that DynamoDB will collect.
+
+        A row that says "holding" is no more than a pointer: it means nothing once its slot is free.
+        """
         assert self.held() == []
         assert self.waiting() == []
-        left = [row for row in self.rows("holder#") if row["state"] != "ended" or "ttl" not in row]
+        left = [row for row in self.rows("holder#") if row["state"] == "waiting" or "ttl" not in row]
         assert left == []
         status = self.ask(action="status")
         assert (status["current_running"], status["waiting"]) == (0, 0), status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -62,6 +63,25 @@ def silent_rules(trouble: Trouble, *names: str) -> Iterator[None]:
             events.enable_rule(Name=name)
 
 
+@contextmanager
+def waiting_tasks(trouble: Trouble, count: int) -> Iterator[list[str]]:
+    """The tokens of so many tasks that wait for an answer, each of an execution of its own."""
+    states = trouble.aws.client("stepfunctions")
+    activity = states.create_activity(name="waits")["activityArn"]
+    role = states.describe_state_machine(stateMachineArn=trouble.machine("one").arn)["roleArn"]
+    task = {"Type": "Task", "Resource": activity, "End": True}
+    machine = states.create_state_machine(
+        name="waits", roleArn=role, definition=json.dumps({"StartAt": "Wait", "States": {"Wait": task}})
+    )["stateMachineArn"]
+    try:
+        for _ in range(count):
+            histories.start(trouble.aws, machine, {})
+        yield [states.get_activity_task(activityArn=activity)["taskToken"] for _ in range(count)]
+    finally:
+        states.delete_state_machine(stateMachineArn=machine)
+        states.delete_activity(activityArn=activity)
+
+
 def test_a_stopped_execution_gives_its_slot_to_the_next_at_once(trouble: Trouble, tell: Tell) -> None:
     pool = trouble.pool("small")
     arns = started(trouble, pool, 5)
@@ -107,22 +127,23 @@ def test_the_end_of_a_map_runs_parent_frees_all_its_items(trouble: Trouble, tell
     account = f"arn:aws:states:{REGION}:000000000000:execution"
     parent, other = f"{account}:nightly:{uuid.uuid4()}", f"{account}:nightly:{uuid.uuid4()}"
     before = now_ms()
-    answers = [
-        pool.ask(
-            action="acquire",
-            mode="queue",
-            execution=f"{account}:nightly/Items:{uuid.uuid4()}",
-            parent=parent,
-            key=f"item-{number}",
-            attempt={"entered": before, "retry": 0},
-            task_token=f"token-of-item-{number}",
-        )
-        for number in range(5)
-    ]
-    assert len(pool.held()) == 3 and len(pool.waiting()) == 2, answers
-    assert pool.ask(**ended_event(other))["freed"] == 0
-    assert len(pool.held()) == 3
-    told = pool.ask(**ended_event(parent))
+    with waiting_tasks(trouble, 5) as tokens:
+        answers = [
+            pool.ask(
+                action="acquire",
+                mode="queue",
+                execution=f"{account}:nightly/Items:{uuid.uuid4()}",
+                parent=parent,
+                key=f"item-{number}",
+                attempt={"entered": before, "retry": 0},
+                task_token=token,
+            )
+            for number, token in enumerate(tokens)
+        ]
+        assert len(pool.held()) == 3 and len(pool.waiting()) == 2, answers
+        assert pool.ask(**ended_event(other))["freed"] == 0
+        assert len(pool.held()) == 3
+        told = pool.ask(**ended_event(parent))
     assert (told["status"], told["freed"], told["left"], told["granted"]) == ("released", 3, 2, 0), told
     pool.assert_nothing_left()
     tell("3 slots and 2 places in the queue freed by one event of the parent, none by another execution's")
@@ -155,7 +176,7 @@ def ended_event(execution: str) -> dict[str, object]:
 
 def test_a_worker_that_dies_silently_loses_its_slot_by_time(trouble: Trouble, tell: Tell) -> None:
     pool = trouble.pool("small")
-    grace_ms = int(pool.rows("pool")[0]["grace_ms"])
+    grace_ms = int(pool.settings()["grace_ms"])
     with silent_rules(trouble, "trouble-small-lease-sweep"):
         leases = [
             pool.ask(action="acquire", execution=f"worker-{number}", lease_seconds=4) for number in range(3)

@@ -21,7 +21,7 @@ def deploy(trouble: Trouble, limit: int) -> tuple[float, float]:
     # Of this pool alone: other scenarios switch rules of theirs off, which this would repair.
     trouble.root.apply('module.pool["changing"]')
     made = time.time()
-    (settings,) = trouble.pool("changing").rows("pool")
+    settings = trouble.pool("changing").settings()
     assert int(settings["limit"]) == limit
     assert not {"lowered_from", "lowered_at"} & settings.keys(), "a deploy does not say what the limit was"
     return begun, made
@@ -47,7 +47,7 @@ def change(pool: Pool, limit: int, was: int) -> float:
 @long
 def test_a_limit_that_changes_meanwhile_is_kept(trouble: Trouble) -> str:
     pool = trouble.pool("changing")
-    (settings,) = pool.rows("pool")
+    settings = pool.settings()
     # From one quiet period after the change nobody follows the old limit. Another one later, as the change may have
     # been late itself, slots up to the old limit stop counting as held, and all of the new limit can be used.
     quiet = int(settings["quiet_ms"]) / 1000
