@@ -49,6 +49,7 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	scripts/terraform-test
 	scripts/render-states --check
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
+	python3 terraform/states/tests/retries_outlast_throttling.py
 	python3 terraform/states/tests/interpreter_agrees.py
 
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)

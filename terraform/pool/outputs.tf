@@ -17,6 +17,21 @@ output "work_catch" {
   value       = try(module.states[0].work_catch, [])
 }
 
+output "release_all_states" {
+  description = "The states that free what cancelled branches of a Map or Parallel had, to be merged beside it."
+  value       = try(module.states[0].release_all_states, {})
+}
+
+output "branches_catch" {
+  description = "The `Catch` of a Map or Parallel whose branches hold leases: it leads to `release_all_states`."
+  value       = try(module.states[0].branches_catch, [])
+}
+
+output "sfn_release_all_state_name" {
+  description = "Name of the state that frees what cancelled branches had: where `branches_catch` goes."
+  value       = one(module.states[*].sfn_release_all_state_name)
+}
+
 output "acquire_lease_state" {
   description = "AcquireLease, as JSON of `{name: state}`."
   value       = try(module.states[0].acquire_lease_state, "{}")
@@ -85,6 +100,16 @@ output "lease_manager_function_arn" {
 output "lease_manager_function_name" {
   description = "Name of the lease manager, for `aws lambda invoke`."
   value       = one(aws_lambda_function.lease_manager[*].function_name)
+}
+
+output "lease_manager_timeout_seconds" {
+  description = "How long a call of the lease manager may take, in seconds, for terraform/states where another workflow shares this pool."
+  value       = var.timeout_seconds
+}
+
+output "longest_work_seconds" {
+  description = "How long work may go on under one lease without renewing it, in seconds, for terraform/states where another workflow shares this pool."
+  value       = max(var.longest_hold_seconds, var.max_lease_duration_seconds)
 }
 
 output "lease_prefix" {

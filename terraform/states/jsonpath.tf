@@ -30,6 +30,19 @@ locals {
     "lease_id.$" = local.jsonpath_lease_id
   }
 
+  # All that this execution has, up to the attempt that says so.
+  jsonpath_release_all = { for field, value in {
+    "action"       = "release"
+    "all"          = true
+    "execution.$"  = "$$.Execution.Id"
+    "parent.$"     = var.release_all_parent_path
+    "key_prefix.$" = var.release_all_key_prefix_path
+    "attempt" = { for field, value in {
+      "entered.$" = "$$.State.EnteredTime"
+      "redrive.$" = local.queue ? "$$.Execution.RedriveCount" : null
+    } : field => value if value != null }
+  } : field => value if value != null }
+
   jsonpath = {
     acquire = {
       queue = {
@@ -156,6 +169,53 @@ locals {
         ErrorEquals = ["States.ALL"]
         ResultPath  = var.sfn_error_path
         Next        = var.sfn_release_after_failure_state_name
+      },
+    ]
+
+    release_all = {
+      Type           = "Task"
+      Comment        = local.comments.release_all
+      Resource       = local.call_resource
+      Parameters     = local.jsonpath_release_all
+      TimeoutSeconds = local.call_timeout_seconds
+      ResultPath     = local.release_all_result_path
+      Retry          = local.release_retry
+      Catch = [
+        {
+          ErrorEquals = local.release_mistakes
+          ResultPath  = var.sfn_error_path
+          Next        = var.sfn_raise_branch_error_state_name
+        },
+        {
+          ErrorEquals = ["States.ALL"]
+          ResultPath  = local.release_all_result_path
+          Next        = local.after_release_all
+        },
+      ]
+      Next = var.sfn_check_release_all_state_name
+    }
+
+    check_release_all = {
+      Type    = "Choice"
+      Comment = local.comments.check_release_all
+      Choices = [
+        {
+          And = [
+            { Variable = "${local.release_all_result_path}.more", IsPresent = true },
+            { Variable = "${local.release_all_result_path}.more", IsBoolean = true },
+            { Variable = "${local.release_all_result_path}.more", BooleanEquals = true },
+          ]
+          Next = var.sfn_release_all_state_name
+        },
+      ]
+      Default = local.after_release_all
+    }
+
+    branches_catch = [
+      {
+        ErrorEquals = ["States.ALL"]
+        ResultPath  = var.sfn_error_path
+        Next        = var.sfn_release_all_state_name
       },
     ]
   }

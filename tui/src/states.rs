@@ -62,6 +62,10 @@ pub(crate) struct StatesOptions {
     #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
     acquire_timeout_seconds: u32,
 
+    /// The function's own timeout: a call of it is given up half a minute later [default: 900, Lambda's longest]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=900))]
+    function_timeout_seconds: Option<u32>,
+
     /// A JSON file with the work state: a Task, Parallel or Map. Its Next and Catch are put in
     #[arg(long, value_name = "FILE")]
     work: Option<PathBuf>,
@@ -121,6 +125,7 @@ impl StatesOptions {
                 .acquire("lease_seconds", self.lease_seconds.map(Value::from))
                 .acquire("wait_seconds", self.wait_seconds.map(Value::from))
                 .acquire_timeout(self.acquire_timeout_seconds)
+                .function_timeout(self.function_timeout_seconds)
                 .named(&self.names);
         let RenderedStates { start_at, mut states, work: (work_name, around) } = rendered;
         let catch = around.get("Catch").cloned().unwrap_or_default();

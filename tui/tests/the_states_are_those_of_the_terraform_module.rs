@@ -90,6 +90,22 @@ fn a_task_says_how_long_it_waits_and_a_poll_does_not() {
     }
 }
 
+#[test]
+fn no_call_is_given_up_while_the_function_is_at_work() {
+    let own = ["--function-arn", ARN, "--single-holder"];
+    for (mode, acquire) in [("queue", 86_580), ("poll", 150)] {
+        let timeout = ["--mode", mode, "--function-timeout-seconds", "120"];
+        let states = printed(&[&own[..], &timeout].concat())["states"].take();
+        assert_eq!(states["AcquireLease"]["TimeoutSeconds"], acquire, "{mode}");
+        for release in ["ReleaseLease", "ReleaseLeaseAfterFailure"] {
+            assert_eq!(states[release]["TimeoutSeconds"], 150, "{mode}: {release}");
+        }
+        // Where nobody says, the function may run as long as Lambda lets it.
+        let unknown = printed(&[&own[..], &["--mode", mode]].concat());
+        assert_eq!(unknown["states"]["ReleaseLease"]["TimeoutSeconds"], 930, "{mode}");
+    }
+}
+
 fn texts(value: &Value, all: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => drop(all.insert(text.clone())),

@@ -191,7 +191,7 @@ run "what_is_given_is_passed_on" {
   }
 
   assert {
-    condition     = output.states.AcquireLease.TimeoutSeconds == 60
+    condition     = output.states.AcquireLease.TimeoutSeconds == 930
     error_message = "poll mode does not wait for a slot within the call"
   }
 }

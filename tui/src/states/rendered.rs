@@ -131,6 +131,18 @@ impl RenderedStates {
         self
     }
 
+    /// Gives a call up half a minute after this timeout of the function, so never while it is at work.
+    pub(crate) fn function_timeout(mut self, seconds: Option<u32>) -> Self {
+        let Some(seconds) = seconds else { return self };
+        for state in self.states.values_mut().filter(|state| state["Type"] == "Task") {
+            // The other task waits in the queue, which is no call.
+            if state["Resource"].as_str().is_some_and(|resource| resource.contains(":function:")) {
+                state["TimeoutSeconds"] = (seconds + 30).into();
+            }
+        }
+        self
+    }
+
     /// Under these names, with what comes after the release.
     pub(crate) fn named(mut self, names: &StateNames) -> Self {
         if let Some(next) = &names.after_release {
