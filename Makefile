@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-second-opinion test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,7 +18,7 @@ lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" f
 bench-lambda: ## Measure that package: its size, memory and start, each against its limit
 	scripts/bench-lambda $(ARGS)
 
-test: test-rust test-web test-terraform test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
+test: test-rust test-web test-terraform test-second-opinion test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
 
 # The core must build where there is no operating system; the real engines must be there for the differential test,
 # a terminal to type on for the dashboard's, and wrong clocks.
@@ -51,6 +51,9 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
 	python3 terraform/states/tests/retries_outlast_throttling.py
 	python3 terraform/states/tests/interpreter_agrees.py
+
+test-second-opinion: ## The rendered machines on a second interpreter of Step Functions (ARGS="-k cancelled" for some of it)
+	scripts/second-opinion $(ARGS)
 
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
