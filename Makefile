@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-second-opinion test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-second-opinion test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,8 +45,9 @@ web-picture: web ## Take the picture of the page that README.md shows (docs/page
 web-serve: web ## Serve the page on this machine (PORT=8080), with the headers that a host should send
 	scripts/web-serve $(PORT)
 
-test-terraform: ## The modules and examples: formatting, README tables, validate, test (needs Terraform 1.7)
+test-terraform: ## The modules and examples: formatting, README tables, validate, test, other people's linters (needs Terraform 1.7)
 	scripts/terraform-test
+	scripts/lint-aws
 	scripts/render-states --check
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
 	python3 terraform/states/tests/retries_outlast_throttling.py
@@ -80,6 +81,10 @@ lint: ## Formatting, lints with warnings denied, and the structure of each crate
 	scripts/structure
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+lint-aws: ## Other people's linters alone: asl-validator, cfn-lint, parliament, tflint where it is, on all that the modules render
+	scripts/terraform-test
+	scripts/lint-aws
 
 wasm-target:
 	@scripts/wasm-target
