@@ -28,6 +28,14 @@ class FunctionFailed(Exception):
         self.error_type, self.message = error_type, message
 
 
+class InvocationRefused(Exception):
+    """What Lambda answers instead of invoking a function: its exception, with this status."""
+
+    def __init__(self, status: int, exception: str):
+        super().__init__(status, exception)
+        self.status, self.exception = status, exception
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 200
@@ -145,11 +153,15 @@ class Functions:
             def do_POST(self) -> None:
                 event = json.loads(self.body() or b"{}")
                 invoked = urllib.parse.unquote(self.path).split("/functions/")[1].rsplit("/invocations", 1)[0]
+                status, headers = 200, {"Content_Type": "application/json", "X_Amzn_RequestId": str(uuid.uuid4())}
                 try:
-                    body, headers = named[invoked.rpartition(":function:")[2]](event), {}
+                    body = named[invoked.rpartition(":function:")[2]](event)
                 except FunctionFailed as failed:
                     body = {"errorType": failed.error_type, "errorMessage": failed.message}
-                    headers = {"X_Amz_Function_Error": "Unhandled"}
-                self.answer(200, json.dumps(body).encode(), Content_Type="application/json", **headers)
+                    headers["X_Amz_Function_Error"] = "Unhandled"
+                except InvocationRefused as refused:
+                    status, body = refused.status, {"Type": "User", "Message": "refused"}
+                    headers["X_Amzn_ErrorType"] = refused.exception
+                self.answer(status, json.dumps(body).encode(), **headers)
 
         self.endpoint = f"http://127.0.0.1:{serve(Invoke).server_port}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine import ROOT, Engine, Json, rendered
-from functions import FunctionFailed
+from functions import FunctionFailed, InvocationRefused
 
 sys.path.insert(0, str(ROOT / "terraform" / "states" / "tests"))
 from interpreter_agrees import GRANT, NO_GRANTS  # noqa: E402
@@ -80,6 +80,47 @@ def test_no_other_answer_leads_to_the_work(engine: Engine, name: str, machine: s
     for answer, (ended, entered) in zip(answers, ends, strict=True):
         assert ended["status"] == "FAILED" and "Process" not in entered, (answer, ended, entered)
         assert ended["error"] == error.get(name, "UnexpectedLeaseAnswer"), (answer, ended)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [FunctionFailed("TableUnavailable", "for a moment"), InvocationRefused(429, "TooManyRequestsException")],
+    ids=["the table is away", "Lambda is busy"],
+)
+def test_a_call_that_fails_for_a_moment_is_tried_again(
+    engine: Engine, name: str, machine: str, wrong: Exception
+) -> None:
+    real = engine.functions.named[MANAGER]
+    asked: list[Json] = []
+
+    def fails_once(event: Json) -> Any:
+        if event["action"] == "acquire":
+            asked.append(event)
+            if len(asked) == 1:
+                raise wrong
+        return real(event)
+
+    with engine.answered_by(MANAGER, fails_once):
+        execution = engine.start(machine, job(id="four"))
+        ended = engine.ended(execution)
+    assert ended["status"] == "SUCCEEDED", ended
+    first, second = asked
+    if name.startswith("queue"):
+        assert [event["attempt"]["retry"] for event in asked] == [0, 1]
+        assert first["task_token"] != second["task_token"]
+    engine.assert_nothing_left("analytics")
+
+
+def test_an_error_that_does_not_pass_is_raised_at_once(engine: Engine, name: str, machine: str) -> None:
+    asked: list[Json] = []
+
+    def fails(event: Json) -> Any:
+        asked.append(event)
+        raise FunctionFailed("PoolNotFound", "no such pool")
+
+    with engine.answered_by(MANAGER, fails):
+        ended = engine.ended(engine.start(machine, job(id="five")))
+    assert (ended["status"], ended["error"], len(asked)) == ("FAILED", "PoolNotFound", 1), ended
 
 
 def test_a_job_without_its_key_fails_before_it_asks(engine: Engine, name: str, machine: str) -> None:
