@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-e2e test-second-opinion test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-second-opinion test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,7 +18,7 @@ lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" f
 bench-lambda: ## Measure that package: its size, memory and start, each against its limit
 	scripts/bench-lambda $(ARGS)
 
-test: test-rust test-web test-terraform test-second-opinion test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
+test: test-rust test-web test-terraform test-second-opinion test-other-ways-in test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
 
 # The core must build where there is no operating system; the real engines must be there for the differential test,
 # a terminal to type on for the dashboard's, and wrong clocks.
@@ -56,6 +56,9 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 test-second-opinion: ## The rendered machines on a second interpreter of Step Functions (ARGS="-k cancelled" for some of it)
 	scripts/second-opinion $(ARGS)
 
+test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform and synthesis, and a local AWS (needs Node 20)
+	scripts/other-ways-in
+
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
 
@@ -77,8 +80,9 @@ bench-scaling: ## How a pool on several partitions would do: use, waits, fairnes
 screenshots: ## Draw the dashboard's pictures in docs/ anew
 	$(CARGO) run --locked --quiet --example screenshots
 
-lint: ## Formatting, lints with warnings denied, and the structure of each crate
+lint: ## Formatting, lints with warnings denied, the structure of each crate, and the links of the documents
 	scripts/structure
+	python3 scripts/tests/documents_hold_together.py
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 

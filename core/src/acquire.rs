@@ -18,6 +18,7 @@
 mod asking_again;
 mod looking;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::backoff::{mix, next_try};
@@ -419,16 +420,13 @@ impl Acquire {
             [Reply::Refused(refusals)] => refusals.into_iter().next(),
             [other] => return self.again(failure_of(&other)),
         };
-        match refusal {
-            Some(Refusal::Failed(Some(Row::Wait(there)))) if there.attempt == place.attempt => {
-                self.settle(joined(place.ticket), Ok(AcquireOutcome::Queued), now)
-            }
+        let Some(Refusal::Failed(Some(Row::Wait(there)))) = refusal else { return self.again(Failure::Throttled) };
+        match there.attempt.cmp(&place.attempt) {
+            Ordering::Equal => self.settle(joined(place.ticket), Ok(AcquireOutcome::Queued), now),
             // An older attempt put its place there after its row was taken over: its task is failed now.
-            Some(Refusal::Failed(Some(Row::Wait(there)))) if there.attempt < place.attempt => {
-                self.close(there.token, Next::Place(place, there.attempt), now)
-            }
+            Ordering::Less => self.close(there.token, Next::Place(place, there.attempt), now),
             // A newer attempt has taken the place over.
-            _ => self.again(Failure::Throttled),
+            Ordering::Greater => self.again(Failure::Throttled),
         }
     }
 

@@ -32,3 +32,39 @@ pub(crate) fn choose(entropy: u64, n: u64, among: usize) -> usize {
     let among = among.max(1) as u64;
     usize::try_from(mix(entropy, n) % among).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_split_mix_64() {
+        // As its authors' program prints them, from the seed 0 on.
+        let known = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f, 0xf88b_b8a8_724c_81ec];
+        assert_eq!([0, 1, 2, 3].map(|n| mix(0, n)), known);
+    }
+
+    #[test]
+    fn a_pause_is_anywhere_up_to_a_bound_that_doubles() {
+        for (tried, most) in [(0, 10), (1, 20), (2, 40), (6, 640), (7, 640), (200, 640)] {
+            let pauses: BTreeSet<u64> = (0..20_000).map(|entropy| jitter(entropy, tried).0).collect();
+            assert_eq!(pauses, (0..=most).collect(), "after {tried} tries");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_any_of_those_there_are() {
+        let chosen = |among| (0..1_000).map(|entropy| choose(entropy, 0, among)).collect::<BTreeSet<_>>();
+        assert_eq!(chosen(5), (0..5).collect());
+        assert_eq!((chosen(1), chosen(0)), ([0].into(), [0].into()));
+    }
+
+    #[test]
+    fn so_many_tries_are_made_and_no_more() {
+        let mut tried = 0;
+        let pauses: Vec<_> = (0..4).map(|_| next_try(&mut tried, 2, 7)).collect();
+        assert_eq!(pauses, [Some(jitter(7, 1)), Some(jitter(7, 2)), None, None]);
+    }
+}

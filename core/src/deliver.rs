@@ -122,7 +122,10 @@ impl Deliver {
         for tell in tells {
             match deliveries.next().unwrap_or(Delivery::Unknown) {
                 Delivery::Delivered if tell.by == Teller::Caller => self.delivered.settled.push(tell.lease),
-                Delivery::Delivered => self.told.push(tell),
+                Delivery::Delivered => {
+                    self.delivered.settled.push(tell.lease.clone());
+                    self.told.push(tell);
+                }
                 Delivery::Closed if tell.by != Teller::Another => self.delivered.untold.push(tell.lease),
                 Delivery::Refused if tell.by != Teller::Another => {
                     self.delivered.refused = true;
@@ -163,13 +166,7 @@ impl Deliver {
         self.phase = Phase::Confirming;
         let confirmed: Vec<_> = std::mem::take(&mut self.told)
             .into_iter()
-            .map(|tell| {
-                let request = writes::confirm(tell.lease.id.slot, tell.lease.id.fence, tell.token.digest());
-                if !self.delivered.settled.contains(&tell.lease) && !self.delivered.dead.contains(&tell.lease) {
-                    self.delivered.settled.push(tell.lease);
-                }
-                request
-            })
+            .map(|tell| writes::confirm(tell.lease.id.slot, tell.lease.id.fence, tell.token.digest()))
             .chain(
                 std::mem::take(&mut self.closed_places)
                     .into_iter()

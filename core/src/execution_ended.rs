@@ -25,7 +25,7 @@ use crate::settle::{Return, Scope, Settle, Settled};
 use crate::tally::Tally;
 use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Holder, Slot, TaskToken, Ticket};
-use crate::writes;
+use crate::writes::{self, LeavingWaiter};
 
 /// How many pages of holders one call looks through.
 const PAGES: u8 = 40;
@@ -110,6 +110,8 @@ enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Leaver {
     row: HolderRow,
+    /// The attempt of its place in the queue; none: it has none.
+    place: Option<Attempt>,
     /// The task that is closed before.
     token: Option<TaskToken>,
 }
@@ -319,7 +321,7 @@ impl FreeExecution {
             if leaver.ticket().is_some() {
                 match replies.next().unwrap_or(Reply::Unknown) {
                     Reply::Row(Some(Row::Wait(place))) => {
-                        leaver.token = place.token;
+                        (leaver.place, leaver.token) = (Some(place.attempt), place.token);
                     }
                     Reply::Row(_) => {}
                     // What was not read is on the same page, which is read again.
@@ -363,11 +365,8 @@ impl FreeExecution {
 
     fn leave(&mut self, leavers: Vec<Leaver>, collided: Option<Failure>, now: Timestamp) -> Step<ExecutionFreed> {
         let returns: Vec<Return> = leavers.iter().filter_map(Leaver::lease).collect();
-        let leave = |leaver: &Leaver| {
-            let row = &leaver.row;
-            leaver.ticket().map(|ticket| writes::leave(&self.settings, &row.holder, row.attempt, ticket, now))
-        };
-        let requests: Vec<Request> = leavers.iter().filter_map(leave).collect();
+        let waiters = leavers.into_iter().filter_map(Leaver::waiter);
+        let requests: Vec<Request> = waiters.map(|waiter| writes::leave(&self.settings, waiter, now)).collect();
         if requests.is_empty() {
             return self.settle(returns, collided, now);
         }
@@ -410,7 +409,12 @@ impl Leaver {
                 held.open_token().cloned()
             }
         };
-        Some(Leaver { row, token })
+        Some(Leaver { row, place: None, token })
+    }
+
+    fn waiter(self) -> Option<LeavingWaiter> {
+        let (ticket, HolderRow { holder, attempt, .. }) = (self.ticket()?, self.row);
+        Some(LeavingWaiter { holder, attempt, ticket, place: self.place })
     }
 
     fn ticket(&self) -> Option<Ticket> {

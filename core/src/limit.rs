@@ -218,3 +218,21 @@ pub(crate) mod script {
         requests.flat_map(|request| request.writes().iter().filter_map(put)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::script::{NOW, five, limit};
+    use super::*;
+    use crate::rows::{Row, RowKey, Unreadable};
+
+    #[test]
+    fn an_override_that_can_not_be_read_may_be_any() {
+        let unreadable = Unreadable { why: "no limit".into(), image: b"{}".as_slice().into() };
+        let replies = [five().map(Row::Pool), Some(Row::Unreadable(RowKey::Override, unreadable))].map(Reply::Row);
+        let found = LimitRows::from_replies(&"p".parse().expect("a name"), replies).expect("rows");
+        assert_eq!((found.as_shown(), found.in_force.limit), (ExpectedOverride::Any, limit(5)));
+        // Callers may follow whatever it said.
+        let lowered = Some(Lowered { from: Limit::HIGHEST, at: NOW });
+        assert_eq!(found.lowered_by(limit(7), NOW), lowered);
+    }
+}

@@ -150,16 +150,6 @@ impl InFlight {
         InFlight(effects.into_iter().map(|effect| (effect, None)).collect())
     }
 
-    /// How many effects there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are no effects at all.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The effects, each with its reply if that has come.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Effect, Option<&EffectReply>)> + ExactSizeIterator {
         self.0.iter().map(|(effect, reply)| (effect, reply.as_ref()))

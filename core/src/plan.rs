@@ -6,8 +6,8 @@ use crate::request::{Opening, Request};
 use crate::rows::{HolderRow, HolderState, SlotRow, WaitRow};
 use crate::settings::Settings;
 use crate::time::Timestamp;
-use crate::types::{Attempt, Fence, Holder, HolderKey, Lease, Slot, TaskToken, Ticket};
-use crate::writes::{self, Terms};
+use crate::types::{Attempt, Fence, HolderKey, Lease, Slot, TaskToken, Ticket};
+use crate::writes::{self, LeavingWaiter, Terms};
 
 /// Something to be done, as the slots and the queue suggest it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +34,7 @@ pub(crate) struct Planned {
 enum PlannedAction {
     Grant(SlotRow, Opening, WaitRow),
     Free(SlotRow, Opening),
-    Leave(Holder, Attempt, Ticket),
+    Leave(LeavingWaiter),
     Remove(Ticket, Attempt),
     Resend(Lease, TaskToken),
 }
@@ -180,8 +180,9 @@ fn gives_up(place: WaitRow, row: Option<HolderRow>) -> Planned {
         Some(HolderRow { holder, attempt, state: HolderState::Waiting { ticket, .. }, .. })
             if ticket == place.ticket =>
         {
+            let waiter = LeavingWaiter { holder, attempt, ticket, place: Some(place.attempt) };
             let revoke = place.token.map(|token| (token, FailureReason::WaitedTooLong));
-            Planned { action: PlannedAction::Leave(holder, attempt, ticket), revoke }
+            Planned { action: PlannedAction::Leave(waiter), revoke }
         }
         row => {
             let revoke = forgotten_token(&place, row.as_ref()).map(|token| (token, FailureReason::Released));
@@ -233,9 +234,7 @@ impl Planned {
                 let request = writes::free(settings, &from, opening);
                 (request, Pending::Freed { from: (from.slot, from.fence), opening })
             }
-            PlannedAction::Leave(holder, attempt, ticket) => {
-                (writes::leave(settings, &holder, attempt, ticket, now), Pending::Left)
-            }
+            PlannedAction::Leave(waiter) => (writes::leave(settings, waiter, now), Pending::Left),
             PlannedAction::Remove(ticket, attempt) => (writes::remove_place(ticket, attempt), Pending::Removed),
             PlannedAction::Resend(lease, token) => {
                 (writes::may_be_told(lease.id.slot, lease.id.fence), Pending::Marked(lease, token))

@@ -14,8 +14,8 @@ use crate::rows::{Held, HolderState, Row, RowKey};
 use crate::settings::Settings;
 use crate::settle::{Return, ReturnState, Scope, Settle, Settled};
 use crate::time::{Millis, Timestamp};
-use crate::types::{Attempt, Holder, LeaseId, Ticket};
-use crate::writes;
+use crate::types::{Attempt, Holder, LeaseId};
+use crate::writes::{self, LeavingWaiter};
 
 /// What is given back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,9 +52,9 @@ enum Phase {
     Checking(LeaseId),
     Revoking(LeaseId),
     /// Reading the place of a waiter that leaves.
-    Placed(Holder, Attempt, Ticket),
+    Placed(LeavingWaiter),
     /// Closing its task.
-    Closing(Holder, Attempt, Ticket),
+    Closing(LeavingWaiter),
     Leaving,
     Settling(Box<Settle>, LeaseId),
     Taken,
@@ -85,8 +85,8 @@ impl Machine for Release {
                 Step::failed(Failure::TasksUnavailable)
             }
             Phase::Revoking(id) => self.settle(id, now),
-            Phase::Placed(holder, attempt, ticket) => self.placed(holder, attempt, ticket, replies, now),
-            Phase::Closing(holder, attempt, ticket) => self.leave(&holder, attempt, ticket, now),
+            Phase::Placed(waiter) => self.placed(waiter, replies, now),
+            Phase::Closing(waiter) => self.leave(waiter, now),
             Phase::Leaving => match replies.table() {
                 [Reply::Written] => Step::done(Released { lease: None, already: false }),
                 [other] => self.again(failure_of(&other), now),
@@ -143,7 +143,8 @@ impl Release {
                 Step::send([Request::Get(RowKey::Slot(slot))])
             }
             HolderState::Waiting { ticket, .. } => {
-                self.phase = Phase::Placed(row.holder, row.attempt, ticket);
+                self.phase =
+                    Phase::Placed(LeavingWaiter { holder: row.holder, attempt: row.attempt, ticket, place: None });
                 Step::send([Request::Get(RowKey::Wait(ticket))])
             }
         }
@@ -164,26 +165,20 @@ impl Release {
         Step::call_back([TaskCallback { token, result: TaskResult::Failed(FailureReason::Released) }])
     }
 
-    fn placed(
-        &mut self,
-        holder: Holder,
-        attempt: Attempt,
-        ticket: Ticket,
-        replies: Replies,
-        now: Timestamp,
-    ) -> Step<Released> {
-        let token = match replies.table() {
-            [Reply::Row(Some(Row::Wait(place)))] => place.token,
-            [Reply::Row(_)] => None,
+    fn placed(&mut self, waiter: LeavingWaiter, replies: Replies, now: Timestamp) -> Step<Released> {
+        let (place, token) = match replies.table() {
+            [Reply::Row(Some(Row::Wait(place)))] => (Some(place.attempt), place.token),
+            [Reply::Row(_)] => (None, None),
             [other] => return self.again(failure_of(&other), now),
         };
-        let Some(token) = token else { return self.leave(&holder, attempt, ticket, now) };
-        self.phase = Phase::Closing(holder, attempt, ticket);
+        let waiter = LeavingWaiter { place, ..waiter };
+        let Some(token) = token else { return self.leave(waiter, now) };
+        self.phase = Phase::Closing(waiter);
         Step::call_back([TaskCallback { token, result: TaskResult::Failed(FailureReason::Released) }])
     }
 
-    fn leave(&mut self, holder: &Holder, attempt: Attempt, ticket: Ticket, now: Timestamp) -> Step<Released> {
-        let request = writes::leave(&self.settings, holder, attempt, ticket, now);
+    fn leave(&mut self, waiter: LeavingWaiter, now: Timestamp) -> Step<Released> {
+        let request = writes::leave(&self.settings, waiter, now);
         self.phase = Phase::Leaving;
         Step::send([request])
     }

@@ -159,6 +159,8 @@ pub enum Guard {
     PutPlaceUnchanged,
     RemoveSamePlace,
     LeaveWaiterUnchanged,
+    /// On a place whose holder leaves.
+    LeaveSamePlace,
     ConfirmSameLease,
     RaiseHighWaterUnchanged,
     LowerHighWaterUnchanged,
@@ -194,7 +196,8 @@ impl Guard {
             Guard::ReplaceWaiterUnchanged => "nobody else changed this place in the queue since it was seen",
             Guard::PutPlaceUnchanged => "nobody put another attempt's place there, whose task would never be told",
             Guard::RemoveSamePlace => "the place is still the one that is nothing",
-            Guard::LeaveWaiterUnchanged => "the waiter still waits, on the attempt whose task was failed",
+            Guard::LeaveWaiterUnchanged => "the waiter still waits, on the attempt that was read",
+            Guard::LeaveSamePlace => "the place is still the one whose task was failed",
             Guard::ConfirmSameLease => "the slot still carries the lease that is told, and nobody said that it was",
             Guard::RaiseHighWaterUnchanged => "nobody lowered the high-water mark since it was read",
             Guard::LowerHighWaterUnchanged => "nobody raised the high-water mark since it was read",

@@ -194,6 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn an_override_that_is_ended_meanwhile_is_not_made_anew() {
+        let (mut machine, _) = start(7, ExpectedOverride::Any);
+        machine.resume(replies(own_rows(five(), Some(by_ann(3, Timestamp::seconds(900))))), NOW);
+        machine.resume(replies(vec![Reply::Unknown]), NOW);
+        let step = machine.resume(replies(own_rows(five(), None)), NOW + Millis(50));
+        let superseded = LimitSuperseded { limit: limit(5), by: None };
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Superseded(superseded))));
+    }
+
+    #[test]
     fn a_pool_that_is_not_there_has_no_limit_to_override() {
         let (mut machine, _) = start(3, ExpectedOverride::Any);
         let step = machine.resume(replies(own_rows(None, None)), NOW);

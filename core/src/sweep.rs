@@ -2,7 +2,9 @@
 //! writes the summary.
 //!
 //! Long work (opt-in per pool by its longest hold): a lease that would expire before the next two sweeps is
-//! extended if its execution is known to run, and freed if it is known to have ended; not knowing does neither.
+//! extended if its execution is known to run, and freed if it is known to have ended; not knowing does neither. All of
+//! them are asked for at once, as that can be done in bulk, those first that end soonest; those that could not be asked for
+//! in time, and which no later sweep can extend, are counted.
 //!
 //! Slots above a limit that was lowered are folded away once nobody can be following the old one and nothing is held up
 //! there: the high-water mark first takes over their highest fence, so that a slot which is made again begins above it;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 
 use crate::operation::{ExecutionStatus, Machine, Operation, Replies, Step};
 use crate::reads::PoolView;
-use crate::request::Reply;
+use crate::request::{Reply, Request};
 use crate::rows::{HighWaterRow, Lowered, Lowering, Notice, SlotRow, SummaryRow};
 use crate::settings::{BATCH, COUNTED, Settings};
 use crate::settle::{Return, Scope, Settle, Settled};
@@ -46,7 +48,8 @@ enum Phase {
     Settling(Box<Settle>),
     Looking,
     Asking(Vec<SlotRow>),
-    Extending(Vec<Return>),
+    /// Extending these, then the rest, then freeing those that have ended.
+    Extending(Vec<Extension>, Vec<Extension>, Vec<Return>),
     Freeing(Box<Settle>),
     Counting,
     /// Taking over the fences of the slots that are to be folded; then those.
@@ -57,6 +60,16 @@ enum Phase {
     Moving,
     Writing,
     Taken,
+}
+
+/// A lease that is to last longer, as its execution runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Extension {
+    slot: Slot,
+    fence: Fence,
+    until: Timestamp,
+    /// Whether no later sweep comes in time.
+    last_chance: bool,
 }
 
 impl Operation for SweepRequest {
@@ -88,10 +101,16 @@ impl Machine for Sweep {
                 Err(_) => self.done_so_far(),
             },
             Phase::Asking(slots) => self.extend(slots, &replies, now),
-            Phase::Extending(returns) => {
-                let extended = replies.of_table().filter(|reply| *reply == Reply::Written).count();
-                self.tally.extended += u32::try_from(extended).unwrap_or(u32::MAX);
-                self.free(returns, now)
+            Phase::Extending(sent, rest, returns) => {
+                for (extension, reply) in sent.iter().zip(replies.of_table()) {
+                    match reply {
+                        Reply::Written => self.tally.extended += 1,
+                        // It was given back meanwhile.
+                        Reply::Refused(_) => {}
+                        _ => self.tally.missed += u32::from(extension.last_chance),
+                    }
+                }
+                self.extend_next(rest, returns, now)
             }
             Phase::Counting => match PoolView::of(replies.table()) {
                 Ok(view) => self.summarise(view, now),
@@ -154,30 +173,42 @@ impl Sweep {
             return self.summarise(view, now);
         }
         slots.sort_by_key(|row| row.held.as_ref().map(|held| held.expires_at));
-        self.tally.more |= slots.len() > BATCH;
-        slots.truncate(BATCH);
         let step = Step::check(slots.iter().filter_map(|row| row.held.as_ref()).map(|held| held.holder.execution()));
         self.phase = Phase::Asking(slots);
         step
     }
 
     fn extend(&mut self, slots: Vec<SlotRow>, replies: &Replies, now: Timestamp) -> Step<Tally> {
-        let (mut requests, mut returns) = (vec![], vec![]);
+        let (mut extensions, mut returns) = (vec![], vec![]);
         for (row, status) in slots.into_iter().zip(replies.statuses()) {
+            let Some(held) = row.held else { continue };
+            let last_chance = held.expires_at < now + self.settings.sweep_every;
             match status {
                 ExecutionStatus::Running => {
-                    let longest = row.held.as_ref().map_or(now, |held| held.acquired_at + self.settings.longest_hold);
-                    let expires_at = longest.min(now + self.settings.lease);
-                    requests.push(writes::extend(row.slot, row.fence, expires_at, None));
+                    let until = (held.acquired_at + self.settings.longest_hold).min(now + self.settings.lease);
+                    if until <= held.expires_at {
+                        self.tally.outlasted += u32::from(last_chance);
+                        continue;
+                    }
+                    extensions.push(Extension { slot: row.slot, fence: row.fence, until, last_chance });
                 }
                 ExecutionStatus::Ended => returns.push(Return::of(row.slot, row.fence)),
-                ExecutionStatus::Unknown => {}
+                ExecutionStatus::Unknown => {
+                    self.tally.missed += u32::from(last_chance && held.holder.is_execution());
+                }
             }
         }
-        if requests.is_empty() {
+        self.extend_next(extensions, returns, now)
+    }
+
+    /// A number at a time: they are sent at once.
+    fn extend_next(&mut self, mut sent: Vec<Extension>, returns: Vec<Return>, now: Timestamp) -> Step<Tally> {
+        if sent.is_empty() {
             return self.free(returns, now);
         }
-        self.phase = Phase::Extending(returns);
+        let rest = sent.split_off(sent.len().min(BATCH));
+        let requests: Vec<Request> = sent.iter().map(|it| writes::extend(it.slot, it.fence, it.until, None)).collect();
+        self.phase = Phase::Extending(sent, rest, returns);
         Step::send(requests)
     }
 

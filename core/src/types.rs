@@ -251,6 +251,11 @@ impl Holder {
         &self.0.execution
     }
 
+    /// Whether the id is that of an execution which Step Functions can be asked for. An express execution is none.
+    pub fn is_execution(&self) -> bool {
+        is_execution_arn(self.execution())
+    }
+
     /// Which item or branch inside the execution.
     pub fn key(&self) -> &str {
         &self.0.key
@@ -301,6 +306,11 @@ impl fmt::Display for Holder {
             write!(f, "{}#{}", self.execution(), self.key())
         }
     }
+}
+
+/// Whether an id is the ARN of an execution which Step Functions can be asked for. That of an express execution is none.
+pub fn is_execution_arn(id: &str) -> bool {
+    id.starts_with("arn:") && id.contains(":states:") && id.contains(":execution:")
 }
 
 fn check_id(what: &'static str, id: &str, shortest: usize) -> Result<(), InvalidValue> {
@@ -453,6 +463,13 @@ mod tests {
         let one = Holder::new("ab", "c", None)?;
         let other = Holder::new("a", "bc", None)?;
         assert_ne!(one.hashed().own, other.hashed().own);
+        Ok(())
+    }
+
+    #[test]
+    fn a_holder_reads_as_its_execution_and_its_key() -> Result<(), InvalidValue> {
+        assert_eq!(Holder::new("e", "", None)?.to_string(), "e");
+        assert_eq!(Holder::new("e", "k", Some("p"))?.to_string(), "e#k");
         Ok(())
     }
 

@@ -202,12 +202,26 @@ pub(crate) fn remove_place(ticket: Ticket, attempt: Attempt) -> Request {
     Request::Write(delete(RowKey::Wait(ticket), same, Intent::RemovePlace))
 }
 
-/// A waiter leaves the queue, with its place. Its task was failed before.
-pub(crate) fn leave(settings: &Settings, holder: &Holder, attempt: Attempt, ticket: Ticket, now: Timestamp) -> Request {
+/// A waiter that is to leave the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LeavingWaiter {
+    pub(crate) holder: Holder,
+    /// The attempt on which its row waits.
+    pub(crate) attempt: Attempt,
+    pub(crate) ticket: Ticket,
+    /// The attempt of its place, whose task was failed; none: there is no place.
+    pub(crate) place: Option<Attempt>,
+}
+
+/// A waiter leaves the queue, with its place. The task of that place was failed before: a newer attempt that took the place
+/// over meanwhile has a task of its own.
+pub(crate) fn leave(settings: &Settings, waiter: LeavingWaiter, now: Timestamp) -> Request {
+    let LeavingWaiter { holder, attempt, ticket, place } = waiter;
     let unchanged = vec![(Guard::LeaveWaiterUnchanged, Condition::HolderWaits(ticket, attempt))];
+    let same = vec![(Guard::LeaveSamePlace, Condition::PlaceOf(place))];
     Request::Transact(vec![
-        put(holder_row(settings, holder, attempt, HolderState::Ended, now), unchanged, Intent::Leave),
-        delete(RowKey::Wait(ticket), vec![], Intent::RemovePlace),
+        put(holder_row(settings, &holder, attempt, HolderState::Ended, now), unchanged, Intent::Leave),
+        delete(RowKey::Wait(ticket), same, Intent::RemovePlace),
     ])
 }
 

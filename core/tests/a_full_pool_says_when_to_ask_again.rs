@@ -11,14 +11,19 @@ use leasehold_core::{
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
 
-fn settings() -> Settings {
+fn settings(lease: u64) -> Settings {
     let mut settings = Settings::new("p".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"));
-    settings.lease = Millis::seconds(600);
+    settings.lease = Millis::seconds(lease);
     settings
 }
 
-/// What a poll is told by a pool whose five slots are held for so long.
+/// What a poll is told by a pool whose five slots are held for so long; a lease is ten minutes.
 fn told_after(ages: [u64; 5], entropy: u64) -> Millis {
+    told_with(600, ages, entropy)
+}
+
+/// The same, where a lease lasts so many seconds.
+fn told_with(lease: u64, ages: [u64; 5], entropy: u64) -> Millis {
     let slots: Vec<_> = (0..5).zip(ages).map(|(slot, age)| held(slot, NOW - Millis(age))).collect();
     let holder = Holder::new("e", "asks", None).expect("a holder");
     let ask = AcquireRequest {
@@ -29,7 +34,7 @@ fn told_after(ages: [u64; 5], entropy: u64) -> Millis {
         wait: None,
         label: None,
     };
-    let (mut machine, mut step) = ask.start(Arc::new(settings()), NOW, entropy);
+    let (mut machine, mut step) = ask.start(Arc::new(settings(lease)), NOW, entropy);
     loop {
         let effects = match step {
             Step::Perform { effects, .. } => effects,
@@ -70,6 +75,7 @@ fn it_is_about_as_long_as_the_middle_lease_has_lasted() {
         // Just granted, or short work: 2 s, a quarter more or less.
         ([0; 5], 1_500, 2_500),
         ([500, 900, 1_000, 1_500, 1_900], 1_500, 2_500),
+        ([1_000, 4_000, 8_000, 20_000, 40_000], 6_000, 10_000),
         // One that hangs says nothing about the others.
         ([300_000, 8_000, 8_000, 8_000, 8_000], 6_000, 10_000),
         ([20_000; 5], 15_000, 25_000),
@@ -79,6 +85,16 @@ fn it_is_about_as_long_as_the_middle_lease_has_lasted() {
         for entropy in 0..500 {
             let told = told_after(ages, entropy).0;
             assert!((least..=most).contains(&told), "{ages:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn short_leases_are_asked_for_more_often() {
+    for (lease, least, most) in [(120, 7_500, 12_500), (30, 1_875, 3_125), (6, 1_500, 2_500)] {
+        for entropy in 0..500 {
+            let told = told_with(lease, [400_000; 5], entropy).0;
+            assert!((least..=most).contains(&told), "{lease} s: {told}");
         }
     }
 }

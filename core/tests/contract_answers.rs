@@ -110,13 +110,16 @@ fn renewed_tells_until_when_rounded_down() {
 }
 
 fn tally(more: bool) -> Tally {
-    Tally { granted: 1, reclaimed: 2, renotified: 3, extended: 4, freed: 5, left: 6, more }
+    Tally { granted: 1, reclaimed: 2, renotified: 3, extended: 4, missed: 0, outlasted: 0, freed: 5, left: 6, more }
 }
 
 #[test]
 fn swept_counts_what_was_done_and_says_if_more_is_left() {
     let swept = json!({"status": "swept", "granted": 1, "reclaimed": 2, "renotified": 3, "extended": 4});
     assert_eq!(told(&Response::to_sweep(&tally(false))), swept);
+    let mut missed = swept.clone();
+    (missed["missed"], missed["outlasted"]) = (7.into(), 8.into());
+    assert_eq!(told(&Response::to_sweep(&Tally { missed: 7, outlasted: 8, ..tally(false) })), missed);
     let mut more = swept;
     more["more"] = json!(true);
     assert_eq!(told(&Response::to_sweep(&tally(true))), more);

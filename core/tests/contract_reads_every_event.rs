@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use leasehold_core::{
-    AcquireRequest, Attempt, ExecutionEnded, Holder, LeaseId, Millis, Mode, PoolName, ReleaseAll, ReleaseTarget,
-    RenewRequest, TaskToken, Timestamp,
+    AcquireRequest, Attempt, ExecutionEnded, Holder, LeaseId, LeaseSpan, Millis, Mode, PoolName, ReleaseAll,
+    ReleaseTarget, RenewRequest, TaskToken, Timestamp,
     contract::{ContractError, EventHolder, LeaseEvent, PoolRequest, Response},
 };
 use serde_json::{Value, json};
@@ -193,10 +193,28 @@ fn lease_seconds_are_whole_and_never_overflow() {
 
 #[test]
 fn a_release_by_lease_needs_nothing_else() {
-    let expected = PoolRequest::Release(ReleaseTarget::Lease(lease_id("analytics:3:41")));
+    let expected = PoolRequest::Release(ReleaseTarget::Lease(lease_id("analytics:3:41")), None);
     assert_eq!(pool_request(json!({"action": "release", "lease_id": "analytics:3:41"})), expected);
     // As today's module sends it.
     assert_eq!(pool_request(json!({"action": "release", "lease_id": "analytics:3:41", "resource_id": "r"})), expected);
+}
+
+#[test]
+fn a_release_may_say_which_time_it_was_told_of() {
+    let span = |fields: Value| {
+        let mut event = json!({"action": "release", "lease_id": "analytics:3:41"});
+        event.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        match pool_request(event) {
+            PoolRequest::Release(_, span) => span,
+            other => panic!("{other:?}"),
+        }
+    };
+    let told = LeaseSpan { acquired_at: Timestamp(5), expires_at: Timestamp(9) };
+    assert_eq!(span(json!({"acquired_at_ms": 5, "expires_at_ms": 9})), Some(told));
+    // No release is refused for what only metrics need.
+    for wrong in [json!({"acquired_at_ms": 5}), json!({"acquired_at_ms": "5", "expires_at_ms": 9}), json!({})] {
+        assert_eq!(span(wrong.clone()), None, "{wrong}");
+    }
 }
 
 #[test]
@@ -207,7 +225,7 @@ fn a_release_by_execution_carries_its_attempt() {
     }));
     let who = Holder::new(EXECUTION, "item-3", Some("arn:parent")).expect("a holder");
     let attempt = Attempt { entered: Timestamp(5), redrive: 2, retry: 1 };
-    assert_eq!(released, PoolRequest::Release(ReleaseTarget::Holder(who.clone(), Some(attempt))));
+    assert_eq!(released, PoolRequest::Release(ReleaseTarget::Holder(who.clone(), Some(attempt)), None));
     // Its row is found only with the parent.
     assert_ne!(who.hashed(), holder("item-3").hashed());
 }
@@ -294,7 +312,7 @@ fn a_release_of_all_names_an_execution_and_perhaps_a_beginning() {
     let more = json!({"parent": "arn:parent", "key_prefix": "item-", "attempt": {"entered": 5, "redrive": 1}});
     assert_eq!(all(more), PoolRequest::ReleaseAll(some));
     let one = json!({"action": "release", "all": false, "lease_id": "analytics:3:41"});
-    assert_eq!(pool_request(one), PoolRequest::Release(ReleaseTarget::Lease(lease_id("analytics:3:41"))));
+    assert_eq!(pool_request(one), PoolRequest::Release(ReleaseTarget::Lease(lease_id("analytics:3:41")), None));
 }
 
 #[test]

@@ -20,6 +20,8 @@
 //! | `LeaseExpired` | releases that came too late: they found nothing (also a repeated one), or a lease that had expired, where that was read |
 //! | `LeaseReclaimed` | expired leases that were taken from their holders |
 //! | `LeaseLost` | calls that failed with `LeaseLost` |
+//! | `WorkOutlastedLease` | leases whose work went on after their end, so that more may have worked than the limit: releases that found their lease gone after the time that they were told of (`expires_at_ms` in the event), and leases at the end of the pool's longest hold whose execution runs, as a sweep saw |
+//! | `ExtensionsMissed` | leases of executions that a sweep could have extended and did not, as it was not known in time whether these run; no later sweep comes in time |
 //! | `WaiterGone` | callbacks that found their task closed |
 //! | `NoticeRefused` | callbacks that were refused for good: nobody can be told until a person mends a permission or a key |
 //! | `TableConflict` | requests that met another transaction at work, after the store's own tries |
@@ -27,7 +29,7 @@
 //! | `Errors` | 1 if the invocation failed, else 0: always there, so that its average is the share of failures |
 //! | `ColdStart` | first invocations of an environment |
 //! | `WaitTime` | ms from joining the queue to the grant, one value for each lease granted in queue mode; 0 for one that was claimed at once. Who polls leaves no row behind, so that how long it asked is not known |
-//! | `HoldTime` | ms from the grant to the release, one value for each lease given back that was read before; a release that knows its lease only by its id reads none |
+//! | `HoldTime` | ms from the grant to the release, one value for each lease given back that was read before, or whose release says when it was acquired (`acquired_at_ms` and `expires_at_ms` in the event, as the states send them) |
 //! | `Held`, `Waiting` | leases that have not expired, and waiters (up to 100), as a sweep or a status counted them |
 //! | `OldestWait` | ms that the first in the queue has waited, counted with them; 0 if nobody waits |
 //!

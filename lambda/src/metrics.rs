@@ -4,8 +4,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use leasehold_core::{
-    Effect, EffectReply, Intent, LeaseSpan, Millis, Mutation, Opening, Reply, Row, SummaryRow, TaskToken, Timestamp,
-    Write,
+    Effect, EffectReply, Intent, LeaseSpan, Millis, Mutation, Opening, Released, Reply, Row, SummaryRow, Tally,
+    TaskToken, Timestamp, Write,
 };
 use leasehold_store::{Performed, WrongClock};
 
@@ -33,6 +33,10 @@ pub(crate) struct InvocationCounts {
     pub(crate) closed: u32,
     /// Callbacks that were refused for good: nobody can be told until a person mends that.
     pub(crate) notices_refused: u32,
+    /// Leases of long work that could have been extended and were not, as it was not known in time whether it goes on.
+    pub(crate) extensions_missed: u32,
+    /// Leases whose work went on after their end.
+    pub(crate) outlasted: u32,
     /// How long each of the granted had waited in the queue, in milliseconds.
     pub(crate) waits: Vec<u64>,
     /// How long each of the released had been held, in milliseconds.
@@ -79,6 +83,24 @@ impl Observer {
     /// Whether the pool was counted.
     pub(crate) fn is_counted(&self) -> bool {
         self.lock().pool.is_some()
+    }
+
+    /// Takes note of the leases of long work that a sweep could not extend.
+    pub(crate) fn long_work(&self, swept: &Tally) {
+        let mut counts = self.lock();
+        (counts.extensions_missed, counts.outlasted) = (swept.missed, swept.outlasted);
+    }
+
+    /// Takes note of a release whose caller says which time it was told of.
+    pub(crate) fn released(&self, released: &Released, told: Option<LeaseSpan>, now: Timestamp) {
+        let Some(span) = told else { return };
+        let mut counts = self.lock();
+        if released.already {
+            // Before its end it is a release that came twice.
+            counts.outlasted += u32::from(now >= span.expires_at);
+        } else if counts.holds.is_empty() {
+            counts.holds.push(now.since(span.acquired_at).0);
+        }
     }
 
     pub(crate) fn closed(&self) {

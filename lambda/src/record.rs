@@ -124,6 +124,8 @@ impl InvocationRecord {
             ("LeaseLost", u32::from(lost)),
             ("WaiterGone", counts.closed),
             ("NoticeRefused", counts.notices_refused),
+            ("WorkOutlastedLease", counts.outlasted),
+            ("ExtensionsMissed", counts.extensions_missed),
             ("TableConflict", counts.conflicts),
             ("ClockCorrected", counts.clock_corrected),
             ("ColdStart", u32::from(self.cold_start)),

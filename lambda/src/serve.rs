@@ -252,7 +252,12 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
                 let settings = self.settings().await?;
                 Response::to_acquire(&self.once(acquire, &settings).await?, &settings)
             }
-            PoolRequest::Release(target) => Response::to_release(&self.once(target, &self.settings().await?).await?),
+            PoolRequest::Release(target, span) => {
+                let released = self.once(target, &self.settings().await?).await?;
+                let at = self.server.table.time(self.clock.now());
+                self.observer.released(&released, span, at);
+                Response::to_release(&released)
+            }
             PoolRequest::Renew(renew) => Response::to_renew(&self.once(renew, &self.settings().await?).await?),
             PoolRequest::Status { holders } => {
                 let settings = self.settings().await?;
@@ -315,7 +320,8 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             let asked = self.executions.asked();
             let (tally, trouble) = self.round(SweepRequest, &settings).await?;
             sum += tally;
-            sum.more = tally.more;
+            // What is said of the pool as it is, and not of what was done.
+            (sum.more, sum.missed, sum.outlasted) = (tally.more, tally.missed, tally.outlasted);
             // A round that did nothing would do nothing again; neither would one after trouble.
             let got_on = tally.got_on() || self.executions.asked() > asked;
             if tally.more && got_on && trouble.is_none() && round < SWEEPS {
@@ -329,6 +335,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             }
             break;
         }
+        self.observer.long_work(&sum);
         Ok(sum)
     }
 
@@ -385,8 +392,8 @@ fn told_after(done: Option<RoundsDone>, after: Duration) -> Result<Response, Inv
 fn concerns(request: &PoolRequest) -> (Option<String>, Option<String>) {
     match request {
         PoolRequest::Acquire(acquire) => (Some(acquire.holder.to_string()), None),
-        PoolRequest::Release(ReleaseTarget::Holder(holder, _)) => (Some(holder.to_string()), None),
-        PoolRequest::Release(ReleaseTarget::Lease(id)) => (None, Some(id.to_string())),
+        PoolRequest::Release(ReleaseTarget::Holder(holder, _), _) => (Some(holder.to_string()), None),
+        PoolRequest::Release(ReleaseTarget::Lease(id), _) => (None, Some(id.to_string())),
         PoolRequest::Renew(renew) => (None, Some(renew.id.to_string())),
         PoolRequest::ReleaseAll(all) => (Some(all.execution.to_string()), None),
         PoolRequest::ExecutionEnded(ended) => (Some(ended.execution.to_string()), None),

@@ -6,6 +6,7 @@ mod pool;
 use std::collections::HashSet;
 
 use lease_manager::{LogLevel, Reporting};
+use leasehold_core::Millis;
 use leasehold_testkit::StepFunctionsFault;
 use pool::{BEGIN, GRACE, LEASE, ServedPool, acquire, execution, line, queue, status_change};
 use serde_json::{Value, json};
@@ -100,6 +101,37 @@ async fn every_metric_counts_what_it_says() {
     assert_eq!(metrics(&ended), json!({ "LeaseReleased": 1, "WaiterGone": 1, "Errors": 0 }));
     let idle = pool.line(json!({ "action": "sweep" })).await;
     assert_eq!(metrics(&idle), json!({ "Errors": 0, "Held": 0, "Waiting": 0, "OldestWait": 0 }));
+}
+
+#[tokio::test]
+async fn work_that_outlasts_its_lease_is_counted_when_it_ends() {
+    let pool = ServedPool::of(1).await;
+    // As the states release: with the time that they were told of.
+    let release = |lease: &Value| {
+        json!({ "action": "release", "lease_id": lease["lease_id"],
+                "acquired_at_ms": lease["acquired_at_ms"], "expires_at_ms": lease["expires_at_ms"] })
+    };
+    let lease = pool.acquire("item-1").await;
+    pool.clock.forward(2_500);
+    let in_time = json!({ "LeaseReleased": 1, "HoldTime": 2_500, "Errors": 0 });
+    assert_eq!(metrics(&pool.line(release(&lease)).await)["HoldTime"], in_time["HoldTime"]);
+    // A release that comes twice is no work that went on.
+    assert_eq!(metrics(&pool.line(release(&lease)).await), json!({ "LeaseExpired": 1, "Errors": 0 }));
+    let lease = pool.acquire("item-2").await;
+    pool.clock.forward(LEASE + GRACE);
+    pool.acquire("item-3").await;
+    let late = pool.line(release(&lease)).await;
+    assert_eq!(metrics(&late), json!({ "LeaseExpired": 1, "WorkOutlastedLease": 1, "Errors": 0 }));
+}
+
+#[tokio::test]
+async fn work_at_the_end_of_the_longest_hold_is_counted_by_a_sweep() {
+    let pool = ServedPool::with(1, |row| row.longest_hold = Some(Millis(LEASE))).await;
+    pool.acquire("item-1").await;
+    pool.tasks.execution_is(execution(), "RUNNING");
+    pool.clock.forward(1);
+    let swept = pool.line(json!({ "action": "sweep" })).await;
+    assert_eq!(metrics(&swept)["WorkOutlastedLease"], 1, "{swept}");
 }
 
 #[tokio::test]

@@ -119,6 +119,28 @@ async fn only_a_grant_leads_to_the_work() {
     }
 }
 
+#[tokio::test]
+async fn no_work_begins_whose_lease_can_not_be_given_back() {
+    let pool = pool_of(1).await;
+    let grant = pool.answer(acquire("item-07")).await;
+    for machine in StateMachine::all() {
+        for field in grant.as_object().expect("an object").keys() {
+            let mut lacks = grant.clone();
+            lacks.as_object_mut().expect("an object").remove(field);
+            let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
+            call(turn);
+            let turn = walk.answered(Ok(lacks));
+            if walk.worked() {
+                call(turn);
+                let giving_back = call(walk.answered(Ok(json!({ "rows": 3 }))));
+                assert_eq!(giving_back.payload["lease_id"], grant["lease_id"], "{}: without {field}", machine.name);
+            } else {
+                ended(turn).expect_err("an error");
+            }
+        }
+    }
+}
+
 /// As the cause shows it: JSONata writes a string without its quotes.
 fn answer_as_text(answer: &Value) -> String {
     answer.to_string().trim_matches('"').to_owned()

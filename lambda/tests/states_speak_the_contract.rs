@@ -11,6 +11,14 @@ use states::job::{CHILD, PARENT, always, call, ended, item, pool_of, serve, stat
 use states::walk::{Walk, WalkTurn};
 use states::{StateError, StateMachine};
 
+/// What a release says of a lease that the pool shows so.
+fn giving_back_of(held: &Value) -> Value {
+    let times = ["acquired_at_ms", "expires_at_ms"].map(|time| held[time].as_i64().expect(time));
+    json!({
+        "action": "release", "lease_id": held["lease_id"], "acquired_at_ms": times[0], "expires_at_ms": times[1],
+    })
+}
+
 #[tokio::test]
 async fn a_job_holds_its_lease_from_acquire_to_release() {
     for machine in StateMachine::all() {
@@ -27,6 +35,7 @@ async fn a_job_holds_its_lease_from_acquire_to_release() {
 
         let giving_back = call(walk.answered(Ok(json!({ "rows": 3 }))));
         assert_eq!(giving_back.token, None, "{}: nobody tells it anything later", machine.name);
+        assert_eq!(giving_back.payload, giving_back_of(&held), "{}: the lease, and its time", machine.name);
         let released = serve(&pool, &giving_back).await.expect("an answer").expect("a success");
         assert_eq!(released, json!({ "status": "released", "lease_id": held["lease_id"] }), "{}", machine.name);
         let mut output = ended(walk.answered(Ok(released))).expect("a success");
@@ -111,7 +120,9 @@ async fn a_job_whose_work_fails_releases_and_fails_the_same_way() {
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
         to_the_work(&pool, &mut walk, turn).await;
         let broken = StateError::new("RowMissing", "{\"errorMessage\":\"no row {} 'seven'\"}");
+        let held = status(&pool).await["holders"][0].clone();
         let giving_back = call(walk.answered(Err(broken.clone())));
+        assert_eq!(giving_back.payload, giving_back_of(&held), "{}: the lease, and its time", machine.name);
         let released = serve(&pool, &giving_back).await.expect("an answer");
         assert_eq!(status(&pool).await["current_running"], 0, "{}", machine.name);
         assert_eq!(ended(walk.answered(released)), Err(broken), "{}", machine.name);

@@ -4,8 +4,8 @@
 
 mod pool;
 
-use leasehold_core::Millis;
-use leasehold_testkit::StepFunctionsFault;
+use leasehold_core::{Attempt, Fence, Held, Holder, Millis, Notice, Row, Slot, SlotRow, Timestamp};
+use leasehold_testkit::{StepFunctionsFault, put_row};
 use pool::{BEGIN, GRACE, LEASE, ServedPool, execution, line, queue, release};
 use serde_json::{Value, json};
 
@@ -210,13 +210,102 @@ async fn an_unknown_execution_keeps_its_lease_until_it_expires() {
 #[tokio::test]
 async fn executions_are_asked_for_slowly_enough_for_an_account() {
     let pool = ServedPool::with(20, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    // Each of a machine of its own, so that none is found with another.
     for run in 0..20 {
-        let id = format!("arn:aws:states:eu-central-1:123456789012:execution:nightly:{run}");
+        let id = format!("arn:aws:states:eu-central-1:123456789012:execution:nightly-{run}:1");
         pool.tasks.execution_is(&id, "RUNNING");
         pool.answer(json!({ "action": "acquire", "execution": id })).await;
     }
+    pool.clock.forward(30_000);
     let started = std::time::Instant::now();
     assert_eq!(pool.answer(sweep()).await["extended"], 20);
     // Five at once, then one in 100 ms.
     assert!(started.elapsed().as_millis() >= 1_500, "{:?}", started.elapsed());
+}
+
+const NIGHTLY: &str = "arn:aws:states:eu-central-1:123456789012:execution:nightly";
+
+/// A slot that this execution holds.
+fn held(slot: u32, execution: &str) -> Row {
+    let held = Held {
+        holder: Holder::new(execution, "", None).expect("a holder"),
+        attempt: Attempt::default(),
+        acquired_at: Timestamp(BEGIN),
+        expires_at: Timestamp(BEGIN + LEASE),
+        renewed_at: None,
+        notice: Notice::Asked,
+        label: None,
+    };
+    Row::Slot(SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) })
+}
+
+#[tokio::test]
+async fn a_sweep_extends_a_thousand_leases_of_long_work() {
+    let pool = ServedPool::with(1_500, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    let prefix = "analytics".parse().expect("a prefix");
+    for run in 0..1_200 {
+        let id = format!("{NIGHTLY}:{run}");
+        pool.tasks.execution_is(&id, if run % 100 == 7 { "FAILED" } else { "RUNNING" });
+        put_row(&pool.table, &prefix, held(run, &id)).await;
+    }
+    pool.clock.forward(30_000);
+    let swept = pool.answer(sweep()).await;
+    assert_eq!((&swept["extended"], &swept["more"], &swept["missed"]), (&json!(1_188), &Value::Null, &Value::Null));
+    // Two pages, the first to know where to look, and those that are on neither page.
+    let asked = (pool.tasks.requests("ListExecutions").len(), pool.tasks.requests("DescribeExecution").len());
+    assert!(asked.0 == 2 && asked.1 <= 1 + 12, "{asked:?}");
+    let status = pool.answer(json!({ "action": "status" })).await;
+    assert_eq!(status["current_running"], 1_188, "those that have ended are freed");
+}
+
+#[tokio::test]
+async fn children_of_map_runs_are_found_by_their_runs() {
+    let pool = ServedPool::with(100, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    for (run, children) in [("first", 0..30), ("second", 30..50)] {
+        for child in children {
+            let id = format!("{NIGHTLY}/Items:{child}");
+            pool.tasks.child_is(&id, "RUNNING", &format!("{}/Items:{run}", NIGHTLY.replace(":execution:", ":mapRun:")));
+            pool.answer(json!({ "action": "acquire", "execution": id, "parent": format!("{NIGHTLY}:{run}") })).await;
+        }
+    }
+    pool.clock.forward(30_000);
+    assert_eq!(pool.answer(sweep()).await["extended"], 50);
+    let asked = (pool.tasks.requests("ListExecutions").len(), pool.tasks.requests("DescribeExecution").len());
+    assert_eq!(asked, (2, 2));
+}
+
+#[tokio::test]
+async fn who_may_not_list_executions_asks_for_each() {
+    let pool = ServedPool::with(10, |row| row.longest_hold = Some(Millis(3_600_000))).await;
+    for run in 0..6 {
+        let id = format!("{NIGHTLY}:{run}");
+        pool.tasks.execution_is(&id, "RUNNING");
+        pool.answer(json!({ "action": "acquire", "execution": id })).await;
+    }
+    pool.tasks.refuse("ListExecutions", "AccessDeniedException");
+    let said = pool.line(sweep()).await;
+    assert_eq!(pool.tasks.requests("DescribeExecution").len(), 6);
+    let note = said["notes"][0].as_str().expect("a note");
+    assert!(note.contains("ListExecutions") && note.contains("AccessDeniedException"), "{note}");
+}
+
+#[tokio::test]
+async fn work_that_could_not_be_asked_for_in_time_is_counted() {
+    const SWEEP_EVERY: u64 = 20_000;
+    let pool = ServedPool::with(3, |row| {
+        row.longest_hold = Some(Millis(3_600_000));
+        row.sweep_every = Some(Millis(SWEEP_EVERY));
+    })
+    .await;
+    pool.acquire("item-1").await;
+    // Which nobody can be asked for, at any time.
+    pool.answer(json!({ "action": "acquire", "execution": "a laptop" })).await;
+    pool.tasks.fail_always(Some(StepFunctionsFault::Error(400, "ThrottlingException")));
+    // The next sweep can still extend it.
+    let early = pool.line(sweep()).await;
+    assert_eq!(early["ExtensionsMissed"], Value::Null, "{early}");
+    pool.clock.forward(LEASE - SWEEP_EVERY + 1);
+    let late = pool.line(sweep()).await;
+    assert_eq!(late["ExtensionsMissed"], 1, "{late}");
+    assert_eq!(pool.answer(sweep()).await["missed"], 1);
 }

@@ -4,7 +4,7 @@
 
 mod scripted_pool;
 
-use leasehold_core::{Delivery, Millis, Reply, RowKey, Write};
+use leasehold_core::{Delivery, Millis, Reply, Request, Row, RowKey, Write};
 use scripted_pool::{Pool, T, queue};
 
 /// A pool of so many slots, all granted, of which no task could be told.
@@ -65,4 +65,43 @@ fn a_lease_that_has_expired_is_not_told_again() {
     assert_eq!(pool.sweep(end - 1).renotified, 1);
     assert_eq!(pool.sweep(end).renotified, 0);
     assert_eq!(pool.told.len(), 1);
+}
+
+#[test]
+fn a_sweep_that_did_all_it_can_looks_no_further() {
+    // A slot is free and nobody waits; or somebody waits and no slot is free.
+    for waiters in [1, 3] {
+        let mut pool = Pool::new(2);
+        for at in 0..waiters {
+            pool.joined(queue(&format!("w{at}"), Some(1)), T + at);
+        }
+        pool.asked.clear();
+        assert_eq!(pool.sweep(T + 5).granted, if waiters == 1 { 1 } else { 2 });
+        let heads = pool.asked.iter().filter(|asked| matches!(asked, Request::Queue(_))).count();
+        let looks = pool.asked.iter().filter(|asked| matches!(asked, Request::Slots(..))).count();
+        // All slots are read to settle the pool, and once more to see how it is left. Where one is free, the queue is
+        // read once besides: somebody may have joined it meanwhile.
+        assert_eq!((looks, heads), (2, if waiters == 1 { 3 } else { 2 }), "{waiters} waiters");
+    }
+}
+
+#[test]
+fn a_sweep_of_a_pool_that_never_rests_ends_and_says_so() {
+    let mut pool = Pool::new(200);
+    pool.joined(queue("first", Some(1)), T);
+    let mut others = Pool::new(0);
+    let mut joined = 0;
+    // Whenever a sweep looks whether somebody has come meanwhile, somebody has.
+    pool.trouble = Box::new(move |table, request| {
+        if *request == Request::Queue(1) {
+            joined += 1;
+            let name = format!("w{joined}");
+            others.joined(queue(&name, Some(1)), T + joined);
+            table.put(Row::Holder(others.row_of(&name)));
+            table.put(Row::Wait(others.queue().pop().expect("it has just joined")));
+        }
+        None
+    });
+    let tally = pool.sweep(T + 100);
+    assert!(tally.more && tally.granted < 20, "{tally:?}");
 }

@@ -6,7 +6,7 @@ mod scripted_pool;
 
 use leasehold_core::{
     AcquireRequest, Attempt, Delivery, ExecutionEnded, ExecutionFreed, ExecutionStatus, Failure, FailureReason,
-    HolderState, ReleaseAll, Request, Row, RowKey, Tally, TaskResult, Timestamp,
+    HolderState, Millis, ReleaseAll, Request, Row, RowKey, Tally, TaskResult, Timestamp,
 };
 use scripted_pool::{Pool, T, attempt, branch, item, poll, queue};
 
@@ -274,6 +274,12 @@ fn what_ended_is_remembered_for_a_day() {
     pool.lease(poll("expired", Some(1)), T);
     pool.lease(poll("next", Some(1)), T + 305_000);
     assert_eq!(pool.row_of("expired").ttl, kept);
+
+    // Longer where a sweep may keep a lease alive beyond its time.
+    pool.settings.longest_hold = Millis(7_000_000);
+    pool.lease(poll("long", Some(1)), T + 610_000);
+    assert_eq!(pool.row_of("long").ttl, Timestamp(T.next_multiple_of(1_000) + 910_000 + 7_000_000 + day));
+    pool.settings.longest_hold = Millis(0);
 
     pool.acquire(queue("waited", Some(1)), T);
     pool.ended("waited", T + 7);

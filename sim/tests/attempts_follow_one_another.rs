@@ -5,8 +5,8 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Delivery, Failure, FailureReason, LossReason, ReleaseTarget, Released,
-    TaskResult, Timestamp,
+    AcquireOutcome, AcquireRequest, Attempt, Delivery, Failure, FailureReason, LeaseId, LossReason, Millis, Mode,
+    ReleaseTarget, Released, RenewRequest, TaskResult, Timestamp,
 };
 use scripted_pool::{Pool, T, attempt, holder, poll, queue, task};
 
@@ -165,6 +165,22 @@ fn work_renewed_before_a_redrive_does_not_hold_it_up() {
     let lease = pool.lease(redriven("before", 0, 0), T);
     pool.renew(&lease, None, T + 10);
     assert!(pool.lease(redriven("redriven", 1, 0), T + 20).id.fence > lease.id.fence);
+}
+
+#[test]
+fn who_renewed_before_it_came_for_its_lease_gets_it() {
+    let mut pool = Pool::new(1);
+    let before = pool.lease(poll("before", Some(1)), T);
+    let run = AcquireRequest { mode: Mode::Queue(None), ..poll("a", Some(1)) };
+    assert_eq!(pool.acquire(run.clone(), T), Ok(AcquireOutcome::Queued));
+    pool.give_back(&before, T);
+    let short = pool.slots()[0].held.as_ref().map(|held| held.expires_at);
+    assert_eq!(short, Some(Timestamp(T + 6_000)));
+    let id = LeaseId { fence: before.id.fence.next(), ..before.id };
+    let renewed = pool.run(RenewRequest { id: id.clone(), lease: Some(Millis(10_000)) }, T + 1);
+    assert_eq!(renewed.map(|renewed| renewed.expires_at), Ok(Timestamp(T + 10_001)));
+    let lease = pool.lease(run, T + 2);
+    assert_eq!((lease.id, lease.expires_at), (id, Timestamp(T + 300_002)));
 }
 
 #[test]

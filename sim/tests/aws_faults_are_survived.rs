@@ -38,8 +38,8 @@ const PINNED: [(fn() -> CheckedWorld, usize); 18] = [
     (redriven_polling, 15_935),
     (reported_twice, 12_511),
     (reported_twice_and_redriven, 53_129),
-    (many_left_behind, 270_334),
-    (many_left_behind_unknown, 270_334),
+    (many_left_behind, 315_336),
+    (many_left_behind_unknown, 315_336),
     (wrong_clock, 4_087),
 ];
 

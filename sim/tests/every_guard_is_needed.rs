@@ -57,6 +57,7 @@ fn tested_by(guard: Guard) -> &'static str {
         Guard::LowerHighWaterUnchanged => "a_lease_above_the_limit_would_be_forgotten",
         Guard::FoldSlotFree => "a_slot_in_use_would_be_folded_away",
         Guard::LeaveWaiterUnchanged => "a_waiter_granted_meanwhile_would_be_buried",
+        Guard::LeaveSamePlace => "a_newer_attempt_would_lose_its_place_untold",
         Guard::ConfirmSameLease => "another_holders_notice_would_be_confirmed",
         Guard::SetLimitOverrideUnchanged => "a_lowering_would_be_forgotten_when_two_operators_meet",
         Guard::SetLimitPoolUnchanged => "a_lowering_would_be_forgotten_when_an_override_ends",
@@ -323,6 +324,13 @@ fn a_waiter_granted_meanwhile_would_be_buried() {
     let faults = Faults { abandon: 1, events: true, ..faults() };
     let world = CheckedWorld::new("leave", 1).queue(2).faults(faults);
     guard(world, Guard::LeaveWaiterUnchanged, &[property::ONE, property::LEAK]);
+}
+
+#[test]
+fn a_newer_attempt_would_lose_its_place_untold() {
+    let world = CheckedWorld::new("leave a place", 1).queue(1).poll(1).attempts(2).time(1, 9).sweeps(1).tries(2);
+    let world = CheckedWorld { give_up: 1, ..world.faults(Faults { abandon: 1, ..faults() }) };
+    guard(world, Guard::LeaveSamePlace, &[property::TOLD_IN_THE_END]);
 }
 
 #[test]

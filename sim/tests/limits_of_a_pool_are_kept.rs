@@ -5,8 +5,8 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, ExecutionStatus, Failure, LossReason, Lowered, Millis, OverrideRow, PoolRow,
-    Renewed, Reply, Request, Row, SetLimitOutcome, Timestamp,
+    AcquireOutcome, AcquireRequest, ExecutionStatus, Failure, HighWaterRow, Intent, LossReason, Lowered, Millis,
+    OverrideRow, PoolRow, Released, Renewed, Reply, Request, Row, SetLimitOutcome, Timestamp,
 };
 use scripted_pool::{Pool, T, limit, poll, queue, task};
 
@@ -95,6 +95,95 @@ fn a_sweep_frees_who_has_ended_and_nobody_it_knows_not_of() {
         pool.sweep(T + 250_000);
         assert_eq!(pool.held(), held, "{life:?}");
     }
+}
+
+#[test]
+fn a_sweep_extends_as_much_long_work_as_there_is() {
+    let mut pool = Pool::new(1_000);
+    pool.settings.longest_hold = Millis(4_000_000);
+    (0..1_000).for_each(|slot| pool.hold(slot, &format!("run-{slot}"), T + 300_000));
+    let swept = pool.sweep(T + 250_000);
+    assert_eq!((swept.extended, swept.missed, swept.more), (1_000, 0, false));
+    assert!(pool.slots().iter().all(|row| row.held.as_ref().is_some_and(|it| it.expires_at == Timestamp(T + 550_000))));
+}
+
+#[test]
+fn a_sweep_counts_what_no_later_one_can_extend() {
+    const RUN: &str = "arn:aws:states:eu-central-1:123456789012:execution:nightly:7";
+    // A sweep comes every minute.
+    for (ends_after, execution, missed) in
+        [(59_999, RUN, 1), (60_000, RUN, 0), (59_999, "a laptop", 0), (59_999, "arn:aws:states:e:1:express:n:7:1", 0)]
+    {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(4_000_000);
+        pool.hold(0, execution, T + 250_000 + ends_after);
+        pool.status = ExecutionStatus::Unknown;
+        assert_eq!(pool.sweep(T + 250_000).missed, missed, "{execution} ends after {ends_after} ms");
+    }
+    // It is known to run, but that can not be written.
+    for (reply, missed) in [(Reply::Throttled, 1), (Reply::Refused(vec![]), 0)] {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(4_000_000);
+        pool.hold(0, RUN, T + 300_000);
+        let extends = |request: &Request| request.writes().iter().any(|write| write.intent == Intent::Extend);
+        pool.trouble = Box::new(move |_, request| extends(request).then(|| reply.clone()));
+        assert_eq!(pool.sweep(T + 250_000).missed, missed);
+    }
+}
+
+#[test]
+fn a_sweep_counts_work_at_the_end_of_the_longest_hold() {
+    for (life, after, outlasted) in [
+        (ExecutionStatus::Running, 340_001, 1),
+        // The next sweep sees it too.
+        (ExecutionStatus::Running, 340_000, 0),
+        (ExecutionStatus::Unknown, 340_001, 0),
+        (ExecutionStatus::Ended, 340_001, 0),
+    ] {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(400_000);
+        pool.hold(0, "a", T + 400_000);
+        pool.status = life;
+        assert_eq!(pool.sweep(T + after).outlasted, outlasted, "{life:?} after {after} ms");
+        assert!(!pool.asked.iter().flat_map(Request::writes).any(|write| write.intent == Intent::Extend));
+    }
+}
+
+#[test]
+fn no_caller_meets_only_the_last_few_slots() {
+    // Windows of 16 and of 48 slots leave a few of a hundred over, and these are taken.
+    for entropy in 0..500 {
+        let mut pool = Pool::new(100);
+        (84..100).for_each(|slot| pool.hold(slot, &format!("run-{slot}"), T + 300_000));
+        pool.entropy = entropy;
+        pool.lease(poll("a", None), T);
+    }
+}
+
+#[test]
+fn a_sweep_extends_nothing_that_another_may_take_by_now() {
+    for (after, extended) in [(303_999, 1), (304_000, 0)] {
+        let mut pool = Pool::new(1);
+        pool.settings.longest_hold = Millis(4_000_000);
+        pool.acquire(poll("a", Some(1)), T);
+        // When the pool was settled the lease was still within its grace; when long work is looked after, it is not.
+        pool.late = 500;
+        assert_eq!(pool.sweep(T + after).extended, extended, "after {after} ms");
+    }
+}
+
+#[test]
+fn a_lease_that_is_gone_is_known_to_be_while_a_limit_is_lowered() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.settings.lowered = Some(Lowered { from: limit(2), at: Timestamp(T) });
+    let released = |already| Ok(Released { lease: Some(lease.id.clone()), already });
+    assert_eq!(pool.give_back(&lease, T + 1), released(false));
+    assert_eq!(pool.give_back(&lease, T + 2), released(true));
+    pool.settings.lowered = None;
+    pool.lease(poll("b", Some(1)), T + 3);
+    pool.settings.lowered = Some(Lowered { from: limit(2), at: Timestamp(T) });
+    assert_eq!((pool.give_back(&lease, T + 4), pool.held()), (released(true), 1));
 }
 
 #[test]
@@ -201,10 +290,14 @@ fn above_a_lowered_limit_nobody_goes_on() {
     assert!(matches!(outcome, Ok(AcquireOutcome::Wait(_))), "{outcome:?}");
     assert_eq!((pool.holder_of(1), pool.held()), (None, 1));
 
-    let mut pool = Pool::new(2);
-    let leases = ["a", "b"].map(|name| (name, pool.lease(queue(name, Some(1)), T)));
-    let (name, _) = leases.iter().max_by_key(|(_, lease)| lease.id.slot.0).expect("two leases");
-    pool.settings.limit = limit(1);
-    assert_eq!(pool.acquire(task(name, "newer", Some(2)), T + 1), Ok(AcquireOutcome::Queued));
-    assert_eq!((pool.holder_of(1), pool.held(), pool.queue().len()), (None, 1, 1));
+    // Also where a caller believes that there is no slot above the limit.
+    for slots in [2, 1] {
+        let mut pool = Pool::new(2);
+        let leases = ["a", "b"].map(|name| (name, pool.lease(queue(name, Some(1)), T)));
+        let (name, _) = leases.iter().max_by_key(|(_, lease)| lease.id.slot.0).expect("two leases");
+        pool.settings.limit = limit(1);
+        pool.settings.high_water = Some(HighWaterRow { slots, ..HighWaterRow::default() });
+        assert_eq!(pool.acquire(task(name, "newer", Some(2)), T + 1), Ok(AcquireOutcome::Queued));
+        assert_eq!((pool.holder_of(1), pool.held(), pool.queue().len()), (None, 1, 1));
+    }
 }

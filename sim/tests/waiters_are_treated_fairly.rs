@@ -5,11 +5,11 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Delivery, ExecutionStatus, Failure, FailureReason, Intent, LossReason,
-    Millis, Notice, ReleaseTarget, Released, Reply, Request, RetryAdvice, Row, RowKey, SummaryRow, Tally, TaskResult,
-    Ticket, Timestamp, WaitRow, Write,
+    AcquireOutcome, AcquireRequest, Attempt, Delivery, ExecutionStatus, Failure, FailureReason, HighWaterRow, Intent,
+    LossReason, Millis, Mode, Notice, ReleaseTarget, Released, Reply, Request, RetryAdvice, Row, RowKey, SummaryRow,
+    Tally, TaskResult, Ticket, Timestamp, WaitRow, Write,
 };
-use scripted_pool::{Pool, T, holder, limit, poll, queue};
+use scripted_pool::{Pool, T, holder, limit, poll, queue, task};
 
 #[test]
 fn a_raise_wakes_a_waiter_at_once() {
@@ -105,6 +105,73 @@ fn a_copy_tells_what_its_holder_may_not_know() {
     pool.told.clear();
     pool.lease(queue("a", Some(1)), T + 2);
     assert_eq!(pool.heard("a"), []);
+}
+
+#[test]
+fn only_a_sweep_tells_what_others_granted() {
+    let mut pool = granted_with(Delivery::Unknown);
+    pool.told.clear();
+    pool.settings.limit = limit(2);
+    pool.change(2, T + 1);
+    assert_eq!(pool.heard("a"), []);
+}
+
+#[test]
+fn who_joins_while_a_slot_is_freed_is_served() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    // A waiter that saw the slot held puts its place there just when it is freed.
+    let mut late = Pool::new(0);
+    late.acquire(queue("w", Some(1)), T);
+    let mut rows = vec![Row::Holder(late.row_of("w")), Row::Wait(late.queue().remove(0))];
+    pool.trouble = Box::new(move |table, request| {
+        if request.writes().iter().any(|write| matches!(write.intent, Intent::Free(..))) {
+            rows.drain(..).for_each(|row| table.put(row));
+        }
+        None
+    });
+    pool.asked.clear();
+    pool.give_back(&lease, T);
+    assert!(pool.has_a_lease("w"));
+    let heads = pool.asked.iter().filter(|asked| matches!(asked, Request::Queue(_))).count();
+    assert_eq!(heads, 2, "before it is freed, and after");
+}
+
+#[test]
+fn what_can_not_be_handed_over_is_freed() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    pool.acquire(queue("w", Some(1)), T);
+    pool.trouble = Box::new(|_, request| (request.writes().len() > 1).then_some(Reply::Conflict));
+    let released = Ok(Released { lease: Some(lease.id.clone()), already: false });
+    assert_eq!((pool.give_back(&lease, T), pool.held()), (released, 0));
+}
+
+#[test]
+fn a_release_before_very_many_dead_waiters_frees_its_slot() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    for at in 0..40 {
+        pool.acquire(queue(&format!("dead{at:02}"), Some(1)), T + at);
+    }
+    pool.delivery = Delivery::Closed;
+    let released = Ok(Released { lease: Some(lease.id.clone()), already: false });
+    assert_eq!((pool.give_back(&lease, T + 50), pool.held()), (released, 0));
+    assert!(pool.queue().len() > 20, "a release is not a sweep");
+}
+
+#[test]
+fn a_raise_wakes_as_many_as_there_are_slots() {
+    let mut pool = Pool::new(0);
+    for at in 0..200 {
+        pool.acquire(queue(&format!("w{at:03}"), Some(1)), T + at);
+    }
+    // So many in one round of requests; the whole of a long backlog is a sweep's.
+    pool.change(60, T + 300);
+    assert_eq!((pool.held(), pool.has_a_lease("w059"), pool.has_a_lease("w060")), (60, true, false));
+    pool.settings.high_water = Some(HighWaterRow { slots: 60, ..HighWaterRow::default() });
+    pool.change(200, T + 301);
+    assert!((160..200).contains(&pool.held()), "{}", pool.held());
 }
 
 #[test]
@@ -222,7 +289,8 @@ fn a_task_found_closed_at_its_first_notice_costs_no_lease() {
         (pool.delivery, pool.status) = (Delivery::Closed, life);
         let outcome = pool.acquire(queue("a", Some(1)), T);
         assert_eq!(outcome, Err(Failure::Lost(LossReason::Ended)), "{life:?}");
-        assert_eq!(pool.held(), 0, "{life:?}");
+        // Nobody is told a second time, as the task is known to be closed.
+        assert_eq!((pool.held(), pool.heard("a").len(), pool.checked), (0, 1, 0), "{life:?}");
     }
 }
 
@@ -236,13 +304,14 @@ fn a_task_that_may_not_be_told_costs_no_lease() {
 
 #[test]
 fn a_task_found_closed_later_costs_its_lease_only_if_it_ended() {
-    for (life, held) in [(ExecutionStatus::Ended, 0), (ExecutionStatus::Running, 1), (ExecutionStatus::Unknown, 1)] {
+    let lives = [(ExecutionStatus::Ended, 0), (ExecutionStatus::Running, 1), (ExecutionStatus::Unknown, 1)];
+    for ((life, held), later) in lives.iter().flat_map(|of| [(*of, Delivery::Closed), (*of, Delivery::Refused)]) {
         // The first notice gets no answer: it may have got through.
         let mut pool = granted_with(Delivery::Unknown);
-        (pool.delivery, pool.status) = (Delivery::Closed, life);
+        (pool.delivery, pool.status) = (later, life);
         pool.sweep(T + 1);
-        assert_eq!(pool.held(), held, "{life:?}");
-        assert!(pool.slots()[0].held.as_ref().is_none_or(|held| held.open_token().is_none()), "{life:?}");
+        assert_eq!(pool.held(), held, "{later:?}, {life:?}");
+        assert!(pool.slots()[0].held.as_ref().is_none_or(|held| held.open_token().is_none()), "{later:?}, {life:?}");
     }
 }
 
@@ -263,6 +332,8 @@ fn a_grant_that_finds_its_execution_ended_goes_to_the_next() {
     pool.give_back(&lease, T + 2);
     assert_eq!((pool.held(), pool.queue()), (0, vec![]));
     assert!(pool.has_a_lease("b") && pool.has_a_lease("c"), "each was tried");
+    // Each once, as nobody needs to close a task that is known to be closed.
+    assert_eq!((pool.heard("b").len(), pool.heard("c").len(), pool.checked), (1, 1, 0));
 }
 
 #[test]
@@ -304,6 +375,30 @@ fn a_tally_counts_what_a_sweep_did() {
 }
 
 #[test]
+fn a_tally_counts_what_came_due_while_long_work_was_asked_for() {
+    let mut pool = Pool::new(1);
+    pool.settings.longest_hold = Millis(4_000_000);
+    pool.lease(poll("a", Some(1)), T);
+    pool.acquire(AcquireRequest { wait: Some(Millis(252_500)), ..queue("late", Some(1)) }, T);
+    (pool.status, pool.late) = (ExecutionStatus::Ended, 1_000);
+    assert_eq!(pool.sweep(T + 250_000), Tally { freed: 1, left: 1, ..Tally::default() });
+
+    // All slots are looked at once more, as one may lie above the limit.
+    let mut pool = Pool::new(2);
+    pool.settings.high_water = Some(HighWaterRow { slots: 3, ..HighWaterRow::default() });
+    pool.settings.longest_hold = Millis(4_000_000);
+    let before = pool.lease(poll("before", Some(1)), T);
+    pool.lease(poll("a", Some(1)), T);
+    pool.acquire(AcquireRequest { mode: Mode::Queue(None), ..poll("short", Some(1)) }, T);
+    pool.give_back(&before, T + 246_000);
+    pool.acquire(queue("w1", Some(1)), T + 246_000);
+    pool.acquire(queue("w2", Some(1)), T + 246_001);
+    (pool.status, pool.late) = (ExecutionStatus::Ended, 3_000);
+    let tally = pool.sweep(T + 250_000);
+    assert_eq!(tally, Tally { granted: 2, reclaimed: 1, freed: 1, ..Tally::default() });
+}
+
+#[test]
 fn a_tally_counts_long_work() {
     let mut pool = Pool::new(30);
     pool.settings.longest_hold = Millis(4_000_000);
@@ -315,11 +410,11 @@ fn a_tally_counts_long_work() {
         pool.lease(poll(&format!("h{name}"), Some(1)), T + 250_000);
     }
     pool.acquire(queue("w", Some(1)), T + 500_000);
-    // More than one sweep asks about; one of those that it frees has a successor.
+    // One of those that it frees has a successor.
     pool.status = ExecutionStatus::Ended;
     let tally = pool.sweep(T + 500_000);
-    assert_eq!(tally, Tally { granted: 1, freed: 25, more: true, ..Tally::default() });
-    assert_eq!(pool.held(), 6);
+    assert_eq!(tally, Tally { granted: 1, freed: 30, ..Tally::default() });
+    assert_eq!(pool.held(), 1);
 }
 
 #[test]
@@ -349,7 +444,8 @@ fn a_summary_counts_leases_that_last_and_who_waits() {
         let row = pool.table.row(RowKey::Summary).cloned();
         if let Some(Row::Summary(row)) = row { row } else { panic!("{row:?}") }
     };
-    pool.sweep(T + 300_999);
+    // Nothing can be done for who waits while the pool is full.
+    assert!(!pool.sweep(T + 300_999).more);
     let expected = SummaryRow {
         at: Timestamp(T + 300_999),
         limit: limit(2),
@@ -392,7 +488,7 @@ fn who_is_not_told_by_its_own_call_is_failed_by_it() {
         assert_eq!(pool.acquire(queue("a", Some(1)), T), Err(Failure::TasksUnavailable));
         // Its retry takes the slot over in place.
         pool.delivery = Delivery::Delivered;
-        let lease = pool.lease(queue("a", Some(2)), T + 1);
+        let lease = pool.lease(task("a", "another", Some(2)), T + 1);
         assert_eq!((lease.id.slot.0, lease.id.fence.0), (0, 2));
     }
 }

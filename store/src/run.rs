@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use leasehold_core::{
     Delivery, Effect, EffectReply, ExecutionStatus, Failure, InFlight, Limit, Machine, Millis, Operation, PoolName,
     Reply, Request, RowKey, Settings, Step, TaskCallback, Timestamp,
@@ -26,6 +26,11 @@ pub trait Notifier: Send + Sync {
 pub trait ExecutionStatusSource: Send + Sync {
     /// Whether this one does. What can't be found out is [`ExecutionStatus::Unknown`], which frees nothing.
     fn status(&self, execution: &str) -> impl Future<Output = ExecutionStatus> + Send;
+
+    /// Whether these do, in their order. Who can ask for many at once does so here.
+    fn statuses(&self, executions: &[&str]) -> impl Future<Output = Vec<ExecutionStatus>> + Send {
+        join_all(executions.iter().map(|execution| self.status(execution)))
+    }
 }
 
 /// Where nobody can be told or asked: callbacks stay on their slots for the lease manager's next sweep.
@@ -164,7 +169,7 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
                 tokio::time::sleep(Duration::from_millis(pause.0)).await;
             }
             own_rows_written |= effects.iter().any(writes_own_rows);
-            let performed = join_all(effects.iter().map(|effect| self.perform(&prefix, effect))).await;
+            let performed = self.perform(&prefix, &effects).await;
             let mut in_flight = InFlight::new(effects);
             for (at, (reply, trouble)) in performed.into_iter().enumerate() {
                 if let Some(effect) = in_flight.effect(at) {
@@ -195,16 +200,35 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
         Err(RunError::new(failure, sent.trouble))
     }
 
-    async fn perform(&self, prefix: &PoolName, effect: &Effect) -> (EffectReply, Option<StoreError>) {
+    /// Performs the effects of a step at once: what came of each, in their order.
+    async fn perform(&self, prefix: &PoolName, effects: &[Effect]) -> Vec<(EffectReply, Option<StoreError>)> {
+        let executions: Vec<&str> = effects.iter().filter_map(asked_for).collect();
+        let sent = join_all(effects.iter().map(|effect| self.send(prefix, effect)));
+        let (sent, statuses) = join(sent, self.executions.statuses(&executions)).await;
+        let mut statuses = statuses.into_iter();
+        let status = |sent: Option<_>| sent.unwrap_or_else(|| (known(statuses.next()).into(), None));
+        sent.into_iter().map(status).collect()
+    }
+
+    /// Sends what one effect sends; none: it asks for an execution.
+    async fn send(&self, prefix: &PoolName, effect: &Effect) -> Option<(EffectReply, Option<StoreError>)> {
         match effect {
             Effect::Request(request) => {
                 let sent = self.table.send(prefix, request).await;
-                (sent.reply.into(), sent.trouble)
+                Some((sent.reply.into(), sent.trouble))
             }
-            Effect::Callback(callback) => (self.notifier.notify(callback).await.into(), None),
-            Effect::StatusCheck(execution) => (self.executions.status(execution).await.into(), None),
+            Effect::Callback(callback) => Some((self.notifier.notify(callback).await.into(), None)),
+            Effect::StatusCheck(_) => None,
         }
     }
+}
+
+fn asked_for(effect: &Effect) -> Option<&str> {
+    if let Effect::StatusCheck(execution) = effect { Some(execution) } else { None }
+}
+
+fn known(status: Option<ExecutionStatus>) -> ExecutionStatus {
+    status.unwrap_or(ExecutionStatus::Unknown)
 }
 
 /// Whether an effect writes a row that settings are read from.

@@ -54,10 +54,16 @@ locals {
     "label"         = var.label_path == null ? null : "{% ${var.label_path} %}"
   } : field => value if value != null }
 
-  jsonata_release = {
-    "action"   = "release"
-    "lease_id" = "{% ${local.jsonata_lease_id} %}"
-  }
+  # A lease can be given back without its time; an expression that finds nothing would fail the release.
+  jsonata_release = merge(
+    {
+      "action"   = "release"
+      "lease_id" = "{% ${local.jsonata_lease_id} %}"
+    },
+    { for time in local.release_times :
+      time => "{% $exists(${local.jsonata_lease}.${time}) ? ${local.jsonata_lease}.${time} : null %}"
+    },
+  )
 
   jsonata_release_all = { for field, value in {
     "action"     = "release"

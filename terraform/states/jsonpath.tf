@@ -25,10 +25,13 @@ locals {
     "label.$"       = var.label_path
   } : field => value if value != null }
 
-  jsonpath_release = {
-    "action"     = "release"
-    "lease_id.$" = local.jsonpath_lease_id
-  }
+  jsonpath_release = merge(
+    {
+      "action"     = "release"
+      "lease_id.$" = local.jsonpath_lease_id
+    },
+    { for time in local.release_times : "${time}.$" => "${var.sfn_lease_result_path}.${time}" },
+  )
 
   # All that this execution has, up to the attempt that says so.
   jsonpath_release_all = { for field, value in {
@@ -77,13 +80,17 @@ locals {
       Comment = local.comments.check
       Choices = [
         {
-          And = [
-            { Variable = "${var.sfn_lease_result_path}.status", IsPresent = true },
-            { Variable = "${var.sfn_lease_result_path}.status", StringEquals = "acquired" },
-            { Variable = "${var.sfn_lease_result_path}.lease_id", IsPresent = true },
-            { Variable = "${var.sfn_lease_result_path}.lease_id", IsString = true },
-            { Variable = "${var.sfn_lease_result_path}.lease_id", StringGreaterThan = "" },
-          ]
+          And = concat(
+            [
+              { Variable = "${var.sfn_lease_result_path}.status", IsPresent = true },
+              { Variable = "${var.sfn_lease_result_path}.status", StringEquals = "acquired" },
+              { Variable = "${var.sfn_lease_result_path}.lease_id", IsPresent = true },
+              { Variable = "${var.sfn_lease_result_path}.lease_id", IsString = true },
+              { Variable = "${var.sfn_lease_result_path}.lease_id", StringGreaterThan = "" },
+            ],
+            # The release reads them by their paths, and could not leave one out.
+            [for time in local.release_times : { Variable = "${var.sfn_lease_result_path}.${time}", IsPresent = true }],
+          )
           Next = var.sfn_post_acquire_lease_state
         },
         {

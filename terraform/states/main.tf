@@ -32,6 +32,10 @@ locals {
     "status", "lease_id", "fence", "slot", "prefix", "acquired_at_ms", "expires_at_ms", "lease_expires_at",
   ]
 
+  # What a release says of its lease's time, for the pool's metrics. Only the id's new place is known of a lease that the
+  # work moved.
+  release_times = var.sfn_lease_id_jsonpath == null ? ["acquired_at_ms", "expires_at_ms"] : []
+
   # What ReleaseLease is followed by. A job whose work is done is never failed because its release was: the lease
   # expires by itself.
   after_release = { for field, value in {

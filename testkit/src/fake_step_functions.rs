@@ -1,6 +1,6 @@
 //! A fake Step Functions: what was it asked, and what does it answer?
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_sdk_sfn::config::{BehaviorVersion, Builder, Credentials, Region};
@@ -32,11 +32,20 @@ pub struct FakeStepFunctions(Arc<Mutex<Account>>);
 struct Account {
     next_faults: VecDeque<StepFunctionsFault>,
     lasting_fault: Option<StepFunctionsFault>,
+    /// The operations that fail so, whatever is asked.
+    refused: BTreeMap<String, &'static str>,
     closed_tokens: HashSet<String>,
-    /// The status of each execution, by its ARN.
-    executions: HashMap<String, String>,
+    /// The executions, by their ARNs.
+    executions: BTreeMap<String, FakeExecution>,
     /// Every request: its operation and its body.
     requests: Vec<(String, Value)>,
+}
+
+/// An execution: its status, and the map run that started it, if one did.
+#[derive(Debug)]
+struct FakeExecution {
+    status: String,
+    map_run: Option<String>,
 }
 
 impl FakeStepFunctions {
@@ -50,6 +59,11 @@ impl FakeStepFunctions {
         self.lock().lasting_fault = fault;
     }
 
+    /// All requests of this operation are refused so from now on.
+    pub fn refuse(&self, operation: &str, error: &'static str) {
+        self.lock().refused.insert(operation.into(), error);
+    }
+
     /// Closes a task that nobody told anything: it timed out, or its execution was stopped.
     pub fn close(&self, token: &str) {
         self.lock().closed_tokens.insert(token.into());
@@ -57,7 +71,13 @@ impl FakeStepFunctions {
 
     /// That execution has this status.
     pub fn execution_is(&self, execution: &str, status: &str) {
-        self.lock().executions.insert(execution.into(), status.into());
+        self.lock().executions.insert(execution.into(), FakeExecution { status: status.into(), map_run: None });
+    }
+
+    /// That child of a map run has this status.
+    pub fn child_is(&self, execution: &str, status: &str, map_run: &str) {
+        let child = FakeExecution { status: status.into(), map_run: Some(map_run.into()) };
+        self.lock().executions.insert(execution.into(), child);
     }
 
     /// The bodies of what it was asked, by this operation's name.
@@ -95,7 +115,8 @@ impl FakeStepFunctions {
 impl Account {
     fn reply(&mut self, operation: &str, body: &Value) -> HttpReply {
         self.requests.push((operation.to_owned(), body.clone()));
-        let fault = self.next_faults.pop_front().or_else(|| self.lasting_fault.clone());
+        let refused = self.refused.get(operation).map(|error| StepFunctionsFault::Error(400, error));
+        let fault = refused.or_else(|| self.next_faults.pop_front()).or_else(|| self.lasting_fault.clone());
         let answer = |status: u16, body: Value| HttpReply::Answer(status, body.to_string());
         let error = |status: u16, name: &str| {
             // As careless as can be: it repeats what it was sent.
@@ -107,10 +128,11 @@ impl Account {
             (None, "DescribeExecution") => {
                 let arn = body["executionArn"].as_str().expect("an ARN");
                 match self.executions.get(arn) {
-                    Some(status) => answer(200, described(arn, status)),
+                    Some(execution) => answer(200, described(arn, execution)),
                     None => error(400, "ExecutionDoesNotExist"),
                 }
             }
+            (None, "ListExecutions") => answer(200, self.listed(body)),
             (None, _) => {
                 let token = body["taskToken"].as_str().expect("a token");
                 match self.closed_tokens.insert(token.into()) {
@@ -120,11 +142,50 @@ impl Account {
             }
         }
     }
+
+    /// One page of the executions of a state machine or of a map run, with the status that was asked for.
+    fn listed(&self, body: &Value) -> Value {
+        let (machine, map_run) = (body["stateMachineArn"].as_str(), body["mapRunArn"].as_str());
+        let wanted = |(arn, execution): &(&String, &FakeExecution)| match map_run {
+            Some(map_run) => execution.map_run.as_deref() == Some(map_run),
+            None => execution.map_run.is_none() && Some(machine_of(arn).as_str()) == machine,
+        };
+        let all: Vec<Value> = self
+            .executions
+            .iter()
+            .filter(wanted)
+            .filter(|(_, execution)| body["statusFilter"].as_str().is_none_or(|status| status == execution.status))
+            .map(|(arn, execution)| described(arn, execution))
+            .collect();
+        let from: usize = body["nextToken"].as_str().map_or(0, |from| from.parse().expect("its own token"));
+        let most = body["maxResults"].as_u64().map_or(100, |most| usize::try_from(most).expect("few"));
+        let to = (from + most).min(all.len());
+        let mut page = json!({ "executions": &all[from..to] });
+        if to < all.len() {
+            page["nextToken"] = to.to_string().into();
+        }
+        page
+    }
 }
 
-fn described(arn: &str, status: &str) -> Value {
-    json!({ "executionArn": arn, "stateMachineArn": "arn:aws:states:eu-central-1:123456789012:stateMachine:nightly",
-            "status": status, "startDate": 1_732_270_272.0 })
+fn described(arn: &str, execution: &FakeExecution) -> Value {
+    let mut described = json!({
+        "executionArn": arn,
+        "stateMachineArn": machine_of(arn),
+        "name": arn.rsplit(':').next(),
+        "status": execution.status,
+        "startDate": 1_732_270_272.0,
+    });
+    if let Some(map_run) = &execution.map_run {
+        described["mapRunArn"] = map_run.as_str().into();
+    }
+    described
+}
+
+/// The state machine of an execution. A map run's child is one of `<machine>/<label>`.
+fn machine_of(execution: &str) -> String {
+    let named = execution.rsplit_once(':').map_or(execution, |(named, _)| named);
+    named.replace(":execution:", ":stateMachine:")
 }
 
 impl HttpConnector for FakeStepFunctions {

@@ -53,7 +53,8 @@ impl SweepOptions {
         if let Some(trouble) = trouble.filter(|_| swept.more) {
             return Err(trouble.into());
         }
-        let Tally { granted, reclaimed, renotified, extended, freed, left, more } = swept;
+        // What could not be asked for is the lease manager's to count.
+        let Tally { granted, reclaimed, renotified, extended, missed: _, outlasted: _, freed, left, more } = swept;
         let mut text = format!("pool {prefix} in table {table} is swept: {granted} granted, {reclaimed} reclaimed, ");
         text += &format!("{freed} freed, {left} left the queue\n");
         if more {

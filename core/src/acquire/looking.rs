@@ -62,7 +62,8 @@ impl Acquire {
             }
             let windows = usize::try_from(limit.div_ceil(size)).unwrap_or(1);
             let window = choose(self.entropy, u64::from(self.tried) + u64::from(second), windows);
-            let from = u32::try_from(window).unwrap_or(0).saturating_mul(size);
+            // The last one is as large as the others: a caller that meets a few slots at the end would often find none open.
+            let from = u32::try_from(window).unwrap_or(0).saturating_mul(size).min(limit.saturating_sub(size));
             (from, from.saturating_add(size).min(limit) - 1)
         } else {
             (0, u32::MAX)

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fields::{Fields, shown};
+use super::fields::{Fields, shown, whole};
 use super::{ContractError, InvalidField, moment};
 use crate::acquire::{AcquireRequest, Mode};
 use crate::execution_ended::{ExecutionEnded, ReleaseAll};
 use crate::release::ReleaseTarget;
 use crate::renew::RenewRequest;
-use crate::time::Millis;
+use crate::request::LeaseSpan;
+use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Holder, ID_BYTES, InvalidValue, LeaseId, PoolName, TaskToken, quoted};
 
 /// What EventBridge calls the event of an execution that changed its status.
@@ -37,8 +38,8 @@ const SECONDS: &str = "a whole number of seconds above 0";
 pub enum LeaseEvent {
     /// A lease, please.
     Acquire(AcquireEvent),
-    /// Here is one back: by its id, or whatever a holder has up to an attempt.
-    Release(ReleaseTarget),
+    /// Here is one back: by its id, or whatever a holder has up to an attempt; and the time that its holder was told of.
+    Release(ReleaseTarget, Option<LeaseSpan>),
     /// Here is all that an execution has.
     ReleaseAll(ReleaseAll),
     /// Longer, please.
@@ -64,8 +65,8 @@ pub enum LeaseEvent {
 pub enum PoolRequest {
     /// A lease.
     Acquire(AcquireRequest),
-    /// To take one back, or to be left out of the queue.
-    Release(ReleaseTarget),
+    /// To take one back, or to be left out of the queue. The time that the holder was told of is for the metrics.
+    Release(ReleaseTarget, Option<LeaseSpan>),
     /// To take back all that an execution has.
     ReleaseAll(ReleaseAll),
     /// To keep one longer.
@@ -142,7 +143,7 @@ impl LeaseEvent {
         Ok(match fields.required("action", ACTIONS)? {
             "acquire" => LeaseEvent::Acquire(acquire(&fields)?),
             "release" if fields.flag("all")?.unwrap_or(false) => LeaseEvent::ReleaseAll(release_all(&fields)?),
-            "release" => LeaseEvent::Release(release(&fields)?),
+            "release" => LeaseEvent::Release(release(&fields)?, told_span(&fields)),
             "renew" => LeaseEvent::Renew(RenewRequest { id: lease_id(&fields)?, lease: lease(&fields)? }),
             "status" => LeaseEvent::Status { holders: fields.flag("holders")?.unwrap_or(false) },
             "sweep" => LeaseEvent::Sweep,
@@ -158,11 +159,11 @@ impl LeaseEvent {
     pub fn for_pool(&self, prefix: &PoolName, unique: &str) -> Result<PoolRequest, ContractError> {
         Ok(match self.clone() {
             LeaseEvent::Acquire(acquire) => PoolRequest::Acquire(acquire.request(unique)?),
-            LeaseEvent::Release(target) => {
+            LeaseEvent::Release(target, span) => {
                 if let ReleaseTarget::Lease(id) = &target {
                     of_pool(id, prefix)?;
                 }
-                PoolRequest::Release(target)
+                PoolRequest::Release(target, span)
             }
             LeaseEvent::ReleaseAll(all) => PoolRequest::ReleaseAll(all),
             LeaseEvent::Renew(renew) => {
@@ -180,7 +181,7 @@ impl LeaseEvent {
     pub fn action(&self) -> &'static str {
         match self {
             LeaseEvent::Acquire(_) => "acquire",
-            LeaseEvent::Release(_) | LeaseEvent::ReleaseAll(_) => "release",
+            LeaseEvent::Release(..) | LeaseEvent::ReleaseAll(_) => "release",
             LeaseEvent::Renew(_) => "renew",
             LeaseEvent::Status { .. } => "status",
             LeaseEvent::Sweep => "sweep",
@@ -232,6 +233,13 @@ fn release(fields: &Fields<'_>) -> Result<ReleaseTarget, InvalidField> {
         Some(EventHolder::Unnamed { .. }) => Err(a_lease("")),
         None => Err(a_lease(", or execution with attempt")),
     }
+}
+
+/// The time of the lease, as its acquire told it. Nothing but metrics depends on it, so that what is wrong is left out: no
+/// release fails for it.
+fn told_span(fields: &Fields<'_>) -> Option<LeaseSpan> {
+    let time = |name| fields.value(name).and_then(whole).map(Timestamp);
+    Some(LeaseSpan { acquired_at: time("acquired_at_ms")?, expires_at: time("expires_at_ms")? })
 }
 
 /// What names one lease or one holder has no place in a release of all.

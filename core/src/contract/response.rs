@@ -96,6 +96,13 @@ pub enum Response {
         renotified: u32,
         /// Leases extended because their execution runs.
         extended: u32,
+        /// Leases of executions that could have been extended, of which it was not known in time whether these run. Only
+        /// there if there are any.
+        #[serde(skip_serializing_if = "is_zero")]
+        missed: u32,
+        /// Leases at the end of the pool's longest hold whose execution runs on. Only there if there are any.
+        #[serde(skip_serializing_if = "is_zero")]
+        outlasted: u32,
         /// There is more to do than one sweep does. Only there if true.
         #[serde(skip_serializing_if = "is_false")]
         more: bool,
@@ -298,6 +305,8 @@ impl Response {
             reclaimed: tally.reclaimed,
             renotified: tally.renotified,
             extended: tally.extended,
+            missed: tally.missed,
+            outlasted: tally.outlasted,
             more: tally.more,
         }
     }
@@ -396,6 +405,11 @@ fn waits(waiter: &WaiterView) -> WaiterInfo {
 /// Whole seconds since the epoch, rounded down.
 fn seconds(at: Timestamp) -> u64 {
     at.0 / 1_000
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Delivery, Effect, EffectReply, ExecutionEnded, ExecutionFreed,
-    ExecutionStatus, ExpectedOverride, Failure, Holder, HolderRow, Lease, Limit, Machine, Millis, Mode, Operation,
-    OverrideRow, PoolRow, ReleaseTarget, Released, RenewRequest, Renewed, Reply, Request, Row, RowKey, SetLimit,
-    SetLimitOutcome, Settings, SlotRow, Step, SweepRequest, Tally, TaskCallback, TaskResult, TaskToken, Timestamp,
-    WaitRow,
+    ExecutionStatus, ExpectedOverride, Failure, Fence, Held, Holder, HolderRow, Lease, Limit, Machine, Millis, Mode,
+    Notice, Operation, OverrideRow, PoolRow, ReleaseTarget, Released, RenewRequest, Renewed, Reply, Request, Row,
+    RowKey, SetLimit, SetLimitOutcome, Settings, Slot, SlotRow, Step, SweepRequest, Tally, TaskCallback, TaskResult,
+    TaskToken, Timestamp, WaitRow,
 };
 use leasehold_sim::table::MemoryTable;
 
@@ -39,6 +39,8 @@ pub(crate) struct Pool {
     pub(crate) checked: usize,
     /// How many milliseconds pass before each answer.
     pub(crate) late: u64,
+    /// The random number that every operation begins with.
+    pub(crate) entropy: u64,
 }
 
 impl Pool {
@@ -53,6 +55,7 @@ impl Pool {
             asked: vec![],
             checked: 0,
             late: 0,
+            entropy: 1,
         };
         pool.table.put(Row::Pool(PoolRow::new(limit(of))));
         pool
@@ -60,7 +63,7 @@ impl Pool {
 
     /// Runs one operation to its end.
     pub(crate) fn run<O: Operation>(&mut self, operation: O, now: u64) -> Result<O::Outcome, Failure> {
-        let (mut machine, mut step) = operation.start(Arc::new(self.settings.clone()), Timestamp(now), 1);
+        let (mut machine, mut step) = operation.start(Arc::new(self.settings.clone()), Timestamp(now), self.entropy);
         for turn in 1..1_000 {
             let effects = match step {
                 Step::Done(outcome) => return outcome,
@@ -100,6 +103,20 @@ impl Pool {
             Ok(AcquireOutcome::Acquired(lease)) => lease,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Puts a lease of an execution onto a slot, which lasts until then.
+    pub(crate) fn hold(&mut self, slot: u32, execution: &str, until: u64) {
+        let held = Held {
+            holder: holder(execution),
+            attempt: attempt(T),
+            acquired_at: Timestamp(T),
+            expires_at: Timestamp(until),
+            renewed_at: None,
+            notice: Notice::Asked,
+            label: None,
+        };
+        self.table.put(Row::Slot(SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) }));
     }
 
     pub(crate) fn release(&mut self, target: ReleaseTarget, now: u64) -> Result<Released, Failure> {

@@ -65,6 +65,8 @@ def handler(event, context):
     if event["action"] == "release":
         if event["lease_id"] == "not to be released":
             raise PoolNotFound("while it was held")
+        times = event["acquired_at_ms"], event["expires_at_ms"]
+        assert times == ((None, None) if event["lease_id"] == "without its time" else (1732270272345, 1732270872345)), event
         return {"status": "released", "lease_id": event["lease_id"]}
     assert event["execution"].startswith("arn:aws:states:") and event["attempt"]["retry"] == 0, event
     # This interpreter has no count of redrives: its JSONPath takes null for it, its JSONata asks.
@@ -251,6 +253,17 @@ class InterpreterAgrees(unittest.TestCase):
             ended, entered = self.interpreter.run(machine, {"answer": {**GRANT, "lease_id": "not to be released"}})
             self.assertEqual(entered[-2:], ["ReleaseLease", "LeaseLeftToExpire"])
             self.assertEqual(json.loads(ended["output"])["result"], {"rows": 3})
+
+    def test_a_lease_without_its_time_is_given_back_or_never_worked_under(self):
+        timeless = {"status": "acquired", "lease_id": "without its time"}
+        for name, machine in self.each():
+            if name == "queue-jsonpath":
+                continue  # As above: a path must be there.
+            ended, entered = self.interpreter.run(machine, {"answer": timeless})
+            if name == "poll-jsonpath":
+                self.assertEqual((ended["error"], entered[-1]), ("UnexpectedLeaseAnswer", "UnexpectedLeaseAnswer"))
+            else:
+                self.assertEqual((ended["status"], entered[-2:]), ("SUCCEEDED", ["Process", "ReleaseLease"]))
 
     def test_a_retry_around_the_lease_acquires_anew_for_each_try(self):
         folder = self.enterContext(tempfile.TemporaryDirectory())

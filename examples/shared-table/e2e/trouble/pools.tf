@@ -31,7 +31,7 @@ locals {
       lease_seconds   = 60
       longest_hold    = 0
       acquire_timeout = 20
-      timeout         = 30
+      timeout         = 10
     }
     # The shortest quiet period there can be: the settings cache of 5 s and the shortest timeout.
     changing = {
