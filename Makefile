@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-second-opinion test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-second-opinion test-web web web-serve web-picture bench-web check-deep mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,8 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	scripts/render-states --check
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
 	python3 terraform/states/tests/retries_outlast_throttling.py
+	python3 scripts/tests/lambda_package_says_what_it_is.py
+	python3 scripts/tests/modules_know_every_metric.py
 	python3 terraform/states/tests/interpreter_agrees.py
 
 test-second-opinion: ## The rendered machines on a second interpreter of Step Functions (ARGS="-k cancelled" for some of it)
@@ -61,6 +63,10 @@ test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform
 
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
+
+test-provider: ## Modules and examples with HashiCorp's own AWS provider, where Terraform finds one or a local mirror has it
+	LEASEHOLD_AWS_PROVIDER=hashicorp scripts/terraform-test
+	LEASEHOLD_AWS_PROVIDER=hashicorp scripts/e2e test_complete.py test_example.py
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 100 million each by default: 10 GB)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1

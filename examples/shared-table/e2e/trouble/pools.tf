@@ -100,6 +100,7 @@ module "pool" {
   acquire_timeout_seconds    = each.value.acquire_timeout
   state_machine_arns         = local.users[each.key]
   lambda_package             = var.lambda_package
+  architecture               = var.architecture
 
   query_language = each.key == "jsonata" ? "JSONata" : "JSONPath"
   key_path       = each.key == "jsonata" ? "$states.input.item.id" : "$.item.id"
