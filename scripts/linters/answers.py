@@ -28,6 +28,14 @@ ANSWERS = [
         "A role's trust policy is there to say who gets its credentials.",
     ),
     Answer(
+        r"parliament: .*: RESOURCE_STAR \['ec2:AssignPrivateIpAddresses', .*",
+        "Lambda makes a function's network interfaces under names that nobody knows before; AWS's own policy has `*`, too.",
+    ),
+    Answer(
+        r"parliament: .*: UNKNOWN_CONDITION_FOR_ACTION Unknown condition lambda:SourceFunctionArn for action ec2:.*",
+        "Lambda adds that key to every call of the function's own code, whatever the action.",
+    ),
+    Answer(
         r"parliament: aws_kms_key\..*: RESOURCE_STAR .*",
         "In a key's own policy, `*` is that key.",
     ),
