@@ -64,9 +64,8 @@ test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
 
-test-provider: ## Modules and examples with HashiCorp's own AWS provider, where Terraform finds one or a local mirror has it
-	LEASEHOLD_AWS_PROVIDER=hashicorp scripts/terraform-test
-	LEASEHOLD_AWS_PROVIDER=hashicorp scripts/e2e test_complete.py test_example.py
+test-provider: ## Modules and examples with HashiCorp's own AWS provider, where Terraform or a mirror has it (about eight minutes)
+	scripts/test-provider
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 100 million each by default: 10 GB)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
