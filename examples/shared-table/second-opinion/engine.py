@@ -228,9 +228,11 @@ def all_states(definition: Json) -> Iterator[Json]:
 
 
 def rendered(name: str) -> Json:
-    """A rendered machine, each of whose retries is tried once: a release is tried again for minutes, as it should be."""
+    """A rendered machine, whose releases are tried again once only: as it is, for minutes. Its acquire is as rendered, so that a
+    crowd on a busy machine may be throttled."""
     definition: Json = json.loads((RENDERED / f"{name}.json").read_text(encoding="utf-8"))
     for state in all_states(definition):
         for retrier in state.get("Retry", []):
-            retrier["MaxAttempts"] = min(1, retrier["MaxAttempts"])
+            if retrier["ErrorEquals"] == ["States.ALL"]:
+                retrier["MaxAttempts"] = 1
     return definition
