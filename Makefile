@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,12 +18,13 @@ lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" f
 bench-lambda: ## Measure that package: its size, memory and start, each against its limit
 	scripts/bench-lambda $(ARGS)
 
-test: test-rust test-web test-terraform test-other-ways-in test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
+test: test-rust test-web test-terraform test-second-opinion test-other-ways-in test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
 
 # The core must build where there is no operating system; the real engines must be there for the differential test,
 # a terminal to type on for the dashboard's, and wrong clocks.
 test-rust: wasm-target ## The protocol, the store, the lease manager and the commands
 	scripts/ministack
+	scripts/dynamodb-local
 	scripts/tmux
 	scripts/faketime
 	$(CARGO) build --locked --package leasehold-core --target wasm32-unknown-unknown
@@ -44,17 +45,28 @@ web-picture: web ## Take the picture of the page that README.md shows (docs/page
 web-serve: web ## Serve the page on this machine (PORT=8080), with the headers that a host should send
 	scripts/web-serve $(PORT)
 
-test-terraform: ## The modules and examples: formatting, README tables, validate, test (needs Terraform 1.7)
+test-terraform: ## The modules and examples: formatting, README tables, validate, test, other people's linters (needs Terraform 1.7)
 	scripts/terraform-test
+	scripts/lint-aws
 	scripts/render-states --check
 	python3 scripts/tests/terraform_readme_reads_what_terraform_reads.py
+	python3 terraform/states/tests/retries_outlast_throttling.py
+	python3 scripts/tests/lambda_package_says_what_it_is.py
+	python3 scripts/tests/modules_know_every_metric.py
+	python3 scripts/tests/modules_fit_older_providers.py
 	python3 terraform/states/tests/interpreter_agrees.py
+
+test-second-opinion: ## The rendered machines on a second interpreter of Step Functions (ARGS="-k cancelled" for some of it)
+	scripts/second-opinion $(ARGS)
 
 test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform and synthesis, and a local AWS (needs Node 20)
 	scripts/other-ways-in
 
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
+
+test-provider: ## Modules and examples with HashiCorp's own AWS provider, where Terraform or a mirror has it (about eight minutes)
+	scripts/test-provider
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 100 million each by default: 10 GB)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
@@ -82,6 +94,10 @@ lint: ## Formatting, lints with warnings denied, the structure of each crate, an
 	python3 scripts/tests/documents_hold_together.py
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+lint-aws: ## Other people's linters alone: asl-validator, cfn-lint, parliament, tflint where it is, on all that the modules render
+	scripts/terraform-test
+	scripts/lint-aws
 
 wasm-target:
 	@scripts/wasm-target

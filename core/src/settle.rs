@@ -12,9 +12,10 @@
 //! grant to it is refused, and whoever finds that removes it.
 //!
 //! Order: the first try pairs open slots with the queue from its head. Callers that free slots at the same moment
-//! all try the same waiter and collide; each then starts at a random one of the first 4, then 8, 16 and at most
-//! `COUNTED`. So when k slots free at once a waiter is overtaken by at most k - 1 others for it, and besides only
-//! by callers that looked before it joined; where slots are freed one after the other, by nobody.
+//! all try the same waiter and collide; each then starts at a random one of the first 16, and if it collides again, of the
+//! first `COUNTED`: so few rounds part them that a hundred at once take about seven requests each. When k slots free at once a
+//! waiter is overtaken by at most k - 1 others for it, and besides only by callers that looked before it joined; where
+//! slots are freed one after the other, by nobody.
 
 mod written;
 
@@ -33,6 +34,9 @@ use crate::tally::Tally;
 use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Fence, Lease, Slot, Ticket};
 use crate::writes;
+
+/// At how many of the first waiters a call may start after its first collision.
+const AMONG_AFTER_COLLISION: u32 = 16;
 
 /// How many rounds one call makes while every one of them gets something done.
 const ROUNDS: u8 = 16;
@@ -229,7 +233,7 @@ impl Settle {
         }
         let slots = if self.all { BATCH } else { self.returns.len() + self.freed.len() };
         let besides = u32::try_from(slots.saturating_sub(1) + self.nothing.len()).unwrap_or(u32::MAX);
-        (QUEUE_HEAD << u32::from(self.tried.min(6))).saturating_add(besides).min(COUNTED)
+        (self.among() + QUEUE_HEAD - 1).saturating_add(besides).min(COUNTED)
     }
 
     fn round(&self, now: Timestamp) -> Round<'_> {
@@ -304,11 +308,20 @@ impl Settle {
         }
     }
 
-    /// The queue from its head; after each collision from one of the first few, twice as many as before.
+    /// The queue from its head; after a collision from one of the first few, after another from one of many.
     fn rotate(&self, mut queue: Vec<WaitRow>) -> Vec<WaitRow> {
-        let among = (2usize << self.tried.min(8)).min(queue.len());
+        let among = usize::try_from(self.among()).unwrap_or(usize::MAX).min(queue.len());
         queue.rotate_left(self.pick(among));
         queue
+    }
+
+    /// How many of the first waiters this call may start at.
+    fn among(&self) -> u32 {
+        match self.tried {
+            0 => 1,
+            1 => AMONG_AFTER_COLLISION,
+            _ => COUNTED,
+        }
     }
 
     /// One of so many, after a collision; the first, before.

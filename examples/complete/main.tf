@@ -9,6 +9,7 @@ module "table" {
   name                           = "${var.name}-leases"
   kms_key_arn                    = aws_kms_key.this.arn
   point_in_time_recovery_enabled = true
+  create_dashboard               = true
 
   # This is an example: it can be destroyed.
   deletion_protection_enabled = false
@@ -37,6 +38,7 @@ module "pool" {
   create_alarms               = true
   alarm_actions               = [aws_sns_topic.alarms.arn]
   oldest_waiter_alarm_seconds = 900
+  create_dashboard            = true
 
   # The states of the workflow `reports`, in workflows.tf.
   mode           = "poll"

@@ -20,6 +20,11 @@ output "lease_manager_function_name" {
   value       = module.pool.lease_manager_function_name
 }
 
+output "dashboard_names" {
+  description = "The dashboards of the pool and of the table, in CloudWatch."
+  value       = [module.pool.dashboard_name, module.table.dashboard_name]
+}
+
 output "table_name" {
   description = "The table."
   value       = module.table.dynamodb_table_name

@@ -1,13 +1,12 @@
-# Which Terraform and which provider does the example need, and where does it lie? (The modules need 1.6; Terraform 1.6 does
-# not understand the tests beside an example, which it reads on `init`.)
+# Which Terraform and which provider does the example need, and where does it lie?
 
 terraform {
-  required_version = "~> 1.7"
+  required_version = "~> 1.6"
 
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 6.0"
+      version = "~> 6.37"
     }
   }
 }

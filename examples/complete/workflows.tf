@@ -9,7 +9,8 @@ resource "aws_sfn_state_machine" "reports" {
     Comment       = "Makes each report of the input while it holds a lease"
     QueryLanguage = "JSONata"
     StartAt       = "Reports"
-    States = {
+    # If a report fails, the others are cancelled: what they held or waited for is given back, and the error raised again.
+    States = merge(module.pool.release_all_states, {
       Reports = {
         Type         = "Map"
         Items        = "{% $states.input.reports %}"
@@ -26,9 +27,10 @@ resource "aws_sfn_state_machine" "reports" {
             }
           })
         }
-        End = true
+        Catch = module.pool.branches_catch
+        End   = true
       }
-    }
+    })
   })
 
   tracing_configuration {
@@ -40,9 +42,21 @@ resource "aws_sfn_state_machine" "reports" {
 module "archive_states" {
   source = "../../terraform/states"
 
-  lease_manager_function_arn   = module.pool.lease_manager_function_arn
-  single_holder                = true
-  sfn_post_acquire_lease_state = "Archive"
+  lease_manager_function_arn    = module.pool.lease_manager_function_arn
+  lease_manager_timeout_seconds = module.pool.lease_manager_timeout_seconds
+  longest_work_seconds          = module.pool.longest_work_seconds
+  single_holder                 = true
+  sfn_post_acquire_lease_state  = "Archive"
+
+  # Work that can fail: the lease is released, then the error is raised again.
+  work_state = {
+    Type = "Parallel"
+    Branches = [{
+      StartAt = "Pack"
+      States  = { Pack = { Type = "Wait", Seconds = 1, End = true } }
+    }]
+    ResultPath = null
+  }
 }
 
 resource "aws_sfn_state_machine" "archive" {
@@ -52,19 +66,7 @@ resource "aws_sfn_state_machine" "archive" {
   definition = jsonencode({
     Comment = "Archives while it holds a lease"
     StartAt = module.archive_states.start_at
-    States = merge(module.archive_states.states, {
-      # Work that can fail: the lease is released, then the error is raised again.
-      Archive = {
-        Type = "Parallel"
-        Branches = [{
-          StartAt = "Pack"
-          States  = { Pack = { Type = "Wait", Seconds = 1, End = true } }
-        }]
-        ResultPath = null
-        Catch      = module.archive_states.work_catch
-        Next       = module.archive_states.sfn_release_lease_state_name
-      }
-    })
+    States  = module.archive_states.states
   })
 
   tracing_configuration {

@@ -119,6 +119,13 @@ resource "aws_iam_role_policy" "map" {
         Action   = ["states:DescribeExecution", "states:StopExecution"]
         Resource = "${replace(aws_sfn_state_machine.workflow[each.key].arn, ":stateMachine:", ":execution:")}:*"
       },
+      # A redrive of the workflow redrives the items that failed: https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
+      {
+        Sid      = "RedriveItems"
+        Effect   = "Allow"
+        Action   = "states:RedriveExecution"
+        Resource = "${replace(aws_sfn_state_machine.workflow[each.key].arn, ":stateMachine:", ":execution:")}/Items:*"
+      },
     ]
   })
 }

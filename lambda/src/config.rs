@@ -10,6 +10,8 @@ pub(crate) const TABLE_NAME: &str = "LEASE_TABLE_NAME";
 pub(crate) const PREFIX: &str = "LEASE_PREFIX";
 /// Under which CloudWatch namespace metrics are written; [`DEFAULT_NAMESPACE`] if not set.
 pub(crate) const METRICS_NAMESPACE: &str = "LEASE_METRICS_NAMESPACE";
+/// Which metrics are written: their names with commas between them, or `none`; all of them if not set.
+pub(crate) const METRICS: &str = "LEASE_METRICS";
 /// How much is logged: `error`, `warn`, `info` (the default) or `debug`.
 pub(crate) const LOG_LEVEL: &str = "LEASE_LOG_LEVEL";
 
@@ -35,8 +37,20 @@ pub struct Config {
 pub struct Reporting {
     /// The CloudWatch namespace of its metrics.
     pub namespace: String,
+    /// Which metrics CloudWatch is to take out of the log.
+    pub metrics: MetricChoice,
     /// How much it logs.
     pub level: LogLevel,
+}
+
+/// Which metrics CloudWatch is to take out of the log: each costs by the month. Their values are in the log in any case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MetricChoice {
+    /// All there are.
+    #[default]
+    All,
+    /// Those with these names.
+    Only(Vec<String>),
 }
 
 /// How grave a log line is, and from which on they are written in full.
@@ -64,7 +78,7 @@ impl fmt::Display for Misconfigured {
 
 impl Default for Reporting {
     fn default() -> Self {
-        Reporting { namespace: DEFAULT_NAMESPACE.into(), level: LogLevel::Info }
+        Reporting { namespace: DEFAULT_NAMESPACE.into(), metrics: MetricChoice::All, level: LogLevel::Info }
     }
 }
 
@@ -112,6 +126,17 @@ impl Reporting {
                  neither AWS/ nor a colon"
             ));
         }
+        let metrics = match get(METRICS).as_deref() {
+            None => MetricChoice::All,
+            Some("none") => MetricChoice::Only(Vec::new()),
+            Some(names) => MetricChoice::Only(names.split(',').map(|name| name.trim().to_owned()).collect()),
+        };
+        if let MetricChoice::Only(names) = &metrics
+            && let Some(name) = names.iter().find(|name| !name.starts_with(|first: char| first.is_ascii_uppercase()))
+        {
+            wrong
+                .push(format!("{METRICS} names {name:?}: expected names of metrics with commas between them, or none"));
+        }
         let level = match get(LOG_LEVEL).as_deref() {
             Some("debug") => LogLevel::Debug,
             Some("info") | None => LogLevel::Info,
@@ -122,7 +147,17 @@ impl Reporting {
                 LogLevel::Info
             }
         };
-        if wrong.is_empty() { Ok(Reporting { namespace, level }) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(Reporting { namespace, metrics, level }) } else { Err(wrong) }
+    }
+}
+
+impl MetricChoice {
+    /// Whether CloudWatch is to take the metric of this name.
+    pub(crate) fn includes(&self, name: &str) -> bool {
+        match self {
+            MetricChoice::All => true,
+            MetricChoice::Only(names) => names.iter().any(|one| one == name),
+        }
     }
 }
 

@@ -33,6 +33,8 @@
 //! | `Held`, `Waiting` | leases that have not expired, and waiters (up to 100), as a sweep or a status counted them |
 //! | `OldestWait` | ms that the first in the queue has waited, counted with them; 0 if nobody waits |
 //!
+//! CloudWatch takes those that `LEASE_METRICS` names (all, unless it is set); the line has the values of the others as well.
+//!
 //! A write whose reply was lost counts nowhere, though it may have happened.
 
 mod config;
@@ -43,7 +45,7 @@ mod notifier;
 mod record;
 mod serve;
 
-pub use config::{Config, LogLevel, Misconfigured, Reporting};
+pub use config::{Config, LogLevel, MetricChoice, Misconfigured, Reporting};
 pub use failure::InvocationFailure;
 pub use record::{InvocationRecord, SERVICE};
 pub use serve::{Handled, Invocation, InvocationEvent, LeaseManager};

@@ -180,9 +180,10 @@ impl Serialize for LogLine<'_> {
         for (name, _, value) in &metrics {
             line.serialize_entry(name, value)?;
         }
+        let chosen = metrics.iter().filter(|(name, ..)| reporting.metrics.includes(name));
+        let named: Vec<_> = chosen.map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
         // Without the pool there is no dimension to write them under.
-        if record.prefix.is_some() {
-            let named: Vec<_> = metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+        if record.prefix.is_some() && !named.is_empty() {
             let directive = json!({
                 "Namespace": reporting.namespace,
                 "Dimensions": [["service", "prefix"]],

@@ -5,7 +5,7 @@ mod pool;
 
 use std::collections::HashSet;
 
-use lease_manager::{LogLevel, Reporting};
+use lease_manager::{LogLevel, MetricChoice, Reporting};
 use leasehold_core::Millis;
 use leasehold_testkit::StepFunctionsFault;
 use pool::{BEGIN, GRACE, LEASE, ServedPool, acquire, execution, line, queue, status_change};
@@ -166,6 +166,23 @@ async fn a_quiet_level_keeps_the_metrics_and_leaves_out_the_rest() {
     assert_eq!((&line["error"], &line["LeaseLost"]), (&Value::Null, &json!(1)));
     let line: Value = serde_json::from_str(&granted.record.line(&at(LogLevel::Debug))).expect("JSON");
     assert_eq!((&line["table"]["reads"], &line["table"]["writes"]), (&json!(5), &json!(2)));
+}
+
+#[tokio::test]
+async fn only_the_metrics_that_were_chosen_are_written() {
+    let pool = ServedPool::of(1).await;
+    let granted = pool.handle(queue("item-1", "token-1")).await;
+    let choosing = |names: &[&str]| {
+        let metrics = MetricChoice::Only(names.iter().map(ToString::to_string).collect());
+        let text = granted.record.line(&Reporting { metrics, ..Reporting::default() });
+        serde_json::from_str::<Value>(&text).expect("JSON")
+    };
+    let some = choosing(&["LeaseGranted", "Held"]);
+    assert_eq!(metrics(&some), json!({ "LeaseGranted": 1 }));
+    let none = choosing(&[]);
+    assert_eq!(none["_aws"], Value::Null);
+    // What was not chosen can still be looked for in the log.
+    assert_eq!((&some["WaitTime"], &none["WaitTime"]), (&json!(0), &json!(0)));
 }
 
 #[tokio::test]

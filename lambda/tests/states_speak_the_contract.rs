@@ -7,9 +7,17 @@ mod states;
 
 use pool::{BEGIN, acquire, release};
 use serde_json::{Value, json};
-use states::job::{CHILD, PARENT, call, ended, item, pool_of, serve, status, to_the_work, told};
+use states::job::{CHILD, PARENT, always, call, ended, item, pool_of, serve, status, to_the_work, told};
 use states::walk::{Walk, WalkTurn};
 use states::{StateError, StateMachine};
+
+/// What a release says of a lease that the pool shows so.
+fn giving_back_of(held: &Value) -> Value {
+    let times = ["acquired_at_ms", "expires_at_ms"].map(|time| held[time].as_i64().expect(time));
+    json!({
+        "action": "release", "lease_id": held["lease_id"], "acquired_at_ms": times[0], "expires_at_ms": times[1],
+    })
+}
 
 #[tokio::test]
 async fn a_job_holds_its_lease_from_acquire_to_release() {
@@ -27,6 +35,7 @@ async fn a_job_holds_its_lease_from_acquire_to_release() {
 
         let giving_back = call(walk.answered(Ok(json!({ "rows": 3 }))));
         assert_eq!(giving_back.token, None, "{}: nobody tells it anything later", machine.name);
+        assert_eq!(giving_back.payload, giving_back_of(&held), "{}: the lease, and its time", machine.name);
         let released = serve(&pool, &giving_back).await.expect("an answer").expect("a success");
         assert_eq!(released, json!({ "status": "released", "lease_id": held["lease_id"] }), "{}", machine.name);
         let mut output = ended(walk.answered(Ok(released))).expect("a success");
@@ -111,7 +120,9 @@ async fn a_job_whose_work_fails_releases_and_fails_the_same_way() {
         let (mut walk, turn) = Walk::start(&machine, CHILD, item("item-07"));
         to_the_work(&pool, &mut walk, turn).await;
         let broken = StateError::new("RowMissing", "{\"errorMessage\":\"no row {} 'seven'\"}");
+        let held = status(&pool).await["holders"][0].clone();
         let giving_back = call(walk.answered(Err(broken.clone())));
+        assert_eq!(giving_back.payload, giving_back_of(&held), "{}: the lease, and its time", machine.name);
         let released = serve(&pool, &giving_back).await.expect("an answer");
         assert_eq!(status(&pool).await["current_running"], 0, "{}", machine.name);
         assert_eq!(ended(walk.answered(released)), Err(broken), "{}", machine.name);
@@ -181,19 +192,67 @@ fn of_the_readme(name: &str) -> Value {
 
 #[tokio::test]
 async fn a_catch_gives_back_what_its_branches_had() {
-    let pool = pool_of(2).await;
-    for id in ["item-1", "item-2", "item-3"] {
-        let mut asks = pool::queue(id, id);
-        asks["execution"] = json!(PARENT);
-        pool.answer(asks).await;
+    for machine in StateMachine::whose_catch_was_entered() {
+        let pool = pool_of(2).await;
+        for id in ["item-1", "item-2", "item-3", "report"] {
+            let mut asks = pool::queue(id, id);
+            asks["execution"] = json!(PARENT);
+            pool.answer(asks).await;
+        }
+        // What the Catch of the Map made of the error of one.
+        let error = json!({ "Error": "RowMissing", "Cause": "no row" });
+        let (mut walk, turn) = Walk::start(&machine, PARENT, json!({ "prefix": "item-", "lease_error": error }));
+        let asking = call(turn);
+        let released = serve(&pool, &asking).await.expect("an answer").expect("a success");
+        assert_eq!(released, json!({ "status": "released", "count": 3, "more": false }), "{}", machine.name);
+        // What another branch of this execution waited for is its own, and it is its turn now.
+        let left = status(&pool).await;
+        assert_eq!((&left["current_running"], &left["holders"][0]["key"]), (&json!(1), &json!("report")));
+        // Were there more, it would come again.
+        let mut more = released.clone();
+        more["more"] = json!(true);
+        let again = call(walk.answered(Ok(more)));
+        assert_eq!(again.payload["key_prefix"], "item-", "{}", machine.name);
+        assert_eq!(
+            ended(walk.answered(Ok(released))),
+            Err(StateError::new("RowMissing", "no row")),
+            "{}",
+            machine.name
+        );
+        let way = ["ReleaseAll", "CheckReleaseAll", "ReleaseAll", "CheckReleaseAll", "RaiseBranchError"];
+        assert_eq!(walk.entered, way, "{}", machine.name);
     }
-    let mut machine = StateMachine::rendered("queue-jsonpath");
-    machine.definition["StartAt"] = json!("ReleaseAll");
-    machine.definition["States"]["ReleaseAll"] = of_the_readme("ReleaseAll");
-    let (_, turn) = Walk::start(&machine, PARENT, item("item-07"));
-    let released = serve(&pool, &call(turn)).await.expect("an answer").expect("a success");
-    assert_eq!(released, json!({ "status": "released", "count": 3, "more": false }));
-    assert_eq!(status(&pool).await["current_running"], 0);
+}
+
+#[tokio::test]
+async fn a_release_of_all_leaves_alone_what_comes_after_it() {
+    for machine in StateMachine::whose_catch_was_entered() {
+        let pool = pool_of(2).await;
+        let (mut walk, turn) = Walk::start(&machine, PARENT, json!({ "prefix": "item-", "lease_error": {} }));
+        let asking = call(turn);
+        // The workflow went on, and the same branch asked again before a late copy of this call arrived.
+        let mut asks = pool::queue("item-1", "item-1");
+        asks["execution"] = json!(PARENT);
+        asks["attempt"] = json!({ "entered": "2024-11-22T10:11:13.000Z", "redrive": 0, "retry": 0 });
+        pool.answer(asks).await;
+        let released = serve(&pool, &asking).await.expect("an answer").expect("a success");
+        assert_eq!(released["count"], 0, "{}", machine.name);
+        assert_eq!(status(&pool).await["current_running"], 1, "{}", machine.name);
+        drop(walk.answered(Ok(released)));
+    }
+}
+
+#[tokio::test]
+async fn a_release_of_all_that_fails_hides_no_error() {
+    for machine in StateMachine::whose_catch_was_entered() {
+        let error = json!({ "Error": "RowMissing", "Cause": "no row" });
+        for (wrong, calls) in [("TableUnavailable", 13), ("Throttled", 161)] {
+            let input = json!({ "prefix": "item-", "lease_error": error });
+            let (mut walk, turn) = Walk::start(&machine, PARENT, input);
+            let ended = always(&mut walk, turn, &StateError::new(wrong, "the release's own"));
+            assert_eq!(ended, (calls, Err(StateError::new("RowMissing", "no row"))), "{}", machine.name);
+        }
+    }
 }
 
 #[tokio::test]

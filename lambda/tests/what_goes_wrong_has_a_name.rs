@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use lease_manager::{Config, InvocationEvent, LeaseManager};
+use lease_manager::{Config, InvocationEvent, LeaseManager, MetricChoice};
 use leasehold_core::{Millis, PoolRow, Row};
 use leasehold_store::{Embedded, create_table};
 use leasehold_testkit::{HttpReply, ScriptedHttp, embedded_table, put_row};
@@ -112,6 +112,23 @@ fn a_right_environment_is_read_with_its_defaults() {
     assert_eq!((config.table.as_str(), config.prefix.as_str()), ("leases", "analytics"));
     assert_eq!(config.reporting, lease_manager::Reporting::default());
     assert_eq!(config.reporting.namespace, "leasehold");
+}
+
+#[test]
+fn metrics_are_chosen_by_their_names() {
+    let with = |metrics: &'static str| {
+        Config::read(move |name: &str| match name {
+            "LEASE_TABLE_NAME" => Some("leases".to_owned()),
+            "LEASE_PREFIX" => Some("analytics".to_owned()),
+            "LEASE_METRICS" => Some(metrics.to_owned()),
+            _ => None,
+        })
+    };
+    let chosen = |metrics| with(metrics).expect("a configuration").reporting.metrics;
+    assert_eq!(chosen(""), MetricChoice::All);
+    assert_eq!(chosen("none"), MetricChoice::Only(vec![]));
+    assert_eq!(chosen("Held, Errors"), MetricChoice::Only(vec!["Held".to_owned(), "Errors".to_owned()]));
+    assert_says(&with("Held,none").expect_err("it is wrong").to_string(), &["LEASE_METRICS names \"none\""]);
 }
 
 #[tokio::test]

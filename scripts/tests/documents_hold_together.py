@@ -92,7 +92,7 @@ class Runbook(unittest.TestCase):
     def test_every_alarm_of_the_modules_has_a_heading(self):
         alarms = set()
         for path in ROOT.glob("terraform/*/*.tf"):
-            if "aws_cloudwatch_metric_alarm" not in read(path):
+            if 'resource "aws_cloudwatch_metric_alarm"' not in read(path):
                 continue
             block = re.search(r"^  alarms = (.*?)^  \}", read(path), re.DOTALL | re.MULTILINE)
             self.assertIsNotNone(block, f"{path}: no `alarms = {{...}}`, in which this test looks for their names")

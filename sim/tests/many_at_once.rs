@@ -21,19 +21,24 @@ struct Crowd {
     told: Vec<(String, LeaseId)>,
     /// How many requests were sent.
     requests: usize,
+    /// How many operations were begun: each is given its number as entropy.
+    started: u64,
 }
 
 impl Crowd {
     fn new(limit: u64) -> Crowd {
         let prefix: PoolName = "crowd".parse().expect("a prefix");
         let settings = Arc::new(Settings::new(prefix, Limit::try_from(limit).expect("a limit")));
-        Crowd { settings, table: MemoryTable::default(), told: vec![], requests: 0 }
+        Crowd { settings, table: MemoryTable::default(), told: vec![], requests: 0, started: 0 }
     }
 
     /// Runs all of them in lockstep; returns what each came to.
     fn run(&mut self, operations: Vec<AnyOperation>) -> Vec<Result<AnyOutcome, Failure>> {
-        let begin = |(at, operation): (usize, AnyOperation)| operation.start(self.settings.clone(), NOW, at as u64);
-        let mut calls: Vec<_> = operations.into_iter().enumerate().map(begin).collect();
+        let mut begin = |operation: AnyOperation| {
+            self.started += 1;
+            operation.start(self.settings.clone(), NOW, self.started)
+        };
+        let mut calls: Vec<_> = operations.into_iter().map(&mut begin).collect();
         while calls.iter().any(|(_, step)| !matches!(step, Step::Done(_))) {
             for (machine, step) in &mut calls {
                 let Step::Perform { effects, .. } = step else { continue };
@@ -162,5 +167,44 @@ fn a_second_task_is_refused_while_the_first_waits_or_holds() {
         let other = Mode::Queue(Some(TaskToken::new("another task").expect("a token")));
         let outcomes = crowd.run(vec![AnyOperation::Acquire(AcquireRequest { mode: other, ..same })]);
         assert!(matches!(outcomes[..], [Err(Failure::HolderConflict(_))]), "{name}: {outcomes:?}");
+    }
+}
+
+/// How many requests each took, of so many releases at a time of a thousand leases with a thousand waiters behind them.
+fn requests_a_hand_over(at_once: usize) -> f64 {
+    let mut crowd = Crowd::new(1_000);
+    for at in 0..2_000 {
+        let ask = crowd.ask(format!("holder-{at:04}"), at);
+        crowd.run(vec![ask]);
+    }
+    let (before, ids) = (crowd.requests, crowd.told.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>());
+    for some in ids.chunks(at_once) {
+        let releases = some.iter().map(|id| AnyOperation::Release(ReleaseTarget::Lease(id.clone()))).collect();
+        assert!(crowd.run(releases).iter().all(Result::is_ok));
+    }
+    assert!(crowd.waiting() <= at_once / 50, "{} wait", crowd.waiting());
+    (crowd.requests - before) as f64 / 1_000.0
+}
+
+#[test]
+fn who_release_at_once_soon_part() {
+    for (at_once, at_most) in [(1, 3.0), (8, 5.2), (16, 5.7), (32, 6.3), (100, 7.7)] {
+        let each = requests_a_hand_over(at_once);
+        assert!(each <= at_most, "{at_once} at once: {each}");
+    }
+}
+
+#[test]
+fn who_ask_at_once_soon_part() {
+    for (at_once, at_most) in [(16, 4.0), (100, 4.2), (2_000, 8.0)] {
+        let mut crowd = Crowd::new(1_000);
+        let names: Vec<u64> = (0..2_000).collect();
+        for some in names.chunks(at_once) {
+            let asks = some.iter().map(|at| crowd.ask(format!("holder-{at:04}"), *at)).collect();
+            assert!(crowd.run(asks).iter().all(Result::is_ok));
+        }
+        assert_eq!((crowd.told.len(), crowd.waiting()), (1_000, 1_000));
+        let each = crowd.requests as f64 / 2_000.0;
+        assert!(each <= at_most, "{at_once} at once: {each}");
     }
 }

@@ -1,15 +1,17 @@
 //! The layout of rows: how does a row lie in the table? Its keys, the names of its attributes, and both ways between
 //! them and [`Row`]. No other file knows these names; Terraform writes `pool` rows with the same ones.
 
+mod item_reader;
+
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Attempt, Fence, Held, HighWaterRow, Holder, HolderKey, HolderRow, HolderState, Limit, Lowered, Lowering, Millis,
-    Notice, OverrideRow, PoolName, PoolRow, Row, RowKey, Slot, SlotRow, SummaryRow, TaskDigest, TaskToken, Ticket,
-    Timestamp, WaitRow, quoted,
+    Attempt, Holder, HolderKey, HolderRow, HolderState, Lowered, Millis, Notice, OverrideRow, PoolName, PoolRow, Row,
+    RowKey, SummaryRow, TaskDigest, Ticket, Timestamp, WaitRow,
 };
+
+use self::item_reader::ItemReader;
 
 /// A row as DynamoDB's API carries it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -29,6 +31,11 @@ pub const POOLS: &str = "pools";
 
 pub(crate) const SLOTS: &str = "slot#";
 pub(crate) const WAITS: &str = "wait#";
+
+/// The edition of the protocol whose rows the pool has. Only on the pool's own row; the first edition wrote none.
+const EDITION: &str = "edition";
+/// The one edition that this version reads and writes.
+const SPOKEN: u64 = 2;
 
 const LIMIT: &str = "limit";
 const LOWERED_FROM: &str = "lowered_from";
@@ -70,8 +77,18 @@ pub(crate) const LOWER_TO: &str = "lower_to";
 pub(crate) const LOWER_SINCE: &str = "lower_since";
 
 /// What a pool's settings are made of.
-pub(crate) const SETTINGS: [&str; 9] =
-    [LIMIT, LOWERED_FROM, LOWERED_AT, LEASE_MS, GRACE_MS, QUIET_MS, LONGEST_WAIT_MS, LONGEST_HOLD_MS, SWEEP_EVERY_MS];
+pub(crate) const SETTINGS: [&str; 10] = [
+    EDITION,
+    LIMIT,
+    LOWERED_FROM,
+    LOWERED_AT,
+    LEASE_MS,
+    GRACE_MS,
+    QUIET_MS,
+    LONGEST_WAIT_MS,
+    LONGEST_HOLD_MS,
+    SWEEP_EVERY_MS,
+];
 
 /// What an override is made of.
 pub(crate) const OVERRIDE: [&str; 6] = [LIMIT, LOWERED_FROM, LOWERED_AT, MADE_AT, WHO, WHY];
@@ -225,6 +242,7 @@ pub(crate) fn settings_of(pool: &PoolRow) -> Item {
 }
 
 fn write_settings(set: &mut impl FnMut(&str, AttributeValue), pool: &PoolRow) {
+    set(EDITION, n(SPOKEN));
     set(LIMIT, n(u64::from(pool.limit.count())));
     for (name, time) in pool_times(pool) {
         if let Some(time) = time {
@@ -391,194 +409,4 @@ fn ticket(text: &str) -> Option<Ticket> {
     let (at, own) = text.split_once('-')?;
     let ticket = Ticket { at: Timestamp(at.parse().ok()?), own: u128::from_str_radix(own, 16).ok()? };
     (ticket_text(ticket) == text).then_some(ticket)
-}
-
-struct ItemReader<'a>(&'a Item);
-
-impl<'a> ItemReader<'a> {
-    fn wrong(&self, attribute: &'static str, expected: &'static str) -> RowError {
-        let shown = |name: &str| match self.0.get(name) {
-            Some(AttributeValue::S(text)) => text.clone(),
-            _ => "?".into(),
-        };
-        let found = match self.0.get(attribute) {
-            None => "missing".into(),
-            Some(_) if attribute == TOKEN => "something else".into(),
-            Some(AttributeValue::S(text)) => format!("the text {}", quoted(text)),
-            Some(AttributeValue::N(number)) => format!("the number {number}"),
-            Some(AttributeValue::Bool(flag)) => format!("{flag}"),
-            Some(_) => "of another type".into(),
-        };
-        RowError { pk: shown(PK), sk: shown(SK), attribute, found, expected }
-    }
-
-    fn maybe_text(&self, name: &'static str) -> Result<Option<&'a str>, RowError> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(AttributeValue::S(text)) => Ok(Some(text)),
-            Some(_) => Err(self.wrong(name, "text (S)")),
-        }
-    }
-
-    fn text(&self, name: &'static str) -> Result<&'a str, RowError> {
-        self.maybe_text(name)?.ok_or_else(|| self.wrong(name, "text (S)"))
-    }
-
-    fn maybe_number<N: std::str::FromStr>(&self, name: &'static str) -> Result<Option<N>, RowError> {
-        let wrong = || self.wrong(name, "a whole number (N) that is not negative");
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(AttributeValue::N(number)) => number.parse().map(Some).map_err(|_| wrong()),
-            Some(_) => Err(wrong()),
-        }
-    }
-
-    fn number(&self, name: &'static str) -> Result<u64, RowError> {
-        self.maybe_number(name)?.ok_or_else(|| self.wrong(name, "a whole number (N)"))
-    }
-
-    fn small(&self, name: &'static str) -> Result<u32, RowError> {
-        self.maybe_number(name)?.ok_or_else(|| self.wrong(name, "a whole number (N)"))
-    }
-
-    fn time(&self, name: &'static str) -> Result<Timestamp, RowError> {
-        self.number(name).map(Timestamp)
-    }
-
-    fn maybe_time(&self, name: &'static str) -> Result<Option<Timestamp>, RowError> {
-        Ok(self.maybe_number(name)?.map(Timestamp))
-    }
-
-    fn length(&self, name: &'static str) -> Result<Millis, RowError> {
-        self.number(name).map(Millis)
-    }
-
-    fn maybe_length(&self, name: &'static str) -> Result<Option<Millis>, RowError> {
-        Ok(self.maybe_number(name)?.map(Millis))
-    }
-
-    fn flag(&self, name: &'static str) -> Result<bool, RowError> {
-        match self.0.get(name) {
-            None => Ok(false),
-            Some(AttributeValue::Bool(flag)) => Ok(*flag),
-            Some(_) => Err(self.wrong(name, "true or false (BOOL), or nothing")),
-        }
-    }
-
-    fn limit(&self) -> Result<Limit, RowError> {
-        Limit::try_from(self.number(LIMIT)?).map_err(|e| self.wrong(LIMIT, e.expected))
-    }
-
-    fn lowered(&self) -> Result<Option<Lowered>, RowError> {
-        match (self.maybe_number::<u64>(LOWERED_FROM)?, self.maybe_time(LOWERED_AT)?) {
-            (None, None) => Ok(None),
-            (None, Some(_)) => Err(self.wrong(LOWERED_FROM, "there, as lowered_at is")),
-            (Some(_), None) => Err(self.wrong(LOWERED_AT, "there, as lowered_from is")),
-            (Some(from), Some(at)) => match Limit::try_from(from) {
-                Ok(from) => Ok(Some(Lowered { from, at })),
-                Err(e) => Err(self.wrong(LOWERED_FROM, e.expected)),
-            },
-        }
-    }
-
-    fn pool(&self) -> Result<PoolRow, RowError> {
-        Ok(PoolRow {
-            limit: self.limit()?,
-            lowered: self.lowered()?,
-            lease: self.maybe_length(LEASE_MS)?,
-            grace: self.maybe_length(GRACE_MS)?,
-            quiet: self.maybe_length(QUIET_MS)?,
-            longest_wait: self.maybe_length(LONGEST_WAIT_MS)?,
-            longest_hold: self.maybe_length(LONGEST_HOLD_MS)?,
-            sweep_every: self.maybe_length(SWEEP_EVERY_MS)?,
-        })
-    }
-
-    fn holder(&self) -> Result<Holder, RowError> {
-        let key = self.maybe_text(KEY)?.unwrap_or_default();
-        Holder::new(self.text(EXECUTION)?, key, self.maybe_text(PARENT)?).map_err(|e| {
-            let attribute = [KEY, PARENT].into_iter().find(|name| *name == e.what).unwrap_or(EXECUTION);
-            self.wrong(attribute, e.expected)
-        })
-    }
-
-    fn attempt(&self) -> Result<Attempt, RowError> {
-        let attempt = attempt(self.text(ATTEMPT)?);
-        attempt.ok_or_else(|| self.wrong(ATTEMPT, "milliseconds, redrives and retries with a dot between"))
-    }
-
-    fn token(&self) -> Result<Option<TaskToken>, RowError> {
-        let token = self.maybe_text(TOKEN)?.map(TaskToken::new).transpose();
-        token.map_err(|e| self.wrong(TOKEN, e.expected))
-    }
-
-    fn task(&self) -> Result<Option<TaskDigest>, RowError> {
-        let Some(text) = self.maybe_text(TASK)? else { return Ok(None) };
-        let task = u64::from_str_radix(text, 16).ok().map(TaskDigest).filter(|task| task_text(*task) == text);
-        task.map(Some).ok_or_else(|| self.wrong(TASK, "16 hex digits"))
-    }
-
-    fn notice(&self) -> Result<Notice, RowError> {
-        let token = || self.token()?.ok_or_else(|| self.wrong(TOKEN, "there, as the holder was not told"));
-        match self.maybe_text(NOTICE)? {
-            None => Ok(match (self.token()?, self.task()?) {
-                (Some(token), _) => Notice::Claimed(token),
-                (None, Some(task)) => Notice::Confirmed(task),
-                (None, None) => Notice::Asked,
-            }),
-            Some(UNCOLLECTED) => Ok(Notice::Uncollected),
-            Some(UNTOLD) => Ok(Notice::Untold(token()?)),
-            Some(MAYBE_TOLD) => Ok(Notice::MaybeTold(token()?)),
-            Some(_) => Err(self.wrong(NOTICE, "uncollected, untold, maybe_told, or nothing")),
-        }
-    }
-
-    fn high_water(&self) -> Result<HighWaterRow, RowError> {
-        let lower = match (self.maybe_number::<u64>(LOWER_TO)?, self.maybe_time(LOWER_SINCE)?) {
-            (None, None) => None,
-            (Some(to), Some(since)) => {
-                let to = Limit::try_from(to).map_err(|e| self.wrong(LOWER_TO, e.expected))?;
-                Some(Lowering { to, since })
-            }
-            (None, Some(_)) => return Err(self.wrong(LOWER_TO, "there, as lower_since is")),
-            (Some(_), None) => return Err(self.wrong(LOWER_SINCE, "there, as lower_to is")),
-        };
-        Ok(HighWaterRow { slots: self.small(SLOT_COUNT)?, fence: Fence(self.number(FENCE)?), lower })
-    }
-
-    fn label(&self) -> Result<Option<Arc<str>>, RowError> {
-        Ok(self.maybe_text(LABEL)?.map(Into::into))
-    }
-
-    fn slot(&self, sk: &str) -> Result<SlotRow, RowError> {
-        let number = sk.strip_prefix(SLOTS).and_then(|digits| digits.parse().ok()).filter(|slot| *slot < 100_000);
-        let slot = Slot(number.ok_or_else(|| self.wrong(SK, "slot# and five digits"))?);
-        let fence = Fence(self.number(FENCE)?);
-        if self.maybe_text(EXECUTION)?.is_none() {
-            return Ok(SlotRow { slot, fence, held: None });
-        }
-        let held = Held {
-            holder: self.holder()?,
-            attempt: self.attempt()?,
-            acquired_at: self.time(ACQUIRED_AT)?,
-            expires_at: self.time(EXPIRES_AT)?,
-            renewed_at: self.maybe_time(RENEWED_AT)?,
-            notice: self.notice()?,
-            label: self.label()?,
-        };
-        Ok(SlotRow { slot, fence, held: Some(held) })
-    }
-
-    fn state(&self) -> Result<HolderState, RowError> {
-        match self.text(STATE)? {
-            WAITING => Ok(HolderState::Waiting {
-                ticket: ticket(self.text(TICKET)?)
-                    .ok_or_else(|| self.wrong(TICKET, "13 digits, - and 32 hex digits"))?,
-                task: self.task()?,
-            }),
-            HOLDING => Ok(HolderState::Holding { slot: Slot(self.small(SLOT)?), fence: Fence(self.number(FENCE)?) }),
-            ENDED => Ok(HolderState::Ended),
-            _ => Err(self.wrong(STATE, "waiting, holding or ended")),
-        }
-    }
 }

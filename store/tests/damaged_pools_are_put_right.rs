@@ -36,6 +36,9 @@ impl DamagedTable {
     /// Puts a row of these attributes, whatever lies there.
     async fn damage(&self, key: RowKey, attributes: &[(&str, AttributeValue)]) {
         let mut item = rows::key(&prefix(), &key);
+        if key == RowKey::Pool {
+            item.insert("edition".into(), n("2"));
+        }
         item.extend(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         self.client.put_item().table_name("leases").set_item(Some(item)).send().await.expect("put");
     }
@@ -108,6 +111,9 @@ fn damages() -> Vec<Vec<(&'static str, AttributeValue)>> {
         // What somebody else calls an attribute may be no name in an expression.
         vec![("limit", s("5")), ("managed by", s("a team")), ("größe", n("7")), ("a.b-c#d", n("1")), ("size", n("2"))],
         vec![("lease_ms", n("60000"))],
+        // Of the first edition of the protocol, and of one to come.
+        vec![("edition", n("1")), ("limit", n("5"))],
+        vec![("edition", n("3")), ("limit", n("5"))],
     ]
 }
 

@@ -115,8 +115,15 @@ async fn a_pool_whose_settings_make_no_sense_says_which() {
     let table = engine.table("leases");
     create_table(&table).await.expect("a table");
     let client = aws_sdk_dynamodb::Client::from_conf(engine.config().build());
-    for (lease, limit, words) in [("60000", "10001", "10000"), ("0", "5", "lease")] {
+    let cases = [
+        ("2", "60000", "10001", "10000"),
+        ("2", "0", "5", "lease"),
+        ("1", "60000", "5", "edition"),
+        ("3", "60000", "5", "edition"),
+    ];
+    for (edition, lease, limit, words) in cases {
         let mut item = rows::key(&prefix(), &RowKey::Pool);
+        item.insert("edition".into(), AttributeValue::N(edition.into()));
         item.insert("limit".into(), AttributeValue::N(limit.into()));
         item.insert("lease_ms".into(), AttributeValue::N(lease.into()));
         client.put_item().table_name("leases").set_item(Some(item)).send().await.expect("put");

@@ -76,11 +76,32 @@ fn keys_sort_as_the_protocol_reads_them() {
 }
 
 #[test]
-fn a_pool_that_terraform_wrote_needs_only_its_limit() {
+fn a_pool_that_terraform_wrote_needs_only_edition_and_limit() {
     let pool = PoolRow::new(Limit::try_from(15).expect("a limit"));
-    let written = [("PK", s("LEASES#analytics")), ("SK", s("pool")), ("limit", n("15")), ("owner", s("a team"))];
+    let written = [
+        ("PK", s("LEASES#analytics")),
+        ("SK", s("pool")),
+        ("edition", n("2")),
+        ("limit", n("15")),
+        ("owner", s("a team")),
+    ];
     let item: Item = written.map(|(name, value)| (name.to_owned(), value)).into();
     assert_eq!(rows::row(&item), Ok((prefix(), Row::Pool(pool))));
+}
+
+#[test]
+fn a_pool_of_another_edition_is_not_read() {
+    let pool = rows::item(&prefix(), &Row::Pool(PoolRow::new(Limit::try_from(15).expect("a limit"))));
+    let editions = [(None, "missing"), (Some(n("1")), "the number 1"), (Some(n("3")), "the number 3")];
+    for (edition, found) in editions {
+        let mut item = pool.clone();
+        item.remove("edition");
+        item.extend(edition.map(|edition| ("edition".to_owned(), edition)));
+        let why = rows::row(&item).expect_err("it is not ours").to_string();
+        let says =
+            format!("attribute edition is {found}, expected 2, whose rows this version of leasehold reads and writes");
+        assert!(why.contains(&says), "{why}");
+    }
 }
 
 #[test]

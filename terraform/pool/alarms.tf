@@ -50,6 +50,33 @@ locals {
       period      = 300
       threshold   = var.lost_leases_alarm_threshold
     }
+    work-outlasted-lease = {
+      description = "Work went on after its lease had expired, so more may have been at work than the limit: make leases longer than the work, or set longest_hold_seconds."
+      namespace   = var.metrics_namespace
+      metric_name = "WorkOutlastedLease"
+      dimensions  = local.own_metrics
+      statistic   = "Sum"
+      period      = 300
+      threshold   = var.work_outlasted_lease_alarm_threshold
+    }
+    extensions-missed = {
+      description = "Leases would have been extended, but there was no time to ask whether their executions run: they may expire under running work."
+      namespace   = var.metrics_namespace
+      metric_name = "ExtensionsMissed"
+      dimensions  = local.own_metrics
+      statistic   = "Sum"
+      period      = 300
+      threshold   = var.extensions_missed_alarm_threshold
+    }
+    notice-refused = {
+      description = "Waiting workflows may not be told of their leases, and none is until a person mends a permission or a key: see state_machine_kms_key_arns, and the lease manager's log."
+      namespace   = var.metrics_namespace
+      metric_name = "NoticeRefused"
+      dimensions  = local.own_metrics
+      statistic   = "Sum"
+      period      = 300
+      threshold   = var.notice_refused_alarm_threshold
+    }
     throttles = {
       description = "Lambda refused calls of the lease manager: the account's concurrency is used up."
       namespace   = "AWS/Lambda"
@@ -65,6 +92,8 @@ locals {
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = var.create && var.create_alarms ? local.alarms : {}
 
+  region = var.region
+
   alarm_name          = "${var.name_prefix}-lease-${each.key}"
   alarm_description   = each.value.description
   namespace           = each.value.namespace
@@ -79,4 +108,11 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = each.value.namespace == "AWS/Lambda" || try(contains(var.metrics, each.value.metric_name), true)
+      error_message = "The alarm ${each.key} watches ${each.value.metric_name}, which is not one of metrics: add it, leave metrics out, or write create_alarms = false."
+    }
+  }
 }

@@ -1,22 +1,6 @@
 # What may the lease manager do? Nothing outside its own partition of the table, its own logs, and its own workflows.
-
-resource "aws_iam_role" "lease_manager" {
-  count = local.create
-
-  # A role's name is the same in all regions, so it gets a suffix of its own. Its prefix is at most 38 characters.
-  name_prefix = "${substr(local.function_name, 0, 37)}-"
-  description = "The lease manager of the pool ${var.lease_prefix}"
-  tags        = var.tags
-
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { Service = "lambda.amazonaws.com" }
-    }]
-  })
-}
+#
+# The policies as texts; role.tf gives them to the role, and outputs.tf to whoever brings a role.
 
 locals {
   own_rows = {
@@ -56,6 +40,13 @@ locals {
     Resource = "*"
   }] : []
 
+  # As services call themselves towards KMS: by the partition's own suffix (China, European Sovereign Cloud) or by the common
+  # one. Either way it is the same service, so naming both lets nobody else in.
+  via = {
+    for service in ["dynamodb", "states"] :
+    service => distinct(["${service}.${coalesce(local.region, "none")}.amazonaws.com", "${service}.${coalesce(local.region, "none")}.${coalesce(local.dns_suffix, "none")}"])
+  }
+
   # What DynamoDB asks of whoever uses a table under a customer's key; it made its grant when the table was made.
   # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
   table_key = var.table_kms_key_arn == null ? [] : [{
@@ -63,7 +54,18 @@ locals {
     Effect    = "Allow"
     Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
     Resource  = var.table_kms_key_arn
-    Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${local.region}.amazonaws.com" } }
+    Condition = { StringEquals = { "kms:ViaService" = local.via.dynamodb } }
+  }]
+
+  # Step Functions encrypts the output of SendTaskSuccess, the error of SendTaskFailure, and decrypts for DescribeExecution,
+  # with the permissions of whoever calls.
+  # https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+  state_machine_keys = length(var.state_machine_kms_key_arns) == 0 ? [] : [{
+    Sid       = "StateMachineKeys"
+    Effect    = "Allow"
+    Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource  = var.state_machine_kms_key_arns
+    Condition = { StringEquals = { "kms:ViaService" = local.via.states } }
   }]
 
   # Lambda reads the function's environment with the function's role.
@@ -73,39 +75,74 @@ locals {
     Action   = "kms:Decrypt"
     Resource = var.kms_key_arn
   }]
-}
 
-resource "aws_iam_role_policy" "lease_manager" {
-  count = local.create
+  dead_letters = var.dead_letter_queue_arn == null ? [] : [{
+    Sid      = "DeadLetters"
+    Effect   = "Allow"
+    Action   = "sqs:SendMessage"
+    Resource = var.dead_letter_queue_arn
+  }]
 
-  name = "lease-manager"
-  role = aws_iam_role.lease_manager[0].id
-  policy = jsonencode({
+  # Lambda puts the function into the VPC with the function's role, and says which resources beforehand to nobody. The
+  # function's own code may not, though it has the same role.
+  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+  in_vpc = length(var.vpc_subnet_ids == null ? [] : var.vpc_subnet_ids) > 0
+  network = [for statement in [
+    {
+      Sid      = "Network"
+      Effect   = "Allow"
+      Action   = local.network_actions
+      Resource = "*"
+    },
+    {
+      Sid      = "NotByTheCodeItself"
+      Effect   = "Deny"
+      Action   = local.network_actions
+      Resource = "*"
+      Condition = {
+        ArnEquals = {
+          "lambda:SourceFunctionArn" = "arn:${coalesce(local.partition, "aws")}:lambda:${local.table_region}:${local.table_account}:function:${local.function_name}"
+        }
+      }
+    },
+  ] : statement if local.in_vpc]
+  network_actions = [
+    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+  ]
+
+  lease_manager_policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      [local.own_rows], [local.tell_waiters], local.own_logs, local.traces, local.table_key, local.environment_key
+      [local.own_rows], [local.tell_waiters], local.own_logs, local.traces, local.table_key, local.state_machine_keys,
+      local.environment_key, local.dead_letters, local.network,
     )
   })
-}
 
-# The sweep and the notices ask whether an execution still runs. Apart from the other policy, which the function waits
-# for, because the workflows are made of the function.
-resource "aws_iam_role_policy" "executions" {
-  count = var.create && length(var.state_machine_arns) > 0 ? 1 : 0
-
-  name = "executions"
-  role = aws_iam_role.lease_manager[0].id
-  policy = jsonencode({
+  # stateMachine:NAME has executions execution:NAME:ID, map runs mapRun:NAME/LABEL:ID and their children execution:NAME/LABEL:ID.
+  # One is asked after by itself, many in the list of those that run, which is of a state machine or of a map run.
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
+  executions_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid    = "OwnExecutions"
-      Effect = "Allow"
-      Action = "states:DescribeExecution"
-      # stateMachine:NAME has executions execution:NAME:ID, and its map runs execution:NAME/LABEL:ID.
-      Resource = flatten([for arn in local.state_machine_arns : [
-        "${replace(arn, ":stateMachine:", ":execution:")}:*",
-        "${replace(arn, ":stateMachine:", ":execution:")}/*:*",
-      ]])
-    }]
+    Statement = [
+      {
+        Sid    = "OwnExecutions"
+        Effect = "Allow"
+        Action = "states:DescribeExecution"
+        Resource = flatten([for arn in local.state_machine_arns : [
+          "${replace(arn, ":stateMachine:", ":execution:")}:*",
+          "${replace(arn, ":stateMachine:", ":execution:")}/*:*",
+        ]])
+      },
+      {
+        Sid    = "OwnExecutionsTogether"
+        Effect = "Allow"
+        Action = "states:ListExecutions"
+        Resource = flatten([for arn in local.state_machine_arns : [
+          arn,
+          "${replace(arn, ":stateMachine:", ":mapRun:")}/*:*",
+        ]])
+      },
+    ]
   })
 }

@@ -17,6 +17,21 @@ output "work_catch" {
   value       = try(module.states[0].work_catch, [])
 }
 
+output "release_all_states" {
+  description = "The states that free what cancelled branches of a Map or Parallel had, to be merged beside it."
+  value       = try(module.states[0].release_all_states, {})
+}
+
+output "branches_catch" {
+  description = "The `Catch` of a Map or Parallel whose branches hold leases: it leads to `release_all_states`."
+  value       = try(module.states[0].branches_catch, [])
+}
+
+output "sfn_release_all_state_name" {
+  description = "Name of the state that frees what cancelled branches had: where `branches_catch` goes."
+  value       = one(module.states[*].sfn_release_all_state_name)
+}
+
 output "acquire_lease_state" {
   description = "AcquireLease, as JSON of `{name: state}`."
   value       = try(module.states[0].acquire_lease_state, "{}")
@@ -87,7 +102,57 @@ output "lease_manager_function_name" {
   value       = one(aws_lambda_function.lease_manager[*].function_name)
 }
 
+output "lease_manager_timeout_seconds" {
+  description = "How long a call of the lease manager may take, in seconds, for terraform/states where another workflow shares this pool."
+  value       = var.timeout_seconds
+}
+
+output "longest_work_seconds" {
+  description = "How long work may go on under one lease without renewing it, in seconds, for terraform/states where another workflow shares this pool."
+  value       = max(var.longest_hold_seconds, var.max_lease_duration_seconds)
+}
+
 output "lease_prefix" {
   description = "The pool's name."
   value       = var.lease_prefix
+}
+
+# --- For what the module does not make ---------------------------------------------------------------------------
+
+output "lease_manager_policies" {
+  description = "IAM policies (JSON) that the lease manager's role needs, by name: for a role of your own (`create_role = false`)."
+  value = var.create ? merge(
+    { lease-manager = local.lease_manager_policy },
+    local.watch_executions ? { executions = local.executions_policy } : {},
+  ) : {}
+}
+
+output "lease_manager_role_arn" {
+  description = "ARN of the lease manager's role."
+  value       = var.create ? local.role_arn : null
+}
+
+output "lease_manager_role_name" {
+  description = "Name of the role that was made, for more policies of yours; `null` without one."
+  value       = one(aws_iam_role.lease_manager[*].name)
+}
+
+output "cloudwatch_log_group_name" {
+  description = "Name of the lease manager's log group, for subscription filters."
+  value       = one(aws_cloudwatch_log_group.lease_manager[*].name)
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms by what they watch (`over-limit` and so on), for composite alarms."
+  value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }
+}
+
+output "event_rule_arns" {
+  description = "ARNs of the rules that call the lease manager: those that the policy of `dead_letter_queue_arn` must let send."
+  value       = concat(aws_cloudwatch_event_rule.sweep[*].arn, aws_cloudwatch_event_rule.ended[*].arn)
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard; `null` without one."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
 }

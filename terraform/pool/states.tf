@@ -4,7 +4,8 @@ module "states" {
   source = "../states"
   count  = local.create
 
-  lease_manager_function_arn = aws_lambda_function.lease_manager[0].arn
+  lease_manager_function_arn    = aws_lambda_function.lease_manager[0].arn
+  lease_manager_timeout_seconds = var.timeout_seconds
 
   mode           = var.mode
   query_language = var.query_language
@@ -34,4 +35,18 @@ module "states" {
   sfn_post_acquire_lease_state         = var.sfn_post_acquire_lease_state
   sfn_post_release_lease_state         = var.sfn_post_release_lease_state
   end_state_after_release_lease        = var.end_state_after_release_lease
+
+  sfn_release_all_state_name        = var.sfn_release_all_state_name
+  sfn_check_release_all_state_name  = var.sfn_check_release_all_state_name
+  sfn_raise_branch_error_state_name = var.sfn_raise_branch_error_state_name
+  sfn_post_release_all_state        = var.sfn_post_release_all_state
+  release_all_key_prefix_path       = var.release_all_key_prefix_path
+  release_all_parent_path           = var.release_all_parent_path
+
+  # The work, to be checked against how long it may go on: until the lease ends, or as long as sweeps extend it.
+  work_state = var.work_state
+  longest_work_seconds = max(
+    var.longest_hold_seconds,
+    min(coalesce(var.lease_seconds, var.max_lease_duration_seconds), var.max_lease_duration_seconds),
+  )
 }

@@ -1,4 +1,7 @@
-# What can be chosen about a pool? (What can be chosen about its workflow states is in variables_states.tf.)
+# What can be chosen about a pool? Where it lies, and its rules.
+#
+# About its lease manager: variables_function.tf. About who is told how it does: variables_watching.tf. About its workflow
+# states: variables_states.tf.
 #
 # The bounds are those that the lease manager keeps to (core/src/types.rs, core/src/settings.rs), and AWS's own.
 
@@ -7,6 +10,17 @@ variable "create" {
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "region" {
+  description = "Region of the pool, which is the table's; `null`: the provider's."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$", var.region))
+    error_message = "Write the name of a region, for example \"eu-central-1\", or leave region out for the provider's."
+  }
 }
 
 variable "name_prefix" {
@@ -46,7 +60,7 @@ variable "table_name" {
 }
 
 variable "table_arn" {
-  description = "ARN of the shared table: `dynamodb_table_arn` of terraform/table. The pool is made in the table's region."
+  description = "ARN of the shared table: `dynamodb_table_arn` of terraform/table. Of another region than the pool's, it is refused."
   type        = string
   nullable    = false
 
@@ -70,7 +84,7 @@ variable "table_kms_key_arn" {
 # --- The pool's rules --------------------------------------------------------------------------------------------
 
 variable "lease_prefix" {
-  description = "The pool's name. Unique in the table: two modules with one prefix would overwrite each other's settings."
+  description = "The pool's name. Unique in the table: a second module with this prefix fails to apply, and changes nothing."
   type        = string
   nullable    = false
 
@@ -164,7 +178,7 @@ variable "sweep_every_minutes" {
 }
 
 variable "state_machine_arns" {
-  description = "ARNs of the state machines that use this pool: what their executions hold is freed at once when they end, and the sweep may ask whether they still run. Without any, leases of such executions end when they expire. They may be made of this module's `states`."
+  description = "ARNs of the state machines that use this pool: what their executions hold is freed at once when they end, and the sweep may ask whether they still run. Without any, leases of such executions end when they expire. They may be made of this module's `states`. All of the pool's own account and region, within which task tokens work."
   type        = list(string)
   default     = []
   nullable    = false
@@ -175,192 +189,15 @@ variable "state_machine_arns" {
   }
 }
 
+variable "watch_executions" {
+  description = "Whether there are `state_machine_arns`; `null`: if the list is not empty. Say `true` where Terraform can not count them while planning (\"Invalid count argument\"), as in `compact([...])` of ARNs that are not made yet."
+  type        = bool
+  default     = null
+}
+
 variable "free_when_succeeded" {
   description = "Whether the lease manager is also told of executions that succeeded, so that what they forgot to release is freed at once: branches that were cancelled while they held a lease or waited for one. One more call for each execution of `state_machine_arns`."
   type        = bool
   default     = true
   nullable    = false
-}
-
-# --- The lease manager -------------------------------------------------------------------------------------------
-
-variable "lambda_package" {
-  description = "Path of the lease manager's `bootstrap.zip`; `null`: where `make lambda` puts it in this checkout."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.lambda_package == null || can(regex("[^\\s]", var.lambda_package))
-    error_message = "Write the path of a bootstrap.zip as lambda_package, or leave it out for the one that `make lambda` makes."
-  }
-}
-
-variable "architecture" {
-  description = "The processor that `lambda_package` was built for: `x86_64` or `arm64`. `make lambda` builds for the machine it runs on, `scripts/lambda --target arm64` for another."
-  type        = string
-  default     = "x86_64"
-  nullable    = false
-
-  validation {
-    condition     = contains(["x86_64", "arm64"], var.architecture)
-    error_message = "Write \"x86_64\" or \"arm64\" as architecture: what the package was built for."
-  }
-}
-
-variable "memory_size" {
-  description = "Memory of the lease manager, in MB. It needs less than 30; the processor's share grows with it."
-  type        = number
-  default     = 256
-  nullable    = false
-
-  validation {
-    condition     = var.memory_size >= 128 && var.memory_size <= 10240 && floor(var.memory_size) == var.memory_size
-    error_message = "Write a whole number of megabytes from 128 to 10240 as memory_size."
-  }
-}
-
-variable "timeout_seconds" {
-  description = "How long one call of the lease manager may take, in seconds. One request to the table may take 5, and a call makes several."
-  type        = number
-  default     = 30
-  nullable    = false
-
-  validation {
-    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
-    error_message = "Write a whole number of seconds from 1 to 900 as timeout_seconds."
-  }
-}
-
-variable "log_level" {
-  description = "What the lease manager logs: `error`, `warn`, `info` or `debug`."
-  type        = string
-  default     = "info"
-  nullable    = false
-
-  validation {
-    condition     = contains(["error", "warn", "info", "debug"], var.log_level)
-    error_message = "Write \"error\", \"warn\", \"info\" or \"debug\" as log_level."
-  }
-}
-
-variable "cloudwatch_logs_retention_in_days" {
-  description = "How many days the log is kept; 0 keeps it for ever."
-  type        = number
-  default     = 14
-  nullable    = false
-
-  validation {
-    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.cloudwatch_logs_retention_in_days)
-    error_message = "Write one of CloudWatch's own numbers of days as cloudwatch_logs_retention_in_days: 0 (for ever), 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
-  }
-}
-
-variable "kms_key_arn" {
-  description = "ARN of the KMS key that encrypts the log and the function's environment; `null`: AWS's own. Its key policy must let CloudWatch Logs use it."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "Write the key's ARN, arn:aws:kms:REGION:ACCOUNT:key/ID (not an alias), or leave kms_key_arn out for AWS's own."
-  }
-}
-
-variable "lambdas_tracing_enabled" {
-  description = "Whether X-Ray traces the lease manager's calls."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
-variable "metrics_namespace" {
-  description = "CloudWatch namespace of the lease manager's metrics."
-  type        = string
-  default     = "leasehold"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_./#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
-    error_message = "Write 1 to 255 of A-Z a-z 0-9 _ . / # - that do not begin with AWS/ as metrics_namespace, for example \"leasehold\"."
-  }
-}
-
-# --- Alarms ------------------------------------------------------------------------------------------------------
-
-variable "create_alarms" {
-  description = "Whether to make the six alarms."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
-variable "alarm_actions" {
-  description = "ARNs, of SNS topics for example, that are told when an alarm goes off and when it is over."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = length(var.alarm_actions) <= 5 && alltrue([for arn in var.alarm_actions : startswith(arn, "arn:")])
-    error_message = "Write at most 5 ARNs as alarm_actions, for example [aws_sns_topic.alarms.arn]."
-  }
-}
-
-variable "over_limit_alarm_threshold" {
-  description = "The alarm `over-limit` goes off when more leases than this are held; `null`: `max_concurrent_leases`. Write the highest limit that operators may set live."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.over_limit_alarm_threshold == null ? true : var.over_limit_alarm_threshold >= 0 && var.over_limit_alarm_threshold <= 10000
-    error_message = "Write a number from 0 to 10000 as over_limit_alarm_threshold, or leave it out for max_concurrent_leases."
-  }
-}
-
-variable "oldest_waiter_alarm_seconds" {
-  description = "The alarm `oldest-waiter` goes off when somebody has waited for longer than this, in seconds."
-  type        = number
-  default     = 3600
-  nullable    = false
-
-  validation {
-    condition     = var.oldest_waiter_alarm_seconds >= 1 && var.oldest_waiter_alarm_seconds <= 31536000
-    error_message = "Write a number of seconds from 1 to 31536000 as oldest_waiter_alarm_seconds."
-  }
-}
-
-variable "errors_alarm_threshold" {
-  description = "The alarms `errors` and `failed-calls` go off when there are more than this in five minutes."
-  type        = number
-  default     = 0
-  nullable    = false
-
-  validation {
-    condition     = var.errors_alarm_threshold >= 0
-    error_message = "Write 0 or more as errors_alarm_threshold."
-  }
-}
-
-variable "lost_leases_alarm_threshold" {
-  description = "The alarm `lost-leases` goes off when more than this were lost in five minutes."
-  type        = number
-  default     = 0
-  nullable    = false
-
-  validation {
-    condition     = var.lost_leases_alarm_threshold >= 0
-    error_message = "Write 0 or more as lost_leases_alarm_threshold."
-  }
-}
-
-variable "throttles_alarm_threshold" {
-  description = "The alarm `throttles` goes off when Lambda refused more calls than this in five minutes. Workflows try again by themselves."
-  type        = number
-  default     = 0
-  nullable    = false
-
-  validation {
-    condition     = var.throttles_alarm_threshold >= 0
-    error_message = "Write 0 or more as throttles_alarm_threshold."
-  }
 }

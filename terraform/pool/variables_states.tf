@@ -158,3 +158,48 @@ variable "end_state_after_release_lease" {
   default     = true
   nullable    = false
 }
+
+variable "sfn_release_all_state_name" {
+  description = "Name of the state that frees what cancelled branches of a Map or Parallel had."
+  type        = string
+  default     = "ReleaseAll"
+  nullable    = false
+}
+
+variable "sfn_check_release_all_state_name" {
+  description = "Name of the state that asks whether there is more to free."
+  type        = string
+  default     = "CheckReleaseAll"
+  nullable    = false
+}
+
+variable "sfn_raise_branch_error_state_name" {
+  description = "Name of the state that raises the failed branch's error again."
+  type        = string
+  default     = "RaiseBranchError"
+  nullable    = false
+}
+
+variable "sfn_post_release_all_state" {
+  description = "Name of the state after that, if the workflow goes on although a branch failed; `null`: the error is raised again."
+  type        = string
+  default     = null
+}
+
+variable "release_all_key_prefix_path" {
+  description = "Where a text lies that the keys of the branches begin with, so that ReleaseAll frees no others; `null`: all of the execution."
+  type        = string
+  default     = null
+}
+
+variable "release_all_parent_path" {
+  description = "Where the execution lies that started a Distributed Map, if the Map or Parallel stands in an item of it."
+  type        = string
+  default     = null
+}
+
+variable "work_state" {
+  description = "The work itself, without `Next`, `End` and `Catch`: then it is checked, and part of `states`. `null`: you merge it yourself."
+  type        = any
+  default     = null
+}

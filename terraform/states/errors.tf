@@ -1,6 +1,12 @@
 # Which errors are asked again, how often, and which are raised at once?
 
 locals {
+  # Too many calls at once, which is no fault of the call: Lambda's concurrency is used up (for the whole account, the
+  # function, or its scaling just now), EC2 is busy where the function has a VPC, or the pool's partition of the table is.
+  # These are the names of Lambda's Invoke API (2024); Step Functions puts `Lambda.` before them, whether the function is
+  # called by its ARN or by lambda:invoke. A call that was refused so has not run.
+  throttled_errors = ["Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException", "Throttled"]
+
   # Lambda's own, as AWS documents them for Step Functions: the call may or may not have run, which is safe to repeat
   # here, as the same holder and attempt get the same lease.
   lambda_transient_errors = [
@@ -8,7 +14,9 @@ locals {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
+    # The function is being made, updated, or woken after weeks without a call.
+    "Lambda.ResourceConflictException",
+    "Lambda.ResourceNotReadyException",
     # A function that ended without an answer: killed, out of memory or out of time.
     "Lambda.Unknown",
     "Sandbox.Timedout",
@@ -17,14 +25,29 @@ locals {
 
   # The lease manager's, of which it says itself: try again. InvalidRequest, PoolNotFound and PoolMisconfigured would be
   # the same the next time; HolderBusy means that somebody newer has this name; WaitedTooLong, that it was long enough.
-  contract_transient_errors = ["Throttled", "TableUnavailable", "TasksUnavailable", "Internal"]
+  contract_transient_errors = ["TableUnavailable", "TasksUnavailable", "Internal"]
 
-  transient_errors = concat(local.lambda_transient_errors, local.contract_transient_errors)
+  # Each retrier counts for itself, as Step Functions does: who was throttled fifty times may still meet eight broken
+  # connections.
 
-  # 1, 2, 4, ... 30 seconds, each time a random part of it, so that a crowd that was throttled does not come back as one.
+  # A crowd comes in as fast as it is served, however long that takes; nobody is lost for having been one of many. With
+  # full jitter a wait is anything from nothing to the delay, half of it on average: 1, 2, 4, ... 60 seconds, 160 times,
+  # is an hour and a quarter on average, and less than an hour for one in a million. More attempts, sooner,
+  # would fill the history of an inline Map: each is three of the 25,000 events that an execution may have.
+  throttled_retrier = {
+    ErrorEquals     = local.throttled_errors
+    IntervalSeconds = 1
+    BackoffRate     = 2
+    MaxDelaySeconds = 60
+    JitterStrategy  = "FULL"
+    MaxAttempts     = 160
+  }
+
+  # 1, 2, 4, ... 30 seconds, each time a random part of it: two minutes at most. What lasts longer is to be seen.
   acquire_retry = [
+    local.throttled_retrier,
     {
-      ErrorEquals     = local.transient_errors
+      ErrorEquals     = concat(local.lambda_transient_errors, local.contract_transient_errors)
       IntervalSeconds = 1
       BackoffRate     = 2
       MaxDelaySeconds = 30
@@ -42,12 +65,13 @@ locals {
     },
   ]
 
-  # More often, and whatever it is: until it gets through, the slot stays taken, at worst until the lease expires.
+  # Whatever it is, and more often: until it gets through, the slot stays taken, at worst until the lease expires.
   release_retry = [
     {
       ErrorEquals = local.release_mistakes
       MaxAttempts = 0
     },
+    local.throttled_retrier,
     {
       ErrorEquals     = ["States.ALL"]
       IntervalSeconds = 1
@@ -66,6 +90,8 @@ locals {
     JSONata  = ["InvalidRequest", "States.QueryEvaluationError"]
   }[var.query_language]
 
-  # The lease manager answers within seconds; a call that takes longer is lost.
-  call_timeout_seconds = 60
+  # A call is lost if there is no answer when the function has ended, and half a minute for the way there and back. So
+  # a state never gives up a call that is still at work. Nobody said when the function ends: then no later than Lambda
+  # lets any function run.
+  call_timeout_seconds = coalesce(var.lease_manager_timeout_seconds, 900) + 30
 }

@@ -2,16 +2,18 @@
 
 locals {
   # `{% $states.input.lease %}` and so on.
-  jsonata_lease    = "$states.input.${local.lease_field}"
-  jsonata_lease_id = coalesce(var.sfn_lease_id_jsonpath, "${local.jsonata_lease}.lease_id")
-  jsonata_error    = "$states.input.${trimprefix(var.sfn_error_path, "$.")}"
+  jsonata_lease        = "$states.input.${local.lease_field}"
+  jsonata_lease_id     = coalesce(var.sfn_lease_id_jsonpath, "${local.jsonata_lease}.lease_id")
+  jsonata_released_all = "$states.input.${trimprefix(local.release_all_result_path, "$.")}"
+  jsonata_error        = "$states.input.${trimprefix(var.sfn_error_path, "$.")}"
 
   # What ResultPath does: the state's input with one field put into it, for each field that is written so.
   # `$.a.b` becomes $merge([$states.input, {'a': $merge([$states.input.a, {'b': VALUE}])}]).
   jsonata_put = { for what, path in {
-    lease    = var.sfn_lease_result_path
-    released = coalesce(var.sfn_release_lease_result_path, "$.unused")
-    error    = var.sfn_error_path
+    lease        = var.sfn_lease_result_path
+    released     = coalesce(var.sfn_release_lease_result_path, "$.unused")
+    error        = var.sfn_error_path
+    released_all = local.release_all_result_path
     } : what => {
     opening = join("", [
       for depth, field in split(".", trimprefix(path, "$.")) :
@@ -52,10 +54,28 @@ locals {
     "label"         = var.label_path == null ? null : "{% ${var.label_path} %}"
   } : field => value if value != null }
 
-  jsonata_release = {
-    "action"   = "release"
-    "lease_id" = "{% ${local.jsonata_lease_id} %}"
-  }
+  # A lease can be given back without its time; an expression that finds nothing would fail the release.
+  jsonata_release = merge(
+    {
+      "action"   = "release"
+      "lease_id" = "{% ${local.jsonata_lease_id} %}"
+    },
+    { for time in local.release_times :
+      time => "{% $exists(${local.jsonata_lease}.${time}) ? ${local.jsonata_lease}.${time} : null %}"
+    },
+  )
+
+  jsonata_release_all = { for field, value in {
+    "action"     = "release"
+    "all"        = true
+    "execution"  = "{% $states.context.Execution.Id %}"
+    "parent"     = var.release_all_parent_path == null ? null : "{% ${var.release_all_parent_path} %}"
+    "key_prefix" = var.release_all_key_prefix_path == null ? null : "{% ${var.release_all_key_prefix_path} %}"
+    "attempt" = {
+      "entered" = local.jsonata_acquire.attempt.entered
+      "redrive" = local.jsonata_acquire.attempt.redrive
+    }
+  } : field => value if value != null }
 
   # A release whose answer is not wanted lets the input flow on.
   jsonata_released = { for what, value in { Output = "$states.result", Catch = "$states.errorOutput" } : what => (
@@ -189,6 +209,51 @@ locals {
         ErrorEquals = ["States.ALL"]
         Output      = "{% ${local.jsonata_put.error.opening}$states.errorOutput${local.jsonata_put.error.closing} %}"
         Next        = var.sfn_release_after_failure_state_name
+      },
+    ]
+
+    release_all = {
+      Type           = "Task"
+      QueryLanguage  = "JSONata"
+      Comment        = local.comments.release_all
+      Resource       = local.call_resource
+      Arguments      = local.jsonata_release_all
+      TimeoutSeconds = local.call_timeout_seconds
+      Output         = "{% ${local.jsonata_put.released_all.opening}$states.result${local.jsonata_put.released_all.closing} %}"
+      Retry          = local.release_retry
+      Catch = [
+        {
+          ErrorEquals = local.release_mistakes
+          Output      = "{% ${local.jsonata_put.error.opening}$states.errorOutput${local.jsonata_put.error.closing} %}"
+          Next        = var.sfn_raise_branch_error_state_name
+        },
+        {
+          ErrorEquals = ["States.ALL"]
+          Output      = "{% ${local.jsonata_put.released_all.opening}$states.errorOutput${local.jsonata_put.released_all.closing} %}"
+          Next        = local.after_release_all
+        },
+      ]
+      Next = var.sfn_check_release_all_state_name
+    }
+
+    check_release_all = {
+      Type          = "Choice"
+      QueryLanguage = "JSONata"
+      Comment       = local.comments.check_release_all
+      Choices = [
+        {
+          Condition = "{% ($type(${local.jsonata_released_all}) = 'object' ? ${local.jsonata_released_all}.more = true : false) %}"
+          Next      = var.sfn_release_all_state_name
+        },
+      ]
+      Default = local.after_release_all
+    }
+
+    branches_catch = [
+      {
+        ErrorEquals = ["States.ALL"]
+        Output      = "{% ${local.jsonata_put.error.opening}$states.errorOutput${local.jsonata_put.error.closing} %}"
+        Next        = var.sfn_release_all_state_name
       },
     ]
   }

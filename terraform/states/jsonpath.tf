@@ -25,10 +25,26 @@ locals {
     "label.$"       = var.label_path
   } : field => value if value != null }
 
-  jsonpath_release = {
-    "action"     = "release"
-    "lease_id.$" = local.jsonpath_lease_id
-  }
+  jsonpath_release = merge(
+    {
+      "action"     = "release"
+      "lease_id.$" = local.jsonpath_lease_id
+    },
+    { for time in local.release_times : "${time}.$" => "${var.sfn_lease_result_path}.${time}" },
+  )
+
+  # All that this execution has, up to the attempt that says so.
+  jsonpath_release_all = { for field, value in {
+    "action"       = "release"
+    "all"          = true
+    "execution.$"  = "$$.Execution.Id"
+    "parent.$"     = var.release_all_parent_path
+    "key_prefix.$" = var.release_all_key_prefix_path
+    "attempt" = { for field, value in {
+      "entered.$" = "$$.State.EnteredTime"
+      "redrive.$" = local.queue ? "$$.Execution.RedriveCount" : null
+    } : field => value if value != null }
+  } : field => value if value != null }
 
   jsonpath = {
     acquire = {
@@ -64,13 +80,17 @@ locals {
       Comment = local.comments.check
       Choices = [
         {
-          And = [
-            { Variable = "${var.sfn_lease_result_path}.status", IsPresent = true },
-            { Variable = "${var.sfn_lease_result_path}.status", StringEquals = "acquired" },
-            { Variable = "${var.sfn_lease_result_path}.lease_id", IsPresent = true },
-            { Variable = "${var.sfn_lease_result_path}.lease_id", IsString = true },
-            { Variable = "${var.sfn_lease_result_path}.lease_id", StringGreaterThan = "" },
-          ]
+          And = concat(
+            [
+              { Variable = "${var.sfn_lease_result_path}.status", IsPresent = true },
+              { Variable = "${var.sfn_lease_result_path}.status", StringEquals = "acquired" },
+              { Variable = "${var.sfn_lease_result_path}.lease_id", IsPresent = true },
+              { Variable = "${var.sfn_lease_result_path}.lease_id", IsString = true },
+              { Variable = "${var.sfn_lease_result_path}.lease_id", StringGreaterThan = "" },
+            ],
+            # The release reads them by their paths, and could not leave one out.
+            [for time in local.release_times : { Variable = "${var.sfn_lease_result_path}.${time}", IsPresent = true }],
+          )
           Next = var.sfn_post_acquire_lease_state
         },
         {
@@ -156,6 +176,53 @@ locals {
         ErrorEquals = ["States.ALL"]
         ResultPath  = var.sfn_error_path
         Next        = var.sfn_release_after_failure_state_name
+      },
+    ]
+
+    release_all = {
+      Type           = "Task"
+      Comment        = local.comments.release_all
+      Resource       = local.call_resource
+      Parameters     = local.jsonpath_release_all
+      TimeoutSeconds = local.call_timeout_seconds
+      ResultPath     = local.release_all_result_path
+      Retry          = local.release_retry
+      Catch = [
+        {
+          ErrorEquals = local.release_mistakes
+          ResultPath  = var.sfn_error_path
+          Next        = var.sfn_raise_branch_error_state_name
+        },
+        {
+          ErrorEquals = ["States.ALL"]
+          ResultPath  = local.release_all_result_path
+          Next        = local.after_release_all
+        },
+      ]
+      Next = var.sfn_check_release_all_state_name
+    }
+
+    check_release_all = {
+      Type    = "Choice"
+      Comment = local.comments.check_release_all
+      Choices = [
+        {
+          And = [
+            { Variable = "${local.release_all_result_path}.more", IsPresent = true },
+            { Variable = "${local.release_all_result_path}.more", IsBoolean = true },
+            { Variable = "${local.release_all_result_path}.more", BooleanEquals = true },
+          ]
+          Next = var.sfn_release_all_state_name
+        },
+      ]
+      Default = local.after_release_all
+    }
+
+    branches_catch = [
+      {
+        ErrorEquals = ["States.ALL"]
+        ResultPath  = var.sfn_error_path
+        Next        = var.sfn_release_all_state_name
       },
     ]
   }

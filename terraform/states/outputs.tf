@@ -6,6 +6,9 @@ locals {
     parent_path           = var.parent_path
     label_path            = var.label_path
     sfn_lease_id_jsonpath = var.sfn_lease_id_jsonpath
+
+    release_all_key_prefix_path = var.release_all_key_prefix_path
+    release_all_parent_path     = var.release_all_parent_path
   } : name => path if path != null }
 
   not_jsonpath = [for name, path in local.paths : name if !can(regex("^(\\$\\.[^$]|\\$\\$\\.[^$]|\\$\\[|States\\.)", path))]
@@ -22,10 +25,17 @@ locals {
     var.sfn_raise_error_state_name,
     var.end_state_after_release_lease ? var.sfn_left_to_expire_state_name : "",
   ])
+
+  release_all_names = compact([
+    var.sfn_release_all_state_name,
+    var.sfn_check_release_all_state_name,
+    var.sfn_raise_branch_error_state_name,
+    var.sfn_post_release_all_state,
+  ])
 }
 
 output "states" {
-  description = "All states in one object, for `merge(module.<this>.states, { Process = ... })`."
+  description = "All states in one object, for `merge(module.<this>.states, { Process = ... })`; with `work_state`, the work too."
   value       = local.states
 
   precondition {
@@ -41,6 +51,16 @@ output "states" {
   precondition {
     condition     = var.wait_seconds == null || local.queue
     error_message = "wait_seconds is for mode = \"queue\": leave it out. Who polls gives up by itself, by a Choice that counts or by the execution's own timeout."
+  }
+
+  precondition {
+    condition     = !local.queue || var.acquire_timeout_seconds > coalesce(var.wait_seconds, 0)
+    error_message = "acquire_timeout_seconds must be longer than wait_seconds: AcquireLease would fail with States.Timeout and ask again before it could be told WaitedTooLong. Write wait_seconds, two sweeps and a minute more, or leave acquire_timeout_seconds out."
+  }
+
+  precondition {
+    condition     = !local.queue || var.acquire_timeout_seconds > coalesce(var.lease_manager_timeout_seconds, 0)
+    error_message = "acquire_timeout_seconds must be longer than lease_manager_timeout_seconds: AcquireLease would ask again while the lease manager is still at work on its first call."
   }
 
   precondition {
@@ -71,6 +91,21 @@ output "states" {
     condition     = !startswith("${var.sfn_lease_result_path}.", "${var.sfn_error_path}.")
     error_message = "sfn_error_path would overwrite the lease, which the release still needs: write a field beside sfn_lease_result_path, such as $.lease_error."
   }
+
+  precondition {
+    condition     = var.work_state == null || contains(["Task", "Parallel", "Map"], try(var.work_state.Type, ""))
+    error_message = "work_state must be a state whose Type is Task, Parallel or Map: only these can have the Catch that gives the lease back. Wrap several states, or a Wait, in a Parallel with one branch."
+  }
+
+  precondition {
+    condition     = length([for field in ["Next", "End", "Catch"] : field if can(var.work_state[field])]) == 0
+    error_message = "work_state: leave out Next, End and Catch. Where the work leads to is put in; what is to catch an error of a part of it stands inside of it."
+  }
+
+  precondition {
+    condition     = local.work_keeps_the_lease
+    error_message = "work_state would replace the state, and the lease's id with it, so that nothing could be released: write ResultPath = \"$.result\" (or null), with JSONata Output = \"{% $merge([$states.input, {'result': $states.result}]) %}\"; or say where the work puts the lease's id, as sfn_lease_id_jsonpath."
+  }
 }
 
 output "start_at" {
@@ -81,6 +116,29 @@ output "start_at" {
 output "work_catch" {
   description = "The `Catch` of the work state (a Task, Parallel or Map): releases the lease, then raises the same error again."
   value       = local.said.work_catch
+}
+
+output "release_all_states" {
+  description = "The states that give back what cancelled branches had, for where `branches_catch` leads: `merge({ Reports = { Type = \"Map\", Catch = module.<this>.branches_catch, ... } }, module.<this>.release_all_states)`. Not part of `states`, as they stand outside the Map or Parallel."
+  value       = local.release_all_states
+
+  precondition {
+    condition = (
+      length(distinct(local.release_all_names)) == length(local.release_all_names)
+      && length(setintersection(local.own_names, local.release_all_names)) == 0
+    )
+    error_message = "Two states have the same name, and names are unique in a whole state machine: write a different name for each of ${join(", ", local.release_all_names)} (release all) and ${join(", ", local.own_names)}."
+  }
+}
+
+output "branches_catch" {
+  description = "The `Catch` of a Map or Parallel whose branches hold leases: frees what the cancelled ones had, then raises the same error again or goes on."
+  value       = local.said.branches_catch
+}
+
+output "sfn_release_all_state_name" {
+  description = "Name of the state that gives back what cancelled branches had: where `branches_catch` leads."
+  value       = var.sfn_release_all_state_name
 }
 
 output "acquire_lease_state" {

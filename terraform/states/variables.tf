@@ -17,6 +17,17 @@ variable "lease_manager_function_arn" {
   }
 }
 
+variable "lease_manager_timeout_seconds" {
+  description = "The timeout of that function, in whole seconds: `lease_manager_timeout_seconds` of terraform/pool. A call of it (but not the wait in the queue) is given up half a minute later. Null: not known, so no call is given up before Lambda's own longest, 900."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.lease_manager_timeout_seconds == null ? true : var.lease_manager_timeout_seconds >= 1 && var.lease_manager_timeout_seconds <= 900 && floor(var.lease_manager_timeout_seconds) == var.lease_manager_timeout_seconds
+    error_message = "lease_manager_timeout_seconds must be a whole number of seconds from 1 to 900, which is what Lambda allows: write module.<pool>.lease_manager_timeout_seconds, or leave it out."
+  }
+}
+
 variable "mode" {
   description = "`queue`: AcquireLease waits in the pool's queue with its task token, three state transitions a job however long it waits. `poll`: it asks again and again, for workflows that have no task tokens (Express)."
   type        = string
@@ -292,5 +303,95 @@ variable "sfn_raise_error_state_name" {
   validation {
     condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_raise_error_state_name))
     error_message = "sfn_raise_error_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+# --- A Map or Parallel whose branches hold leases ------------------------------------------------------------------
+
+variable "sfn_release_all_state_name" {
+  description = "Name of the state that gives back what cancelled branches had: where `branches_catch` leads."
+  type        = string
+  default     = "ReleaseAll"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_release_all_state_name))
+    error_message = "sfn_release_all_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_check_release_all_state_name" {
+  description = "Name of the Choice that calls again if one call could not free all."
+  type        = string
+  default     = "CheckReleaseAll"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_check_release_all_state_name))
+    error_message = "sfn_check_release_all_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_raise_branch_error_state_name" {
+  description = "Name of the Fail state that raises the failed branch's own error again, once all is given back."
+  type        = string
+  default     = "RaiseBranchError"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_raise_branch_error_state_name))
+    error_message = "sfn_raise_branch_error_state_name must be the name of a state: 1 to 80 characters on one line."
+  }
+}
+
+variable "sfn_post_release_all_state" {
+  description = "Name of the state after CheckReleaseAll, where the workflow is to go on although a branch failed; the error lies at `sfn_error_path`. Null: the error is raised again."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.sfn_post_release_all_state == null || can(regex("^[^[:cntrl:]]{1,80}$", var.sfn_post_release_all_state))
+    error_message = "sfn_post_release_all_state must be the name of a state, 1 to 80 characters on one line, or null to raise the error again."
+  }
+}
+
+variable "release_all_key_prefix_path" {
+  description = "Where in the input of the Map or Parallel a text lies that all keys of its branches begin with: ReleaseAll leaves other keys of the execution alone. Needed where another branch of the same execution may hold a lease meanwhile. Written like `key_path`; for a text of your own `States.Format('left-{}', '')`, with JSONata `'left-'`. Null: all that the execution has."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.release_all_key_prefix_path == null || can(regex("^[^%[:cntrl:]]{2,1000}$", var.release_all_key_prefix_path))
+    error_message = "release_all_key_prefix_path must be a path such as $.customer, or with JSONata an expression without its {% %}, such as $states.input.customer; at most 1,000 characters on one line."
+  }
+}
+
+variable "release_all_parent_path" {
+  description = "Where in the input of the Map or Parallel the id of the execution lies that started the map run: needed if the Map or Parallel stands in an item of a Distributed Map whose `parent_path` is given. Written like `key_path`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.release_all_parent_path == null || can(regex("^[^%[:cntrl:]]{2,1000}$", var.release_all_parent_path))
+    error_message = "release_all_parent_path must be a path such as $.parent, or with JSONata an expression without its {% %}, such as $states.input.parent; at most 1,000 characters on one line."
+  }
+}
+
+# --- The work, if it is to be checked ------------------------------------------------------------------------------
+
+variable "work_state" {
+  description = "The work itself: a Task, Parallel or Map as an object, without `Next`, `End` and `Catch`. Then `states` holds it too, with where it leads, and what it says is checked: that it leaves the lease alone, and that its Retry does not go on for longer than the lease. Null: it is merged by you."
+  type        = any
+  default     = null
+}
+
+variable "longest_work_seconds" {
+  description = "How long the work may go on under one lease without renewing it, in seconds: `longest_work_seconds` of terraform/pool. Only for the check of `work_state`. Null: `lease_seconds`."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.longest_work_seconds == null ? true : var.longest_work_seconds >= 1
+    error_message = "longest_work_seconds must be a number of seconds, 1 or more: write module.<pool>.longest_work_seconds, or leave it out."
   }
 }

@@ -1,6 +1,8 @@
-# What does the one table look like that all pools share?
+# What does the one table look like that all pools share? (Its dashboard is in dashboard.tf.)
 
 resource "aws_dynamodb_table" "this" {
+  region = var.region
+
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "PK"
@@ -19,9 +21,16 @@ resource "aws_dynamodb_table" "this" {
   # Only the settings and the summary of each pool carry these two attributes, so one query lists all pools.
   global_secondary_index {
     name            = "directory"
-    hash_key        = "directory"
-    range_key       = "directory_row"
     projection_type = "ALL"
+
+    key_schema {
+      attribute_name = "directory"
+      key_type       = "HASH"
+    }
+    key_schema {
+      attribute_name = "directory_row"
+      key_type       = "RANGE"
+    }
   }
 
   # Collects tombstones, hours late. It never frees a slot: leases end by their own clock.

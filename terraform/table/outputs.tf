@@ -19,3 +19,8 @@ output "dynamodb_table_kms_key_arn" {
   description = "The key that encrypts the table, for each pool's `table_kms_key_arn`; `null` if AWS owns it."
   value       = var.kms_key_arn
 }
+
+output "dashboard_name" {
+  description = "Name of the dashboard; `null` without one."
+  value       = one(aws_cloudwatch_dashboard.this[*].dashboard_name)
+}

@@ -1,5 +1,16 @@
 # What can be chosen about the table?
 
+variable "region" {
+  description = "Region of the table; `null`: the provider's. Give it to each pool too."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.region == null || can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$", var.region))
+    error_message = "Write the name of a region, for example \"eu-central-1\", or leave region out for the provider's."
+  }
+}
+
 variable "name" {
   description = "Name of the table."
   type        = string
@@ -46,5 +57,52 @@ variable "tags" {
   validation {
     condition     = alltrue([for key in keys(var.tags) : length(key) >= 1 && length(key) <= 128 && !startswith(lower(key), "aws:")])
     error_message = "Write tag keys of 1 to 128 characters that do not begin with \"aws:\", which AWS keeps for itself."
+  }
+}
+
+# --- The dashboard -----------------------------------------------------------------------------------------------
+
+variable "create_dashboard" {
+  description = "Whether to make a CloudWatch dashboard of all pools and of what the table costs. One of more than three in an account costs 3 dollars a month."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "dashboard_name" {
+  description = "Name of the dashboard; `null`: the table's, with hyphens for dots."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dashboard_name == null || can(regex("^[A-Za-z0-9_-]{1,255}$", var.dashboard_name))
+    error_message = "Write 1 to 255 of A-Z a-z 0-9 _ - as dashboard_name, or leave it out for the table's name."
+  }
+}
+
+variable "dashboard_prices" {
+  description = "What DynamoDB takes for a million read and write request units, in dollars, for the dashboard. The defaults are of us-east-1 since November 2024; most regions are 10 to 60 percent dearer."
+  type = object({
+    million_reads  = optional(number, 0.125)
+    million_writes = optional(number, 0.625)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.dashboard_prices.million_reads >= 0 && var.dashboard_prices.million_writes >= 0
+    error_message = "Write prices of 0 or more as dashboard_prices, for example { million_reads = 0.15, million_writes = 0.75 }."
+  }
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the pools' metrics, for the dashboard: what the pools have as their `metrics_namespace`."
+  type        = string
+  default     = "leasehold"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_./#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
+    error_message = "Write 1 to 255 of A-Z a-z 0-9 _ . / # - that do not begin with AWS/ as metrics_namespace, for example \"leasehold\"."
   }
 }

@@ -1,18 +1,21 @@
 //! The kit of the tests: what do the tests of several crates share? No test is here, and nothing that is deployed uses
 //! it.
 //!
-//! [`LocalAws`] is an AWS in a process of its own, [`embedded_table`] a table in this one, and [`put_row`] writes into it. [`ScriptedHttp`] is a
+//! [`LocalAws`] is an AWS in a process of its own, [`DynamoDbLocal`] AWS's own imitation of a table in another, [`embedded_table`] a table in this one, and [`put_row`] writes into it. [`ScriptedHttp`] is a
 //! network that answers what a test says, [`DatedEngine`] a table with a clock of its own, [`FakeStepFunctions`] a Step Functions that does, [`FakeClock`] a clock that
 //! goes when it is told to.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
 mod dated_engine;
+mod dynamodb_local;
 mod fake_clock;
 mod fake_step_functions;
 mod local_aws;
+mod local_server;
 mod scripted_http;
 
 pub use dated_engine::DatedEngine;
+pub use dynamodb_local::DynamoDbLocal;
 pub use fake_clock::FakeClock;
 pub use fake_step_functions::{FakeStepFunctions, StepFunctionsFault};
 pub use local_aws::{HttpAnswer, LocalAws};

@@ -62,6 +62,14 @@ pub(crate) struct StatesOptions {
     #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
     acquire_timeout_seconds: u32,
 
+    /// The function's own timeout: a call of it is given up half a minute later [default: 900, Lambda's longest]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=900))]
+    function_timeout_seconds: Option<u32>,
+
+    /// Where a text lies that the keys of a Map's or Parallel's branches begin with: ReleaseAll frees no others
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    release_all_key_prefix_path: Option<String>,
+
     /// A JSON file with the work state: a Task, Parallel or Map. Its Next and Catch are put in
     #[arg(long, value_name = "FILE")]
     work: Option<PathBuf>,
@@ -73,7 +81,9 @@ pub(crate) struct StatesOptions {
 const AFTER: &str = "\
 What is printed is JSON, whatever --output says:
 
-    {\"start_at\": name of the first state, \"states\": {NAME: STATE, ...}, \"work_catch\": the Catch of the work state}
+    {\"start_at\": name of the first state, \"states\": {NAME: STATE, ...}, \"work_catch\": the Catch of the work state,
+     \"branches_catch\": the Catch of a Map or Parallel whose branches hold leases, \"release_all_states\": where it leads,
+     to free what cancelled branches had}
 
 with --work, the state machine: {\"StartAt\", \"States\"}. The lease lies at $.lease (its id at $.lease.lease_id), the
 work's error at $.lease_error: leave both alone. The work state's Next must be ReleaseLease and its Catch work_catch, so
@@ -100,6 +110,8 @@ struct StatesOutput {
     start_at: String,
     states: Map<String, Value>,
     work_catch: Value,
+    branches_catch: Value,
+    release_all_states: Map<String, Value>,
 }
 
 impl StatesOptions {
@@ -112,20 +124,29 @@ impl StatesOptions {
             ));
         }
         let work = self.work()?;
-        let rendered =
-            RenderedStates::of(self.mode == AcquireMode::Queue, self.query_language == QueryLanguage::Jsonata)?
-                .function(&self.function_arn)
-                .acquire("key", self.value(self.key_path.as_deref()))
-                .acquire("parent", self.value(self.parent_path.as_deref()))
-                .acquire("label", self.value(self.label_path.as_deref()))
-                .acquire("lease_seconds", self.lease_seconds.map(Value::from))
-                .acquire("wait_seconds", self.wait_seconds.map(Value::from))
-                .acquire_timeout(self.acquire_timeout_seconds)
-                .named(&self.names);
+        let (queue, jsonata) = (self.mode == AcquireMode::Queue, self.query_language == QueryLanguage::Jsonata);
+        let rendered = RenderedStates::of(queue, jsonata)?
+            .function(&self.function_arn)
+            .acquire("key", self.value(self.key_path.as_deref()))
+            .acquire("parent", self.value(self.parent_path.as_deref()))
+            .acquire("label", self.value(self.label_path.as_deref()))
+            .acquire("lease_seconds", self.lease_seconds.map(Value::from))
+            .acquire("wait_seconds", self.wait_seconds.map(Value::from))
+            .acquire_timeout(self.acquire_timeout_seconds)
+            .function_timeout(self.function_timeout_seconds)
+            .named(&self.names);
         let RenderedStates { start_at, mut states, work: (work_name, around) } = rendered;
         let catch = around.get("Catch").cloned().unwrap_or_default();
         match work {
-            None => print(&StatesOutput { start_at, states, work_catch: catch }),
+            None => {
+                let RenderedStates { states: release_all_states, work: (_, around), .. } =
+                    RenderedStates::of_branches(queue, jsonata)?
+                        .function(&self.function_arn)
+                        .function_timeout(self.function_timeout_seconds)
+                        .release_all("key_prefix", self.value(self.release_all_key_prefix_path.as_deref()));
+                let branches_catch = around.get("Catch").cloned().unwrap_or_default();
+                print(&StatesOutput { start_at, states, work_catch: catch, branches_catch, release_all_states })
+            }
             Some(mut work) => {
                 for field in ["Next", "Catch"] {
                     work.insert(field.into(), around.get(field).cloned().unwrap_or_default());
@@ -146,8 +167,12 @@ impl StatesOptions {
 
     /// Each language's paths look different, and one in the other's place would be a text like any other.
     fn check_paths(&self) -> Result<(), CliError> {
-        let paths =
-            [("--key-path", &self.key_path), ("--parent-path", &self.parent_path), ("--label-path", &self.label_path)];
+        let paths = [
+            ("--key-path", &self.key_path),
+            ("--parent-path", &self.parent_path),
+            ("--label-path", &self.label_path),
+            ("--release-all-key-prefix-path", &self.release_all_key_prefix_path),
+        ];
         for (flag, path) in paths {
             let Some(path) = path else { continue };
             let jsonpath = ["$.", "$$.", "$[", "States."].iter().any(|start| path.starts_with(start));

@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use local_aws::{bare, document, on, on_a_terminal, refused, told};
+use local_aws::{TableAt, bare, document, on, on_a_terminal, refused, told};
 use serde_json::json;
 
 /// Longer than anything here takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn pool(table: &str, settings: &[&str]) {
+fn pool<'t>(table: impl Into<TableAt<'t>>, settings: &[&str]) {
+    let table = table.into();
     told(table, &["table", "create"]);
     told(table, &[&["pool", "set", "p"], settings].concat());
 }
@@ -32,11 +33,11 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn waiting(table: &str) -> usize {
+fn waiting<'t>(table: impl Into<TableAt<'t>>) -> usize {
     document(table, &["leases", "p"])["queue"].as_array().map_or(0, Vec::len)
 }
 
-fn held(table: &str) -> serde_json::Value {
+fn held<'t>(table: impl Into<TableAt<'t>>) -> serde_json::Value {
     document(table, &["leases", "p"])["held"].clone()
 }
 
@@ -60,7 +61,7 @@ impl Run {
         }
     }
 
-    fn start(table: &str, options: &[&str], script: &str) -> Run {
+    fn start<'t>(table: impl Into<TableAt<'t>>, options: &[&str], script: &str) -> Run {
         Run::of(on(table), &[&["run", "--prefix", "p"], options, &["--", "sh", "-c", script]].concat())
     }
 
@@ -155,7 +156,17 @@ fn peak(notes: &[(u128, i32, u32, u32)]) -> i32 {
 
 #[test]
 fn of_ten_at_once_all_have_their_turn_within_the_limit() {
-    let (table, log) = ("ten", log("ten"));
+    of_ten_at_once("ten".into());
+}
+
+#[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "DynamoDB Local of 2020 runs on x86-64")]
+fn of_ten_on_dynamodb_local_all_have_their_turn() {
+    of_ten_at_once(TableAt::on_dynamodb_local("ten-there"));
+}
+
+fn of_ten_at_once(table: TableAt<'_>) {
+    let log = log(table.name);
     pool(table, &["--limit", "3"]);
     // Nobody goes on before three have begun: so three do run at once.
     let script =
@@ -177,7 +188,17 @@ fn of_ten_at_once_all_have_their_turn_within_the_limit() {
 
 #[test]
 fn what_killed_commands_held_comes_back_and_never_too_early() {
-    let (table, log) = ("killed", log("killed"));
+    killed("killed".into());
+}
+
+#[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "DynamoDB Local of 2020 runs on x86-64")]
+fn what_killed_commands_held_comes_back_on_dynamodb_local() {
+    killed(TableAt::on_dynamodb_local("killed-there"));
+}
+
+fn killed(table: TableAt<'_>) {
+    let log = log(table.name);
     pool(table, &["--limit", "3", "--lease", "4s", "--grace", "1s", "--sweep-every", "1s"]);
     let lasting = noted(&log, "sleep 100");
     let dead: Vec<Run> = (0..3).map(|_| Run::start(table, &[], &lasting)).collect();

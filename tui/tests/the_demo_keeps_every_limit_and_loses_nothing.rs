@@ -135,6 +135,19 @@ fn long_work_keeps_its_lease_by_renewing_it() {
 }
 
 #[test]
+fn of_two_thousand_at_once_all_are_done_at_little_cost() {
+    let folder = Folder::new("crowd");
+    let file = folder.file("crowd.toml");
+    let text = "work_seconds = 3\nlease_seconds = 60\n[[pool]]\nprefix = \"crowd\"\nlimit = 1000\nitems = 2000\n";
+    std::fs::write(&file, text).expect("written");
+    let report = report(&demo(&["--scenario", &file, "--json"]));
+    let crowd = pool(&report, "crowd");
+    assert_eq!((&crowd["done"], &crowd["asked_again"]), (&2_000.into(), &0.into()));
+    let job = &crowd["per_job"];
+    assert!(job["requests"].as_f64() < Some(8.5) && job["read_units"].as_f64() < Some(8.0), "{job}");
+}
+
+#[test]
 fn two_runs_one_after_another_share_a_file() {
     let folder = Folder::new("sharing");
     let file = folder.file("store.db");

@@ -73,7 +73,30 @@ fn with_the_same_options_they_are_the_same() {
         let mut states = machine["States"].clone();
         states.as_object_mut().expect("states").remove("Process");
         let parts = json!({"start_at": "AcquireLease", "states": states, "work_catch": catch});
-        assert_eq!(printed(&options), parts, "{name}");
+        let mut told = printed(&options);
+        for branches in ["branches_catch", "release_all_states"] {
+            told.as_object_mut().expect("fields").remove(branches).expect(branches);
+        }
+        assert_eq!(told, parts, "{name}");
+    }
+}
+
+#[test]
+fn what_a_catch_of_branches_leads_to_is_the_same() {
+    for (language, prefix) in [("jsonpath", "$.prefix"), ("jsonata", "$states.input.prefix")] {
+        let mut machine = rendered(&format!("branches-{language}.json"));
+        let map = machine["States"].as_object_mut().and_then(|states| states.remove("Items")).expect("the Map");
+        let own = ["--function-arn", ARN, "--single-holder", "--query-language", language];
+        let told = printed(&[&own[..], &["--release-all-key-prefix-path", prefix]].concat());
+        assert_eq!(told["release_all_states"], machine["States"], "{language}");
+        assert_eq!(told["branches_catch"], map["Catch"], "{language}");
+
+        let mut polls = printed(&[&own[..], &["--mode", "poll", "--function-timeout-seconds", "30"]].concat());
+        let release = polls["release_all_states"]["ReleaseAll"].take();
+        let event = release.get("Parameters").or(release.get("Arguments")).expect("an event");
+        assert_eq!(event.get("key_prefix").or(event.get("key_prefix.$")), None, "{language}");
+        assert_eq!(event["attempt"].get("redrive.$"), None, "{language}");
+        assert_eq!(release["TimeoutSeconds"], 60, "{language}");
     }
 }
 
@@ -87,6 +110,22 @@ fn a_task_says_how_long_it_waits_and_a_poll_does_not() {
         let (status, _, wrong) = states(&[&options[..], &["--mode", "poll"]].concat());
         assert_eq!(status, Some(2), "{language}");
         assert!(wrong.contains("--wait-seconds is for --mode queue"), "{wrong}");
+    }
+}
+
+#[test]
+fn no_call_is_given_up_while_the_function_is_at_work() {
+    let own = ["--function-arn", ARN, "--single-holder"];
+    for (mode, acquire) in [("queue", 86_580), ("poll", 150)] {
+        let timeout = ["--mode", mode, "--function-timeout-seconds", "120"];
+        let states = printed(&[&own[..], &timeout].concat())["states"].take();
+        assert_eq!(states["AcquireLease"]["TimeoutSeconds"], acquire, "{mode}");
+        for release in ["ReleaseLease", "ReleaseLeaseAfterFailure"] {
+            assert_eq!(states[release]["TimeoutSeconds"], 150, "{mode}: {release}");
+        }
+        // Where nobody says, the function may run as long as Lambda lets it.
+        let unknown = printed(&[&own[..], &["--mode", mode]].concat());
+        assert_eq!(unknown["states"]["ReleaseLease"]["TimeoutSeconds"], 930, "{mode}");
     }
 }
 

@@ -14,7 +14,7 @@ from aws import Aws, free_port
 from busy_table import busy_table
 from machines import Machine
 from pools import Pool
-from terraform import Root
+from terraform import ARCHITECTURE, Root
 
 Tell = Callable[[str], None]
 Scenario = Callable[["Trouble"], str]
@@ -55,6 +55,7 @@ def deployed(aws: Aws, place: Path) -> Iterator[Trouble]:
             FOLDER,
             aws,
             lambda_package=os.environ["LEASEHOLD_LAMBDA_PACKAGE"],
+            architecture=ARCHITECTURE,
             unreachable_endpoint=f"http://127.0.0.1:{free_port()}",
             busy_endpoint=busy_endpoint,
         )

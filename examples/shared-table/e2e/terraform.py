@@ -6,6 +6,7 @@ The copy keeps every relative path valid and nothing is left in the repository.
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import subprocess
 import threading
@@ -19,6 +20,31 @@ from machines import Machine
 
 # Terraform's plugin cache can not be filled by two at once.
 ONE_AT_A_TIME = threading.Lock()
+# What this machine builds packages for, and runs them on.
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+# The local AWS has no hosts named after buckets, and nothing that credentials could be checked with.
+LOCAL_AWS = """
+provider "aws" {
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+}
+"""
+# What the local AWS does not give back, so that HashiCorp's provider would set it again: the type and its argument. (The
+# stand-in of machines that can not reach Terraform's registry remembers it.)
+NOT_KEPT = {
+    ("aws_cloudwatch_metric_alarm", argument)
+    for argument in (
+        "actions_enabled",
+        "alarm_actions",
+        "alarm_description",
+        "dimensions",
+        "ok_actions",
+        "period",
+        "statistic",
+        "treat_missing_data",
+    )
+} | {("aws_sfn_state_machine", "tracing_configuration")}
 LEFT_OUT = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "__pycache__")
 
 
@@ -36,6 +62,9 @@ class Root:
         """The root at `root` (relative to the repository), copied under `place` together with the modules."""
         shutil.copytree(ROOT / "terraform", place / "terraform", ignore=LEFT_OUT)
         shutil.copytree(ROOT / root, place / root, ignore=LEFT_OUT)
+        (place / root / "local_aws_override.tf").write_text(LOCAL_AWS)
+        with ONE_AT_A_TIME:
+            subprocess.run([ROOT / "scripts" / "older-provider", place], check=True, env=aws.environment)
         return cls(place / root, aws, variables)
 
     def run(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
@@ -89,9 +118,21 @@ class Root:
         ]
 
     def pending(self) -> str | None:
-        """What `terraform plan` would change; none if nothing."""
-        done = self.run("plan", "-no-color", "-detailed-exitcode", allowed=(0, 2))
-        return done.stdout if done.returncode == 2 else None
+        """What `terraform plan` would change, but for what the local AWS does not keep; none if nothing."""
+        self.run("plan", "-no-color", "-out=pending")
+        plan = json.loads(self.run("show", "-json", "pending").stdout)
+        changes = [f"output {name}" for name, one in plan.get("output_changes", {}).items() if one["actions"] != ["no-op"]]
+        for resource in plan.get("resource_changes", []):
+            change = resource["change"]
+            if change["actions"] in (["no-op"], ["read"]):
+                continue
+            before, after = change["before"] or {}, change["after"] or {}
+            # What is unknown until then only follows from another change.
+            names = {name for name in before.keys() | after.keys() if not change["after_unknown"].get(name)}
+            differing = sorted(name for name in names if before.get(name) != after.get(name))
+            if change["actions"] != ["update"] or not {(resource["type"], name) for name in differing} <= NOT_KEPT:
+                changes.append(f"{resource['address']}: {' '.join(change['actions'])}: {', '.join(differing)}")
+        return "\n".join(changes) or None
 
     def destroy(self) -> None:
         """`terraform destroy`."""

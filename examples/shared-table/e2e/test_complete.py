@@ -13,7 +13,7 @@ from inventory import standing
 from machines import Machine
 from pools import Pool
 from stage import Tell
-from terraform import Root
+from terraform import ARCHITECTURE, Root
 
 LIMIT = 2
 # The README's reports; their work takes less long here.
@@ -35,6 +35,7 @@ def root(aws: Aws, before: set[str], tmp_path_factory: pytest.TempPathFactory) -
         "examples/complete",
         aws,
         lambda_package=os.environ["LEASEHOLD_LAMBDA_PACKAGE"],
+        architecture=ARCHITECTURE,
     )
     root.init()
     root.apply()
@@ -77,10 +78,26 @@ def test_reports_and_the_archive_share_two_leases(root: Root, aws: Aws, tell: Te
     )
 
 
+def test_a_pool_that_somebody_else_made_is_said_so(root: Root) -> None:
+    state = root.folder / "terraform.tfstate"
+    ours = state.read_text()
+    settings = "module.pool.aws_dynamodb_table_item.settings[0]"
+    root.run("state", "rm", settings)
+    try:
+        told = root.run("apply", "-no-color", "-auto-approve", f"-target={settings}", allowed=(1,)).stderr
+    finally:
+        state.write_text(ours)
+    # Terraform shows the line that the resource begins with, whatever the provider says.
+    assert "ConditionalCheckFailed" in told
+    assert 'Somebody else made this pool: README, "A pool that exists"' in told
+    assert "\n## A pool that exists\n" in (ROOT / "terraform" / "pool" / "README.md").read_text()
+    assert root.pending() is None, "and left as it was"
+
+
 def test_destroying_all_of_it_leaves_nothing(root: Root, aws: Aws, before: set[str], tell: Tell) -> None:
     made = standing(aws) - before
     kinds = {one.partition(" ")[0] for one in made}
-    assert {"table", "function", "alarm", "topic", "key"} <= kinds, kinds
+    assert {"table", "function", "alarm", "topic", "key", "dashboard"} <= kinds, kinds
     root.destroy()
     assert standing(aws) - before == set()
     tell(f"{len(made)} things made, none left but the key, which is to be deleted")

@@ -16,7 +16,7 @@ from histories import Execution
 from inventory import standing
 from machines import Machine
 from stage import Tell
-from terraform import Root
+from terraform import ARCHITECTURE, Root
 
 WORK_SECONDS = 3
 LIMITS = {"analytics": 15, "batch": 5}
@@ -49,6 +49,7 @@ def example(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exam
         "examples/shared-table",
         aws,
         lambda_package=os.environ["LEASEHOLD_LAMBDA_PACKAGE"],
+        architecture=ARCHITECTURE,
         work_seconds=WORK_SECONDS,
     )
     root.init()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ SOUND: Definition = {
         "Broken": {"Type": "Fail"},
     },
 }
+RENDERED = sorted((Path(__file__).resolve().parents[3] / "terraform/states/tests/rendered").glob("*.json"))
 # Where each scope lies in it, and a state there.
 SCOPES = {
     "the whole": ((), "Old"),
@@ -53,6 +56,11 @@ def with_scope(path: tuple[Any, ...]) -> tuple[Definition, Definition]:
 
 def test_a_sound_definition_is_taken() -> None:
     assert refusals(SOUND) == []
+
+
+@pytest.mark.parametrize("path", RENDERED, ids=[path.stem for path in RENDERED])
+def test_the_rendered_states_are_taken(path: Path) -> None:
+    assert refusals(json.loads(path.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("where", SCOPES)

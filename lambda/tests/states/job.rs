@@ -15,13 +15,20 @@ pub(crate) const CHILD: &str =
 pub(crate) const PARENT: &str =
     "arn:aws:states:eu-central-1:123456789012:execution:analytics:0b7f4f6e-7f0c-4a53-8a9e-2f4dfc7f9a01";
 
+/// The error types that say: too many at once.
+pub(crate) const THROTTLED: [&str; 3] =
+    ["Throttled", "Lambda.TooManyRequestsException", "Lambda.EC2ThrottledException"];
+
 /// The error types that Lambda and Step Functions report of a call that may go well the next time.
-pub(crate) const TRANSIENT: [&str; 9] = [
+pub(crate) const TRANSIENT: [&str; 12] = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.EC2ThrottledException",
+    "Lambda.ResourceConflictException",
+    "Lambda.ResourceNotReadyException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
     "Runtime.ExitError",

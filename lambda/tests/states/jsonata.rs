@@ -149,6 +149,7 @@ impl Reader<'_> {
             JsonataToken::Text(text) => Ok(Some(Value::String(text))),
             JsonataToken::Number(number) => Ok(Some(number.into())),
             JsonataToken::Name(name) if name == "$states" => self.path(),
+            JsonataToken::Name(name) if name == "null" => Ok(Some(Value::Null)),
             JsonataToken::Name(name) if name == "true" || name == "false" => Ok(Some(Value::Bool(name == "true"))),
             JsonataToken::Name(name) if name.starts_with('$') => self.function(&name),
             JsonataToken::Sign("(") => {

@@ -99,6 +99,8 @@ pub(crate) fn met(rule: &Value, input: &Value) -> Result<bool, StateError> {
     Ok(match (test.as_str(), expected) {
         ("IsString", Value::Bool(expected)) => found.is_string() == *expected,
         ("IsNumeric", Value::Bool(expected)) => found.is_number() == *expected,
+        ("IsBoolean", Value::Bool(expected)) => found.is_boolean() == *expected,
+        ("BooleanEquals", Value::Bool(expected)) => found.as_bool() == Some(*expected),
         ("StringEquals", Value::String(expected)) => found.as_str() == Some(expected),
         ("StringGreaterThan", Value::String(expected)) => {
             // Whether another type is less or an error is not the same everywhere, so it must not get here.

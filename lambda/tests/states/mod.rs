@@ -61,6 +61,16 @@ impl StateMachine {
         MACHINES.map(StateMachine::rendered)
     }
 
+    /// Those whose branches hold leases, in either language, where the Catch of their Map leads.
+    pub(crate) fn whose_catch_was_entered() -> [StateMachine; 2] {
+        ["branches-jsonpath", "branches-jsonata"].map(|name| {
+            let mut machine = StateMachine::rendered(name);
+            let catch = &machine.definition["States"]["Items"]["Catch"][0];
+            machine.definition["StartAt"] = catch["Next"].clone();
+            machine
+        })
+    }
+
     /// The two that ask again and look at the answer.
     pub(crate) fn polling() -> Vec<StateMachine> {
         StateMachine::all().into_iter().filter(|machine| !machine.queues()).collect()

@@ -66,7 +66,7 @@ impl Walk {
             },
         });
         // Only an execution of a Standard workflow, which waits with a token, can be redriven.
-        if machine.name.starts_with("queue") {
+        if !machine.name.starts_with("poll") {
             context["Execution"]["RedriveCount"] = json!(0);
         }
         let mut walk = Walk {

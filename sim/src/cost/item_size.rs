@@ -186,6 +186,7 @@ impl ItemBytes<'_> {
 
     fn pool(&mut self, row: &PoolRow) {
         let PoolRow { limit, lowered, lease, grace, quiet, longest_wait, longest_hold, sweep_every } = row;
+        self.number("edition", 2_u32);
         self.number("limit", limit.count());
         self.lowered(*lowered);
         let times = [

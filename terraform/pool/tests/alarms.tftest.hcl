@@ -35,14 +35,17 @@ run "each_alarm_watches_what_it_says" {
     condition = {
       for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name => "${alarm.namespace} ${alarm.metric_name} ${alarm.statistic} ${alarm.period} ${alarm.threshold}"
       } == {
-      team-lease-over-limit    = "leasehold Held Maximum 60 15"
-      team-lease-oldest-waiter = "leasehold OldestWait Maximum 60 3600000"
-      team-lease-errors        = "leasehold Errors Sum 300 0"
-      team-lease-failed-calls  = "AWS/Lambda Errors Sum 300 0"
-      team-lease-lost-leases   = "leasehold LeaseLost Sum 300 0"
-      team-lease-throttles     = "AWS/Lambda Throttles Sum 300 0"
+      team-lease-over-limit           = "leasehold Held Maximum 60 15"
+      team-lease-oldest-waiter        = "leasehold OldestWait Maximum 60 3600000"
+      team-lease-errors               = "leasehold Errors Sum 300 0"
+      team-lease-failed-calls         = "AWS/Lambda Errors Sum 300 0"
+      team-lease-lost-leases          = "leasehold LeaseLost Sum 300 0"
+      team-lease-work-outlasted-lease = "leasehold WorkOutlastedLease Sum 300 0"
+      team-lease-extensions-missed    = "leasehold ExtensionsMissed Sum 300 0"
+      team-lease-notice-refused       = "leasehold NoticeRefused Sum 300 0"
+      team-lease-throttles            = "AWS/Lambda Throttles Sum 300 0"
     }
-    error_message = "The alarms are not these six."
+    error_message = "The alarms are not these nine."
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions == tomap({ service = "lease-manager", prefix = "analytics" }) if alarm.namespace == "leasehold"])
@@ -74,18 +77,25 @@ run "thresholds_and_the_namespace_can_be_chosen" {
     errors_alarm_threshold      = 1
     lost_leases_alarm_threshold = 2
     throttles_alarm_threshold   = 3
+
+    work_outlasted_lease_alarm_threshold = 4
+    extensions_missed_alarm_threshold    = 5
+    notice_refused_alarm_threshold       = 6
   }
 
   assert {
     condition = {
       for key, alarm in aws_cloudwatch_metric_alarm.this : key => "${alarm.namespace} ${alarm.period} ${alarm.threshold}"
       } == {
-      over-limit    = "team/leases 300 20"
-      oldest-waiter = "team/leases 300 60000"
-      errors        = "team/leases 300 1"
-      failed-calls  = "AWS/Lambda 300 1"
-      lost-leases   = "team/leases 300 2"
-      throttles     = "AWS/Lambda 300 3"
+      over-limit           = "team/leases 300 20"
+      oldest-waiter        = "team/leases 300 60000"
+      errors               = "team/leases 300 1"
+      failed-calls         = "AWS/Lambda 300 1"
+      lost-leases          = "team/leases 300 2"
+      work-outlasted-lease = "team/leases 300 4"
+      extensions-missed    = "team/leases 300 5"
+      notice-refused       = "team/leases 300 6"
+      throttles            = "AWS/Lambda 300 3"
     }
     error_message = "The thresholds, periods or namespaces are not as asked."
   }
@@ -102,5 +112,34 @@ run "a_drained_pool_is_over_its_limit_with_one_lease" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["over-limit"].threshold == 0
     error_message = "The threshold is ${aws_cloudwatch_metric_alarm.this["over-limit"].threshold}."
+  }
+}
+
+run "an_alarm_that_could_not_go_off_is_refused" {
+  command = plan
+
+  variables {
+    create_alarms = true
+    metrics       = ["Held", "Waiting"]
+  }
+
+  expect_failures = [aws_cloudwatch_metric_alarm.this]
+}
+
+run "alarms_need_no_more_than_what_they_watch" {
+  command = plan
+
+  variables {
+    create_alarms = true
+    metrics       = ["Held", "OldestWait", "Errors", "LeaseLost", "WorkOutlastedLease", "ExtensionsMissed", "NoticeRefused"]
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 9
+    error_message = "The alarms are not nine."
+  }
+  assert {
+    condition     = join(" ", keys(output.alarm_arns)) == "errors extensions-missed failed-calls lost-leases notice-refused oldest-waiter over-limit throttles work-outlasted-lease"
+    error_message = "Those that come out are ${join(", ", keys(output.alarm_arns))}."
   }
 }

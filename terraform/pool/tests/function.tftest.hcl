@@ -195,3 +195,120 @@ run "executions_that_succeed_need_not_be_reported" {
     error_message = "The pattern is ${aws_cloudwatch_event_rule.ended[0].event_pattern}."
   }
 }
+
+run "a_description_that_would_be_too_long_is_cut" {
+  command = plan
+
+  variables {
+    table_name   = join("", [for i in range(255) : "t"])
+    table_arn    = "arn:aws:dynamodb:eu-central-1:123456789012:table/${join("", [for i in range(255) : "t"])}"
+    lease_prefix = join("", [for i in range(64) : "p"])
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.lease_manager[0].description) == 256
+    error_message = "Lambda takes 256 characters, and this has ${length(aws_lambda_function.lease_manager[0].description)}."
+  }
+}
+
+run "what_enterprises_ask_for_is_set" {
+  variables {
+    region                          = "eu-central-1"
+    reserved_concurrent_executions  = 20
+    dead_letter_queue_arn           = "arn:aws:sqs:eu-central-1:123456789012:lost"
+    vpc_subnet_ids                  = ["subnet-1", "subnet-2"]
+    vpc_security_group_ids          = ["sg-1"]
+    metrics                         = []
+    cloudwatch_logs_log_group_class = "INFREQUENT_ACCESS"
+    state_machine_arns              = ["arn:aws:states:eu-central-1:123456789012:stateMachine:one"]
+  }
+
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].reserved_concurrent_executions == 20
+    error_message = "No concurrency is reserved."
+  }
+  assert {
+    condition     = one(aws_lambda_function.lease_manager[0].vpc_config).subnet_ids == toset(["subnet-1", "subnet-2"]) && one(aws_lambda_function.lease_manager[0].vpc_config).security_group_ids == toset(["sg-1"])
+    error_message = "The function is not in the VPC."
+  }
+  assert {
+    condition     = [for target in [aws_cloudwatch_event_target.sweep[0].dead_letter_config[0].arn, aws_cloudwatch_event_target.ended[0].dead_letter_config[0].arn, aws_lambda_function.lease_manager[0].dead_letter_config[0].target_arn] : target if target == "arn:aws:sqs:eu-central-1:123456789012:lost"] == ["arn:aws:sqs:eu-central-1:123456789012:lost", "arn:aws:sqs:eu-central-1:123456789012:lost", "arn:aws:sqs:eu-central-1:123456789012:lost"]
+    error_message = "What can not be handed over, or fails three times, is lost."
+  }
+  assert {
+    condition     = length(output.event_rule_arns) == 2
+    error_message = "The queue's owner is not told which rules send."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.lease_manager[0].log_group_class == "INFREQUENT_ACCESS" && aws_lambda_function.lease_manager[0].environment[0].variables["LEASE_METRICS"] == "none"
+    error_message = "The class of the log, or that no metrics are written, is not as asked."
+  }
+  assert {
+    condition = alltrue([for region in [
+      aws_lambda_function.lease_manager[0].region, aws_cloudwatch_log_group.lease_manager[0].region, aws_dynamodb_table_item.settings[0].region,
+      aws_cloudwatch_event_rule.sweep[0].region, aws_cloudwatch_event_target.sweep[0].region, aws_lambda_permission.sweep[0].region,
+      aws_cloudwatch_event_rule.ended[0].region, aws_cloudwatch_event_target.ended[0].region, aws_lambda_permission.ended[0].region,
+    ] : region == "eu-central-1"])
+    error_message = "Something is made in the provider's region, not in the module's."
+  }
+}
+
+run "nothing_of_that_is_so_unless_it_is_asked_for" {
+  command = plan
+
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].reserved_concurrent_executions == -1 && length(aws_lambda_function.lease_manager[0].vpc_config) == 0 && length(aws_lambda_function.lease_manager[0].dead_letter_config) == 0 && length(aws_cloudwatch_event_target.sweep[0].dead_letter_config) == 0
+    error_message = "Something is reserved, in a VPC, or sent to a queue."
+  }
+}
+
+run "some_metrics_are_named_to_the_lease_manager" {
+  command = plan
+  variables { metrics = ["OldestWait", "Held"] }
+
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].environment[0].variables["LEASE_METRICS"] == "Held,OldestWait"
+    error_message = "The environment is ${jsonencode(aws_lambda_function.lease_manager[0].environment[0].variables)}."
+  }
+}
+
+run "metrics_out_of_a_log_that_gives_none_are_refused" {
+  command = plan
+  variables { cloudwatch_logs_log_group_class = "INFREQUENT_ACCESS" }
+  expect_failures = [aws_cloudwatch_log_group.lease_manager]
+}
+
+run "half_a_vpc_is_refused" {
+  command = plan
+  variables { vpc_subnet_ids = ["subnet-1"] }
+  expect_failures = [aws_lambda_function.lease_manager]
+}
+
+run "what_makes_no_sense_is_refused" {
+  command = plan
+
+  variables {
+    region                          = "frankfurt"
+    reserved_concurrent_executions  = 0
+    dead_letter_queue_arn           = "arn:aws:sqs:eu-central-1:123456789012:lost.fifo"
+    s3_existing_package             = { bucket = "artifacts", key = " " }
+    cloudwatch_logs_log_group_class = "CHEAP"
+    state_machine_kms_key_arns      = ["arn:aws:kms:eu-central-1:123456789012:alias/workflows"]
+    metrics                         = ["Held", "Hold"]
+    role_arn                        = "leases"
+    role_name                       = "no/slashes"
+    role_path                       = "teams"
+    role_permissions_boundary       = "boundary"
+
+    work_outlasted_lease_alarm_threshold = -1
+    extensions_missed_alarm_threshold    = -1
+    notice_refused_alarm_threshold       = -1
+  }
+
+  expect_failures = [
+    var.region, var.reserved_concurrent_executions, var.dead_letter_queue_arn, var.s3_existing_package,
+    var.cloudwatch_logs_log_group_class, var.state_machine_kms_key_arns, var.metrics, var.role_arn, var.role_name, var.role_path,
+    var.role_permissions_boundary, var.work_outlasted_lease_alarm_threshold, var.extensions_missed_alarm_threshold,
+    var.notice_refused_alarm_threshold,
+  ]
+}

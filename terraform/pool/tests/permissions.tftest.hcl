@@ -51,6 +51,10 @@ run "by_itself_it_reaches_its_own_partition_its_waiters_and_its_log" {
     error_message = "The policy, the role and the function do not belong together."
   }
   assert {
+    condition     = output.lease_manager_role_name == aws_iam_role.lease_manager[0].name && output.cloudwatch_log_group_name == "/aws/lambda/team-lease-manager"
+    error_message = "The role's or the log group's name that comes out is another."
+  }
+  assert {
     condition     = length(aws_iam_role_policy.executions) == 0
     error_message = "Without state machines it may look at executions."
   }
@@ -96,17 +100,30 @@ run "it_may_ask_after_the_executions_of_the_named_state_machines_alone" {
   assert {
     condition = jsondecode(aws_iam_role_policy.executions[0].policy) == {
       Version = "2012-10-17"
-      Statement = [{
-        Sid    = "OwnExecutions"
-        Effect = "Allow"
-        Action = "states:DescribeExecution"
-        Resource = [
-          "arn:aws:states:eu-central-1:123456789012:execution:one:*",
-          "arn:aws:states:eu-central-1:123456789012:execution:one/*:*",
-          "arn:aws:states:eu-central-1:123456789012:execution:two:*",
-          "arn:aws:states:eu-central-1:123456789012:execution:two/*:*",
-        ]
-      }]
+      Statement = [
+        {
+          Sid    = "OwnExecutions"
+          Effect = "Allow"
+          Action = "states:DescribeExecution"
+          Resource = [
+            "arn:aws:states:eu-central-1:123456789012:execution:one:*",
+            "arn:aws:states:eu-central-1:123456789012:execution:one/*:*",
+            "arn:aws:states:eu-central-1:123456789012:execution:two:*",
+            "arn:aws:states:eu-central-1:123456789012:execution:two/*:*",
+          ]
+        },
+        {
+          Sid    = "OwnExecutionsTogether"
+          Effect = "Allow"
+          Action = "states:ListExecutions"
+          Resource = [
+            "arn:aws:states:eu-central-1:123456789012:stateMachine:one",
+            "arn:aws:states:eu-central-1:123456789012:mapRun:one/*:*",
+            "arn:aws:states:eu-central-1:123456789012:stateMachine:two",
+            "arn:aws:states:eu-central-1:123456789012:mapRun:two/*:*",
+          ]
+        },
+      ]
     }
     error_message = "The policy is ${aws_iam_role_policy.executions[0].policy}."
   }
@@ -147,7 +164,7 @@ run "a_table_key_may_be_used_through_dynamodb_only" {
       Effect    = "Allow"
       Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
       Resource  = "arn:aws:kms:eu-central-1:123456789012:key/table"
-      Condition = { StringEquals = { "kms:ViaService" = "dynamodb.eu-central-1.amazonaws.com" } }
+      Condition = { StringEquals = { "kms:ViaService" = ["dynamodb.eu-central-1.amazonaws.com"] } }
     }
     error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
   }
@@ -195,4 +212,155 @@ run "a_workflow_is_told_what_its_role_needs" {
     }
     error_message = "The policy is ${output.lambda_permissions}."
   }
+}
+
+run "state_machines_under_a_customers_key_can_be_told" {
+  variables { state_machine_kms_key_arns = ["arn:aws:kms:eu-central-1:123456789012:key/workflow"] }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement[3] == {
+      Sid       = "StateMachineKeys"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = ["arn:aws:kms:eu-central-1:123456789012:key/workflow"]
+      Condition = { StringEquals = { "kms:ViaService" = ["states.eu-central-1.amazonaws.com"] } }
+    }
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+}
+
+run "in_china_services_are_named_as_they_are_there" {
+  variables {
+    table_arn                  = "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/leases"
+    table_kms_key_arn          = "arn:aws-cn:kms:cn-north-1:123456789012:key/table"
+    state_machine_kms_key_arns = ["arn:aws-cn:kms:cn-north-1:123456789012:key/workflow"]
+    state_machine_arns         = ["arn:aws-cn:states:cn-north-1:123456789012:stateMachine:one"]
+    vpc_subnet_ids             = ["subnet-1"]
+    vpc_security_group_ids     = ["sg-1"]
+  }
+
+  override_data {
+    target = data.aws_partition.this[0]
+    values = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+  }
+  override_data {
+    target = data.aws_region.this[0]
+    values = { id = "cn-north-1" }
+  }
+
+  assert {
+    condition = [for s in jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement : s.Condition.StringEquals["kms:ViaService"] if contains(["TableKey", "StateMachineKeys"], s.Sid)] == [
+      ["dynamodb.cn-north-1.amazonaws.com", "dynamodb.cn-north-1.amazonaws.com.cn"],
+      ["states.cn-north-1.amazonaws.com", "states.cn-north-1.amazonaws.com.cn"],
+    ]
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement : s.Condition.ArnEquals["lambda:SourceFunctionArn"] if s.Sid == "NotByTheCodeItself"] == ["arn:aws-cn:lambda:cn-north-1:123456789012:function:team-lease-manager"]
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+  assert {
+    condition = flatten([for s in jsondecode(aws_iam_role_policy.executions[0].policy).Statement : s.Resource]) == [
+      "arn:aws-cn:states:cn-north-1:123456789012:execution:one:*",
+      "arn:aws-cn:states:cn-north-1:123456789012:execution:one/*:*",
+      "arn:aws-cn:states:cn-north-1:123456789012:stateMachine:one",
+      "arn:aws-cn:states:cn-north-1:123456789012:mapRun:one/*:*",
+    ]
+    error_message = "The policy is ${aws_iam_role_policy.executions[0].policy}."
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.lease_manager[0].assume_role_policy).Statement[0].Principal.Service == "lambda.amazonaws.com" && aws_lambda_permission.sweep[0].principal == "events.amazonaws.com"
+    error_message = "These two principals are the same in every partition."
+  }
+}
+
+run "in_a_vpc_lambda_may_place_the_function_and_the_code_may_not" {
+  variables {
+    vpc_subnet_ids         = ["subnet-1", "subnet-2"]
+    vpc_security_group_ids = ["sg-1"]
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement, 3, 5) == [
+      {
+        Sid      = "Network"
+        Effect   = "Allow"
+        Action   = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]
+        Resource = "*"
+      },
+      {
+        Sid       = "NotByTheCodeItself"
+        Effect    = "Deny"
+        Action    = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]
+        Resource  = "*"
+        Condition = { ArnEquals = { "lambda:SourceFunctionArn" = "arn:aws:lambda:eu-central-1:123456789012:function:team-lease-manager" } }
+      },
+    ]
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+}
+
+run "what_failed_for_good_may_go_to_one_queue" {
+  variables { dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:123456789012:lost" }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement[3] == {
+      Sid      = "DeadLetters"
+      Effect   = "Allow"
+      Action   = "sqs:SendMessage"
+      Resource = "arn:aws:sqs:eu-central-1:123456789012:lost"
+    }
+    error_message = "The policy is ${aws_iam_role_policy.lease_manager[0].policy}."
+  }
+}
+
+run "the_role_can_be_named_placed_and_bounded" {
+  command = plan
+
+  variables {
+    role_name                 = "data-leases"
+    role_path                 = "/teams/data/"
+    role_permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.lease_manager[0].name == "data-leases" && aws_iam_role.lease_manager[0].path == "/teams/data/" && aws_iam_role.lease_manager[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "The role's name, path or boundary is not as asked."
+  }
+}
+
+run "a_role_of_ones_own_is_told_what_it_needs" {
+  variables {
+    create_role        = false
+    role_arn           = "arn:aws:iam::123456789012:role/teams/data/leases"
+    state_machine_arns = ["arn:aws:states:eu-central-1:123456789012:stateMachine:one"]
+  }
+
+  assert {
+    condition     = length(aws_iam_role.lease_manager) + length(aws_iam_role_policy.lease_manager) + length(aws_iam_role_policy.executions) == 0
+    error_message = "Something was made of or for a role that was brought."
+  }
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].role == "arn:aws:iam::123456789012:role/teams/data/leases" && output.lease_manager_role_arn == aws_lambda_function.lease_manager[0].role && output.lease_manager_role_name == null
+    error_message = "The function runs under another role."
+  }
+  assert {
+    condition = { for name, policy in output.lease_manager_policies : name => [for s in jsondecode(policy).Statement : s.Sid] } == {
+      lease-manager = ["OwnRows", "TellWaiters", "OwnLogs"]
+      executions    = ["OwnExecutions", "OwnExecutionsTogether"]
+    }
+    error_message = "The policies are ${jsonencode(output.lease_manager_policies)}."
+  }
+}
+
+run "no_role_at_all_is_refused" {
+  command = plan
+  variables { create_role = false }
+  expect_failures = [aws_lambda_function.lease_manager]
+}
+
+run "two_roles_are_refused" {
+  command = plan
+  variables { role_arn = "arn:aws:iam::123456789012:role/leases" }
+  expect_failures = [aws_lambda_function.lease_manager]
 }

@@ -33,6 +33,7 @@ run "the_settings_are_the_row_that_the_lease_manager_reads" {
     condition = jsondecode(aws_dynamodb_table_item.settings[0].item) == {
       PK              = { S = "LEASES#analytics" }
       SK              = { S = "pool" }
+      edition         = { N = "2" }
       limit           = { N = "15" }
       lease_ms        = { N = "120000" }
       grace_ms        = { N = "2000" }
@@ -58,6 +59,7 @@ run "what_is_not_said_has_these_defaults" {
     condition = jsondecode(aws_dynamodb_table_item.settings[0].item) == {
       PK              = { S = "LEASES#analytics" }
       SK              = { S = "pool" }
+      edition         = { N = "2" }
       limit           = { N = "100" }
       lease_ms        = { N = "600000" }
       grace_ms        = { N = "5000" }
@@ -236,6 +238,12 @@ run "a_name_and_an_arn_of_two_tables_are_refused" {
   expect_failures = [aws_dynamodb_table_item.settings]
 }
 
+run "a_table_of_another_region_is_refused" {
+  command = plan
+  variables { table_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/leases" }
+  expect_failures = [aws_dynamodb_table_item.settings]
+}
+
 run "a_quiet_period_shorter_than_a_call_and_the_settings_cache_is_refused" {
   command = plan
   variables { quiet_seconds = 34 }
@@ -273,6 +281,30 @@ run "a_lease_too_short_to_be_kept_alive_by_sweeps_is_refused" {
   }
 
   expect_failures = [aws_dynamodb_table_item.settings]
+}
+
+run "a_workflow_whose_leases_are_too_short_to_be_kept_alive_is_refused" {
+  command = plan
+
+  variables {
+    lease_seconds        = 119
+    longest_hold_seconds = 3600
+    state_machine_arns   = ["arn:aws:states:eu-central-1:123456789012:stateMachine:w"]
+  }
+
+  expect_failures = [aws_dynamodb_table_item.settings]
+}
+
+run "a_grace_as_long_as_a_lease_is_warned_of" {
+  command = plan
+  variables { max_lease_duration_seconds = 5 }
+  expect_failures = [check.the_settings_suit_each_other]
+}
+
+run "a_wait_shorter_than_a_sweep_is_warned_of" {
+  command = plan
+  variables { longest_wait_seconds = 59 }
+  expect_failures = [check.the_settings_suit_each_other]
 }
 
 run "keeping_leases_alive_without_knowing_whose_is_refused" {

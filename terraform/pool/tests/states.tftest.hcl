@@ -12,7 +12,8 @@ variables {
   lambda_package = "versions.tf"
 
   # As in tests/mocks.
-  lease_manager_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:team-lease-manager"
+  lease_manager_function_arn    = "arn:aws:lambda:eu-central-1:123456789012:function:team-lease-manager"
+  lease_manager_timeout_seconds = 30
 }
 
 run "states_by_default" {

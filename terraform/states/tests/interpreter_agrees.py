@@ -2,8 +2,8 @@
 """Does a Step Functions interpreter run the rendered states as the lease manager's tests say they run?
 
 Those tests evaluate the states themselves. Here an independent interpreter does, with its own JSONPath and JSONata:
-the four rendered machines on the local AWS of scripts/ministack, with a lease manager that answers as each job's key
-says. It finds its own virtual environment; run it with any python3:
+the rendered machines on the local AWS of scripts/ministack, with a lease manager that answers as each job's key says.
+It finds its own virtual environment; run it with any python3:
 
     terraform/states/tests/interpreter_agrees.py
 """
@@ -46,17 +46,33 @@ def tell(body):
 def handler(event, context):
     print(json.dumps(event))
     if "item" in event:
-        if event["item"].get("fails"):
+        told = event["item"].get("fails")
+        # For good, or until this file is there.
+        if told and not (isinstance(told, str) and os.path.exists(told)):
+            if isinstance(told, str):
+                open(told, "w").close()
             raise RowMissing("no row 'seven' {}")
         return {"rows": 3}
+    if event.get("all"):
+        assert event["action"] == "release" and event["execution"].startswith("arn:aws:states:"), event
+        assert event["attempt"]["entered"] and "lease_id" not in event, event
+        if event["key_prefix"] == "not to be released":
+            raise PoolNotFound("while it was held")
+        # The first call can not free all of it.
+        more = not os.path.exists(event["key_prefix"])
+        open(event["key_prefix"], "w").close()
+        return {"status": "released", "count": 2, "more": more}
     if event["action"] == "release":
         if event["lease_id"] == "not to be released":
             raise PoolNotFound("while it was held")
+        times = event["acquired_at_ms"], event["expires_at_ms"]
+        assert times == ((None, None) if event["lease_id"] == "without its time" else (1732270272345, 1732270872345)), event
         return {"status": "released", "lease_id": event["lease_id"]}
     assert event["execution"].startswith("arn:aws:states:") and event["attempt"]["retry"] == 0, event
     # This interpreter has no count of redrives: its JSONPath takes null for it, its JSONata asks.
     assert not event["attempt"].get("redrive"), event
-    assert event["lease_seconds"] == 600 and event["parent"] and event["label"], event
+    assert event["lease_seconds"] == 600 and event["label"], event
+    assert event.get("parent") or "branches" in event["execution"], event
     told = json.loads(event["key"])
     answer = told["answer"]
     if "first" in told and not os.path.exists(told["seen"]):
@@ -83,8 +99,16 @@ NO_GRANTS = [
 ]  # fmt: skip
 
 
+def all_states(definition):
+    """The states of a definition, also those inside its maps."""
+    for state in definition["States"].values():
+        yield state
+        if "ItemProcessor" in state:
+            yield from all_states(state["ItemProcessor"])
+
+
 class Interpreter:
-    """ministack with the two functions and the four machines."""
+    """ministack with the two functions and the rendered machines."""
 
     def __init__(self):
         import botocore.session
@@ -126,12 +150,17 @@ class Interpreter:
                     raise SystemExit(f"{self.url} did not come up; try scripts/ministack by hand") from None
                 time.sleep(0.05)
 
-    def create(self, name):
+    def create(self, name, again=0):
+        """A rendered machine; or one that tries it again so often, from its start, in a Parallel with one branch."""
         definition = json.loads((RENDERED / f"{name}.json").read_text(encoding="utf-8"))
         # A release is tried again for minutes, as it should be; here, once is enough to see it.
-        for state in definition["States"].values():
+        for state in all_states(definition):
             for retrier in state.get("Retry", []):
                 retrier["MaxAttempts"] = min(1, retrier["MaxAttempts"])
+        if again:
+            retry = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": again}]
+            whole = {"Type": "Parallel", "Branches": [definition], "Retry": retry, "End": True}
+            name, definition = f"{name}-again", {"StartAt": "Again", "States": {"Again": whole}}
         role = f"arn:aws:iam::{ACCOUNT}:role/any"
         made = self.machines.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
         return made["stateMachineArn"]
@@ -139,11 +168,14 @@ class Interpreter:
     def run(self, machine, told, **item):
         """How a job ends that is answered so, and the states it entered."""
         parent = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:analytics:7"
-        job = {"parent": parent, "item": {"id": json.dumps(told), **item}}
+        return self.end_of(machine, {"parent": parent, "item": {"id": json.dumps(told), **item}})
+
+    def end_of(self, machine, job):
+        """How an execution with this input ends, and the states it entered."""
         arn = self.machines.start_execution(stateMachineArn=machine, input=json.dumps(job))["executionArn"]
         until = time.monotonic() + ENDED_WITHIN
         while (ended := self.machines.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            assert time.monotonic() < until, f"{machine}: {told} still runs"
+            assert time.monotonic() < until, f"{machine}: {job} still runs"
             time.sleep(0.02)
         pages = self.machines.get_paginator("get_execution_history").paginate(executionArn=arn)
         entered = [event.get("stateEnteredEventDetails") for page in pages for event in page["events"]]
@@ -160,8 +192,10 @@ class InterpreterAgrees(unittest.TestCase):
     def setUpClass(cls):
         cls.interpreter = Interpreter()
         cls.addClassCleanup(cls.interpreter.stop)
-        cls.machines = {path.stem: cls.interpreter.create(path.stem) for path in sorted(RENDERED.glob("*.json"))}
-        assert len(cls.machines) == 4, cls.machines
+        made = {path.stem: cls.interpreter.create(path.stem) for path in sorted(RENDERED.glob("*.json"))}
+        cls.branches = {name: arn for name, arn in made.items() if name.startswith("branches")}
+        cls.machines = {name: arn for name, arn in made.items() if name not in cls.branches}
+        assert (len(cls.machines), len(cls.branches)) == (4, 2), made
 
     def acquired(self, name):
         return ["AcquireLease"] if name.startswith("queue") else ["AcquireLease", "CheckLeaseStatus"]
@@ -219,6 +253,60 @@ class InterpreterAgrees(unittest.TestCase):
             ended, entered = self.interpreter.run(machine, {"answer": {**GRANT, "lease_id": "not to be released"}})
             self.assertEqual(entered[-2:], ["ReleaseLease", "LeaseLeftToExpire"])
             self.assertEqual(json.loads(ended["output"])["result"], {"rows": 3})
+
+    def test_a_lease_without_its_time_is_given_back_or_never_worked_under(self):
+        timeless = {"status": "acquired", "lease_id": "without its time"}
+        for name, machine in self.each():
+            if name == "queue-jsonpath":
+                continue  # As above: a path must be there.
+            ended, entered = self.interpreter.run(machine, {"answer": timeless})
+            if name == "poll-jsonpath":
+                self.assertEqual((ended["error"], entered[-1]), ("UnexpectedLeaseAnswer", "UnexpectedLeaseAnswer"))
+            else:
+                self.assertEqual((ended["status"], entered[-2:]), ("SUCCEEDED", ["Process", "ReleaseLease"]))
+
+    def test_a_retry_around_the_lease_acquires_anew_for_each_try(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        for name in self.machines:
+            with self.subTest(machine=name):
+                machine = self.interpreter.create(name, again=1)
+                second = {**GRANT, "lease_id": "analytics:0:2", "fence": 2}
+                told = {"first": GRANT, "seen": os.path.join(folder, f"{name}-asked"), "answer": second}
+                ended, _ = self.interpreter.run(machine, told, fails=os.path.join(folder, f"{name}-worked"))
+                self.assertEqual(ended["status"], "SUCCEEDED")
+                (output,) = json.loads(ended["output"])
+                self.assertEqual((output["lease"], output["result"]), (second, {"rows": 3}))
+
+    def branching(self, prefix, *items):
+        """How a map over these items ends in each language, and the states it entered, those of its items apart."""
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        for name, machine in self.branches.items():
+            with self.subTest(machine=name):
+                told = prefix or os.path.join(folder, name)
+                ended, entered = self.interpreter.end_of(machine, {"prefix": told, "items": list(items)})
+                yield ended, [state for state in entered if state in ("Items", "ReleaseAll", "CheckReleaseAll", "RaiseBranchError")]
+
+    def test_a_branch_that_fails_has_all_branches_give_back_what_they_have(self):
+        fails = {"id": json.dumps({"answer": GRANT}), "fails": True}
+        # Its sibling is done: this interpreter would wait for one that waits, where AWS cancels it.
+        for ended, entered in self.branching(None, fails, {"id": json.dumps({"answer": GRANT})}):
+            again = ["ReleaseAll", "CheckReleaseAll"]
+            self.assertEqual(entered, ["Items", *again, *again, "RaiseBranchError"])
+            self.assertEqual(ended["status"], "FAILED")
+            self.assertIn("no row 'seven' {}", ended["cause"])
+
+    def test_a_release_of_all_that_fails_hides_no_error(self):
+        fails = {"id": json.dumps({"answer": GRANT}), "fails": True}
+        for ended, entered in self.branching("not to be released", fails):
+            self.assertEqual(entered, ["Items", "ReleaseAll", "RaiseBranchError"])
+            self.assertIn("no row 'seven' {}", ended["cause"])
+
+    def test_branches_that_are_done_have_nothing_to_give_back(self):
+        does = {"id": json.dumps({"answer": GRANT})}
+        for ended, entered in self.branching(None, does, does):
+            self.assertEqual((ended["status"], entered), ("SUCCEEDED", ["Items"]))
+            results = json.loads(ended["output"])["results"]
+            self.assertEqual([result["result"] for result in results], [{"rows": 3}, {"rows": 3}])
 
 
 if __name__ == "__main__":

@@ -143,6 +143,76 @@ run "jsonata_checks_the_answer_in_queue_mode_too" {
   }
 }
 
+run "a_release_says_which_lease_and_its_time" {
+  variables {
+    sfn_lease_result_path = "$.job.lease"
+  }
+
+  assert {
+    condition = alltrue([
+      for state in [output.states.ReleaseLease, output.states.ReleaseLeaseAfterFailure] :
+      jsonencode(state.Parameters) == jsonencode({
+        action             = "release"
+        "lease_id.$"       = "$.job.lease.lease_id"
+        "acquired_at_ms.$" = "$.job.lease.acquired_at_ms"
+        "expires_at_ms.$"  = "$.job.lease.expires_at_ms"
+      })
+    ])
+    error_message = "the release event has exactly these fields, from where the lease lies"
+  }
+}
+
+run "a_release_says_which_lease_and_its_time_in_jsonata" {
+  variables {
+    query_language        = "JSONata"
+    key_path              = "$states.input.resource_id"
+    sfn_lease_result_path = "$.job.lease"
+  }
+
+  assert {
+    condition = alltrue([
+      for state in [output.states.ReleaseLease, output.states.ReleaseLeaseAfterFailure] :
+      state.Arguments == {
+        action         = "release"
+        lease_id       = "{% $states.input.job.lease.lease_id %}"
+        acquired_at_ms = "{% $exists($states.input.job.lease.acquired_at_ms) ? $states.input.job.lease.acquired_at_ms : null %}"
+        expires_at_ms  = "{% $exists($states.input.job.lease.expires_at_ms) ? $states.input.job.lease.expires_at_ms : null %}"
+      }
+    ])
+    error_message = "the release event has exactly these fields, from where the lease lies, and a time that is not there fails nothing"
+  }
+}
+
+run "a_release_of_a_lease_that_was_moved_says_no_time" {
+  variables {
+    sfn_lease_id_jsonpath = "$.moved.lease_id"
+  }
+
+  assert {
+    condition = alltrue([
+      for state in [output.states.ReleaseLease, output.states.ReleaseLeaseAfterFailure] :
+      jsonencode(state.Parameters) == jsonencode({ action = "release", "lease_id.$" = "$.moved.lease_id" })
+    ])
+    error_message = "only the id is known to be there"
+  }
+}
+
+run "a_release_of_a_lease_that_was_moved_says_no_time_in_jsonata" {
+  variables {
+    query_language        = "JSONata"
+    key_path              = "$states.input.resource_id"
+    sfn_lease_id_jsonpath = "$states.input.moved.lease_id"
+  }
+
+  assert {
+    condition = alltrue([
+      for state in [output.states.ReleaseLease, output.states.ReleaseLeaseAfterFailure] :
+      state.Arguments == { action = "release", lease_id = "{% $states.input.moved.lease_id %}" }
+    ])
+    error_message = "only the id is known to be there"
+  }
+}
+
 run "a_task_says_how_long_it_waits" {
   variables {
     wait_seconds = 90
@@ -191,7 +261,7 @@ run "what_is_given_is_passed_on" {
   }
 
   assert {
-    condition     = output.states.AcquireLease.TimeoutSeconds == 60
+    condition     = output.states.AcquireLease.TimeoutSeconds == 930
     error_message = "poll mode does not wait for a slot within the call"
   }
 }

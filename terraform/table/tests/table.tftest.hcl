@@ -1,6 +1,9 @@
 # What does the table promise? Planned against a mocked provider; needs Terraform 1.7.
 
 mock_provider "aws" {
+  mock_data "aws_region" {
+    defaults = { id = "eu-central-1" }
+  }
   mock_resource "aws_dynamodb_table" {
     defaults = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/regional-concurrency-leases" }
   }
@@ -20,7 +23,9 @@ run "the_table_has_the_shape_that_the_lease_manager_expects" {
     error_message = "The key attributes are not the four strings."
   }
   assert {
-    condition     = [for i in aws_dynamodb_table.this.global_secondary_index : "${i.name} ${i.hash_key} ${i.range_key} ${i.projection_type}"] == ["directory directory directory_row ALL"]
+    condition = [for i in aws_dynamodb_table.this.global_secondary_index :
+      "${i.name} ${i.projection_type}: ${join(", ", [for k in i.key_schema : "${k.attribute_name} ${k.key_type}"])}"
+    ] == ["directory ALL: directory HASH, directory_row RANGE"]
     error_message = "The table does not have exactly the directory index."
   }
   assert {

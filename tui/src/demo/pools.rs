@@ -6,9 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use leasehold_core::{
-    ExpectedSettings, Failure, Millis, Operation, OverrideRow, PoolName, PoolPatch, RetirePool, Row, RowKey, SetPool,
+    ExpectedSettings, Failure, Millis, Operation, OverrideRow, PoolName, PoolPatch, RenewRequest, Renewed, RetirePool,
+    Row, RowKey, SetPool,
 };
 use leasehold_store::{Embedded, MeterReading, RunError, Runner, StoreError, SystemClock, Table, create_table};
+use tokio::sync::Semaphore;
 
 use super::scenario::PoolPlan;
 use super::task_tokens::{OwnRun, WaitingTasks};
@@ -17,6 +19,10 @@ use crate::stored_demo::TABLE;
 
 /// How long settings are used before they are read again: part of a pool's quiet period.
 const FRESH_FOR: Duration = Duration::from_millis(500);
+
+/// How many calls of a pool's workers run at once, as a lease manager with a reserved concurrency would run them. The engine
+/// serves one request at a time: more calls would only make each other wait, and collide.
+const CALLS_AT_ONCE: usize = 8;
 
 /// The engine, and what the runs on it share.
 #[derive(Clone, Debug)]
@@ -32,6 +38,7 @@ pub(crate) struct DemoPool {
     prefix: PoolName,
     work: Runner<WaitingTasks, OwnRun>,
     upkeep: Runner<WaitingTasks, OwnRun>,
+    calls: Semaphore,
 }
 
 impl DemoTable {
@@ -70,14 +77,22 @@ impl DemoTable {
             let table = self.engine.table(TABLE);
             Runner::with(table, self.tasks.clone(), self.run.clone(), SystemClock).fresh_for(FRESH_FOR)
         };
-        Ok((DemoPool { prefix: plan.prefix.clone(), work: counted(), upkeep: counted() }, left))
+        let calls = Semaphore::new(CALLS_AT_ONCE);
+        Ok((DemoPool { prefix: plan.prefix.clone(), work: counted(), upkeep: counted(), calls }, left))
     }
 }
 
 impl DemoPool {
-    /// Carries out a worker's operation.
+    /// Carries out a worker's operation, after those that were asked for before.
     pub(crate) async fn run<O: Operation>(&self, operation: O) -> Result<O::Outcome, RunError> {
+        // Nobody closes it.
+        let _turn = self.calls.acquire().await.ok();
         self.work.run_on(&self.prefix, operation).await
+    }
+
+    /// Renews a worker's lease, before all that wait for their turn: a lease does not wait.
+    pub(crate) async fn renew(&self, renewal: RenewRequest) -> Result<Renewed, RunError> {
+        self.work.run_on(&self.prefix, renewal).await
     }
 
     /// Carries out an operation that is no part of a job: a sweep, a look, a change of the limit.

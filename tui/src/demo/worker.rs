@@ -272,7 +272,7 @@ impl Worker {
             }
             let longer = RenewRequest { id: lease.id.clone(), lease: None };
             let ran = tokio::select! {
-                ran = self.workload.pool.run(longer) => ran,
+                ran = self.workload.pool.renew(longer) => ran,
                 directive = &mut directive => return met(directive, start.elapsed()),
                 () = sleep(end.min(expires) - now) => continue,
             };

@@ -11,6 +11,9 @@ const QUEUE_JSONATA: &str = include_str!("../../../terraform/states/tests/render
 const POLL_JSONPATH: &str = include_str!("../../../terraform/states/tests/rendered/poll-jsonpath.json");
 const POLL_JSONATA: &str = include_str!("../../../terraform/states/tests/rendered/poll-jsonata.json");
 
+const BRANCHES_JSONPATH: &str = include_str!("../../../terraform/states/tests/rendered/branches-jsonpath.json");
+const BRANCHES_JSONATA: &str = include_str!("../../../terraform/states/tests/rendered/branches-jsonata.json");
+
 /// The lease manager of the example.
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:analytics-lease-manager";
 
@@ -76,6 +79,8 @@ const WORK: &str = "Process";
 const ACQUIRE: &str = "AcquireLease";
 const RELEASE: &str = "ReleaseLease";
 const LEFT_TO_EXPIRE: &str = "LeaseLeftToExpire";
+const BRANCHES: &str = "Items";
+const RELEASE_ALL: &str = "ReleaseAll";
 
 impl RenderedStates {
     /// For this mode and query language.
@@ -86,12 +91,27 @@ impl RenderedStates {
             (false, false) => POLL_JSONPATH,
             (false, true) => POLL_JSONATA,
         };
+        RenderedStates::around(WORK, text)
+    }
+
+    /// Those that the Catch of a Map or Parallel leads to, whose branches hold leases; the work is that Map.
+    pub(crate) fn of_branches(queue: bool, jsonata: bool) -> Result<RenderedStates, CliError> {
+        let mut rendered =
+            RenderedStates::around(BRANCHES, if jsonata { BRANCHES_JSONATA } else { BRANCHES_JSONPATH })?;
+        if !queue && let Some(event) = rendered.states.get_mut(RELEASE_ALL).and_then(event) {
+            // The context of an Express workflow has no such count, and a path that is not there fails the state.
+            event.get_mut("attempt").and_then(Value::as_object_mut).map(|attempt| attempt.remove("redrive.$"));
+        }
+        Ok(rendered)
+    }
+
+    fn around(work: &str, text: &str) -> Result<RenderedStates, CliError> {
         // They are compiled in: what is wrong with them is wrong in every test.
         let mut machine: Map<String, Value> = serde_json::from_str(text).map_err(std::io::Error::from)?;
         let start_at = machine.get("StartAt").and_then(Value::as_str).unwrap_or_default().into();
         let mut states = object(machine.remove("States"));
-        let work = object(states.remove(WORK));
-        Ok(RenderedStates { start_at, states, work: (WORK.into(), work) })
+        let around = object(states.remove(work));
+        Ok(RenderedStates { start_at, states, work: (work.into(), around) })
     }
 
     /// Calls this function, in its partition.
@@ -109,8 +129,17 @@ impl RenderedStates {
     }
 
     /// Asks with this value of a field, or without it.
-    pub(crate) fn acquire(mut self, field: &str, value: Option<Value>) -> Self {
-        let Some(event) = self.states.get_mut(ACQUIRE).and_then(event) else { return self };
+    pub(crate) fn acquire(self, field: &str, value: Option<Value>) -> Self {
+        self.asks(ACQUIRE, field, value)
+    }
+
+    /// Gives back with this value of a field all that the branches had, or without it.
+    pub(crate) fn release_all(self, field: &str, value: Option<Value>) -> Self {
+        self.asks(RELEASE_ALL, field, value)
+    }
+
+    fn asks(mut self, state: &str, field: &str, value: Option<Value>) -> Self {
+        let Some(event) = self.states.get_mut(state).and_then(event) else { return self };
         // A JSONPath field whose value is a path ends so.
         let path = format!("{field}.$");
         let field = if event.contains_key(&path) { &path } else { field };
@@ -127,6 +156,18 @@ impl RenderedStates {
             && state["Resource"].as_str().is_some_and(|resource| resource.ends_with(".waitForTaskToken"))
         {
             state["TimeoutSeconds"] = seconds.into();
+        }
+        self
+    }
+
+    /// Gives a call up half a minute after this timeout of the function, so never while it is at work.
+    pub(crate) fn function_timeout(mut self, seconds: Option<u32>) -> Self {
+        let Some(seconds) = seconds else { return self };
+        for state in self.states.values_mut().filter(|state| state["Type"] == "Task") {
+            // The other task waits in the queue, which is no call.
+            if state["Resource"].as_str().is_some_and(|resource| resource.contains(":function:")) {
+                state["TimeoutSeconds"] = (seconds + 30).into();
+            }
         }
         self
     }

@@ -12,10 +12,37 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{PoolName, RowKey};
 use leasehold_store::{Table, https, rows};
-use leasehold_testkit::LocalAws;
+use leasehold_testkit::{DynamoDbLocal, LocalAws};
 
 /// One server for all tests of a file; each makes a table of its own. It ends with this process, however that ends.
 static LOCAL_AWS: LazyLock<LocalAws> = LazyLock::new(LocalAws::start);
+
+/// Another, for the tests that ask for it.
+static DYNAMODB_LOCAL: LazyLock<DynamoDbLocal> = LazyLock::new(DynamoDbLocal::start);
+
+/// A table that commands are told of: its name, and what serves it. A name alone is of the local AWS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TableAt<'a> {
+    pub(crate) name: &'a str,
+    on_dynamodb_local: bool,
+}
+
+impl<'a> TableAt<'a> {
+    /// The table of this name on AWS's own DynamoDB Local.
+    pub(crate) fn on_dynamodb_local(name: &'a str) -> TableAt<'a> {
+        TableAt { name, on_dynamodb_local: true }
+    }
+
+    fn endpoint(self) -> String {
+        if self.on_dynamodb_local { DYNAMODB_LOCAL.endpoint() } else { endpoint() }
+    }
+}
+
+impl<'a> From<&'a str> for TableAt<'a> {
+    fn from(name: &'a str) -> TableAt<'a> {
+        TableAt { name, on_dynamodb_local: false }
+    }
+}
 
 /// Where DynamoDB's API is.
 pub(crate) fn endpoint() -> String {
@@ -61,24 +88,24 @@ pub(crate) fn bare() -> Command {
 }
 
 /// The binary with everything in its environment that the local AWS needs, and this table.
-pub(crate) fn on(table: &str) -> Command {
+pub(crate) fn on<'t>(table: impl Into<TableAt<'t>>) -> Command {
     let mut command = bare();
-    with_aws(&mut command, table);
+    with_aws(&mut command, table.into());
     command
 }
 
 /// The binary on a terminal of its own, as [`on`] has it; the terminal's input is this process's.
-pub(crate) fn on_a_terminal(table: &str) -> Command {
+pub(crate) fn on_a_terminal<'t>(table: impl Into<TableAt<'t>>) -> Command {
     const SPAWN: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
     let mut command = Command::new("python3");
     command.args(["-c", SPAWN, env!("CARGO_BIN_EXE_leasehold")]);
     without_aws(&mut command);
-    with_aws(&mut command, table);
+    with_aws(&mut command, table.into());
     command
 }
 
 /// The binary on a machine whose clock is off by so much, as `scripts/faketime` takes it, else as [`on`] has it.
-pub(crate) fn on_a_clock_off_by(offset: &str, table: &str) -> Command {
+pub(crate) fn on_a_clock_off_by<'t>(offset: &str, table: impl Into<TableAt<'t>>) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/faketime");
     // Made first, so that what it says of that is not taken for the binary's words.
     let made = Command::new(&script).output().expect("scripts/faketime could not be run");
@@ -86,7 +113,7 @@ pub(crate) fn on_a_clock_off_by(offset: &str, table: &str) -> Command {
     let mut command = Command::new(script);
     command.args([offset, env!("CARGO_BIN_EXE_leasehold")]);
     without_aws(&mut command);
-    with_aws(&mut command, table);
+    with_aws(&mut command, table.into());
     command
 }
 
@@ -102,8 +129,9 @@ fn without_aws(command: &mut Command) {
     command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
 }
 
-fn with_aws(command: &mut Command, table: &str) {
-    command.env("AWS_ENDPOINT_URL", endpoint()).env("AWS_REGION", "eu-central-1").env("LEASEHOLD_TABLE", table);
+fn with_aws(command: &mut Command, table: TableAt<'_>) {
+    command.env("AWS_ENDPOINT_URL", table.endpoint()).env("AWS_REGION", "eu-central-1");
+    command.env("LEASEHOLD_TABLE", table.name);
     command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
 }
 
@@ -130,14 +158,14 @@ pub(crate) fn run(mut command: Command, arguments: &[&str]) -> Ended {
 }
 
 /// What is told in words by a command that must succeed.
-pub(crate) fn told(table: &str, arguments: &[&str]) -> String {
+pub(crate) fn told<'t>(table: impl Into<TableAt<'t>>, arguments: &[&str]) -> String {
     let ended = run(on(table), arguments);
     assert_eq!((ended.status, &*ended.wrong), (Some(0), ""), "{arguments:?}: {ended:?}");
     ended.told
 }
 
 /// The JSON document that is told by a command that must succeed.
-pub(crate) fn document(table: &str, arguments: &[&str]) -> serde_json::Value {
+pub(crate) fn document<'t>(table: impl Into<TableAt<'t>>, arguments: &[&str]) -> serde_json::Value {
     let arguments: Vec<&str> = arguments.iter().copied().chain(["--output", "json"]).collect();
     serde_json::from_str(&told(table, &arguments)).expect("one JSON document and nothing else")
 }
@@ -150,7 +178,7 @@ pub(crate) fn refused(command: Command, status: i32, arguments: &[&str]) -> Stri
 }
 
 /// Runs it on a terminal where this is typed: its exit status, and all that the terminal showed.
-pub(crate) fn typed(table: &str, arguments: &[&str], keys: &str) -> (Option<i32>, String) {
+pub(crate) fn typed<'t>(table: impl Into<TableAt<'t>>, arguments: &[&str], keys: &str) -> (Option<i32>, String) {
     let mut command = on_a_terminal(table);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("python3 with its pty module");

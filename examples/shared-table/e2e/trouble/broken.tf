@@ -35,6 +35,7 @@ resource "aws_dynamodb_table_item" "misconfigured" {
   item = jsonencode({
     PK            = { S = "LEASES#misconfigured" }
     SK            = { S = "pool" }
+    edition       = { N = "2" }
     limit         = { N = "1" }
     lease_ms      = { N = "0" }
     directory     = { S = "pools" }

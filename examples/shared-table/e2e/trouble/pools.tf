@@ -31,7 +31,7 @@ locals {
       lease_seconds   = 60
       longest_hold    = 0
       acquire_timeout = 20
-      timeout         = 30
+      timeout         = 10
     }
     # The shortest quiet period there can be: the settings cache of 5 s and the shortest timeout.
     changing = {
@@ -100,6 +100,7 @@ module "pool" {
   acquire_timeout_seconds    = each.value.acquire_timeout
   state_machine_arns         = local.users[each.key]
   lambda_package             = var.lambda_package
+  architecture               = var.architecture
 
   query_language = each.key == "jsonata" ? "JSONata" : "JSONPath"
   key_path       = each.key == "jsonata" ? "$states.input.item.id" : "$.item.id"

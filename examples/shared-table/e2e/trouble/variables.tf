@@ -5,6 +5,11 @@ variable "lambda_package" {
   type        = string
 }
 
+variable "architecture" {
+  description = "The processor that it was built for."
+  type        = string
+}
+
 variable "changing_limit" {
   description = "The limit of the pool `changing`, which is changed while its leases are held."
   type        = number

@@ -19,3 +19,11 @@ mock_resource "aws_cloudwatch_event_rule" {
 mock_resource "aws_sfn_state_machine" {
   defaults = { arn = "arn:aws:states:eu-central-1:123456789012:stateMachine:team-workflow" }
 }
+
+mock_data "aws_region" {
+  defaults = { id = "eu-central-1" }
+}
+
+mock_data "aws_partition" {
+  defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+}

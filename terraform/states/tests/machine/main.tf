@@ -1,5 +1,6 @@
 # Which whole state machines do the tests read? One for each mode and query language: the module's states around a
-# work state, as in an item of a Distributed Map.
+# work state, as in an item of a Distributed Map. And one for each query language whose branches hold leases: an inline
+# Map with the Catch that gives all of them back.
 
 terraform {
   required_version = "~> 1.6"
@@ -52,15 +53,64 @@ module "states" {
   lease_seconds              = 600
 }
 
+# What a Map of each language says of its items.
+locals {
+  branches = {
+    JSONPath = {
+      ItemsPath    = "$.items"
+      ItemSelector = { "item.$" = "$$.Map.Item.Value" }
+      ResultPath   = "$.results"
+    }
+    JSONata = {
+      QueryLanguage = "JSONata"
+      Items         = "{% $states.input.items %}"
+      ItemSelector  = { item = "{% $states.context.Map.Item.Value %}" }
+      Output        = "{% $merge([$states.input, {'results': $states.result}]) %}"
+    }
+  }
+
+  prefixes = { JSONPath = "$.prefix", JSONata = "$states.input.prefix" }
+}
+
+module "branches" {
+  source   = "../.."
+  for_each = local.branches
+
+  lease_manager_function_arn  = "arn:aws:lambda:eu-central-1:123456789012:function:analytics-lease-manager"
+  query_language              = each.key
+  key_path                    = local.paths[each.key].key
+  label_path                  = local.paths[each.key].label
+  lease_seconds               = 600
+  release_all_key_prefix_path = local.prefixes[each.key]
+  work_state                  = local.work[each.key]
+}
+
 output "definitions" {
   description = "The JSON of each machine."
-  value = { for name, machine in local.machines : name => jsonencode({
-    StartAt = module.states[name].start_at
-    States = merge(module.states[name].states, {
-      Process = merge(local.work[machine.query_language], {
-        Catch = module.states[name].work_catch
-        Next  = module.states[name].sfn_release_lease_state_name
+  value = merge(
+    { for name, machine in local.machines : name => jsonencode({
+      StartAt = module.states[name].start_at
+      States = merge(module.states[name].states, {
+        Process = merge(local.work[machine.query_language], {
+          Catch = module.states[name].work_catch
+          Next  = module.states[name].sfn_release_lease_state_name
+        })
       })
-    })
-  }) }
+    }) },
+    { for language, map in local.branches : "branches-${lower(language)}" => jsonencode({
+      StartAt = "Items"
+      States = merge(module.branches[language].release_all_states, {
+        Items = merge(map, {
+          Type = "Map"
+          ItemProcessor = {
+            ProcessorConfig = { Mode = "INLINE" }
+            StartAt         = module.branches[language].start_at
+            States          = module.branches[language].states
+          }
+          Catch = module.branches[language].branches_catch
+          End   = true
+        })
+      })
+    }) },
+  )
 }

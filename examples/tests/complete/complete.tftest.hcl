@@ -52,6 +52,15 @@ run "everything_is_under_one_key_that_its_users_may_use" {
   }
 }
 
+run "table_and_pool_have_a_dashboard_each" {
+  command = plan
+
+  assert {
+    condition     = output.dashboard_names == ["complete-lease-pool", "complete-leases"]
+    error_message = "The dashboards are ${join(", ", output.dashboard_names)}."
+  }
+}
+
 run "values_that_make_no_sense_are_refused" {
   command = plan
 

@@ -70,6 +70,7 @@ run "a_role_reads_its_own_items_and_runs_its_own_map" {
         { Sid = "ReadItems", Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::shared-lease-platform-items-1/${name}.json" },
         { Sid = "StartItems", Effect = "Allow", Action = "states:StartExecution", Resource = "arn:aws:states:eu-central-1:123456789012:stateMachine:mocked" },
         { Sid = "FollowItems", Effect = "Allow", Action = ["states:DescribeExecution", "states:StopExecution"], Resource = "arn:aws:states:eu-central-1:123456789012:execution:mocked:*" },
+        { Sid = "RedriveItems", Effect = "Allow", Action = "states:RedriveExecution", Resource = "arn:aws:states:eu-central-1:123456789012:execution:mocked/Items:*" },
       ]
     }])
     error_message = "The policy is ${aws_iam_role_policy.map["batch"].policy}."

@@ -1,11 +1,19 @@
 # What AWS would have answered: ARNs that look like ARNs, so that policies made of them can be compared exactly.
 
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+}
+
+mock_data "aws_region" {
+  defaults = { id = "eu-central-1" }
+}
+
+mock_data "aws_caller_identity" {
+  defaults = { account_id = "123456789012" }
 }
 
 mock_resource "aws_dynamodb_table" {
-  defaults = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/regional-concurrency-leases" }
+  defaults = { arn = "arn:aws:dynamodb:eu-central-1:123456789012:table/complete-leases" }
 }
 
 mock_resource "aws_lambda_function" {
@@ -24,8 +32,12 @@ mock_resource "aws_cloudwatch_event_rule" {
   defaults = { arn = "arn:aws:events:eu-central-1:123456789012:rule/mocked" }
 }
 
-mock_resource "aws_s3_bucket" {
-  defaults = { arn = "arn:aws:s3:::shared-lease-platform-items-1", id = "shared-lease-platform-items-1" }
+mock_resource "aws_kms_key" {
+  defaults = { arn = "arn:aws:kms:eu-central-1:123456789012:key/mocked" }
+}
+
+mock_resource "aws_sns_topic" {
+  defaults = { arn = "arn:aws:sns:eu-central-1:123456789012:mocked" }
 }
 
 mock_resource "aws_sfn_state_machine" {
