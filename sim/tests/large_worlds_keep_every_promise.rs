@@ -69,6 +69,16 @@ fn worlds_aimed_at_something_keep_every_promise() {
 }
 
 #[test]
+fn a_crowd_throttled_for_minutes_loses_nobody() {
+    for seed in 1..4 {
+        let plan = named_world("account-throttled", seed).expect("a world of this name");
+        let report = play(&plan, &states()).expect("a world");
+        assert!(report.broken.is_none() && report.states_failed > 1_000, "{report}");
+        assert_eq!(report.gave_up, 0, "{report}");
+    }
+}
+
+#[test]
 fn every_kind_of_fault_happens() {
     let played = many(100, 1, |seed| Some(random_world(seed)));
     assert_eq!(played.tally.faults.missing(), vec![], "{}", played.tally);
