@@ -7,8 +7,14 @@ locals {
   from_s3 = var.s3_existing_package != null
 
   # The package ends in a comment that says so (scripts/lambda-package): `lease-manager for x86_64`, filled up with spaces in
-  # front, so that the last 40 characters of its base64 are nothing else, wherever they begin. A package of somebody else's
-  # making may have none: then nobody knows.
-  package_tail         = local.from_s3 ? "" : try(base64decode(regex("[A-Za-z0-9+/=]{40}$", filebase64(local.lambda_package))), "")
-  package_architecture = try(regex("lease-manager for (x86_64|arm64)$", local.package_tail)[0], null)
+  # front. In base64, of which four characters are three bytes, it ends in one of three ways, as the package's length has it.
+  # (A regular expression would take seconds to find the end of so long a text.) A package of somebody else's making may
+  # have no comment: then nobody knows.
+  package = local.from_s3 ? "" : try(filebase64(local.lambda_package), "")
+  package_architecture = one([
+    for architecture in ["x86_64", "arm64"] : architecture if anytrue([
+      for bytes in [28, 29, 30] :
+      endswith(local.package, base64encode(substr(format("%40s", "lease-manager for ${architecture}"), -bytes, -1)))
+    ])
+  ])
 }
