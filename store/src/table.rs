@@ -232,7 +232,14 @@ impl Table {
     }
 
     async fn write(&self, prefix: &PoolName, write: &Write) -> Result<Reply, RequestError> {
-        self.refusals(self.put(expressions::write(prefix, write)).await)
+        let mut written = self.put(expressions::write(prefix, write)).await;
+        if let Err(Verdict::Refused(refused)) = &mut written {
+            // Either there is no row, or the engine is one that brings none back with a write that is alone (before July 2023).
+            for item in refused.iter_mut().flatten().filter(|item| item.is_none()) {
+                *item = self.get(prefix, &write.key).await?;
+            }
+        }
+        self.refusals(written)
     }
 
     async fn transact(&self, prefix: &PoolName, writes: &[Write]) -> Result<Reply, RequestError> {

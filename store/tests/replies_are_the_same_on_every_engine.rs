@@ -143,7 +143,7 @@ impl Comparison<'_> {
             }
             let expected = memory.serve(&request);
             let sent = self.runtime.block_on(self.table.send(&prefix, &request));
-            let known = self.known(&request, &expected, &sent.reply);
+            let known = self.known(&expected, &sent.reply);
             if without_words(&sent.reply) != without_words(&known) {
                 return Err(format!(
                     "{}in memory: {known:#?}\nthe engine: {:#?}\nbecause {:?}",
@@ -158,25 +158,13 @@ impl Comparison<'_> {
     }
 
     /// What of this reply the engine can tell, which told `sent`.
-    fn known(&self, request: &Request, reply: &Reply, sent: &Reply) -> Reply {
+    fn known(&self, reply: &Reply, sent: &Reply) -> Reply {
         match reply {
             _ if self.api == Api::Current => reply.clone(),
-            Reply::Refused(refusals) if is_alone(request) => {
-                Reply::Refused(refusals.iter().map(|_| Refusal::Failed(None)).collect())
-            }
             // Only a row that is named twice makes a request unavailable here.
             Reply::Unavailable if matches!(sent, Reply::Refused(_)) => sent.clone(),
             reply => reply.clone(),
         }
-    }
-}
-
-/// Whether a request reaches the table as a write by itself, as a transaction of one does.
-fn is_alone(request: &Request) -> bool {
-    match request {
-        Request::Write(_) => true,
-        Request::Transact(writes) => matches!(&writes[..], [write] if write.mutation != Mutation::Check),
-        _ => false,
     }
 }
 
