@@ -86,7 +86,7 @@ pub async fn show(
                 DashboardEffect::Quit => return Ok(LeaveReason::Quit),
                 DashboardEffect::Interrupt => return Ok(LeaveReason::Interrupt),
                 DashboardEffect::Suspend => {
-                    screen.suspend()?;
+                    screen.suspend().await?;
                     resized = true;
                 }
                 effect => carry_out(effect),
@@ -123,11 +123,11 @@ pub async fn show(
             }
             () = sleep_until(drawn.map_or_else(Instant::now, |drawn| drawn + FRAME)), if dirty => {}
             Some(()) = stopped.recv() => {
-                screen.suspend()?;
+                screen.suspend().await?;
                 resized = true;
             }
             Some(()) = goes_on.recv() => {
-                screen.again()?;
+                screen.again().await?;
                 resized = true;
             }
             Ok(error) = &mut broken => return Err(error),

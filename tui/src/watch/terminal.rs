@@ -15,13 +15,17 @@ use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::{Signal, getpgrp, kill_current_process_group};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::input::Input;
 
 /// How long a thread that waits for keys may take to see that nobody wants them any more.
 const NOTICED_WITHIN: Duration = Duration::from_millis(100);
+
+/// How often a dashboard in the background looks whether the shell has given it the terminal.
+const LOOKS_EVERY: Duration = Duration::from_millis(20);
 
 /// The dashboard has the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -60,18 +64,23 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal refuses.
-    pub fn suspend(&mut self) -> io::Result<()> {
+    pub async fn suspend(&mut self) -> io::Result<()> {
         give_back();
         // Returns when the shell lets it go on. All of the group: else a `make` above would wait, not stopped.
         kill_current_process_group(Signal::STOP)?;
-        self.again()
+        self.again().await
     }
 
-    /// Takes the terminal again, whatever became of it meanwhile.
+    /// Takes the terminal again, whatever became of it meanwhile, once the shell gives it: who takes it in the background is
+    /// stopped, and so could not end when it is told to.
     ///
     /// # Errors
     /// When the terminal refuses.
-    pub fn again(&mut self) -> io::Result<()> {
+    pub async fn again(&mut self) -> io::Result<()> {
+        // Nothing tells that the shell has given it.
+        while !has_terminal() {
+            sleep(LOOKS_EVERY).await;
+        }
         enter()?;
         self.terminal.clear()
     }
@@ -81,6 +90,12 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// Whether the shell has this program in the foreground.
+fn has_terminal() -> bool {
+    // A terminal that can not tell is found out when it is taken.
+    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |foreground| foreground == getpgrp())
 }
 
 fn enter() -> io::Result<()> {
