@@ -116,8 +116,8 @@ enum Api {
     Current,
     /// That of January 2020, as DynamoDB Local has it. These are all its differences: it takes no empty text (since May
     /// 2020), so no request with one is sent; and a write by itself is refused without the row that refused it (since
-    /// June 2023), so that row is not compared. In a transaction it is. A transaction that names a row twice, it refuses as
-    /// a whole, but tells of conditions that fail first.
+    /// June 2023), which the store then reads. A transaction that names a row twice, it refuses as a whole, but tells of
+    /// conditions that fail first.
     Of2020,
 }
 

@@ -1,7 +1,7 @@
 //! AWS's own DynamoDB Local: what does a test ask of one? `scripts/dynamodb-local`, in a process of its own.
 //!
 //! It is of January 2020. It knows no `ReturnValuesOnConditionCheckFailure` of a single write (of 2023), so such a write is
-//! refused without the row that refused it; and its replies have no date, so nobody learns the table's time.
+//! refused without the row that refused it, and the store reads that row; and its replies have no date, so nobody learns the table's time.
 
 use std::net::{Ipv4Addr, TcpStream};
 

@@ -1,11 +1,10 @@
-"""What table does the second opinion run on? AWS's DynamoDB Local of January 2020, and in front of it what AWS has added since that
-the lease manager asks for: a single write that is refused tells the row that refused it (2023), and replies have a date.
+"""What table does the second opinion run on? AWS's DynamoDB Local of January 2020, and in front of it what AWS has and it has not:
+replies have a date, which is the table's time.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
 import platform
 import socket
 import subprocess
@@ -19,9 +18,6 @@ from functions import Handler, serve
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 LISTENS_WITHIN = 60  # seconds; it takes about two
-API = "DynamoDB_20120810."
-REFUSED = "ConditionalCheckFailedException"
-KEY = ("PK", "SK")
 
 
 def _listens(port: int) -> bool:
@@ -57,26 +53,14 @@ def dynamodb() -> Iterator[str]:
     kept = threading.local()
     with _server() as port:
 
-        def ask(headers: dict[str, str], operation: str, body: bytes) -> tuple[int, bytes]:
-            if not hasattr(kept, "connection"):
-                kept.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            kept.connection.request("POST", "/", body, headers | {"X-Amz-Target": API + operation})
-            reply = kept.connection.getresponse()
-            return reply.status, reply.read()
-
         class Front(Handler):
             def do_POST(self) -> None:
-                body = self.body()
-                passed = ("Content-Type", "Authorization", "X-Amz-Date")
+                if not hasattr(kept, "connection"):
+                    kept.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                passed = ("Content-Type", "Authorization", "X-Amz-Date", "X-Amz-Target")
                 headers = {name: self.headers[name] for name in passed if name in self.headers}
-                status, reply = ask(headers, self.headers["X-Amz-Target"].removeprefix(API), body)
-                if status == 400:
-                    asked, told = json.loads(body), json.loads(reply)
-                    if told["__type"].endswith(REFUSED) and asked.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-                        key = {name: asked.get("Key", asked.get("Item"))[name] for name in KEY}
-                        read = {"TableName": asked["TableName"], "Key": key, "ConsistentRead": True}
-                        row = json.loads(ask(headers, "GetItem", json.dumps(read).encode())[1])
-                        reply = json.dumps(told | row).encode()
-                self.answer(status, reply, Content_Type="application/x-amz-json-1.0")
+                kept.connection.request("POST", "/", self.body(), headers)
+                reply = kept.connection.getresponse()
+                self.answer(reply.status, reply.read(), Content_Type="application/x-amz-json-1.0")
 
         yield f"http://127.0.0.1:{serve(Front).server_port}"
