@@ -2,9 +2,10 @@
 //!
 //! A redriven execution keeps its id, and its states their times of entry. So the report of an end frees what an attempt
 //! entered before the end holds or waits for, unless that attempt comes from a later redrive than the one that ended.
-//! Redriven work that goes on says so by renewing its lease: what was surely renewed after the end is left alone.
-//! Items of a map run count redrives of their own: where the end of their parent would free them, the parent is asked for
-//! first, and if it runs again they are left alone.
+//! Redriven work that goes on says so by renewing its lease: what was surely renewed after the end is left alone, also if it
+//! is renewed while this goes on. Items of a map run count redrives of their own, and clocks may differ by the grace: where
+//! the end would free the items of its map run, or what was renewed at about that time, the execution is asked for first, and
+//! if it runs again they are left alone.
 //!
 //! The holders of one execution, and of map items whose parent it is, sort together and are read page by page; an
 //! item's own execution is not a place to look for it, so its end alone frees nothing until its lease expires. What has
@@ -96,7 +97,7 @@ enum Phase {
     Paging,
     /// Reading the slots that some of these point at; whether more come after them.
     Checking(Vec<HolderRow>, bool),
-    /// Asking whether the parent of these runs again.
+    /// Asking whether the execution that ended runs again, as some of these may have come since.
     Asking(Vec<Leaver>),
     /// Reading the places of those that wait.
     Placed(Vec<Leaver>),
@@ -115,6 +116,8 @@ struct Leaver {
     place: Option<Attempt>,
     /// The task that is closed before.
     token: Option<TaskToken>,
+    /// The lease of its slot, as it was read; none: it waits.
+    held: Option<Held>,
 }
 
 /// Which of the holders under an execution are meant.
@@ -147,14 +150,6 @@ impl FreeScope {
                 let later = attempt.is_some_and(|upto| entered > upto.entered || (own && redrive > upto.redrive));
                 row.holder.belongs_to(execution) && row.holder.key().starts_with(&**key_prefix) && !later
             }
-        }
-    }
-
-    /// The execution that ended, if this is an item of its map run: its attempts do not say which end of it they precede.
-    fn parent_of(&self, row: &HolderRow) -> Option<&Arc<str>> {
-        match self {
-            FreeScope::Ended { execution, .. } => Some(execution).filter(|parent| row.holder.execution() != &***parent),
-            FreeScope::All { .. } => None,
         }
     }
 }
@@ -292,11 +287,11 @@ impl FreeExecution {
         }
         self.next = last.filter(|_| more || cut);
         self.page_rows = if found.is_empty() { (self.page_rows * 2).min(LONGEST_PAGE) } else { BATCH };
-        let parent = found.iter().find_map(|leaver| self.scope.parent_of(&leaver.row)).cloned();
-        match parent.filter(|_| self.runs_again.is_none()) {
-            Some(parent) => {
+        let doubted = found.iter().find_map(|leaver| self.came_since_perhaps(leaver)).cloned();
+        match doubted.filter(|_| self.runs_again.is_none()) {
+            Some(execution) => {
                 self.phase = Phase::Asking(found);
-                Step::check([&*parent])
+                Step::check([&*execution])
             }
             None => self.sort(found, now),
         }
@@ -309,9 +304,19 @@ impl FreeExecution {
         held.renewed_at.is_some_and(|renewed| renewed > at + self.settings.grace)
     }
 
+    /// The execution that ended, if this may have come after that end.
+    fn came_since_perhaps(&self, leaver: &Leaver) -> Option<&Arc<str>> {
+        let FreeScope::Ended { execution, at, .. } = &self.scope else { return None };
+        // Its attempt does not say which end of its parent it precedes.
+        let is_item = leaver.row.holder.execution() != &**execution;
+        let renewed_at = leaver.held.as_ref().and_then(|held| held.renewed_at);
+        let near = renewed_at.is_some_and(|renewed| renewed + self.settings.grace >= *at);
+        (is_item || near).then_some(execution)
+    }
+
     fn sort(&mut self, mut leavers: Vec<Leaver>, now: Timestamp) -> Step<ExecutionFreed> {
         if self.runs_again == Some(true) {
-            leavers.retain(|leaver| self.scope.parent_of(&leaver.row).is_none());
+            leavers.retain(|leaver| self.came_since_perhaps(leaver).is_none());
         }
         let places: Vec<Request> =
             leavers.iter().filter_map(Leaver::ticket).map(|ticket| Request::Get(RowKey::Wait(ticket))).collect();
@@ -372,7 +377,7 @@ impl FreeExecution {
     }
 
     fn leave(&mut self, leavers: Vec<Leaver>, collided: Option<Failure>, now: Timestamp) -> Step<ExecutionFreed> {
-        let returns: Vec<Return> = leavers.iter().filter_map(Leaver::lease).collect();
+        let returns: Vec<Return> = leavers.iter().filter_map(|leaver| leaver.lease(&self.scope)).collect();
         let waiters = leavers.into_iter().filter_map(Leaver::waiter);
         let requests: Vec<Request> = waiters.map(|waiter| writes::leave(&self.settings, waiter, now)).collect();
         if requests.is_empty() {
@@ -409,7 +414,7 @@ impl Leaver {
     /// None for a holder that has ended: also for one whose row points at a slot that is not its any more, and for one that
     /// renewed its lease since.
     fn of(row: HolderRow, slots: &[SlotRow], is_outlived_by: impl Fn(&Held) -> bool) -> Option<Leaver> {
-        let token = match row.state {
+        let held = match row.state {
             HolderState::Ended => return None,
             HolderState::Waiting { .. } => None,
             HolderState::Holding { slot, fence } => {
@@ -418,10 +423,11 @@ impl Leaver {
                 if is_outlived_by(held) {
                     return None;
                 }
-                held.open_token().cloned()
+                Some(held.clone())
             }
         };
-        Some(Leaver { row, place: None, token })
+        let token = held.as_ref().and_then(Held::open_token).cloned();
+        Some(Leaver { row, place: None, token, held })
     }
 
     fn waiter(self) -> Option<LeavingWaiter> {
@@ -433,8 +439,13 @@ impl Leaver {
         if let HolderState::Waiting { ticket, .. } = self.row.state { Some(ticket) } else { None }
     }
 
-    fn lease(&self) -> Option<Return> {
-        if let HolderState::Holding { slot, fence } = self.row.state { Some(Return::of(slot, fence)) } else { None }
+    /// Its lease, to be given back: who ended may have been redriven, who asks for it has not ended.
+    fn lease(&self, scope: &FreeScope) -> Option<Return> {
+        let HolderState::Holding { slot, fence } = self.row.state else { return None };
+        Some(match (scope, &self.held) {
+            (FreeScope::Ended { .. }, Some(held)) => Return::ended(slot, fence, held),
+            _ => Return::of(slot, fence),
+        })
     }
 }
 

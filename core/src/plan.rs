@@ -117,10 +117,10 @@ impl Round<'_> {
         let mut plan = Plan::default();
         let (late, waiting): (Vec<_>, Vec<_>) = queue.into_iter().partition(|place| place.give_up_at <= self.now);
         let mut waiters = waiting.into_iter();
-        openings.sort_by_key(|(_, opening)| !matches!(opening, Opening::Returned | Opening::Untold));
+        openings.sort_by_key(|(_, opening)| !opening.is_given_back());
         for (row, opening) in openings {
             let below = row.slot.0 < effective;
-            let given_back = matches!(opening, Opening::Returned | Opening::Untold);
+            let given_back = opening.is_given_back();
             let waiter = if below && !(self.last_try && given_back) { waiters.next() } else { None };
             match waiter {
                 Some(waiter) => plan.candidates.push(Candidate::Grant(row, opening, waiter)),
@@ -166,7 +166,7 @@ impl Round<'_> {
 fn revoke(slot: &SlotRow, opening: Opening) -> Option<(TaskToken, FailureReason)> {
     let why = match opening {
         Opening::Expired => FailureReason::Expired,
-        Opening::Returned => FailureReason::Released,
+        Opening::Returned | Opening::Ended(_) => FailureReason::Released,
         // Its token is known to be closed.
         Opening::Free | Opening::Untold => return None,
     };
@@ -204,8 +204,7 @@ impl Candidate {
     /// What matters most when there is more than one round does.
     fn rank(&self) -> u8 {
         match self {
-            Candidate::Grant(_, Opening::Returned | Opening::Untold, _)
-            | Candidate::Free(_, Opening::Returned | Opening::Untold) => 0,
+            Candidate::Grant(_, opening, _) | Candidate::Free(_, opening) if opening.is_given_back() => 0,
             Candidate::Grant(..) => 1,
             Candidate::Free(..) => 2,
             Candidate::GiveUp(_) => 3,

@@ -65,14 +65,18 @@ impl Machine for Renew {
             [Reply::Refused(refusals)] => return self.refused(refusals, now),
             [other] => failure_of(&other),
         };
-        let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
-            return Step::failed(failure);
-        };
-        self.write(pause)
+        self.again(failure)
     }
 }
 
 impl Renew {
+    fn again(&mut self, failure: Failure) -> Step<Renewed> {
+        match next_try(&mut self.tried, self.settings.tries, self.entropy) {
+            Some(pause) => self.write(pause),
+            None => Step::failed(failure),
+        }
+    }
+
     fn write(&self, pause: Millis) -> Step<Renewed> {
         let extend = writes::extend(self.id.slot, self.id.fence, self.expires_at, Some(self.asked_at));
         Step::send_after(pause, [extend])
@@ -87,11 +91,16 @@ impl Renew {
         }
     }
 
-    fn refused(&self, refusals: Vec<Refusal>, now: Timestamp) -> Step<Renewed> {
+    fn refused(&mut self, refusals: Vec<Refusal>, now: Timestamp) -> Step<Renewed> {
         let why = match refusals.into_iter().next() {
             Some(Refusal::Failed(Some(Row::Slot(row)))) if row.fence == self.id.fence => match row.held {
                 // The lease is the caller's, and somebody was already told a later end.
-                Some(held) => return self.told(held.expires_at, now),
+                Some(held) if held.renewed_at >= Some(self.asked_at) => return self.told(held.expires_at, now),
+                // That it was renewed is written all the same: it shows that its holder works.
+                Some(held) => {
+                    self.expires_at = self.expires_at.max(held.expires_at);
+                    return self.again(Failure::Throttled);
+                }
                 None => LossReason::Ended,
             },
             Some(Refusal::Failed(Some(_))) => LossReason::Taken,

@@ -88,6 +88,8 @@ pub enum Condition {
     SlotLease(Fence),
     /// A slot: held under this fence, by a lease that expires exactly then.
     SlotExpires(Fence, Timestamp),
+    /// A slot: held under this fence, by a holder that last renewed it then (none: never).
+    SlotRenewed(Fence, Option<Timestamp>),
     /// A slot: held under this fence, by a holder that needs no callback from anybody else any more.
     SlotConfirmed(Fence),
     /// A slot: held under this fence, by a holder whose callback may still have to be sent.
@@ -150,6 +152,7 @@ pub enum Guard {
     ReleaseSameLease,
     ReleaseConfirmed,
     ReturnUntold,
+    ReturnUnrenewed,
     RegrantSameLease,
     CollectSameLease,
     RenewSameLease,
@@ -188,6 +191,7 @@ impl Guard {
                 "the lease is still the one that is given back, and no callback of its holder is still to come"
             }
             Guard::ReturnUntold => "nobody but the granter tried to tell the task that was found closed",
+            Guard::ReturnUnrenewed => "the holder that had ended did not renew the lease since: it was not redriven",
             Guard::RegrantSameLease => "the lease that is granted again is still the one that was seen",
             Guard::CollectSameLease => "the lease that its holder comes for is still the one that was seen",
             Guard::RenewSameLease => "the lease is still the caller's: who lost it can not keep it alive",
@@ -272,6 +276,15 @@ pub enum Opening {
     Returned,
     /// Its holder's task was found closed before anybody told it.
     Untold,
+    /// Its holder has ended, and had last renewed it then: it renews it again if it is redriven.
+    Ended(Option<Timestamp>),
+}
+
+impl Opening {
+    /// Whether its holder's lease is over before its time.
+    pub const fn is_given_back(self) -> bool {
+        matches!(self, Opening::Returned | Opening::Untold | Opening::Ended(_))
+    }
 }
 
 /// From when to when a lease was granted.

@@ -28,7 +28,7 @@ use crate::operation::{Machine, Replies, Step, TaskCallback, TaskResult};
 use crate::plan::{Candidate, Pending, Plan, Planned, Round};
 use crate::reads::{PoolView, failure_of, slot_row};
 use crate::request::{Opening, Refusal, Reply, Request};
-use crate::rows::{HighWaterRow, Row, RowKey, SlotRow, WaitRow};
+use crate::rows::{Held, HighWaterRow, Row, RowKey, SlotRow, WaitRow};
 use crate::settings::{BATCH, COUNTED, QUEUE_HEAD, Settings};
 use crate::tally::Tally;
 use crate::time::{Millis, Timestamp};
@@ -51,9 +51,19 @@ pub(crate) struct Return {
 }
 
 impl Return {
-    /// By its holder, or because that has ended.
+    /// By its holder.
     pub(crate) fn of(slot: Slot, fence: Fence) -> Return {
         Return { slot, fence, opening: Opening::Returned, state: ReturnState::Pending }
+    }
+
+    /// Because its holder has ended: unless that renews it, as it was redriven, after this was read.
+    pub(crate) fn ended(slot: Slot, fence: Fence, held: &Held) -> Return {
+        Return { opening: Opening::Ended(held.renewed_at), ..Return::of(slot, fence) }
+    }
+
+    /// Because its task was found closed, and its execution has ended.
+    fn dead(lease: &Lease) -> Return {
+        Return { opening: Opening::Ended(None), ..Return::of(lease.id.slot, lease.id.fence) }
     }
 
     /// Because its task was found closed before anybody told it.
@@ -63,6 +73,13 @@ impl Return {
 
     fn is_open(&self) -> bool {
         matches!(self.state, ReturnState::Pending | ReturnState::Unsure)
+    }
+
+    /// The lease lies there still: it is not given back if its holder was redriven and renewed it.
+    fn lies_there(&mut self, held: &Held) {
+        if matches!(self.opening, Opening::Ended(renewed_at) if held.renewed_at != renewed_at) {
+            self.is_gone();
+        }
     }
 
     /// The lease lies there no more: somebody else gave it back, or a write of ours that got no answer did.
@@ -298,12 +315,13 @@ impl Settle {
         Step::send(requests)
     }
 
-    /// Leases to be given back that lie on their slots no more are settled.
+    /// Leases to be given back that lie on their slots no more are settled, and those that their holders renewed.
     fn settle_gone(&mut self, slots: &[SlotRow]) {
         for one in &mut self.returns {
             let row = slot_row(slots, one.slot, Fence(0));
-            if row.held.is_none() || row.fence != one.fence {
-                one.is_gone();
+            match row.held.filter(|_| row.fence == one.fence) {
+                Some(held) => one.lies_there(&held),
+                None => one.is_gone(),
             }
         }
     }
@@ -388,7 +406,7 @@ impl Settle {
         let Delivered { settled, dead, untold, refused: _ } = delivered;
         // Where nobody could be told, another round would tell nobody either.
         self.progress.done |= !settled.is_empty() || !dead.is_empty() || !untold.is_empty();
-        self.returns.extend(dead.iter().map(|lease| Return::of(lease.id.slot, lease.id.fence)));
+        self.returns.extend(dead.iter().map(Return::dead));
         self.returns.extend(untold.iter().map(Return::untold));
         self.next_round()
     }

@@ -192,7 +192,7 @@ impl Sweep {
                     }
                     extensions.push(Extension { slot: row.slot, fence: row.fence, until, last_chance });
                 }
-                ExecutionStatus::Ended => returns.push(Return::of(row.slot, row.fence)),
+                ExecutionStatus::Ended => returns.push(Return::ended(row.slot, row.fence, &held)),
                 ExecutionStatus::Unknown => {
                     self.tally.missed += u32::from(last_chance && held.holder.is_execution());
                 }

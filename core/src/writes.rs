@@ -111,6 +111,7 @@ fn opened(settings: &Settings, from: &SlotRow, opening: Opening, unchanged: Guar
         // Who gives it back has not read it: it vouches for no more than that it was told.
         (Opening::Returned, None) => (Guard::ReleaseConfirmed, Condition::SlotConfirmed(from.fence)),
         (Opening::Untold, _) => (Guard::ReturnUntold, Condition::SlotUntold(from.fence)),
+        (Opening::Ended(renewed), _) => (Guard::ReturnUnrenewed, Condition::SlotRenewed(from.fence, renewed)),
         // One that was never granted has the high-water mark's fence, and no row.
         _ if from.fence == settings.lowest_fence() => (unchanged, Condition::SlotAbsentOrFence(from.fence)),
         _ => (unchanged, Condition::SlotFence(from.fence)),

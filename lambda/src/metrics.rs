@@ -167,7 +167,7 @@ impl InvocationCounts {
         match opening {
             Opening::Free | Opening::Untold => {}
             Opening::Expired => self.reclaimed += 1,
-            Opening::Returned => {
+            Opening::Returned | Opening::Ended(_) => {
                 self.released += 1;
                 if let Some(span) = ended {
                     self.holds.push(now.since(span.acquired_at).0);

@@ -180,6 +180,7 @@ fn met(condition: &Condition, row: Option<&Row>) -> bool {
         Condition::SlotAbsentOrFence(fence) => row.is_none() || slot.is_some_and(|row| row.fence == *fence),
         Condition::SlotLease(fence) => leased(*fence).is_some(),
         Condition::SlotExpires(fence, at) => leased(*fence).is_some_and(|held| held.expires_at == *at),
+        Condition::SlotRenewed(fence, at) => leased(*fence).is_some_and(|held| held.renewed_at == *at),
         Condition::SlotConfirmed(fence) => leased(*fence).is_some_and(|held| held.pending_token().is_none()),
         Condition::SlotPending(fence) => leased(*fence).is_some_and(|held| held.open_token().is_some()),
         Condition::SlotUntold(fence) => {

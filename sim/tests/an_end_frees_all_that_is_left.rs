@@ -101,16 +101,38 @@ fn a_late_or_repeated_end_leaves_a_redriven_holder_alone() {
 #[test]
 fn work_that_was_renewed_after_the_end_keeps_its_lease() {
     let grace = Pool::new(1).settings.grace.0;
-    for (renewed, freed) in [(T + 10, true), (T + 10 + grace, true), (T + 11 + grace, false)] {
+    let end = T + 2 * grace;
+    // What was renewed at about the time of the end, by clocks that differ, is asked about.
+    for (renewed, status, freed, asked) in [
+        (end - grace - 1, ExecutionStatus::Running, true, 0),
+        (end - grace, ExecutionStatus::Running, false, 1),
+        (end + grace, ExecutionStatus::Running, false, 1),
+        (end + grace, ExecutionStatus::Ended, true, 1),
+        (end + grace, ExecutionStatus::Unknown, true, 1),
+        (end + grace + 1, ExecutionStatus::Ended, false, 0),
+    ] {
         let mut pool = Pool::new(1);
         let lease = pool.lease(poll("e", Some(5)), T);
         pool.renew(&lease, None, renewed).expect("its own lease");
-        pool.ended_after("e", T + 10, 0);
-        assert_eq!(pool.held() == 0, freed, "renewed at {renewed}");
+        pool.status = status;
+        pool.ended_after("e", end, 0);
+        assert_eq!((pool.held() == 0, pool.checked), (freed, asked), "renewed at {renewed}, {status:?}");
         // The next end frees it.
-        pool.ended_after("e", T + 2 * grace, 1);
+        pool.status = ExecutionStatus::Ended;
+        pool.ended_after("e", end + 3 * grace, 1);
         assert_eq!(pool.held(), 0);
     }
+}
+
+#[test]
+fn work_that_was_renewed_for_less_keeps_its_lease_too() {
+    let mut pool = Pool::new(1);
+    let grace = pool.settings.grace.0;
+    let lease = pool.lease(poll("e", Some(5)), T);
+    let renewed = pool.renew(&lease, Some(1), T + 11 + grace).expect("its own lease");
+    assert_eq!(renewed.expires_at, lease.expires_at);
+    pool.ended_after("e", T + 10, 0);
+    assert_eq!(pool.held(), 1);
 }
 
 /// A pool of two in which one item of the parent's map run holds and one waits, both on redrives of their own.

@@ -34,12 +34,12 @@ const PINNED: [(fn() -> CheckedWorld, usize); 18] = [
     (refused_and_expired, 28_870),
     (killed, 8_468),
     (killed_beside_a_task, 16_588),
-    (redriven, 105_728),
+    (redriven, 88_366),
     (redriven_polling, 15_935),
-    (reported_twice, 12_511),
+    (reported_twice, 9_819),
     (reported_twice_and_redriven, 53_129),
-    (many_left_behind, 315_336),
-    (many_left_behind_unknown, 315_336),
+    (many_left_behind, 307_946),
+    (many_left_behind_unknown, 307_946),
     (wrong_clock, 4_087),
 ];
 

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    AcquireRequest, Attempt, Delivery, Effect, Fence, Guard, HighWaterRow, Holder, Intent, Limit, Lowering, Machine,
-    Millis, Mode, Operation, ReleaseTarget, Row, RowKey, Settings, Slot, SlotRow, Step, SweepRequest, TaskToken,
-    Timestamp,
+    AcquireRequest, Attempt, Delivery, Effect, ExecutionEnded, Fence, Guard, HighWaterRow, Holder, Intent, LeaseId,
+    Limit, Lowering, Machine, Millis, Mode, Opening, Operation, ReleaseTarget, RenewRequest, Row, RowKey, Settings,
+    Slot, SlotRow, Step, SweepRequest, TaskToken, Timestamp,
 };
 use leasehold_sim::checker::{
     Ablation, CheckedWorld, Faults, OperatorAction, Order, Report, explore, explore_anew, property,
@@ -45,6 +45,7 @@ fn tested_by(guard: Guard) -> &'static str {
         Guard::ReleaseSameLease => "a_late_release_would_free_another_lease_above_a_limit",
         Guard::ReleaseConfirmed => "a_late_release_would_free_the_next_holders_lease",
         Guard::ReturnUntold => "a_lease_that_was_told_again_would_be_given_back",
+        Guard::ReturnUnrenewed => "redriven_work_would_lose_the_lease_it_renewed",
         Guard::RegrantSameLease => "a_lease_lost_meanwhile_would_be_granted_again_in_place",
         Guard::RenewSameLease => "a_lost_lease_would_be_renewed",
         Guard::RenewNeverShortens => "a_late_renewal_would_shorten_a_lease",
@@ -133,6 +134,26 @@ fn a_late_release_would_free_another_lease_above_a_limit() {
 fn a_lease_that_was_told_again_would_be_given_back() {
     let world = CheckedWorld::new("return", 1).queue(2).poll(1).sweeps(1).tries(2);
     guard(world, Guard::ReturnUntold, &[property::CAP, property::TOLD, property::FENCE]);
+}
+
+#[test]
+fn redriven_work_would_lose_the_lease_it_renewed() {
+    assert_eq!(std::thread::current().name(), Some(tested_by(Guard::ReturnUnrenewed)));
+    for ignored in [&[][..], &[Guard::ReturnUnrenewed]] {
+        let settings = Settings::new("p".parse().expect("a name"), Limit::try_from(1).expect("a limit"));
+        let mut table = MemoryTable::default();
+        Call::begin(ask("a"), &settings).finish(&mut table, &[]);
+        let end = ExecutionEnded { execution: "a".into(), at: LATE + Millis(1), redrive: None, after: None };
+        let end = Call::begin(end, &settings);
+        // It was redriven, and its work makes sure that it still has its lease before the report of its end frees it.
+        let end = end.until(&mut table, Intent::Free(Opening::Ended(None), None));
+        let id = LeaseId { prefix: settings.prefix.clone(), slot: Slot(0), fence: Fence(1) };
+        let renewal = RenewRequest { id, lease: Some(Millis(1)) };
+        Call::begin(renewal, &settings).finish(&mut table, &[]);
+        end.finish(&mut table, ignored);
+        let Some(Row::Slot(row)) = table.row(RowKey::Slot(Slot(0))) else { panic!("a slot") };
+        assert_eq!(row.held.is_some(), ignored.is_empty(), "without {ignored:?} others work beside it");
+    }
 }
 
 #[test]

@@ -141,6 +141,7 @@ fn missed_in(removal: Removal) -> Result<&'static str, &'static str> {
             | Guard::GrantWaiterUnchanged
             | Guard::ReleaseConfirmed
             | Guard::ReturnUntold
+            | Guard::ReturnUnrenewed
             | Guard::EnqueueHolderUnchanged
             | Guard::PutPlaceUnchanged
             | Guard::LeaveWaiterUnchanged

@@ -218,6 +218,14 @@ impl ExpressionTerms {
                 let fence = self.equals(rows::FENCE, number(fence.0));
                 format!("{fence} AND {}", self.equals(rows::EXPIRES_AT, number(at)))
             }
+            Condition::SlotRenewed(fence, renewed_at) => {
+                let lease = format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.held());
+                let renewed = match renewed_at {
+                    Some(at) => self.equals(rows::RENEWED_AT, number(at.0)),
+                    None => self.absent(rows::RENEWED_AT),
+                };
+                format!("{lease} AND {renewed}")
+            }
             Condition::SlotExpiresBy(Timestamp(at)) => self.compare(rows::EXPIRES_AT, "<=", number(at)),
             Condition::HolderAbsent | Condition::OverrideMade(None) => self.absent(rows::PK),
             Condition::HolderEnded(attempt) => {
@@ -376,6 +384,8 @@ mod tests {
             Condition::HighWaterIs(Some(HighWaterRow { slots: 5, fence: Fence(2), lower: None })),
             Condition::SlotExpires(Fence(1), Timestamp(1)),
             Condition::SlotExpiresBy(Timestamp(1)),
+            Condition::SlotRenewed(Fence(1), None),
+            Condition::SlotRenewed(Fence(1), Some(Timestamp(2))),
             Condition::HolderAbsent,
             Condition::HolderEnded(attempt),
             Condition::HolderWaits(ticket, attempt),

@@ -72,7 +72,7 @@ impl Settle {
         match opening {
             Opening::Free => {}
             Opening::Expired => self.tally.reclaimed += 1,
-            Opening::Returned | Opening::Untold => {
+            Opening::Returned | Opening::Untold | Opening::Ended(_) => {
                 self.tally.freed += 1;
                 self.mark(from, |one| one.state = ReturnState::Done);
             }
@@ -126,13 +126,17 @@ impl Settle {
     /// A slot is not as it was believed to be.
     fn slot_is(&mut self, from: (Slot, Fence), opening: Opening, row: Option<Row>) {
         self.freed.retain(|freed| *freed != from);
-        let still = matches!(row, Some(Row::Slot(row)) if row.fence == from.1 && row.held.is_some());
-        match opening {
+        let held = match row {
+            Some(Row::Slot(row)) if row.fence == from.1 => row.held,
+            _ => None,
+        };
+        match (opening, held) {
             // Whether its task was told has to be found out first.
-            Opening::Returned if still => self.all = true,
+            (Opening::Returned, Some(_)) => self.all = true,
+            (Opening::Ended(_), Some(held)) => self.mark(from, |one| one.lies_there(&held)),
             // Somebody else tells it again, and sees to it.
-            Opening::Returned | Opening::Untold => self.mark(from, Return::is_gone),
-            Opening::Free | Opening::Expired => {}
+            (Opening::Returned | Opening::Untold | Opening::Ended(_), _) => self.mark(from, Return::is_gone),
+            (Opening::Free | Opening::Expired, _) => {}
         }
     }
 
@@ -150,8 +154,8 @@ impl Settle {
                 self.unsure.push((from.0, from.1.next()));
             }
         }
-        if let Pending::Granted { from, opening: Opening::Returned | Opening::Untold, .. }
-        | Pending::Freed { from, opening: Opening::Returned | Opening::Untold } = pending
+        if let Pending::Granted { from, opening, .. } | Pending::Freed { from, opening } = pending
+            && opening.is_given_back()
         {
             self.mark(*from, |one| one.state = ReturnState::Unsure);
         }

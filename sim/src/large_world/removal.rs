@@ -27,6 +27,7 @@ impl Removal {
         Removal::Condition(Guard::ReleaseSameLease),
         Removal::Condition(Guard::ReleaseConfirmed),
         Removal::Condition(Guard::ReturnUntold),
+        Removal::Condition(Guard::ReturnUnrenewed),
         Removal::Condition(Guard::RegrantSameLease),
         Removal::Condition(Guard::CollectSameLease),
         Removal::Condition(Guard::RenewSameLease),

@@ -133,7 +133,7 @@ impl RequestEffect {
         match intent {
             Intent::Claim(Opening::Expired, _) => RequestEffect::Reclaims(slot),
             Intent::Claim(..) => RequestEffect::Claims(slot),
-            Intent::Grant(Opening::Returned | Opening::Untold, ..) => RequestEffect::HandsOver(slot, holder_in(writes)),
+            Intent::Grant(opening, ..) if opening.is_given_back() => RequestEffect::HandsOver(slot, holder_in(writes)),
             Intent::Grant(..) => RequestEffect::Grants(slot, holder_in(writes)),
             Intent::Free(..) => RequestEffect::Frees(slot),
             Intent::Regrant | Intent::PointToSlot => RequestEffect::GrantsAgain(slot),

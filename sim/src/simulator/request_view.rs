@@ -39,6 +39,8 @@ fn says(condition: &Condition) -> String {
         Condition::SlotUntold(fence) => format!("fence = {}, it is held, and nobody else told its holder", fence.0),
         Condition::SlotFree(fence) => format!("fence = {} and it is free", fence.0),
         Condition::SlotExpires(fence, at) => format!("fence = {} and expires_at = {}", fence.0, moment(*at)),
+        Condition::SlotRenewed(fence, None) => format!("fence = {}, it is held, and was never renewed", fence.0),
+        Condition::SlotRenewed(fence, Some(at)) => format!("fence = {} and renewed_at = {}", fence.0, moment(*at)),
         Condition::SlotExpiresBy(at) => format!("expires_at <= {}", moment(*at)),
         Condition::HolderAbsent => "there is no such row: the holder is new".to_owned(),
         Condition::HolderEnded(of) => format!("it has ended, and its attempt is {}", attempt(*of)),

@@ -264,14 +264,18 @@ impl Drawn {
         let mutation = match key {
             // Only of what is held, as in the protocol; the lease is the condition.
             RowKey::Slot(_) if self.0.u8(0..3) == 0 => {
+                let fence = if let Some(Row::Slot(row)) = there { row.fence } else { self.fence() };
+                // Most of what is drawn refuses it.
+                if self.0.bool() {
+                    conditions.clear();
+                }
                 if !conditions.iter().any(|c| matches!(c, Condition::SlotLease(_) | Condition::SlotExpires(..))) {
-                    conditions.push(Condition::SlotLease(self.fence()));
+                    conditions.push(Condition::SlotLease(fence));
                 }
                 let extend = Mutation::Extend(self.time(), self.maybe(Drawn::time));
                 let (confirm, collect) = (Mutation::Confirm(self.token().digest()), Mutation::Collect(self.time()));
                 let mutation = self.one(&[extend, confirm, collect, Mutation::MayBeTold]);
                 if mutation == Mutation::MayBeTold {
-                    let fence = if let Some(Row::Slot(row)) = there { row.fence } else { self.fence() };
                     conditions.push(Condition::SlotPending(fence));
                 }
                 mutation
@@ -317,13 +321,20 @@ impl Drawn {
     }
 
     fn of_slot(&mut self, there: Option<&Row>) -> Vec<Condition> {
-        let (fence, expires_at) = match there {
-            Some(Row::Slot(row)) => (row.fence, row.held.as_ref().map(|held| held.expires_at)),
+        let (fence, held) = match there {
+            Some(Row::Slot(row)) => (row.fence, row.held.as_ref()),
             _ => (Fence(self.0.u64(0..4)), None),
         };
+        let expires_at = held.map(|held| held.expires_at);
+        let renewed_at = held.map_or_else(|| self.maybe(Drawn::time), |held| held.renewed_at);
         let expires_at = expires_at.unwrap_or_else(|| self.time());
         let lease = if fence.0 > 0 { Condition::SlotLease(fence) } else { Condition::SlotAbsentOrFence(fence) };
-        match self.0.u8(0..12) {
+        // A slot that is there at all is worth more than one more refusal.
+        if there.is_none() && self.0.bool() {
+            return vec![Condition::SlotAbsentOrFence(fence)];
+        }
+        match self.0.u8(0..15) {
+            12 | 13 => vec![Condition::SlotRenewed(fence, renewed_at)],
             7 => vec![Condition::SlotAbsentOrFence(fence)],
             8 => vec![Condition::SlotConfirmed(fence)],
             9 => vec![Condition::SlotPending(fence)],
@@ -331,7 +342,7 @@ impl Drawn {
             11 => vec![Condition::SlotFree(fence)],
             0 => Vec::new(),
             1 => vec![Condition::SlotFence(fence)],
-            2 => vec![lease],
+            2 | 14 => vec![lease],
             3 => vec![Condition::SlotExpires(fence, expires_at)],
             4 => vec![Condition::SlotExpiresBy(expires_at)],
             5 => vec![lease, Condition::SlotExpiresBy(expires_at)],
