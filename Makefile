@@ -92,6 +92,7 @@ screenshots: ## Draw the dashboard's pictures in docs/ anew
 lint: ## Formatting, lints with warnings denied, the structure of each crate, and the links of the documents
 	scripts/structure
 	python3 scripts/tests/documents_hold_together.py
+	scripts/contract-page --check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 

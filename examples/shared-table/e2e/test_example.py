@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -95,6 +97,21 @@ def test_a_lone_item_passes_three_states(example: Example, aws: Aws, tell: Tell)
     assert done.status == "SUCCEEDED", (done.error, done.cause)
     assert len(done.entered) == 3, done.entered
     tell(" -> ".join(done.entered))
+
+
+def test_a_program_takes_a_lease_as_the_contract_page_shows(example: Example, aws: Aws, tell: Tell) -> None:
+    page = (ROOT / "docs" / "contract.md").read_text()
+    program = page.split("```python\n")[1].split("```")[0]
+    function = example.machine("batch").pool.function
+    named = program.replace("analytics-lease-manager", function)
+    assert named != program
+    ran = subprocess.run(
+        [sys.executable, "-c", named], env=aws.environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("at work until "), ran.stdout
+    assert example.machine("batch").pool.held() == []
+    tell(ran.stdout.strip())
 
 
 @pytest.mark.parametrize("mode", ["queue", "poll"])

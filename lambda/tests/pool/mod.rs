@@ -2,9 +2,11 @@
 //! that serves it, with the test's own clock and Step Functions.
 #![allow(dead_code, clippy::expect_used, reason = "each test uses what it needs, and one that cannot go on fails")]
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jsonschema::Validator;
 use lease_manager::{Handled, Invocation, InvocationEvent, LeaseManager, Reporting};
 use leasehold_core::{Millis, PoolRow, Row};
 use leasehold_store::{Table, create_table};
@@ -80,7 +82,9 @@ impl ServedPool {
     /// What comes of an event under this request id.
     pub(crate) async fn redelivered(&self, event: Value, request_id: &str) -> Handled {
         let event = InvocationEvent::from(event);
-        self.manager.handle(&event, invocation(request_id, Duration::from_secs(30))).await
+        let handled = self.manager.handle(&event, invocation(request_id, Duration::from_secs(30))).await;
+        keeps_to_its_schema(&handled);
+        handled
     }
 
     /// The answer to an event.
@@ -109,6 +113,21 @@ impl ServedPool {
     pub(crate) async fn queue(&self, key: &str, token: &str) -> Value {
         self.answer(queue(key, token)).await
     }
+}
+
+/// Every answer and every failure of these tests is one that the contract's schemas know.
+fn keeps_to_its_schema(handled: &Handled) {
+    static ANSWER: LazyLock<Validator> = LazyLock::new(|| schema(include_str!("../../schemas/answer.json")));
+    static FAILURE: LazyLock<Validator> = LazyLock::new(|| schema(include_str!("../../schemas/failure.json")));
+    let (schema, told) = match &handled.answer {
+        Ok(answer) => (&ANSWER, serde_json::to_value(answer).expect("JSON")),
+        Err(failed) => (&FAILURE, json!({ "errorType": failed.error_type, "errorMessage": failed.message })),
+    };
+    assert!(schema.is_valid(&told), "its schema does not know {told}");
+}
+
+fn schema(text: &str) -> Validator {
+    jsonschema::validator_for(&serde_json::from_str(text).expect("JSON")).expect("a schema")
 }
 
 fn settings(limit: u64) -> PoolRow {
