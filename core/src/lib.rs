@@ -20,7 +20,8 @@
 //! | other settings, or a new pool | [`SetPool`] | [`SetPoolOutcome`] |
 //! | to retire the pool | [`RetirePool`] | [`PoolRetired`] |
 //!
-//! [`contract`] is the lease manager's JSON; [`occupancy`] turns rows into what a person is shown.
+//! [`contract`] is the lease manager's JSON; [`occupancy`] turns rows into what a person is shown; [`AncestorWatch`] sees a
+//! deadlock of executions that wait for each other.
 
 mod acquire;
 mod any_operation;
@@ -30,6 +31,7 @@ mod deliver;
 mod end_override;
 mod execution_ended;
 mod failure;
+mod held_by_ancestors;
 mod limit;
 pub mod occupancy;
 mod operation;
@@ -55,6 +57,7 @@ pub use any_operation::{AnyMachine, AnyOperation, AnyOutcome};
 pub use end_override::{EndOverride, EndOverrideOutcome, OverrideEnding};
 pub use execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution, ReleaseAll};
 pub use failure::{Failure, LossReason};
+pub use held_by_ancestors::{AncestorWatch, HeldByAncestors};
 pub use limit::{ExpectedOverride, LimitChanged, LimitRows, LimitSuperseded};
 pub use operation::{
     Delivery, Effect, EffectReply, ExecutionStatus, FailureReason, InFlight, Machine, Operation, Replies, Step,

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Delivery, Effect, EffectReply, ExecutionEnded, ExecutionFreed,
-    ExecutionStatus, ExpectedOverride, Failure, Fence, Held, Holder, HolderRow, Lease, Limit, Machine, Millis, Mode,
-    Notice, Operation, OverrideRow, PoolRow, ReleaseTarget, Released, RenewRequest, Renewed, Reply, Request, Row,
-    RowKey, SetLimit, SetLimitOutcome, Settings, Slot, SlotRow, Step, SweepRequest, Tally, TaskCallback, TaskResult,
-    TaskToken, Timestamp, WaitRow,
+    AcquireOutcome, AcquireRequest, AncestorWatch, Attempt, Delivery, Effect, EffectReply, ExecutionEnded,
+    ExecutionFreed, ExecutionStatus, ExpectedOverride, Failure, Fence, Held, Holder, HolderRow, Lease, Limit, Machine,
+    Millis, Mode, Notice, Operation, OverrideRow, PoolRow, ReleaseTarget, Released, RenewRequest, Renewed, Reply,
+    Request, Row, RowKey, SetLimit, SetLimitOutcome, Settings, Slot, SlotRow, Step, SweepRequest, Tally, TaskCallback,
+    TaskResult, TaskToken, Timestamp, WaitRow,
 };
 use leasehold_sim::table::MemoryTable;
 
@@ -35,6 +35,8 @@ pub(crate) struct Pool {
     pub(crate) told: Vec<Vec<TaskCallback>>,
     /// All requests so far.
     pub(crate) asked: Vec<Request>,
+    /// What the operation before saw of its slots and its queue.
+    pub(crate) watch: AncestorWatch,
     /// How often it was asked whether an execution runs.
     pub(crate) checked: usize,
     /// How many milliseconds pass before each answer.
@@ -53,6 +55,7 @@ impl Pool {
             status: ExecutionStatus::Running,
             told: vec![],
             asked: vec![],
+            watch: AncestorWatch::default(),
             checked: 0,
             late: 0,
             entropy: 1,
@@ -64,6 +67,7 @@ impl Pool {
     /// Runs one operation to its end.
     pub(crate) fn run<O: Operation>(&mut self, operation: O, now: u64) -> Result<O::Outcome, Failure> {
         let (mut machine, mut step) = operation.start(Arc::new(self.settings.clone()), Timestamp(now), self.entropy);
+        self.watch = AncestorWatch::default();
         for turn in 1..1_000 {
             let effects = match step {
                 Step::Done(outcome) => return outcome,
@@ -80,6 +84,12 @@ impl Pool {
     }
 
     fn reply(&mut self, effect: &Effect) -> EffectReply {
+        let reply = self.answer(effect);
+        self.watch.saw(effect, &reply);
+        reply
+    }
+
+    fn answer(&mut self, effect: &Effect) -> EffectReply {
         match effect {
             Effect::Request(request) => {
                 self.asked.push(request.clone());
