@@ -22,8 +22,10 @@
 //! | `LeaseLost` | calls that failed with `LeaseLost` |
 //! | `WorkOutlastedLease` | leases whose work went on after their end, so that more may have worked than the limit: releases that found their lease gone after the time that they were told of (`expires_at_ms` in the event), and leases at the end of the pool's longest hold whose execution runs, as a sweep saw |
 //! | `ExtensionsMissed` | leases of executions that a sweep could have extended and did not, as it was not known in time whether these run; no later sweep comes in time |
+//! | `WaitsForAncestor` | waiters of a pool of which every slot is held by executions that started those who wait (`parent` in the event), as far as a call saw all slots anyway: a sweep, the first of a queue, and who polls a limit up to 16. The log's note `HeldByAncestor` names one of them and who holds |
 //! | `WaiterGone` | callbacks that found their task closed |
 //! | `NoticeRefused` | callbacks that were refused for good: nobody can be told until a person mends a permission or a key |
+//! | `Sweeps` | sweeps that did not fail: where there is none for some time, nothing puts the pool in order |
 //! | `TableConflict` | requests that met another transaction at work, after the store's own tries |
 //! | `ClockCorrected` | 1 if the table's replies showed that the machine's clock is wrong by more than a second, told once by each environment; the table's time is used |
 //! | `Errors` | 1 if the invocation failed, else 0: always there, so that its average is the share of failures |

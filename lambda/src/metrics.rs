@@ -4,8 +4,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use leasehold_core::{
-    Effect, EffectReply, Intent, LeaseSpan, Millis, Mutation, Opening, Released, Reply, Row, SummaryRow, Tally,
-    TaskToken, Timestamp, Write,
+    AncestorWatch, Effect, EffectReply, HeldByAncestors, Holder, Intent, LeaseSpan, Millis, Mutation, Opening,
+    Released, Reply, Row, Settings, SummaryRow, Tally, TaskToken, Timestamp, Write,
 };
 use leasehold_store::{Performed, WrongClock};
 
@@ -14,7 +14,10 @@ const NOTES: usize = 20;
 
 /// Collects what happens, also of an invocation that is cut short.
 #[derive(Debug, Default)]
-pub(crate) struct Observer(Mutex<InvocationCounts>);
+pub(crate) struct Observer {
+    counts: Mutex<InvocationCounts>,
+    ancestors: Mutex<AncestorWatch>,
+}
 
 /// What happened.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +38,8 @@ pub(crate) struct InvocationCounts {
     pub(crate) notices_refused: u32,
     /// Leases of long work that could have been extended and were not, as it was not known in time whether it goes on.
     pub(crate) extensions_missed: u32,
+    /// Waiters whose ancestors hold a lease, where these hold every slot: nobody gets on before a lease expires.
+    pub(crate) wait_for_ancestors: u32,
     /// Leases whose work went on after their end.
     pub(crate) outlasted: u32,
     /// How long each of the granted had waited in the queue, in milliseconds.
@@ -66,6 +71,7 @@ impl Observer {
     /// Takes note of an effect that was performed. `claims_at_once`: a lease that its asker takes for itself waited
     /// for nothing, as its asker would have joined the queue.
     pub(crate) fn performed(&self, performed: Performed<'_>, now: Timestamp, claims_at_once: bool) {
+        self.ancestors.lock().unwrap_or_else(PoisonError::into_inner).saw(performed.effect, performed.reply);
         let mut counts = self.lock();
         match (performed.effect, performed.reply) {
             (_, EffectReply::Table(Reply::Conflict)) => counts.conflicts += 1,
@@ -89,6 +95,21 @@ impl Observer {
     pub(crate) fn long_work(&self, swept: &Tally) {
         let mut counts = self.lock();
         (counts.extensions_missed, counts.outlasted) = (swept.missed, swept.outlasted);
+    }
+
+    /// Warns if all who hold a lease were seen to wait for those who wait behind them. `asks`: who polls.
+    pub(crate) fn deadlock(&self, settings: &Settings, asks: Option<&Holder>, now: Timestamp) {
+        let watch = self.ancestors.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(found) = watch.found(settings.limit, asks, now) else { return };
+        let HeldByAncestors { waiter, ancestor, waiters, held, until } = found;
+        self.lock().wait_for_ancestors = waiters;
+        self.note(format!(
+            "HeldByAncestor: every lease of the pool {} ({held}) is held by an execution that started others which wait for \
+             one there: {waiter} waits, {ancestor} holds. Unless a holder waits for none of them, nobody gets on for {} s, \
+             when the first of these leases expires",
+            settings.prefix,
+            until.since(now).0.div_ceil(1_000),
+        ));
     }
 
     /// Takes note of a release whose caller says which time it was told of.
@@ -134,7 +155,7 @@ impl Observer {
     }
 
     fn lock(&self) -> MutexGuard<'_, InvocationCounts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

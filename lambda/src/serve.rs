@@ -10,8 +10,8 @@ use aws_config::SdkConfig;
 use aws_sdk_sfn::Client;
 use leasehold_core::contract::{ContractError, InvalidField, LeaseEvent, PoolRequest, Response};
 use leasehold_core::{
-    ExecutionEnded, ExecutionFreed, Mode, Operation, PoolName, ReleaseAll, ReleaseTarget, Settings, StatusRequest,
-    SweepRequest, Tally, TaskToken, Timestamp,
+    AcquireOutcome, ExecutionEnded, ExecutionFreed, Mode, Operation, PoolName, ReleaseAll, ReleaseTarget, Settings,
+    StatusRequest, SweepRequest, Tally, TaskToken, Timestamp,
 };
 use leasehold_store::{
     Clock, Performed, Runner, SettingsCache, StoreError, SystemClock, Table, WrongClock, step_functions_client,
@@ -250,12 +250,15 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
         Ok(match request {
             PoolRequest::Acquire(acquire) => {
                 let settings = self.settings().await?;
-                Response::to_acquire(&self.once(acquire, &settings).await?, &settings)
+                let holder = acquire.holder.clone();
+                let outcome = self.once(acquire, &settings).await?;
+                let polls = matches!(outcome, AcquireOutcome::Wait(_)).then_some(&holder);
+                self.observer.deadlock(&settings, polls, self.now());
+                Response::to_acquire(&outcome, &settings)
             }
             PoolRequest::Release(target, span) => {
                 let released = self.once(target, &self.settings().await?).await?;
-                let at = self.server.table.time(self.clock.now());
-                self.observer.released(&released, span, at);
+                self.observer.released(&released, span, self.now());
                 Response::to_release(&released)
             }
             PoolRequest::Renew(renew) => Response::to_renew(&self.once(renew, &self.settings().await?).await?),
@@ -276,6 +279,11 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             }
             PoolRequest::Nothing { execution_status } => Response::Ignored { execution_status },
         })
+    }
+
+    /// The table's time, as far as it is known.
+    fn now(&self) -> Timestamp {
+        self.server.table.time(self.clock.now())
     }
 
     async fn settings(&self) -> Result<Arc<Settings>, StoreError> {
@@ -336,6 +344,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
             break;
         }
         self.observer.long_work(&sum);
+        self.observer.deadlock(&settings, None, self.now());
         Ok(sum)
     }
 

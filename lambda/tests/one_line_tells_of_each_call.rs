@@ -81,7 +81,8 @@ async fn every_metric_counts_what_it_says() {
     pool.clock.forward(2_000);
     let counted = json!({ "Errors": 0, "Held": 1, "Waiting": 1, "OldestWait": 2_000 });
     assert_eq!(metrics(&pool.line(json!({ "action": "status" })).await), counted);
-    assert_eq!(metrics(&pool.line(json!({ "action": "sweep" })).await), counted);
+    let swept = json!({ "Sweeps": 1, "Errors": 0, "Held": 1, "Waiting": 1, "OldestWait": 2_000 });
+    assert_eq!(metrics(&pool.line(json!({ "action": "sweep" })).await), swept);
     // It goes to the one that waits.
     let released = pool.line(json!({ "action": "release", "lease_id": "analytics:0:1" })).await;
     let handed = json!({ "LeaseReleased": 1, "LeaseGranted": 1, "WaitTime": 2_000, "Errors": 0 });
@@ -100,7 +101,7 @@ async fn every_metric_counts_what_it_says() {
     let ended = pool.line(status_change("FAILED", BEGIN + 3_600_000)).await;
     assert_eq!(metrics(&ended), json!({ "LeaseReleased": 1, "WaiterGone": 1, "Errors": 0 }));
     let idle = pool.line(json!({ "action": "sweep" })).await;
-    assert_eq!(metrics(&idle), json!({ "Errors": 0, "Held": 0, "Waiting": 0, "OldestWait": 0 }));
+    assert_eq!(metrics(&idle), json!({ "Sweeps": 1, "Errors": 0, "Held": 0, "Waiting": 0, "OldestWait": 0 }));
 }
 
 #[tokio::test]
@@ -122,6 +123,35 @@ async fn work_that_outlasts_its_lease_is_counted_when_it_ends() {
     pool.acquire("item-3").await;
     let late = pool.line(release(&lease)).await;
     assert_eq!(metrics(&late), json!({ "LeaseExpired": 1, "WorkOutlastedLease": 1, "Errors": 0 }));
+}
+
+#[tokio::test]
+async fn a_child_behind_its_own_parents_lease_is_warned_of() {
+    let pool = ServedPool::of(1).await;
+    pool.acquire("1").await;
+    pool.clock.forward(1_000);
+    let child = |mut event: Value| {
+        event["execution"] = json!("arn:aws:states:eu-central-1:123456789012:execution:child:1");
+        event["parent"] = json!(execution());
+        event
+    };
+    let polled = pool.line(child(acquire("7"))).await;
+    assert_eq!((&polled["level"], &metrics(&polled)["WaitsForAncestor"]), (&json!("WARN"), &json!(1)));
+    let queued = pool.line(child(queue("8", "token-8"))).await;
+    let swept = pool.line(json!({ "action": "sweep" })).await;
+    for line in [queued, swept] {
+        assert_eq!((&line["level"], &metrics(&line)["WaitsForAncestor"]), (&json!("WARN"), &json!(1)));
+        let note = line["notes"][0].as_str().expect("a note");
+        assert!(note.starts_with("HeldByAncestor: every lease of the pool analytics (1) is held"), "{note}");
+        let named = format!("execution:child:1#8 waits, {}#1 holds", execution());
+        assert!(note.contains(&named) && note.contains("nobody gets on for 59 s"), "{note}");
+    }
+    // The other items of a map run only wait for their turn.
+    pool.line(json!({ "action": "release", "lease_id": "analytics:0:1" })).await;
+    let items = pool.line(child(queue("10", "token-10"))).await;
+    assert_eq!((&items["outcome"], &items["notes"]), (&json!("queued"), &Value::Null));
+    let swept = pool.line(json!({ "action": "sweep" })).await;
+    assert_eq!((&swept["Waiting"], &swept["notes"]), (&json!(1), &Value::Null));
 }
 
 #[tokio::test]

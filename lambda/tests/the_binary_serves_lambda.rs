@@ -56,6 +56,12 @@ async fn the_package_answers_fails_by_name_and_writes_one_line_a_call() {
         assert_eq!(written[0]["_aws"]["CloudWatchMetrics"][0]["Namespace"], "leasehold");
     }
 
+    // What the first call's execution started waits behind it.
+    let child = json!({ "action": "acquire", "execution": "child", "parent": "e" });
+    let warned = invoke(&aws, "lease-manager", &child);
+    assert_eq!((warned.failed, &warned.answer["status"]), (false, &json!("wait")));
+    assert!(warned.log.contains("HeldByAncestor") && warned.log.contains("child waits, e#1 holds"), "{}", warned.log);
+
     create_function(&aws, "no-pool", &package, &environment("nobody"));
     let missing = invoke(&aws, "no-pool", &acquire("1"));
     assert_eq!((missing.failed, &missing.answer["errorType"]), (true, &json!("PoolNotFound")));

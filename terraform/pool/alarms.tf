@@ -77,6 +77,30 @@ locals {
       period      = 300
       threshold   = var.notice_refused_alarm_threshold
     }
+    held-by-ancestor = {
+      description = "Every lease is held by an execution that has started others which wait for one in the same pool. If they wait for each other, nobody gets on before a lease expires: let only one of the two ask. The lease manager's log names them (HeldByAncestor)."
+      namespace   = var.metrics_namespace
+      metric_name = "WaitsForAncestor"
+      dimensions  = local.own_metrics
+      statistic   = "Sum"
+      period      = local.sweep_every_seconds
+      # An execution that only starts others, and waits for none, gives its lease back soon.
+      periods   = 3
+      threshold = 0
+    }
+    sweeps-stopped = {
+      description = "No sweep has come to its end: expired leases are taken back late, waiters are told late, and long work is not extended. The rule does not call, or the calls fail."
+      namespace   = var.metrics_namespace
+      metric_name = "Sweeps"
+      dimensions  = local.own_metrics
+      statistic   = "Sum"
+      period      = local.sweep_every_seconds
+      # A rule's minutes and a metric's are not the same, so that one of them may have none.
+      periods    = 3
+      comparison = "LessThanThreshold"
+      threshold  = 1
+      missing    = "breaching"
+    }
     throttles = {
       description = "Lambda refused calls of the lease manager: the account's concurrency is used up."
       namespace   = "AWS/Lambda"
@@ -90,7 +114,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = var.create && var.create_alarms ? local.alarms : {}
+  for_each = { for key, alarm in local.alarms : key => alarm if var.create && var.create_alarms }
 
   region = var.region
 
@@ -101,10 +125,10 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
   period              = each.value.period
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
+  evaluation_periods  = try(each.value.periods, 1)
+  comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   threshold           = each.value.threshold
-  treat_missing_data  = "notBreaching"
+  treat_missing_data  = try(each.value.missing, "notBreaching")
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
   tags                = var.tags

@@ -48,7 +48,7 @@ locals {
     },
     {
       title = "What goes wrong"
-      metrics = [for name in ["Errors", "WorkOutlastedLease", "ExtensionsMissed", "NoticeRefused", "LeaseLost", "WaiterGone"] :
+      metrics = [for name in ["Errors", "WorkOutlastedLease", "ExtensionsMissed", "NoticeRefused", "WaitsForAncestor", "LeaseLost", "WaiterGone"] :
         [name, { stat = "Sum", label = name }]
       ]
     },

@@ -20,8 +20,8 @@ variable "metrics" {
   validation {
     condition = length(setsubtract(var.metrics == null ? [] : var.metrics, [
       "LeaseGranted", "LeaseWait", "LeaseQueued", "LeaseReleased", "LeaseExpired", "LeaseReclaimed", "LeaseLost",
-      "WorkOutlastedLease", "ExtensionsMissed", "WaiterGone", "NoticeRefused", "TableConflict", "ClockCorrected", "Errors",
-      "ColdStart", "WaitTime", "HoldTime", "Held", "Waiting", "OldestWait",
+      "WorkOutlastedLease", "ExtensionsMissed", "WaitsForAncestor", "WaiterGone", "NoticeRefused", "Sweeps", "TableConflict",
+      "ClockCorrected", "Errors", "ColdStart", "WaitTime", "HoldTime", "Held", "Waiting", "OldestWait",
     ])) == 0
     error_message = "Write names of the lease manager's metrics as metrics, for example [\"Held\", \"OldestWait\", \"Errors\"], or leave it out for all."
   }
@@ -30,7 +30,7 @@ variable "metrics" {
 # --- Alarms ------------------------------------------------------------------------------------------------------
 
 variable "create_alarms" {
-  description = "Whether to make the nine alarms."
+  description = "Whether to make the eleven alarms."
   type        = bool
   default     = false
   nullable    = false

@@ -73,7 +73,7 @@ variable "single_holder" {
 }
 
 variable "parent_path" {
-  description = "Where the id of the execution that started the map run lies: in a Distributed Map, what its ItemSelector passes as `$$.Execution.Id`. The leases of all its items are freed when that execution ends. Written like `key_path`."
+  description = "Where the id of the execution that started the map run lies: in a Distributed Map, what its ItemSelector passes as `$$.Execution.Id`. The leases of all its items are freed when that execution ends, and the lease manager warns where it holds every lease for which they wait. Written like `key_path`."
   type        = string
   default     = null
 

@@ -43,9 +43,11 @@ run "each_alarm_watches_what_it_says" {
       team-lease-work-outlasted-lease = "leasehold WorkOutlastedLease Sum 300 0"
       team-lease-extensions-missed    = "leasehold ExtensionsMissed Sum 300 0"
       team-lease-notice-refused       = "leasehold NoticeRefused Sum 300 0"
+      team-lease-held-by-ancestor     = "leasehold WaitsForAncestor Sum 60 0"
+      team-lease-sweeps-stopped       = "leasehold Sweeps Sum 60 1"
       team-lease-throttles            = "AWS/Lambda Throttles Sum 300 0"
     }
-    error_message = "The alarms are not these nine."
+    error_message = "The alarms are not these eleven."
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.dimensions == tomap({ service = "lease-manager", prefix = "analytics" }) if alarm.namespace == "leasehold"])
@@ -56,8 +58,18 @@ run "each_alarm_watches_what_it_says" {
     error_message = "An alarm looks at another function."
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.comparison_operator == "GreaterThanThreshold" && alarm.evaluation_periods == 1 && alarm.treat_missing_data == "notBreaching"])
+    condition     = alltrue([for key, alarm in aws_cloudwatch_metric_alarm.this : alarm.comparison_operator == "GreaterThanThreshold" && alarm.treat_missing_data == "notBreaching" && alarm.evaluation_periods == (key == "held-by-ancestor" ? 3 : 1) if key != "sweeps-stopped"])
     error_message = "An alarm goes off without data, or late, or at its threshold."
+  }
+  assert {
+    condition = {
+      for argument in ["comparison_operator", "evaluation_periods", "treat_missing_data"] : argument => tostring(aws_cloudwatch_metric_alarm.this["sweeps-stopped"][argument])
+      } == {
+      comparison_operator = "LessThanThreshold"
+      evaluation_periods  = "3"
+      treat_missing_data  = "breaching"
+    }
+    error_message = "Where nobody sweeps there is no metric either: the alarm must go off without data, after three sweeps' time."
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:alarms"]) && alarm.ok_actions == alarm.alarm_actions])
@@ -95,6 +107,8 @@ run "thresholds_and_the_namespace_can_be_chosen" {
       work-outlasted-lease = "team/leases 300 4"
       extensions-missed    = "team/leases 300 5"
       notice-refused       = "team/leases 300 6"
+      held-by-ancestor     = "team/leases 300 0"
+      sweeps-stopped       = "team/leases 300 1"
       throttles            = "AWS/Lambda 300 3"
     }
     error_message = "The thresholds, periods or namespaces are not as asked."
@@ -131,15 +145,15 @@ run "alarms_need_no_more_than_what_they_watch" {
 
   variables {
     create_alarms = true
-    metrics       = ["Held", "OldestWait", "Errors", "LeaseLost", "WorkOutlastedLease", "ExtensionsMissed", "NoticeRefused"]
+    metrics       = ["Held", "OldestWait", "Errors", "LeaseLost", "WorkOutlastedLease", "ExtensionsMissed", "NoticeRefused", "WaitsForAncestor", "Sweeps"]
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.this) == 9
-    error_message = "The alarms are not nine."
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 11
+    error_message = "The alarms are not eleven."
   }
   assert {
-    condition     = join(" ", keys(output.alarm_arns)) == "errors extensions-missed failed-calls lost-leases notice-refused oldest-waiter over-limit throttles work-outlasted-lease"
+    condition     = join(" ", keys(output.alarm_arns)) == "errors extensions-missed failed-calls held-by-ancestor lost-leases notice-refused oldest-waiter over-limit sweeps-stopped throttles work-outlasted-lease"
     error_message = "Those that come out are ${join(", ", keys(output.alarm_arns))}."
   }
 }

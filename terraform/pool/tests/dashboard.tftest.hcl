@@ -43,7 +43,7 @@ run "it_shows_the_pool_by_the_names_of_its_metrics" {
       "From joining the queue to the lease (ms)" = "WaitTime p50, WaitTime p99"
       "From the lease to its release (ms)"       = "HoldTime p50, HoldTime p99"
       "Leases"                                   = "LeaseGranted Sum, LeaseReleased Sum, LeaseReclaimed Sum"
-      "What goes wrong"                          = "Errors Sum, WorkOutlastedLease Sum, ExtensionsMissed Sum, NoticeRefused Sum, LeaseLost Sum, WaiterGone Sum"
+      "What goes wrong"                          = "Errors Sum, WorkOutlastedLease Sum, ExtensionsMissed Sum, NoticeRefused Sum, WaitsForAncestor Sum, LeaseLost Sum, WaiterGone Sum"
       "The lease manager's calls"                = "Invocations Sum, Errors Sum, Throttles Sum, Duration p99"
     }
     error_message = "It shows something else: ${aws_cloudwatch_dashboard.this[0].dashboard_body}."
