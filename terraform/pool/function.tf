@@ -44,6 +44,8 @@ resource "aws_lambda_function" "lease_manager" {
   kms_key_arn       = var.kms_key_arn
   tags              = var.tags
 
+  code_signing_config_arn = var.code_signing_config_arn
+
   reserved_concurrent_executions = var.reserved_concurrent_executions
 
   environment {
@@ -99,6 +101,10 @@ resource "aws_lambda_function" "lease_manager" {
     precondition {
       condition     = !local.from_s3 || var.lambda_package == null
       error_message = "lambda_package and s3_existing_package are two packages: leave one of them out."
+    }
+    precondition {
+      condition     = var.code_signing_config_arn == null || local.from_s3
+      error_message = "AWS Signer signs packages in S3: with code_signing_config_arn, name the signed one as s3_existing_package."
     }
     precondition {
       condition     = var.create_role == (var.role_arn == null)

@@ -111,13 +111,20 @@ locals {
     "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
   ]
 
+  optional_statements = concat(
+    local.traces, local.table_key, local.state_machine_keys, local.environment_key, local.dead_letters, local.network,
+  )
+
   lease_manager_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [local.own_rows], [local.tell_waiters], local.own_logs, local.traces, local.table_key, local.state_machine_keys,
-      local.environment_key, local.dead_letters, local.network,
-    )
+    Version   = "2012-10-17"
+    Statement = concat([local.own_rows], [local.tell_waiters], local.own_logs, local.optional_statements)
   })
+
+  # IAM takes so many characters in all inline policies of a role together, white space apart, of which there is none here.
+  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+  most_policy_characters = 10240
+  # Known while planning: the ARN of the log group, which is not, makes less than 350.
+  lease_manager_policy_characters = 350 + length(jsonencode(concat([local.own_rows], [local.tell_waiters], local.optional_statements)))
 
   # stateMachine:NAME has executions execution:NAME:ID, map runs mapRun:NAME/LABEL:ID and their children execution:NAME/LABEL:ID.
   # One is asked after by itself, many in the list of those that run, which is of a state machine or of a map run.

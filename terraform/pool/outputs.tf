@@ -142,6 +142,11 @@ output "cloudwatch_log_group_name" {
   value       = one(aws_cloudwatch_log_group.lease_manager[*].name)
 }
 
+output "cloudwatch_log_group_arn" {
+  description = "ARN of the lease manager's log group, for policies and log destinations."
+  value       = one(aws_cloudwatch_log_group.lease_manager[*].arn)
+}
+
 output "alarm_arns" {
   description = "ARNs of the alarms by what they watch (`over-limit` and so on), for composite alarms."
   value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }

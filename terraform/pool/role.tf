@@ -37,6 +37,13 @@ resource "aws_iam_role_policy" "lease_manager" {
   name   = "lease-manager"
   role   = aws_iam_role.lease_manager[0].id
   policy = local.lease_manager_policy
+
+  lifecycle {
+    precondition {
+      condition     = local.lease_manager_policy_characters <= local.most_policy_characters
+      error_message = "IAM takes 10,240 characters in a role's inline policies, and that of this lease manager would have about ${local.lease_manager_policy_characters}, most of them in the ARNs of ${length(var.state_machine_kms_key_arns)} keys: encrypt the state machines with fewer keys, or spread them over several pools."
+    }
+  }
 }
 
 # The sweep and the notices ask whether an execution still runs. Apart from the other policy, which the function waits
@@ -47,4 +54,11 @@ resource "aws_iam_role_policy" "executions" {
   name   = "executions"
   role   = aws_iam_role.lease_manager[0].id
   policy = local.executions_policy
+
+  lifecycle {
+    precondition {
+      condition     = local.lease_manager_policy_characters + length(local.executions_policy) <= local.most_policy_characters
+      error_message = "IAM takes 10,240 characters in a role's inline policies, and those of this lease manager would have about ${local.lease_manager_policy_characters + length(local.executions_policy)}, as they name ${length(local.state_machine_arns)} state machines and ${length(var.state_machine_kms_key_arns)} keys: spread the state machines over several pools, or encrypt them with fewer keys."
+    }
+  }
 }

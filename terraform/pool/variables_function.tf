@@ -26,6 +26,17 @@ variable "s3_existing_package" {
   }
 }
 
+variable "code_signing_config_arn" {
+  description = "ARN of the code signing configuration that the package must satisfy, where an organisation asks for one; needs `s3_existing_package`, the signed object."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_signing_config_arn == null || can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:.+$", var.code_signing_config_arn))
+    error_message = "Write the configuration's ARN, arn:aws:lambda:REGION:ACCOUNT:code-signing-config:ID, as code_signing_config_arn, or leave it out."
+  }
+}
+
 variable "architecture" {
   description = "The processor that the package was built for: `x86_64` or `arm64`. `make lambda` builds for the machine it runs on, `scripts/lambda --target arm64` for another. A package that says that it is for the other one is refused."
   type        = string

@@ -1,7 +1,7 @@
 # What does whoever runs the table see of it? All pools side by side, what the table does for them, and what that costs.
 
 data "aws_region" "this" {
-  count  = var.create_dashboard ? 1 : 0
+  count  = var.create && var.create_dashboard ? 1 : 0
   region = var.region
 }
 
@@ -79,7 +79,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  count = var.create_dashboard ? 1 : 0
+  count = var.create && var.create_dashboard ? 1 : 0
 
   region = var.region
 

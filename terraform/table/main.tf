@@ -1,6 +1,8 @@
 # What does the one table look like that all pools share? (Its dashboard is in dashboard.tf.)
 
 resource "aws_dynamodb_table" "this" {
+  count = var.create ? 1 : 0
+
   region = var.region
 
   name                        = var.name
@@ -40,7 +42,17 @@ resource "aws_dynamodb_table" "this" {
   }
 
   point_in_time_recovery {
-    enabled = var.point_in_time_recovery_enabled
+    enabled                 = var.point_in_time_recovery_enabled
+    recovery_period_in_days = var.point_in_time_recovery_enabled ? var.point_in_time_recovery_days : null
+  }
+
+  # Without this block it takes as much as the account's quota lets it.
+  dynamic "on_demand_throughput" {
+    for_each = var.on_demand_throughput == null ? [] : [var.on_demand_throughput]
+    content {
+      max_read_request_units  = on_demand_throughput.value.max_read_request_units
+      max_write_request_units = on_demand_throughput.value.max_write_request_units
+    }
   }
 
   # Without this block DynamoDB encrypts with a key that AWS owns.
@@ -51,4 +63,10 @@ resource "aws_dynamodb_table" "this" {
       kms_key_arn = server_side_encryption.value
     }
   }
+}
+
+# The table was there before `create` was: it is the same one.
+moved {
+  from = aws_dynamodb_table.this
+  to   = aws_dynamodb_table.this[0]
 }

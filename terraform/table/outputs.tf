@@ -2,17 +2,17 @@
 
 output "dynamodb_table_name" {
   description = "The table's name, for each pool's `table_name`."
-  value       = aws_dynamodb_table.this.name
+  value       = one(aws_dynamodb_table.this[*].name)
 }
 
 output "dynamodb_table_arn" {
   description = "The table's ARN, for each pool's `table_arn`."
-  value       = aws_dynamodb_table.this.arn
+  value       = one(aws_dynamodb_table.this[*].arn)
 }
 
 output "dynamodb_index_arn" {
   description = "ARN of the index that lists all pools, for the IAM policy of whoever may watch them (`dynamodb:Query`)."
-  value       = "${aws_dynamodb_table.this.arn}/index/directory"
+  value       = one([for arn in aws_dynamodb_table.this[*].arn : "${arn}/index/directory"])
 }
 
 output "dynamodb_table_kms_key_arn" {

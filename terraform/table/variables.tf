@@ -1,5 +1,12 @@
 # What can be chosen about the table?
 
+variable "create" {
+  description = "Whether to make anything at all. Without, every output but `dynamodb_table_kms_key_arn` is `null`."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "region" {
   description = "Region of the table; `null`: the provider's. Give it to each pool too."
   type        = string
@@ -35,6 +42,31 @@ variable "point_in_time_recovery_enabled" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "point_in_time_recovery_days" {
+  description = "How many days back the continuous backups go, 1 to 35; `null`: AWS's default, 35."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.point_in_time_recovery_days == null ? true : var.point_in_time_recovery_days >= 1 && var.point_in_time_recovery_days <= 35 && floor(var.point_in_time_recovery_days) == var.point_in_time_recovery_days
+    error_message = "Write a whole number of days from 1 to 35 as point_in_time_recovery_days, or leave it out for 35."
+  }
+}
+
+variable "on_demand_throughput" {
+  description = "The most request units a second that the table and so its bill may come to, all pools together; what is more is refused, and callers get `Throttled` and ask again. `null`: no limit but the account's. A pool takes up to about 1,000 write units."
+  type = object({
+    max_read_request_units  = optional(number)
+    max_write_request_units = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.on_demand_throughput == null ? true : alltrue([for units in values(var.on_demand_throughput) : units == null ? true : units >= 1 && floor(units) == units])
+    error_message = "Write whole numbers from 1 as on_demand_throughput, for example { max_read_request_units = 4000, max_write_request_units = 4000 }, or leave it out."
+  }
 }
 
 variable "kms_key_arn" {

@@ -83,3 +83,27 @@ run "two_packages_are_refused" {
 
   expect_failures = [aws_lambda_function.lease_manager]
 }
+
+run "a_signed_package_is_asked_for" {
+  command = plan
+
+  variables {
+    s3_existing_package     = { bucket = "artifacts", key = "signed/lease-manager-1.0.zip" }
+    code_signing_config_arn = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0a1b"
+  }
+
+  assert {
+    condition     = aws_lambda_function.lease_manager[0].code_signing_config_arn == "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0a1b"
+    error_message = "Nobody asks whether the package is signed."
+  }
+}
+
+run "a_package_that_can_not_be_signed_is_refused" {
+  command = plan
+
+  variables {
+    code_signing_config_arn = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0a1b"
+  }
+
+  expect_failures = [aws_lambda_function.lease_manager]
+}

@@ -51,7 +51,7 @@ run "by_itself_it_reaches_its_own_partition_its_waiters_and_its_log" {
     error_message = "The policy, the role and the function do not belong together."
   }
   assert {
-    condition     = output.lease_manager_role_name == aws_iam_role.lease_manager[0].name && output.cloudwatch_log_group_name == "/aws/lambda/team-lease-manager"
+    condition     = output.lease_manager_role_name == aws_iam_role.lease_manager[0].name && output.cloudwatch_log_group_name == "/aws/lambda/team-lease-manager" && output.cloudwatch_log_group_arn == aws_cloudwatch_log_group.lease_manager[0].arn
     error_message = "The role's or the log group's name that comes out is another."
   }
   assert {
@@ -363,4 +363,43 @@ run "two_roles_are_refused" {
   command = plan
   variables { role_arn = "arn:aws:iam::123456789012:role/leases" }
   expect_failures = [aws_lambda_function.lease_manager]
+}
+
+run "policies_longer_than_iam_takes_are_refused" {
+  command = plan
+
+  variables {
+    state_machine_arns         = [for n in range(12) : format("arn:aws:states:eu-central-1:123456789012:stateMachine:%080d", n)]
+    state_machine_kms_key_arns = [for n in range(40) : format("arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-%012d", n)]
+  }
+
+  expect_failures = [aws_iam_role_policy.executions]
+}
+
+run "more_keys_than_a_policy_holds_are_refused" {
+  command = plan
+
+  variables {
+    state_machine_kms_key_arns = [for n in range(120) : format("arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-%012d", n)]
+  }
+
+  expect_failures = [aws_iam_role_policy.lease_manager]
+}
+
+run "as_many_state_machines_as_a_rule_takes_fit_the_policies" {
+  variables {
+    state_machine_arns     = [for n in range(13) : format("arn:aws:states:eu-central-1:123456789012:stateMachine:%080d", n)]
+    vpc_subnet_ids         = ["subnet-1"]
+    vpc_security_group_ids = ["sg-1"]
+    kms_key_arn            = "arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  assert {
+    condition     = length(aws_iam_role_policy.lease_manager[0].policy) + length(aws_iam_role_policy.executions[0].policy) <= 10240
+    error_message = "They have ${length(aws_iam_role_policy.lease_manager[0].policy) + length(aws_iam_role_policy.executions[0].policy)} characters."
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.lease_manager[0].policy) <= 350 + length(jsonencode([for statement in jsondecode(aws_iam_role_policy.lease_manager[0].policy).Statement : statement if statement.Sid != "OwnLogs"]))
+    error_message = "The statement about the log is longer than was counted with."
+  }
 }

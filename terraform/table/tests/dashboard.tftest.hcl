@@ -69,7 +69,7 @@ run "table_and_dashboard_lie_in_the_region_that_is_asked_for" {
   }
 
   assert {
-    condition     = aws_dynamodb_table.this.region == "eusc-de-east-1" && aws_cloudwatch_dashboard.this[0].region == "eusc-de-east-1"
+    condition     = aws_dynamodb_table.this[0].region == "eusc-de-east-1" && aws_cloudwatch_dashboard.this[0].region == "eusc-de-east-1"
     error_message = "Something lies in the provider's region."
   }
 }
