@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Do the documents hold together? Links lead somewhere, every alarm and error has its heading in the runbook, and the guide's
-dollars are those of the measured units.
+"""Do the documents hold together? Links lead somewhere, every alarm and error has its heading and a command in the
+runbook, every item of the first run its commands, and the guide's dollars are those of the measured units.
 
     documents_hold_together.py
 """
@@ -118,6 +118,23 @@ class Runbook(unittest.TestCase):
         errors |= {"UnexpectedLeaseAnswer"}
         self.assertLessEqual({"InvalidRequest", "WaitedTooLong", "Internal"}, errors)
         self.assertEqual(errors - self.headings, set())
+
+    def test_every_alarm_and_error_has_a_command_to_look_or_mend_with(self):
+        sections = re.split(r"^### ", read(RUNBOOK), flags=re.MULTILINE)[1:]
+        self.assertGreater(len(sections), 20)
+        for section in sections:
+            with self.subTest(section.split("\n")[0]):
+                self.assertRegex(section, r"(`|^ *)(look '|look \w|leasehold [a-z]|aws [a-z]|terraform [a-z])")
+
+
+class FirstRun(unittest.TestCase):
+    def test_every_item_has_commands_and_says_what_is_expected(self):
+        items = re.findall(r"^## \d+\. (.*?)(?=^## )", read(ROOT / "docs/guide/first-run.md"), re.DOTALL | re.MULTILINE)
+        self.assertGreater(len(items), 7)
+        for item in items:
+            with self.subTest(item.split("\n")[0]):
+                self.assertIn("\n```sh\n", item)
+                self.assertIn("Expected", item)
 
 
 class Costs(unittest.TestCase):
