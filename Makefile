@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,7 +18,7 @@ lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" f
 bench-lambda: ## Measure that package: its size, memory and start, each against its limit
 	scripts/bench-lambda $(ARGS)
 
-test: test-rust test-web test-terraform test-second-opinion test-other-ways-in test-e2e ## Check everything: formatting and lints of Rust apart, all that CI checks
+test: test-rust test-web test-terraform test-second-opinion test-other-ways-in test-e2e test-provider-quick ## Check everything: formatting and lints of Rust apart, all that CI checks
 
 # The core must build where there is no operating system; the real engines must be there for the differential test,
 # a terminal to type on for the dashboard's, and wrong clocks.
@@ -65,8 +65,11 @@ test-other-ways-in: ## The examples for SAM and the CDK: AWS's linter, transform
 test-e2e: ## The example, deployed onto a local AWS and run, also with trouble (ARGS="-k kills" for some of it)
 	scripts/e2e $(ARGS)
 
-test-provider: ## Modules and examples with HashiCorp's own AWS provider, where Terraform or a mirror has it (about eight minutes)
+test-provider: ## Modules and examples with HashiCorp's own AWS provider, where Terraform or a mirror has it (about five minutes)
 	scripts/test-provider
+
+test-provider-quick: ## The same, without what the stand-in shows as well (two to three minutes)
+	scripts/test-provider --quick
 
 check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES, 100 million each by default: 10 GB)
 	$(CARGO) test --locked --workspace --test deep -- --ignored --nocapture --test-threads 1
