@@ -19,15 +19,17 @@
 //! | the end of that | [`EndOverride`] | [`EndOverrideOutcome`] |
 //! | other settings, or a new pool | [`SetPool`] | [`SetPoolOutcome`] |
 //! | to retire the pool | [`RetirePool`] | [`PoolRetired`] |
+//! | to put one row right | [`Repair`] | [`Repaired`] |
 //!
-//! [`contract`] is the lease manager's JSON; [`occupancy`] turns rows into what a person is shown; [`AncestorWatch`] sees a
-//! deadlock of executions that wait for each other.
+//! [`diagnosis`] says what is wrong with a pool's rows. [`contract`] is the lease manager's JSON; [`occupancy`] turns rows
+//! into what a person is shown; [`AncestorWatch`] sees a deadlock of executions that wait for each other.
 
 mod acquire;
 mod any_operation;
 mod backoff;
 pub mod contract;
 mod deliver;
+pub mod diagnosis;
 mod end_override;
 mod execution_ended;
 mod failure;
@@ -40,6 +42,7 @@ mod pool_settings;
 mod reads;
 mod release;
 mod renew;
+mod repair;
 mod request;
 mod rows;
 mod set_limit;
@@ -68,6 +71,7 @@ pub use pool_settings::{
 };
 pub use release::{Release, ReleaseTarget, Released};
 pub use renew::{Renew, RenewRequest, Renewed};
+pub use repair::{Repair, Repaired, Repairing};
 pub use request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Refusal, Reply, Request, Write};
 pub use rows::{
     Held, HighWaterRow, HolderRow, HolderState, LiveRow, Lowered, Lowering, Notice, OverrideRow, PoolRow, Row, RowKey,

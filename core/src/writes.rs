@@ -275,6 +275,32 @@ pub(crate) fn fold_slot(slot: Slot, fence: Fence) -> Request {
     Request::Write(delete(RowKey::Slot(slot), free, Intent::FoldSlot))
 }
 
+/// A holder's row points again at the lease that it has, where that still lies there and nothing else was written meanwhile.
+pub(crate) fn point_again(
+    settings: &Settings,
+    (slot, fence): (Slot, Fence),
+    (holder, attempt): (&Holder, Attempt),
+    expires_at: Timestamp,
+    found: Option<&HolderRow>,
+) -> Request {
+    let row = holder_row(settings, holder, attempt, HolderState::Holding { slot, fence }, expires_at);
+    let unchanged = vec![(Guard::ClaimHolderUnchanged, as_read(found))];
+    let same = vec![(Guard::RegrantSameLease, Condition::SlotLease(fence))];
+    let check =
+        Write { key: RowKey::Slot(slot), conditions: same, mutation: Mutation::Check, intent: Intent::PointToSlot };
+    Request::Transact(vec![put(row, unchanged, Intent::PointToSlot), check])
+}
+
+/// A free slot has a higher fence, as if a lease under that one had been given back.
+pub(crate) fn raise_fence(slot: Slot, found: Option<Fence>, lowest: Fence, to: Fence) -> Request {
+    let condition = match found {
+        Some(fence) => Condition::SlotFree(fence),
+        None => Condition::SlotAbsentOrFence(lowest),
+    };
+    let row = Row::Slot(SlotRow { slot, fence: to, held: None });
+    Request::Write(put(row, vec![(Guard::ClaimSlotUnchanged, condition)], Intent::Free(Opening::Free, None)))
+}
+
 /// What a sweep saw.
 pub(crate) fn summarise(row: SummaryRow) -> Request {
     Request::Write(put(Row::Summary(row), vec![], Intent::Summarise))

@@ -217,5 +217,5 @@ async fn a_sweep_that_can_not_read_the_pool_fails() {
     let pool = ServedPool::on(table);
     let (name, said) = pool.failure(json!({ "action": "sweep" })).await;
     assert_eq!(name, "TableUnavailable");
-    assert_says(&said, &["table leases", "slot#00000", "correct or delete that row"]);
+    assert_says(&said, &["table leases", "slot#00000", "higher than any before, and do not delete it"]);
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+    ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
 };
 
 use crate::error::{ErrorContext, StoreError};
 use crate::rows::{DIRECTORY, DIRECTORY_ROW, PK, SK, TTL};
-use crate::table::{RequestKind, Table};
+use crate::table::Table;
+use crate::table_shape::{DIRECTORY_KEYS, KEYS, TableShape, describe, time_to_live};
 use crate::verdict::{Verdict, verdict};
 
 /// How long a new table is waited for; on AWS it takes about 10 seconds.
@@ -74,15 +75,6 @@ fn table_request(
     Ok(asked.global_secondary_indexes(directory))
 }
 
-async fn describe(table: &Table) -> Result<Option<TableDescription>, StoreError> {
-    let described = table.client().describe_table().table_name(table.name());
-    match table.repeat(RequestKind::Read, || async { described.clone().send().await.map_err(|e| verdict(&e)) }).await {
-        Ok(described) => Ok(described.table),
-        Err(Verdict::Missing) => Ok(None),
-        Err(verdict) => Err(table.store_error(ErrorContext("looking at the table".into()), verdict)),
-    }
-}
-
 async fn ready(table: &Table) -> Result<TableDescription, StoreError> {
     let until = tokio::time::Instant::now() + READY_WITHIN;
     loop {
@@ -101,34 +93,18 @@ async fn ready(table: &Table) -> Result<TableDescription, StoreError> {
 }
 
 fn check_shape(table: &Table, found: &TableDescription) -> Result<(), StoreError> {
-    let key_schema = |keys: &[KeySchemaElement]| {
-        let types = found.attribute_definitions();
-        let of = |key: &KeySchemaElement| {
-            let known = types.iter().find(|a| a.attribute_name() == key.attribute_name());
-            let kind = known.map_or("?", |a| a.attribute_type().as_str());
-            format!("{} {} ({kind})", key.key_type(), key.attribute_name())
-        };
-        keys.iter().map(of).collect::<Vec<_>>().join(", ")
-    };
-    let indexes = found.global_secondary_indexes();
-    let directory = indexes.iter().find(|index| index.index_name() == Some(DIRECTORY));
-    let keys = key_schema(found.key_schema());
-    let index = directory.map_or_else(|| "none".into(), |index| key_schema(index.key_schema()));
-    let expected =
-        (format!("HASH {PK} (S), RANGE {SK} (S)"), format!("HASH {DIRECTORY} (S), RANGE {DIRECTORY_ROW} (S)"));
-    if (&keys, &index) == (&expected.0, &expected.1) {
+    let TableShape { keys, directory, .. } = TableShape::of(found);
+    if keys == KEYS && directory.as_ref().is_some_and(|index| index.keys == DIRECTORY_KEYS) {
         return Ok(());
     }
+    let index = directory.map_or_else(|| "none".into(), |index| index.keys);
     let found = format!("keys {keys}; index {DIRECTORY}: {index}");
     Err(StoreError::OtherShape { table: table.name().into(), found, expected: SHAPE })
 }
 
 async fn turn_on_ttl(table: &Table) -> Result<(), StoreError> {
     let context = || ErrorContext(format!("turning on TTL on {TTL}"));
-    let now = table.client().describe_time_to_live().table_name(table.name()).send().await;
-    let now = now.map_err(|e| table.store_error(context(), verdict(&e)))?;
-    let status = now.time_to_live_description().and_then(|ttl| ttl.time_to_live_status());
-    if matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+    if time_to_live(table).await?.is_some() {
         return Ok(());
     }
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL).build();

@@ -6,7 +6,7 @@ use leasehold_core::{PoolName, PoolRow, Row, SummaryRow};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
-use crate::rows::{self, DIRECTORY};
+use crate::rows::{self, DIRECTORY, Item, PK, SK};
 use crate::table::{ReadMode, RequestError, Table};
 
 /// One pool as the directory knows it. The index follows the table within about a second.
@@ -20,25 +20,47 @@ pub struct ListedPool {
     pub trouble: Option<String>,
 }
 
-/// All pools of the table, by prefix.
+/// All that lies in the directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// The pools, by prefix.
+    pub pools: BTreeMap<PoolName, ListedPool>,
+    /// The keys of rows that leasehold did not write there: `PK SK`.
+    pub foreign: Vec<String>,
+}
+
+/// All pools of the table, by prefix. Rows that another program put into the index hide none of them.
 ///
 /// # Errors
 /// When the table gives no usable answer.
 pub async fn list_pools(table: &Table) -> Result<BTreeMap<PoolName, ListedPool>, StoreError> {
+    Ok(directory(table).await?.pools)
+}
+
+/// All that lies in the directory of the table.
+///
+/// # Errors
+/// When the table gives no usable answer.
+pub async fn directory(table: &Table) -> Result<Directory, StoreError> {
     let context = || ErrorContext("reading the directory of pools".into());
     let items = table.query(ReadMode::Index(DIRECTORY), expressions::directory(), usize::MAX).await;
-    let mut pools: BTreeMap<PoolName, ListedPool> = BTreeMap::new();
+    let Directory { mut pools, mut foreign } = Directory::default();
     for item in items.map_err(|failed: RequestError| failed.into_store_error(table, context()))? {
         match rows::row(&item) {
             Ok((prefix, Row::Pool(pool))) => pools.entry(prefix).or_default().pool = Some(pool),
             Ok((prefix, Row::Summary(summary))) => pools.entry(prefix).or_default().summary = Some(summary),
-            // No other row carries the index's keys.
-            Ok(_) => {}
+            // No other row of leasehold carries the index's keys.
+            Ok(_) => foreign.push(keys(&item)),
             Err(row) => match rows::prefix(&item) {
                 Ok(prefix) => pools.entry(prefix).or_default().trouble = Some(row.to_string()),
-                Err(row) => return Err(RequestError::Row(row).into_store_error(table, context())),
+                Err(_) => foreign.push(keys(&item)),
             },
         }
     }
-    Ok(pools)
+    Ok(Directory { pools, foreign })
+}
+
+fn keys(item: &Item) -> String {
+    let text = |name| item.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
+    format!("{} {}", text(PK), text(SK))
 }

@@ -76,7 +76,7 @@ pub enum StoreError {
         why: String,
     },
     /// A row is not what this program would have written.
-    #[error("{context} on table {table}: {row}; correct or delete that row")]
+    #[error("{context} on table {table}: {row}; {}", row.advice())]
     BadRow {
         /// What was being done.
         context: ErrorContext,

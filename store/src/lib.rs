@@ -1,7 +1,8 @@
 //! The protocol's requests on DynamoDB's API: who sends them, and what became of them?
 //!
 //! A [`Table`] sends the requests of `leasehold-core` and brings their replies; a [`Runner`] runs whole operations on
-//! it. [`create_table`] makes a table; [`list_pools`] lists the pools in it, [`look()`] shows one.
+//! it. [`create_table`] makes a table; [`list_pools`] lists the pools in it, [`look()`] shows one, [`examine()`] reads all of one
+//! for a diagnosis.
 //! With the feature `embedded`, [`Embedded`] serves the same API from this process, in memory or on a file; with
 //! `tasks`, waiting tasks of Step Functions are told.
 //!
@@ -33,6 +34,7 @@ mod directory;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod error;
+mod examine;
 mod expressions;
 pub mod https;
 mod look;
@@ -43,6 +45,7 @@ mod run;
 mod settings_cache;
 mod table;
 mod table_clock;
+mod table_shape;
 mod table_time;
 #[cfg(feature = "tasks")]
 mod tasks;
@@ -52,10 +55,11 @@ mod writes;
 
 pub use clock::{Clock, SystemClock};
 pub use create::{TableCreated, create_table};
-pub use directory::{ListedPool, list_pools};
+pub use directory::{Directory, ListedPool, directory, list_pools};
 #[cfg(feature = "embedded")]
 pub use embedded::Embedded;
 pub use error::{ErrorContext, RunError, StoreError};
+pub use examine::{PoolExamination, examine};
 pub use look::look;
 pub use meter::{Meter, MeterReading};
 pub use own_rows::limit_rows;
@@ -63,6 +67,7 @@ pub use rows::RowError;
 pub use run::{ExecutionStatusSource, NoCallbacks, Notifier, Performed, Runner};
 pub use settings_cache::{SETTINGS_FRESH_FOR, SettingsCache};
 pub use table::{RequestOutcome, Table};
+pub use table_shape::{DIRECTORY_KEYS, IndexShape, KEYS, TableShape, table_shape, time_to_live};
 pub use table_time::WrongClock;
 #[cfg(feature = "tasks")]
 pub use tasks::{

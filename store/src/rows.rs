@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
     Attempt, Holder, HolderKey, HolderRow, HolderState, Lowered, Millis, Notice, OverrideRow, PoolName, PoolRow, Row,
-    RowKey, SummaryRow, TaskDigest, Ticket, Timestamp, WaitRow,
+    RowKey, Slot, SummaryRow, TaskDigest, Ticket, Timestamp, WaitRow,
 };
 
 use self::item_reader::ItemReader;
@@ -93,7 +93,7 @@ pub(crate) const SETTINGS: [&str; 10] = [
 /// What an override is made of.
 pub(crate) const OVERRIDE: [&str; 6] = [LIMIT, LOWERED_FROM, LOWERED_AT, MADE_AT, WHO, WHY];
 
-const HOLDERS: &str = "holder#";
+pub(crate) const HOLDERS: &str = "holder#";
 const KEY: &str = "key";
 const PARENT: &str = "parent";
 const ACQUIRED_AT: &str = "acquired_at";
@@ -121,6 +121,39 @@ pub struct RowError {
     pub found: String,
     /// What it should be.
     pub expected: &'static str,
+}
+
+impl RowError {
+    /// What to do about it: a clause. A row that keeps a fence is never deleted, or the fence would start again and a late
+    /// holder of an older lease would pass for the new one.
+    pub fn advice(&self) -> &'static str {
+        match row_key(&self.sk) {
+            Some(RowKey::Pool) => "set the pool again (`leasehold pool set PREFIX --limit N`, or Terraform)",
+            Some(RowKey::Override) => "end the override (`leasehold pool limit PREFIX --end`)",
+            Some(RowKey::Summary) => "the next sweep writes it anew (`leasehold sweep PREFIX`)",
+            _ if self.sk.starts_with(SLOTS) || self.sk.starts_with("pool#") => {
+                "correct that row, with a fence higher than any before, and do not delete it"
+            }
+            _ => "correct or delete that row",
+        }
+    }
+}
+
+/// Which row a sort key is of; none: of no kind that leasehold writes.
+pub fn row_key(sk: &str) -> Option<RowKey> {
+    let own = [RowKey::Pool, RowKey::Override, RowKey::Summary, RowKey::HighWater];
+    let hash = |text: &str| u128::from_str_radix(text, 16).ok();
+    let key = own.into_iter().find(|key| sort(key) == sk).or_else(|| {
+        if let Some(digits) = sk.strip_prefix(SLOTS) {
+            return Some(RowKey::Slot(Slot(digits.parse().ok()?)));
+        }
+        if let Some(hashes) = sk.strip_prefix(HOLDERS) {
+            let (group, own) = hashes.split_once('#')?;
+            return Some(RowKey::Holder(HolderKey { group: hash(group)?, own: hash(own)? }));
+        }
+        sk.strip_prefix(WAITS).and_then(ticket).map(RowKey::Wait)
+    });
+    key.filter(|key| sort(key) == sk)
 }
 
 /// The partition of a pool.

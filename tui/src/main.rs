@@ -5,6 +5,7 @@ mod completions;
 mod confirm;
 mod dashboard;
 mod demo;
+mod doctor;
 mod duration;
 mod error;
 mod leases;
@@ -58,6 +59,7 @@ enum TopCommand {
     Leases(leases::LeasesOptions),
     Sweep(sweep::SweepOptions),
     Release(release::ReleaseOptions),
+    Doctor(doctor::DoctorOptions),
     States(Box<states::StatesOptions>),
     Schema(schema::SchemaOptions),
     Completions(completions::CompletionsOptions),
@@ -70,8 +72,8 @@ The table and the credentials are found as the AWS CLI finds them: by these opti
 
 Exit status: 0 done, or there was nothing to do; 1 not done (the pool does not exist, leases are in the way,
 the answer was no); 2 the options make no sense, or nobody is there to be asked (add --yes); 3 the table cannot be
-used (it is missing, no credentials, not allowed, no answer); 128 + N ended by signal N. `leasehold demo --help` and
-`leasehold run --help` list their own.";
+used (it is missing, no credentials, not allowed, no answer); 128 + N ended by signal N. `leasehold demo --help`,
+`doctor --help` and `run --help` list their own.";
 
 fn main() -> ExitCode {
     let given: Vec<_> = std::env::args_os().collect();
@@ -117,6 +119,7 @@ fn run(Leasehold { command, target, output }: Leasehold) -> Result<u8, CliError>
         TopCommand::Leases(options) => on_a_table(&target, options.run(&target, output)),
         TopCommand::Sweep(options) => on_a_table(&target, options.run(&target, output)),
         TopCommand::Release(options) => on_a_table(&target, options.run(&target, output)),
+        TopCommand::Doctor(options) => block_on(options.run(&target, output)).map_err(|error| error.at(target.asked())),
     }
 }
 

@@ -14,8 +14,9 @@ pub(crate) struct SchemaOptions {
 }
 
 /// Each command that has one, and its schema.
-const SCHEMAS: [(&str, &str); 11] = [
+const SCHEMAS: [(&str, &str); 12] = [
     ("demo", include_str!("../schemas/demo.json")),
+    ("doctor", include_str!("../schemas/doctor.json")),
     ("leases", include_str!("../schemas/leases.json")),
     ("pool limit", include_str!("../schemas/pool-limit.json")),
     ("pool rm", include_str!("../schemas/pool-rm.json")),

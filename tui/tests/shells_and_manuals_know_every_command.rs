@@ -8,7 +8,7 @@ fn leasehold(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_leasehold")).args(arguments).output().expect("the binary runs")
 }
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo",
     "watch",
     "record",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 14] = [
     "leases",
     "sweep",
     "release",
+    "doctor",
     "states",
     "schema",
     "completions",

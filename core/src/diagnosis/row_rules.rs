@@ -1,0 +1,254 @@
+//! Rules on rows: does each slot, holder and place agree with the others, and is what has to be done being done?
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Diagnosed, Finding, FoundLease, Places, PoolReading, Remedy, SWEEPS_MISSED};
+use crate::occupancy::{Occupancy, PoolState};
+use crate::repair::Repair;
+use crate::rows::{HighWaterRow, HolderRow, HolderState, RowKey, SlotRow, WaitRow};
+use crate::settings::Settings;
+use crate::status::Snapshot;
+use crate::time::{Millis, Timestamp};
+use crate::types::{Fence, HolderKey, Slot, Ticket};
+
+/// `known`: whether the settings are the pool's own, else they are only defaults.
+pub(super) fn judge(settings: &Settings, known: bool, reading: &PoolReading, found: &mut Vec<Diagnosed>) {
+    let missed = Millis(settings.sweep_every.0.saturating_mul(SWEEPS_MISSED));
+    let mut rules = RowRules { settings, reading, now: reading.at, missed, found };
+    if known {
+        rules.sweeps();
+        rules.left_undone();
+        rules.limit();
+    }
+    rules.places();
+    rules.holders_of_slots();
+    rules.fences();
+    rules.mark();
+}
+
+struct RowRules<'a> {
+    settings: &'a Settings,
+    reading: &'a PoolReading,
+    now: Timestamp,
+    /// After how long something is left undone.
+    missed: Millis,
+    found: &'a mut Vec<Diagnosed>,
+}
+
+impl RowRules<'_> {
+    fn say(&mut self, finding: Finding, remedy: Option<Remedy>) {
+        self.found.push((finding, remedy));
+    }
+
+    /// Is the pool swept while somebody needs it?
+    fn sweeps(&mut self) {
+        let Places { slots, queue } = &self.reading.after;
+        let held = slots.iter().filter_map(|row| row.held.as_ref()).map(|held| held.acquired_at);
+        let used_since = held.chain(queue.iter().map(|place| place.ticket.at)).min();
+        let last = self.reading.summary.as_ref().map(|summary| summary.at);
+        let Some(used_since) = used_since.filter(|_| !self.reading.damaged.contains(&RowKey::Summary)) else { return };
+        if self.now.since(last.unwrap_or(used_since)) > self.missed {
+            let finding = Finding::SweepNotRunning { last, sweep_every: self.settings.sweep_every };
+            self.say(finding, Some(Remedy::Sweep));
+        }
+    }
+
+    /// What a sweep should have done.
+    fn left_undone(&mut self) {
+        let reading = self.reading;
+        for row in &reading.after.slots {
+            let Some(held) = &row.held else { continue };
+            let lapsed = self.now.since(self.settings.reclaimable_at(held.expires_at));
+            let untold = self.now.since(held.acquired_at);
+            if lapsed > self.missed {
+                self.found.extend(FoundLease::on(row, lapsed).map(|it| (Finding::LeaseLeft(it), Some(Remedy::Sweep))));
+            } else if held.pending_token().is_some() && untold > self.missed {
+                self.found
+                    .extend(FoundLease::on(row, untold).map(|it| (Finding::NoticeStuck(it), Some(Remedy::Sweep))));
+            }
+        }
+        for place in &reading.after.queue {
+            let since = self.now.since(place.give_up_at);
+            let row = reading.holders.get(&place.holder.hashed());
+            if since > self.missed && row.is_some_and(|row| waits_at(row, place.ticket)) {
+                self.say(Finding::WaiterOverdue { place: place.clone(), since }, Some(Remedy::Sweep));
+            }
+        }
+        let Occupancy { state, open, oldest_wait, .. } = self.occupancy();
+        if let (PoolState::Starving, Some(waits)) = (state, oldest_wait.filter(|waits| *waits > self.missed)) {
+            self.say(Finding::QueueStarving { waits, open }, Some(Remedy::Sweep));
+        }
+    }
+
+    fn occupancy(&self) -> Occupancy {
+        let Places { slots, queue } = self.reading.after.clone();
+        let snapshot = Snapshot { at: self.now, limit: self.settings.limit, slots, queue, more: false };
+        Occupancy::of(&snapshot, self.settings)
+    }
+
+    fn limit(&mut self) {
+        let limit = self.settings.limit;
+        let Occupancy { held, slots, .. } = self.occupancy();
+        let above =
+            slots.iter().filter(|row| row.above_limit && row.lease.as_ref().is_some_and(|lease| !lease.expired));
+        let leases = u32::try_from(above.count()).unwrap_or(u32::MAX);
+        if held > limit.count() {
+            self.say(Finding::OverLimit { held, limit }, None);
+        } else if leases > 0 {
+            self.say(Finding::SlotsAboveLimit { leases, limit }, None);
+        }
+    }
+
+    /// Places that are nothing, both times they were read.
+    fn places(&mut self) {
+        let reading = self.reading;
+        for place in &reading.after.queue {
+            let key = place.holder.hashed();
+            let same = |before: &WaitRow| (before.ticket, before.attempt) == (place.ticket, place.attempt);
+            if reading.damaged.contains(&RowKey::Holder(key)) || !reading.before.queue.iter().any(same) {
+                continue;
+            }
+            let row = reading.holders.get(&key);
+            let waits = row.is_some_and(|row| row.attempt == place.attempt && waits_at(row, place.ticket));
+            if !waits {
+                let repair = Repair::RemovePlace { place: place.clone(), row: row.cloned() };
+                let finding = Finding::PlaceIsNothing { place: place.clone(), row: row.cloned() };
+                self.say(finding, Some(Remedy::Write(Box::new(repair))));
+            }
+        }
+    }
+
+    /// Slots that lay there under the same lease all the time, against their holders' rows.
+    fn holders_of_slots(&mut self) {
+        let reading = self.reading;
+        let before: HashMap<(Slot, Fence), &SlotRow> =
+            reading.before.slots.iter().map(|row| ((row.slot, row.fence), row)).collect();
+        let steady = |row: &&SlotRow| before.get(&(row.slot, row.fence)).is_some_and(|before| before.held.is_some());
+        let mut leases: BTreeMap<HolderKey, Vec<&SlotRow>> = BTreeMap::new();
+        for row in reading.after.slots.iter().filter(steady) {
+            if let Some(held) = &row.held {
+                leases.entry(held.holder.hashed()).or_default().push(row);
+            }
+        }
+        for (key, rows) in leases {
+            let [row] = rows[..] else {
+                let mut both = rows.iter().filter_map(|row| FoundLease::on(row, Millis(0)));
+                if let (Some(first), Some(second)) = (both.next(), both.next()) {
+                    self.say(Finding::HolderHoldsTwice { first, second }, None);
+                }
+                continue;
+            };
+            let Some(held) = row.held.as_ref() else { continue };
+            let Some(lease) = FoundLease::on(row, self.now.since(held.acquired_at)) else { continue };
+            // The row of who lost it long ago may be gone.
+            let lapsed = self.now >= self.settings.reclaimable_at(held.expires_at);
+            if lapsed || reading.damaged.contains(&RowKey::Holder(key)) {
+                continue;
+            }
+            let repaired = |found: Option<&HolderRow>| {
+                let repair = Repair::PointHolder {
+                    slot: row.slot,
+                    fence: row.fence,
+                    holder: held.holder.clone(),
+                    attempt: held.attempt,
+                    expires_at: held.expires_at,
+                    found: found.cloned(),
+                };
+                Some(Remedy::Write(Box::new(repair)))
+            };
+            match reading.holders.get(&key) {
+                None => self.say(Finding::HolderMissing(lease), repaired(None)),
+                Some(other) if other.holder != held.holder => {}
+                Some(HolderRow { state: HolderState::Holding { slot, fence }, .. })
+                    if (*slot, *fence) == (row.slot, row.fence) => {}
+                Some(other) => {
+                    let remedy = if self.is_stale(other) && other.attempt <= held.attempt {
+                        repaired(Some(other))
+                    } else {
+                        None
+                    };
+                    self.say(Finding::HolderElsewhere { lease, state: other.state }, remedy);
+                }
+            }
+        }
+    }
+
+    /// Whether a row points at a slot that its holder does not hold under that fence.
+    fn is_stale(&self, row: &HolderRow) -> bool {
+        let HolderState::Holding { slot, fence } = row.state else { return false };
+        !self.reading.after.slots.iter().any(|it| {
+            (it.slot, it.fence) == (slot, fence) && it.held.as_ref().is_some_and(|held| held.holder == row.holder)
+        })
+    }
+
+    /// What holders were granted, against the slots, which were read later: a fence only grows.
+    fn fences(&mut self) {
+        let reading = self.reading;
+        let mark_known = !reading.damaged.contains(&RowKey::HighWater);
+        let slots: HashMap<Slot, &SlotRow> = reading.after.slots.iter().map(|row| (row.slot, row)).collect();
+        let mut back: BTreeMap<Slot, Fence> = BTreeMap::new();
+        for row in reading.holders.values() {
+            let HolderState::Holding { slot, fence } = row.state else { continue };
+            if reading.damaged.contains(&RowKey::Slot(slot)) {
+                continue;
+            }
+            let there = slots.get(&slot);
+            match there {
+                Some(there) if fence > there.fence => {}
+                None if mark_known && fence > self.settings.lowest_fence() => {}
+                Some(there) if fence == there.fence => {
+                    if there.held.as_ref().is_some_and(|held| held.holder != row.holder) {
+                        let lease = FoundLease::on(there, Millis(0));
+                        let holder = row.holder.clone();
+                        self.found.extend(lease.map(|lease| (Finding::HolderAstray { holder, lease }, None)));
+                    }
+                    continue;
+                }
+                _ => continue,
+            }
+            let highest = back.entry(slot).or_default();
+            *highest = fence.max(*highest);
+        }
+        for (slot, granted) in back {
+            let there = slots.get(&slot);
+            let held = there.is_some_and(|row| row.held.is_some());
+            let found = there.map_or(self.settings.lowest_fence(), |row| row.fence);
+            let repair = Repair::RaiseFence { slot, found: there.map(|row| row.fence), lowest: found, to: granted };
+            let remedy = (!held).then(|| Remedy::Write(Box::new(repair)));
+            self.say(Finding::FenceWentBack { slot, found, granted, held }, remedy);
+        }
+    }
+
+    fn mark(&mut self) {
+        let reading = self.reading;
+        if reading.damaged.contains(&RowKey::HighWater) {
+            return;
+        }
+        let slots = &reading.after.slots;
+        let above = |row: &SlotRow| row.slot.0.saturating_add(1);
+        let Some(mark) = reading.mark else {
+            let Some(highest) = slots.iter().map(above).max() else { return };
+            let granted = reading
+                .holders
+                .values()
+                .filter_map(|row| if let HolderState::Holding { fence, .. } = row.state { Some(fence) } else { None });
+            let fence = slots.iter().map(|row| row.fence).chain(granted).max().unwrap_or_default();
+            let limit = reading.pool.as_ref().map_or(0, |_| self.settings.limit.count());
+            let to = HighWaterRow { slots: highest.max(limit), fence, lower: None };
+            let remedy = Remedy::Write(Box::new(Repair::RaiseMark { found: None, to }));
+            return self.say(Finding::MarkMissing { slots: slots.len() }, Some(remedy));
+        };
+        let beyond = slots.iter().filter(|row| row.held.is_some() && row.slot.0 >= mark.slots);
+        let Some(highest) = beyond.max_by_key(|row| row.slot) else { return };
+        let to = HighWaterRow { slots: above(highest), lower: None, ..mark };
+        let remedy = Remedy::Write(Box::new(Repair::RaiseMark { found: Some(mark), to }));
+        let lease = FoundLease::on(highest, Millis(0));
+        self.found
+            .extend(lease.map(|lease| (Finding::SlotAboveMark { lease, mark: mark.slots }, Some(remedy.clone()))));
+    }
+}
+
+/// Whether a holder waits in this place.
+fn waits_at(row: &HolderRow, ticket: Ticket) -> bool {
+    matches!(row.state, HolderState::Waiting { ticket: its, .. } if its == ticket)
+}

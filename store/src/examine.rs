@@ -1,0 +1,170 @@
+//! An examination of one pool: what lies in its partition, row by row, whatever it is? For a diagnosis; strongly
+//! consistent, and bounded in what it reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use leasehold_core::diagnosis::{Places, PoolReading};
+use leasehold_core::{Holder, HolderKey, HolderRow, PoolName, Row, RowKey, Timestamp};
+
+use crate::error::{ErrorContext, StoreError};
+use crate::expressions::{self, QueryExpression};
+use crate::rows::{self, HOLDERS, Item, RowError, SK, SLOTS, WAITS};
+use crate::table::{ReadMode, RequestError, Table};
+
+/// How many holders' rows are read at most, besides those of who holds or waits: about 1,000 read units.
+const HOLDERS_READ: usize = 10_000;
+
+/// How many places of the queue are read at most.
+const PLACES_READ: usize = 1_000;
+
+/// How many rows of no kind are told of.
+const FOREIGN_READ: usize = 20;
+
+/// How many rows are asked for at once.
+const AT_ONCE: usize = 25;
+
+/// What lies in a pool's partition.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PoolExamination {
+    /// The rows that make sense.
+    pub reading: PoolReading,
+    /// What is wrong with those that make none.
+    pub damaged: Vec<RowError>,
+    /// The sort keys of rows of no kind that leasehold writes.
+    pub foreign: Vec<String>,
+    /// Not everything was read: there is more than that.
+    pub cut: bool,
+}
+
+impl PoolExamination {
+    /// Whether anything lies there.
+    pub fn is_empty(&self) -> bool {
+        let PoolReading { pool, live, summary, mark, after, .. } = &self.reading;
+        let rows = pool.is_none() && live.is_none() && summary.is_none() && mark.is_none();
+        rows && *after == Places::default() && self.damaged.is_empty() && self.foreign.is_empty()
+    }
+}
+
+/// Reads a pool's rows. `now` is asked for once they are there.
+///
+/// # Errors
+/// What the table's answer was. A row that makes no sense is no error here.
+pub async fn examine(
+    table: &Table,
+    prefix: &PoolName,
+    now: impl Fn() -> Timestamp,
+) -> Result<PoolExamination, StoreError> {
+    let failed =
+        |failed: RequestError| failed.into_store_error(table, ErrorContext(format!("examining pool {prefix}")));
+    let mut found = Found::default();
+    let between = |first: &str, last: &str| expressions::between(prefix, first, last);
+    let query = |sought: QueryExpression, most: usize| table.query(ReadMode::Consistent, sought, most);
+    let slots = || query(expressions::own_rows_and_slots(prefix), usize::MAX);
+    let queue = || query(expressions::beginning(prefix, WAITS), PLACES_READ + 1);
+
+    for read in join_all([slots(), queue()]).await {
+        found.take(read.map_err(failed)?);
+    }
+    let before = std::mem::take(&mut found.places);
+    found.cut |= before.queue.len() > PLACES_READ;
+
+    // Those of no kind lie before, between and after the kinds that there are.
+    let last = "\u{10ffff}";
+    let edges = [
+        between("\u{1}", HOLDERS),
+        between(&format!("{HOLDERS}~"), "overrid~"),
+        between(&format!("{SLOTS}~"), WAITS),
+        between(&format!("{WAITS}~"), last),
+    ];
+    let edges = join_all(edges.into_iter().map(|sought| query(sought, FOREIGN_READ))).await;
+    for read in edges {
+        found.take(read.map_err(failed)?);
+    }
+    let holders = query(expressions::beginning(prefix, HOLDERS), HOLDERS_READ + 1).await.map_err(failed)?;
+    let cut = holders.len() > HOLDERS_READ;
+    found.cut |= cut;
+    found.take(holders);
+    if cut {
+        let held = before.slots.iter().filter_map(|row| row.held.as_ref()).map(|held| &held.holder);
+        let missing: BTreeSet<HolderKey> = held
+            .chain(before.queue.iter().map(|place| &place.holder))
+            .map(Holder::hashed)
+            .filter(|key| !found.holders.contains_key(key))
+            .collect();
+        for some in missing.into_iter().collect::<Vec<_>>().chunks(AT_ONCE) {
+            let rows = some.iter().map(|key| {
+                let sk = rows::sort(&RowKey::Holder(*key));
+                query(between(&sk, &sk), 1)
+            });
+            for read in join_all(rows).await {
+                found.take(read.map_err(failed)?);
+            }
+        }
+    }
+    for read in join_all([slots(), queue()]).await {
+        found.take(read.map_err(failed)?);
+    }
+    // Last of all: slots are deleted only after it has taken over their fences.
+    let mark = rows::sort(&RowKey::HighWater);
+    found.take(query(between(&mark, &mark), 1).await.map_err(failed)?);
+
+    let Found { own, places: after, holders, damaged, foreign, cut } = found;
+    let keys = damaged.keys().filter_map(|sk| rows::row_key(sk)).collect();
+    let mut reading = PoolReading { at: now(), before, holders, after, damaged: keys, ..PoolReading::default() };
+    for row in own.into_values() {
+        match row {
+            Row::Pool(row) => reading.pool = Some(row),
+            Row::Override(row) => reading.live = Some(row),
+            Row::Summary(row) => reading.summary = Some(row),
+            Row::HighWater(row) => reading.mark = Some(row),
+            _ => {}
+        }
+    }
+    Ok(PoolExamination {
+        reading,
+        damaged: damaged.into_values().collect(),
+        foreign: foreign.into_iter().collect(),
+        cut,
+    })
+}
+
+/// What was found so far; what is read again replaces what was there.
+#[derive(Default)]
+struct Found {
+    own: BTreeMap<RowKey, Row>,
+    places: Places,
+    holders: BTreeMap<HolderKey, HolderRow>,
+    damaged: BTreeMap<String, RowError>,
+    foreign: BTreeSet<String>,
+    cut: bool,
+}
+
+impl Found {
+    fn take(&mut self, items: Vec<Item>) {
+        for item in items {
+            let sk = item.get(SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+            match rows::row(&item) {
+                Ok((_, Row::Slot(row))) => self.places.slots.push(row),
+                Ok((_, Row::Wait(row))) => self.places.queue.push(row),
+                Ok((_, Row::Holder(row))) => {
+                    self.holders.insert(row.holder.hashed(), row);
+                }
+                Ok((_, row)) => {
+                    self.own.insert(row.key(), row);
+                }
+                Err(_) if !is_of_a_kind(&sk) => {
+                    self.foreign.insert(sk);
+                }
+                Err(wrong) => {
+                    self.damaged.insert(sk, wrong);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a sort key begins as one of ours does, though the rest of it may make no sense.
+fn is_of_a_kind(sk: &str) -> bool {
+    rows::row_key(sk).is_some() || [SLOTS, WAITS, HOLDERS].iter().any(|kind| sk.starts_with(kind))
+}

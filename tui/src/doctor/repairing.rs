@@ -1,0 +1,91 @@
+//! Repairing what was found: how is each remedy carried out, and what is said of it?
+
+use std::collections::HashMap;
+
+use leasehold_core::diagnosis::Remedy;
+use leasehold_core::{PoolName, Repair, Repaired, SweepRequest, Tally};
+use leasehold_store::{Notifier, RunError, Runner};
+
+use super::report::{FindingReport, RepairReport};
+
+/// How many sweeps are made of one pool while each says that more is left.
+const SWEEPS: u8 = 10;
+
+/// What a remedy came to: done or not, and the words.
+type Outcome = (bool, String);
+
+/// Carries out the remedies, in order; one sweep a pool, however many findings it is for.
+pub(crate) async fn repair<N: Notifier>(runner: &Runner<N>, work: &[FindingReport]) -> Vec<RepairReport> {
+    let mut swept: HashMap<PoolName, Outcome> = HashMap::new();
+    let mut done = Vec::new();
+    for finding in work {
+        let (Some(prefix), Some(remedy)) = (&finding.prefix, &finding.remedy) else { continue };
+        let (well, said) = match remedy {
+            Remedy::Write(repair) => write(runner, prefix, repair).await,
+            Remedy::Sweep => match swept.get(prefix) {
+                Some(outcome) => outcome.clone(),
+                None => {
+                    let outcome = sweep(runner, prefix).await;
+                    swept.insert(prefix.clone(), outcome.clone());
+                    outcome
+                }
+            },
+        };
+        let (code, row) = (finding.code, finding.row.clone());
+        done.push(RepairReport { code, prefix: prefix.clone(), row, done: well, said });
+    }
+    done
+}
+
+async fn write<N: Notifier>(runner: &Runner<N>, prefix: &PoolName, repair: &Repair) -> Outcome {
+    // How long a row is kept depends on the settings; where they make no sense, the defaults do.
+    let ran = match runner.settings(prefix).await {
+        Ok(settings) => runner.run(repair.clone(), settings).await,
+        Err(_) => runner.administer(prefix, repair.clone()).await,
+    };
+    match ran {
+        Ok(Repaired::Written) => (true, written(repair)),
+        Ok(Repaired::Changed) => (false, "it changed since it was read: nothing was written".into()),
+        Ok(Repaired::Untold) => {
+            let why = "the task that waits there could not be told from here (states:SendTaskFailure): nothing was written; \
+                       the lease manager removes the place when its turn comes";
+            (false, why.into())
+        }
+        Err(error) => failed(runner, prefix, error),
+    }
+}
+
+fn written(repair: &Repair) -> String {
+    match repair {
+        Repair::RemovePlace { place, .. } => format!("the place of {} was removed from the queue", place.holder),
+        Repair::PointHolder { holder, slot, fence, .. } => {
+            format!("the row of {holder} points at slot {} under fence {} again", slot.0, fence.0)
+        }
+        Repair::RaiseFence { to, .. } => format!("the slot's fence is {} now", to.0),
+        Repair::RaiseMark { to, .. } => format!("the high-water mark is {} now, its fence {}", to.slots, to.fence.0),
+    }
+}
+
+async fn sweep<N: Notifier>(runner: &Runner<N>, prefix: &PoolName) -> Outcome {
+    let mut all = Tally::default();
+    for _ in 0..SWEEPS {
+        match runner.run_on(prefix, SweepRequest).await {
+            Ok(tally) => {
+                all += tally;
+                if !tally.more {
+                    break;
+                }
+            }
+            Err(error) => return failed(runner, prefix, error),
+        }
+    }
+    let Tally { granted, reclaimed, freed, left, renotified, .. } = all;
+    let counts = format!(
+        "granted {granted}, reclaimed {reclaimed}, freed {freed}, told again {renotified}, left the queue {left}"
+    );
+    (true, format!("the pool was swept: {counts}"))
+}
+
+fn failed<N: Notifier>(runner: &Runner<N>, prefix: &PoolName, error: RunError) -> Outcome {
+    (false, error.explain(runner.table().name(), prefix, "repairing").to_string())
+}
