@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export SEED SAMPLE MINUTES FILES LEAST
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,12 +92,16 @@ bench-scaling: ## How a pool on several partitions would do: use, waits, fairnes
 screenshots: ## Draw the dashboard's pictures in docs/ anew
 	$(CARGO) run --locked --quiet --example screenshots
 
-lint: ## Formatting, lints with warnings denied, the structure of each crate, and the links of the documents
+lint: ## Formatting, lints with warnings denied, the structure of each crate, the documents' links, what is depended on
 	scripts/structure
+	scripts/cargo-deny
 	python3 scripts/tests/documents_hold_together.py
 	scripts/contract-page --check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+advisories: ## Known weaknesses of what is depended on: fetches RustSec's database (from GitHub), then checks
+	scripts/cargo-deny --fetch
 
 lint-aws: ## Other people's linters alone: asl-validator, cfn-lint, parliament, tflint where it is, on all that the modules render
 	scripts/terraform-test

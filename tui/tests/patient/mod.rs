@@ -205,14 +205,19 @@ impl Patient {
 
     /// What the doctor says.
     pub(crate) fn examined(&self, arguments: &[&str]) -> Examined {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
-        command.args(["doctor"]).args(arguments).arg("--store").arg(&self.file).args(["--output", "json"]);
-        let output = command.stdin(Stdio::null()).output().expect("the binary runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
-        let document = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Examined { status: output.status.code(), document, wrong }
+        visit(&self.file, arguments)
     }
+}
+
+/// What the doctor says of the table in this file.
+pub(crate) fn visit(file: &Path, arguments: &[&str]) -> Examined {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    command.args(["doctor"]).args(arguments).arg("--store").arg(file).args(["--output", "json"]);
+    let output = command.stdin(Stdio::null()).output().expect("the binary runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    let document = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Examined { status: output.status.code(), document, wrong }
 }
 
 pub(crate) fn s(text: &str) -> AttributeValue {
