@@ -33,6 +33,7 @@ pub mod diagnosis;
 mod end_override;
 mod execution_ended;
 mod failure;
+mod harmless;
 mod held_by_ancestors;
 mod limit;
 pub mod occupancy;
@@ -60,6 +61,7 @@ pub use any_operation::{AnyMachine, AnyOperation, AnyOutcome};
 pub use end_override::{EndOverride, EndOverrideOutcome, OverrideEnding};
 pub use execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution, ReleaseAll};
 pub use failure::{Failure, LossReason};
+pub use harmless::{harmless, harmless_json, is_harmless};
 pub use held_by_ancestors::{AncestorWatch, HeldByAncestors};
 pub use limit::{ExpectedOverride, LimitChanged, LimitRows, LimitSuperseded};
 pub use operation::{

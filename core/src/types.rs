@@ -488,6 +488,48 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_carries_a_token_prints_it() -> Result<(), InvalidValue> {
+        use crate::operation::{Effect, TaskCallback, TaskResult};
+        use crate::{FailureReason, Held, Millis, Mode, Notice, Row, SlotRow, WaitRow};
+        let (token, holder) = (TaskToken::new("secret")?, Holder::new("e", "", None)?);
+        let (at, attempt) = (Timestamp(1), Attempt::default());
+        let ticket = Ticket { at, own: 1 };
+        let waits = WaitRow {
+            ticket,
+            holder: holder.clone(),
+            attempt,
+            give_up_at: at,
+            token: Some(token.clone()),
+            lease: Millis(1),
+            label: None,
+        };
+        let row = |notice| {
+            let held = Held {
+                holder: holder.clone(),
+                attempt,
+                acquired_at: at,
+                expires_at: at,
+                renewed_at: None,
+                notice,
+                label: None,
+            };
+            Row::Slot(SlotRow { slot: Slot(0), fence: Fence(1), held: Some(held) })
+        };
+        let result = TaskResult::Failed(FailureReason::Released);
+        let printed = [
+            format!("{:?}", Row::Wait(waits)),
+            format!(
+                "{:?}",
+                [Notice::Claimed, Notice::Untold, Notice::MaybeTold].map(|notice| row(notice(token.clone())))
+            ),
+            format!("{:?}", Effect::Callback(TaskCallback { token: token.clone(), result })),
+            format!("{:?}", Mode::Queue(Some(token))),
+        ];
+        assert!(printed.iter().all(|text| text.contains("TaskToken(…)") && !text.contains("secret")), "{printed:?}");
+        Ok(())
+    }
+
+    #[test]
     fn attempts_are_ordered_by_entry_redrive_and_retry() {
         let first = Attempt::first(Timestamp(5));
         let redriven = Attempt { redrive: 1, ..first };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use leasehold_core::contract::Response;
-use leasehold_core::{SHOWN_CHARS, TaskToken, Timestamp};
+use leasehold_core::{SHOWN_CHARS, TaskToken, Timestamp, harmless_json};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
@@ -77,7 +77,8 @@ impl InvocationRecord {
     /// the line is at least as grave as `reporting` wants.
     pub fn line(&self, reporting: &Reporting) -> String {
         let line = serde_json::to_string(&LogLine { record: self, reporting });
-        line.unwrap_or_else(|error| json!({ "level": "ERROR", "message": error.to_string() }).to_string())
+        line.map(harmless_json)
+            .unwrap_or_else(|error| json!({ "level": "ERROR", "message": error.to_string() }).to_string())
     }
 
     /// Takes every task token out of whatever text it may have got into.

@@ -315,3 +315,23 @@ async fn a_wrong_clock_is_told_once_with_a_warning() {
         assert!(metrics(&second)["ClockCorrected"].is_null(), "{second}");
     }
 }
+
+#[tokio::test]
+async fn names_are_text_in_the_line_and_nothing_in_the_metrics() {
+    const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{202e}cod\u{2066}\u{200b}\r\n<img src=x onerror=alert(1)>";
+    let pool = ServedPool::of(1).await;
+    let execution = format!("{}{HOSTILE}", execution());
+    for (action, fails) in [("acquire", false), ("renew", true), (HOSTILE, true)] {
+        let event = json!({ "action": action, "execution": execution, "key": HOSTILE, "label": HOSTILE });
+        let handled = pool.handle(event).await;
+        let text = handled.record.line(&Reporting::default());
+        let harmful: Vec<char> = text.chars().filter(|c| !leasehold_core::is_harmless(*c)).collect();
+        assert!(harmful.is_empty(), "{harmful:?} in {text}");
+        let line = line(&handled);
+        // A reader of the JSON has the name as it was given; no metric and no dimension is called by it.
+        assert_eq!(line["error"].is_object(), fails, "{line}");
+        assert!(fails || line["holder"].as_str().is_some_and(|holder| holder.contains(HOSTILE)), "{line}");
+        metrics(&line);
+        assert!(!line["_aws"].to_string().contains("onerror"), "{line}");
+    }
+}

@@ -3,8 +3,9 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use leasehold_core::harmless;
+
 use crate::error::CliError;
-use crate::output::harmless;
 
 /// Whether `--yes` was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]

@@ -83,8 +83,20 @@ fn main() -> ExitCode {
     {
         return output::status(Err(run::become_bound(parent, command)));
     }
-    let matches = arguments().get_matches_from(given);
-    output::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())))
+    let matches = arguments().try_get_matches_from(given).unwrap_or_else(|wrong| refuse(wrong));
+    output::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| refuse(wrong))))
+}
+
+/// Tells what is wrong with the arguments, or the help that was asked for, and ends. An argument may be a name that others
+/// wrote.
+fn refuse(wrong: clap::Error) -> ! {
+    let text = wrong.to_string();
+    let told = leasehold_core::harmless(&text);
+    if told == text {
+        wrong.exit()
+    }
+    eprint!("{told}");
+    std::process::exit(wrong.exit_code())
 }
 
 /// The commands that use no table.

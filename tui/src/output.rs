@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use leasehold_core::{harmless, harmless_json};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -23,23 +24,13 @@ impl OutputFormat {
     pub(crate) fn tell(self, text: &str, document: &impl Serialize) -> Result<(), CliError> {
         let told = match self {
             OutputFormat::Text => harmless(text),
-            OutputFormat::Json => serde_json::to_string_pretty(document).map_err(std::io::Error::from)? + "\n",
+            OutputFormat::Json => {
+                let document = serde_json::to_string_pretty(document).map_err(std::io::Error::from)?;
+                harmless_json(document) + "\n"
+            }
         };
         write(told.as_bytes())
     }
-}
-
-/// Without what would move a terminal's cursor or change its colours: names and reasons may be written by anybody.
-pub(crate) fn harmless(text: &str) -> String {
-    let moves = |c: char| c.is_control() && c != '\n';
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if moves(c) {
-            shown.extend(c.escape_default())
-        } else {
-            shown.push(c)
-        }
-        shown
-    })
 }
 
 /// A line on standard error; nobody is left to be told where it is closed.

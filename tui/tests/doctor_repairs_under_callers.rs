@@ -42,7 +42,7 @@ impl Traffic {
     async fn caller(self: Arc<Self>, table: Table, number: u64) {
         let runner = Runner::new(table);
         // With a token-less queue, as `leasehold run`, or asking again.
-        let mode = if number % 2 == 0 { Mode::Queue(None) } else { Mode::Poll };
+        let mode = if number.is_multiple_of(2) { Mode::Queue(None) } else { Mode::Poll };
         let mut attempt = Attempt::first(Timestamp(1_000));
         while !self.stop.load(Ordering::SeqCst) {
             attempt = Attempt { entered: Timestamp(attempt.entered.0 + 1), ..attempt };

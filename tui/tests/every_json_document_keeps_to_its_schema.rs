@@ -87,10 +87,16 @@ fn whatever_is_told_keeps_to_it() {
     let table = "schemas";
     keeps(table, 2, &["table", "create"]);
     keeps(table, 1, &["pools"]);
+    keeps(table, 1, &["doctor"]);
     // Quiet periods and sweeps are short: the holder below waits for both after the limit is lowered.
     keeps(table, 2, &["pool", "set", "p", "--limit", "1", "--quiet", "5s", "--grace", "1s", "--sweep-every", "1s"]);
     keeps(table, 1, &["pools"]);
     keeps(table, 1, &["leases", "p"]);
+    // A grace of a second is too short.
+    let found = run(on(table), &["doctor", "p", "--output", "json"]);
+    let report: Value = serde_json::from_str(&found.told).expect("JSON");
+    assert_eq!((found.status, &report["findings"][0]["code"]), (Some(1), &json!("settings-grace-short")), "{found:?}");
+    assert_eq!(flaws(&schema("doctor"), &report, "doctor"), Vec::<String>::new(), "{report:#}");
     keeps(table, 2, &["pool", "set", "p", "--limit", "2", "--lease", "10m", "--yes"]);
     keeps(table, 2, &["pool", "limit", "p", "1", "--reason", "the partner is slow", "--who", "ann", "--yes"]);
     assert!(keeps(table, 2, &["pool", "set", "p", "--grace", "2s", "--yes"])["override"].is_object());

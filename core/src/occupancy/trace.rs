@@ -40,6 +40,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Occupancy;
+use crate::harmless::harmless_json;
 use crate::time::Timestamp;
 use crate::types::PoolName;
 
@@ -171,7 +172,7 @@ impl TraceHeader {
             #[serde(flatten)]
             header: &'a TraceHeader,
         }
-        serde_json::to_string(&Marked { leasehold_trace: VERSION, header: self })
+        serde_json::to_string(&Marked { leasehold_trace: VERSION, header: self }).map(harmless_json)
     }
 }
 
@@ -186,7 +187,7 @@ impl TraceEntry {
     /// # Errors
     /// When it can not be said in JSON, which no value of this type brings about.
     pub fn to_line(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        serde_json::to_string(self).map(harmless_json)
     }
 
     /// Which pool it is about.

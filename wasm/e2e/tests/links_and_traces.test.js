@@ -151,6 +151,32 @@ describe("traces", () => {
     await close();
   });
 
+  test("with names that are markup or turn the text show them as text, and nothing else", async () => {
+    const hostile = "<img src=x onerror=globalThis.hacked=1>\u202ecod.exe\u001b[2J";
+    const dirty = looks.map((look) => structuredClone(look));
+    for (const { pool } of dirty) {
+      for (const { lease } of pool?.slots ?? []) if (lease) [lease.holder.key, lease.label] = [hostile + lease.holder.key, hostile];
+      for (const { holder } of pool?.queue ?? []) holder.key = hostile + (holder.key ?? "");
+    }
+    const { page, seen, close } = await open();
+    const lines = [{ ...header, table: hostile, region: hostile }, ...dirty].map((line) => JSON.stringify(line));
+    await drop(page, "demo.jsonl", lines.join("\n"));
+    const view = page.locator(".trace-view");
+    await view.waitFor();
+    await page.getByLabel("Moment of the recording").fill("500");
+    const text = await view.innerText();
+    assert.ok(text.includes("Table <img src=x") && text.includes("onerror") && text.includes("has slot"), text);
+    assert.doesNotMatch(text, /[\u202a-\u202e\u2066-\u2069\u001b]/u);
+    assert.equal(await view.locator("img").count(), 0);
+    assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
+    // So is what is said of a file that is none.
+    await drop(page, "bad.jsonl", `{"leasehold_trace": "${hostile.replaceAll("\u001b", "")}"}`);
+    const refused = await page.getByRole("alert").filter({ hasText: "leasehold_trace" }).innerText();
+    assert.doesNotMatch(refused, /[\u202a-\u202e]/u);
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
   test("are loaded from an address on this site, in the field or in a link", async () => {
     const routes = { "traces/demo.jsonl": recorded };
     const { page, close } = await open({ routes });

@@ -10,7 +10,7 @@ import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
 import { markStory, offerStories, scoreOf } from "./stories.js";
 import { TraceShow } from "./trace.js";
-import { moment, pace } from "./words.js";
+import { harmless, moment, pace } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -34,7 +34,7 @@ const parts = {
 };
 
 function problem(text) {
-  parts.problem.textContent = text;
+  parts.problem.textContent = harmless(text);
   parts.problem.hidden = text === "";
 }
 

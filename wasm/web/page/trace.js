@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
-import { number, plural, shorten, span } from "./words.js";
+import { harmless, number, plural, shorten, span } from "./words.js";
 
 /** @typedef {import("../pkg/leasehold_wasm.js").Replay} Replay */
 
@@ -87,7 +87,7 @@ export class TraceShow {
 
   /** @param {string} text */
   refuse(text) {
-    this.message.textContent = text;
+    this.message.textContent = harmless(text);
     this.message.hidden = false;
     this.section.scrollIntoView({ block: "nearest" });
   }
@@ -157,8 +157,8 @@ export class TraceShow {
     this.view.hidden = false;
     const part = (key) => this.view.querySelector(`[data-${key}]`);
     this.parts = { play: part("play"), scrub: part("scrub"), clock: part("clock"), bands: part("bands"), log: part("log"), pick: part("pick") };
-    part("title").textContent = `Table ${table}`;
-    part("about").textContent = [name, region, program, plural(looks, "look"), span(this.replay.to() - this.replay.from()), note].filter(Boolean).join(" \u00b7 ");
+    part("title").textContent = harmless(`Table ${table}`);
+    part("about").textContent = harmless([name, region, program, plural(looks, "look"), span(this.replay.to() - this.replay.from()), note].filter(Boolean).join(" \u00b7 "));
     this.parts.play.addEventListener("click", () => (this.playing ? this.pause() : this.play()));
     this.parts.scrub.addEventListener("input", () => {
       this.pause();
@@ -265,7 +265,7 @@ export class TraceShow {
         name.className = "mono";
         name.textContent = event.prefix;
         const text = document.createElement("span");
-        text.textContent = tell(event);
+        text.textContent = harmless(tell(event));
         item.append(time, name, text);
         return item;
       }),

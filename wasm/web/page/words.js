@@ -57,6 +57,11 @@ export function list(items, most = 3) {
   return `${items.slice(0, most).join(", ")} and ${items.length - most} more`;
 }
 
+/** A text that others wrote, without what turns, hides or ends the text around it (core/src/harmless.rs). */
+export function harmless(text) {
+  return text.replace(/[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu, "\ufffd");
+}
+
 /** Shortened in the middle, where names differ least. @param {string} name @param {number} most */
 export function shorten(name, most) {
   if (name.length <= most) return name;

@@ -10,6 +10,7 @@ mod log;
 mod overlay;
 mod pools;
 
+use leasehold_core::is_harmless;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -43,6 +44,18 @@ pub fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
         Some(Overlay::Details(scrolled)) => overlay::details(dashboard, *scrolled, area, buf),
         Some(Overlay::Form(form)) => overlay::form(dashboard, form, area, buf),
         None => {}
+    }
+    clean(area, buf);
+}
+
+/// Takes away what turns or hides text: names are written by others, wherever they are drawn.
+fn clean(area: Rect, buf: &mut Buffer) {
+    for position in area.intersection(buf.area).positions() {
+        let cell = &mut buf[position];
+        if !cell.symbol().chars().all(is_harmless) {
+            let kept: String = cell.symbol().chars().filter(|c| is_harmless(*c)).collect();
+            cell.set_symbol(if kept.is_empty() { " " } else { &kept });
+        }
     }
 }
 
