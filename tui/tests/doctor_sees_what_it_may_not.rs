@@ -46,7 +46,7 @@ fn pass(mut visitor: TcpStream, behind: &str, denied: &[&str]) -> std::io::Resul
         Some(name) => name == operation && index,
         None => *name == operation && !index,
     };
-    if denied.iter().any(|name| is_denied(name)) {
+    if denied.iter().any(is_denied) {
         let said = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized"}"#;
         let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.0\r\nConnection: close\r\n";
         return write!(visitor, "{head}Content-Length: {}\r\n\r\n{said}", said.len());
