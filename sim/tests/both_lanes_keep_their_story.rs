@@ -190,3 +190,76 @@ fn clocks_further_apart_than_the_grace_are_not_promised() {
     let beyond = world(&json!({ "clocks": { "skew_ms": 1001 }, "leases": { "grace_ms": 1000 } }));
     assert_eq!((within.frame().promised, beyond.frame().promised), (true, false));
 }
+
+/// A visitor drags a slider from 15 to 0 and back while the first jobs come.
+fn dragged(seed: u64, failures: &Value) -> World {
+    let mut world = world(&json!({ "seed": seed, "failures": failures, "clocks": { "skew_ms": 900 } }));
+    world.advance_to(300.0, u64::MAX);
+    for limit in (0..15).rev().chain(1..=15) {
+        world.act(&json!({ "do": "limit", "pool": "analytics", "limit": limit })).expect("an action");
+        world.advance_to(world.now() + 15.0, u64::MAX);
+    }
+    world
+}
+
+#[test]
+fn of_quick_changes_of_a_limit_the_last_one_stays() {
+    for seed in 1..=20 {
+        let failures = json!({ "request_lost": seed % 3 * 5, "reply_lost": seed % 3 * 5, "call_dies": seed % 4 * 5 });
+        let mut world = dragged(seed, &failures);
+        world.advance_to(45_000.0, u64::MAX);
+        let pool = &world.frame().lanes[Strategy::Leasehold].pools[0];
+        assert_eq!((pool.limit, pool.effective, pool.settles_at_ms), (15, 15, None), "seed {seed}");
+        assert_eq!(world.statistics().lanes[Strategy::Leasehold].all.breaches, 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn one_change_of_a_limit_is_under_way_at_a_time() {
+    let mut world = dragged(1, &json!({}));
+    world.seek(0.0);
+    let (mut changing, mut most_writes, mut shown) = (0, 0, 15);
+    while world.now() < 3_000.0 {
+        world.advance_by(1);
+        // Of ten numbers a request, the fourth is its kind and the ninth what it is for: 1 is a write, 5 a change.
+        let requests = world.requests(Strategy::Leasehold);
+        let of_change: Vec<f64> = requests.chunks(10).filter(|row| row[8] == 5.0).map(|row| row[3]).collect();
+        let writes = of_change.iter().filter(|kind| **kind == 1.0).count();
+        assert!(writes == 0 || of_change.len() == 1, "at {}: {of_change:?}", world.now());
+        changing += usize::from(writes > 0);
+        most_writes = most_writes.max(writes);
+        let limit = world.frame().lanes[Strategy::Leasehold].pools[0].limit;
+        let told: Vec<Value> = world.events(0).0.iter().map(|event| json!(event.as_ref())).collect();
+        let written = |said: &&Value| said["what"] == "limit" && said["step"] == "in force" && said["door"] == 1;
+        shown = told.iter().rev().find(written).map_or(shown, |said| said["to"].as_u64().unwrap_or(0));
+        assert_eq!(u64::from(limit), shown, "at {}: what is shown is what the table says", world.now());
+    }
+    assert!(changing > 0 && most_writes == 1, "{changing} moments with a write on its way");
+    let changes = world.recent_requests(Strategy::Leasehold, 4_000);
+    let writes = changes.as_array().into_iter().flatten();
+    let writes = writes.filter(|one| one["what"].as_str().is_some_and(|what| what.starts_with("changes the limit")));
+    assert!(writes.count() < 10, "thirty wishes are no thirty changes");
+}
+
+#[test]
+fn a_lowered_pool_says_until_when_it_is_closed() {
+    let mut world = world(&json!({
+        "pools": [{ "prefix": "p", "limit": 20 }],
+        "workloads": [{ "pool": "p", "burst": 100, "per_minute": 600, "job_ms": 1500 }],
+        "actions": [{ "at_ms": 3000, "do": "limit", "pool": "p", "limit": 4 }],
+    }));
+    let at = |world: &mut World, ms: f64| {
+        world.advance_to(ms, u64::MAX);
+        world.frame().lanes[Strategy::Leasehold].pools[0].clone()
+    };
+    assert_eq!(at(&mut world, 2_900.0).settles_at_ms, None);
+    let before = at(&mut world, 3_500.0);
+    assert!(before.held > 4 && before.settles_at_ms.is_none(), "more than the limit is full: {before:?}");
+    let closed = at(&mut world, 8_000.0);
+    let until = closed.settles_at_ms.expect("closed until a moment");
+    assert!(closed.held == 0 && closed.waiting > 0 && (14_000.0..17_000.0).contains(&until), "{closed:?}");
+    assert_eq!(at(&mut world, until - 50.0).held, 0);
+    let open = at(&mut world, until + 5_000.0);
+    assert_eq!((open.held, open.settles_at_ms), (4, None));
+    assert_eq!(world.statistics().lanes[Strategy::Leasehold].all.breaches, 0);
+}

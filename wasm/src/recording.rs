@@ -92,9 +92,14 @@ impl Recording {
         self.note.as_deref()
     }
 
-    /// How many moments were seen.
+    /// How many looks it holds, as `leasehold record` counts them: each at one pool.
     pub fn looks(&self) -> usize {
-        self.moments.len()
+        self.pools.iter().map(|(_, looks)| looks.iter().filter(|(_, pool)| pool.is_some()).count()).sum()
+    }
+
+    /// How many pools were ever seen.
+    pub fn pools_seen(&self) -> usize {
+        self.pools.len()
     }
 
     /// The first moment; if nothing was seen, when the recording began.

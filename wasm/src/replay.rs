@@ -53,6 +53,7 @@ impl Replay {
             "program": header.program,
             "recorded_at_ms": header.recorded_at,
             "looks": self.0.looks(),
+            "pools": self.0.pools_seen(),
             "note": self.0.note(),
         }))
     }

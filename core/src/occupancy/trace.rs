@@ -31,8 +31,9 @@
 //!
 //! Events (granted, released, ...) are not in a trace: readers derive them with [`changes`](super::changes).
 //! All times are milliseconds since the epoch. Fields that a reader does not know are to be ignored; a change that
-//! would mislead a reader of this version gets a new version. A recording that was cut off in its last line is
-//! still good without that line.
+//! would mislead a reader of this version gets a new version. A line that makes no sense is left out, and lines that are
+//! out of order are put in order; the reader is told of both. So a recording that was cut off in its last line, or
+//! damaged in its middle, is still good without that line.
 
 use std::fmt;
 
@@ -57,7 +58,7 @@ pub struct Trace {
     pub header: TraceHeader,
     /// What was seen, in order of time.
     pub entries: Vec<TraceEntry>,
-    /// Something its reader should be told, though the rest is good: that the last line is cut off.
+    /// Something its reader should be told, though the rest is good: which lines were left out or put in order.
     pub note: Option<String>,
 }
 
@@ -140,23 +141,13 @@ pub enum TraceError {
         /// Its version.
         version: u64,
     },
-    /// A line that makes no sense.
+    /// There are lines, and none of them makes sense: this is the first.
     #[error("line {line}: {why}; expected {{\"at_ms\":...,\"pool\":{{...}}}} or {{\"at_ms\":...,\"gone\":\"...\"}}")]
     BadLine {
         /// Which.
         line: usize,
         /// What is wrong.
         why: String,
-    },
-    /// Time goes backwards.
-    #[error("line {line}: its time, {at}, is before that of the line above, {before}; lines must be in order of time")]
-    Backwards {
-        /// Which line.
-        line: usize,
-        /// Its time.
-        at: Timestamp,
-        /// The one before.
-        before: Timestamp,
     },
 }
 
@@ -203,34 +194,69 @@ impl Trace {
     /// Reads a trace.
     ///
     /// # Errors
-    /// Which line is wrong, and what was expected there. A last line that was cut off is left out and noted.
+    /// When the first line is not that of a trace, or no other line makes sense.
     pub fn parse(text: &str) -> Result<Trace, TraceError> {
         // What other programs put before a text to say that it is UTF-8.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut lines = text.split_inclusive('\n').enumerate();
         let header = header(lines.next().map_or("", |(_, line)| line.trim_end()))?;
-        let (mut entries, mut note, mut before) = (Vec::new(), None, Timestamp(0));
+        let (mut entries, mut flaws): (Vec<TraceEntry>, Flaws) = Default::default();
         for (index, whole) in lines {
             let (line, text) = (index + 1, whole.trim_end());
             if text.is_empty() {
                 continue;
             }
-            let entry: TraceEntry = match serde_json::from_str(text) {
-                Ok(entry) => entry,
-                // Only the very end of a file lacks its newline.
-                Err(e) if e.is_eof() && !whole.ends_with('\n') => {
-                    note = Some(format!("line {line} is cut off and left out: the recording ended within it"));
-                    break;
+            match serde_json::from_str::<TraceEntry>(text) {
+                Ok(entry) => {
+                    flaws.out_of_order |= entries.last().is_some_and(|before| entry.at < before.at);
+                    entries.push(entry);
                 }
-                Err(e) => return Err(TraceError::BadLine { line, why: said(&e) }),
-            };
-            if entry.at < before {
-                return Err(TraceError::Backwards { line, at: entry.at, before });
+                // Only the very end of a file lacks its newline.
+                Err(e) if e.is_eof() && !whole.ends_with('\n') => flaws.cut_off = Some(line),
+                Err(e) => {
+                    flaws.bad += 1;
+                    flaws.first_bad.get_or_insert_with(|| (line, said(&e)));
+                }
             }
-            before = entry.at;
-            entries.push(entry);
         }
-        Ok(Trace { header, entries, note })
+        if let (true, Some((line, why))) = (entries.is_empty(), &flaws.first_bad) {
+            return Err(TraceError::BadLine { line: *line, why: why.clone() });
+        }
+        if flaws.out_of_order {
+            entries.sort_by_key(|entry| entry.at);
+        }
+        Ok(Trace { header, entries, note: flaws.note() })
+    }
+}
+
+/// What is wrong with the lines of a trace that can be read all the same.
+#[derive(Default)]
+struct Flaws {
+    /// How many lines make no sense; the first of them, and why.
+    bad: usize,
+    first_bad: Option<(usize, String)>,
+    out_of_order: bool,
+    /// The last line, in which the recording ended.
+    cut_off: Option<usize>,
+}
+
+impl Flaws {
+    fn note(&self) -> Option<String> {
+        let mut notes = vec![];
+        match (&self.first_bad, self.bad) {
+            (Some((line, why)), 1) => notes.push(format!("line {line} makes no sense and is left out: {why}")),
+            (Some((line, why)), bad) => {
+                notes.push(format!("{bad} lines make no sense and are left out, the first is line {line}: {why}"));
+            }
+            (None, _) => {}
+        }
+        if self.out_of_order {
+            notes.push("its lines are not in order of time: they were put in order".to_owned());
+        }
+        if let Some(line) = self.cut_off {
+            notes.push(format!("line {line} is cut off and left out: the recording ended within it"));
+        }
+        (!notes.is_empty()).then(|| notes.join("; "))
     }
 }
 
@@ -374,19 +400,26 @@ mod tests {
             "{\"at_ms\"",
         ];
         for bad in bad {
-            let text = [&whole[0], &whole[1], bad, &whole[3], ""].join("\n");
-            let error = Trace::parse(&text).expect_err(bad);
+            let error = Trace::parse(&[&whole[0], "", bad, ""].join("\n")).expect_err(bad);
             assert!(matches!(error, TraceError::BadLine { line: 3, .. }), "{bad}: {error:?}");
             assert!(error.to_string().starts_with("line 3: "), "{error}");
+            let good = Trace::parse(&[&whole[0], &whole[1], bad, &whole[3], ""].join("\n")).expect(bad);
+            let note = good.note.expect("a note");
+            assert!(good.entries.len() == 2 && note.starts_with("line 3 makes no sense and is left out: "), "{note}");
         }
+        let text = [&whole[0], "x", &whole[1], "y", "{\"at"].join("\n");
+        let note = Trace::parse(&text).expect("a trace").note.expect("a note");
+        assert!(note.starts_with("2 lines make no sense and are left out, the first is line 2: "), "{note}");
+        assert!(note.ends_with("; line 5 is cut off and left out: the recording ended within it"), "{note}");
     }
 
     #[test]
-    fn time_never_goes_backwards() {
+    fn lines_that_are_out_of_order_are_put_in_order() {
         let mut wrong = trace();
-        wrong.entries[2].at = Timestamp(1_999);
-        let expected = TraceError::Backwards { line: 4, at: Timestamp(1_999), before: Timestamp(2_000) };
-        assert_eq!(Trace::parse(&wrong.to_string()), Err(expected));
+        wrong.entries.swap(0, 2);
+        let read = Trace::parse(&wrong.to_string()).expect("a trace");
+        assert!(read.entries.is_sorted_by_key(|entry| entry.at) && read.entries.len() == 3);
+        assert!(read.note.is_some_and(|note| note.contains("put in order")));
     }
 
     #[test]
@@ -401,7 +434,7 @@ mod tests {
         assert_eq!(Trace::parse(whole.trim_end()), Ok(trace()));
         // Cut off in the middle is something else.
         let broken = whole.replacen("\"pool\"", "\"po\n", 1);
-        assert!(matches!(Trace::parse(&broken), Err(TraceError::BadLine { line: 2, .. })));
+        assert!(Trace::parse(&broken).is_ok_and(|trace| trace.entries.len() == 2 && trace.note.is_some()));
     }
 
     #[test]

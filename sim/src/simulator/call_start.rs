@@ -1,7 +1,7 @@
 //! The start of a call: what runs in it, under each strategy, and what is it asked for?
 
 use leasehold_core::{
-    AcquireRequest, AnyOperation, AnyOutcome, Attempt, Effect, ExecutionEnded, ExpectedOverride, Limit, Millis, Mode,
+    AcquireRequest, AnyOperation, AnyOutcome, Attempt, Effect, ExecutionEnded, ExpectedOverride, Millis, Mode,
     Operation, ReleaseTarget, RenewRequest, Request, SetLimit, Settings, Step, SweepRequest, TaskToken, Timestamp,
 };
 
@@ -87,7 +87,7 @@ impl Lane {
                 })
             }
             CallPurpose::Limit => AnyOperation::SetLimit(SetLimit {
-                limit: Limit::try_from(u64::from(self.observer.pools[call.pool].limit)).ok()?,
+                limit: self.pools[call.pool].operator.wish,
                 who: "operator".into(),
                 why: "a live change".into(),
                 expected: ExpectedOverride::Any,

@@ -57,6 +57,9 @@ pub struct PoolFrame {
     pub peak: u32,
     /// The slots below this may be claimed.
     pub effective: u32,
+    /// Settling: slots look free, but until this moment nobody may be let in, as somebody may still follow the limit from
+    /// before it was lowered.
+    pub settles_at_ms: Option<f64>,
 }
 
 /// A moment on a row, as milliseconds since the start.
@@ -106,6 +109,10 @@ impl Lane {
                 Strategy::CountThenPut => seen.limit,
                 Strategy::Leasehold => self.effective_limit(pool),
             },
+            settles_at_ms: match self.strategy {
+                Strategy::CountThenPut => None,
+                Strategy::Leasehold => self.settles_at(pool, seen.held).map(moment),
+            },
         });
         LaneFrame {
             over: self.observer.pools.iter().any(|pool| pool.over),
@@ -123,6 +130,15 @@ impl Lane {
         }
         let slots: Vec<SlotRow> = pool.table.slots().cloned().collect();
         settings.effective_limit(&slots, self.clock(0))
+    }
+
+    /// Until when nobody may be let in although slots look free.
+    fn settles_at(&self, pool: &Pool, held: u32) -> Option<Timestamp> {
+        let (settings, now) = (pool.settings_now(), self.clock(0));
+        let until = settings.followed_at(settings.lowered.filter(|_| held < settings.limit.count())?);
+        let effective = self.effective_limit(pool);
+        let taken = pool.table.slots().filter(|row| row.slot.0 < effective && row.held.is_some()).count();
+        (now < until && taken >= effective as usize).then_some(until)
     }
 
     /// How many leases a caller counted, of the reply that tells it so and of the put that rests on it.

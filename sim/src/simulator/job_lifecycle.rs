@@ -218,7 +218,7 @@ impl Lane {
         }
     }
 
-    /// A change of the limit is made, or gave in to a newer one. Whoever asks sees to it that what was asked last is there.
+    /// A change of the limit is made, or gave in to a newer one. The operator goes on until what was wished last is there.
     fn limit_answered(&mut self, pool: usize, outcome: &SetLimitOutcome) {
         let there = match outcome {
             SetLimitOutcome::Set(changed) => {
@@ -227,8 +227,10 @@ impl Lane {
             }
             SetLimitOutcome::Superseded(superseded) => superseded.limit,
         };
-        if there.count() != self.observer.pools[pool].limit {
-            self.queue.after(RETRY, EventKind::LimitRetried { pool });
+        let operator = &mut self.pools[pool].operator;
+        operator.busy = false;
+        if there != operator.wish {
+            self.operate(pool);
         }
     }
 

@@ -139,12 +139,13 @@ impl Lane {
         match act {
             Act::Limit { pool, limit } => {
                 let from = self.observer.pools[pool].limit;
-                self.observer.pools[pool].limit_asked(at, limit);
                 self.say(pool, SimEventKind::Limit { from, to: limit.count(), step: "asked" });
                 if self.strategy.has_manager() {
-                    self.call(pool, CallPurpose::Limit, self.network.invoke());
+                    self.pools[pool].operator.wish = limit;
+                    self.operate(pool);
                 } else {
                     self.pools[pool].follow_limit(at, limit);
+                    self.observer.pools[pool].limit_in_force(at, limit);
                     self.limit_made(pool);
                 }
             }
@@ -158,6 +159,13 @@ impl Lane {
             Act::Kill { .. } | Act::DropReply { .. } | Act::DropRequest { .. } => {}
         }
         self.observer.mark(at);
+    }
+
+    /// The operator changes the limit to what was wished last, unless a change is under way already: its end sees to it.
+    pub(crate) fn operate(&mut self, pool: usize) {
+        if !std::mem::replace(&mut self.pools[pool].operator.busy, true) {
+            self.call(pool, CallPurpose::Limit, self.network.invoke());
+        }
     }
 
     /// The limit is changed: the ceiling stays until everybody surely follows.

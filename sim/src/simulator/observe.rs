@@ -37,6 +37,7 @@ impl Lane {
     fn limit_in_force(&mut self, pool: usize) {
         let Some(settings) = self.pools[pool].settings_in_table(&self.scenario) else { return };
         let (from, to) = (self.pools[pool].settings_now().limit.count(), settings.limit.count());
+        self.observer.pools[pool].limit_in_force(self.queue.now(), settings.limit);
         self.pools[pool].follow(self.queue.now(), settings);
         self.say(pool, SimEventKind::Limit { from, to, step: "in force" });
     }

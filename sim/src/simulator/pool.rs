@@ -26,6 +26,16 @@ pub(crate) struct Pool {
     everyone: Arc<str>,
     /// Whose lease was put last and when: to tell who counted at the same moment (count, then put).
     puts: VecDeque<(u64, u32)>,
+    pub(crate) operator: Operator,
+}
+
+/// Who changes a pool's limit: one change is under way at a time, and of what is wished meanwhile the last counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operator {
+    /// The limit that was asked for last.
+    pub(crate) wish: Limit,
+    /// A change is under way, or waits to be tried again.
+    pub(crate) busy: bool,
 }
 
 impl Pool {
@@ -48,6 +58,7 @@ impl Pool {
             changed: vec![],
             cells: vec![],
             puts: VecDeque::new(),
+            operator: Operator { wish: scenario.pools[number].limit, busy: false },
         }
     }
 

@@ -10,7 +10,7 @@ use super::wait_histogram::WaitHistogram;
 /// What an onlooker knows of one pool of a lane.
 #[derive(Clone, Debug)]
 pub(crate) struct PoolObserver {
-    /// The newest limit that somebody asked for.
+    /// The limit that the table says.
     pub(crate) limit: u32,
     /// As many as may hold rightly.
     pub(crate) ceiling: u32,
@@ -138,9 +138,9 @@ impl PoolObserver {
         self.sample(now);
     }
 
-    /// Somebody asks for another limit. Raised: as many may hold at once. Lowered: those who hold stay, and until
-    /// everybody follows the new limit some may be granted by the old one.
-    pub(crate) fn limit_asked(&mut self, now: u64, limit: Limit) {
+    /// The table says another limit. Raised: as many may hold at once. Lowered: those who hold stay, and until everybody
+    /// follows the new limit some may be granted by the old one.
+    pub(crate) fn limit_in_force(&mut self, now: u64, limit: Limit) {
         self.pass(now);
         let limit = limit.count();
         if limit < self.ceiling {
@@ -153,7 +153,7 @@ impl PoolObserver {
         self.sample(now);
     }
 
-    /// The change is made: until then the ceiling stays.
+    /// Whoever made the change knows of it: until then the ceiling stays.
     pub(crate) fn limit_made(&mut self, followed_at: u64) {
         self.ceiling_stays = Some(followed_at);
     }

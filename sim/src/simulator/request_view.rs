@@ -177,6 +177,7 @@ pub(crate) fn reads(request: &Request) -> Option<String> {
         Request::Get(key) => format!("the row {}", row_name(key, None)),
         Request::Slots(Slot(0), Slot(u32::MAX)) => "all rows from slot#".to_owned(),
         Request::Slots(Slot(from), Slot(to)) => format!("the rows from slot#{from:05} to slot#{to:05}"),
+        Request::Queue(1) => "the first row from wait#".to_owned(),
         Request::Queue(head) => format!("the first {head} rows from wait#"),
         Request::Holders { group, after: None, .. } => format!("all rows from holder#{:08x}…", (group >> 96) as u32),
         Request::Holders { group, after: Some(after), .. } => {
