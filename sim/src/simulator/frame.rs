@@ -43,8 +43,10 @@ pub struct LaneFrame {
 pub struct PoolFrame {
     /// Its name.
     pub prefix: String,
-    /// How many may hold.
+    /// How many may hold, as the table says.
     pub limit: u32,
+    /// How many may hold once the table says what its operator wishes.
+    pub wished: u32,
     /// How many may still hold rightly: after a lowering more than the limit.
     pub ceiling: u32,
     /// How many were told that they hold, and still do.
@@ -100,6 +102,10 @@ impl Lane {
         let pools = self.pools.iter().zip(&self.observer.pools).map(|(pool, seen)| PoolFrame {
             prefix: pool.prefix.to_string(),
             limit: seen.limit,
+            wished: match self.strategy {
+                Strategy::CountThenPut => seen.limit,
+                Strategy::Leasehold => pool.operator.wish.count(),
+            },
             ceiling: seen.ceiling,
             held: seen.held,
             waiting: seen.waiting,

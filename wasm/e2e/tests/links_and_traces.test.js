@@ -16,6 +16,23 @@ function heldAt(moment, prefix) {
   return `${pool.held} of ${pool.limit}`;
 }
 
+/** The link that the page offers, as what stands behind its "#". */
+async function copied(page) {
+  await page.evaluate(() => navigator.clipboard.writeText(""));
+  await page.locator("#link").click();
+  await page.waitForFunction(async () => (await navigator.clipboard.readText()) !== "");
+  return new URL(await page.evaluate(() => navigator.clipboard.readText())).hash;
+}
+
+/** All that a visitor sees of a moment. */
+function shownBy(page) {
+  return page.evaluate(() => {
+    const { world, now, speed } = globalThis.leasehold.player;
+    const controls = [...document.querySelectorAll("#controls input")].map((input) => [input.id, input.checked, input.getAttribute("aria-valuetext") ?? input.value]);
+    return JSON.parse(JSON.stringify({ now, speed, digest: world.digest(), scenario: world.scenario(), numbers: world.numbers(), frame: world.frame(), controls, table: document.getElementById("numbers").innerText }));
+  });
+}
+
 async function works(page) {
   await show(page, 1000);
   assert.equal(await now(page), 1000);
@@ -64,6 +81,73 @@ describe("links", () => {
     await close();
   });
 
+  test("carry a limit that was changed, playing or paused, and at any moment", async () => {
+    for (const [at, playing] of [[0, false], [700, false], [700, true]]) {
+      const { page, close } = await open({ hash: "#story=two-workflows" });
+      await show(page, at);
+      if (playing) await page.locator("#play").click();
+      await page.getByLabel("Limit of analytics").press("ArrowLeft");
+      await page.getByLabel("Limit of batch").press("ArrowRight");
+      if (playing) await page.locator("#play").click();
+      assert.equal(await page.locator(".story input:checked").count(), 0, "it is that story no more");
+      const link = await copied(page);
+      const other = await open({ hash: link });
+      assert.deepEqual(await shownBy(other.page), await shownBy(page), link);
+      assert.deepEqual([await other.page.locator("#c-limit-0").getAttribute("aria-valuetext"), await other.page.locator("#c-limit-1").getAttribute("aria-valuetext")], ["12", "6"]);
+      await Promise.all([show(page, 9000), show(other.page, 9000)]);
+      assert.deepEqual(await shownBy(other.page), await shownBy(page), `later: ${link}`);
+      await other.close();
+      await close();
+    }
+  });
+
+  test("carry every control, whatever it is moved to", async () => {
+    const { page, close } = await open({ hash: "#story=a-bad-day" });
+    const other = await open();
+    const ids = await page.locator("#controls :is(input, select)").evaluateAll((inputs) => inputs.map((input) => input.id));
+    assert.ok(ids.length > 17, `${ids}`);
+    let moved = 0;
+    for (const id of [...ids, "speed"]) {
+      await page.evaluate(() => {
+        location.hash = "#story=thundering-herd";
+        location.hash = "#story=a-bad-day";
+      });
+      await page.waitForFunction(() => globalThis.leasehold.player.world.scenario().pools[0].prefix === "analytics");
+      await show(page, 2345);
+      const before = await shownBy(page);
+      const control = page.locator(`#${id}`);
+      const kind = await control.evaluate((element) => element.type);
+      if (kind === "range") await control.press((await control.evaluate((range) => range.value === range.max)) ? "ArrowLeft" : "ArrowRight");
+      else if (kind === "radio") await control.check({ force: true });
+      else if (kind === "number") await control.fill("77").then(() => control.press("Enter"));
+      else await control.selectOption({ index: 1 });
+      await show(page, 3456);
+      if (JSON.stringify((await shownBy(page)).scenario) !== JSON.stringify(before.scenario)) moved += 1;
+      const link = await copied(page);
+      await other.page.evaluate((hash) => (location.hash = hash), link);
+      await other.page.waitForFunction((hash) => location.hash === hash && globalThis.leasehold.player.now === 3456, link);
+      assert.deepEqual(await shownBy(other.page), await shownBy(page), `${id}: ${link}`);
+    }
+    // Not the workload picker, the speed, and the mode that it had.
+    assert.equal(moved, ids.length - 2);
+    await other.close();
+    await close();
+  });
+
+  test("carry a speed that was chosen, and the pace of a story that was changed", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    await page.getByLabel("Limit", { exact: true }).press("ArrowRight");
+    const paced = await open({ hash: await copied(page) });
+    for (const one of [page, paced.page]) await show(one, 500);
+    assert.equal(await paced.page.locator("#speed-is").innerText(), await page.locator("#speed-is").innerText());
+    await page.getByLabel("Speed").press("ArrowRight");
+    const link = await copied(page);
+    assert.match(link, /&speed=0\.05/);
+    const own = await open({ hash: link });
+    assert.equal(await own.page.locator("#speed-is").innerText(), "1/20\u00d7");
+    await Promise.all([paced.close(), own.close(), close()]);
+  });
+
   test("to a moment that nobody would wait for go to the latest that can be had", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows&at=1e99" });
     assert.equal(await now(page), 1_800_000);
@@ -75,7 +159,7 @@ describe("links", () => {
   test("to a place on the page leave what is shown as it is", async () => {
     const { page, close } = await open({ hash: "#story=thundering-herd" });
     await show(page, 5000);
-    await page.getByRole("link", { name: "Skip to the two doors" }).press("Enter");
+    await page.getByRole("link", { name: "Skip to the comparison" }).press("Enter");
     await page.waitForFunction(() => document.activeElement.id === "doors");
     await page.waitForFunction(() => location.hash === "#story=thundering-herd");
     assert.equal(await now(page), 5000);
@@ -100,6 +184,10 @@ describe("links", () => {
     "a moment that is none": `#s=${packed({ seed: 7 })}&at=soon`,
     "an unknown story": "#story=nobody-wrote-this",
     "something else": "#utm=1",
+    "a speed that is none": "#story=two-workflows&speed=1e9",
+    "a story's name that every object has": "#story=__proto__&pace=constructor",
+    "nested without end": `#s=${packed(`${"[".repeat(5000)}${"]".repeat(5000)}`)}`,
+    "a text that is turned": `#s=${packed({ mode: "\u202eqqq" })}`,
     "letters of no alphabet": "#s=%%%%",
     "markup": `#s=${packed({ name: "<img src=x onerror=alert(1)>", pools: 3 })}`,
   };
@@ -180,7 +268,7 @@ describe("traces", () => {
   test("are loaded from an address on this site, in the field or in a link", async () => {
     const routes = { "traces/demo.jsonl": recorded };
     const { page, close } = await open({ routes });
-    await page.getByLabel("Address of a trace").fill("traces/demo.jsonl");
+    await page.getByLabel("Address of a recording").fill("traces/demo.jsonl");
     await page.getByRole("button", { name: "Load", exact: true }).click();
     await page.locator(".trace-view .pool").first().waitFor();
     await close();
@@ -195,9 +283,8 @@ describe("traces", () => {
     "empty": ["", /line 1/],
     "no trace": ["hello", /line 1: not a trace/],
     "of a newer program": ['{"leasehold_trace":99}', /newer/],
-    "broken in the middle": [[whole[0], whole[1], "{", ...whole.slice(2)].join("\n"), /line 3/],
+    "without one good line": [[whole[0], "{", "{}"].join("\n"), /line 2/],
     "binary": ["\u0000\u0001\u0002", /line 1/],
-    "without a look": [`${whole[0]}\n`, /no look/],
   };
   for (const [name, [text, expected]] of Object.entries(bad)) {
     test(`that are bad (${name}) say so, and the page works`, async () => {
@@ -205,7 +292,7 @@ describe("traces", () => {
       await drop(page, "bad.jsonl", text);
       const alert = page.locator(".trace").getByRole("alert");
       await alert.waitFor();
-      assert.match(await alert.innerText(), /^bad\.jsonl is not a trace/);
+      assert.match(await alert.innerText(), /^bad\.jsonl is not a recording/);
       assert.match(await alert.innerText(), expected);
       assert.equal(await page.locator(".trace-view").isVisible(), false);
       await works(page);
@@ -217,11 +304,126 @@ describe("traces", () => {
     });
   }
 
+  test("with a bad line in the middle play, and say which line was left out", async () => {
+    const { page, seen, close } = await open();
+    await drop(page, "damaged.jsonl", [whole[0], whole[1], '{"at_ms":', "\u202egarbage", ...whole.slice(2)].join("\n"));
+    const view = page.locator(".trace-view");
+    await view.locator(".pool").first().waitFor();
+    assert.match(await view.locator("[data-note]").innerText(), /^Not all of it could be read: 2 lines make no sense and are left out, the first is line 3/);
+    assert.equal(await page.locator(".trace").getByRole("alert").isVisible(), false);
+    await page.getByLabel("Moment of the recording").fill("1000");
+    assert.deepEqual(await view.locator(".pool-held").allInnerTexts(), ["analytics", "batch"].map((pool) => heldAt(looks.at(-1).at_ms, pool)));
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("without a look say that, and of which table they are", async () => {
+    const { page, seen, close } = await open();
+    await drop(page, "early.jsonl", `${whole[0]}\n`);
+    const view = page.locator(".trace-view");
+    await view.waitFor();
+    assert.ok((await view.innerText()).includes(`Table ${header.table}`));
+    assert.match(await view.locator("[data-note]").innerText(), /no look at any pool/);
+    assert.equal(await view.getByRole("button", { name: "Play" }).isVisible(), false);
+    await drop(page, "demo.jsonl", recorded);
+    await view.getByRole("button", { name: "Play" }).waitFor();
+    assert.equal(await view.locator("[data-note]").isVisible(), false);
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("count looks as the command does that recorded them", async () => {
+    const { page, close } = await open();
+    await drop(page, "demo.jsonl", recorded);
+    const about = page.locator("[data-about]");
+    await about.waitFor();
+    const pools = new Set(looks.flatMap((look) => look.pool?.prefix ?? [])).size;
+    assert.ok((await about.innerText()).includes(`${looks.filter((look) => look.pool).length} looks at ${pools} pools`), await about.innerText());
+    await close();
+  });
+
+  /** How much of a pool's drawing has the colour of a held slot, in pixels. */
+  const drawnAsHeld = (page) =>
+    page.evaluate(() => {
+      const canvas = document.querySelector(".trace-view .stage");
+      const probe = document.createElement("span");
+      probe.style.color = "var(--hold)";
+      document.body.append(probe);
+      const [red, green, blue] = getComputedStyle(probe).color.match(/\d+/g).map(Number);
+      probe.remove();
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let count = 0;
+      for (let at = 0; at < data.length; at += 4) if (data[at] === red && data[at + 1] === green && data[at + 2] === blue) count += 1;
+      return count;
+    });
+
+  test("that only have a sweep's counts draw as many as it counted", async () => {
+    const { page, close } = await open();
+    const { slots, queue, ...counts } = looks.find((look) => look.pool?.held > 0).pool;
+    assert.ok(slots.length > 0 && queue !== undefined);
+    const look = (held, waiting) => ({ at_ms: header.recorded_at_ms + 5000, pool: { ...counts, at_ms: header.recorded_at_ms, detail: "summary", limit: 4, held, expired: 0, open: 4 - held, waiting, state: held === 4 ? "full" : "ok", slots: [], queue: [] } });
+    const play = async (held, waiting) => {
+      await drop(page, "summary.jsonl", `${JSON.stringify(header)}\n${JSON.stringify(look(held, waiting))}\n`);
+      await page.locator(".trace-view .pool strong", { hasText: new RegExp(`^${held}$`) }).waitFor();
+      return drawnAsHeld(page);
+    };
+    const [none, two, four] = [await play(0, 0), await play(2, 3), await play(4, 7)];
+    assert.equal(none, 0);
+    assert.ok(two > 200 && Math.abs(four / two - 2) < 0.1, `${two} and ${four} pixels`);
+    assert.match(await page.locator(".trace-view .pool-waits").innerText(), /^7 wait, .*As the last sweep counted it, 5 s before$/);
+    await close();
+  });
+
+  test("say until when a pool is closed, where they know it", async () => {
+    const { page, close } = await open();
+    const at = Date.UTC(2026, 0, 2, 8, 20, 0);
+    const pool = looks.find((look) => look.pool).pool;
+    const closed = { ...pool, at_ms: at, limit: 4, held: 1, state: "settling", settles_at_ms: at + 14_000 };
+    const told = await page.evaluate(([text]) => {
+      const { trace } = globalThis.leasehold;
+      trace.open(text, "closed.jsonl");
+      return document.querySelector(".trace [role=alert]").textContent;
+    }, [`${JSON.stringify(header)}\n${JSON.stringify({ at_ms: at, pool: { ...closed, state: "full" } })}\n`]);
+    assert.equal(told, "");
+    const text = await page.evaluate((shown) => {
+      const band = [...globalThis.leasehold.trace.bands.values()][0];
+      band.show(shown, { from: 0, to: 1, moment: shown.at_ms, dt: 0 });
+      return document.querySelector(".trace-view .pool-over").textContent;
+    }, closed);
+    assert.equal(text, "closed until 08:20:14");
+    await close();
+  });
+
+  test("with any number or text in them leave a working page", async () => {
+    const { page, seen, close } = await open();
+    const { pool } = looks.find((look) => look.pool?.held > 0 && look.pool?.queue.length > 0);
+    const turned = "\u202e<img src=x onerror=alert(1)>\u0007";
+    const nasty = {
+      ...pool,
+      limit: 1000,
+      at_ms: 9_007_199_254_740_991,
+      slots: pool.slots.map((slot) => (slot.lease ? { ...slot, slot: 4_000_000, lease: { ...slot.lease, holder: { ...slot.lease.holder, key: turned.repeat(40) } } } : slot)),
+    };
+    const head = { ...header, table: turned, region: turned.repeat(50), program: "x".repeat(5000) };
+    await drop(page, `${turned}.jsonl`, [head, { at_ms: 0, pool }, { at_ms: 9_007_199_254_740_991, pool: nasty }].map((line) => JSON.stringify(line)).join("\n"));
+    const view = page.locator(".trace-view");
+    await view.locator(".pool").first().waitFor();
+    for (const thousandth of ["0", "500", "1000"]) await page.getByLabel("Moment of the recording").fill(thousandth);
+    const text = await view.innerText();
+    assert.doesNotMatch(text, /[\u202a-\u202e\u2066-\u2069\u0007]/);
+    assert.equal(await view.locator("img").count(), 0);
+    const { content, screen } = await page.evaluate(() => ({ content: document.documentElement.scrollWidth, screen: document.documentElement.clientWidth }));
+    assert.ok(content <= screen, `${content} > ${screen}`);
+    assert.deepEqual(seen.complaints, []);
+    await works(page);
+    await close();
+  });
+
   test("of other sites, and such as are not there, are refused in words", async () => {
     const { page, seen, close } = await open();
     const alert = page.locator(".trace").getByRole("alert");
     const load = async (address) => {
-      await page.getByLabel("Address of a trace").fill(address);
+      await page.getByLabel("Address of a recording").fill(address);
       await page.getByRole("button", { name: "Load", exact: true }).click();
       await alert.waitFor();
       return alert;

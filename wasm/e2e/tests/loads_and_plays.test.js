@@ -71,7 +71,7 @@ describe("the page", () => {
     assert.equal(await speed(), 1);
     await page.getByLabel("A job takes").press("ArrowRight");
     assert.deepEqual([await now(page), await speed()], [0, 0.02], "again from the race, and slowly");
-    assert.equal(await page.locator("#announce").innerText(), "It starts again, with the change.");
+    assert.equal(await page.locator("#announce").innerText(), "The jobs start again, with the change.");
     await show(page, 2000);
     assert.equal(await speed(), 1, "and on to the work");
     await page.getByLabel("Speed").press("ArrowRight");

@@ -77,7 +77,7 @@ describe("the two doors", () => {
     assert.notEqual(moment, null, "the limit is broken at some step");
     const caption = await page.locator('[data-door="counting"] [data-caption]').innerText();
     assert.match(caption, /counted \d+/);
-    assert.match(caption, /\d+ ran at once, and the limit is \d+/);
+    assert.match(caption, /\d+ run; the limit is \d+/);
     assert.match(await page.locator("#announce").innerText(), /Count, then put: .*counted/);
     assert.match(await page.locator('[data-door="counting"] .pool.over .pool-over').first().innerText(), /\d+ too many/);
     await close();
@@ -144,7 +144,11 @@ describe("the two doors", () => {
     await slide(page, "Limit of analytics", "25");
     // The page is drawn with its next frame.
     const shown = (limit) => page.locator('[data-door="leasehold"] .pool-held').first().locator("span", { hasText: new RegExp(`^${limit}$`) }).waitFor();
+    // It is asked for first, and in force once the table says it.
+    assert.equal(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), "limit 25 asked for");
+    await show(page, 1300);
     await shown(25);
+    assert.equal(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), "");
     await show(page, 500);
     // Before the change the old limit is shown.
     await shown(15);
@@ -158,10 +162,10 @@ describe("the two doors", () => {
 
   test("have the same arrivals, whatever is changed", async () => {
     const { page, close } = await open();
-    await slide(page, "Jobs at once", "40");
-    await slide(page, "One way to the table", "50 ms");
+    await slide(page, "Jobs at the start", "40");
+    await slide(page, "Network delay, one way", "50 ms");
     await slide(page, "Messages lost", "2 %");
-    await slide(page, "Pools (prefixes)", "3");
+    await slide(page, "Pools", "3");
     await page.locator('[data-door="counting"] .pool').nth(2).waitFor();
     assert.equal(await page.locator('[data-door="counting"] .pool').count(), 3);
     await page.getByLabel("asks again", { exact: true }).check();
@@ -220,7 +224,7 @@ describe("the two doors", () => {
     assert.match(text, /slot#\d+/);
     assert.match(text, /\(held\)/);
     const listed = () => page.evaluate(() => new Set([...document.querySelectorAll(".request .what")].map((what) => what.textContent.match(/job \d+|sweep/)?.[0])).size);
-    const all = page.getByRole("button", { name: "Everybody\u2019s requests" });
+    const all = page.getByRole("button", { name: "All requests" });
     assert.equal(await listed(), 1);
     assert.match(await page.locator("#request-whose").innerText(), /^The requests of job \d+ alone/);
     await all.click();

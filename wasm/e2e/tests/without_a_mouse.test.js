@@ -89,7 +89,7 @@ describe("without a mouse", () => {
     await page.waitForFunction((before) => globalThis.leasehold.player.now > before, stepped);
     await page.keyboard.press("Space");
     const stopped = await now(page);
-    await page.getByLabel("Address of a trace").focus();
+    await page.getByLabel("Address of a recording").focus();
     await page.keyboard.type("a. b");
     assert.equal(await now(page), stopped);
     await close();

@@ -2,7 +2,7 @@
 
 import { COUNTING, LEASEHOLD } from "./rows.js";
 import { does, who } from "./requests.js";
-import { plural, span } from "./words.js";
+import { moment, plural, shorten, span } from "./words.js";
 
 /** @typedef {{seq: number, at_ms: number, door: number|null, pool: number|null, what: string, [more: string]: any}} Said */
 
@@ -49,96 +49,106 @@ export function isAlarm(said) {
 }
 
 const isNumber = (number) => number !== null && number !== undefined;
-const job = (number) => (isNumber(number) ? `job ${number}` : "a job that nobody knows any more");
+const job = (number) => (isNumber(number) ? `job ${number}` : "a job that has left");
 
 /**
  * @param {Said} said
  * @param {string|null} pool its name, where there are several
- * @returns {string} one or two sentences, or nothing
+ * @returns {string} one to three short sentences, or nothing
  */
 export function sentence(said, pool) {
-  const inPool = pool === null ? "" : ` in ${pool}`;
-  const text = words(said, inPool);
-  return text === "" ? "" : text[0].toUpperCase() + text.slice(1);
+  const text = words(said);
+  if (text === "") return "";
+  return capital(pool === null ? text : `in ${shorten(pool, 20)}, ${text}`);
 }
 
-/** @param {Said} said @param {string} inPool */
-function words(said, inPool) {
+function capital(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+/** @param {Said} said */
+function words(said) {
   const counting = said.door === COUNTING;
   switch (said.what) {
-    case "acquired":
-      if (counting) return `${job(said.job)} counted ${said.counted}, under the limit of ${said.limit}, and put its lease${inPool}. Now ${said.held} run.`;
-      if (said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell}${inPool} after ${span(said.waited_ms)}: ${said.held} of ${said.limit} run.`;
-      return `${job(said.job)} claimed slot ${said.cell}${inPool}: one conditional write, and nobody else can have it.`;
+    case "acquired": {
+      if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}. ${said.held} of ${said.limit} run.`;
+      if (!counting) return `${job(said.job)} wrote its name on slot ${said.cell}, which was free. Nobody else can have it now.`;
+      const change = said.held - said.counted - 1;
+      const meanwhile = change === 0 ? "" : change < 0 ? "Others ended meanwhile. " : "Others did the same. ";
+      return `${job(said.job)} counted ${said.counted}, fewer than ${said.limit}, and put its lease. ${meanwhile}Now ${said.held} run.`;
+    }
     case "over_limit": {
-      const now = `${said.held} ran at once, and the limit is ${said.ceiling}`;
+      const now = `Now ${said.held} run; the limit is ${said.ceiling}.`;
       const same = said.same ?? 0;
       const others = (said.together ?? []).length;
       const unseen = said.held - 1 - others - said.counted;
-      if (unseen > 0) return `${job(said.job)} counted only ${said.counted}${inPool}: by its clock ${unseen === 1 ? "a lease" : `${unseen} leases`} had run out that ${unseen === 1 ? "is" : "are"} still in use. It put its own: ${now}.`;
-      if (same === 1 && others === 1) return `two callers counted ${said.counted} at the same moment${inPool}. Both got in: ${now}.`;
-      const ended = said.counted + same + 1 - said.held;
-      if (same > 0 && same === others) return `${same + 1} callers counted ${said.counted} at the same moment${inPool}. All of them got in${ended > 0 ? `, while ${plural(ended, "job")} ended` : ""}: ${now}.`;
-      if (same > 0) return `${same === 1 ? "two" : same + 1} callers counted ${said.counted} at the same moment${inPool}, and before the last of them put its lease ${others} others had: ${now}.`;
-      if (others > 0) return `${job(said.job)} counted ${said.counted}${inPool}, but before it put its lease ${others === 1 ? "another" : `${others} others`} put theirs: ${now}.`;
-      return `${job(said.job)} counted ${said.counted} and put its lease${inPool}: ${now}.`;
+      if (unseen > 0) return `${job(said.job)} counted only ${said.counted}: by its clock ${plural(unseen, "lease")} had run out. ${unseen === 1 ? "It is" : "They are"} still in use. ${now}`;
+      if (same > 0 && same === others) return `${same === 1 ? "two" : same + 1} jobs counted ${said.counted} at the same moment, and ${same === 1 ? "both" : "all"} got in. ${now}`;
+      if (others > 0) return `${job(said.job)} counted ${said.counted}. Before it put its lease, ${others === 1 ? "another job" : `${others} other jobs`} put theirs. ${now}`;
+      return `${job(said.job)} counted ${said.counted} and put its lease. ${now}`;
     }
     case "within_limit":
-      return `enough jobs ended${inPool}: ${said.held} run, which is within the limit again. That came about by itself; nothing saw to it.`;
+      return `enough jobs have ended: ${said.held} run, no more than the limit. Nobody repaired it; it will happen again.`;
     case "queued":
-      return `every slot is taken${inPool}: ${job(said.job)} joins the queue and sleeps. ${plural(said.waiting, "job waits", "jobs wait")}.`;
+      return `all slots are taken: ${job(said.job)} joins the queue and sleeps. ${plural(said.waiting, "job waits", "jobs wait")}.`;
     case "refused":
-      return `full${inPool}: ${job(said.job)} ${counting ? `counted ${said.held}` : "found no slot"} and will ask again in ${span(said.again_ms - said.at_ms)}.`;
+      return `${job(said.job)} ${counting ? `counted ${said.held}: the limit is reached` : "found no free slot"}. It asks again in ${span(said.again_ms - said.at_ms)}.`;
     case "collided":
       return counting
-        ? `${job(said.job)} collided with another and looks again.`
-        : `two wanted the same row${inPool}; one write was refused, so ${job(said.job)} looks again.`;
+        ? `${capital(job(said.job))} and another wrote at once: it looks again.`
+        : `two wanted the same row, and one write was refused. ${capital(who(said))} looks again.`;
     case "released":
-      if (said.next !== null && said.next !== undefined) return `${job(said.job)} handed slot ${said.cell} straight to ${job(said.next)}, first in the queue, in one transaction.`;
-      return counting ? `${job(said.job)} ended and took its lease away.` : `${job(said.job)} gave slot ${said.cell} back.`;
+      if (isNumber(said.next)) return `${job(said.job)} ended. In one transaction it handed slot ${said.cell} to ${job(said.next)}, the first in the queue.`;
+      return counting ? `${job(said.job)} ended and deleted its lease.` : `${job(said.job)} ended: slot ${said.cell} is free.`;
     case "renewed":
       return `${job(said.job)} renewed its lease in time.`;
     case "expired":
       return counting
-        ? `the lease of ${job(said.job)} ran out${inPool}.`
-        : `the lease on slot ${said.cell} ran out: nobody renewed it. After the grace another may take it.`;
+        ? `the lease of ${job(said.job)} ran out.`
+        : `nobody renewed the lease on slot ${said.cell}, and it ran out. Another job may take the slot once the grace has passed.`;
     case "reclaimed":
-      return said.next === null || said.next === undefined
-        ? `slot ${said.cell}, left behind by ${job(said.job)}, is free again.`
-        : `slot ${said.cell}, left behind by ${job(said.job)}, goes to ${job(said.next)} under a new fence.`;
+      return isNumber(said.next)
+        ? `slot ${said.cell}, left behind by ${job(said.job)}, goes to ${job(said.next)}. Late writes of ${job(said.job)} are refused from now on.`
+        : `slot ${said.cell}, left behind by ${job(said.job)}, is free again.`;
     case "freed":
-      return `the execution of ${job(said.job)} is known to have ended: slot ${said.cell} is freed at once, before its lease runs out.`;
+      return `the workflow of ${job(said.job)} is known to have ended: slot ${said.cell} is free at once, before its lease runs out.`;
     case "lost_lease":
-      return counting
-        ? `by its own clock the lease of ${job(said.job)} ran out${inPool} before it was renewed: it stops and starts again.`
-        : `by its own clock the lease of ${job(said.job)} ran out${inPool} before it was renewed: it stops and asks again. Rather one too few than one too many.`;
+      return `by its own clock the lease of ${job(said.job)} ran out before it was renewed. It stops and asks again${counting ? "." : ": better one job too few than one too many."}`;
     case "died":
       if (!said.holding) return `the worker of ${job(said.job)} died before it had a lease.`;
       return counting
         ? `the worker of ${job(said.job)} died. Its lease stays in the table and is counted until it runs out.`
         : `the worker of ${job(said.job)} died while it held a slot. Nobody else gets that slot before it is safe.`;
     case "call_died":
-      return `the function that ${isNumber(said.job) ? `asked for job ${said.job}` : `ran ${who(said)}`} died half way. Whoever asks again finds out what was done.`;
+      return `the function that ${isNumber(said.job) ? `asked for job ${said.job}` : `ran ${who(said)}`} died half-way. The next call finds out what was done.`;
     case "lost":
       return said.way === "reply"
-        ? `the reply to ${who(said)} got lost: it can not know whether its write was made.`
-        : `a request of ${who(said)} got lost on the way to the table.`;
+        ? `the reply to ${who(said)} got lost: it cannot know whether its write was made.`
+        : `a request of ${who(said)} got lost on its way to the table.`;
     case "failed":
-      return `a call for ${who(said)} failed${said.why ? `: ${said.why}` : ""}. That means: not granted.`;
+      return `a call for ${who(said)} failed${said.why ? `: ${said.why}` : ""}. A failed call is never taken for a lease.`;
     case "throttled":
-      return `the table was too busy for ${who(said)}: it asks again.`;
+      return `the table refused a request of ${who(said)}: too many at once. It asks again.`;
     case "told":
-      return `${job(said.job)} was woken: its task was told that it holds a slot. It never had to ask.`;
+      return `${job(said.job)} was told that it has a slot. It slept until now, and never had to ask.`;
     case "gave_up":
       return `${job(said.job)} gave up after ${span(said.waited_ms)}.`;
-    case "swept":
-      return "";
     case "limit":
-      if (said.step === "asked") return `an operator changes the limit${inPool} from ${said.from} to ${said.to} while everything runs.`;
-      return `the limit${inPool} is ${said.to} now, it was ${said.from}.`;
+      if (said.step === "asked") return `an operator changes the limit from ${said.from} to ${said.to} while everything runs.`;
+      return `the limit is ${said.to} now; it was ${said.from}.`;
     default:
       return "";
   }
+}
+
+/** How things stand, where nothing just happened. @param {{prefix: string, held: number, limit: number, waiting: number, settles_at_ms: number|null}[]} pools */
+export function standing(pools) {
+  const each = pools.slice(0, 3).map((pool) => {
+    const waits = pool.waiting === 0 ? "nobody waits" : plural(pool.waiting, "waits", "wait");
+    const closed = pool.settles_at_ms === null ? "" : `. Nobody is let in before ${moment(pool.settles_at_ms)}: until then some callers may follow the old limit`;
+    return `${pools.length > 1 ? `${shorten(pool.prefix, 20)}: ` : ""}${pool.held} of ${pool.limit} run, ${waits}${closed}.`;
+  });
+  return capital(each.join(" "));
 }
 
 /** Chooses what to show under each door, and what to say aloud. */
@@ -175,10 +185,10 @@ export class Captions {
    * @param {{events: Said[], next: number}} news since the last time
    * @param {string[]} pools
    * @param {number} real ms of real time
-   * @param {{patient: boolean, since: number}} how patient: keep a caption long enough to be read;
-   *   since: older things (ms) are only told if there is nothing newer
+   * @param {{patient: boolean, since: number, frame: any}} how patient: keep a caption long enough to be read;
+   *   since: older things (ms) are not told; frame: how things stand now
    */
-  take(news, pools, real, { patient, since }) {
+  take(news, pools, real, { patient, since, frame }) {
     this.next = news.next;
     this.#compare(news.events);
     for (const door of [COUNTING, LEASEHOLD]) {
@@ -191,9 +201,12 @@ export class Captions {
         }
         if (isLoud(said)) this.#remember(said, door, pools);
         const value = this.#worth(said, real);
-        if (value > 0 && (best === null || best.at_ms < since || value >= this.#worth(best, real))) best = said;
+        if (said.at_ms >= since && value > 0 && (best === null || value >= this.#worth(best, real))) best = said;
       }
-      if (best === null) continue;
+      if (best === null) {
+        this.#rest(door, frame, real);
+        continue;
+      }
       const before = this.shown[door];
       const age = real - this.shownAt[door];
       const asked = this.#worth(best, real) > worth(best);
@@ -210,6 +223,17 @@ export class Captions {
       this.say(this.unsaid.text, real);
       this.unsaid = null;
     }
+  }
+
+  // What happened long ago is no caption of what is seen now.
+  #rest(door, frame, real) {
+    const before = this.shown[door];
+    if (before !== null && (real - this.shownAt[door] < 5000 || frame.now_ms - before.at_ms < 1000)) return;
+    this.shown[door] = null;
+    this.shownAt[door] = real;
+    const text = frame.now_ms === 0 ? "The first job has not come yet." : standing(frame.doors[door].pools);
+    if (this.places[door].textContent !== text) this.places[door].textContent = text;
+    this.places[door].classList.remove("alarm");
   }
 
   #worth(said, real) {

@@ -21,20 +21,20 @@ const perWorkload = (name) => (scenario, workload) => (workload === null ? scena
 
 /** @type {Control[]} */
 const ofWorkloads = [
-  { id: "burst", name: "Jobs at once", values: amounts, say: (value) => off(value, number(value)), of: perWorkload("burst") },
-  { id: "rate", name: "Then, a minute", values: rates, say: (value) => off(value, number(value)), of: perWorkload("per_minute") },
+  { id: "burst", name: "Jobs at the start", values: amounts, say: (value) => off(value, number(value)), of: perWorkload("burst") },
+  { id: "rate", name: "Jobs a minute after that", values: rates, say: (value) => off(value, number(value)), of: perWorkload("per_minute") },
   { id: "length", name: "A job takes", values: lengths, say: span, of: perWorkload("job_ms") },
 ];
 
 /** @type {Control[]} */
 const ofWorld = [
-  { id: "delay", name: "One way to the table", values: times, say: span, of: field("network", "delay_ms") },
+  { id: "delay", name: "Network delay, one way", values: times, say: span, of: field("network", "delay_ms") },
   { id: "lost", name: "Messages lost", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "request_lost", "reply_lost") },
   { id: "dies", name: "Workers and calls that die", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "worker_dies", "call_dies") },
-  { id: "throttled", name: "Table too busy", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "throttled") },
+  { id: "throttled", name: "Requests refused as too many", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "throttled") },
   { id: "skew", name: "Clocks differ by up to", values: [0, 50, 100, 200, 500, 800, 1000, 1500, 2000, 5000, 10_000], say: (value) => off(value, span(value)), of: field("clocks", "skew_ms") },
   { id: "lease", name: "A lease lasts", values: [1000, 2000, 3000, 5000, 8000, 10_000, 15_000, 20_000, 30_000, 60_000, 120_000, 300_000], say: span, of: field("leases", "lease_ms") },
-  { id: "again", name: "Refused: ask again after", values: [100, 200, 500, 1000, 2000, 3000, 5000, 10_000, 30_000], say: span, of: field("poll", "every_ms") },
+  { id: "again", name: "If refused, ask again after", values: [100, 200, 500, 1000, 2000, 3000, 5000, 10_000, 30_000], say: span, of: field("poll", "every_ms") },
 ];
 
 export class Controls {
@@ -49,7 +49,22 @@ export class Controls {
     this.workload = null;
     this.shape = "";
     this.shownLimits = "";
+    /** The sliders that are being dragged: what they show is theirs until they are let go. @type {Set<HTMLInputElement>} */
+    this.dragged = new Set();
+    this.shelf = new Shelf();
     form.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  /** The workload that the controls are for, counted from 1 on; null: all of them. */
+  get jobs() {
+    return this.workload === null ? null : this.workload + 1;
+  }
+
+  /** Another scenario: what was taken out of the one before is not put back into this one. @param {number|null} jobs */
+  forget(jobs = null) {
+    this.shelf = new Shelf();
+    this.workload = jobs === null ? null : jobs - 1;
+    this.shape = "";
   }
 
   /** @param {any} scenario @param {Map<string, number>} inForce limits that were changed live */
@@ -76,6 +91,7 @@ export class Controls {
   #build() {
     const focused = document.activeElement?.id;
     this.updates = [];
+    this.dragged.clear();
     const { pools, workloads } = this.scenario;
     const parts = pools.map((pool, index) =>
       this.#slider(`limit-${index}`, pools.length > 1 ? `Limit of ${pool.prefix}` : "Limit", limits, String, (inForce) => inForce.get(this.scenario.pools[index].prefix) ?? this.scenario.pools[index].limit, (value) => this.hooks.limit(this.scenario.pools[index].prefix, value)),
@@ -84,8 +100,8 @@ export class Controls {
     if (workloads.length > 1) parts.push(this.#workloadPicker());
     for (const control of [...ofWorkloads, ...ofWorld]) parts.push(this.#control(control));
     parts.push(
-      this.#slider("workloads", "Workloads", [1, 2, 3, 4, 5, 6, 7, 8], String, () => this.scenario.workloads.length, (value) => this.#change((scenario) => setWorkloads(scenario, value))),
-      this.#slider("pools", "Pools (prefixes)", [1, 2, 3, 4, 5, 6], String, () => this.scenario.pools.length, (value) => this.#change((scenario) => setPools(scenario, value))),
+      this.#slider("workloads", "Workloads", [1, 2, 3, 4, 5, 6, 7, 8], String, () => this.scenario.workloads.length, (value) => this.#change((scenario) => this.shelf.setWorkloads(scenario, value))),
+      this.#slider("pools", "Pools", [1, 2, 3, 4, 5, 6], String, () => this.scenario.pools.length, (value) => this.#change((scenario) => this.shelf.setPools(scenario, value))),
       this.#seed(),
     );
     this.form.replaceChildren(...parts);
@@ -110,7 +126,7 @@ export class Controls {
       this.#change((scenario) => {
         for (const [part, key] of of(scenario, this.workload)) part[key] = value;
       });
-    return this.#slider(id, name, values, (value) => (differ() ? "they differ" : say(value)), current, set);
+    return this.#slider(id, name, values, (value) => (differ() ? "not all alike" : say(value)), current, set);
   }
 
   #slider(id, name, values, say, current, set) {
@@ -129,8 +145,17 @@ export class Controls {
       output.textContent = say(value);
       input.setAttribute("aria-valuetext", say(value));
     };
-    input.addEventListener("input", () => set(steps[Number(input.value)]));
+    // While it is dragged it only says what it would be; where it is let go counts, once.
+    input.addEventListener("input", () => {
+      this.dragged.add(input);
+      show(steps[Number(input.value)]);
+    });
+    input.addEventListener("change", () => {
+      this.dragged.delete(input);
+      set(steps[Number(input.value)]);
+    });
     this.updates.push((inForce) => {
+      if (this.dragged.has(input)) return;
       const value = current(inForce);
       // A link may carry a value between two steps: it gets a step of its own.
       steps = values.includes(value) ? values : [...values, value].sort((one, other) => one - other);
@@ -148,7 +173,7 @@ export class Controls {
     const box = document.createElement("fieldset");
     box.className = "control";
     const legend = document.createElement("legend");
-    legend.textContent = "Whoever finds it full, at leasehold";
+    legend.textContent = "At Leasehold, a job that finds no free slot";
     const choice = document.createElement("div");
     choice.className = "choice";
     for (const [value, text] of [["queue", "waits in a queue"], ["poll", "asks again"]]) {
@@ -174,7 +199,7 @@ export class Controls {
     box.className = "control";
     const label = document.createElement("label");
     label.htmlFor = "c-workload";
-    label.textContent = "Jobs of";
+    label.textContent = "Jobs below are of";
     const select = document.createElement("select");
     select.id = "c-workload";
     const names = ["all workloads", ...this.scenario.workloads.map((workload) => workload.name)];
@@ -194,7 +219,7 @@ export class Controls {
     box.className = "control seed";
     const label = document.createElement("label");
     label.htmlFor = "c-seed";
-    label.textContent = "Seed";
+    label.textContent = "Seed of all chance";
     const input = document.createElement("input");
     input.type = "number";
     input.id = "c-seed";
@@ -211,31 +236,67 @@ export class Controls {
   }
 }
 
-/** @param {any} scenario @param {number} count */
-export function setWorkloads(scenario, count) {
-  const first = scenario.workloads.length;
-  scenario.workloads.length = Math.min(first, count);
-  for (let index = first; index < count; index += 1) {
-    const model = scenario.workloads[index % first];
-    const pool = scenario.pools[index % scenario.pools.length].prefix;
-    scenario.workloads.push({ ...model, name: freeName(scenario.workloads.map((one) => one.name), "workload"), pool });
+/** Pools and workloads that a slider took out of the scenario. It puts back the same ones, before it makes new ones. */
+export class Shelf {
+  constructor() {
+    /** @type {{pool: any, workloads: {at: number, workload: any}[], moved: string[], actions: any[]}[]} the one taken out last stands last */
+    this.pools = [];
+    /** @type {any[]} */
+    this.workloads = [];
+  }
+
+  /** @param {any} scenario @param {number} count */
+  setWorkloads(scenario, count) {
+    const { workloads, pools } = scenario;
+    while (workloads.length > count) this.workloads.push(workloads.pop());
+    const names = pools.map((pool) => pool.prefix);
+    while (workloads.length < count) {
+      const back = this.workloads.findLastIndex((one) => names.includes(one.pool));
+      if (back >= 0) workloads.push(...this.workloads.splice(back, 1));
+      else workloads.push(copyOf(scenario, names[workloads.length % names.length]));
+    }
+  }
+
+  /** A pool goes and comes with its own workloads, and with what was done to it. @param {any} scenario @param {number} count */
+  setPools(scenario, count) {
+    const { pools } = scenario;
+    while (pools.length > count) {
+      const pool = pools.pop();
+      const its = (one) => one.pool === pool.prefix;
+      const taken = { pool, workloads: [], moved: [], actions: scenario.actions.filter(its) };
+      // Somebody has to come: if all jobs are of this pool, they go to another.
+      if (scenario.workloads.every(its)) {
+        taken.moved = scenario.workloads.map((one) => one.name);
+        for (const one of scenario.workloads) one.pool = pools[0].prefix;
+      } else {
+        taken.workloads = scenario.workloads.map((workload, at) => ({ at, workload })).filter(({ workload }) => its(workload));
+        scenario.workloads = scenario.workloads.filter((one) => !its(one));
+      }
+      scenario.actions = scenario.actions.filter((action) => !its(action));
+      this.pools.push(taken);
+    }
+    while (pools.length < count) {
+      const taken = this.pools.pop();
+      if (taken === undefined) {
+        const prefix = freeName(pools.map((one) => one.prefix), "pool");
+        pools.push({ ...pools[0], prefix });
+        if (scenario.workloads.length < mostWorkloads) scenario.workloads.push(copyOf(scenario, prefix));
+        continue;
+      }
+      pools.push(taken.pool);
+      for (const { at, workload } of taken.workloads) if (scenario.workloads.length < mostWorkloads) scenario.workloads.splice(at, 0, workload);
+      for (const one of scenario.workloads) if (taken.moved.includes(one.name)) one.pool = taken.pool.prefix;
+      scenario.actions = [...scenario.actions, ...taken.actions].sort((one, other) => one.at_ms - other.at_ms);
+    }
   }
 }
 
-/** @param {any} scenario @param {number} count */
-export function setPools(scenario, count) {
-  const first = scenario.pools.length;
-  scenario.pools.length = Math.min(first, count);
-  for (let index = first; index < count; index += 1) {
-    scenario.pools.push({ ...scenario.pools[index % first], prefix: freeName(scenario.pools.map((one) => one.prefix), "pool") });
-  }
-  // Every pool is used, and no workload is left without one.
-  if (scenario.workloads.length < count) setWorkloads(scenario, count);
-  const names = scenario.pools.map((pool) => pool.prefix);
-  scenario.workloads.forEach((workload, index) => {
-    if (!names.includes(workload.pool)) workload.pool = names[index % names.length];
-  });
-  scenario.actions = scenario.actions.filter((action) => action.pool === undefined || names.includes(action.pool));
+const mostWorkloads = 8;
+
+/** One more workload, like one of those that are there, for this pool. */
+function copyOf(scenario, pool) {
+  const { workloads } = scenario;
+  return { ...workloads[0], name: freeName(workloads.map((one) => one.name), "workload"), pool };
 }
 
 function freeName(taken, stem) {

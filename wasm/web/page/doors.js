@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
-import { number, shorten, span } from "./words.js";
+import { moment, number, shorten, span } from "./words.js";
 
 /** More than so many requests on their way at once, and no number is written beside them. */
 const mostCounts = 100;
@@ -146,12 +146,12 @@ export class Doors {
       article.classList.toggle("broke", broke);
     };
     const verdict = (door) => {
-      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 ? "Nobody has come yet" : "Never above its limit";
+      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 ? "No job has come yet" : "Never above its limit";
       return `Up to ${number(door.most_over)} too many`;
     };
     say(0, verdict(counting), counting.most_over > 0);
     this.articles[1].classList.toggle("unpromised", !promised && leasehold.most_over === 0);
-    if (!promised && leasehold.most_over === 0) say(1, "No promise: clocks differ by more than the grace", false);
+    if (!promised && leasehold.most_over === 0) say(1, "Not promised: clocks differ too much", false);
     else say(1, verdict(leasehold), leasehold.most_over > 0);
   }
 }
@@ -167,7 +167,7 @@ class Band {
     const name = this.element.querySelector("h3");
     name.textContent = shorten(prefix, 28);
     name.title = prefix;
-    this.element.setAttribute("aria-label", `Pool ${prefix}, ${door === rows.LEASEHOLD ? "leasehold" : "count, then put"}`);
+    this.element.setAttribute("aria-label", `Pool ${prefix}, ${door === rows.LEASEHOLD ? "Leasehold" : "Count, then put"}`);
     this.held = this.element.querySelector("strong");
     this.limit = this.element.querySelector(".pool-held span");
     this.over = this.element.querySelector(".pool-over");
@@ -184,14 +184,17 @@ class Band {
     this.last = "";
   }
 
-  say({ limit, ceiling, held, waiting }) {
+  say({ limit, wished, ceiling, held, waiting, settles_at_ms: settles }) {
     const over = Math.max(0, held - ceiling);
-    const now = `${limit} ${held} ${waiting} ${over}`;
+    const now = `${limit} ${wished} ${held} ${waiting} ${over} ${settles}`;
     if (now === this.last) return;
     this.last = now;
     this.held.textContent = String(held);
     this.limit.textContent = String(limit);
-    this.over.textContent = over > 0 ? `${over} too many` : "";
+    // A limit that is asked for counts once the table says it; after a lowering, slots may look free that nobody may have yet.
+    this.over.textContent = over > 0 ? `${over} too many` : wished !== limit ? `limit ${wished} asked for` : settles !== null ? `closed until ${moment(settles)}` : "";
+    this.over.title = over === 0 && settles !== null ? "Settling: until then some callers may still follow the limit from before it was lowered." : "";
+    this.element.classList.toggle("settling", over === 0 && (wished !== limit || settles !== null));
     this.waits.textContent = waiting > 0 ? `${number(waiting)} ${waiting === 1 ? "waits" : "wait"}` : "nobody waits";
     this.element.classList.toggle("over", over > 0);
   }

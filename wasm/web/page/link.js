@@ -1,8 +1,12 @@
-// How does a link carry a whole scenario? `#s=<base64url of its JSON>&at=<ms>`, or `#story=<id>&at=<ms>`, or
-// `#trace=<address>`.
+// How does a link carry all that is shown? `#s=<base64url of its JSON>`, or `#story=<id>`, each with `&at=<ms>`,
+// `&speed=<a speed that a visitor chose>`, `&pace=<the story whose pace is kept>` and `&jobs=<the workload that the controls are
+// for, from 1 on>`; or `#trace=<address>`.
+
+import { speeds } from "./player.js";
 
 /**
- * @typedef {{kind: "none"} | {kind: "story", id: string, at: number} | {kind: "scenario", scenario: unknown, at: number}
+ * @typedef {{at: number, speed: number|null, pace: string|null, jobs: number|null}} How
+ * @typedef {{kind: "none"} | {kind: "story", id: string} & How | {kind: "scenario", scenario: unknown} & How
  *   | {kind: "trace", address: string} | {kind: "bad", why: string}} Link
  */
 
@@ -18,30 +22,35 @@ export function readLink(hash) {
   const parts = new URLSearchParams(text);
   const at = parts.has("at") ? Number(parts.get("at")) : 0;
   if (!Number.isFinite(at) || at < 0) return { kind: "bad", why: `its moment is \u201c${parts.get("at")}\u201d, not a number of milliseconds` };
+  const speed = parts.has("speed") ? Number(parts.get("speed")) : null;
+  if (speed !== null && !speeds.includes(speed)) return { kind: "bad", why: `its speed is \u201c${parts.get("speed")}\u201d, not one of ${speeds.join(", ")}` };
+  const jobs = /^[1-8]$/.test(parts.get("jobs") ?? "") ? Number(parts.get("jobs")) : null;
+  const how = { at, speed, pace: parts.get("pace"), jobs };
   if (parts.has("trace")) return { kind: "trace", address: parts.get("trace") ?? "" };
-  if (parts.has("story")) return { kind: "story", id: parts.get("story") ?? "", at };
+  if (parts.has("story")) return { kind: "story", id: parts.get("story") ?? "", ...how };
   if (!parts.has("s")) return { kind: "bad", why: "it names neither a scenario nor a story" };
   const packed = parts.get("s") ?? "";
   if (packed.length > longest) return { kind: "bad", why: "it is longer than any scenario" };
   try {
-    return { kind: "scenario", scenario: JSON.parse(unpack(packed)), at };
+    return { kind: "scenario", scenario: JSON.parse(unpack(packed)), ...how };
   } catch {
     return { kind: "bad", why: "it was cut off or changed on the way" };
   }
 }
 
-/** @param {string} id @param {number} at ms */
-export function storyLink(id, at) {
-  return `#story=${id}${moment(at)}`;
+/** @param {string} id @param {How} how */
+export function storyLink(id, how) {
+  return `#story=${id}${rest(how)}`;
 }
 
-/** @param {unknown} scenario only what differs from the defaults @param {number} at ms */
-export function scenarioLink(scenario, at) {
-  return `#s=${pack(JSON.stringify(scenario))}${moment(at)}`;
+/** @param {unknown} scenario only what differs from the defaults @param {How} how */
+export function scenarioLink(scenario, how) {
+  return `#s=${pack(JSON.stringify(scenario))}${rest(how)}`;
 }
 
-function moment(at) {
-  return at > 0 ? `&at=${Math.round(at * 1000) / 1000}` : "";
+function rest({ at, speed, pace, jobs }) {
+  const moment = at > 0 ? `&at=${Math.round(at * 1000) / 1000}` : "";
+  return `${moment}${speed === null ? "" : `&speed=${speed}`}${pace === null ? "" : `&pace=${encodeURIComponent(pace)}`}${jobs === null ? "" : `&jobs=${jobs}`}`;
 }
 
 /** @param {string} text */

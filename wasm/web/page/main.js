@@ -5,10 +5,10 @@ import { onColours, readColours } from "./colours.js";
 import { Controls } from "./controls.js";
 import { chartWindow, Doors } from "./doors.js";
 import { latest, readLink, scenarioLink, storyLink } from "./link.js";
-import { priceNote, showNumbers } from "./numbers.js";
+import { priceNote, showNumbers, whyOneWaits } from "./numbers.js";
 import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
-import { markStory, offerStories, scoreOf } from "./stories.js";
+import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { TraceShow } from "./trace.js";
 import { harmless, moment, pace } from "./words.js";
 
@@ -28,6 +28,7 @@ const parts = {
   drop: get("drop"),
   numbers: get("numbers"),
   prices: get("prices"),
+  why: get("why"),
   stories: get("stories"),
   storyText: get("story-text"),
   link: get("link"),
@@ -53,6 +54,8 @@ let dueNumbers = 0;
 let dueCaptions = 0;
 let dueList = 0;
 let listSeen = false;
+let sayingCopied = 0;
+let played = false;
 
 const doors = new Doors(get("doors"), (job, door) => {
   player.pause();
@@ -72,9 +75,9 @@ const controls = new Controls(get("controls"), {
   changed: (scenario) => {
     try {
       load(scenario, { story: null, keepPlaying: true });
-      captions.say("It starts again, with the change.");
+      captions.say("The jobs start again, with the change.");
     } catch (error) {
-      problem(`That can not be simulated: ${sentenceOf(error)}`);
+      problem(`That cannot be simulated: ${sentenceOf(error)}`);
     }
   },
   limit: (pool, limit) => {
@@ -87,9 +90,10 @@ const controls = new Controls(get("controls"), {
       } else {
         player.act({ do: "limit", pool, limit });
         forked();
+        captions.expect(["limit"], performance.now());
       }
     } catch (error) {
-      problem(`The limit can not be changed: ${sentenceOf(error)}`);
+      problem(`The limit cannot be changed: ${sentenceOf(error)}`);
     }
   },
 });
@@ -106,35 +110,43 @@ function limitsInForce(actions, now) {
   return limits;
 }
 
-/** A change at this moment: what was recorded for later is gone, and the link is another. */
+/** A change at this moment: what was recorded for later is gone, it is no story any more, and the link is another. */
 function forked() {
   problem("");
+  isStory(null);
   const scenario = player.world.scenario();
   actions = scenario.actions;
   controls.show(scenario, limitsInForce(actions, player.now));
   writeLink();
 }
 
-function load(scenario, { story: id, at = 0, keepPlaying = false }) {
+/** @param {string|null} id of the story that is shown unchanged, if it is one */
+function isStory(id) {
+  story = id;
+  markStory(parts.stories, id);
+  const preset = presets.find((one) => one.id === id);
+  parts.storyText.textContent = preset ? preset.story : "Your own scenario. A link carries all of it, with each thing that you did and when.";
+}
+
+function load(scenario, { story: id, at = 0, speed = null, keepPlaying = false }) {
   const playing = player.playing;
   player.pause();
   paced = id ?? paced;
   // A visitor who chose a speed keeps it, but not for another story.
-  const own = id === null && player.world !== null && player.score === null;
-  player.load(scenario, { at, score: own ? null : scoreOf(paced) });
-  problem("");
-  story = id;
-  markStory(parts.stories, id);
-  const preset = presets.find((one) => one.id === id);
-  parts.storyText.textContent = preset ? preset.story : "A scenario of your own. The link carries all of it, and what you did when.";
+  const own = speed !== null || (id === null && player.world !== null && player.score === null);
+  const reached = player.load(scenario, { at, score: own ? null : scoreOf(paced) });
+  if (speed !== null) player.setSpeed(speed);
+  problem(reached ? "" : `This moment takes too long to simulate here: it is shown at ${moment(player.now)}. Play to go on.`);
+  isStory(id);
   writeLink(at);
   if (keepPlaying && playing) player.play();
 }
 
-function loadStory(id, at = 0) {
+function loadStory(id, { jobs = null, ...how } = {}) {
   const preset = presets.find((one) => one.id === id);
   if (preset === undefined) throw new Error(`there is no story named \u201c${id}\u201d`);
-  load(preset.scenario, { story: id, at });
+  controls.forget(jobs);
+  load(preset.scenario, { ...how, story: id });
 }
 
 /** The address is always that of what is shown. */
@@ -144,8 +156,10 @@ function writeLink(at = 0) {
 
 /** @param {number} at ms */
 function linkTo(at) {
-  const moment = Math.min(at, latest);
-  return story !== null ? storyLink(story, moment) : scenarioLink(player.World.short(player.world.scenario()), moment);
+  const how = { at: Math.min(at, latest), speed: player.score === null ? player.speed : null, pace: null, jobs: controls.jobs };
+  if (story !== null) return storyLink(story, how);
+  // The pace of a story that was changed is kept, too.
+  return scenarioLink(player.World.short(player.world.scenario()), { ...how, pace: hasPace(paced) ? paced : null });
 }
 
 function follow(hash) {
@@ -156,10 +170,12 @@ function follow(hash) {
   try {
     switch (link.kind) {
       case "story":
-        loadStory(link.id, link.at);
+        loadStory(link.id, { at: link.at, speed: link.speed, jobs: link.jobs });
         break;
       case "scenario":
-        load(link.scenario, { story: null, at: link.at });
+        controls.forget(link.jobs);
+        paced = hasPace(link.pace) ? link.pace : null;
+        load(link.scenario, { story: null, at: link.at, speed: link.speed });
         break;
       case "trace":
         first();
@@ -178,7 +194,7 @@ function follow(hash) {
     return link.at === 0;
   } catch (error) {
     first();
-    problem(`This link carries a scenario that can not be simulated: ${sentenceOf(error)} Here is the first story instead.`);
+    problem(`This link carries a scenario that cannot be simulated: ${sentenceOf(error)} Here is the first story instead.`);
     return false;
   }
 }
@@ -209,7 +225,7 @@ const hooks = {
     const due = (moment) => (still || real >= moment) && room-- > 0;
     if (due(dueCaptions)) {
       dueCaptions = real + 90;
-      captions.take(world.events(captions.next), frame.doors[0].pools.map((pool) => pool.prefix), real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - 2000 * player.speed : 0 });
+      captions.take(world.events(captions.next), frame.doors[0].pools.map((pool) => pool.prefix), real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(1500, 2000 * player.speed) : 0, frame });
     }
     if (stepped?.request && stepped.said.length === 0) captions.step(stepped.request);
     if (!scrubbing) {
@@ -224,12 +240,14 @@ const hooks = {
       showNumbers(parts.numbers, numbers);
       doors.verdicts(numbers, frame.promised);
       controls.limits(limitsInForce(actions, frame.now_ms));
-      const note = priceNote(prices, numbers);
-      if (parts.prices.textContent !== note) parts.prices.textContent = note;
+      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, player.queues)]]) {
+        if (place.textContent !== text) place.textContent = text;
+      }
       parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));
     }
-    if (listSeen && (still || !requests.busy) && due(dueList)) {
-      dueList = real + 500;
+    if ((still || !requests.busy) && due(dueList)) {
+      // Out of sight it is kept up to date as well, only less often.
+      dueList = real + (listSeen ? 500 : 4000);
       requests.refresh();
     }
   },
@@ -242,13 +260,14 @@ const hooks = {
     if (index >= 0) parts.speed.value = String(index);
     parts.speedIs.textContent = pace(player.speed);
     parts.speed.setAttribute("aria-valuetext", `${pace(player.speed)} of real time`);
+    if (played && !player.playing && !requests.busy) requests.refresh();
+    played = player.playing;
   },
 };
 
 function act(action, said) {
   try {
     player.act(action);
-    story = null;
     forked();
     captions.expect(["died", "lost"], performance.now());
     captions.say(said);
@@ -275,20 +294,22 @@ function connect() {
   });
   parts.scrub.addEventListener("change", () => (scrubbing = false));
   parts.speed.addEventListener("input", () => player.setSpeed(speeds[Number(parts.speed.value)]));
-  parts.kill.addEventListener("click", () => act({ do: "kill" }, "A worker dies at each door."));
-  parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply gets lost at each door."));
+  parts.kill.addEventListener("click", () => act({ do: "kill" }, "A worker dies on each side."));
+  parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply gets lost on each side."));
   parts.link.addEventListener("click", async () => {
     const text = parts.link.querySelector("span");
+    const late = player.now > latest ? `, at minute ${latest / 60_000}: the latest a link can carry` : "";
     const href = new URL(linkTo(player.now), location.href).href;
     history.replaceState(null, "", href);
     try {
       await navigator.clipboard.writeText(href);
-      text.textContent = "Copied";
+      text.textContent = `Copied${late}`;
     } catch {
-      text.textContent = "It is in the address bar";
+      text.textContent = `It is in the address bar${late}`;
     }
     captions.say(text.textContent);
-    setTimeout(() => (text.textContent = "Copy a link to exactly this"), 2500);
+    clearTimeout(sayingCopied);
+    sayingCopied = setTimeout(() => (text.textContent = "Copy a link to exactly this"), 2500);
   });
   for (const button of [parts.play, parts.step, parts.again, parts.kill, parts.drop, parts.scrub, parts.speed]) button.disabled = false;
 
@@ -313,8 +334,9 @@ function connect() {
   });
   new IntersectionObserver((entries) => {
     listSeen = entries.at(-1).isIntersecting;
-    if (listSeen && player.world !== null) requests.refresh();
+    if (listSeen && player.world !== null && !requests.busy) requests.refresh();
   }).observe(get("request-list"));
+  addEventListener("beforeprint", () => requests.refresh());
   doors.refit = () => player.redraw();
   onColours(() => {
     player.redraw();

@@ -11,6 +11,9 @@ const mostPerFrame = 6000;
 /** ms of script a frame from which on the doors are drawn in turn, one a frame. */
 const heavyFrom = 5;
 
+/** A link to a late moment of a busy scenario could take minutes: after so long what was reached is shown, ms. */
+const longestLoad = 8000;
+
 /** How far the time bar reaches at least. */
 const horizons = [30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000, 14_400_000, 86_400_000];
 
@@ -40,17 +43,25 @@ export class Player {
     this.run = this.run.bind(this);
   }
 
-  /** @param {unknown} scenario @param {{at?: number, score?: [number, number][]|null}} [how] @throws what is wrong with it, in a sentence */
+  /**
+   * @param {unknown} scenario @param {{at?: number, score?: [number, number][]|null}} [how]
+   * @returns {boolean} whether that moment was reached before anybody loses patience
+   * @throws what is wrong with it, in a sentence
+   */
   load(scenario, { at = 0, score = null } = {}) {
     const world = new this.World(scenario);
-    if (at > 0) world.seek(at);
+    const patience = performance.now() + longestLoad;
+    while (world.now() < at && performance.now() < patience) world.advance_to(at, 20_000);
     this.world?.free();
     this.world = world;
     this.score = score;
     this.#keepPace();
     this.wanted = null;
+    /** Whether jobs wait in a queue at leasehold, and are told. */
+    this.queues = world.scenario().mode === "queue";
     this.hooks.loaded();
     this.#jumped();
+    return world.now() >= at;
   }
 
   get now() {

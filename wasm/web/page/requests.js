@@ -128,7 +128,7 @@ export class Requests {
     if (this.briefs.length === 0) {
       const empty = emptyItem();
       empty.className = "request none";
-      empty.children[2].textContent = "Nobody has asked yet.";
+      empty.children[2].textContent = "No request yet.";
       empty.setAttribute("aria-disabled", "true");
       this.list.replaceChildren(empty);
     }

@@ -23,6 +23,8 @@ import * as rows from "./rows.js";
  */
 
 const gutter = 10;
+/** Below those who wait and ask, where the place is high enough: the name of the table. */
+const foot = 14;
 const label = 15;
 const fonts = { plain: "500 10px Recursive, sans-serif", strong: "600 10px Recursive, sans-serif", number: "650 11px Recursive, sans-serif" };
 
@@ -117,12 +119,16 @@ export class Stage {
     return { left, width, size, columns, rule, at };
   }
 
+  get #foot() {
+    return this.height > 110 ? foot : 0;
+  }
+
   #drawWall(wall) {
     const ctx = this.context;
     ctx.fillStyle = colours["line-strong"];
     ctx.fillRect(wall - 1.5, 0, 1, this.height);
     ctx.fillRect(wall + 1.5, 0, 1, this.height);
-    if (this.height > 110) {
+    if (this.#foot > 0) {
       ctx.font = fonts.plain;
       ctx.fillStyle = colours["ink-soft"];
       ctx.textAlign = "right";
@@ -136,7 +142,7 @@ export class Stage {
     const shape = `${grid.size} ${grid.columns} ${grid.left} ${view.limit} ${view.places}`;
     if (shape !== this.placesShape) {
       this.placesShape = shape;
-      this.places = placesOf(view, grid);
+      this.places = placesOf(view, grid, this.height);
       ctx.font = fonts.strong;
       this.limitWide = ctx.measureText(`limit ${view.limit}`).width;
     }
@@ -156,7 +162,7 @@ export class Stage {
       ctx.fillStyle = colours["ink-soft"];
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
-      for (let cell = 0; cell < view.limit; cell += 1) {
+      for (let cell = 0; cell < Math.min(view.limit, inSight(grid, this.height)); cell += 1) {
         const { x, y } = grid.at(cell);
         ctx.fillText(String(cell), x + grid.size / 2, y + grid.size / 2 + 0.5);
       }
@@ -212,8 +218,8 @@ export class Stage {
     }
     while (this.lanes.length > 0 && this.lanes.at(-1) === -1) this.lanes.pop();
 
-    const waitPack = pack(waiting, areas.wait.width, this.height - 2 * gutter, 15);
-    const askPack = pack(this.lanes.length, areas.ask.width, this.height - 2 * gutter - 14, 17);
+    const waitPack = pack(waiting, areas.wait.width, this.height - 2 * gutter - this.#foot, 15);
+    const askPack = pack(this.lanes.length, areas.ask.width, this.height - 2 * gutter - this.#foot, 17);
     // At a speed at which jobs end within a few pictures, whoever moves slowly is never where it is.
     const ease = dt === 0 ? 1 : 1 - Math.exp((-dt * view.haste) / 70);
     const enters = dt > 0 && view.haste < 2;
@@ -260,7 +266,8 @@ export class Stage {
     for (const [job, spot] of this.spots) {
       if (spot.seen === this.frame) continue;
       this.spots.delete(job);
-      if (dt > 0 && spot.x > wall && this.leaving.length < 200) this.leaving.push({ x: spot.x, y: spot.y, age: 0 });
+      // Where jobs end faster than they fade, their traces would cover those who run.
+      if (enters && spot.x > wall && this.leaving.length < 200) this.leaving.push({ x: spot.x, y: spot.y, age: 0 });
     }
   }
 
@@ -302,7 +309,7 @@ export class Stage {
     ctx.fillStyle = colours["hold-line"];
     for (const gone of this.leaving) {
       gone.age += view.dt;
-      gone.x += view.dt * 0.25;
+      gone.x += view.dt * 0.08;
       ctx.globalAlpha = Math.max(0, 1 - gone.age / 350);
       const half = Math.max(1, grid.size * 0.3);
       ctx.fillRect(gone.x - half, gone.y - half, 2 * half, 2 * half);
@@ -457,17 +464,22 @@ function dot(path, x, y, radius) {
 }
 
 // The places as they lie in the table (outlined), or as one imagines them (a point each).
-function placesOf(view, grid) {
+function placesOf(view, grid, height) {
   const path = new Path2D();
   const inset = grid.size > 9 ? 1.5 : 0.5;
   const side = grid.size - 2 * inset;
-  for (let cell = 0; cell < view.limit; cell += 1) {
+  for (let cell = 0; cell < Math.min(view.limit, inSight(grid, height)); cell += 1) {
     const { x, y } = grid.at(cell);
     if (!view.places) path.rect(x + grid.size / 2 - 1, y + grid.size / 2 - 1, 2, 2);
     else if (grid.size > 7) path.rect(x + inset + 0.5, y + inset + 0.5, side - 1, side - 1);
     else path.rect(x + inset, y + inset, side, side);
   }
   return path;
+}
+
+// A recording may tell of any limit: no more cells are drawn than can be seen.
+function inSight(grid, height) {
+  return grid.columns * (Math.ceil(height / grid.size) + 1);
 }
 
 // As loosely as so many dots fit: how far apart, and how many one below the other.

@@ -13,7 +13,12 @@ const usual = [[0, 0.02], [220, 0.05], [400, 0.2], [900, 1]];
 
 /** @param {string|null} id of the story that it is or came from @returns {[number, number][]} */
 export function scoreOf(id) {
-  return scores[id ?? ""] ?? usual;
+  return hasPace(id) ? scores[id] : usual;
+}
+
+/** Whether a story is told at a pace of its own. @param {string|null} id */
+export function hasPace(id) {
+  return Object.hasOwn(scores, id ?? "");
 }
 
 /**

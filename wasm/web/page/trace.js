@@ -9,11 +9,19 @@ import { harmless, number, plural, shorten, span } from "./words.js";
 
 const largest = 256 * 1024 * 1024;
 const together = 6;
-const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+/** The last moment that a date can show. */
+const lastMoment = 8.64e15;
+const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
+/** A file may name any number as a moment. @param {Intl.DateTimeFormat} format @param {number} ms since the epoch */
+function written(format, ms) {
+  return Math.abs(ms) <= lastMoment ? format.format(ms) : `${ms} ms`;
+}
 
 const frameOf = `
-  <header class="trace-head"><h3 data-title></h3><p class="small soft" data-about></p></header>
-  <div class="trace-time">
+  <header class="trace-head"><h3 data-title></h3><p class="small soft" data-about></p><p class="note" data-note hidden></p></header>
+  <div class="trace-time" data-time>
     <button type="button" data-play><svg aria-hidden="true"><use href="#i-play"/></svg><span>Play</span></button>
     <label class="unseen" for="trace-scrub">Moment of the recording</label>
     <input type="range" id="trace-scrub" min="0" max="1000" value="0" data-scrub>
@@ -21,7 +29,7 @@ const frameOf = `
   </div>
   <p class="trace-pools" data-pick hidden><label for="trace-pool">Pool</label> <select id="trace-pool"></select></p>
   <div class="trace-bands" data-bands></div>
-  <h3>What happened</h3>
+  <h3 data-happened>What happened</h3>
   <ol class="trace-log" data-log></ol>`;
 
 export class TraceShow {
@@ -81,7 +89,7 @@ export class TraceShow {
       document.body.classList.remove("dropping");
       const dropped = event.dataTransfer?.files[0];
       if (dropped) this.read(dropped);
-      else this.refuse("What was dropped is no file.");
+      else this.refuse("This is not a file. Drop a file that leasehold record wrote.");
     });
   }
 
@@ -109,23 +117,24 @@ export class TraceShow {
   async fetch(address) {
     const trimmed = address.trim();
     if (trimmed === "") {
-      this.refuse("Say the address of a trace first, for example traces/demo.jsonl.");
+      this.refuse("Write the address of a recording first, for example traces/demo.jsonl.");
       return;
     }
     let url;
     try {
       url = new URL(trimmed, location.href);
     } catch {
-      this.refuse(`\u201c${trimmed}\u201d is no address.`);
+      this.refuse(`\u201c${trimmed}\u201d is not an address.`);
       return;
     }
     if (url.origin !== location.origin) {
-      this.refuse(`The page only loads traces from its own site (${location.host}), not from ${url.host || url.protocol}: save the file and drop it here.`);
+      this.refuse(`The page only loads recordings from its own site (${location.host}), not from ${url.host || url.protocol}: save the file and drop it here.`);
       return;
     }
     try {
-      const answer = await fetch(url);
+      const answer = await fetch(url, { credentials: "omit" });
       if (!answer.ok) throw new Error(`the site answered ${answer.status}`);
+      if (Number(answer.headers.get("content-length")) > largest) throw new Error("it is larger than 256 MB");
       this.open(await answer.text(), trimmed);
     } catch (error) {
       this.refuse(`${trimmed} could not be loaded: ${error.message ?? error}.`);
@@ -137,28 +146,33 @@ export class TraceShow {
     let replay;
     try {
       replay = new this.Replay(text);
-      if (!(replay.to() >= replay.from()) || replay.at(replay.to()).pools.length + replay.title().looks === 0) throw new Error("it holds no look at any pool");
     } catch (error) {
-      this.refuse(`${name} is not a trace that can be shown. ${String(error.message ?? error)}`);
+      this.refuse(`${name} is not a recording that can be shown. ${harmless(error.message ?? error)}`);
       return;
     }
     this.replay?.free();
     this.replay = replay;
     this.message.hidden = true;
-    this.playing = false;
+    this.pause();
     this.#build(name);
     this.show(replay.from());
     this.view.scrollIntoView({ block: "nearest" });
   }
 
   #build(name) {
-    const { table, region, recorded_by: program, looks, note } = this.replay.title();
+    const { table, region, program, looks, pools, note } = this.replay.title();
+    const lasts = this.replay.to() - this.replay.from();
     this.view.innerHTML = frameOf;
     this.view.hidden = false;
     const part = (key) => this.view.querySelector(`[data-${key}]`);
     this.parts = { play: part("play"), scrub: part("scrub"), clock: part("clock"), bands: part("bands"), log: part("log"), pick: part("pick") };
-    part("title").textContent = harmless(`Table ${table}`);
-    part("about").textContent = harmless([name, region, program, plural(looks, "look"), span(this.replay.to() - this.replay.from()), note].filter(Boolean).join(" \u00b7 "));
+    part("title").textContent = `Table ${shorten(table, 80)}`;
+    part("about").textContent = [name, region, program, `${plural(looks, "look")} at ${plural(pools, "pool")}`, span(lasts)].filter(Boolean).map((text) => shorten(text, 120)).join(" \u00b7 ");
+    const notes = [note && `Not all of it could be read: ${harmless(note)}.`, looks === 0 && "It holds no look at any pool: the recording ended before the first."].filter(Boolean);
+    part("note").textContent = notes.join(" ");
+    part("note").hidden = notes.length === 0;
+    // Without a look there is nothing to play.
+    for (const one of ["time", "happened", "log"]) part(one).hidden = looks === 0;
     this.parts.play.addEventListener("click", () => (this.playing ? this.pause() : this.play()));
     this.parts.scrub.addEventListener("input", () => {
       this.pause();
@@ -188,7 +202,7 @@ export class TraceShow {
   pause() {
     this.playing = false;
     cancelAnimationFrame(this.pending);
-    this.#label();
+    if (this.parts) this.#label();
   }
 
   #label() {
@@ -218,7 +232,7 @@ export class TraceShow {
     const from = this.replay.from();
     const length = Math.max(1, this.replay.to() - from);
     this.parts.scrub.value = String(Math.round(((moment - from) / length) * 1000));
-    const text = clock.format(moment);
+    const text = written(date, moment);
     this.parts.clock.textContent = text;
     this.parts.scrub.setAttribute("aria-valuetext", text);
     this.#pick(pools);
@@ -259,14 +273,14 @@ export class TraceShow {
     this.parts.log.replaceChildren(
       ...events.map((event) => {
         const item = document.createElement("li");
-        const time = document.createElement("time");
-        time.textContent = new Date(event.at_ms).toLocaleTimeString("en-GB");
+        const when = document.createElement("time");
+        when.textContent = written(time, event.at_ms);
         const name = document.createElement("span");
         name.className = "mono";
-        name.textContent = event.prefix;
+        name.textContent = shorten(event.prefix, 40);
         const text = document.createElement("span");
         text.textContent = harmless(tell(event));
-        item.append(time, name, text);
+        item.append(when, name, text);
         return item;
       }),
     );
@@ -314,9 +328,12 @@ class TraceBand {
     this.element.querySelector("strong").textContent = String(pool.held);
     this.element.querySelector(".pool-held span").textContent = String(pool.limit);
     const over = pool.state === "over_limit";
-    this.element.querySelector(".pool-over").textContent = over ? `${pool.held - pool.limit} too many` : pool.state === "starving" ? "starving" : "";
-    this.element.querySelector(".pool-waits").textContent = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} wait, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
+    this.element.querySelector(".pool-over").textContent = stateOf(pool);
+    const summary = pool.detail === "summary";
+    const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
+    this.element.querySelector(".pool-waits").textContent = summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
     this.element.classList.toggle("over", over);
+    this.element.classList.toggle("settling", pool.state === "settling");
 
     const jobs = [];
     for (const waiter of pool.queue) jobs.push(this.#number(waiter.holder), 0, rows.phase.queued, waiter.since_ms, -1, -1, 0, 1);
@@ -325,7 +342,8 @@ class TraceBand {
       const phase = lease.expired ? rows.phase.dead : rows.phase.working;
       jobs.push(this.#number(lease.holder), 0, phase, lease.acquired_at_ms, lease.expires_at_ms, slot, 0, 0);
     }
-    const highest = pool.slots.reduce((most, { slot, lease }) => (lease === null ? most : Math.max(most, slot + 1)), 0);
+    if (summary) jobs.push(...counted(pool));
+    const highest = summary ? pool.held : pool.slots.reduce((most, { slot, lease }) => (lease === null ? most : Math.max(most, slot + 1)), 0);
     this.stage.draw({
       now: pool.at_ms,
       limit: pool.limit,
@@ -353,6 +371,35 @@ class TraceBand {
   }
 }
 
+/** All that is told of a pool in one word, where that is not plain to see. */
+function stateOf(pool) {
+  switch (pool.state) {
+    case "over_limit":
+      return `${pool.held - pool.limit} too many`;
+    case "settling":
+      return Number.isFinite(pool.settles_at_ms) ? `closed until ${written(time, pool.settles_at_ms)}` : "settling";
+    case "full":
+    case "ok":
+    case "idle":
+      return "";
+    default:
+      return harmless(pool.state).replaceAll("_", " ");
+  }
+}
+
+/** The most that are drawn of those a sweep only counted. */
+const mostCounted = 2000;
+
+/** A sweep only counts: whoever holds and waits is drawn without a name. */
+function counted({ held, waiting }) {
+  const jobs = [];
+  // No number of a holder that has a name, and not the -1 that stands for nobody.
+  let nobody = -2;
+  for (let place = 0; place < Math.min(waiting, mostCounted); place += 1) jobs.push(nobody--, 0, rows.phase.queued, 0, -1, -1, 0, 1);
+  for (let slot = 0; slot < Math.min(held, mostCounted); slot += 1) jobs.push(nobody--, 0, rows.phase.working, 0, -1, slot, 0, 0);
+  return jobs;
+}
+
 function named(holder) {
   return shorten(holder?.key || holder?.execution?.split(":").at(-1) || "somebody", 36);
 }
@@ -362,7 +409,7 @@ function tell(event) {
   const who = event.holder ? named(event.holder) : "";
   switch (event.what) {
     case "limit_changed":
-      return `the limit is ${event.to}, it was ${event.from}${event.override ? ` (${event.override.who}: ${event.override.why})` : ""}`;
+      return `the limit is ${event.to}, it was ${event.from}${event.override ? ` (${shorten(event.override.who, 60)}: ${shorten(event.override.why, 200)})` : ""}`;
     case "granted":
       return `${who} has slot ${event.slot}${event.waited_ms ? ` after ${span(event.waited_ms)}` : ""}`;
     case "granted_again":
@@ -388,6 +435,6 @@ function tell(event) {
     case "left_queue":
       return `${who} left the queue after ${span(event.waited_ms)}${event.gave_up ? ": it gave up" : ""}`;
     default:
-      return event.what.replaceAll("_", " ");
+      return harmless(event.what).replaceAll("_", " ");
   }
 }

@@ -57,13 +57,14 @@ export function list(items, most = 3) {
   return `${items.slice(0, most).join(", ")} and ${items.length - most} more`;
 }
 
-/** A text that others wrote, without what turns, hides or ends the text around it (core/src/harmless.rs). */
+/** A text that others wrote, without what turns, hides or ends the text around it (core/src/harmless.rs). @param {string} text */
 export function harmless(text) {
-  return text.replace(/[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu, "\ufffd");
+  return String(text).replace(/[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu, "\ufffd");
 }
 
-/** Shortened in the middle, where names differ least. @param {string} name @param {number} most */
-export function shorten(name, most) {
+/** Shortened in the middle, where names differ least. @param {string} given @param {number} most */
+export function shorten(given, most) {
+  const name = harmless(given);
   if (name.length <= most) return name;
   const head = Math.ceil((most - 1) / 2);
   return `${name.slice(0, head)}\u2026${name.slice(name.length - (most - 1 - head))}`;
