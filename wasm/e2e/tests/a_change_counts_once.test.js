@@ -124,7 +124,7 @@ describe("a change", () => {
     assert.match(await pool.locator(".pool-over").innerText(), /^closed until 1\d\.\d{3} s$/);
     const { settles_at_ms: until, held, limit } = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0]);
     assert.ok(held < limit, "slots look free");
-    assert.match(await page.locator('[data-door="leasehold"] [data-caption]').innerText(), /Nobody is let in before/);
+    assert.match(await page.locator('[data-door="leasehold"] [data-caption]').innerText(), /Settling until 1\d\.\d{3} s: /);
     await show(page, until + 4000);
     await drawn(page);
     assert.equal(await pool.locator(".pool-over").innerText(), "");

@@ -90,7 +90,7 @@ function words(said) {
     case "within_limit":
       return `enough jobs have ended: ${said.held} run, no more than the limit. Nobody repaired it; it will happen again.`;
     case "queued":
-      return `all slots are taken: ${job(said.job)} joins the queue and sleeps. ${plural(said.waiting, "job waits", "jobs wait")}.`;
+      return `no slot is open: ${job(said.job)} joins the queue and sleeps. ${plural(said.waiting, "job waits", "jobs wait")}.`;
     case "refused":
       return `${job(said.job)} ${counting ? `counted ${said.held}: the limit is reached` : "found no free slot"}. It asks again in ${span(said.again_ms - said.at_ms)}.`;
     case "collided":
@@ -145,7 +145,7 @@ function words(said) {
 export function standing(pools) {
   const each = pools.slice(0, 3).map((pool) => {
     const waits = pool.waiting === 0 ? "nobody waits" : plural(pool.waiting, "waits", "wait");
-    const closed = pool.settles_at_ms === null ? "" : `. Nobody is let in before ${moment(pool.settles_at_ms)}: until then some callers may follow the old limit`;
+    const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so no job gets in`;
     return `${pools.length > 1 ? `${shorten(pool.prefix, 20)}: ` : ""}${pool.held} of ${pool.limit} run, ${waits}${closed}.`;
   });
   return capital(each.join(" "));
@@ -216,7 +216,8 @@ export class Captions {
       if (text === "") continue;
       this.shown[door] = best;
       this.shownAt[door] = real;
-      this.places[door].textContent = text;
+      // Dated, as it may stay while the numbers go on.
+      this.places[door].textContent = `${moment(best.at_ms)}: ${text}`;
       this.places[door].classList.toggle("alarm", isAlarm(best));
     }
     if (this.unsaid !== null && real - this.spokenAt > 5000) {

@@ -225,7 +225,7 @@ const hooks = {
     const due = (moment) => (still || real >= moment) && room-- > 0;
     if (due(dueCaptions)) {
       dueCaptions = real + 90;
-      captions.take(world.events(captions.next), frame.doors[0].pools.map((pool) => pool.prefix), real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(1500, 2000 * player.speed) : 0, frame });
+      captions.take(world.events(captions.next), frame.doors[0].pools.map((pool) => pool.prefix), real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame });
     }
     if (stepped?.request && stepped.said.length === 0) captions.step(stepped.request);
     if (!scrubbing) {

@@ -1,0 +1,175 @@
+// Is the page read once, and quickly? Its sentences, its terms, its captions, and the answer to the first question that
+// its numbers raise.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+
+import { drawn, open, show, withBrowser } from "../browser.js";
+
+const longest = 30; // words a sentence
+
+/** Phrases that stopped readers, and their pattern. */
+const slow = [
+  [/(^|[.:;] )(what|whoever|whatever|who) [a-z]+/i, "a free relative clause as a subject"],
+  [/\bso many\b/i, "so many"],
+  [/\blies\b/i, "lies"],
+  [/\bcan not\b/i, "cannot is one word"],
+  [/(^|[.:;] )(nobody|nothing|none|no one) (is|are|was|says?|tells?) /i, "a negation as a noun"],
+  [/\bdoors?\b/i, "a word that is not explained"],
+  [/\bone's own\b/i, "one's own"],
+];
+
+function sentences(text) {
+  return text.split(/\n+|(?<=[.!?])\s+/).map((one) => one.trim()).filter((one) => one.split(/\s+/).length > 3);
+}
+
+function judged(texts) {
+  const found = [];
+  for (const sentence of texts.flatMap(sentences)) {
+    const words = sentence.split(/\s+/).length;
+    if (words > longest) found.push(`${words} words: ${sentence}`);
+    for (const [pattern, why] of slow) if (pattern.test(sentence)) found.push(`${why}: ${sentence}`);
+  }
+  return found;
+}
+
+const stories = (page) => page.locator(".story input").evaluateAll((inputs) => inputs.map((input) => input.value));
+
+describe("the page is read once", () => {
+  withBrowser();
+
+  test("no sentence is long, and none has a phrase that stopped readers", async () => {
+    const { page, close } = await open();
+    const texts = [await page.locator("main").innerText(), await page.locator("footer").innerText()];
+    texts.push(...(await page.locator("[title], [aria-label], [placeholder]").evaluateAll((elements) => elements.flatMap((one) => [one.title, one.ariaLabel ?? "", one.placeholder ?? ""]))));
+    texts.push(await page.locator('meta[name="description"]').getAttribute("content"));
+    for (const id of await stories(page)) {
+      await page.locator(`.story input[value="${id}"]`).check();
+      await show(page, 20_000);
+      texts.push(await page.locator("#story-text").innerText(), await page.locator("#why").innerText(), await page.locator("#prices").innerText());
+    }
+    assert.ok(texts.flatMap(sentences).length > 50);
+    assert.deepEqual([...new Set(judged(texts))], []);
+    assert.notEqual(judged(["Whoever finds it full asks so many times."]).length, 0, "the judge sees what it looks for");
+    await close();
+  });
+
+  test("every caption of every story is short, and fits the place that is kept for it", async () => {
+    for (const width of [360, 1280]) {
+      const { page, close } = await open({ width });
+      const found = await page.evaluate(async () => {
+        const { sentence, standing } = await import("./page/captions.js");
+        const { player } = globalThis.leasehold;
+        const { World } = player;
+        const texts = new Set();
+        for (const preset of World.presets()) {
+          const world = new World(preset.scenario);
+          for (let at = 0, seen = 0; at < 40_000; at += 250) {
+            world.advance_to(at);
+            const { events, next } = world.events(seen);
+            seen = next;
+            const { doors } = world.frame();
+            for (const door of doors) texts.add(standing(door.pools));
+            for (const said of events) texts.add(`40.000 s: ${sentence(said, doors[0].pools.length > 1 && said.pool !== null ? doors[0].pools[said.pool].prefix : null)}`);
+          }
+          world.free();
+        }
+        const place = document.querySelector("[data-caption]");
+        const kept = place.getBoundingClientRect().height;
+        const taller = [...texts].filter((text) => {
+          place.textContent = text;
+          return place.getBoundingClientRect().height > kept + 0.5;
+        });
+        return { texts: [...texts], taller };
+      });
+      assert.ok(found.texts.length > 300, `${found.texts.length} captions`);
+      assert.deepEqual(found.taller, [], `${width} px`);
+      assert.deepEqual(judged(found.texts.map((text) => text.replace(/^40\.000 s: /, ""))), []);
+      await close();
+    }
+  });
+
+  test("both sides stand beside each other, whatever one of them says", async () => {
+    const { page, close } = await open({ width: 360 });
+    const apart = await page.evaluate(async () => {
+      const [left, right] = document.querySelectorAll("[data-caption]");
+      left.textContent = "word ".repeat(60);
+      right.textContent = "word";
+      const tops = [...document.querySelectorAll(".door")].map((door) => [...door.querySelectorAll("canvas")].map((canvas) => canvas.getBoundingClientRect().top));
+      return tops[0].map((top, at) => top - tops[1][at]);
+    });
+    assert.ok(apart.length > 1);
+    assert.deepEqual(apart, apart.map(() => 0));
+    await close();
+  });
+
+  test("its terms are explained in the words of the glossary, where each link leads", async () => {
+    const { page, close } = await open();
+    const glossary = await readFile(new URL("../../../docs/glossary.md", import.meta.url), "utf8");
+    const terms = await page.locator(".words dt").allInnerTexts();
+    assert.ok(terms.length >= 9);
+    for (const term of terms) assert.ok(glossary.includes(`\n| ${term} |`), `${term} is in docs/glossary.md`);
+    const links = await page.locator("a.term").evaluateAll((all) => all.map((one) => [one.textContent, one.getAttribute("href")]));
+    assert.ok(links.length >= 4);
+    for (const [text, href] of links) {
+      const explained = await page.locator(`${href} dt`).innerText();
+      assert.ok(text.startsWith(explained), `${text} leads to ${explained}`);
+    }
+    await page.locator("a.term").first().click();
+    await page.waitForFunction(() => document.querySelector("#word-limit").getBoundingClientRect().top < innerHeight);
+    assert.match(page.url(), /#story=/, "and the address still says what is shown");
+    await close();
+  });
+
+  test("it says why one side waits longer, with the figures", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd&at=12000" });
+    const { doors } = await page.evaluate(() => globalThis.leasehold.player.world.numbers());
+    const why = await page.locator("#why").innerText();
+    const shown = (measure, side) => page.locator(`[data-measure="${measure}"] td`).nth(side).innerText();
+    assert.ok(doors[1].wait_p50_ms > doors[0].wait_p50_ms && doors[0].pools[0].peak > 10);
+    assert.ok(why.includes(`${await shown("p50", 1)} against ${await shown("p50", 0)}, because it keeps the limit`), why);
+    assert.ok(why.includes(`up to ${doors[0].pools[0].peak} jobs at once, where 10 may`), why);
+    await close();
+  });
+
+  test("after a jump no caption tells of what is no longer so", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    for (const at of [59_000, 3000, 45_000, 125, 30_000]) {
+      await show(page, at);
+      await drawn(page);
+      const captions = await page.locator("[data-caption]").allInnerTexts();
+      for (const text of captions) {
+        const dated = text.match(/^([\d.]+) s: /);
+        if (dated) assert.ok(at - Number(dated[1]) * 1000 <= 101, `${at}: ${text}`);
+        else assert.match(text, /\d+ of \d+ run/, `${at}: ${text}`);
+      }
+    }
+    await close();
+  });
+
+  test("requests are listed before anybody scrolls to them", async () => {
+    const { page, close } = await open({ calm: false, width: 360, height: 740 });
+    await page.locator(".stage").first().scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => globalThis.leasehold.player.now > 30);
+    assert.equal(await page.locator("#request-list").evaluate((list) => list.getBoundingClientRect().top > innerHeight), true);
+    await page.locator("#play").click();
+    await page.waitForFunction(() => document.querySelectorAll(".request[data-id]").length > 5);
+    await show(page, 600);
+    const first = await page.locator(".request time").first().innerText();
+    assert.ok(Number.parseFloat(first) > 0.4, first);
+    await close();
+  });
+
+  test("one row is called one row", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows&at=1500" });
+    const texts = await page.evaluate(async () => {
+      const { world } = globalThis.leasehold.player;
+      const ids = [0, 1].flatMap((door) => world.recent(door, 256)).map((brief) => brief.id);
+      return ids.slice(0, 200).map((id) => JSON.stringify(world.request(id)));
+    });
+    assert.ok(texts.some((text) => text.includes("the first row from wait#")));
+    for (const text of texts) assert.doesNotMatch(text, /\b1 (rows|jobs|leases|slots)\b|first 1 /);
+    await close();
+  });
+});
