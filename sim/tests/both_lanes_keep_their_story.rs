@@ -263,3 +263,14 @@ fn a_lowered_pool_says_until_when_it_is_closed() {
     assert_eq!((open.held, open.settles_at_ms), (4, None));
     assert_eq!(world.statistics().lanes[Strategy::Leasehold].all.breaches, 0);
 }
+
+#[test]
+fn what_is_done_can_always_be_read_again() {
+    let mut world = world(&json!({}));
+    world.advance_to(100.0, u64::MAX);
+    let mut done = || world.act(&json!({ "do": "limit", "pool": "batch", "limit": 6 }));
+    let refused = (0..600).find_map(|_| done().err()).expect("no more than a scenario may have");
+    assert_eq!(refused.to_string(), "actions is as long as it may be: expected at most 500");
+    let again = Scenario::read(&world.scenario().short().expect("a scenario")).expect("it reads back");
+    assert_eq!(again, world.scenario());
+}

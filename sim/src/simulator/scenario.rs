@@ -14,6 +14,7 @@ use crate::strategy::Strategy;
 
 pub use fields::{Field, fields};
 pub use read::InvalidScenario;
+pub(in crate::simulator) use read::MOST_ACTIONS;
 
 /// How long a function may take before it is ended, in microseconds. With the settings cache, it makes up how long
 /// somebody may go on with an old limit.

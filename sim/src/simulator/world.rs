@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::clock::{micros, ms};
 use super::lane::Lane;
 use super::request_capture::RequestCapture;
-use super::scenario::{InvalidScenario, Scenario, VisitorAction};
+use super::scenario::{InvalidScenario, MOST_ACTIONS, Scenario, VisitorAction};
 use super::sim_event::SimEvent;
 use crate::rng::mix;
 use crate::strategy::{PerStrategy, Strategy};
@@ -216,10 +216,14 @@ impl World {
     /// Does something now, and remembers it; what was done at later moments is forgotten.
     ///
     /// # Errors
-    /// When it is no action, or names a pool that is not there.
+    /// When it is no action, names a pool that is not there, or is one more than a scenario may have: a link to it could
+    /// not be opened.
     pub fn act(&mut self, json: &Value) -> Result<(), InvalidScenario> {
         let now = self.state.now;
         let action = self.scenario.action(json, now)?;
+        if self.state.next_action >= MOST_ACTIONS {
+            return Err(InvalidScenario::new("actions", "as long as it may be", &format!("at most {MOST_ACTIONS}")));
+        }
         // All that is due at this moment comes before.
         self.run(now, u64::MAX);
         self.actions.truncate(self.state.next_action);

@@ -118,6 +118,9 @@ describe("a change", () => {
     await slider.focus();
     await slider.press("Home");
     for (let step = 0; step < 4; step += 1) await slider.press("ArrowRight");
+    await show(page, 5500);
+    await drawn(page);
+    assert.equal(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), `${await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0].held - 4)} more may finish`);
     await show(page, 12_000);
     await drawn(page);
     const pool = page.locator('[data-door="leasehold"] .pool').first();

@@ -175,6 +175,31 @@ describe("links", () => {
     await close();
   });
 
+  test("to a moment that takes too long to simulate stop on the way, and say so", async () => {
+    const workloads = Array.from({ length: 8 }, (_, at) => ({ name: `w${at}`, pool: "p", burst: 2000, burst_every_ms: 2000, per_minute: 6000, job_ms: 1 }));
+    const { page, close } = await open({ hash: `#s=${packed({ pools: [{ prefix: "p", limit: 1000 }], workloads })}&at=1800000` });
+    const reached = await now(page);
+    assert.ok(reached > 0 && reached < 1_800_000, `${reached}`);
+    assert.match(await page.locator("#problem").innerText(), /takes too long to simulate here: it is shown at/);
+    await close();
+  });
+
+  test("with the longest names that there may be break nothing", async () => {
+    const name = (at) => `${at}${"W".repeat(63)}`;
+    const pools = Array.from({ length: 6 }, (_, at) => ({ prefix: name(at), limit: 1000 }));
+    const workloads = Array.from({ length: 8 }, (_, at) => ({ name: `\u202e${"W".repeat(37)}${at}`, pool: name(at % 6), burst: 50 }));
+    for (const width of [320, 1280]) {
+      const { page, seen, close } = await open({ hash: `#s=${packed({ pools, workloads })}&at=1000`, width });
+      await page.evaluate(() => document.getElementById("scenario").setAttribute("open", ""));
+      const { content, screen } = await page.evaluate(() => ({ content: document.documentElement.scrollWidth, screen: document.documentElement.clientWidth }));
+      assert.ok(content <= screen, `${width}: ${content} > ${screen}`);
+      assert.equal(await page.locator("#problem").innerText(), "");
+      assert.doesNotMatch(await page.locator("main").innerText(), /\u202e/);
+      assert.deepEqual(seen.complaints, []);
+      await close();
+    }
+  });
+
   const packed = (scenario) => Buffer.from(typeof scenario === "string" ? scenario : JSON.stringify(scenario)).toString("base64url");
   const bad = {
     "cut off": `#s=${packed({ seed: 7 }).slice(0, -3)}`,

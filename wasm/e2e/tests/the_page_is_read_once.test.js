@@ -56,7 +56,7 @@ describe("the page is read once", () => {
   });
 
   test("every caption of every story is short, and fits the place that is kept for it", async () => {
-    for (const width of [360, 1280]) {
+    for (const width of [360, 560, 768, 1280]) {
       const { page, close } = await open({ width });
       const found = await page.evaluate(async () => {
         const { sentence, standing } = await import("./page/captions.js");

@@ -210,7 +210,9 @@ export class Captions {
       const before = this.shown[door];
       const age = real - this.shownAt[door];
       const asked = this.#worth(best, real) > worth(best);
-      const due = before === null || !patient || asked || age > 3200 || (age > 1600 && worth(best) >= worth(before)) || (age > 500 && worth(best) > worth(before) + 2);
+      // At a high speed what is shown is soon long ago.
+      const old = before !== null && age > 700 && frame.now_ms - before.at_ms > 5000;
+      const due = before === null || old || !patient || asked || age > 3200 || (age > 1600 && worth(best) >= worth(before)) || (age > 500 && worth(best) > worth(before) + 2);
       if (!due) continue;
       const text = sentence(best, pools.length > 1 && best.pool !== null ? pools[best.pool] : null);
       if (text === "") continue;
@@ -229,7 +231,7 @@ export class Captions {
   // What happened long ago is no caption of what is seen now.
   #rest(door, frame, real) {
     const before = this.shown[door];
-    if (before !== null && (real - this.shownAt[door] < 5000 || frame.now_ms - before.at_ms < 1000)) return;
+    if (before !== null && (real - this.shownAt[door] < 3000 || frame.now_ms - before.at_ms < 1000)) return;
     this.shown[door] = null;
     this.shownAt[door] = real;
     const text = frame.now_ms === 0 ? "The first job has not come yet." : standing(frame.doors[door].pools);

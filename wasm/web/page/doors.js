@@ -191,13 +191,21 @@ class Band {
     this.last = now;
     this.held.textContent = String(held);
     this.limit.textContent = String(limit);
-    // A limit that is asked for counts once the table says it; after a lowering, slots may look free that nobody may have yet.
-    this.over.textContent = over > 0 ? `${over} too many` : wished !== limit ? `limit ${wished} asked for` : settles !== null ? `closed until ${moment(settles)}` : "";
-    this.over.title = over === 0 && settles !== null ? "Settling: until then some callers may still follow the limit from before it was lowered." : "";
-    this.element.classList.toggle("settling", over === 0 && (wished !== limit || settles !== null));
+    const [text, why] = over > 0 ? [`${over} too many`, ""] : passing({ limit, wished, held, settles });
+    this.over.textContent = text;
+    this.over.title = why;
+    this.element.classList.toggle("passing", over === 0 && text !== "");
     this.waits.textContent = waiting > 0 ? `${number(waiting)} ${waiting === 1 ? "waits" : "wait"}` : "nobody waits";
     this.element.classList.toggle("over", over > 0);
   }
+}
+
+/** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */
+function passing({ limit, wished, held, settles }) {
+  if (wished !== limit) return [`limit ${wished} asked for`, "It counts once the table says it."];
+  if (held > limit) return [`${held - limit} more may finish`, "The limit was lowered: jobs that run may finish."];
+  if (settles !== null) return [`closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];
+  return ["", ""];
 }
 
 /** How much of the past the charts show, for a speed. @param {number} speed */

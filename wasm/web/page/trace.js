@@ -333,7 +333,7 @@ class TraceBand {
     const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
     this.element.querySelector(".pool-waits").textContent = summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
     this.element.classList.toggle("over", over);
-    this.element.classList.toggle("settling", pool.state === "settling");
+    this.element.classList.toggle("passing", pool.state === "settling");
 
     const jobs = [];
     for (const waiter of pool.queue) jobs.push(this.#number(waiter.holder), 0, rows.phase.queued, waiter.since_ms, -1, -1, 0, 1);
@@ -375,7 +375,7 @@ class TraceBand {
 function stateOf(pool) {
   switch (pool.state) {
     case "over_limit":
-      return `${pool.held - pool.limit} too many`;
+      return `${pool.held - pool.limit} above the limit`;
     case "settling":
       return Number.isFinite(pool.settles_at_ms) ? `closed until ${written(time, pool.settles_at_ms)}` : "settling";
     case "full":

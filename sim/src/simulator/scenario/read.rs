@@ -27,7 +27,7 @@ impl std::error::Error for InvalidScenario {}
 
 const MOST_POOLS: usize = 6;
 const MOST_WORKLOADS: usize = 8;
-const MOST_ACTIONS: usize = 500;
+pub(in crate::simulator) const MOST_ACTIONS: usize = 500;
 
 /// A value as a person would recognise it.
 fn shown(value: &Value) -> String {
