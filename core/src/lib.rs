@@ -87,5 +87,5 @@ pub use tally::Tally;
 pub use time::{Millis, Timestamp};
 pub use types::{
     Attempt, Fence, Holder, HolderKey, ID_BYTES, InvalidValue, Lease, LeaseId, Limit, PoolName, SHOWN_CHARS, Slot,
-    TaskDigest, TaskToken, Ticket, is_execution_arn, quoted,
+    TaskDigest, TaskToken, Ticket, is_execution_arn, quoted, shortened,
 };

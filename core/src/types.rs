@@ -52,6 +52,19 @@ pub fn quoted(text: &str) -> String {
     format!("{shown:?}")
 }
 
+/// A text as an error shows it without quotes: at most so many of its characters, and escaped what would move a terminal's
+/// cursor, break a line or turn the direction of what is read.
+pub fn shortened(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    for sign in text.chars().take(most) {
+        if matches!(sign, '"' | '\'' | '\\') { shown.push(sign) } else { shown.extend(sign.escape_debug()) }
+    }
+    if text.chars().nth(most).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// The name of a pool: 1 to 64 of `A-Za-z0-9._-`. It is one partition key of the table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -1,6 +1,8 @@
 //! Recordings: what did a recorded table look like at some moment, and what happened between two? A trace, ordered so
 //! that it can be asked.
 
+use std::collections::BTreeMap;
+
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
 use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceError, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEvent, changes};
@@ -53,7 +55,8 @@ impl Recording {
     /// When it is none: says which line is wrong.
     pub fn parse(text: &str) -> Result<Recording, TraceError> {
         let Trace { header, entries, note } = Trace::parse(text)?;
-        let mut pools: Vec<(PoolName, RecordedLooks)> = vec![];
+        // A recording may have a pool on every line, each at a moment of its own.
+        let mut pools: BTreeMap<PoolName, RecordedLooks> = BTreeMap::new();
         let mut moments: Vec<Timestamp> = vec![];
         for entry in entries {
             if moments.last() != Some(&entry.at) {
@@ -63,22 +66,14 @@ impl Recording {
                 PoolSeen::Pool(pool) => (pool.prefix.clone(), Some(pool)),
                 PoolSeen::Gone(prefix) => (prefix, None),
             };
-            let at = pools.binary_search_by(|(known, _)| known.cmp(&prefix)).unwrap_or_else(|at| {
-                pools.insert(at, (prefix, vec![]));
-                at
-            });
-            pools[at].1.push((entry.at, seen));
+            pools.entry(prefix).or_default().push((entry.at, seen));
         }
-        let mut next = vec![0; pools.len()];
-        let mut order = vec![];
-        for at in &moments {
-            for (pool, (_, looks)) in pools.iter().enumerate() {
-                while looks.get(next[pool]).is_some_and(|(seen, _)| seen == at) {
-                    order.push((*at, pool, next[pool]));
-                    next[pool] += 1;
-                }
-            }
-        }
+        let pools: Vec<(PoolName, RecordedLooks)> = pools.into_iter().collect();
+        let looks_of = |(pool, (_, looks)): (usize, &(PoolName, RecordedLooks))| {
+            looks.iter().enumerate().map(|(look, (at, _))| (*at, pool, look)).collect::<Vec<_>>()
+        };
+        let mut order: Vec<(Timestamp, usize, usize)> = pools.iter().enumerate().flat_map(looks_of).collect();
+        order.sort_unstable();
         Ok(Recording { header, note, moments, pools, order })
     }
 

@@ -43,13 +43,16 @@ use serde_json::Value;
 use super::Occupancy;
 use crate::harmless::harmless_json;
 use crate::time::Timestamp;
-use crate::types::PoolName;
+use crate::types::{PoolName, SHOWN_CHARS, shortened};
 
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u64 = 1;
 
 /// The field that makes a line the first of a trace.
 const MARK: &str = "leasehold_trace";
+
+/// How many characters are told of what the JSON reader says: it shows the value that it did not expect, then what it did.
+const SAID_CHARS: usize = 300;
 
 /// A whole recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -278,15 +281,21 @@ fn header(line: &str) -> Result<TraceHeader, TraceError> {
     match mark.as_u64() {
         Some(VERSION) => {}
         Some(version) if version > VERSION => return Err(TraceError::Newer { version }),
-        _ => return Err(no(format!("its \"{MARK}\" is {mark}, which is no version"))),
+        _ => {
+            return Err(no(format!(
+                "its \"{MARK}\" is {}, which is no version",
+                shortened(&mark.to_string(), SHOWN_CHARS)
+            )));
+        }
     }
     serde_json::from_value(value).map_err(|e| no(said(&e)))
 }
 
-/// What is wrong, without the place: the line is named already, and the column of a long line tells nobody anything.
+/// What is wrong, without the place: the line is named already, and the column of a long line tells nobody anything. What
+/// somebody wrote there may be as long as the line.
 fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
+    shortened(text.rsplit_once(" at line ").map_or(&text, |(what, _)| what), SAID_CHARS)
 }
 
 #[cfg(test)]

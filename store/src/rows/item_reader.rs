@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Attempt, Fence, Held, HighWaterRow, Holder, HolderState, Limit, Lowered, Lowering, Millis, Notice, PoolRow, Slot,
-    SlotRow, TaskDigest, TaskToken, Timestamp, quoted,
+    Attempt, Fence, Held, HighWaterRow, Holder, HolderState, Limit, Lowered, Lowering, Millis, Notice, PoolRow,
+    SHOWN_CHARS, Slot, SlotRow, TaskDigest, TaskToken, Timestamp, quoted, shortened,
 };
 
 use super::{
@@ -15,20 +15,23 @@ use super::{
     TICKET, TOKEN, UNCOLLECTED, UNTOLD, WAITING, attempt, task_text, ticket,
 };
 
+/// The highest fence that is read. A slot that is granted a million times a second gets there in 292,000 years.
+const HIGHEST_FENCE: u64 = u64::MAX / 2;
+
 /// The attributes of one item.
 pub(super) struct ItemReader<'a>(pub(super) &'a Item);
 
 impl<'a> ItemReader<'a> {
     pub(super) fn wrong(&self, attribute: &'static str, expected: &'static str) -> RowError {
         let shown = |name: &str| match self.0.get(name) {
-            Some(AttributeValue::S(text)) => text.clone(),
+            Some(AttributeValue::S(text)) => shortened(text, SHOWN_CHARS),
             _ => "?".into(),
         };
         let found = match self.0.get(attribute) {
             None => "missing".into(),
             Some(_) if attribute == TOKEN => "something else".into(),
             Some(AttributeValue::S(text)) => format!("the text {}", quoted(text)),
-            Some(AttributeValue::N(number)) => format!("the number {number}"),
+            Some(AttributeValue::N(number)) => format!("the number {}", shortened(number, SHOWN_CHARS)),
             Some(AttributeValue::Bool(flag)) => format!("{flag}"),
             Some(_) => "of another type".into(),
         };
@@ -159,6 +162,15 @@ impl<'a> ItemReader<'a> {
         }
     }
 
+    /// A fence that grows once more would be the first one again, and an old lease as good as a new one.
+    fn fence(&self) -> Result<Fence, RowError> {
+        let fence = self.number(FENCE)?;
+        if fence > HIGHEST_FENCE {
+            return Err(self.wrong(FENCE, "a fence that grants can have made, below 2^63"));
+        }
+        Ok(Fence(fence))
+    }
+
     pub(super) fn high_water(&self) -> Result<HighWaterRow, RowError> {
         let lower = match (self.maybe_number::<u64>(LOWER_TO)?, self.maybe_time(LOWER_SINCE)?) {
             (None, None) => None,
@@ -169,7 +181,7 @@ impl<'a> ItemReader<'a> {
             (None, Some(_)) => return Err(self.wrong(LOWER_TO, "there, as lower_since is")),
             (Some(_), None) => return Err(self.wrong(LOWER_SINCE, "there, as lower_to is")),
         };
-        Ok(HighWaterRow { slots: self.small(SLOT_COUNT)?, fence: Fence(self.number(FENCE)?), lower })
+        Ok(HighWaterRow { slots: self.small(SLOT_COUNT)?, fence: self.fence()?, lower })
     }
 
     pub(super) fn label(&self) -> Result<Option<Arc<str>>, RowError> {
@@ -179,7 +191,7 @@ impl<'a> ItemReader<'a> {
     pub(super) fn slot(&self, sk: &str) -> Result<SlotRow, RowError> {
         let number = sk.strip_prefix(SLOTS).and_then(|digits| digits.parse().ok()).filter(|slot| *slot < 100_000);
         let slot = Slot(number.ok_or_else(|| self.wrong(SK, "slot# and five digits"))?);
-        let fence = Fence(self.number(FENCE)?);
+        let fence = self.fence()?;
         if self.maybe_text(EXECUTION)?.is_none() {
             return Ok(SlotRow { slot, fence, held: None });
         }
@@ -202,7 +214,7 @@ impl<'a> ItemReader<'a> {
                     .ok_or_else(|| self.wrong(TICKET, "13 digits, - and 32 hex digits"))?,
                 task: self.task()?,
             }),
-            HOLDING => Ok(HolderState::Holding { slot: Slot(self.small(SLOT)?), fence: Fence(self.number(FENCE)?) }),
+            HOLDING => Ok(HolderState::Holding { slot: Slot(self.small(SLOT)?), fence: self.fence()? }),
             ENDED => Ok(HolderState::Ended),
             _ => Err(self.wrong(STATE, "waiting, holding or ended")),
         }

@@ -11,7 +11,7 @@ use super::schedule;
 use crate::error::CliError;
 
 /// The files that the example's pools name.
-const EXAMPLE_ITEMS: [(&str, &str); 2] = [
+pub(super) const EXAMPLE_ITEMS: [(&str, &str); 2] = [
     ("items/analytics.json", include_str!("../../../examples/shared-table/items/analytics.json")),
     ("items/batch.json", include_str!("../../../examples/shared-table/items/batch.json")),
 ];
@@ -105,8 +105,8 @@ impl PoolPlan {
 pub(crate) enum Files<'a> {
     /// The folder of the scenario's own file.
     Beside(&'a Path),
-    /// The files of the example, which this program carries.
-    Carried,
+    /// These, by name: the files of the example, which this program carries.
+    Carried(&'a [(&'a str, &'a str)]),
 }
 
 impl Files<'_> {
@@ -118,8 +118,8 @@ impl Files<'_> {
                 let text = read(&path)?;
                 Ok((path.display().to_string(), text))
             }
-            Files::Carried => {
-                let found = EXAMPLE_ITEMS.iter().find(|(carried, _)| *carried == name);
+            Files::Carried(files) => {
+                let found = files.iter().find(|(carried, _)| *carried == name);
                 let missing = || CliError::Unreadable { path: name.into(), why: std::io::ErrorKind::NotFound.into() };
                 found.map(|(_, text)| (name.to_owned(), (*text).to_owned())).ok_or_else(missing)
             }

@@ -7,19 +7,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leasehold_core::{Limit, PoolName};
+use leasehold_core::{Limit, PoolName, shortened};
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::scenario::{DemoScenario, Files, PoolPlan, Times, read};
+use super::scenario::{DemoScenario, EXAMPLE_ITEMS, Files, PoolPlan, Times, read};
 use crate::error::{CliError, FileFlaw};
 
 /// The longest time a scenario may name: a day, in seconds.
 const LONGEST: f64 = 86_400.0;
 
-/// The most items a pool may have.
+/// The most items that a pool, and all pools together, may have.
 const MOST_ITEMS: usize = 100_000;
+
+/// The longest name of a file of items, in bytes.
+const LONGEST_NAME: usize = 1_000;
+
+/// How much a complaint shows, in characters: of what is there (a line may be as long as the file), of what is expected (the
+/// TOML reader's words are among it).
+const FOUND_CHARS: usize = 200;
+const EXPECTED_CHARS: usize = 400;
 
 /// The example that runs when no scenario is named.
 const EXAMPLE: &str = include_str!("../../../examples/shared-table/scenario.toml");
@@ -47,7 +55,7 @@ const TIMES: [(&str, f64); 8] = [
 pub(crate) fn load(file: Option<&PathBuf>) -> Result<DemoScenario, CliError> {
     match file {
         Some(path) => scenario(&path.display().to_string(), &read(path)?, &Files::Beside(path)),
-        None => scenario(EXAMPLE_NAME, EXAMPLE, &Files::Carried),
+        None => scenario(EXAMPLE_NAME, EXAMPLE, &Files::Carried(&EXAMPLE_ITEMS)),
     }
 }
 
@@ -66,6 +74,12 @@ pub(crate) fn scenario(name: &str, text: &str, files: &Files<'_>) -> Result<Demo
     for one in pools.get_ref().as_array().ok_or_else(not_pools)?.iter() {
         let table = one.get_ref().as_table().ok_or_else(not_pools)?;
         let (plan, at) = pool(&TomlFields { source, table, at: one.span() }, common, files)?;
+        let items = plan.items.len() + plans.iter().map(|other| other.items.len()).sum::<usize>();
+        if items > MOST_ITEMS {
+            return Err(source
+                .flaw(at.clone(), source.line_at(&at), "at most 100000 items in all pools together")
+                .into());
+        }
         if plans.iter().any(|other| other.prefix == plan.prefix) {
             return Err(source.flaw(at.clone(), source.line_at(&at), "a prefix that no other pool has").into());
         }
@@ -93,7 +107,7 @@ fn pool(fields: &TomlFields<'_, '_>, common: Times, files: &Files<'_>) -> Result
     };
     let written = fields.needed("items", ITEMS)?;
     let items = match written.get_ref() {
-        DeValue::String(file) => {
+        DeValue::String(file) if file.len() <= LONGEST_NAME && shortened(file, LONGEST_NAME) == **file => {
             let (name, text) = files.read(file)?;
             items(&SourceText { name: &name, text: &text })?
         }
@@ -123,7 +137,7 @@ fn items(source: &SourceText<'_>) -> Result<Vec<Arc<str>>, FileFlaw> {
             file: source.name.to_owned(),
             line: error.line(),
             // The path of the whole is a dot.
-            found: if path == "." { found } else { format!("{path}: {found}") },
+            found: shortened(&if path == "." { found } else { format!("{path}: {found}") }, FOUND_CHARS),
             expected: "a JSON array of objects, each with an \"id\" of its own".to_owned(),
         }
     };
@@ -158,7 +172,8 @@ impl SourceText<'_> {
     fn flaw(&self, at: Range<usize>, found: impl Into<String>, expected: &str) -> FileFlaw {
         let before = self.text.get(..at.start.min(self.text.len())).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
-        FileFlaw { file: self.name.to_owned(), line, found: found.into(), expected: expected.to_owned() }
+        let (found, expected) = (shortened(&found.into(), FOUND_CHARS), shortened(expected, EXPECTED_CHARS));
+        FileFlaw { file: self.name.to_owned(), line, found, expected }
     }
 
     /// The line of the text that something lies on, without its comment.

@@ -1,6 +1,6 @@
 //! Text in columns: how are times, names and links written so that they fit?
 
-use leasehold_core::{Holder, Millis, Timestamp};
+use leasehold_core::{Holder, ID_BYTES, Millis, Timestamp, shortened};
 use ratatui::text::Span;
 
 /// How many columns a text takes.
@@ -127,6 +127,12 @@ fn execution(of: &Holder) -> &str {
 pub fn console(execution: &str) -> Option<String> {
     let parts: Vec<&str> = execution.splitn(7, ':').collect();
     let ["arn", partition, "states", region, _, kind, _] = parts[..] else { return None };
+    // Whoever asks for a lease names its execution: no other host, and nothing that a terminal would obey.
+    let is_region = region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_plain = execution.chars().all(|sign| !sign.is_whitespace()) && shortened(execution, ID_BYTES) == execution;
+    if region.is_empty() || !is_region || !is_plain {
+        return None;
+    }
     let kind = match kind {
         "execution" => "executions",
         "express" => "express-executions",
@@ -221,7 +227,17 @@ mod tests {
         assert_eq!(console(arn), Some(page));
         let china = console("arn:aws-cn:states:cn-north-1:1:execution:m:r").unwrap_or_default();
         assert!(china.starts_with("https://cn-north-1.console.amazonaws.cn/"), "{china}");
-        for other in ["cron@host", "arn:aws:lambda:eu-central-1:1:function:x:y", "demo:1234:item"] {
+        let others = [
+            "cron@host",
+            "arn:aws:lambda:eu-central-1:1:function:x:y",
+            "demo:1234:item",
+            "arn:aws:states:evil.example/:1:execution:m:r",
+            "arn:aws:states:a@evil.example:1:execution:m:r",
+            "arn:aws:states::1:execution:m:r",
+            "arn:aws:states:eu-central-1:1:execution:m:r\u{1b}[2J",
+            "arn:aws:states:eu-central-1:1:execution:m:a name",
+        ];
+        for other in others {
             assert_eq!(console(other), None, "{other}");
         }
     }

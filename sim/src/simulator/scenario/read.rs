@@ -1,7 +1,7 @@
 //! Scenarios from JSON: is this one? Every field checked, everything missing filled in, or one sentence that says what
 //! is wrong.
 
-use leasehold_core::{Limit, PoolName};
+use leasehold_core::{Limit, PoolName, SHOWN_CHARS, shortened};
 use serde_json::{Map, Value, json};
 
 use super::fields::{Field, fields};
@@ -13,6 +13,8 @@ pub struct InvalidScenario(String);
 
 impl InvalidScenario {
     pub(in crate::simulator) fn new(path: &str, is: &str, expected: &str) -> InvalidScenario {
+        // A field that nobody knows is named as it was given.
+        let [path, is] = [path, is].map(|given| shortened(given, SHOWN_CHARS));
         InvalidScenario(format!("{path} is {is}: expected {expected}"))
     }
 }
