@@ -4,6 +4,8 @@
 
 import { speeds } from "./player.js";
 
+import { shorten } from "./words.js";
+
 /**
  * @typedef {{at: number, speed: number|null, pace: string|null, jobs: number|null}} How
  * @typedef {{kind: "none"} | {kind: "story", id: string} & How | {kind: "scenario", scenario: unknown} & How
@@ -21,9 +23,9 @@ export function readLink(hash) {
   if (text === "" || /^[a-z-]+$/.test(text)) return { kind: "none" }; // an anchor within the page
   const parts = new URLSearchParams(text);
   const at = parts.has("at") ? Number(parts.get("at")) : 0;
-  if (!Number.isFinite(at) || at < 0) return { kind: "bad", why: `its moment is \u201c${parts.get("at")}\u201d, not a number of milliseconds` };
+  if (!Number.isFinite(at) || at < 0) return { kind: "bad", why: `its moment is \u201c${shorten(parts.get("at") ?? "", 40)}\u201d, not a number of milliseconds` };
   const speed = parts.has("speed") ? Number(parts.get("speed")) : null;
-  if (speed !== null && !speeds.includes(speed)) return { kind: "bad", why: `its speed is \u201c${parts.get("speed")}\u201d, not one of ${speeds.join(", ")}` };
+  if (speed !== null && !speeds.includes(speed)) return { kind: "bad", why: `its speed is \u201c${shorten(parts.get("speed") ?? "", 40)}\u201d, not one of ${speeds.join(", ")}` };
   const jobs = /^[1-8]$/.test(parts.get("jobs") ?? "") ? Number(parts.get("jobs")) : null;
   const how = { at, speed, pace: parts.get("pace"), jobs };
   if (parts.has("trace")) return { kind: "trace", address: parts.get("trace") ?? "" };

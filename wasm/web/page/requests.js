@@ -1,7 +1,7 @@
 // What did each request ask of the table, under which conditions, and what was there? The list and the one chosen.
 
 import { kind } from "./rows.js";
-import { moment, plain, span } from "./words.js";
+import { harmless, moment, span } from "./words.js";
 
 const doors = ["Count", "Lease"];
 
@@ -197,7 +197,7 @@ function describe(detail) {
   const title = document.createElement("h3");
   title.textContent = `${who(detail)} ${does(detail)}`.replace(/^./, (letter) => letter.toUpperCase());
   parts.push(title);
-  const lines = [plain(detail.machine), detail.step ? `It ${detail.step}.` : ""].filter(Boolean);
+  const lines = [harmless(detail.machine), detail.step ? `It ${detail.step}.` : ""].filter(Boolean);
   for (const line of lines) parts.push(element("p", "small soft", line));
   const times = [
     ["asked", detail.asked_ms],
@@ -265,7 +265,7 @@ function rowTable(name, pairs, before) {
     const caption = element("caption", "unseen", name);
     table.append(caption);
   }
-  const old = before === null ? null : new Map(before.map(([key, value]) => [key, plain(value)]));
+  const old = before === null ? null : new Map(before.map(([key, value]) => [key, harmless(value)]));
   const body = document.createElement("tbody");
   const heads = name === null ? [] : [[name, null]];
   for (const [key] of heads) {
@@ -274,7 +274,7 @@ function rowTable(name, pairs, before) {
     cell.colSpan = 2;
     row.append(cell);
   }
-  const now = new Map(pairs.map(([key, value]) => [key, plain(value)]));
+  const now = new Map(pairs.map(([key, value]) => [key, harmless(value)]));
   for (const key of new Set([...now.keys(), ...(old?.keys() ?? [])])) {
     const row = body.insertRow();
     const head = element("th", "soft", key);
