@@ -2,9 +2,9 @@
 
 CARGO ?= cargo
 PORT ?= 8080
-export SEED SAMPLE MINUTES FILES LEAST
+export OF SEED SAMPLE MINUTES FILES LEAST TARGET
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -77,8 +77,11 @@ check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES,
 sim: ## Play large random worlds: SEEDS=1000 of them, new ones each time (ARGS="--seed N --story" tells one; ARGS=--help)
 	$(CARGO) run --locked --quiet --release --package leasehold-sim --example worlds -- $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
-mutants: ## Change the core in a hundred small ways: does a test see it? (SEED=1, SAMPLE=100 or 0 for all, MINUTES=, FILES=, LEAST=90)
+mutants: ## Change the code in a hundred small ways: does a test see it? (OF="core store lambda", SEED=1, SAMPLE=100 or 0 for all, MINUTES=, FILES=, LEAST=90)
 	scripts/mutants
+
+fuzz: ## Give every reader what a fuzzer finds (MINUTES=10 in all, TARGET=trace for one; scripts/fuzz --inputs counts)
+	scripts/fuzz
 
 bench: ## How long the dashboard takes to draw and to take news in, at 10,000 pools
 	$(CARGO) bench --locked --workspace --profile dev --bench dashboard

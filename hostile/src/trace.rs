@@ -1,0 +1,44 @@
+//! Traces: is every text either a recording that is written back as it was, or refused with its line?
+
+use leasehold_core::Timestamp;
+use leasehold_core::occupancy::trace::Trace;
+use leasehold_wasm::Recording;
+
+use crate::words::assert_harmless;
+
+/// How many points of a line are drawn.
+const POINTS: usize = 7;
+
+/// A trace as text: read as the dashboard and as the page read it.
+pub(crate) fn judge(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let (read, played) = (Trace::parse(&text), Recording::parse(&text));
+    let trace = match read {
+        Ok(trace) => trace,
+        Err(wrong) => {
+            assert_harmless(&wrong.to_string());
+            return assert_eq!(played.err(), Some(wrong));
+        }
+    };
+    trace.note.as_deref().into_iter().for_each(assert_harmless);
+    let written = Trace { note: None, ..trace.clone() };
+    assert_eq!(Trace::parse(&written.to_string()), Ok(written), "it reads back as it was");
+
+    let played = played.expect("the page reads what the dashboard reads");
+    let (from, to) = (played.from(), played.to());
+    assert!(from <= to && played.next(to) == to);
+    // Every look lies on the way from the first to the last.
+    let mut at = from;
+    for _ in 1..played.looks() {
+        let next = played.next(at);
+        assert!(next > at, "{next} comes after {at}");
+        at = next;
+    }
+    assert_eq!(at, to);
+    let said = serde_json::to_string(&played.events(Timestamp(0), to)).expect("events are JSON");
+    assert!(said.starts_with('['));
+    for pool in played.at(to) {
+        let line = played.line(pool.prefix.as_str(), POINTS);
+        assert!((1..=POINTS).contains(&line.len()), "{} points", line.len());
+    }
+}
