@@ -196,3 +196,29 @@ fn execution_status(described: &Described) -> ExecutionStatus {
         _ => ExecutionStatus::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn five_calls_come_at_once_and_the_others_after_them() {
+        let (pace, now) = (CallPacer::new(), Instant::now());
+        let until = now + EVERY * 3;
+        let booked: Vec<_> = (0..9).map(|_| pace.next(now, until)).collect();
+        let (at_once, later) = booked.split_at(BURST as usize);
+        assert!(at_once.iter().all(|at| *at == Some(now)), "{booked:?}");
+        let expected = [Some(now + EVERY), Some(now + EVERY * 2), None, None];
+        assert_eq!(later, expected, "none is made when the time is over");
+    }
+
+    #[tokio::test]
+    async fn after_a_pause_there_is_one_burst_and_no_more() {
+        let (pace, now) = (CallPacer::new(), Instant::now());
+        let until = now + EVERY * 100;
+        (0..20).for_each(|_| assert!(pace.next(now, until).is_some()));
+        let later = now + EVERY * 50;
+        let at_once = (0..9).filter(|_| pace.next(later, until) == Some(later)).count();
+        assert_eq!(at_once, BURST as usize);
+    }
+}

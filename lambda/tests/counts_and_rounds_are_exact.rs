@@ -1,0 +1,77 @@
+//! What a call counts, and how often it looks again: a lease that a newer attempt has anew is granted once more, and a sweep
+//! goes on as long as a round finds out something, and no longer.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod pool;
+
+use leasehold_core::{Attempt, Fence, Held, Holder, Notice, Row, Slot, SlotRow, TaskToken, Timestamp};
+use leasehold_testkit::{StepFunctionsFault, put_row};
+use pool::{BEGIN, LEASE, ServedPool, execution};
+use serde_json::{Value, json};
+
+/// More than one round of a sweep tells.
+const SLOTS: u32 = 120;
+
+fn sweep() -> Value {
+    json!({ "action": "sweep" })
+}
+
+/// A pool all of whose leases may or may not have been told.
+async fn pool_maybe_told() -> ServedPool {
+    let pool = ServedPool::of(SLOTS.into()).await;
+    let prefix = "analytics".parse().expect("a prefix");
+    for slot in 0..SLOTS {
+        let held = Held {
+            holder: Holder::new(execution(), &format!("item-{slot}"), None).expect("a holder"),
+            attempt: Attempt::first(Timestamp(BEGIN)),
+            acquired_at: Timestamp(BEGIN),
+            expires_at: Timestamp(BEGIN + LEASE),
+            renewed_at: None,
+            notice: Notice::MaybeTold(TaskToken::new(&token(slot)).expect("a token")),
+            label: None,
+        };
+        put_row(&pool.table, &prefix, Row::Slot(SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) })).await;
+    }
+    pool
+}
+
+fn token(slot: u32) -> String {
+    format!("token-{slot}")
+}
+
+#[tokio::test]
+async fn a_lease_had_anew_by_a_newer_attempt_is_counted() {
+    let pool = ServedPool::of(1).await;
+    let acquire = |redrive: u32| {
+        json!({
+            "action": "acquire", "execution": execution(), "key": "item-1",
+            "attempt": { "entered": BEGIN, "redrive": redrive, "retry": 0 },
+        })
+    };
+    assert_eq!(pool.line(acquire(0)).await["LeaseGranted"], 1);
+    assert_eq!(pool.line(acquire(0)).await["LeaseGranted"], Value::Null, "a repeat is told the same lease");
+    let anew = pool.line(acquire(1)).await;
+    assert_eq!(anew["LeaseGranted"], 1, "{anew}");
+}
+
+#[tokio::test]
+async fn one_sweep_goes_on_while_it_learns_who_runs() {
+    let pool = pool_maybe_told().await;
+    pool.tasks.execution_is(execution(), "RUNNING");
+    (0..SLOTS).for_each(|slot| pool.tasks.close(&token(slot)));
+    let swept = pool.answer(sweep()).await;
+    assert_eq!(swept.get("more"), None, "{swept}");
+    let again = pool.tasks.requests("SendTaskSuccess").len();
+    pool.answer(sweep()).await;
+    assert_eq!(pool.tasks.requests("SendTaskSuccess").len(), again, "all are confirmed");
+}
+
+#[tokio::test]
+async fn a_sweep_that_tells_nobody_does_not_try_again() {
+    let pool = pool_maybe_told().await;
+    pool.tasks.fail_always(Some(StepFunctionsFault::Error(400, "ThrottlingException")));
+    let swept = pool.answer(sweep()).await;
+    assert_eq!(swept["more"], true, "{swept}");
+    let sent = pool.tasks.requests("SendTaskSuccess").len();
+    assert!(sent <= SLOTS as usize, "{sent} of {SLOTS}");
+}
