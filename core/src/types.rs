@@ -52,15 +52,19 @@ pub fn quoted(text: &str) -> String {
     format!("{shown:?}")
 }
 
-/// A text as an error shows it without quotes: at most so many of its characters, and escaped what would move a terminal's
-/// cursor, break a line or turn the direction of what is read.
+/// A text as an error shows it without quotes, in at most so many characters: escaped is what would move a terminal's cursor,
+/// break a line or turn the direction of what is read.
 pub fn shortened(text: &str, most: usize) -> String {
-    let mut shown = String::new();
-    for sign in text.chars().take(most) {
-        if matches!(sign, '"' | '\'' | '\\') { shown.push(sign) } else { shown.extend(sign.escape_debug()) }
-    }
-    if text.chars().nth(most).is_some() {
-        shown.push('…');
+    let (mut shown, mut left) = (String::new(), most);
+    for sign in text.chars() {
+        let plain = matches!(sign, '"' | '\'' | '\\');
+        let signs = if plain { 1 } else { sign.escape_debug().count() };
+        if signs > left {
+            shown.push('…');
+            break;
+        }
+        left -= signs;
+        if plain { shown.push(sign) } else { shown.extend(sign.escape_debug()) }
     }
     shown
 }
@@ -447,6 +451,15 @@ pub struct Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_is_short_also_where_it_is_escaped() {
+        assert_eq!(shortened("plain \"ü\" 漢", 20), "plain \"ü\" 漢");
+        assert_eq!(shortened("a\u{1b}[2J\n\u{202e}", 40), "a\\u{1b}[2J\\n\\u{202e}");
+        assert_eq!(shortened("abcd", 3), "abc…");
+        assert_eq!(shortened("ab\u{202e}", 9), "ab…");
+        assert_eq!((shortened("", 0), shortened("a", 0)), (String::new(), "…".into()));
+    }
 
     #[test]
     fn a_lease_id_reads_back_as_it_was_written() {
