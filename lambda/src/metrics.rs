@@ -210,3 +210,91 @@ impl From<&SummaryRow> for PoolCount {
         PoolCount { held: summary.held, waiting: summary.waiting, oldest_wait }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use leasehold_core::RowKey;
+
+    use super::*;
+
+    const SPAN: LeaseSpan = LeaseSpan { acquired_at: Timestamp(1_000), expires_at: Timestamp(5_000) };
+
+    fn written(intent: Intent, mutation: Mutation, now: u64, claims_at_once: bool) -> InvocationCounts {
+        let write = Write { key: RowKey::Summary, conditions: vec![], mutation, intent };
+        let mut counts =
+            InvocationCounts { granted: 1, reclaimed: 1, released: 1, late: 1, ..InvocationCounts::default() };
+        counts.written(&write, Timestamp(now), claims_at_once);
+        counts
+    }
+
+    fn freed(opening: Opening, ended: Option<LeaseSpan>, now: u64) -> InvocationCounts {
+        written(Intent::Free(opening, ended), Mutation::Delete, now, false)
+    }
+
+    #[test]
+    fn a_slot_that_opens_is_counted_by_why_it_opened() {
+        let returned = freed(Opening::Returned, Some(SPAN), 4_999);
+        assert_eq!((returned.released, returned.late, returned.reclaimed), (2, 1, 1));
+        assert_eq!(returned.holds, [3_999]);
+        let late = freed(Opening::Returned, Some(SPAN), 5_000);
+        assert_eq!((late.released, late.late), (2, 2));
+        let unread = freed(Opening::Returned, None, 5_000);
+        assert_eq!((unread.released, unread.late, unread.holds.len()), (2, 1, 0));
+        let expired = freed(Opening::Expired, Some(SPAN), 9_000);
+        assert_eq!((expired.reclaimed, expired.released), (2, 1));
+        for nobodys in [Opening::Free, Opening::Untold] {
+            let freed = freed(nobodys, None, 9_000);
+            assert_eq!((freed.reclaimed, freed.released, freed.granted), (1, 1, 1));
+        }
+    }
+
+    #[test]
+    fn a_grant_is_counted_with_how_long_it_was_waited_for() {
+        let claimed = |at_once| written(Intent::Claim(Opening::Expired, None), Mutation::Delete, 9_000, at_once);
+        assert_eq!((claimed(true).granted, claimed(true).reclaimed), (2, 2));
+        assert_eq!((claimed(true).waits, claimed(false).waits), (vec![0], vec![]));
+        let again = written(Intent::Regrant, Mutation::Delete, 9_000, true);
+        assert_eq!((again.granted, again.waits.len()), (2, 0));
+        let unknown = written(Intent::Grant(Opening::Free, None, Timestamp(1)), Mutation::Delete, 9_000, false);
+        assert_eq!((unknown.granted, unknown.waits.len()), (2, 0));
+    }
+
+    #[test]
+    fn a_release_tells_what_its_caller_was_told() {
+        let released = |already, told, now| {
+            let observer = Observer::default();
+            observer.released(&Released { lease: None, already }, told, Timestamp(now));
+            observer.counts()
+        };
+        assert_eq!(released(false, Some(SPAN), 4_000).holds, [3_000]);
+        assert_eq!(released(false, None, 4_000).holds.len(), 0);
+        assert_eq!(released(true, Some(SPAN), 4_999).outlasted, 0);
+        assert_eq!(released(true, Some(SPAN), 5_000).outlasted, 1);
+        assert_eq!(released(true, Some(SPAN), 5_000).holds.len(), 0);
+    }
+
+    #[test]
+    fn a_line_carries_so_many_notes_and_no_more() {
+        let observer = Observer::default();
+        (0..NOTES + 5).for_each(|note| observer.note(note.to_string()));
+        assert_eq!(observer.counts().notes.len(), NOTES);
+        assert_eq!(observer.counts().notes[NOTES - 1], (NOTES - 1).to_string());
+    }
+
+    #[test]
+    fn what_happens_often_is_counted_each_time() {
+        let observer = Observer::default();
+        for _ in 0..3 {
+            observer.closed();
+            observer.refused("no permission".into());
+        }
+        let swept = Tally { missed: 4, outlasted: 5, ..Tally::default() };
+        observer.long_work(&swept);
+        assert!(!observer.is_counted());
+        observer.counted(PoolCount { held: 1, waiting: 2, oldest_wait: Millis(3) });
+        let counts = observer.counts();
+        assert_eq!((counts.closed, counts.notices_refused, counts.notes.len()), (3, 3, 3));
+        assert_eq!((counts.extensions_missed, counts.outlasted), (4, 5));
+        assert!(observer.is_counted());
+    }
+}

@@ -282,6 +282,36 @@ mod tests {
     }
 
     #[test]
+    fn each_trouble_is_what_the_protocol_calls_it() {
+        let (context, table) = (ErrorContext("reading".into()), "leases".to_owned());
+        let prefix = "p".to_owned();
+        let missing = StoreError::PoolNotFound { table: table.clone(), prefix: prefix.clone() };
+        assert_eq!(missing.failure(), Failure::PoolNotFound);
+        assert_eq!(throttled().failure(), Failure::Throttled);
+        let why = "limit x".to_owned();
+        let tasks = StoreError::TasksUnavailable { context: context.clone(), table: table.clone(), why: why.clone() };
+        assert_eq!(tasks.failure(), Failure::TasksUnavailable);
+        let wrong = StoreError::PoolMisconfigured { table: table.clone(), prefix, why: why.clone() };
+        assert!(matches!(wrong.failure(), Failure::PoolMisconfigured(value) if value.got == why));
+        let denied = StoreError::Denied { context, table, why };
+        assert_eq!(denied.failure(), Failure::Unavailable);
+        assert_eq!(denied.to_string().split(':').next(), Some("reading on table leases was denied"));
+        // A cause is told in the failure's place.
+        assert_eq!(RunError::from(denied.clone()).to_string(), denied.to_string());
+        assert_eq!(RunError::new(Failure::PoolNotFound, None).to_string(), Failure::PoolNotFound.to_string());
+    }
+
+    #[test]
+    fn a_pool_that_makes_no_sense_is_the_reason_only_of_that() {
+        let wrong = || StoreError::PoolMisconfigured { table: "leases".into(), prefix: "p".into(), why: "x".into() };
+        assert_eq!(explained(wrong().failure(), Some(wrong())), wrong());
+        assert!(matches!(explained(wrong().failure(), Some(throttled())), StoreError::PoolMisconfigured { .. }));
+        let missing = || StoreError::PoolNotFound { table: "leases".into(), prefix: "p".into() };
+        assert_eq!(explained(Failure::PoolNotFound, Some(missing())), missing());
+        assert!(matches!(explained(Failure::NoticeRefused, Some(missing())), StoreError::NoAnswer { .. }));
+    }
+
+    #[test]
     fn trouble_that_decided_is_told() {
         assert_eq!(explained(Failure::Throttled, Some(throttled())), throttled());
         assert_eq!(explained(Failure::Unavailable, Some(throttled())), throttled());

@@ -228,6 +228,59 @@ mod tests {
     }
 
     #[test]
+    fn every_name_means_what_dynamodb_says_it_does() {
+        let told = |code: &str| format!("{code}: so");
+        for code in [
+            "ThrottlingException",
+            "Throttling",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "LimitExceededException",
+            "TooManyRequestsException",
+        ] {
+            assert_eq!(coded(code, 400), Verdict::Throttled(told(code)));
+        }
+        for code in ["TransactionConflictException", "ReplicatedWriteConflictException"] {
+            assert_eq!(coded(code, 400), Verdict::Conflict(told(code)));
+        }
+        for code in [
+            "AccessDeniedException",
+            "UnrecognizedClientException",
+            "IncompleteSignatureException",
+            "ExpiredTokenException",
+            "MissingAuthenticationTokenException",
+            "InvalidClientTokenId",
+        ] {
+            assert_eq!(coded(code, 400), Verdict::Denied(told(code)));
+        }
+        for code in ["InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"] {
+            assert_eq!(coded(code, 403), Verdict::Unsigned(told(code)));
+        }
+        assert_eq!(coded("ValidationException", 400), Verdict::Rejected(told("ValidationException")));
+        assert_eq!(coded("Else", 499), Verdict::Rejected(told("Else")));
+        assert_eq!(coded("Else", 500), Verdict::Unknown(told("Else")));
+        // Without a code there is only the chain of causes.
+        let unnamed = service(UpdateItemError::generic(ErrorMetadata::builder().build()), 400);
+        assert!(matches!(unnamed, Verdict::Rejected(why) if why.starts_with("service error")));
+    }
+
+    #[test]
+    fn nothing_is_sent_without_credentials() {
+        let none = CredentialsError::not_loaded("nowhere");
+        let response = HttpResponse::new(200.try_into().expect("a status"), "".into());
+        let unsent = SdkError::<UpdateItemError, _>::response_error(none, response);
+        assert!(matches!(verdict(&unsent), Verdict::Denied(why) if why.contains("nowhere")));
+    }
+
+    #[test]
+    fn a_cancellation_without_a_reason_is_a_conflict() {
+        for codes in [&[][..], &["None", "None"]] {
+            let Verdict::Conflict(why) = transaction(codes) else { panic!("{codes:?}") };
+            assert!(why.contains("without a reason"), "{why}");
+        }
+    }
+
+    #[test]
     fn a_conflict_anywhere_in_a_transaction_makes_it_a_conflict() {
         assert!(matches!(transaction(&["ConditionalCheckFailed", "TransactionConflict"]), Verdict::Conflict(_)));
         assert!(matches!(transaction(&["None", "ThrottlingError"]), Verdict::Throttled(_)));
