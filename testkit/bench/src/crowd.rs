@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leasehold_testkit::DynamoDbLocal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::task::JoinSet;
 
 use crate::BenchError;
@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(180);
 
 /// How callers come.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Arrivals {
+pub(crate) enum Arrivals {
     /// All at once, each with one job.
     AtOnce,
     /// Each comes again as soon as it has given its turn back, for so long.
@@ -34,44 +34,45 @@ pub enum Arrivals {
 
 /// One run.
 #[derive(Clone, Copy, Debug)]
-pub struct CrowdPlan {
+pub(crate) struct CrowdPlan {
     /// On which engine.
-    pub engine: EngineKind,
+    pub(crate) engine: EngineKind,
     /// The pool's limit.
-    pub limit: u32,
+    pub(crate) limit: u32,
     /// How many come.
-    pub callers: u32,
+    pub(crate) callers: u32,
     /// How long a job works.
-    pub work: Duration,
+    pub(crate) work: Duration,
     /// How they come.
-    pub arrivals: Arrivals,
+    pub(crate) arrivals: Arrivals,
     /// How long who finds the pool full waits.
-    pub fixed_wait: Duration,
+    pub(crate) fixed_wait: Duration,
     /// Whether leasehold's poll mode waits as long as it is told to.
-    pub as_told: bool,
+    pub(crate) as_told: bool,
     /// How many calls of a lease manager run at once.
-    pub calls_at_once: usize,
+    pub(crate) calls_at_once: usize,
     /// Over how many pools the callers spread, each with this limit.
-    pub pools: u32,
+    pub(crate) pools: u32,
     /// The network.
-    pub delays: Delays,
+    pub(crate) delays: Delays,
 }
 
 /// What one run showed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct CrowdFigures {
+pub(crate) struct CrowdFigures {
     /// The most that had their turn at once, in one pool.
-    pub peak: u32,
+    pub(crate) peak: u32,
     /// How many jobs were done.
-    pub jobs: u64,
+    pub(crate) jobs: u64,
     /// Jobs a second.
-    pub jobs_per_second: f64,
+    pub(crate) jobs_per_second: f64,
     /// From the first question to the end of the last job's work, in seconds.
-    pub makespan: f64,
+    pub(crate) makespan: f64,
     /// Of what the slots could do: jobs a second, or the ideal makespan by the one there was.
-    pub of_ideal: f64,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) of_ideal: f64,
     /// How well the slots were used while somebody waited.
-    pub used_while_waited: f64,
+    pub(crate) used_while_waited: f64,
     /// From asking to being told, in milliseconds.
     pub wait_p50: f64,
     /// The same.
@@ -80,29 +81,43 @@ pub struct CrowdFigures {
     pub hand_over_p50: f64,
     /// The same.
     pub hand_over_p99: f64,
+    /// The same.
+    pub hand_over_p999: f64,
+    /// Jobs a second while the second half of them was done.
+    pub(crate) late_jobs_per_second: f64,
     /// Jain's index over the jobs that callers had done, where they come again and again.
-    pub jain: f64,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) jain: f64,
     /// Requests a job. Not a number: not counted.
-    pub requests: f64,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) requests: f64,
     /// Read units a job.
-    pub read_units: f64,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) read_units: f64,
     /// Write units a job.
-    pub write_units: f64,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) write_units: f64,
     /// Requests a job that a condition refused.
-    pub refused: f64,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) refused: f64,
     /// How often a job asked.
-    pub asked: f64,
+    pub(crate) asked: f64,
     /// Transitions of Step Functions a job, in a workflow that asks so.
-    pub transitions: f64,
+    pub(crate) transitions: f64,
     /// Dollars a million jobs: units and transitions.
-    pub dollars_per_million: f64,
+    #[serde(deserialize_with = "maybe")]
+    pub(crate) dollars_per_million: f64,
 }
 
 /// Runs one crowd.
 ///
 /// # Errors
 /// When somebody did not get its turn, or gave it back in vain.
-pub async fn run(plan: CrowdPlan, kind: WayKind, local: Option<Arc<DynamoDbLocal>>) -> Result<CrowdFigures, BenchError> {
+pub(crate) async fn run(
+    plan: CrowdPlan,
+    kind: WayKind,
+    local: Option<Arc<DynamoDbLocal>>,
+) -> Result<CrowdFigures, BenchError> {
     let engine = Engine::start(plan.engine, plan.delays, local).await?;
     let mut ways: Vec<Arc<dyn Way>> = Vec::new();
     for pool in 0..plan.pools {
@@ -130,6 +145,11 @@ pub async fn run(plan: CrowdPlan, kind: WayKind, local: Option<Arc<DynamoDbLocal
     Ok(figures(plan, kind, &crowd, traffic))
 }
 
+/// JSON has no word for what is not a number: null.
+pub(crate) fn maybe<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
 /// What callers did: of each, in which pool, its jobs, and how often they asked.
 struct Crowd(Vec<(usize, Vec<JobTimes>, u64)>);
 
@@ -150,8 +170,7 @@ async fn crowd(plan: CrowdPlan, ways: &[Arc<dyn Way>]) -> Result<Crowd, BenchErr
                 work(plan.work).await;
                 let done = start.elapsed();
                 way.release(&turn).await?;
-                let returned = start.elapsed();
-                jobs.push(JobTimes { asked: began, told, done, returned, grant: (turn.slot, turn.fence) });
+                jobs.push(JobTimes { asked: began, told, done, grant: (turn.slot, turn.fence) });
                 match plan.arrivals {
                     Arrivals::Again(time) if start.elapsed() < time => {}
                     _ => return Ok::<_, BenchError>((pool, jobs, asked)),
@@ -205,8 +224,7 @@ fn figures(plan: CrowdPlan, kind: WayKind, crowd: &Crowd, traffic: Traffic) -> C
         seen.peak = seen.peak.max(peak);
         seen.used_while_waited += used_while_waited / f64::from(plan.pools);
     }
-    let per_caller: Vec<f64> =
-        crowd.0.iter().map(|(_, jobs, _)| jobs.iter().filter(window).count() as f64).collect();
+    let per_caller: Vec<f64> = crowd.0.iter().map(|(_, jobs, _)| jobs.iter().filter(window).count() as f64).collect();
     let waits: Vec<Duration> = counted.iter().map(|job| job.told.saturating_sub(job.asked)).collect();
     let handed = hand_overs(&all);
     let asked = crowd.0.iter().map(|(.., asked)| *asked).sum::<u64>() as f64 / jobs;
@@ -226,6 +244,8 @@ fn figures(plan: CrowdPlan, kind: WayKind, crowd: &Crowd, traffic: Traffic) -> C
         wait_p99: percentile(&waits, 0.99),
         hand_over_p50: percentile(&handed, 0.5),
         hand_over_p99: percentile(&handed, 0.99),
+        hand_over_p999: percentile(&handed, 0.999),
+        late_jobs_per_second: late_rate(&all),
         jain: if matches!(plan.arrivals, Arrivals::Again(_)) { jain(&per_caller) } else { f64::NAN },
         requests: each(traffic.requests as f64),
         read_units,
@@ -237,6 +257,14 @@ fn figures(plan: CrowdPlan, kind: WayKind, crowd: &Crowd, traffic: Traffic) -> C
             + write_units * prices.write_per_million
             + transitions * prices.transition_per_million,
     }
+}
+
+/// The rate at which the second half of the jobs was done.
+fn late_rate(jobs: &[JobTimes]) -> f64 {
+    let mut ends: Vec<f64> = jobs.iter().map(|job| job.done.as_secs_f64()).collect();
+    ends.sort_unstable_by(f64::total_cmp);
+    let (Some(half), Some(last)) = (ends.get(ends.len() / 2), ends.last()) else { return 0.0 };
+    (ends.len() - ends.len() / 2 - 1) as f64 / (last - half).max(0.001)
 }
 
 /// In a workflow. In the queue: one state that waits for its token, one that gives back. Else the loop that people write, and

@@ -9,19 +9,19 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use leasehold_store::{Embedded, Table, create_table};
 use leasehold_testkit::DynamoDbLocal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
 use crate::http_server::{Answers, HttpAsked, HttpSaid, HttpServer};
 use crate::wire::{Delays, Wire};
 
 /// The one table.
-pub const TABLE: &str = "leases";
+pub(crate) const TABLE: &str = "leases";
 
 /// What serves the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum EngineKind {
+pub(crate) enum EngineKind {
     /// dynoxide, in this process, without a port.
     Embedded,
     /// The same, behind HTTP on this machine.
@@ -42,8 +42,7 @@ impl fmt::Display for EngineKind {
 
 /// An engine with an empty table, and the wires to it.
 #[derive(Debug)]
-pub struct Engine {
-    kind: EngineKind,
+pub(crate) struct Engine {
     wire: Wire,
     /// Where a client in another process finds it, with the wire in between.
     server: Option<HttpServer>,
@@ -56,7 +55,7 @@ impl Engine {
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn start(
+    pub(crate) async fn start(
         kind: EngineKind,
         delays: Delays,
         local: Option<Arc<DynamoDbLocal>>,
@@ -67,7 +66,7 @@ impl Engine {
                 // What crosses the network twice is delayed and counted once, at its end.
                 let wire = Wire::to(SharedHttpConnector::new(Embedded::memory()?), delays);
                 let server = HttpServer::start(Arc::new(Forwards(wire.clone()))).await?;
-                let engine = Engine { kind, wire, server: Some(server), local: None };
+                let engine = Engine { wire, server: Some(server), local: None };
                 create_table(&Table::from_builder(engine.config(), TABLE)).await?;
                 return Ok(engine);
             }
@@ -77,7 +76,7 @@ impl Engine {
                 (SharedHttpConnector::new(network), None, Some(local))
             }
         };
-        let engine = Engine { kind, wire: Wire::to(connector, delays), server, local };
+        let engine = Engine { wire: Wire::to(connector, delays), server, local };
         if engine.local.is_some() {
             let client = aws_sdk_dynamodb::Client::from_conf(engine.config().build());
             // It may not be there yet.
@@ -87,32 +86,27 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Which one it is.
-    pub fn kind(&self) -> EngineKind {
-        self.kind
-    }
-
     /// What went to it.
-    pub fn wire(&self) -> &Wire {
+    pub(crate) fn wire(&self) -> &Wire {
         &self.wire
     }
 
     /// Where another process finds it; none: nowhere.
-    pub fn endpoint(&self) -> Option<String> {
+    pub(crate) fn endpoint(&self) -> Option<String> {
         let served = self.server.as_ref().map(HttpServer::endpoint);
         served.or_else(|| self.local.as_ref().map(|local| local.endpoint()))
     }
 
     /// What a client of the SDK needs to talk to it.
-    pub fn config(&self) -> Builder {
+    pub(crate) fn config(&self) -> Builder {
         let config = Builder::new()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("bench", "bench", None, None, "bench"));
         match &self.server {
-            Some(server) => config
-                .endpoint_url(server.endpoint())
-                .http_client(aws_smithy_http_client::Builder::new().build_http()),
+            Some(server) => {
+                config.endpoint_url(server.endpoint()).http_client(aws_smithy_http_client::Builder::new().build_http())
+            }
             None => config
                 .endpoint_url(self.endpoint().unwrap_or_else(|| "http://embedded.invalid".into()))
                 .http_client(self.wire.clone()),
@@ -120,7 +114,7 @@ impl Engine {
     }
 
     /// The table, as the protocol's store talks to it.
-    pub fn table(&self) -> Table {
+    pub(crate) fn table(&self) -> Table {
         Table::from_builder(self.config(), TABLE)
     }
 }

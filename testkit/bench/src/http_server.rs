@@ -12,45 +12,45 @@ use crate::BenchError;
 
 /// A request as it came.
 #[derive(Debug)]
-pub struct HttpAsked {
+pub(crate) struct HttpAsked {
     /// `GET` or `POST`.
-    pub method: String,
+    pub(crate) method: String,
     /// Its path.
-    pub path: String,
+    pub(crate) path: String,
     /// What is in `x-amz-target`, if it is there.
-    pub target: String,
+    pub(crate) target: String,
     /// Its body.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct HttpSaid {
+pub(crate) struct HttpSaid {
     /// Its status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Headers besides the length.
-    pub headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(&'static str, String)>,
     /// Its body.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl HttpSaid {
     /// With a body of JSON, as AWS's services answer.
-    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> HttpSaid {
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> HttpSaid {
         let headers = vec![("Content-Type", "application/x-amz-json-1.0".to_owned())];
         HttpSaid { status, headers, body: body.into() }
     }
 }
 
 /// What answers.
-pub trait Answers: Send + Sync + 'static {
+pub(crate) trait Answers: Send + Sync + 'static {
     /// The answer to one request.
     fn answer(&self, asked: HttpAsked) -> impl Future<Output = HttpSaid> + Send;
 }
 
 /// A server on a free port of this machine. It ends when dropped.
 #[derive(Debug)]
-pub struct HttpServer {
+pub(crate) struct HttpServer {
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
@@ -60,7 +60,7 @@ impl HttpServer {
     ///
     /// # Errors
     /// When there is no free port.
-    pub async fn start(answers: Arc<impl Answers>) -> Result<HttpServer, BenchError> {
+    pub(crate) async fn start(answers: Arc<impl Answers>) -> Result<HttpServer, BenchError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let accepting = tokio::spawn(async move {
@@ -76,12 +76,12 @@ impl HttpServer {
     }
 
     /// Where it is, without a scheme.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.address.to_string()
     }
 
     /// Where it is.
-    pub fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 }

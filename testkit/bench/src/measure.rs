@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 /// The smallest, the middle and the largest of several runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub(crate) struct Spread {
     /// The smallest.
-    pub min: f64,
+    pub(crate) min: f64,
     /// The middle one; of an even number the mean of both.
-    pub median: f64,
+    pub(crate) median: f64,
     /// The largest.
-    pub max: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
     /// Of these; none: there are none.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_unstable_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
@@ -27,7 +27,7 @@ impl Spread {
 }
 
 /// The time that this share of the times does not exceed (nearest rank), in milliseconds; 0 where there is none.
-pub fn percentile(times: &[Duration], share: f64) -> f64 {
+pub(crate) fn percentile(times: &[Duration], share: f64) -> f64 {
     let mut times = times.to_vec();
     times.sort_unstable();
     let rank = (share * times.len() as f64).ceil() as usize;
@@ -35,37 +35,35 @@ pub fn percentile(times: &[Duration], share: f64) -> f64 {
 }
 
 /// Jain's index of fairness: 1 if all got the same, 1/n if one got all.
-pub fn jain(got: &[f64]) -> f64 {
+pub(crate) fn jain(got: &[f64]) -> f64 {
     let (sum, squares) = got.iter().fold((0.0, 0.0), |(sum, squares), one| (sum + one, squares + one * one));
     if squares == 0.0 { 1.0 } else { sum * sum / (got.len() as f64 * squares) }
 }
 
 /// One job, by moments since the run began.
 #[derive(Clone, Copy, Debug)]
-pub struct JobTimes {
+pub(crate) struct JobTimes {
     /// It asked for its turn.
-    pub asked: Duration,
+    pub(crate) asked: Duration,
     /// It was told that it has it.
-    pub told: Duration,
+    pub(crate) told: Duration,
     /// Its work was over, and it asks to give its turn back.
-    pub done: Duration,
-    /// It was answered that its turn is given back.
-    pub returned: Duration,
+    pub(crate) done: Duration,
     /// Which slot and which grant of it; 0 where a way does not count.
-    pub grant: (u32, u64),
+    pub(crate) grant: (u32, u64),
 }
 
 /// What a pool of jobs shows from outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Occupied {
+pub(crate) struct Occupied {
     /// The most that had their turn at once: told, and not yet asking to give it back.
-    pub peak: u32,
+    pub(crate) peak: u32,
     /// Of the time in which somebody waited, the share in which slots were worked in. Those over the limit do not count.
-    pub used_while_waited: f64,
+    pub(crate) used_while_waited: f64,
 }
 
 /// Goes through the jobs in the order of time.
-pub fn occupied(jobs: &[JobTimes], limit: u32) -> Occupied {
+pub(crate) fn occupied(jobs: &[JobTimes], limit: u32) -> Occupied {
     // At one moment ends come before beginnings.
     let mut moments: Vec<(Duration, i8, i8)> = Vec::with_capacity(jobs.len() * 3);
     for job in jobs {
@@ -90,7 +88,7 @@ pub fn occupied(jobs: &[JobTimes], limit: u32) -> Occupied {
 }
 
 /// From a release to its successor being told, where one waited already.
-pub fn hand_overs(jobs: &[JobTimes]) -> Vec<Duration> {
+pub(crate) fn hand_overs(jobs: &[JobTimes]) -> Vec<Duration> {
     let given_back: std::collections::HashMap<_, _> =
         jobs.iter().filter(|job| job.grant.1 > 0).map(|job| (job.grant, job.done)).collect();
     let after = |job: &JobTimes| {
@@ -102,12 +100,12 @@ pub fn hand_overs(jobs: &[JobTimes]) -> Vec<Duration> {
 }
 
 /// The slope of a line through these points, by least squares; 0 where there is none.
-pub fn slope(points: &[(f64, f64)]) -> f64 {
+pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
-    let (up, across) = points.iter().fold((0.0, 0.0), |(up, across), point| {
-        (up + (point.0 - x) * (point.1 - y), across + (point.0 - x).powi(2))
-    });
+    let (up, across) = points
+        .iter()
+        .fold((0.0, 0.0), |(up, across), point| (up + (point.0 - x) * (point.1 - y), across + (point.0 - x).powi(2)));
     if across == 0.0 { 0.0 } else { up / across }
 }
 
@@ -120,7 +118,7 @@ mod tests {
     }
 
     fn job(asked: u64, told: u64, done: u64, grant: (u32, u64)) -> JobTimes {
-        JobTimes { asked: ms(asked), told: ms(told), done: ms(done), returned: ms(done), grant }
+        JobTimes { asked: ms(asked), told: ms(told), done: ms(done), grant }
     }
 
     #[test]

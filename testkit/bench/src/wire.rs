@@ -5,7 +5,6 @@
 //! for a single write and 2 for each item of a transaction, as no item here that a condition is on is larger than 1 KB but
 //! for a place in a queue.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,45 +17,45 @@ use aws_smithy_types::body::SdkBody;
 
 /// How long a network takes there and back.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Delays {
+pub(crate) struct Delays {
     /// A request to the table.
-    pub request: Duration,
+    pub(crate) request: Duration,
     /// A transaction.
-    pub transaction: Duration,
+    pub(crate) transaction: Duration,
     /// A notice to a waiting task.
-    pub notice: Duration,
+    pub(crate) notice: Duration,
 }
 
 impl Delays {
     /// As between a Lambda and DynamoDB in one region, roughly.
-    pub const REAL: Delays = Delays {
+    pub(crate) const REAL: Delays = Delays {
         request: Duration::from_millis(5),
         transaction: Duration::from_millis(12),
         notice: Duration::from_millis(20),
     };
 
     /// Every request takes as long, and a notice nothing: what is measured is counted in round trips.
-    pub fn uniform(request: Duration) -> Delays {
+    pub(crate) fn uniform(request: Duration) -> Delays {
         Delays { request, transaction: request, notice: Duration::ZERO }
     }
 }
 
 /// What went over a wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     /// Requests, of each page of a query one.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// Read units.
-    pub read_units: f64,
+    pub(crate) read_units: f64,
     /// Write units, those of refused writes included.
-    pub write_units: f64,
+    pub(crate) write_units: f64,
     /// Requests that a condition refused.
-    pub refused: u64,
+    pub(crate) refused: u64,
 }
 
 impl Traffic {
     /// What went over it since.
-    pub fn since(self, before: Traffic) -> Traffic {
+    pub(crate) fn since(self, before: Traffic) -> Traffic {
         Traffic {
             requests: self.requests - before.requests,
             read_units: self.read_units - before.read_units,
@@ -68,21 +67,20 @@ impl Traffic {
 
 /// A wire. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Wire {
+pub(crate) struct Wire {
     engine: SharedHttpConnector,
     delays: Delays,
     traffic: Arc<Mutex<Traffic>>,
-    under_way: Arc<AtomicU64>,
 }
 
 impl Wire {
     /// A wire to this engine.
-    pub fn to(engine: SharedHttpConnector, delays: Delays) -> Wire {
-        Wire { engine, delays, traffic: Arc::default(), under_way: Arc::default() }
+    pub(crate) fn to(engine: SharedHttpConnector, delays: Delays) -> Wire {
+        Wire { engine, delays, traffic: Arc::default() }
     }
 
     /// What went over it so far.
-    pub fn traffic(&self) -> Traffic {
+    pub(crate) fn traffic(&self) -> Traffic {
         *self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,13 +106,9 @@ impl HttpConnector for Wire {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let asked = request.body().bytes().unwrap_or_default().to_vec();
-            let delay =
-                if operation == "TransactWriteItems" { wire.delays.transaction } else { wire.delays.request };
+            let delay = if operation == "TransactWriteItems" { wire.delays.transaction } else { wire.delays.request };
             pause(delay / 2).await;
-            wire.under_way.fetch_add(1, Relaxed);
-            let answered = wire.engine.call(request).await;
-            wire.under_way.fetch_sub(1, Relaxed);
-            let mut response = answered?;
+            let mut response = wire.engine.call(request).await?;
             // What comes over a network comes in pieces; it is read here, so that it can be looked at.
             if response.body().bytes().is_none() {
                 let body = read_all(response.take_body()).await?;
@@ -140,7 +134,7 @@ async fn read_all(body: SdkBody) -> Result<Vec<u8>, aws_smithy_runtime_api::clie
 }
 
 /// Waits so long, and not at all for nothing.
-pub async fn pause(delay: Duration) {
+pub(crate) async fn pause(delay: Duration) {
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -182,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_refused_transaction_costs_two_units_an_item() {
-        let wire = Wire::to(SharedHttpConnector::new(leasehold_store::Embedded::memory().expect("engine")), Delays::default());
+        let wire =
+            Wire::to(SharedHttpConnector::new(leasehold_store::Embedded::memory().expect("engine")), Delays::default());
         let two = br#"{"TransactItems":[{"Put":{"TableName":"t"}},{"Update":{"TableName":"t"}}]}"#;
         wire.count("TransactWriteItems", two, 400, b"ConditionalCheckFailed");
         wire.count("PutItem", br#"{"TableName":"t"}"#, 400, b"ConditionalCheckFailedException");

@@ -7,7 +7,7 @@ use super::items::{Items, happened, text};
 use super::{Later, Turn, Way};
 
 /// A pool whose leases are counted.
-pub struct CountThenPut(pub Items);
+pub(crate) struct CountThenPut(pub(crate) Items);
 
 impl Way for CountThenPut {
     fn acquire<'a>(&'a self, job: &'a str) -> Later<'a, Turn> {
@@ -56,7 +56,8 @@ impl Way for CountThenPut {
             let (_, expiry) = self.0.now_and_expiry();
             let update = self.0.client.update_item().table_name(crate::engine::TABLE).return_consumed_capacity(Total);
             let update = update.key("PK", self.0.pk()).key("SK", text(format!("lease#{}", turn.id)));
-            let update = update.update_expression("SET expires_at = :until").expression_attribute_values(":until", expiry);
+            let update =
+                update.update_expression("SET expires_at = :until").expression_attribute_values(":until", expiry);
             happened(update.condition_expression("attribute_exists(PK)").send().await)
         })
     }

@@ -10,7 +10,7 @@ use super::items::{Items, happened, number, text};
 use super::{Later, Turn, Way};
 
 /// A pool that is one number.
-pub struct Counter(pub Items);
+pub(crate) struct Counter(pub(crate) Items);
 
 impl Counter {
     async fn change(&self, by: i8, condition: &str, bound: u32) -> Result<bool, crate::BenchError> {

@@ -15,45 +15,45 @@ use crate::engine::Engine;
 
 /// A pool of another way: its client and its terms.
 #[derive(Clone, Debug)]
-pub struct Items {
+pub(crate) struct Items {
     /// The SDK's client, with its own retries.
-    pub client: Client,
+    pub(crate) client: Client,
     /// How the pool is to be kept.
-    pub terms: PoolTerms,
+    pub(crate) terms: PoolTerms,
 }
 
 impl Items {
     /// Those of one pool.
-    pub fn new(engine: &Engine, terms: PoolTerms) -> Items {
+    pub(crate) fn new(engine: &Engine, terms: PoolTerms) -> Items {
         let retries = aws_sdk_dynamodb::config::retry::RetryConfig::standard().with_max_attempts(10);
         Items { client: Client::from_conf(engine.config().retry_config(retries).build()), terms }
     }
 
     /// The partition key.
-    pub fn pk(&self) -> AttributeValue {
+    pub(crate) fn pk(&self) -> AttributeValue {
         text(format!("PEER#{}", self.terms.pool))
     }
 
     /// Now, and when a lease that begins now expires, in milliseconds since the epoch.
-    pub fn now_and_expiry(&self) -> (AttributeValue, AttributeValue) {
+    pub(crate) fn now_and_expiry(&self) -> (AttributeValue, AttributeValue) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         (number(now.as_millis()), number((now + self.terms.lease).as_millis()))
     }
 
     /// Waits as long as who found the pool full does. A tenth more or less, as no two processes wait alike.
-    pub async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         let factor = 0.9 + 0.2 * fastrand::f64();
         tokio::time::sleep(self.terms.fixed_wait.mul_f64(factor).max(Duration::from_millis(1))).await;
     }
 }
 
 /// A text as an attribute.
-pub fn text(text: impl Into<String>) -> AttributeValue {
+pub(crate) fn text(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
 /// A number as an attribute.
-pub fn number(number: impl ToString) -> AttributeValue {
+pub(crate) fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
@@ -61,7 +61,7 @@ pub fn number(number: impl ToString) -> AttributeValue {
 ///
 /// # Errors
 /// What the SDK says.
-pub fn happened<T, E>(written: Result<T, SdkError<E, HttpResponse>>) -> Result<bool, BenchError>
+pub(crate) fn happened<T, E>(written: Result<T, SdkError<E, HttpResponse>>) -> Result<bool, BenchError>
 where
     E: ProvideErrorMetadata + std::error::Error + Debug + Send + Sync + 'static,
 {

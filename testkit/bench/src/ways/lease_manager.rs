@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const INVOCATION: &str = "/2018-06-01/runtime/invocation/";
 
 /// A pool that is kept by a deployed lease manager.
-pub struct Deployed {
+pub(crate) struct Deployed {
     functions: Arc<Functions>,
     tasks: Arc<TasksOverHttp>,
     terms: PoolTerms,
@@ -42,7 +42,7 @@ impl Deployed {
     ///
     /// # Errors
     /// When the binary is not there, or the engine is not behind HTTP.
-    pub async fn start(engine: &Engine, terms: PoolTerms, asks: Asks) -> Result<Deployed, BenchError> {
+    pub(crate) async fn start(engine: &Engine, terms: PoolTerms, asks: Asks) -> Result<Deployed, BenchError> {
         let endpoint = engine.endpoint().ok_or("the lease manager needs an engine behind HTTP")?;
         let binary = binary()?;
         let functions = Arc::new(Functions::default());
@@ -214,9 +214,10 @@ impl Answers for Functions {
         }
         let answered = asked.path.strip_prefix(INVOCATION).and_then(|path| path.split_once('/'));
         if let Some((id, what)) = answered
-            && let Some(call) = id.parse().ok().and_then(|id: u64| {
-                self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
-            })
+            && let Some(call) = id
+                .parse()
+                .ok()
+                .and_then(|id: u64| self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&id))
         {
             let body = serde_json::from_slice(&asked.body).unwrap_or_default();
             let _ = call.send((what == "response", body));

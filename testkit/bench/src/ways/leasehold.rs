@@ -19,7 +19,7 @@ use crate::wire::pause;
 
 /// How a job asks for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asks {
+pub(crate) enum Asks {
     /// With a token, and waits to be told.
     Queue,
     /// Again and again.
@@ -30,7 +30,7 @@ pub enum Asks {
 const TOKEN_BYTES: usize = 700;
 
 /// A pool that is kept by leasehold, in this process.
-pub struct InProcess {
+pub(crate) struct InProcess {
     runner: Arc<Runner<Tasks, NoCallbacks>>,
     pool: PoolName,
     terms: PoolTerms,
@@ -42,7 +42,7 @@ pub struct InProcess {
 
 /// The jobs that wait, by their tokens.
 #[derive(Clone, Debug)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     waiting: Arc<Mutex<HashMap<TaskToken, oneshot::Sender<TaskResult>>>>,
     notice: Duration,
 }
@@ -68,7 +68,7 @@ impl InProcess {
     ///
     /// # Errors
     /// When its name is none.
-    pub fn new(engine: &Engine, terms: PoolTerms, asks: Asks) -> Result<InProcess, BenchError> {
+    pub(crate) fn new(engine: &Engine, terms: PoolTerms, asks: Asks) -> Result<InProcess, BenchError> {
         let tasks = Tasks { waiting: Arc::default(), notice: terms.delays.notice };
         let runner = Runner::with(engine.table(), tasks.clone(), NoCallbacks, SystemClock);
         let calls = Arc::new(Semaphore::new(terms.calls_at_once));
@@ -125,23 +125,20 @@ fn request(job: &str, mode: Mode) -> Result<AcquireRequest, BenchError> {
 }
 
 /// The id of a job's execution, as long as ordinary ones are.
-pub fn execution(job: &str) -> String {
+pub(crate) fn execution(job: &str) -> String {
     format!("arn:aws:states:eu-central-1:123456789012:execution:nightly-analytics-import:2f1c6a38-5b7e-4a02-9d61-{job}")
 }
 
 /// A task token, as long as those of Step Functions.
-pub fn token(job: &str) -> String {
+pub(crate) fn token(job: &str) -> String {
     format!("{job:A<TOKEN_BYTES$}")
 }
 
 fn turn(told: TaskResult) -> Result<Turn, BenchError> {
     match told {
-        TaskResult::Acquired(lease) => Ok(Turn {
-            slot: lease.id.slot.0,
-            fence: lease.id.fence.0,
-            id: lease.id.to_string(),
-            asked: 1,
-        }),
+        TaskResult::Acquired(lease) => {
+            Ok(Turn { slot: lease.id.slot.0, fence: lease.id.fence.0, id: lease.id.to_string(), asked: 1 })
+        }
         TaskResult::Failed(why) => Err(format!("its task was failed: {why:?}").into()),
     }
 }
@@ -150,13 +147,10 @@ fn turn(told: TaskResult) -> Result<Turn, BenchError> {
 ///
 /// # Errors
 /// What the table says.
-pub async fn make_pool(engine: &Engine, terms: &PoolTerms) -> Result<(), BenchError> {
+pub(crate) async fn make_pool(engine: &Engine, terms: &PoolTerms) -> Result<(), BenchError> {
     let lease = Millis(u64::try_from(terms.lease.as_millis())?);
-    let patch = PoolPatch {
-        limit: Some(Limit::try_from(u64::from(terms.limit))?),
-        lease: Some(lease),
-        ..PoolPatch::default()
-    };
+    let patch =
+        PoolPatch { limit: Some(Limit::try_from(u64::from(terms.limit))?), lease: Some(lease), ..PoolPatch::default() };
     let set = SetPool { patch, expected: ExpectedSettings::Any };
     let runner = Runner::new(engine.table());
     runner.administer(&terms.pool.parse()?, set).await.map_err(|error| error.to_string())?;

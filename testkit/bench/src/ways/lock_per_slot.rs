@@ -14,7 +14,7 @@ use super::{Later, Turn, Way};
 const KEYS_TRIED: u32 = 5;
 
 /// A pool of locks.
-pub struct LockPerSlot(pub Items);
+pub(crate) struct LockPerSlot(pub(crate) Items);
 
 impl LockPerSlot {
     fn expiry(&self) -> u64 {
@@ -64,7 +64,8 @@ impl Way for LockPerSlot {
         Box::pin(async move {
             let update = self.0.client.update_item().table_name(crate::engine::TABLE).return_consumed_capacity(Total);
             let update = update.key("PK", self.0.pk()).key("SK", text(key(turn.slot)));
-            let update = update.update_expression("SET lease_expiry = :until").condition_expression("lease_version = :version");
+            let update =
+                update.update_expression("SET lease_expiry = :until").condition_expression("lease_version = :version");
             let update = update.expression_attribute_values(":until", number(self.expiry()));
             happened(update.expression_attribute_values(":version", text(&turn.id)).send().await)
         })

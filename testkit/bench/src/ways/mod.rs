@@ -1,29 +1,29 @@
 //! Ways to keep a limit: how does a job get its turn, and give it back? leasehold's own, and what people use, written
 //! afresh from published descriptions. All speak to the same table over the same wire.
 
-pub mod count_then_put;
-pub mod counter;
-pub mod items;
-pub mod lease_manager;
-pub mod leasehold;
-pub mod lock_per_slot;
-pub mod polled_slots;
+pub(crate) mod count_then_put;
+pub(crate) mod counter;
+pub(crate) mod items;
+pub(crate) mod lease_manager;
+pub(crate) mod leasehold;
+pub(crate) mod lock_per_slot;
+pub(crate) mod polled_slots;
 
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
 use crate::engine::Engine;
 use crate::wire::Delays;
 
 /// A way to keep a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum WayKind {
+pub(crate) enum WayKind {
     /// leasehold, in the queue.
     Queue,
     /// leasehold, asked again.
@@ -44,22 +44,17 @@ pub enum WayKind {
 
 impl WayKind {
     /// What people use.
-    pub const PEERS: [WayKind; 4] =
+    pub(crate) const PEERS: [WayKind; 4] =
         [WayKind::CountThenPut, WayKind::Counter, WayKind::PolledSlots, WayKind::LockPerSlot];
 
     /// Whether it is leasehold's.
-    pub fn is_ours(self) -> bool {
+    pub(crate) fn is_ours(self) -> bool {
         !WayKind::PEERS.contains(&self)
     }
 
     /// Whether it waits in a queue.
-    pub fn queues(self) -> bool {
+    pub(crate) fn queues(self) -> bool {
         matches!(self, WayKind::Queue | WayKind::ManagerQueue)
-    }
-
-    /// Whether it runs in processes of its own.
-    pub fn is_deployed(self) -> bool {
-        matches!(self, WayKind::ManagerQueue | WayKind::ManagerPoll)
     }
 }
 
@@ -80,41 +75,41 @@ impl fmt::Display for WayKind {
 
 /// A pool as a way is to keep it.
 #[derive(Clone, Debug)]
-pub struct PoolTerms {
+pub(crate) struct PoolTerms {
     /// Its name.
-    pub pool: String,
+    pub(crate) pool: String,
     /// How many may work at once.
-    pub limit: u32,
+    pub(crate) limit: u32,
     /// How long a lease lasts: longer than any run.
-    pub lease: Duration,
+    pub(crate) lease: Duration,
     /// How long who found the pool full waits before it asks again.
-    pub fixed_wait: Duration,
+    pub(crate) fixed_wait: Duration,
     /// Whether leasehold's poll mode waits as long as it is told to, and not the fixed wait.
-    pub as_told: bool,
+    pub(crate) as_told: bool,
     /// How many calls of a lease manager run at once: its reserved concurrency.
-    pub calls_at_once: usize,
+    pub(crate) calls_at_once: usize,
     /// The network's delays, for notices.
-    pub delays: Delays,
+    pub(crate) delays: Delays,
 }
 
 /// A turn that a job has, and what it takes to give it back.
 #[derive(Clone, Debug)]
-pub struct Turn {
+pub(crate) struct Turn {
     /// Which slot, where there are slots.
-    pub slot: u32,
+    pub(crate) slot: u32,
     /// Which grant of that slot, where that is counted.
-    pub fence: u64,
+    pub(crate) fence: u64,
     /// What the way knows it by.
-    pub id: String,
+    pub(crate) id: String,
     /// How often it was asked for.
-    pub asked: u32,
+    pub(crate) asked: u32,
 }
 
 /// What comes of asking, later.
-pub type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, BenchError>> + Send + 'a>>;
+pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, BenchError>> + Send + 'a>>;
 
 /// A pool kept in some way.
-pub trait Way: Send + Sync {
+pub(crate) trait Way: Send + Sync {
     /// Waits until this job has its turn. No two jobs have the same name.
     fn acquire<'a>(&'a self, job: &'a str) -> Later<'a, Turn>;
 
@@ -134,14 +129,12 @@ pub trait Way: Send + Sync {
 ///
 /// # Errors
 /// When the lease manager does not start, or the pool's name is none.
-pub async fn open(kind: WayKind, engine: &Engine, terms: PoolTerms) -> Result<Arc<dyn Way>, BenchError> {
+pub(crate) async fn open(kind: WayKind, engine: &Engine, terms: PoolTerms) -> Result<Arc<dyn Way>, BenchError> {
     let items = items::Items::new(engine, terms.clone());
     Ok(match kind {
         WayKind::Queue => Arc::new(leasehold::InProcess::new(engine, terms, leasehold::Asks::Queue)?),
         WayKind::Poll => Arc::new(leasehold::InProcess::new(engine, terms, leasehold::Asks::Poll)?),
-        WayKind::ManagerQueue => {
-            Arc::new(lease_manager::Deployed::start(engine, terms, leasehold::Asks::Queue).await?)
-        }
+        WayKind::ManagerQueue => Arc::new(lease_manager::Deployed::start(engine, terms, leasehold::Asks::Queue).await?),
         WayKind::ManagerPoll => Arc::new(lease_manager::Deployed::start(engine, terms, leasehold::Asks::Poll).await?),
         WayKind::CountThenPut => Arc::new(count_then_put::CountThenPut(items)),
         WayKind::Counter => Arc::new(counter::Counter(items)),

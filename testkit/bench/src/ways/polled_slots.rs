@@ -9,7 +9,7 @@ use super::items::{Items, happened, number, text};
 use super::{Later, Turn, Way};
 
 /// A pool of slots that are looked at.
-pub struct PolledSlots(pub Items);
+pub(crate) struct PolledSlots(pub(crate) Items);
 
 impl PolledSlots {
     /// The slots that are free or expired.
@@ -32,7 +32,13 @@ impl PolledSlots {
         }
     }
 
-    async fn change(&self, slot: u32, from: &str, holder: &str, until: AttributeValue) -> Result<bool, crate::BenchError> {
+    async fn change(
+        &self,
+        slot: u32,
+        from: &str,
+        holder: &str,
+        until: AttributeValue,
+    ) -> Result<bool, crate::BenchError> {
         let (now, _) = self.0.now_and_expiry();
         let update = self.0.client.update_item().table_name(crate::engine::TABLE).return_consumed_capacity(Total);
         let update = update.key("PK", self.0.pk()).key("SK", text(sort(slot)));
