@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export OF SEED SAMPLE MINUTES FILES LEAST TARGET
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -88,6 +88,12 @@ bench: ## How long the dashboard takes to draw and to take news in, at 10,000 po
 
 bench-cost: ## What a job costs in requests and DynamoDB's units, at each limit and queue (ARGS=--update puts it into docs/cost.md)
 	$(CARGO) run --locked --quiet --package leasehold-sim --example cost -- $(ARGS)
+
+bench-peers: ## leasehold beside what people use, on one engine: target/bench (ARGS="--size full --update" for docs/benchmarks.md; ARGS=--help)
+	scripts/bench-peers $(ARGS)
+
+profile: ## Where instructions go: the core's operations one by one (ARGS=release-hands-over), or all of a crowd (ARGS=crowd)
+	scripts/profile $(ARGS)
 
 bench-scaling: ## How a pool on several partitions would do: use, waits, fairness (ARGS=--update puts it into docs/scaling.md)
 	$(CARGO) run --locked --quiet --package leasehold-sim --example scaling -- $(ARGS)
