@@ -22,7 +22,7 @@ const NOW: Timestamp = Timestamp(1_760_000_123_457);
 const LIMIT: u32 = 15;
 
 /// What is replayed, by name.
-const OPERATIONS: [(&str, fn(u64) -> Result<(), Wrong>); 8] = [
+const OPERATIONS: [(&str, Replayed); 8] = [
     ("acquire-at-once", |times| replay(pool(LIMIT / 2, 0)?, job(900, true)?, times)),
     ("acquire-joins-queue", |times| replay(pool(LIMIT, 10)?, job(900, true)?, times)),
     ("acquire-polls-in-vain", |times| replay(pool(LIMIT, 0)?, job(900, false)?, times)),
@@ -34,6 +34,9 @@ const OPERATIONS: [(&str, fn(u64) -> Result<(), Wrong>); 8] = [
 ];
 
 type Wrong = Box<dyn Error>;
+
+/// Replays an operation so many times.
+type Replayed = fn(u64) -> Result<(), Wrong>;
 
 fn main() -> Result<(), Wrong> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
