@@ -43,6 +43,8 @@ pub(crate) struct CrowdPlan {
     pub(crate) callers: u32,
     /// How long a job works.
     pub(crate) work: Duration,
+    /// Whether it works half of that more or less. Else jobs that began together end together, and so on for ever.
+    pub(crate) uneven: bool,
     /// How they come.
     pub(crate) arrivals: Arrivals,
     /// How long who finds the pool full waits.
@@ -167,7 +169,8 @@ async fn crowd(plan: CrowdPlan, ways: &[Arc<dyn Way>]) -> Result<Crowd, BenchErr
                 let turn = way.acquire(&name).await?;
                 let told = start.elapsed();
                 asked += u64::from(turn.asked);
-                work(plan.work).await;
+                let factor = if plan.uneven { 0.5 + fastrand::f64() } else { 1.0 };
+                work(plan.work.mul_f64(factor)).await;
                 let done = start.elapsed();
                 way.release(&turn).await?;
                 jobs.push(JobTimes { asked: began, told, done, grant: (turn.slot, turn.fence) });

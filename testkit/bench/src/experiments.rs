@@ -113,6 +113,7 @@ const SHORT: CrowdPlan = CrowdPlan {
     limit: 5,
     callers: 64,
     work: Duration::from_millis(20),
+    uneven: false,
     arrivals: Arrivals::Again(Duration::from_secs(2)),
     fixed_wait: Duration::ZERO,
     as_told: false,
@@ -147,14 +148,21 @@ pub(crate) fn all(size: Size) -> Vec<Experiment> {
         let title = format!("64 callers again and again, work of 20 ms, {limit} slots, in process");
         all.push(experiment(&format!("short-{limit}"), &title, plan, in_process(&[5, 20]), times(5)));
     }
-    let deployed = with_wait(&[WayKind::ManagerQueue, WayKind::ManagerPoll], &[20]);
-    for (engine, name) in [(EngineKind::EmbeddedHttp, "http"), (EngineKind::DynamoDbLocal, "dynamodb-local")] {
-        for limit in [5, 15] {
-            let plan = CrowdPlan { limit, engine, ..SHORT };
-            let title = format!("64 callers again and again, work of 20 ms, {limit} slots, {engine}");
-            let contenders = [deployed.clone(), queue(), with_wait(&asking, &[20])].concat();
-            all.push(experiment(&format!("{name}-{limit}"), &title, plan, contenders, times(3)));
-        }
+    let deployed = |wait| with_wait(&[WayKind::ManagerQueue, WayKind::ManagerPoll], &[wait]);
+    for limit in [5, 15] {
+        let plan = CrowdPlan { limit, engine: EngineKind::EmbeddedHttp, ..SHORT };
+        let title = format!("64 callers again and again, work of 20 ms, {limit} slots, embedded, over HTTP");
+        let contenders = [deployed(20), queue(), with_wait(&asking, &[20])].concat();
+        all.push(experiment(&format!("http-{limit}"), &title, plan, contenders, times(3)));
+    }
+    for limit in [5, 15] {
+        // It takes some hundred requests a second.
+        let arrivals = Arrivals::Again(Duration::from_secs(5));
+        let plan =
+            CrowdPlan { limit, callers: 32, work: ms(200), arrivals, engine: EngineKind::DynamoDbLocal, ..SHORT };
+        let title = format!("32 callers again and again, work of 200 ms, {limit} slots, DynamoDB Local");
+        let contenders = [deployed(200), queue(), with_wait(&asking, &[200])].concat();
+        all.push(experiment(&format!("dynamodb-local-{limit}"), &title, plan, contenders, times(2)));
     }
     for (name, work, wait) in [("crowd-300ms", 300, 100), ("crowd-3s", 3_000, 1_000)] {
         let plan =
@@ -167,9 +175,9 @@ pub(crate) fn all(size: Size) -> Vec<Experiment> {
         all.push(crowd);
     }
     for (limit, callers) in GRID {
-        // Beyond a thousand waiters, who asks again and again asks most of the time in vain: minutes for nothing new.
-        let contenders = if callers <= 1_000 { in_process(&[50]) } else { queue() };
-        let contenders = if limit == 15 { contenders } else { queue() };
+        // Whoever asks again and again asks most of the time in vain: minutes for nothing new.
+        let asks = limit == 15 && callers <= 300;
+        let contenders = if asks { in_process(&[50]) } else { queue() };
         let plan = CrowdPlan { limit, callers, work: ms(5), arrivals: Arrivals::AtOnce, ..SHORT };
         let title = format!("{callers} callers at once, work of 5 ms, {limit} slots, in process");
         all.push(experiment(&format!("cost-{limit}-{callers}"), &title, plan, contenders, 1));
@@ -187,11 +195,17 @@ pub(crate) fn all(size: Size) -> Vec<Experiment> {
         delays: Delays::REAL,
         ..SHORT
     };
-    let title = "64 callers again and again, work of 100 ms, 15 slots, delays as of real networks";
-    all.push(experiment("delays", title, plan, in_process(&[50]), times(3)));
-    let plan = CrowdPlan { limit: 5, callers: 20, delays: Delays::uniform(ROUND_TRIP), ..plan };
-    let title = "20 callers again and again, work of 100 ms, 5 slots, every request takes 40 ms, notices nothing";
-    all.push(experiment("round-trips", title, plan, queue(), times(3)));
+    for (name, uneven, words) in [("delays-even", false, "work of 100 ms"), ("delays", true, "work of 50 to 150 ms")] {
+        let plan = CrowdPlan { uneven, ..plan };
+        let title = format!("64 callers again and again, {words}, 15 slots, delays as of real networks");
+        all.push(experiment(name, &title, plan, in_process(&[50]), times(3)));
+    }
+    let plan = CrowdPlan { limit: 5, callers: 20, work: ms(200), delays: Delays::uniform(ROUND_TRIP), ..plan };
+    for (name, uneven, words) in [("trips-even", false, "work of 200 ms"), ("trips", true, "work of 100 to 300 ms")] {
+        let plan = CrowdPlan { uneven, ..plan };
+        let title = format!("20 callers again and again, {words}, 5 slots, every request takes 40 ms, notices nothing");
+        all.push(experiment(name, &title, plan, queue(), times(3)));
+    }
     for pools in [1, 10, 100] {
         let plan = CrowdPlan { pools, callers: 200, limit: 5, work: Duration::ZERO, ..SHORT };
         let title = format!("200 callers again and again, no work, 5 slots in each of {pools} pools, in process");

@@ -42,6 +42,9 @@ struct Options {
     /// Only experiments whose names begin so (`short-5`, `crowd-`, `latency`); may be given several times.
     #[arg(long)]
     only: Vec<String>,
+    /// At most so many runs of each.
+    #[arg(long, value_name = "N")]
+    repeats: Option<usize>,
     /// Put the tables and plots into docs/benchmarks.md and README.md.
     #[arg(long)]
     update: bool,
@@ -105,8 +108,12 @@ async fn measured(options: &Options, folder: &Path) -> Result<Report, BenchError
     let start = Instant::now();
     let chosen =
         |name: &str| options.only.is_empty() || options.only.iter().any(|only| name.starts_with(only.as_str()));
-    let chosen_experiments: Vec<Experiment> =
+    let most = options.repeats.unwrap_or(usize::MAX);
+    let mut chosen_experiments: Vec<Experiment> =
         experiments::all(options.size).into_iter().filter(|experiment| chosen(&experiment.name)).collect();
+    for experiment in &mut chosen_experiments {
+        experiment.repeats = experiment.repeats.min(most);
+    }
     let mut report = Report {
         machine: Machine::now()?,
         size: options.size,
@@ -128,7 +135,7 @@ async fn measured(options: &Options, folder: &Path) -> Result<Report, BenchError
         std::fs::write(folder.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
     }
     if chosen("latency") && options.size > Size::Smoke {
-        let repeats = if options.size == Size::Full { 5 } else { 1 };
+        let repeats = if options.size == Size::Full { most.min(5) } else { 1 };
         for callers in latency::CALLERS {
             for way in [&[WayKind::Queue, WayKind::Poll][..], &WayKind::PEERS].concat() {
                 eprintln!("{:5.0} s  latency of {way}, {callers} callers", start.elapsed().as_secs_f64());

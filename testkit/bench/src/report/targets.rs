@@ -82,12 +82,11 @@ pub(crate) fn judge(report: &Report) -> Vec<Target> {
             targets.push(waits_beside_counting(experiment, queue(name, |run| run.wait_p99)));
         }
     }
-    targets.push(most(
-        "hand-over, in round trips",
-        2.2,
-        queue("round-trips", |run| run.hand_over_p50) / (ROUND_TRIP.as_secs_f64() * 1_000.0),
-        "release sent to successor told, the median; every request takes 40 ms",
-    ));
+    for (name, words) in [("trips", "jobs of unequal length"), ("trips-even", "jobs that end in step")] {
+        let trips = queue(name, |run| run.hand_over_p50) / (ROUND_TRIP.as_secs_f64() * 1_000.0);
+        let note = "release sent to successor told, the median; every request takes 40 ms";
+        targets.push(most(&format!("hand-over, in round trips: {words}"), 2.2, trips, note));
+    }
     targets.extend(units_stay(report));
     for name in ["short-5", "short-15"] {
         let wanted = format!("Jain's index between equal callers, {name}");
