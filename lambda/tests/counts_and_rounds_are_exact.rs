@@ -1,5 +1,5 @@
-//! What a call counts, and how often it looks again: a lease that a newer attempt has anew is granted once more, and a sweep
-//! goes on as long as a round finds out something, and no longer.
+//! What a call counts, and how often it asks: a lease that a newer attempt has anew is granted once more, and a sweep tells
+//! each task once, whatever comes of it.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
 mod pool;
@@ -55,7 +55,7 @@ async fn a_lease_had_anew_by_a_newer_attempt_is_counted() {
 }
 
 #[tokio::test]
-async fn one_sweep_goes_on_while_it_learns_who_runs() {
+async fn one_sweep_confirms_all_whose_executions_run() {
     let pool = pool_maybe_told().await;
     pool.tasks.execution_is(execution(), "RUNNING");
     (0..SLOTS).for_each(|slot| pool.tasks.close(&token(slot)));
