@@ -50,6 +50,12 @@ pub struct Occupancy {
     pub oldest_wait: Option<Millis>,
     /// All of it in one word.
     pub state: PoolState,
+    /// While a lowered limit settles: until when the slots up to [`limit_was`](Occupancy::limit_was) count as held.
+    #[serde(rename = "settles_at_ms", default, skip_serializing_if = "Option::is_none")]
+    pub settles_at: Option<Timestamp>,
+    /// While a lowered limit settles: the highest limit that callers may still follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_was: Option<Limit>,
     /// Every slot below the limit, and those above it that were ever granted, by number. Empty in a summary.
     pub slots: Vec<SlotView>,
     /// The first of the queue, in order. Empty in a summary.
@@ -91,9 +97,12 @@ pub enum Detail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolState {
-    /// More hold a lease than the limit allows. Just after a limit was lowered this is right, and passes;
-    /// at any other time the pool is broken.
+    /// More hold a lease than the limit allows, or, while it settles, than the limit before. Where leases from before a
+    /// lowering last longer than it takes to settle, this is right, and passes; at any other time the pool is broken.
     OverLimit,
+    /// The limit was lowered, perhaps by the end of an override, and not everybody surely follows yet: nobody is let in
+    /// until [`settles_at`](Occupancy::settles_at), though fewer than the limit hold a lease; or more do, as before.
+    Settling,
     /// Someone waits and nothing moves. Either a slot has been open for longer than the time between two
     /// sweeps and was not granted; or the first in the queue has waited for a whole lease duration plus grace,
     /// and nobody holds a lease that has not expired (the limit is 0, say). Holders that live and take longer
@@ -102,7 +111,7 @@ pub enum PoolState {
     /// A free slot does not say since when it is free: for it the first one's wait counts, so the moment
     /// between a raised limit and the grants may show as starving. A summary has no slots: only the first reason shows.
     Starving,
-    /// No slot is open. That some wait is normal here.
+    /// No slot is open, as all are held. That some wait is normal here.
     Full,
     /// Slots are open, others are held.
     Ok,
@@ -115,6 +124,7 @@ impl PoolState {
     pub fn as_str(self) -> &'static str {
         match self {
             PoolState::OverLimit => "over limit",
+            PoolState::Settling => "settling",
             PoolState::Starving => "starving",
             PoolState::Full => "full",
             PoolState::Ok => "ok",
@@ -200,10 +210,12 @@ impl Occupancy {
         let slots = slots(snapshot, settings);
         let queue: Vec<WaiterView> = snapshot.queue.iter().map(|row| WaiterView::of(row, at)).collect();
         let leases = || slots.iter().filter_map(|row| row.lease.as_ref());
-        let effective = settings.effective_limit(&snapshot.slots, at);
+        let effective = settings.effective_limit_once_marked(&snapshot.slots, at);
         let may_be_granted =
             |row: &&SlotView| row.slot.0 < effective && row.lease.as_ref().is_none_or(|lease| lease.lapsed);
         let open = || slots.iter().filter(may_be_granted);
+        let unheld = |row: &&SlotView| !row.above_limit && row.lease.as_ref().is_none_or(|lease| lease.lapsed);
+        let free = count(slots.iter().filter(unheld));
         let oldest_wait = queue.first().map(|first| first.waits_for);
         let left_open = |waits: Millis| {
             // How long a slot has been open at least, while someone waited.
@@ -216,6 +228,7 @@ impl Occupancy {
             waits > patience && leases().all(|lease| lease.expired)
         };
         let starving = oldest_wait.is_some_and(|waits| left_open(waits) || unmoved(waits));
+        let settling = settings.settling(at);
         let unjudged = Occupancy {
             prefix: settings.prefix.clone(),
             at,
@@ -228,24 +241,31 @@ impl Occupancy {
             waiting_more: snapshot.more,
             oldest_wait,
             state: PoolState::Ok,
+            settles_at: settling.map(|(until, _)| until),
+            limit_was: settling.map(|(_, was)| was),
             slots,
             queue,
             overridden: None,
         };
-        unjudged.judged(starving)
+        unjudged.judged(free, starving)
     }
 
-    /// A pool as its last sweep left it: cheap to read for all pools of a table, as old as its `at` says.
-    /// `settings` are those of the pool's own row; the limit is the sweep's, which knew of an operator's override.
-    pub fn summarised(summary: &SummaryRow, settings: &Settings) -> Occupancy {
-        let open = summary.limit.count().saturating_sub(summary.held);
+    /// A pool as its last sweep left it: cheap to read for all pools of a table, as old as its `at` says. The limit, and
+    /// whether it settles at `now`, are those of the `settings`.
+    pub fn summarised(summary: &SummaryRow, settings: &Settings, now: Timestamp) -> Occupancy {
+        let settling = settings.settling(now);
+        let free = settings.limit.count().saturating_sub(summary.held);
+        // Where the leases lie is not known: as few are open as can be.
+        let open = free.saturating_sub(settings.highest_in_use(now).count() - settings.limit.count());
         let oldest_wait = summary.waiting_since.map(|since| summary.at.since(since));
-        let starving = open > 0 && oldest_wait.is_some_and(|waits| waits > settings.sweep_every);
+        // The sweep left a slot open by the limit that it knew.
+        let left_open = open > 0 && summary.held < summary.limit.count();
+        let starving = left_open && oldest_wait.is_some_and(|waits| waits > settings.sweep_every);
         let unjudged = Occupancy {
             prefix: settings.prefix.clone(),
             at: summary.at,
             detail: Detail::Summary,
-            limit: summary.limit,
+            limit: settings.limit,
             held: summary.held,
             expired: 0,
             open,
@@ -253,17 +273,28 @@ impl Occupancy {
             waiting_more: summary.waiting_more,
             oldest_wait,
             state: PoolState::Ok,
+            settles_at: settling.map(|(until, _)| until),
+            limit_was: settling.map(|(_, was)| was),
             slots: vec![],
             queue: vec![],
             overridden: None,
         };
-        unjudged.judged(starving)
+        unjudged.judged(free, starving)
     }
 
-    /// The same, in one word: the first that holds, from the most alarming on.
-    fn judged(self, starving: bool) -> Occupancy {
-        let state = if self.held > self.limit.count() {
+    /// Whether nobody is let in while a lowered limit settles.
+    pub fn is_closed(&self) -> bool {
+        self.settles_at.is_some() && self.open == 0
+    }
+
+    /// The same, in one word: the first that holds. `free` slots below the limit are held by nobody.
+    fn judged(self, free: u32, starving: bool) -> Occupancy {
+        let (limit, highest) = (self.limit.count(), self.limit_was.unwrap_or(self.limit).count());
+        let settling = self.is_closed() && (free > 0 || self.held > limit);
+        let state = if self.held > highest {
             PoolState::OverLimit
+        } else if settling {
+            PoolState::Settling
         } else if starving {
             PoolState::Starving
         } else if (self.held, self.expired, self.waiting) == (0, 0, 0) {

@@ -200,12 +200,25 @@ impl Settings {
         lowered.at + self.quiet + self.quiet + self.grace
     }
 
+    /// Until when a limit that was lowered keeps slots closed, and which it was: until then the slots up to the old limit
+    /// count as held, whether or not anybody holds them. None: nothing settles.
+    pub fn settling(&self, now: Timestamp) -> Option<(Timestamp, Limit)> {
+        let lowered = self.lowered.filter(|lowered| lowered.from > self.limit)?;
+        let until = self.followed_at(lowered);
+        (now < until).then_some((until, lowered.from))
+    }
+
     /// The effective limit: the largest `e` with `e + (held slots at index >= e) <= limit`. Claims, hand-offs
     /// and grants to a newer attempt happen only on slots below it.
     ///
     /// It can only grow while leases above the limit end, so two callers that computed it from different
     /// moments never grant more than the limit together. Every held slot counts, expired or not.
     pub fn effective_limit(&self, slots: &[SlotRow], now: Timestamp) -> u32 {
+        self.effective_limit_once_marked(slots, now).min(self.usable())
+    }
+
+    /// The effective limit for whoever writes the high-water mark first, where it is too low: what a person is shown.
+    pub(crate) fn effective_limit_once_marked(&self, slots: &[SlotRow], now: Timestamp) -> u32 {
         let limit = self.limit.count();
         let counted = self.highest_in_use(now).count();
         let mut held = vec![false; limit as usize];
@@ -223,7 +236,7 @@ impl Settings {
             e -= 1;
             sum -= u64::from(!held[e as usize]);
         }
-        e.min(self.usable())
+        e
     }
 
     /// When another may take a lease that expires then.

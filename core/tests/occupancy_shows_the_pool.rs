@@ -154,6 +154,66 @@ fn slots_that_a_lowered_limit_keeps_back_are_not_open() {
     assert_eq!((after(101), after(200)), (2, 3));
 }
 
+/// Lowered from so many at 100 s, to this limit: it settles at 175 s.
+fn lowered(from: u64, limit: u64) -> Settings {
+    let lowered = Some(Lowered { from: Limit::try_from(from).expect("a limit"), at: Timestamp::seconds(100) });
+    Settings { lowered, ..settings(limit) }
+}
+
+fn look_by(settings: &Settings, at: u64, slots: Vec<SlotRow>, queue: Vec<WaitRow>) -> Occupancy {
+    let snapshot = Snapshot { at: Timestamp::seconds(at), limit: settings.limit, slots, queue, more: false };
+    Occupancy::of(&snapshot, settings)
+}
+
+/// The state, and until when it settles, in seconds.
+fn settles(seen: &Occupancy) -> (PoolState, Option<u64>) {
+    (seen.state, seen.settles_at.map(|at| at.0 / 1_000))
+}
+
+#[test]
+fn while_a_limit_settles_the_pool_is_not_full_but_settling() {
+    // Drained from 7 and opened again to 4: one of the 4 slots is held, and nobody gets in.
+    let one = || vec![held(0, "a", 90, 390)];
+    let seen = look_by(&lowered(11, 4), 110, one(), vec![waits("b", 100)]);
+    assert_eq!(
+        (settles(&seen), seen.open, seen.limit_was),
+        ((PoolState::Settling, Some(175)), 0, Limit::try_from(11).ok())
+    );
+    assert!(seen.is_closed());
+    let after = look_by(&lowered(11, 4), 175, one(), vec![]);
+    assert_eq!((settles(&after), after.limit_was), ((PoolState::Ok, None), None));
+    // Nobody holds, nobody waits: still nobody gets in.
+    assert_eq!(look_by(&lowered(11, 4), 110, vec![], vec![]).state, PoolState::Settling);
+}
+
+#[test]
+fn a_limit_that_settles_may_leave_slots_open_or_find_all_held() {
+    // Two of ten count as held: the rest is open.
+    let some = look_by(&lowered(10, 8), 110, vec![held(0, "a", 90, 390)], vec![]);
+    assert_eq!((settles(&some), some.open, some.is_closed()), ((PoolState::Ok, Some(175)), 5, false));
+    let all = look_by(&lowered(5, 2), 110, vec![held(0, "a", 90, 390), held(1, "b", 90, 390)], vec![]);
+    assert_eq!((settles(&all), all.is_closed()), ((PoolState::Full, Some(175)), true));
+    // Those who hold above a lowered limit are expected; more than the limit before are not.
+    let above = |limit_was| {
+        let three = vec![held(0, "a", 90, 390), held(1, "b", 90, 390), held(2, "c", 90, 390)];
+        look_by(&lowered(limit_was, 1), 110, three, vec![]).state
+    };
+    assert_eq!((above(3), above(2)), (PoolState::Settling, PoolState::OverLimit));
+}
+
+#[test]
+fn a_summary_settles_too() {
+    let at = |seconds, held| {
+        let lowered = Some(Lowered { from: Limit::try_from(7).expect("a limit"), at: Timestamp::seconds(1_000) });
+        let settings = Settings { lowered, ..settings(4) };
+        settles(&Occupancy::summarised(&summary(held, 3, Some(990)), &settings, Timestamp::seconds(seconds)))
+    };
+    assert_eq!(at(1_010, 2), (PoolState::Settling, Some(1_075)));
+    assert_eq!(at(1_010, 0), (PoolState::Ok, Some(1_075)));
+    assert_eq!((at(1_010, 4).0, at(1_010, 5).0), (PoolState::Full, PoolState::Settling));
+    assert_eq!(at(1_075, 2), (PoolState::Ok, None));
+}
+
 #[test]
 fn idle_ok_and_full() {
     assert_eq!(look(100, 2, vec![free(0)], vec![]).state, PoolState::Idle);
@@ -213,15 +273,18 @@ fn a_slot_that_stays_open_while_someone_waits_is_starving_them() {
 
 #[test]
 fn a_state_reads_as_words_and_fills_a_column() {
-    let words = [PoolState::OverLimit, PoolState::Starving, PoolState::Full, PoolState::Ok, PoolState::Idle]
-        .map(PoolState::as_str);
-    assert_eq!(words, ["over limit", "starving", "full", "ok", "idle"]);
+    use PoolState::{Full, Idle, Ok, OverLimit, Settling, Starving};
+    let words = [OverLimit, Settling, Starving, Full, Ok, Idle].map(PoolState::as_str);
+    assert_eq!(words, ["over limit", "settling", "starving", "full", "ok", "idle"]);
     assert_eq!(format!("[{:<10}]", PoolState::Ok), "[ok        ]");
 }
 
+/// When the sweep of [`summary`] was.
+const SWEPT: Timestamp = Timestamp::seconds(1_000);
+
 fn summary(held: u32, waiting: u32, oldest: Option<u64>) -> SummaryRow {
     SummaryRow {
-        at: Timestamp::seconds(1_000),
+        at: SWEPT,
         limit: settings(5).limit,
         held,
         waiting,
@@ -232,18 +295,21 @@ fn summary(held: u32, waiting: u32, oldest: Option<u64>) -> SummaryRow {
 
 #[test]
 fn a_summary_shows_what_its_sweep_counted() {
-    // The sweep knew of an override: its limit is shown.
-    let seen = Occupancy::summarised(&summary(3, 100, Some(970)), &settings(9));
+    let seen = Occupancy::summarised(&summary(3, 100, Some(970)), &settings(5), SWEPT);
     assert_eq!((seen.prefix.as_str(), seen.at, seen.detail), ("analytics", Timestamp::seconds(1_000), Detail::Summary));
     assert_eq!((seen.limit.count(), seen.held, seen.expired, seen.open), (5, 3, 0, 2));
     assert_eq!((seen.waiting, seen.waiting_more, seen.oldest_wait), (100, true, Some(Millis::seconds(30))));
     assert_eq!((seen.slots.len(), seen.queue.len()), (0, 0));
-    assert_eq!(Occupancy::summarised(&summary(6, 0, None), &settings(9)).open, 0);
+    assert_eq!(Occupancy::summarised(&summary(6, 0, None), &settings(5), SWEPT).open, 0);
+    // The limit is the one in force now, whichever the sweep knew.
+    let raised = Occupancy::summarised(&summary(5, 9, Some(10)), &settings(9), SWEPT);
+    assert_eq!((raised.limit.count(), raised.open, raised.state), (9, 4, PoolState::Ok));
 }
 
 #[test]
 fn a_summary_has_a_state_too() {
-    let state = |held, waiting, oldest| Occupancy::summarised(&summary(held, waiting, oldest), &settings(5)).state;
+    let state =
+        |held, waiting, oldest| Occupancy::summarised(&summary(held, waiting, oldest), &settings(5), SWEPT).state;
     assert_eq!(state(0, 0, None), PoolState::Idle);
     assert_eq!(state(3, 0, None), PoolState::Ok);
     assert_eq!(state(5, 9, Some(10)), PoolState::Full);

@@ -333,7 +333,7 @@ fn a_limit_changes_also_from_a_summary() {
     let five = Limit::try_from(5).expect("a limit");
     let summary =
         SummaryRow { at: s(50), limit: five, held: 5, waiting: 2, waiting_more: false, waiting_since: Some(s(10)) };
-    let before = Occupancy::summarised(&summary, &settings(5));
+    let before = Occupancy::summarised(&summary, &settings(5), summary.at);
     let after = look(102, vec![held(0, 9, "a", 50, 350)], vec![waits("b", 60)]);
     assert_eq!(
         changes(&before, &after),

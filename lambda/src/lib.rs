@@ -34,6 +34,7 @@
 //! | `HoldTime` | ms from the grant to the release, one value for each lease given back that was read before, or whose release says when it was acquired (`acquired_at_ms` and `expires_at_ms` in the event, as the states send them) |
 //! | `Held`, `Waiting` | leases that have not expired, and waiters (up to 100), as a sweep or a status counted them |
 //! | `OldestWait` | ms that the first in the queue has waited, counted with them; 0 if nobody waits |
+//! | `Settling` | ms until a lowered limit is settled, counted with them: until then fewer slots may be had; no data if none settles |
 //!
 //! CloudWatch takes those that `LEASE_METRICS` names (all, unless it is set); the line has the values of the others as well.
 //!

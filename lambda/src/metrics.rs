@@ -48,6 +48,8 @@ pub(crate) struct InvocationCounts {
     pub(crate) holds: Vec<u64>,
     /// One if this machine's clock was found to be wrong.
     pub(crate) clock_corrected: u32,
+    /// How long until a lowered limit is settled, if the pool was counted before that.
+    pub(crate) settling: Option<Millis>,
     /// The pool, if it was counted.
     pub(crate) pool: Option<PoolCount>,
     /// What a person should know, without being an error.
@@ -84,6 +86,11 @@ impl Observer {
 
     pub(crate) fn counted(&self, pool: PoolCount) {
         self.lock().pool = Some(pool);
+    }
+
+    /// Takes note of a lowered limit that was not settled yet when the pool was counted.
+    pub(crate) fn settling(&self, settings: &Settings, now: Timestamp) {
+        self.lock().settling = settings.settling(now).map(|(until, _)| until.since(now));
     }
 
     /// Whether the pool was counted.

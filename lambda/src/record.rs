@@ -151,6 +151,8 @@ impl InvocationRecord {
             metrics.push(("Held", "Count", json!(held)));
             metrics.push(("Waiting", "Count", json!(waiting)));
             metrics.push(("OldestWait", "Milliseconds", json!(oldest_wait.0)));
+            // Seldom: no data says that nothing settles.
+            metrics.extend(counts.settling.map(|left| ("Settling", "Milliseconds", json!(left.0))));
         }
         metrics
     }

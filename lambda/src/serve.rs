@@ -266,6 +266,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
                 let settings = self.settings().await?;
                 let snapshot = self.once(StatusRequest, &settings).await?;
                 self.observer.counted((&snapshot.summary()).into());
+                self.observer.settling(&settings, snapshot.at);
                 Response::to_status(&snapshot, &settings, holders)
             }
             PoolRequest::Sweep => Response::to_sweep(&self.sweep().await?),
@@ -345,6 +346,7 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
         }
         self.observer.long_work(&sum);
         self.observer.deadlock(&settings, None, self.now());
+        self.observer.settling(&settings, self.now());
         Ok(sum)
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use leasehold_core::{PoolName, PoolRow, Row, SummaryRow};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::{OverrideRow, PoolName, PoolRow, Row, Settings, SummaryRow, Timestamp};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
@@ -14,6 +15,8 @@ use crate::table::{ReadMode, RequestError, Table};
 pub struct ListedPool {
     /// Its settings; none if the row is gone, or is one that makes no sense.
     pub pool: Option<PoolRow>,
+    /// An operator's override, if one is made.
+    pub live: Option<OverrideRow>,
     /// What its last sweep saw.
     pub summary: Option<SummaryRow>,
     /// What is wrong with one of its rows. One bad row does not hide the other pools.
@@ -27,6 +30,27 @@ pub struct Directory {
     pub pools: BTreeMap<PoolName, ListedPool>,
     /// The keys of rows that leasehold did not write there: `PK SK`.
     pub foreign: Vec<String>,
+}
+
+impl ListedPool {
+    /// The rules in force; none if the pool has no settings, as one has that was just retired.
+    ///
+    /// # Errors
+    /// What makes no sense, in words.
+    pub fn settings(&self, prefix: &PoolName) -> Result<Option<Settings>, String> {
+        if let Some(trouble) = &self.trouble {
+            return Err(trouble.clone());
+        }
+        let Some(pool) = &self.pool else { return Ok(None) };
+        let settings = Settings::from_rows(prefix.clone(), pool, self.live.as_ref(), None);
+        settings.map(Some).map_err(|wrong| wrong.to_string())
+    }
+
+    /// The pool as its last sweep left it, under the rules in force at `now`; none if it was never swept.
+    pub fn seen(&self, settings: &Settings, now: Timestamp) -> Option<Occupancy> {
+        let seen = Occupancy::summarised(self.summary.as_ref()?, settings, now);
+        Some(Occupancy { overridden: self.live.clone().map(Into::into), ..seen })
+    }
 }
 
 /// All pools of the table, by prefix. Rows that another program put into the index hide none of them.
@@ -48,6 +72,7 @@ pub async fn directory(table: &Table) -> Result<Directory, StoreError> {
     for item in items.map_err(|failed: RequestError| failed.into_store_error(table, context()))? {
         match rows::row(&item) {
             Ok((prefix, Row::Pool(pool))) => pools.entry(prefix).or_default().pool = Some(pool),
+            Ok((prefix, Row::Override(live))) => pools.entry(prefix).or_default().live = Some(live),
             Ok((prefix, Row::Summary(summary))) => pools.entry(prefix).or_default().summary = Some(summary),
             // No other row of leasehold carries the index's keys.
             Ok(_) => foreign.push(keys(&item)),

@@ -22,9 +22,9 @@ pub const PK: &str = "PK";
 pub const SK: &str = "SK";
 /// When DynamoDB may delete the row, in seconds since the epoch, as its TTL wants them. Only on holders' rows.
 pub const TTL: &str = "ttl";
-/// The sparse index over `pool` and `summary` rows, and its partition key, always [`POOLS`].
+/// The sparse index over `pool`, `override` and `summary` rows, and its partition key, always [`POOLS`].
 pub const DIRECTORY: &str = "directory";
-/// The index's sort key: `<prefix>#pool` or `<prefix>#summary`.
+/// The index's sort key: `<prefix>#pool`, `<prefix>#override` or `<prefix>#summary`.
 pub const DIRECTORY_ROW: &str = "directory_row";
 /// The one value of [`DIRECTORY`].
 pub const POOLS: &str = "pools";
@@ -201,6 +201,7 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
             set(WHO, s(&*live.who));
             set(WHY, s(&*live.why));
             write_lowered(&mut set, live.lowered);
+            write_directory(&mut set, prefix, row);
         }
         Row::Summary(summary) => {
             set(SEEN_AT, n(summary.at.0));

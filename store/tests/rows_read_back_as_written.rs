@@ -47,13 +47,14 @@ fn only_holders_rows_may_be_deleted_by_the_table() {
 }
 
 #[test]
-fn only_pools_and_summaries_are_in_the_directory() {
+fn only_a_pools_own_rows_are_in_the_directory() {
     let mut drawn = Drawn::seeded(3);
     for _ in 0..2_000 {
         let row = drawn.row();
         let item = rows::item(&prefix(), &row);
         let expected = match row.key() {
             RowKey::Pool => Some(s("analytics#pool")),
+            RowKey::Override => Some(s("analytics#override")),
             RowKey::Summary => Some(s("analytics#summary")),
             _ => None,
         };

@@ -21,7 +21,7 @@ variable "metrics" {
     condition = length(setsubtract(var.metrics == null ? [] : var.metrics, [
       "LeaseGranted", "LeaseWait", "LeaseQueued", "LeaseReleased", "LeaseExpired", "LeaseReclaimed", "LeaseLost",
       "WorkOutlastedLease", "ExtensionsMissed", "WaitsForAncestor", "WaiterGone", "NoticeRefused", "Sweeps", "TableConflict",
-      "ClockCorrected", "Errors", "ColdStart", "WaitTime", "HoldTime", "Held", "Waiting", "OldestWait",
+      "ClockCorrected", "Errors", "ColdStart", "WaitTime", "HoldTime", "Held", "Waiting", "OldestWait", "Settling",
     ])) == 0
     error_message = "Write names of the lease manager's metrics as metrics, for example [\"Held\", \"OldestWait\", \"Errors\"], or leave it out for all."
   }

@@ -3,7 +3,7 @@
 
 use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, WaiterView};
 use leasehold_core::{Fence, LeaseId, Limit, PoolName, Slot, Timestamp};
-use leasehold_tui::watch::text::timestamp;
+use leasehold_tui::watch::text::{settling, timestamp};
 use serde::Serialize;
 
 use crate::duration;
@@ -30,7 +30,8 @@ arrived), `above the limit` (held since before the limit was lowered), and the h
 With --output json:
 
     {\"table\": NAME, \"prefix\", \"at_ms\": now, \"limit\", \"held\", \"waiting\", \"waiting_more\": whether there are more
-     than that, \"state\": \"over_limit\", \"starving\", \"full\", \"ok\" or \"idle\",
+     than that, \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
+     \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
      \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"},
      \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",
      \"acquired_at_ms\", \"expires_at_ms\", \"lapses_at_ms\": when another may take it, \"renewed_at_ms\",
@@ -49,6 +50,8 @@ struct LeasesOutput<'a> {
     waiting: u32,
     waiting_more: bool,
     state: PoolState,
+    settles_at_ms: Option<Timestamp>,
+    limit_was: Option<Limit>,
     #[serde(rename = "override")]
     live: Option<OverrideOutput>,
     leases: &'a [LeaseRow<'a>],
@@ -83,6 +86,8 @@ impl LeasesOptions {
             waiting: pool.waiting,
             waiting_more: pool.waiting_more,
             state: pool.state,
+            settles_at_ms: pool.settles_at,
+            limit_was: pool.limit_was,
             live,
             leases: &leases,
             queue: &pool.queue,
@@ -121,8 +126,11 @@ impl<'a> LeaseRow<'a> {
 fn words(table: &str, pool: &Occupancy, live: Option<&OverrideOutput>, leases: &[LeaseRow<'_>]) -> String {
     let Occupancy { prefix, limit, held, waiting, state, .. } = pool;
     let more = if pool.waiting_more { "+" } else { "" };
-    let mut text =
-        format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}\n");
+    let mut text = format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}");
+    match settling(pool) {
+        Some(words) => text += &format!("; {words}\n"),
+        None => text.push('\n'),
+    }
     if let Some(live) = live {
         text += &live.words(prefix);
     }

@@ -1,13 +1,15 @@
 //! `leasehold pools`: how do all pools of the table stand, as their last sweeps saw them?
 
-use leasehold_core::occupancy::{Occupancy, PoolState};
-use leasehold_core::{Limit, Millis, PoolName, Settings, Timestamp};
+use leasehold_core::occupancy::PoolState;
+use leasehold_core::{Limit, Millis, PoolName, Timestamp};
 use leasehold_store::{ListedPool, list_pools};
+use leasehold_tui::watch::text::clock;
 use serde::Serialize;
 
 use crate::duration;
 use crate::error::CliError;
 use crate::output::{Alignment, OutputFormat, columns};
+use crate::pool::OverrideOutput;
 use crate::target::Target;
 
 /// List all pools: how full they were at their last sweep, who waited, and how old that is
@@ -18,15 +20,19 @@ use crate::target::Target;
 pub(crate) struct PoolsOptions {}
 
 const AFTER: &str = "\
-STATE is the first that holds: `over limit` (right just after a limit was lowered, else broken), `starving`
-(somebody waits and nothing moves), `full`, `ok`, `idle`; `never swept` if there is no summary yet, and `broken` if
-a row of the pool makes no sense, which is then told below.
+STATE is the first that holds: `over limit` (more hold a lease than the limit allows: leases from before it was
+lowered, else the pool is broken), `settling` (the limit was lowered: nobody is let in until that time), `starving`
+(somebody waits and nothing moves), `full` (all slots are held), `ok`, `idle`; `never swept` if there is no summary
+yet, and `broken` if a row of the pool makes no sense, which is then told below. LIMIT is the one in force now;
+OVERRIDE says who made it, if an operator did. HELD and what is right of it are as old as SWEPT says.
 
 With --output json (null: never swept, or the row cannot be read):
 
-    {\"table\": NAME, \"at_ms\": now, \"pools\": [{\"prefix\", \"limit\": in force at the last sweep, else as set,
-     \"held\", \"waiting\", \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
-     \"state\": \"over_limit\", \"starving\", \"full\", \"ok\" or \"idle\", \"swept_at_ms\", \"trouble\": what is wrong}]}
+    {\"table\": NAME, \"at_ms\": now, \"pools\": [{\"prefix\", \"limit\": in force now, \"held\", \"waiting\",
+     \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
+     \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
+     \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
+     \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"trouble\": what is wrong}]}
 
 Times are milliseconds; those that end in `at_ms` since 1970, as the pool's sweep read its clock.";
 
@@ -46,6 +52,10 @@ struct PoolsRow {
     waiting_more: Option<bool>,
     oldest_wait_ms: Option<Millis>,
     state: Option<PoolState>,
+    settles_at_ms: Option<Timestamp>,
+    limit_was: Option<Limit>,
+    #[serde(rename = "override")]
+    live: Option<OverrideOutput>,
     swept_at_ms: Option<Timestamp>,
     trouble: Option<String>,
 }
@@ -55,43 +65,48 @@ impl PoolsOptions {
         let table = target.table().await?;
         let listed = list_pools(&table).await?;
         let now = table.now();
-        let pools: Vec<PoolsRow> = listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed)).collect();
+        let pools: Vec<PoolsRow> =
+            listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed, now)).collect();
         let text = words(table.name(), &pools, now);
         output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools })
     }
 }
 
 impl PoolsRow {
-    fn of(prefix: PoolName, listed: ListedPool) -> PoolsRow {
-        let set = listed.pool.as_ref().map(|row| row.limit);
-        let settings = listed.pool.map(|row| Settings::from_rows(prefix.clone(), &row, None, None));
-        let (settings, wrong) = match settings.transpose() {
+    fn of(prefix: PoolName, listed: ListedPool, now: Timestamp) -> PoolsRow {
+        let (settings, trouble) = match listed.settings(&prefix) {
             Ok(settings) => (settings, None),
-            Err(wrong) => (None, Some(wrong.to_string())),
+            Err(trouble) => (None, Some(trouble)),
         };
+        let settings = settings.as_ref();
         // A summary without settings is of a pool that was just retired, or whose settings make no sense.
-        let seen = settings.zip(listed.summary).map(|(settings, summary)| Occupancy::summarised(&summary, &settings));
+        let seen = settings.and_then(|settings| listed.seen(settings, now));
         let seen = seen.as_ref();
+        let settling = settings.and_then(|settings| settings.settling(now));
         PoolsRow {
-            prefix,
-            limit: seen.map(|seen| seen.limit).or(set),
+            limit: settings.map(|settings| settings.limit),
             held: seen.map(|seen| seen.held),
             waiting: seen.map(|seen| seen.waiting),
             waiting_more: seen.map(|seen| seen.waiting_more),
             oldest_wait_ms: seen.and_then(|seen| seen.oldest_wait),
             state: seen.map(|seen| seen.state),
+            settles_at_ms: settling.map(|(until, _)| until),
+            limit_was: settling.map(|(_, was)| was),
+            live: listed.live.map(OverrideOutput::from),
             swept_at_ms: seen.map(|seen| seen.at),
-            trouble: listed.trouble.or(wrong),
+            prefix,
+            trouble,
         }
     }
 
-    fn cells(&self, now: Timestamp) -> [String; 7] {
+    fn cells(&self, now: Timestamp) -> [String; 8] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let more = if self.waiting_more == Some(true) { "+" } else { "" };
-        let state = match (&self.trouble, self.state) {
-            (Some(_), _) => "broken",
-            (None, Some(state)) => state.as_str(),
-            (None, None) => "never swept",
+        let state = match (&self.trouble, self.state, self.settles_at_ms) {
+            (Some(_), ..) => "broken".into(),
+            (None, Some(PoolState::Settling), Some(until)) => format!("settling until {}", clock(until)),
+            (None, Some(state), _) => state.to_string(),
+            (None, None, _) => "never swept".into(),
         };
         [
             self.prefix.to_string(),
@@ -99,8 +114,9 @@ impl PoolsRow {
             or_dash(self.limit.map(|limit| limit.to_string())),
             or_dash(self.waiting.map(|waiting| format!("{waiting}{more}"))),
             or_dash(self.oldest_wait_ms.map(duration::seconds)),
-            state.into(),
+            state,
             or_dash(self.swept_at_ms.map(|at| format!("{} ago", duration::seconds(now.since(at))))),
+            or_dash(self.live.as_ref().map(|live| format!("by {}: {}", live.who, live.why))),
         ]
     }
 }
@@ -117,6 +133,7 @@ fn words(table: &str, pools: &[PoolsRow], now: Timestamp) -> String {
         ("OLDEST WAIT", Alignment::Right),
         ("STATE", Alignment::Left),
         ("SWEPT", Alignment::Left),
+        ("OVERRIDE", Alignment::Left),
     ];
     let rows: Vec<_> = pools.iter().map(|pool| pool.cells(now)).collect();
     let mut text = columns(headings, &rows);

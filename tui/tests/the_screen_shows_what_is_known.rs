@@ -9,7 +9,7 @@ mod scenes;
 
 use insta::assert_snapshot;
 use leasehold_core::occupancy::{Occupancy, Overridden};
-use leasehold_core::{Notice, TaskToken, Timestamp};
+use leasehold_core::{Lowered, Notice, TaskToken, Timestamp};
 use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReplayPosition};
 use leasehold_tui::watch::palette::Palette;
 use leasehold_tui::watch::session::DashboardMode;
@@ -177,6 +177,19 @@ fn a_limit_by_an_override_says_whose_and_why() {
     assert!(form.contains("An override is in force, by ann@desk: the partner is slow."), "{form}");
     press(&mut dashboard, KeyCode::Esc);
     assert_snapshot!(screen(&dashboard));
+}
+
+#[test]
+fn a_limit_that_settles_says_until_when_nobody_gets_in() {
+    let mut dashboard = with(WIDE, &example());
+    // Lowered from 20, with quiet periods of 35 s and a grace of 5 s; 9 of 15 slots are held.
+    let lowered = Some(Lowered { from: limit(20), at: ago(30_000) });
+    let scene = scene("analytics", 15, 11, 4);
+    let settling = scene.look_by((0..scene.held).map(|number| scene.slot(number)).collect(), lowered);
+    dashboard.apply(Input::Seen(Box::new(settling)));
+    let screen = screen(&dashboard);
+    assert!(screen.contains("◇ settling"), "{screen}");
+    assert_snapshot!(screen);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::status::Snapshot;
 use crate::tally::Tally;
 use crate::time::Timestamp;
-use crate::types::{Fence, Lease, LeaseId, PoolName, Slot};
+use crate::types::{Fence, Lease, LeaseId, Limit, PoolName, Slot};
 
 /// How many holders one `status` lists: an answer of a Lambda is at most 6 MB (AWS quota, 2024).
 pub const HOLDERS_LISTED: usize = 1_000;
@@ -171,6 +171,12 @@ pub struct PoolStatus {
     pub oldest_wait_seconds: Option<u64>,
     /// In one word.
     pub state: PoolState,
+    /// While a lowered limit settles: until when the slots up to `limit_was` count as held. Only there if one settles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settles_at_ms: Option<Timestamp>,
+    /// While a lowered limit settles: the highest limit that callers may still follow. Only there if one settles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_was: Option<Limit>,
     /// Who holds, if it was asked for: by slot, at most [`HOLDERS_LISTED`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holders: Option<Vec<HolderInfo>>,
@@ -370,6 +376,8 @@ impl PoolStatus {
             waiting_more: seen.waiting_more,
             oldest_wait_seconds: seen.oldest_wait.map(|wait| wait.0 / 1_000),
             state: seen.state,
+            settles_at_ms: seen.settles_at,
+            limit_was: seen.limit_was,
             holders: holders.then(|| listed().collect()),
             holders_more: holders && leases().nth(HOLDERS_LISTED).is_some(),
             queue: holders.then(|| seen.queue.iter().map(waits).collect()),

@@ -91,7 +91,7 @@ impl ItemSizes {
 
 /// Whether the index over all pools has an entry for this row: it repeats the whole item.
 pub(crate) fn in_directory(row: &Row) -> bool {
-    matches!(row, Row::Pool(_) | Row::Summary(_))
+    matches!(row, Row::Pool(_) | Row::Override(_) | Row::Summary(_))
 }
 
 fn sort_length(key: RowKey) -> u64 {

@@ -80,17 +80,16 @@ struct PoolLimitOutput<'a> {
 /// What an override says.
 #[derive(Debug, Serialize)]
 pub(crate) struct OverrideOutput {
-    pub(super) limit: Limit,
-    pub(super) at_ms: Timestamp,
-    pub(super) who: Arc<str>,
-    pub(super) why: Arc<str>,
+    pub(crate) limit: Limit,
+    pub(crate) at_ms: Timestamp,
+    pub(crate) who: Arc<str>,
+    pub(crate) why: Arc<str>,
 }
 
 impl OverrideOutput {
     /// The one that is in force, if one is.
     pub(crate) async fn of(table: &Table, prefix: &PoolName) -> Result<Option<OverrideOutput>, StoreError> {
-        let live = override_of(table, prefix).await?;
-        Ok(live.map(|OverrideRow { limit, at, who, why, .. }| OverrideOutput { limit, at_ms: at, who, why }))
+        Ok(override_of(table, prefix).await?.map(OverrideOutput::from))
     }
 
     /// The same after a change, which is told even where this cannot be read.
@@ -106,6 +105,12 @@ impl OverrideOutput {
         let OverrideOutput { at_ms, who, why, .. } = self;
         let at = timestamp(*at_ms);
         format!("an override by {who} since {at} ({why}); end it with: leasehold pool limit {prefix} --end\n")
+    }
+}
+
+impl From<OverrideRow> for OverrideOutput {
+    fn from(OverrideRow { limit, at, who, why, .. }: OverrideRow) -> OverrideOutput {
+        OverrideOutput { limit, at_ms: at, who, why }
     }
 }
 

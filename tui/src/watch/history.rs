@@ -108,7 +108,7 @@ mod tests {
         let limit = Limit::try_from(8).expect("a limit");
         let at = Timestamp::seconds(at);
         let row = SummaryRow { at, limit, held, waiting: 0, waiting_more: false, waiting_since: None };
-        Occupancy::summarised(&row, &Settings::new("p".parse().expect("a prefix"), limit))
+        Occupancy::summarised(&row, &Settings::new("p".parse().expect("a prefix"), limit), row.at)
     }
 
     fn history(looks: &[(u64, u32)]) -> History {

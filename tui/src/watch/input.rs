@@ -74,7 +74,7 @@ pub struct PoolDirectory {
 pub struct DirectoryEntry {
     /// Its name.
     pub prefix: PoolName,
-    /// The limit in its settings; an operator's override may differ.
+    /// The limit in force.
     pub limit: Option<Limit>,
     /// What its last sweep saw.
     pub summary: Option<Occupancy>,

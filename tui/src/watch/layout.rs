@@ -52,8 +52,8 @@ pub struct ListLengths {
     pub slots: usize,
     /// Its queue.
     pub queue: usize,
-    /// Something is to be said above the slots.
-    pub noted: bool,
+    /// The lines above the slots that say something of the limit.
+    pub noted: u16,
 }
 
 /// Where everything is. A part that has no room is empty.
@@ -79,8 +79,8 @@ pub struct Layout {
     pub footer: Rect,
     /// Everything is on screen at once.
     pub wide: bool,
-    /// A line above the slots says something.
-    pub noted: bool,
+    /// So many lines above the slots say something of the limit.
+    pub noted: u16,
 }
 
 impl Layout {
@@ -152,7 +152,7 @@ impl Layout {
     pub fn lines(&self, pane: Pane) -> usize {
         let (area, headings) = match pane {
             Pane::Pools => (self.pools, 1),
-            Pane::Slots => (self.slots, 1 + u16::from(self.noted)),
+            Pane::Slots => (self.slots, 1 + self.noted),
             Pane::Queue => (self.queue, 1),
             Pane::Log => (self.log, 0),
             Pane::History => return 0,
@@ -202,7 +202,7 @@ mod tests {
                             (columns, rows),
                             pane,
                             error,
-                            ListLengths { pools, slots: queue / 3, queue, noted: error },
+                            ListLengths { pools, slots: queue / 3, queue, noted: u16::from(error) },
                         );
                         let parts = parts(&at);
                         let covered: u32 = parts.iter().map(|part| part.area()).sum();
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn where_there_is_room_all_is_on_screen_at_once() {
-        let lines = ListLengths { pools: 2, slots: 15, queue: 3, noted: false };
+        let lines = ListLengths { pools: 2, slots: 15, queue: 3, noted: 0 };
         let at = Layout::of((120, 40), Pane::Pools, false, lines);
         for pane in [Pane::Pools, Pane::Slots, Pane::Queue, Pane::Log] {
             assert!(at.lines(pane) > 0, "{pane:?}");

@@ -76,7 +76,7 @@ impl Palette {
     pub fn state(self, state: PoolState) -> Style {
         match state {
             PoolState::OverLimit => self.alarm(),
-            PoolState::Starving => self.warn(),
+            PoolState::Settling | PoolState::Starving => self.warn(),
             PoolState::Full => self.busy(),
             PoolState::Ok => self.good(),
             PoolState::Idle => self.quiet(),
@@ -88,6 +88,7 @@ impl Palette {
 pub fn sign(state: PoolState) -> &'static str {
     match state {
         PoolState::OverLimit => "▲",
+        PoolState::Settling => "◇",
         PoolState::Starving => "◆",
         PoolState::Full => "■",
         PoolState::Ok => "●",
@@ -96,8 +97,8 @@ pub fn sign(state: PoolState) -> &'static str {
 }
 
 /// All states, the most alarming first.
-pub const STATES: [PoolState; 5] =
-    [PoolState::OverLimit, PoolState::Starving, PoolState::Full, PoolState::Ok, PoolState::Idle];
+pub const STATES: [PoolState; 6] =
+    [PoolState::OverLimit, PoolState::Starving, PoolState::Settling, PoolState::Full, PoolState::Ok, PoolState::Idle];
 
 /// What a colour of the fixed part of the 256-colour table looks like: red, green, blue.
 pub fn rgb(index: u8) -> (u8, u8, u8) {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{Millis, PoolName, Settings};
+use leasehold_core::{Millis, PoolName, Timestamp};
 use leasehold_store::{ListedPool, StoreError, Table, list_pools, look};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -161,10 +160,8 @@ impl TableReader {
         let pools = list_pools(&self.table).await?;
         let spent = self.costs.spend(&self.table);
         self.directory_due = Instant::now() + DIRECTORY_EVERY.max(self.every).max(DIRECTORY_UNIT.mul_f64(spent));
-        Ok(PoolDirectory {
-            at: self.table.now(),
-            pools: pools.into_iter().map(|(prefix, row)| listing(prefix, row)).collect(),
-        })
+        let at = self.table.now();
+        Ok(PoolDirectory { at, pools: pools.into_iter().map(|(prefix, row)| listing(prefix, &row, at)).collect() })
     }
 
     /// Reads some pools and tells of them; whether anybody listens.
@@ -198,16 +195,14 @@ impl TableReader {
 }
 
 /// What the directory says of one pool.
-fn listing(prefix: PoolName, row: ListedPool) -> DirectoryEntry {
-    let settings = row.pool.as_ref().map(|pool| Settings::from_rows(prefix.clone(), pool, None, None));
-    let (summary, trouble) = match (settings, row.summary, row.trouble) {
-        (_, _, Some(trouble)) => (None, Some(trouble)),
-        (Some(Err(wrong)), _, None) => (None, Some(wrong.to_string())),
-        (Some(Ok(settings)), Some(summary), None) => (Some(Occupancy::summarised(&summary, &settings)), None),
-        // Not swept yet; or retired, and the index has not followed yet.
-        (_, _, None) => (None, None),
+fn listing(prefix: PoolName, row: &ListedPool, now: Timestamp) -> DirectoryEntry {
+    let (settings, trouble) = match row.settings(&prefix) {
+        Ok(settings) => (settings, None),
+        Err(trouble) => (None, Some(trouble)),
     };
-    DirectoryEntry { limit: row.pool.map(|pool| pool.limit), prefix, summary, trouble }
+    // None: not swept yet; or retired, and the index has not followed yet.
+    let summary = settings.as_ref().and_then(|settings| row.seen(settings, now));
+    DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, summary, trouble }
 }
 
 /// Units that may be spent: they come back with time.

@@ -1,5 +1,6 @@
 //! Text in columns: how are times, names and links written so that they fit?
 
+use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{Holder, ID_BYTES, Millis, Timestamp, shortened};
 use ratatui::text::Span;
 
@@ -31,6 +32,18 @@ pub fn length(time: Millis) -> String {
 pub fn clock(at: Timestamp) -> String {
     let seconds = at.0 / 1_000;
     format!("{:02}:{:02}:{:02}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
+}
+
+/// What a lowered limit means for now, if it still settles: everywhere in the same words.
+pub fn settling(pool: &Occupancy) -> Option<String> {
+    let (until, was) = (clock(pool.settles_at?), pool.limit_was?);
+    Some(match (pool.is_closed(), pool.limit.count()) {
+        (_, 0) => format!("everybody follows the limit of 0 from {until} UTC on (limit was {was})"),
+        (true, _) => format!("closed until {until} UTC (limit was {was})"),
+        (false, limit) => {
+            format!("{} slots closed until {until} UTC (limit was {was})", was.count().saturating_sub(limit))
+        }
+    })
 }
 
 /// The day and time, UTC: `2024-11-22 10:11:12`.

@@ -4,8 +4,8 @@
 
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{
-    Attempt, Fence, Held, Holder, Limit, Millis, Notice, PoolName, Settings, Slot, SlotRow, Snapshot, SummaryRow,
-    Ticket, Timestamp, WaitRow,
+    Attempt, Fence, Held, Holder, Limit, Lowered, Millis, Notice, PoolName, Settings, Slot, SlotRow, Snapshot,
+    SummaryRow, Ticket, Timestamp, WaitRow,
 };
 use leasehold_tui::watch::draw::draw;
 use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReadCost};
@@ -98,6 +98,11 @@ impl Scene {
     }
 
     pub(crate) fn look_at(&self, slots: Vec<SlotRow>) -> Occupancy {
+        self.look_by(slots, None)
+    }
+
+    /// Under a limit that was lowered, if it was.
+    pub(crate) fn look_by(&self, slots: Vec<SlotRow>, lowered: Option<Lowered>) -> Occupancy {
         let waiter = |number: u32| {
             let holder = self.holder(self.held + number);
             let at = Timestamp(NOW.0 - self.waits + u64::from(number) * 350);
@@ -113,7 +118,7 @@ impl Scene {
             }
         };
         let queue = (0..self.waiting).map(waiter).collect();
-        let settings = self.settings();
+        let settings = Settings { lowered, ..self.settings() };
         let snapshot = Snapshot { at: self.at, limit: settings.limit, slots, queue, more: self.more };
         Occupancy::of(&snapshot, &settings)
     }
@@ -124,7 +129,7 @@ impl Scene {
         let waiting_since = (self.waiting > 0).then(|| Timestamp(at.0 - self.waits));
         let (held, waiting, waiting_more) = (self.held, self.waiting, self.more);
         let row = SummaryRow { at, limit: limit(self.limit), held, waiting, waiting_more, waiting_since };
-        Occupancy::summarised(&row, &self.settings())
+        Occupancy::summarised(&row, &self.settings(), row.at)
     }
 
     pub(crate) fn listing(&self) -> DirectoryEntry {

@@ -74,9 +74,14 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let (mut held, mut limit, mut waiting, mut more) = (0u64, 0u64, 0u64, false);
     let mut states = [0u32; STATES.len()];
     let mut oldest: Option<(Millis, &PoolPane)> = None;
+    let mut unreadable = 0;
     for pool in dashboard.pools() {
+        if pool.trouble.is_some() {
+            unreadable += 1;
+            continue;
+        }
         limit += u64::from(pool.limit.map_or(0, |limit| limit.count()));
-        let Some(seen) = &pool.seen else { continue };
+        let Some(seen) = pool.known() else { continue };
         held += u64::from(seen.held);
         waiting += u64::from(seen.waiting);
         more |= seen.waiting_more;
@@ -93,6 +98,10 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let counted = || STATES.into_iter().zip(states).filter(|(_, count)| *count > 0);
     let plus = if more { "+" } else { "" };
     let mut words = vec![(format!("{} {pools}", dashboard.count()), palette.heading())];
+    if unreadable > 0 {
+        words.push((format!("× {unreadable} unreadable"), palette.alarm()));
+    }
+    let before = words.len();
     words.extend(
         counted().map(|(state, count)| (format!("{} {count} {state}", palette::sign(state)), palette.state(state))),
     );
@@ -107,7 +116,7 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let long = |words: &[(String, Style)]| words.iter().map(|(word, _)| text::width(word) + 2).sum::<usize>();
     if long(&words) > usize::from(area.width) {
         // The states' words are in the list below.
-        for (word, (state, count)) in words.iter_mut().skip(1).zip(counted()) {
+        for (word, (state, count)) in words.iter_mut().skip(before).zip(counted()) {
             word.0 = format!("{} {count}", palette::sign(state));
         }
     }

@@ -74,9 +74,12 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
 
 fn meaning(state: PoolState) -> &'static str {
     match state {
-        PoolState::OverLimit => "more hold a lease than the limit allows: right after a lowering, else broken",
+        PoolState::OverLimit => "more hold a lease than the limit allows: leases from before a lowering, else broken",
+        PoolState::Settling => {
+            "the limit was lowered, or an override ended: nobody is let in until the time above the slots"
+        }
         PoolState::Starving => "someone waits and nothing moves: a slot stays open, or nobody holds a living lease",
-        PoolState::Full => "no slot is open; that some wait is normal",
+        PoolState::Full => "all slots are held; that some wait is normal",
         PoolState::Ok => "some slots are held, others open",
         PoolState::Idle => "nobody holds, nobody waits",
     }

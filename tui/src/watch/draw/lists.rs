@@ -10,7 +10,7 @@ use ratatui::text::Span;
 
 use super::{choose, nothing, pane, put, put_right};
 use crate::watch::layout::Pane;
-use crate::watch::state::{Cursor, DashboardState};
+use crate::watch::state::{Cursor, DashboardState, PoolPane};
 use crate::watch::{palette, text};
 
 pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {
@@ -24,10 +24,12 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
             text::shorten(pool.prefix.as_str(), usize::from(area.width / 3).max(8))
         )));
     }
-    if let Some(state) = seen.map(|seen| seen.state) {
+    if chosen.is_some_and(|pool| pool.trouble.is_some()) {
+        title.push(Span::styled("  × unreadable", palette.alarm()));
+    } else if let Some(state) = seen.map(|seen| seen.state) {
         title.push(Span::styled(format!("  {} {state}", palette::sign(state)), palette.state(state)));
     }
-    let aside = seen.map(counts).unwrap_or_default();
+    let aside = chosen.and_then(PoolPane::known).map(counts).unwrap_or_default();
     let part = (dashboard.slot_cursor.top, dashboard.slots().len());
     let inner = pane(dashboard, Pane::Slots, title, &aside, part, area, wide, buf);
     let (Some(pool), rows) = (chosen, dashboard.slots()) else {
@@ -44,15 +46,12 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
         nothing(dashboard, words, inner, buf);
         return;
     };
-    let inner = match dashboard.overridden() {
-        Some(live) => {
-            let room = usize::from(inner.width.saturating_sub(2));
-            let words = format!("± limit by {}: {}", live.who, live.why);
-            put(buf, inner, 1, 0, &text::clip(&words, room), palette.busy());
-            Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }
-        }
-        None => inner,
-    };
+    let mut inner = inner;
+    for (words, style) in notes(dashboard) {
+        let room = usize::from(inner.width.saturating_sub(2));
+        put(buf, inner, 1, 0, &text::clip(&words, room), style);
+        inner = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    }
     if rows.is_empty() {
         nothing(dashboard, "The limit is 0: the pool is drained, nobody is granted a lease.", inner, buf);
         return;
@@ -96,7 +95,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
                 if lease.expired { style } else { tone },
             );
         } else {
-            put(buf, inner, name.0, y, "free", quiet);
+            put(buf, inner, name.0, y, if seen.is_closed() { "closed for now" } else { "free" }, quiet);
         }
         let number = if row.fence.0 == 0 { "·".to_owned() } else { row.fence.0.to_string() };
         put_right(buf, inner, fence, y, &number, quiet);
@@ -104,6 +103,14 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
             put(buf, inner, note.0, y, words, style);
         }
     });
+}
+
+/// What is to be said of the limit, above the slots: as many lines as [`DashboardState::notes`] counts.
+fn notes(dashboard: &DashboardState) -> impl Iterator<Item = (String, Style)> {
+    let palette = dashboard.palette;
+    let settling = dashboard.settling().map(|words| (format!("◇ {words}"), palette.warn()));
+    let live = dashboard.overridden().map(|live| (format!("± limit by {}: {}", live.who, live.why), palette.busy()));
+    settling.into_iter().chain(live)
 }
 
 fn counts(seen: &Occupancy) -> String {

@@ -26,7 +26,7 @@ struct Columns {
 impl Columns {
     fn of(dashboard: &DashboardState, width: u16, lines: usize) -> Columns {
         let visible = || dashboard.listed().skip(dashboard.pool_cursor.top).take(lines);
-        let held = visible().map(|pool| held(pool).len()).max().unwrap_or(0).max(5) as u16;
+        let held = visible().map(|pool| text::width(&held(pool))).max().unwrap_or(0).max(5) as u16;
         let longest = visible().map(|pool| pool.prefix.as_str().len()).max().unwrap_or(0).max(8) as u16;
         let (state, oldest, waiting) = (10, 6, 4);
         // What must be there: the marker and sign, a name, numbers, the word.
@@ -124,16 +124,17 @@ fn headings(dashboard: &DashboardState, at: &Columns, area: Rect, buf: &mut Buff
 fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y: u16, buf: &mut Buffer) {
     let palette = dashboard.palette;
     let quiet = palette.quiet();
-    let (sign, word, style) = match (&pool.trouble, pool.state()) {
-        (Some(_), _) => ("×", "unreadable", palette.alarm()),
-        (None, Some(state)) => (palette::sign(state), state.as_str(), palette.state(state)),
-        (None, None) => ("·", "not seen", quiet),
+    let word = pool.state_word();
+    let (sign, style) = match (&pool.trouble, pool.state()) {
+        (Some(_), _) => ("×", palette.alarm()),
+        (None, Some(state)) => (palette::sign(state), palette.state(state)),
+        (None, None) => ("·", quiet),
     };
     put(buf, area, 2, y, sign, style);
     let name = text::shorten(pool.prefix.as_str(), usize::from(at.name.1));
     put(buf, area, at.name.0, y, &name, Style::new());
     put_right(buf, area, at.held, y, &held(pool), Style::new());
-    let (waiting, oldest) = match &pool.seen {
+    let (waiting, oldest) = match pool.known() {
         Some(seen) if seen.waiting > 0 => {
             let plus = if seen.waiting_more { "+" } else { "" };
             let oldest = dashboard.oldest_wait(pool).map(text::length).unwrap_or_default();
@@ -164,8 +165,11 @@ fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y:
 }
 
 fn held(pool: &PoolPane) -> String {
-    let limit = pool.limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
-    match &pool.seen {
+    let limit = pool.limit.filter(|_| pool.trouble.is_none());
+    let limit = limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
+    match pool.known() {
+        // An override is in force.
+        Some(seen) if seen.overridden.is_some() => format!("{}/{limit}±", seen.held),
         Some(seen) => format!("{}/{limit}", seen.held),
         None => format!("?/{limit}"),
     }
@@ -174,7 +178,7 @@ fn held(pool: &PoolPane) -> String {
 /// How full it is; what is more than full ends in the sign of it.
 fn bar(dashboard: &DashboardState, pool: &PoolPane, area: Rect, style: Style, buf: &mut Buffer) {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let Some(seen) = &pool.seen else { return };
+    let Some(seen) = pool.known() else { return };
     let width = usize::from(area.width);
     let (held, limit) = (seen.held as usize, seen.limit.count() as usize);
     if held > limit {

@@ -29,14 +29,28 @@ impl PoolPane {
         PoolPane { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
     }
 
+    /// What was seen of it last, if that can still be told: not of a pool that can not be shown.
+    pub fn known(&self) -> Option<&Occupancy> {
+        self.seen.as_ref().filter(|_| self.trouble.is_none())
+    }
+
     /// In one word, if anything is known.
     pub fn state(&self) -> Option<PoolState> {
-        self.seen.as_ref().map(|seen| seen.state)
+        self.known().map(|seen| seen.state)
+    }
+
+    /// The word for its state in lists.
+    pub fn state_word(&self) -> &'static str {
+        match self.state() {
+            _ if self.trouble.is_some() => "unreadable",
+            Some(state) => state.as_str(),
+            None => "not seen",
+        }
     }
 
     /// Whether each of these is in its name, or begins its state.
     pub(super) fn has(&self, terms: &[&str]) -> bool {
-        let (name, state) = (self.prefix.as_str().to_ascii_lowercase(), self.state().map_or("", PoolState::as_str));
+        let (name, state) = (self.prefix.as_str().to_ascii_lowercase(), self.state_word());
         terms.iter().all(|term| state.starts_with(term) || name.contains(term))
     }
 
@@ -51,10 +65,11 @@ impl PoolPane {
         let seen = self.seen.as_ref();
         match order {
             PoolOrder::Name => 0,
-            PoolOrder::Trouble if self.trouble.is_some() => 6,
+            PoolOrder::Trouble if self.trouble.is_some() => 7,
             PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
-                PoolState::OverLimit => 5,
-                PoolState::Starving => 4,
+                PoolState::OverLimit => 6,
+                PoolState::Starving => 5,
+                PoolState::Settling => 4,
                 PoolState::Full => 3,
                 PoolState::Ok => 2,
                 PoolState::Idle => 1,

@@ -8,6 +8,7 @@ use super::{DashboardState, PoolPane};
 use crate::watch::input::Subscription;
 use crate::watch::layout::{Layout, ListLengths, Pane};
 use crate::watch::session::DashboardMode;
+use crate::watch::text;
 
 /// What is on screen counts as live for so long after it was read, beside the time between two readings.
 const LATE: Millis = Millis::seconds(3);
@@ -20,7 +21,7 @@ impl DashboardState {
 
     /// Where everything is on a screen of this size.
     pub fn layout_on(&self, size: (u16, u16)) -> Layout {
-        let noted = self.overridden().is_some();
+        let noted = self.notes();
         let (pools, slots, queue) = (self.listed.len().max(1), self.slots().len(), self.queue().len());
         let lines = ListLengths { pools, slots, queue, noted };
         Layout::of(size, self.focus, self.failure.is_some(), lines)
@@ -58,7 +59,17 @@ impl DashboardState {
 
     /// The override that the chosen pool's limit is by, if its rows were read.
     pub fn overridden(&self) -> Option<&Overridden> {
-        self.seen()?.overridden.as_ref()
+        self.seen().filter(|seen| seen.detail == Detail::Rows)?.overridden.as_ref()
+    }
+
+    /// What a lowered limit means for the chosen pool now, if it still settles and its rows were read.
+    pub fn settling(&self) -> Option<String> {
+        self.seen().filter(|seen| seen.detail == Detail::Rows).and_then(text::settling)
+    }
+
+    /// How many lines above the slots say something of the limit.
+    pub fn notes(&self) -> u16 {
+        u16::from(self.overridden().is_some()) + u16::from(self.settling().is_some())
     }
 
     /// The head of its queue.
