@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::failure::Failure;
+use crate::history::{Author, PoolChange};
 use crate::limit::{ExpectedOverride, LimitChange, LimitChanged, LimitRows, LimitSuperseded, read_own_rows};
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::failure_of;
@@ -15,8 +16,10 @@ use crate::types::Limit;
 use crate::writes;
 
 /// Ends the override: the limit of the pool's settings is in force again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndOverride {
+    /// By whom, and why.
+    pub by: Author,
     /// What whoever asks has seen.
     pub expected: ExpectedOverride,
 }
@@ -36,6 +39,7 @@ pub enum EndOverrideOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OverrideEnding {
     change: LimitChange,
+    by: Author,
     /// What a write came to that got no answer, if it happened.
     unanswered: Option<LimitChanged>,
     phase: Phase,
@@ -60,7 +64,7 @@ impl Operation for EndOverride {
         entropy: u64,
     ) -> (OverrideEnding, Step<EndOverrideOutcome>) {
         let change = LimitChange::new(self.expected, settings, now, entropy);
-        (OverrideEnding { change, unanswered: None, phase: Phase::Reading }, read_own_rows(Millis(0)))
+        (OverrideEnding { change, by: self.by, unanswered: None, phase: Phase::Reading }, read_own_rows(Millis(0)))
     }
 }
 
@@ -73,7 +77,7 @@ impl Machine for OverrideEnding {
             return settle.resume(replies, now).map(|_| EndOverrideOutcome::Ended(changed));
         }
         match std::mem::replace(&mut self.phase, Phase::Taken) {
-            Phase::Reading => match self.change.found(replies) {
+            Phase::Reading => match self.change.found(replies, now) {
                 Ok(found) => self.decide(found, now),
                 Err(failure @ (Failure::Throttled | Failure::Unavailable)) => self.again(failure),
                 Err(failure) => Step::failed(failure),
@@ -93,8 +97,9 @@ impl Machine for OverrideEnding {
 impl OverrideEnding {
     fn decide(&mut self, found: LimitRows, now: Timestamp) -> Step<EndOverrideOutcome> {
         let limit = found.pool.limit;
-        let Some(live) = &found.live else {
-            return match self.unanswered {
+        let ended_by_itself = found.lapsed().is_some();
+        let Some(live) = found.live.as_ref().filter(|_| !ended_by_itself) else {
+            return match self.unanswered.filter(|_| !ended_by_itself) {
                 Some(changed) => self.settle(self.change.after(&found, limit, found.pool.lowered), changed, now),
                 None => Step::done(EndOverrideOutcome::NoOverride(limit)),
             };
@@ -104,7 +109,8 @@ impl OverrideEnding {
         }
         let lowered = found.lowered_by(limit, now);
         let changed = LimitChanged { from: found.in_force.limit, to: limit, lowered };
-        let request = writes::end_override(live, &found.settings, PoolRow { lowered, ..found.pool.clone() });
+        let noted = self.change.note(PoolChange::Ended { from: changed.from, to: limit }, self.by.clone());
+        let request = writes::end_override(live, &found.settings, PoolRow { lowered, ..found.pool.clone() }, noted);
         self.phase = Phase::Writing(self.change.after(&found, limit, lowered), changed);
         Step::send([request])
     }
@@ -124,11 +130,11 @@ impl OverrideEnding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::script::{NOW, by_ann, empty_pool, five, limit, own_rows, puts, replies, settings};
-    use crate::rows::{Lowered, Row};
+    use crate::limit::script::{NOW, by_ann, empty_pool, five, limit, noted, own_rows, puts, replies, settings};
+    use crate::rows::{Lowered, OverrideRow, Row};
 
     fn start(expected: ExpectedOverride) -> (OverrideEnding, Step<EndOverrideOutcome>) {
-        EndOverride { expected }.start(settings(), NOW, 0)
+        EndOverride { by: Author::new("ann", ""), expected }.start(settings(), NOW, 0)
     }
 
     #[test]
@@ -143,6 +149,22 @@ mod tests {
         let changed = LimitChanged { from: limit(8), to: limit(5), lowered };
         let step = machine.resume(replies(empty_pool()), NOW);
         assert_eq!(step, Step::Done(Ok(EndOverrideOutcome::Ended(changed))));
+    }
+
+    #[test]
+    fn who_ended_an_override_is_noted() {
+        let (mut machine, _) = start(ExpectedOverride::Any);
+        let step = machine.resume(replies(own_rows(five(), Some(by_ann(8, Timestamp::seconds(900))))), NOW);
+        let change = PoolChange::Ended { from: limit(8), to: limit(5) };
+        assert_eq!(noted(&step).into_iter().map(|row| (row.key.at, row.change)).collect::<Vec<_>>(), [(NOW, change)]);
+    }
+
+    #[test]
+    fn an_override_that_has_lapsed_is_none() {
+        let lapsed = OverrideRow { until: Some(NOW), ..by_ann(8, Timestamp::seconds(900)) };
+        let (mut machine, _) = start(ExpectedOverride::Any);
+        let step = machine.resume(replies(own_rows(five(), Some(lapsed))), NOW);
+        assert_eq!(step, Step::Done(Ok(EndOverrideOutcome::NoOverride(limit(5)))));
     }
 
     #[test]

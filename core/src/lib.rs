@@ -35,6 +35,7 @@ mod execution_ended;
 mod failure;
 mod harmless;
 mod held_by_ancestors;
+mod history;
 mod limit;
 pub mod occupancy;
 mod operation;
@@ -63,6 +64,7 @@ pub use execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution, Release
 pub use failure::{Failure, LossReason};
 pub use harmless::{harmless, harmless_json, is_harmless};
 pub use held_by_ancestors::{AncestorWatch, HeldByAncestors};
+pub use history::{Author, HistoryKey, HistoryRow, NOTED, NoSettingChanges, PoolChange, SettingChange, SettingChanges};
 pub use limit::{ExpectedOverride, LimitChanged, LimitRows, LimitSuperseded};
 pub use operation::{
     Delivery, Effect, EffectReply, ExecutionStatus, FailureReason, InFlight, Machine, Operation, Replies, Step,
@@ -89,3 +91,4 @@ pub use types::{
     Attempt, Fence, Holder, HolderKey, ID_BYTES, InvalidValue, Lease, LeaseId, Limit, PoolName, SHOWN_CHARS, Slot,
     TaskDigest, TaskToken, Ticket, is_execution_arn, quoted, shortened,
 };
+pub use writes::forget_change;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::backoff::next_try;
 use crate::failure::Failure;
+use crate::history::{Author, HistoryKey, HistoryRow, PoolChange};
 use crate::operation::{Replies, Step};
 use crate::reads::OwnRows;
 use crate::request::Reply;
@@ -70,8 +71,10 @@ pub struct LimitRows {
     pub pool: PoolRow,
     /// An operator's override.
     pub live: Option<LiveRow>,
-    /// The rules that they give; without the override where that makes no sense.
+    /// The rules that they give; without the override where that makes no sense, or has lapsed.
     pub in_force: Settings,
+    /// When this was so.
+    pub at: Timestamp,
 }
 
 impl LimitChange {
@@ -84,8 +87,8 @@ impl LimitChange {
         LimitChange { expected, settings, asked_at, entropy, tried: 0 }
     }
 
-    pub(crate) fn found(&self, replies: Replies) -> Result<LimitRows, Failure> {
-        LimitRows::from_replies(&self.settings.prefix, replies.table())
+    pub(crate) fn found(&self, replies: Replies, now: Timestamp) -> Result<LimitRows, Failure> {
+        LimitRows::from_replies(&self.settings.prefix, replies.table(), now)
     }
 
     /// Whether this change has to give in: to an override that was asked for while this change was under way, or because
@@ -95,11 +98,15 @@ impl LimitChange {
         let newer = |at: Timestamp| at > self.asked_at && at <= now;
         let expected = match (self.expected, &found.live) {
             (ExpectedOverride::Any, _) => true,
-            (ExpectedOverride::Made(at), None) => at.is_none(),
-            (ExpectedOverride::Made(at), Some(LiveRow::Valid(row))) => at == Some(row.at),
             (ExpectedOverride::Made(_), Some(LiveRow::Unreadable(_))) => false,
+            (ExpectedOverride::Made(at), _) => at == found.in_force_since(),
         };
         !expected || found.live_at().is_some_and(newer)
+    }
+
+    /// What is noted of it.
+    pub(crate) fn note(&self, change: PoolChange, by: Author) -> HistoryRow {
+        HistoryRow { key: HistoryKey { at: self.asked_at, own: self.entropy }, change, by }
     }
 
     /// Reads the pool's own rows once more, if a try is left.
@@ -123,12 +130,12 @@ impl LimitChange {
 }
 
 impl LimitRows {
-    /// What the replies to [`Settings::reads`] bring.
+    /// What the replies to [`Settings::reads`] bring, and mean at `now`.
     ///
     /// # Errors
     /// `PoolNotFound`; `PoolMisconfigured` where the settings make no sense; or what a reply stands for that brought no
     /// row. An override that makes no sense is found as such.
-    pub fn from_replies(prefix: &PoolName, replies: [Reply; 2]) -> Result<LimitRows, Failure> {
+    pub fn from_replies(prefix: &PoolName, replies: [Reply; 2], now: Timestamp) -> Result<LimitRows, Failure> {
         let OwnRows { settings, live } = OwnRows::of(replies)?;
         let settings = settings.ok_or(Failure::PoolNotFound)?;
         let pool = match &settings {
@@ -136,24 +143,50 @@ impl LimitRows {
             SettingsRow::Unreadable(row) => return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row"))),
         };
         let valid = if let Some(LiveRow::Valid(row)) = &live { Some(row) } else { None };
-        let in_force = Settings::from_rows(prefix.clone(), &pool, valid, None).map_err(Failure::PoolMisconfigured)?;
-        Ok(LimitRows { settings, pool, live, in_force })
+        let in_force =
+            Settings::from_rows(prefix.clone(), &pool, valid, None, now).map_err(Failure::PoolMisconfigured)?;
+        Ok(LimitRows { settings, pool, live, in_force, at: now })
     }
 
     /// What somebody has seen who was shown these rows: an override that makes no sense tells nothing of itself.
     pub fn as_shown(&self) -> ExpectedOverride {
         match &self.live {
             Some(LiveRow::Unreadable(_)) => ExpectedOverride::Any,
-            _ => ExpectedOverride::Made(self.live_at()),
+            _ => ExpectedOverride::Made(self.in_force_since()),
         }
     }
 
-    /// What counts as held once the limit is this one. Where the override cannot be read, any limit may be in use.
+    /// What counts as held once the limit is this one. Where the override cannot be read, any limit may be in use. Where
+    /// it lapses before this change is surely written, on anybody's clock, so may be the limit of the settings.
     pub fn lowered_by(&self, limit: Limit, now: Timestamp) -> Option<Lowered> {
-        match &self.live {
-            Some(LiveRow::Unreadable(_)) => Lowered::from_unknown(limit, now),
-            _ => self.in_force.lowered_by(limit, now),
+        if let Some(LiveRow::Unreadable(_)) = &self.live {
+            return Lowered::from_unknown(limit, now);
         }
+        let Settings { quiet, grace, .. } = self.in_force;
+        let until = self.live_in_force().and_then(|live| live.until);
+        let next = until.filter(|until| *until <= now + quiet + grace).map(|_| self.pool.limit);
+        let in_use = next.into_iter().fold(self.in_force.highest_in_use(now), Limit::max);
+        (limit < in_use).then_some(Lowered { from: in_use, at: now })
+    }
+
+    /// The override that gives the limit, if one does.
+    pub fn live_in_force(&self) -> Option<&OverrideRow> {
+        match &self.live {
+            Some(LiveRow::Valid(row)) if row.is_in_force(self.at) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The override that has lapsed and still lies there.
+    pub(crate) fn lapsed(&self) -> Option<&OverrideRow> {
+        match &self.live {
+            Some(LiveRow::Valid(row)) if !row.is_in_force(self.at) => Some(row),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn in_force_since(&self) -> Option<Timestamp> {
+        self.live_in_force().map(|row| row.at)
     }
 
     pub(crate) fn live_at(&self) -> Option<Timestamp> {
@@ -161,7 +194,7 @@ impl LimitRows {
     }
 
     pub(crate) fn superseded(self) -> LimitSuperseded {
-        let by = if let Some(LiveRow::Valid(row)) = self.live { Some(row) } else { None };
+        let by = self.live_in_force().cloned();
         LimitSuperseded { limit: self.in_force.limit, by }
     }
 }
@@ -175,6 +208,7 @@ pub(crate) fn read_own_rows<T>(pause: Millis) -> Step<T> {
 #[cfg(test)]
 pub(crate) mod script {
     use super::*;
+    use crate::history::HistoryRow;
     use crate::operation::{Effect, EffectReply};
     use crate::request::{Mutation, Write};
     use crate::rows::Row;
@@ -190,7 +224,14 @@ pub(crate) mod script {
     }
 
     pub(crate) fn by_ann(to: u64, at: Timestamp) -> OverrideRow {
-        OverrideRow { limit: limit(to), lowered: None, at, who: "ann".into(), why: "a slow partner".into() }
+        OverrideRow {
+            limit: limit(to),
+            lowered: None,
+            at,
+            until: None,
+            who: "ann".into(),
+            why: "a slow partner".into(),
+        }
     }
 
     pub(crate) fn own_rows(pool: Option<PoolRow>, live: Option<OverrideRow>) -> Vec<Reply> {
@@ -209,8 +250,18 @@ pub(crate) mod script {
         replies.into_iter().map(EffectReply::from).collect()
     }
 
-    /// The rows that a step puts.
+    /// The rows that a step puts, but for what it notes.
     pub(crate) fn puts<T>(step: &Step<T>) -> Vec<Row> {
+        all_puts(step).into_iter().filter(|row| !matches!(row, Row::History(_))).collect()
+    }
+
+    /// What a step notes.
+    pub(crate) fn noted<T>(step: &Step<T>) -> Vec<HistoryRow> {
+        let note = |row| if let Row::History(row) = row { Some(row) } else { None };
+        all_puts(step).into_iter().filter_map(note).collect()
+    }
+
+    fn all_puts<T>(step: &Step<T>) -> Vec<Row> {
         let Step::Perform { effects, .. } = step else { return vec![] };
         let requests =
             effects.iter().filter_map(|effect| if let Effect::Request(it) = effect { Some(it) } else { None });
@@ -229,7 +280,7 @@ mod tests {
     fn an_override_that_can_not_be_read_may_be_any() {
         let unreadable = Unreadable { why: "no limit".into(), image: b"{}".as_slice().into() };
         let replies = [five().map(Row::Pool), Some(Row::Unreadable(RowKey::Override, unreadable))].map(Reply::Row);
-        let found = LimitRows::from_replies(&"p".parse().expect("a name"), replies).expect("rows");
+        let found = LimitRows::from_replies(&"p".parse().expect("a name"), replies, NOW).expect("rows");
         assert_eq!((found.as_shown(), found.in_force.limit), (ExpectedOverride::Any, limit(5)));
         // Callers may follow whatever it said.
         let lowered = Some(Lowered { from: Limit::HIGHEST, at: NOW });

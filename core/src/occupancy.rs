@@ -75,11 +75,14 @@ pub struct Overridden {
     pub who: Arc<str>,
     /// Why, in their words.
     pub why: Arc<str>,
+    /// When it ends by itself, if it does.
+    #[serde(rename = "until_ms", default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl From<OverrideRow> for Overridden {
-    fn from(OverrideRow { at, who, why, .. }: OverrideRow) -> Overridden {
-        Overridden { at, who, why }
+    fn from(OverrideRow { at, who, why, until, .. }: OverrideRow) -> Overridden {
+        Overridden { at, who, why, until }
     }
 }
 

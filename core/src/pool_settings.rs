@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::backoff::next_try;
 use crate::failure::Failure;
+use crate::history::{Author, HistoryKey, HistoryRow, PoolChange, SettingChanges};
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::{failure_of, settings_row};
 use crate::request::{Reply, Request};
@@ -58,7 +59,8 @@ impl PoolPatch {
         // First: what makes no sense in the row may be what is set right now.
         row.lease = self.lease.or(row.lease);
         if let Some(limit) = self.limit.filter(|limit| *limit != row.limit) {
-            let settings = Settings::from_rows(name.clone(), &row, None, None).map_err(Failure::PoolMisconfigured)?;
+            let settings =
+                Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
             row.lowered = settings.lowered_by(limit, now);
             row.limit = limit;
         }
@@ -72,7 +74,7 @@ impl PoolPatch {
         for (setting, named) in named {
             *setting = named.or(*setting);
         }
-        Settings::from_rows(name.clone(), &row, None, None).map_err(Failure::PoolMisconfigured)?;
+        Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
         Ok(row)
     }
 }
@@ -82,6 +84,8 @@ impl PoolPatch {
 pub struct SetPool {
     /// What is to change.
     pub patch: PoolPatch,
+    /// By whom, and why.
+    pub by: Author,
     /// What whoever asks has seen.
     pub expected: ExpectedSettings,
 }
@@ -185,7 +189,12 @@ impl PoolSetting {
         if matches!(&found, Some(SettingsRow::Valid(row)) if *row == after) {
             return Step::done(SetPoolOutcome::Set { before: found, after });
         }
-        let request = writes::set_pool(after.clone(), found.as_ref());
+        let noted = HistoryRow {
+            key: HistoryKey { at: self.asked_at, own: self.entropy },
+            change: change_of(found.as_ref(), &after),
+            by: self.request.by.clone(),
+        };
+        let request = writes::set_pool(after.clone(), found.as_ref(), noted);
         self.phase = Phase::Writing(found, after);
         Step::send([request])
     }
@@ -199,9 +208,33 @@ impl PoolSetting {
     }
 }
 
+/// What is noted of settings that are set.
+fn change_of(before: Option<&SettingsRow>, after: &PoolRow) -> PoolChange {
+    let named = |row: &PoolRow| {
+        let time = |time: Option<Millis>| time.map(|time| time.0);
+        [
+            ("limit", Some(u64::from(row.limit.count()))),
+            ("lease_ms", time(row.lease)),
+            ("grace_ms", time(row.grace)),
+            ("quiet_ms", time(row.quiet)),
+            ("longest_wait_ms", time(row.longest_wait)),
+            ("longest_hold_ms", time(row.longest_hold)),
+            ("sweep_every_ms", time(row.sweep_every)),
+        ]
+    };
+    match before {
+        None => PoolChange::Made(after.limit),
+        Some(SettingsRow::Valid(before)) => PoolChange::Set(SettingChanges::between(Some(named(before)), named(after))),
+        Some(SettingsRow::Unreadable(_)) => PoolChange::Set(SettingChanges::between(None, named(after))),
+    }
+}
+
 /// Retires a pool: its settings, override and summary go, so that nobody is granted a lease any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RetirePool;
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RetirePool {
+    /// By whom, and why.
+    pub by: Author,
+}
 
 /// A pool that is retired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -211,6 +244,8 @@ pub struct PoolRetired;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolRetiring {
     settings: Arc<Settings>,
+    /// What is noted of it.
+    noted: HistoryRow,
     entropy: u64,
     tried: u8,
     phase: RetirePhase,
@@ -228,8 +263,11 @@ impl Operation for RetirePool {
     type Outcome = PoolRetired;
     type Machine = PoolRetiring;
 
-    fn start(self, settings: Arc<Settings>, _: Timestamp, entropy: u64) -> (PoolRetiring, Step<PoolRetired>) {
-        let retiring = PoolRetiring { settings, entropy, tried: 0, phase: RetirePhase::Reading, unanswered: false };
+    fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (PoolRetiring, Step<PoolRetired>) {
+        let key = HistoryKey { at: now, own: entropy };
+        let noted = HistoryRow { key, change: PoolChange::Retired, by: self.by };
+        let retiring =
+            PoolRetiring { settings, noted, entropy, tried: 0, phase: RetirePhase::Reading, unanswered: false };
         (retiring, Step::send([Request::Get(RowKey::Pool)]))
     }
 }
@@ -244,7 +282,7 @@ impl Machine for PoolRetiring {
             (RetirePhase::Reading, Reply::Row(None)) => Step::failed(Failure::PoolNotFound),
             (RetirePhase::Reading, Reply::Row(Some(_))) => {
                 self.phase = RetirePhase::Writing;
-                Step::send([writes::retire_pool()])
+                Step::send([writes::retire_pool(self.noted.clone())])
             }
             (RetirePhase::Writing, Reply::Written) => Step::done(PoolRetired),
             (_, other) => {
@@ -265,6 +303,10 @@ mod tests {
     use crate::rows::{Row, Unreadable};
 
     const NOW: Timestamp = Timestamp::seconds(1_000);
+
+    fn by_ann() -> Author {
+        Author::new("ann", "a slow partner")
+    }
 
     fn limit(count: u64) -> Limit {
         Limit::try_from(count).expect("a limit")
@@ -350,7 +392,7 @@ mod tests {
     #[test]
     fn settings_that_were_not_seen_stay_as_they_are() {
         let five = PoolRow::new(limit(5));
-        let set = SetPool { patch: to_limit(3), expected: ExpectedSettings::Exactly(None) };
+        let set = SetPool { patch: to_limit(3), by: by_ann(), expected: ExpectedSettings::Exactly(None) };
         let found = Some(SettingsRow::Valid(five.clone()));
         let step = run(set, [(Reply::Row(Some(Row::Pool(five))), NOW)]);
         assert_eq!(step, Step::Done(Ok(SetPoolOutcome::Superseded(found))));
@@ -367,7 +409,7 @@ mod tests {
             (Reply::Unknown, NOW),
             (Reply::Row(Some(Row::Pool(three.clone()))), NOW + Millis(50)),
         ];
-        let step = run(SetPool { patch: to_limit(3), expected }, replies);
+        let step = run(SetPool { patch: to_limit(3), by: by_ann(), expected }, replies);
         assert_eq!(step, Step::Done(Ok(SetPoolOutcome::Set { before: Some(before), after: three })));
     }
 
@@ -375,7 +417,7 @@ mod tests {
     fn a_change_that_changes_nothing_writes_nothing() {
         let five = PoolRow::new(limit(5));
         let before = Some(SettingsRow::Valid(five.clone()));
-        let set = SetPool { patch: to_limit(5), expected: ExpectedSettings::Any };
+        let set = SetPool { patch: to_limit(5), by: by_ann(), expected: ExpectedSettings::Any };
         let step = run(set, [(Reply::Row(Some(Row::Pool(five.clone()))), NOW)]);
         assert_eq!(step, Step::Done(Ok(SetPoolOutcome::Set { before, after: five })));
     }
@@ -384,7 +426,7 @@ mod tests {
     fn a_retirement_without_an_answer_is_done_once_the_pool_is_gone() {
         let settings = Arc::new(Settings::new("p".parse().expect("a name"), limit(5)));
         let resumed = |replies: Vec<Reply>| {
-            let (mut retiring, mut step) = RetirePool.start(settings.clone(), NOW, 0);
+            let (mut retiring, mut step) = RetirePool { by: by_ann() }.start(settings.clone(), NOW, 0);
             for reply in replies {
                 step = retiring.resume([reply.into()].into_iter().collect(), NOW);
             }

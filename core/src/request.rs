@@ -173,6 +173,7 @@ pub enum Guard {
     EndOverrideUnchanged,
     EndOverridePoolUnchanged,
     SetPoolUnchanged,
+    ClearOverrideUnchanged,
 }
 
 impl Guard {
@@ -211,6 +212,7 @@ impl Guard {
             Guard::EndOverrideUnchanged => "the override is still the one that was read",
             Guard::EndOverridePoolUnchanged => "nobody set or retired the pool since it was read",
             Guard::SetPoolUnchanged => "nobody else set or retired the pool since it was read",
+            Guard::ClearOverrideUnchanged => "the override is still the one that has lapsed",
         }
     }
 }
@@ -263,6 +265,12 @@ pub enum Intent {
     SetPool,
     /// The pool is retired.
     RetirePool,
+    /// An override that has lapsed is cleared away.
+    ClearOverride,
+    /// A change of the pool is noted in its history.
+    NoteChange,
+    /// A note is taken away, as there are many newer ones.
+    ForgetChange,
 }
 
 /// Why a slot can be granted.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::history::{HistoryKey, HistoryRow};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Fence, Holder, HolderKey, InvalidValue, Limit, Slot, TaskDigest, TaskToken, Ticket};
 
@@ -25,6 +26,8 @@ pub enum RowKey {
     Holder(HolderKey),
     /// One place in the queue.
     Wait(Ticket),
+    /// What is noted of one change of the pool.
+    History(HistoryKey),
 }
 
 /// A row, whole.
@@ -44,6 +47,8 @@ pub enum Row {
     Holder(HolderRow),
     /// One place in the queue.
     Wait(WaitRow),
+    /// What is noted of one change of the pool.
+    History(HistoryRow),
     /// One of the pool's own rows that makes no sense.
     Unreadable(RowKey, Unreadable),
 }
@@ -59,6 +64,7 @@ impl Row {
             Row::Slot(row) => RowKey::Slot(row.slot),
             Row::Holder(row) => RowKey::Holder(row.holder.hashed()),
             Row::Wait(row) => RowKey::Wait(row.ticket),
+            Row::History(row) => RowKey::History(row.key),
             Row::Unreadable(key, _) => *key,
         }
     }
@@ -161,10 +167,19 @@ pub struct OverrideRow {
     pub lowered: Option<Lowered>,
     /// When it was made.
     pub at: Timestamp,
+    /// From when on the limit of the settings is in force again; none: until somebody ends it.
+    pub until: Option<Timestamp>,
     /// Who made it.
     pub who: Arc<str>,
     /// Why.
     pub why: Arc<str>,
+}
+
+impl OverrideRow {
+    /// Whether it gives the limit; else it has lapsed, and means nothing but that callers may still follow it.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 /// What the last sweep saw, for the directory of pools.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::failure::Failure;
+use crate::history::{Author, PoolChange};
 use crate::limit::{ExpectedOverride, LimitChange, LimitChanged, LimitRows, LimitSuperseded, read_own_rows};
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::failure_of;
@@ -23,6 +24,8 @@ pub struct SetLimit {
     pub who: Arc<str>,
     /// Why.
     pub why: Arc<str>,
+    /// After how long it ends by itself; none: it stays until somebody ends it.
+    pub lasts: Option<Millis>,
     /// What whoever asks has seen.
     pub expected: ExpectedOverride,
 }
@@ -74,7 +77,7 @@ impl Machine for LimitOverriding {
             return settle.resume(replies, now).map(|_| SetLimitOutcome::Set(changed));
         }
         match std::mem::replace(&mut self.phase, Phase::Taken) {
-            Phase::Reading => match self.change.found(replies) {
+            Phase::Reading => match self.change.found(replies, now) {
                 Ok(found) => self.decide(found, now),
                 Err(failure @ (Failure::Throttled | Failure::Unavailable)) => self.again(failure),
                 Err(failure) => Step::failed(failure),
@@ -107,11 +110,16 @@ impl LimitOverriding {
         let lowered = found.lowered_by(limit, now);
         // Later than the one before, whatever the clocks say: the time tells two changes apart.
         let at = found.live_at().map_or(self.change.asked_at, |at| self.change.asked_at.max(at + Millis(1)));
-        let row = OverrideRow { limit, lowered, at, who: self.request.who.clone(), why: self.request.why.clone() };
+        let until = self.request.lasts.map(|lasts| at + lasts);
+        let (who, why) = (self.request.who.clone(), self.request.why.clone());
+        let row = OverrideRow { limit, lowered, at, until, who: who.clone(), why: why.clone() };
         let changed = LimitChanged { from: found.in_force.limit, to: limit, lowered };
-        self.tried = Some((found.live_at(), at, changed));
+        let overridden = PoolChange::Overridden { from: changed.from, to: limit, until };
+        let noted = self.change.note(overridden, Author { who, why });
+        self.tried = Some((found.in_force_since(), at, changed));
         self.phase = Phase::Writing(self.change.after(&found, limit, lowered), changed);
-        Step::send([writes::set_limit(row, found.live.as_ref(), &found.settings)])
+        let lapsed = found.lapsed().map(|lapsed| (lapsed, found.pool.limit));
+        Step::send([writes::set_limit(row, found.live.as_ref(), &found.settings, lapsed, noted)])
     }
 
     fn is_mine(&self, row: &OverrideRow) -> bool {
@@ -133,12 +141,17 @@ impl LimitOverriding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::script::{NOW, by_ann, empty_pool, five, limit, own_rows, puts, replies, settings};
+    use crate::history::{HistoryKey, HistoryRow};
+    use crate::limit::script::{NOW, by_ann, empty_pool, five, limit, noted, own_rows, puts, replies, settings};
     use crate::rows::{Lowered, Row};
 
+    fn request(to: u64) -> SetLimit {
+        let (who, why) = ("ann".into(), "a slow partner".into());
+        SetLimit { limit: limit(to), who, why, lasts: None, expected: ExpectedOverride::Any }
+    }
+
     fn start(to: u64, expected: ExpectedOverride) -> (LimitOverriding, Step<SetLimitOutcome>) {
-        let set = SetLimit { limit: limit(to), who: "ann".into(), why: "a slow partner".into(), expected };
-        set.start(settings(), NOW, 0)
+        SetLimit { expected, ..request(to) }.start(settings(), NOW, 0)
     }
 
     #[test]
@@ -152,6 +165,46 @@ mod tests {
         let changed = LimitChanged { from: limit(5), to: limit(3), lowered };
         let step = machine.resume(replies(empty_pool()), NOW);
         assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(changed))));
+    }
+
+    #[test]
+    fn an_override_that_lasts_a_while_says_until_when_and_is_noted() {
+        let (mut machine, _) = SetLimit { lasts: Some(Millis::seconds(60)), ..request(7) }.start(settings(), NOW, 9);
+        let step = machine.resume(replies(own_rows(five(), None)), NOW);
+        let until = Some(NOW + Millis::seconds(60));
+        assert_eq!(puts(&step), [Row::Override(OverrideRow { until, ..by_ann(7, NOW) })]);
+        let change = PoolChange::Overridden { from: limit(5), to: limit(7), until };
+        let key = HistoryKey { at: NOW, own: 9 };
+        assert_eq!(noted(&step), [HistoryRow { key, change, by: Author::new("ann", "a slow partner") }]);
+    }
+
+    #[test]
+    fn a_lapsed_override_that_is_replaced_is_noted_and_was_not_in_force() {
+        let until = NOW - Millis::seconds(1);
+        let lapsed = OverrideRow { until: Some(until), ..by_ann(9, Timestamp::seconds(900)) };
+        let (mut machine, _) = start(3, ExpectedOverride::Made(None));
+        let step = machine.resume(replies(own_rows(five(), Some(lapsed))), NOW);
+        // Callers may follow the 9 for a while.
+        let lowered = Some(Lowered { from: limit(9), at: NOW });
+        assert_eq!(puts(&step), [Row::Override(OverrideRow { lowered, ..by_ann(3, NOW) })]);
+        let changes: Vec<_> = noted(&step).into_iter().map(|row| (row.key.at, row.change)).collect();
+        let made = PoolChange::Overridden { from: limit(5), to: limit(3), until: None };
+        let ended = PoolChange::Lapsed { from: limit(9), to: limit(5) };
+        assert_eq!(changes, [(NOW, made), (until, ended)]);
+    }
+
+    #[test]
+    fn just_before_an_override_lapses_its_successor_counts_both_limits() {
+        let soon = |seconds| {
+            let until = Some(NOW + Millis::seconds(seconds));
+            let (mut machine, _) = start(3, ExpectedOverride::Any);
+            let live = OverrideRow { until, ..by_ann(3, Timestamp::seconds(900)) };
+            let step = machine.resume(replies(own_rows(five(), Some(live))), NOW);
+            let Some(Row::Override(row)) = puts(&step).pop() else { panic!("{step:?}") };
+            row.lowered.map(|lowered| lowered.from)
+        };
+        // The quiet period of 35 s, and a grace of 5 s.
+        assert_eq!((soon(40), soon(41)), (Some(limit(5)), None));
     }
 
     #[test]

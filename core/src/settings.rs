@@ -1,5 +1,7 @@
 //! A pool's settings: which rules are in force, and which slots do they let anyone claim?
 
+use std::sync::Arc;
+
 use crate::failure::Failure;
 use crate::reads::OwnRows;
 use crate::reads::failure_of;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub tombstone: Millis,
     /// How often one call tries again after it collided with others.
     pub tries: u8,
+    /// An override that has lapsed, and that nobody can be following any more: a sweep clears it away.
+    pub lapsed: Option<Arc<OverrideRow>>,
 }
 
 impl Settings {
@@ -74,10 +78,13 @@ impl Settings {
             high_water: Some(HighWaterRow { slots: limit.count(), ..HighWaterRow::default() }),
             tombstone: Millis::seconds(24 * 3_600),
             tries: 8,
+            lapsed: None,
         }
     }
 
-    /// The rules that the pool's own rows give: an operator's override wins over the settings.
+    /// The rules that the pool's own rows give at `now`: an operator's override wins over the settings until it lapses.
+    /// The rows must have been read after `now`, by the table's time: an override that had not been replaced by then,
+    /// though it had lapsed, was in force until its end, and never any longer.
     ///
     /// # Errors
     /// When a value in the rows makes no sense (`PoolMisconfigured`).
@@ -86,6 +93,7 @@ impl Settings {
         pool: &PoolRow,
         live: Option<&OverrideRow>,
         high_water: Option<HighWaterRow>,
+        now: Timestamp,
     ) -> Result<Self, InvalidValue> {
         let mut settings = Settings { high_water, ..Settings::new(prefix, pool.limit) };
         let times = [
@@ -102,9 +110,13 @@ impl Settings {
             }
         }
         settings.lowered = pool.lowered;
-        if let Some(live) = live {
-            settings.limit = live.limit;
-            settings.lowered = live.lowered;
+        match live.map(|live| (live, live.until)) {
+            Some((live, Some(until))) if !live.is_in_force(now) => settings.lapse(live, until, now),
+            Some((live, _)) => {
+                settings.limit = live.limit;
+                settings.lowered = live.lowered;
+            }
+            None => {}
         }
         if settings.lease.0 == 0 {
             return Err(InvalidValue::new("lease", "0", "a lease duration above zero"));
@@ -112,12 +124,34 @@ impl Settings {
         Ok(settings)
     }
 
+    /// An override has come to its end by itself: a change of the limit at a moment that everybody knows who read the row.
+    /// As after any other, the highest limit that was in use then may be followed for a while; so may be one from which
+    /// the settings were lowered around that moment.
+    fn lapse(&mut self, live: &OverrideRow, until: Timestamp, now: Timestamp) {
+        let before = Settings { limit: live.limit, lowered: live.lowered, ..self.clone() };
+        let lapse = Lowered { from: before.highest_in_use(until), at: until };
+        if now >= self.followed_at(lapse) {
+            self.lapsed = Some(Arc::new(live.clone()));
+            return;
+        }
+        if lapse.from > self.limit {
+            let other = self.lowered.filter(|lowered| now < self.followed_at(*lowered));
+            let both = |other: Lowered| Lowered { from: lapse.from.max(other.from), at: lapse.at.max(other.at) };
+            self.lowered = Some(other.map_or(lapse, both));
+        }
+    }
+
     /// The rules that the replies to [`Settings::reads`] and, asked for after those came, [`Settings::HIGH_WATER_READ`]
-    /// give.
+    /// give; `now` is from before they were asked for.
     ///
     /// # Errors
     /// `PoolNotFound`, `PoolMisconfigured`, or what a reply stands for that brought no row.
-    pub fn from_replies(prefix: PoolName, replies: [Reply; 2], high_water: Reply) -> Result<Self, Failure> {
+    pub fn from_replies(
+        prefix: PoolName,
+        replies: [Reply; 2],
+        high_water: Reply,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
         let high_water = match high_water {
             Reply::Row(Some(Row::HighWater(row))) => Some(row),
             Reply::Row(None) => None,
@@ -141,7 +175,7 @@ impl Settings {
                 return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's override")));
             }
         };
-        Settings::from_rows(prefix, &pool, live.as_ref(), high_water).map_err(Failure::PoolMisconfigured)
+        Settings::from_rows(prefix, &pool, live.as_ref(), high_water, now).map_err(Failure::PoolMisconfigured)
     }
 
     /// The reads that bring a pool's settings: its own row, and an operator's override.
@@ -218,7 +252,7 @@ impl Settings {
     }
 
     /// The effective limit for whoever writes the high-water mark first, where it is too low: what a person is shown.
-    pub(crate) fn effective_limit_once_marked(&self, slots: &[SlotRow], now: Timestamp) -> u32 {
+    pub fn effective_limit_once_marked(&self, slots: &[SlotRow], now: Timestamp) -> u32 {
         let limit = self.limit.count();
         let counted = self.highest_in_use(now).count();
         let mut held = vec![false; limit as usize];
@@ -326,6 +360,41 @@ mod tests {
         assert_eq!(lowered.effective_limit(&held(&[0]), Timestamp(end.0 - 1)), 1);
         assert_eq!(lowered.effective_limit(&held(&[0, 1]), Timestamp(end.0 - 1)), 0);
         assert_eq!(lowered.effective_limit(&[], end), 2);
+    }
+
+    /// The rules of a pool whose limit is `limit`, overridden to `to` until 1,000 s.
+    fn overridden(limit: u64, to: u64, lowered: Option<Lowered>, now: u64) -> Settings {
+        let count = |count: u64| Limit::try_from(count).expect("limit");
+        let pool = PoolRow { lowered: None, ..PoolRow::new(count(limit)) };
+        let (at, until) = (Timestamp::seconds(10), Some(Timestamp::seconds(1_000)));
+        let live = OverrideRow { limit: count(to), lowered, at, until, who: "ann".into(), why: "slow".into() };
+        let prefix = "p".parse().expect("prefix");
+        Settings::from_rows(prefix, &pool, Some(&live), None, Timestamp::seconds(now)).expect("settings")
+    }
+
+    #[test]
+    fn an_override_that_lapses_is_a_change_of_the_limit_at_that_moment() {
+        let in_force = |now| {
+            let settings = overridden(5, 8, None, now);
+            (
+                settings.limit.count(),
+                settings.highest_in_use(Timestamp::seconds(now)).count(),
+                settings.lapsed.is_some(),
+            )
+        };
+        assert_eq!(in_force(999), (8, 8, false));
+        // Two quiet periods of 35 s and a grace of 5 s.
+        assert_eq!((in_force(1_000), in_force(1_074)), ((5, 8, false), (5, 8, false)));
+        assert_eq!(in_force(1_075), (5, 5, true));
+    }
+
+    #[test]
+    fn a_lapse_keeps_what_is_still_followed_from_before() {
+        let low = Limit::try_from(9).expect("limit");
+        let lowered = |seconds| Some(Lowered { from: low, at: Timestamp::seconds(seconds) });
+        // The override lowered a 9 to 2 just before it lapsed; the settings say 5.
+        assert_eq!(overridden(5, 2, lowered(990), 1_000).highest_in_use(Timestamp::seconds(1_000)).count(), 9);
+        assert_eq!(overridden(5, 2, lowered(900), 1_000).highest_in_use(Timestamp::seconds(1_000)).count(), 5);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! them are asked for at once, as that can be done in bulk, those first that end soonest; those that could not be asked for
 //! in time, and which no later sweep can extend, are counted.
 //!
+//! An override that has lapsed is cleared away once nobody can be following it any more.
+//!
 //! Slots above a limit that was lowered are folded away once nobody can be following the old one and nothing is held up
 //! there: the high-water mark first takes over their highest fence, so that a slot which is made again begins above it;
 //! then they are deleted, a bounded number a sweep; then the mark comes down to the limit, and from that moment on callers
@@ -117,7 +119,7 @@ impl Machine for Sweep {
                 Err(_) => self.done_so_far(),
             },
             Phase::Writing => match replies.table() {
-                [Reply::Written] => Step::done(self.tally),
+                [Reply::Written, _] => Step::done(self.tally),
                 _ => self.done_so_far(),
             },
             Phase::Marking(mark, slots) => match replies.table() {
@@ -235,7 +237,9 @@ impl Sweep {
     fn write_summary(&mut self) -> Step<Tally> {
         let Some(summary) = self.summary.take() else { return self.done_so_far() };
         self.phase = Phase::Writing;
-        Step::send([writes::summarise(summary)])
+        // Who replaced the lapsed override meanwhile noted that already.
+        let cleared = self.settings.lapsed.as_deref().map(|lapsed| writes::clear_override(lapsed, self.settings.limit));
+        Step::send([writes::summarise(summary)].into_iter().chain(cleared))
     }
 
     /// The high-water mark follows a limit that was lowered.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::history::{Author, HistoryKey, HistoryRow, PoolChange};
 use crate::request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Request, Write};
 use crate::rows::{
     Held, HighWaterRow, HolderRow, HolderState, LiveRow, Notice, OverrideRow, PoolRow, Row, RowKey, SettingsRow,
@@ -14,7 +15,7 @@ use crate::rows::{
 };
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};
-use crate::types::{Attempt, Fence, Holder, Lease, LeaseId, Slot, TaskDigest, TaskToken, Ticket};
+use crate::types::{Attempt, Fence, Holder, Lease, LeaseId, Limit, Slot, TaskDigest, TaskToken, Ticket};
 
 /// Who gets a slot, and on what terms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -319,34 +320,69 @@ fn settings_as_read(settings: Option<&SettingsRow>) -> Condition {
     Condition::SettingsAre(settings.cloned().map(Box::new))
 }
 
-/// An operator overrides the limit, where both of the pool's own rows are as they were read.
-pub(crate) fn set_limit(row: OverrideRow, live: Option<&LiveRow>, settings: &SettingsRow) -> Request {
+/// A change of the pool, noted with it.
+fn note(row: HistoryRow) -> Write {
+    put(Row::History(row), vec![], Intent::NoteChange)
+}
+
+/// An override that has lapsed, noted: always under the same key, so that whoever finds it lapsed notes it once.
+fn note_lapse(lapsed: &OverrideRow, to: Limit) -> Write {
+    let OverrideRow { limit, at, until, who, why, .. } = lapsed;
+    let key = HistoryKey { at: until.unwrap_or(*at), own: at.0 };
+    let change = PoolChange::Lapsed { from: *limit, to };
+    note(HistoryRow { key, change, by: Author { who: who.clone(), why: why.clone() } })
+}
+
+/// A note that is too old is taken away.
+pub fn forget_change(key: HistoryKey) -> Request {
+    Request::Write(delete(RowKey::History(key), vec![], Intent::ForgetChange))
+}
+
+/// An operator overrides the limit, where both of the pool's own rows are as they were read. The override before, if it
+/// has `lapsed`, is noted too.
+pub(crate) fn set_limit(
+    row: OverrideRow,
+    live: Option<&LiveRow>,
+    settings: &SettingsRow,
+    lapsed: Option<(&OverrideRow, Limit)>,
+    noted: HistoryRow,
+) -> Request {
     let unchanged = vec![(Guard::SetLimitOverrideUnchanged, live_as_read(live))];
     let same_pool = vec![(Guard::SetLimitPoolUnchanged, settings_as_read(Some(settings)))];
     let check = Write { key: RowKey::Pool, conditions: same_pool, mutation: Mutation::Check, intent: Intent::SetLimit };
-    Request::Transact(vec![put(Row::Override(row), unchanged, Intent::SetLimit), check])
+    let writes = [put(Row::Override(row), unchanged, Intent::SetLimit), check, note(noted)];
+    Request::Transact(writes.into_iter().chain(lapsed.map(|(lapsed, to)| note_lapse(lapsed, to))).collect())
 }
 
 /// An operator ends the override. Both in one, as callers may follow its limit until everyone surely follows the pool's
 /// own, and nothing but the pool's row can then tell.
-pub(crate) fn end_override(live: &LiveRow, settings: &SettingsRow, after: PoolRow) -> Request {
+pub(crate) fn end_override(live: &LiveRow, settings: &SettingsRow, after: PoolRow, noted: HistoryRow) -> Request {
     let unchanged = vec![(Guard::EndOverrideUnchanged, live_as_read(Some(live)))];
     let same_pool = vec![(Guard::EndOverridePoolUnchanged, settings_as_read(Some(settings)))];
     Request::Transact(vec![
         delete(RowKey::Override, unchanged, Intent::EndOverride),
         put(Row::Pool(after), same_pool, Intent::EndOverride),
+        note(noted),
     ])
 }
 
+/// An override that has lapsed is cleared away, once nobody can be following it any more: so nothing has to be kept of it.
+pub(crate) fn clear_override(lapsed: &OverrideRow, to: Limit) -> Request {
+    let unchanged = vec![(Guard::ClearOverrideUnchanged, Condition::OverrideMade(Some(lapsed.at)))];
+    Request::Transact(vec![delete(RowKey::Override, unchanged, Intent::ClearOverride), note_lapse(lapsed, to)])
+}
+
 /// The pool's settings are set, where they are as they were read.
-pub(crate) fn set_pool(row: PoolRow, read: Option<&SettingsRow>) -> Request {
-    Request::Write(put(Row::Pool(row), vec![(Guard::SetPoolUnchanged, settings_as_read(read))], Intent::SetPool))
+pub(crate) fn set_pool(row: PoolRow, read: Option<&SettingsRow>, noted: HistoryRow) -> Request {
+    let unchanged = vec![(Guard::SetPoolUnchanged, settings_as_read(read))];
+    Request::Transact(vec![put(Row::Pool(row), unchanged, Intent::SetPool), note(noted)])
 }
 
 /// The pool is retired: its own rows go, its slots stay.
-pub(crate) fn retire_pool() -> Request {
+pub(crate) fn retire_pool(noted: HistoryRow) -> Request {
     let own_rows = [RowKey::Pool, RowKey::Override, RowKey::Summary];
-    Request::Transact(own_rows.map(|key| delete(key, vec![], Intent::RetirePool)).into())
+    let deleted = own_rows.map(|key| delete(key, vec![], Intent::RetirePool));
+    Request::Transact(deleted.into_iter().chain([note(noted)]).collect())
 }
 
 /// The lease that lies on a slot, as its holder is told.

@@ -350,7 +350,7 @@ fn a_limit_changes_also_from_a_summary() {
 fn an_override_is_told_with_its_maker_before_what_it_caused() {
     let five = Limit::try_from(5).expect("a limit");
     let three = Limit::try_from(3).expect("a limit");
-    let live = Overridden { at: s(101), who: "ann".into(), why: "the partner is slow".into() };
+    let live = Overridden { at: s(101), who: "ann".into(), why: "the partner is slow".into(), until: None };
     let raised = |look: Occupancy| Occupancy { limit: five, overridden: Some(live.clone()), ..look };
     let before = look(100, vec![], vec![waits("a", 50)]);
     let after = raised(look(103, vec![held(0, 1, "a", 102, 402)], vec![]));

@@ -7,7 +7,7 @@ mod scripted_pool;
 use std::sync::Arc;
 
 use leasehold_core::{
-    AcquireRequest, AnyOperation, EffectReply, EndOverride, ExecutionEnded, ExpectedOverride, ExpectedSettings,
+    AcquireRequest, AnyOperation, Author, EffectReply, EndOverride, ExecutionEnded, ExpectedOverride, ExpectedSettings,
     Failure, Lease, LeaseId, Machine, Operation, OverrideRow, PoolPatch, ReleaseAll, ReleaseTarget, Released,
     RenewRequest, Reply, Request, RetirePool, Row, SetPool, StatusRequest, Step, Timestamp,
 };
@@ -17,7 +17,7 @@ use scripted_pool::{Pool, T, holder, limit, poll, queue, set_limit};
 /// need.
 fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
     let patch = PoolPatch { limit: Some(limit(2)), ..PoolPatch::default() };
-    let set_pool = SetPool { patch, expected: ExpectedSettings::Any };
+    let set_pool = SetPool { patch, by: Author::new("ann", "a test"), expected: ExpectedSettings::Any };
     let (execution, key_prefix) = ("a".into(), "".into());
     let all = ReleaseAll { execution, parent: None, key_prefix, attempt: None, after: None };
     let ended = ExecutionEnded { execution: "a".into(), at: Timestamp(T + 1), redrive: None, after: None };
@@ -32,7 +32,7 @@ fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
         ("release of all", AnyOperation::ReleaseAll(all)),
         ("status", AnyOperation::Status(StatusRequest)),
         ("set limit", set_limit(2).into()),
-        ("end override", EndOverride { expected: ExpectedOverride::Any }.into()),
+        ("end override", EndOverride { by: Author::new("ann", "a test"), expected: ExpectedOverride::Any }.into()),
         ("set pool", set_pool.into()),
         ("retire pool", RetirePool.into()),
     ]
@@ -44,7 +44,7 @@ fn pool() -> (Pool, Lease) {
     let lease = pool.lease(poll("a", Some(1)), T);
     pool.acquire(queue("b", Some(1)), T);
     let (at, who, why) = (Timestamp(T - 1), "operator".into(), "before".into());
-    pool.table.put(Row::Override(OverrideRow { limit: limit(1), lowered: None, at, who, why }));
+    pool.table.put(Row::Override(OverrideRow { limit: limit(1), lowered: None, at, until: None, who, why }));
     pool.asked.clear();
     (pool, lease)
 }

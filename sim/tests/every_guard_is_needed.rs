@@ -65,6 +65,7 @@ fn tested_by(guard: Guard) -> &'static str {
         Guard::EndOverrideUnchanged => "an_end_would_take_away_a_newer_override",
         Guard::EndOverridePoolUnchanged => "an_end_would_undo_a_change_of_settings",
         Guard::SetPoolUnchanged => "a_change_of_settings_would_undo_another",
+        Guard::ClearOverrideUnchanged => "a_sweep_would_clear_an_override_that_has_not_lapsed",
     }
 }
 
@@ -396,6 +397,14 @@ fn a_change_of_settings_would_undo_another() {
 }
 
 #[test]
+fn a_sweep_would_clear_an_override_that_has_not_lapsed() {
+    // It lapses after 1, and may be cleared two quiet periods and the grace later.
+    let world = CheckedWorld::new("a sweep meets an override", 1).poll(1).operator(OperatorAction::SetLimit(2), 0, 1);
+    let world = world.lapsing_override(1, 1, 0, 1).sweeps(1).time(4, 9).order(Order::AsListed);
+    guard(world, Guard::ClearOverrideUnchanged, &[property::NEWEST]);
+}
+
+#[test]
 fn without_tombstones_a_late_copy_starts_anew() {
     let world = CheckedWorld::new("tombstones", 1).poll(1).faults(Faults { copy: 1, ..faults() });
     ablated(world, Ablation::Tombstones, &[property::ATTEMPTS]);
@@ -441,6 +450,12 @@ fn without_counting_those_above_too_many_are_granted() {
 fn without_the_quiet_period_two_limits_grant_too_many() {
     let world = CheckedWorld::new("quiet", 2).poll(2).change(1, 1, 2).time(2, 9);
     ablated(world, Ablation::Quiet, &[property::CAP]);
+}
+
+#[test]
+fn without_a_quiet_period_after_a_lapse_two_limits_grant_too_many() {
+    let world = CheckedWorld::new("lapse", 1).poll(2).lapsing_override(2, 1, 1, 2).time(4, 9);
+    ablated(world, Ablation::Lapse, &[property::CAP]);
 }
 
 #[test]

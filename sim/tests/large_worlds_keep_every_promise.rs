@@ -128,6 +128,7 @@ fn missed_in(removal: Removal) -> Result<&'static str, &'static str> {
             Guard::RaiseHighWaterUnchanged | Guard::LowerHighWaterUnchanged | Guard::FoldSlotFree => "limit-breathes",
             Guard::LeaveSamePlace => "waits-run-out",
             Guard::SetLimitOverrideUnchanged | Guard::EndOverridePoolUnchanged => "operators-meet",
+            Guard::ClearOverrideUnchanged => return Err("no override of a large world lapses"),
             Guard::RemoveSamePlace => return Err("a holder begins anew in the millisecond in which it left"),
             Guard::SetLimitPoolUnchanged | Guard::EndOverrideUnchanged | Guard::SetPoolUnchanged => {
                 return Err(
@@ -153,6 +154,7 @@ fn missed_in(removal: Removal) -> Result<&'static str, &'static str> {
             Ablation::AboveLimit => "operators-meet",
             Ablation::TableTime => "clocks-wrong",
             Ablation::SecondLook => "joins-meet-releases",
+            Ablation::Lapse => return Err("no override of a large world lapses"),
             Ablation::Quiet => return Err("somebody follows the old limit to the end of the quiet period"),
             Ablation::Attempts
             | Ablation::Grace

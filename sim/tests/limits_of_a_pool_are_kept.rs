@@ -256,7 +256,7 @@ fn a_change_made_meanwhile_is_not_overwritten() {
         if !request.writes().is_empty() && std::mem::take(&mut first) {
             let lowered = Some(Lowered { from: limit(5), at: Timestamp(T) });
             let (who, why) = ("other".into(), "other".into());
-            table.put(Row::Override(OverrideRow { limit: limit(1), lowered, at: Timestamp(T), who, why }));
+            table.put(Row::Override(OverrideRow { limit: limit(1), lowered, at: Timestamp(T), until: None, who, why }));
         }
         None
     });

@@ -344,6 +344,36 @@ fn an_override_is_made_while_the_one_before_ends() {
     assert!(seen.override_ended && seen.superseded);
 }
 
+fn override_lapses() -> CheckedWorld {
+    CheckedWorld::new("override lapses", 1).poll(2).lapsing_override(2, 1, 1, 2).time(4, 9)
+}
+
+#[test]
+fn an_override_lapses_while_leases_are_held() {
+    let seen = complete(override_lapses());
+    assert!(seen.most_held == 2 && seen.refused);
+}
+
+fn drain_lapses() -> CheckedWorld {
+    CheckedWorld::new("drain lapses", 1).queue(1).lapsing_override(0, 1, 1, 1).sweeps(2).time(4, 9)
+}
+
+#[test]
+fn a_drain_lapses_and_is_cleared_away_while_somebody_waits() {
+    let seen = complete(drain_lapses());
+    assert!(seen.cleared && seen.granted_from_queue);
+}
+
+fn override_meets_lapse() -> CheckedWorld {
+    let world = CheckedWorld::new("override meets lapse", 2).poll(2).operator(OperatorAction::SetLimit(1), 0, 1);
+    world.lapsing_override(1, 1, 0, 1).time(3, 9).order(Order::AsListed)
+}
+
+#[test]
+fn an_override_is_made_while_the_one_before_lapses() {
+    assert!(complete(override_meets_lapse()).limit_set);
+}
+
 fn two_overrides() -> CheckedWorld {
     CheckedWorld::new("two overrides", 1).poll(1).change(2, 0, 2).and_change(1).time(2, 9)
 }

@@ -33,23 +33,28 @@ pub struct Directory {
 }
 
 impl ListedPool {
-    /// The rules in force; none if the pool has no settings, as one has that was just retired.
+    /// The rules in force at `now`; none if the pool has no settings, as one has that was just retired.
     ///
     /// # Errors
     /// What makes no sense, in words.
-    pub fn settings(&self, prefix: &PoolName) -> Result<Option<Settings>, String> {
+    pub fn settings(&self, prefix: &PoolName, now: Timestamp) -> Result<Option<Settings>, String> {
         if let Some(trouble) = &self.trouble {
             return Err(trouble.clone());
         }
         let Some(pool) = &self.pool else { return Ok(None) };
-        let settings = Settings::from_rows(prefix.clone(), pool, self.live.as_ref(), None);
+        let settings = Settings::from_rows(prefix.clone(), pool, self.live.as_ref(), None, now);
         settings.map(Some).map_err(|wrong| wrong.to_string())
     }
 
     /// The pool as its last sweep left it, under the rules in force at `now`; none if it was never swept.
     pub fn seen(&self, settings: &Settings, now: Timestamp) -> Option<Occupancy> {
         let seen = Occupancy::summarised(self.summary.as_ref()?, settings, now);
-        Some(Occupancy { overridden: self.live.clone().map(Into::into), ..seen })
+        Some(Occupancy { overridden: self.live_at(now).cloned().map(Into::into), ..seen })
+    }
+
+    /// The override that gives the limit, if one does.
+    pub fn live_at(&self, now: Timestamp) -> Option<&OverrideRow> {
+        self.live.as_ref().filter(|live| live.is_in_force(now))
     }
 }
 

@@ -99,7 +99,7 @@ pub enum StoreError {
     /// The pool's own rows make no sense.
     #[error(
         "pool {prefix} in table {table} is misconfigured: {why}; set it again (`leasehold pool set {prefix} --limit N`, \
-         or Terraform), or end its override (`leasehold pool limit {prefix} --end`)"
+         or Terraform), or end its override (`leasehold pool override {prefix} --end`)"
     )]
     PoolMisconfigured {
         /// The table's name.

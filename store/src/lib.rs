@@ -10,7 +10,7 @@
 //! [`StoreError`] that says what was tried, on which table, and what to do next.
 //!
 //! ```
-//! use leasehold_core::{AcquireOutcome, AcquireRequest, ExpectedSettings, Holder, Mode, PoolPatch, SetPool};
+//! use leasehold_core::{AcquireOutcome, AcquireRequest, Author, ExpectedSettings, Holder, Mode, PoolPatch, SetPool};
 //! use leasehold_store::{Embedded, Runner, create_table};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,7 @@
 //! let prefix = "analytics".parse()?;
 //! let runner = Runner::new(table);
 //! let patch = PoolPatch { limit: Some(15.try_into()?), ..PoolPatch::default() };
-//! runner.administer(&prefix, SetPool { patch, expected: ExpectedSettings::Any }).await?;
+//! runner.administer(&prefix, SetPool { patch, by: Author::new("ann", "a test"), expected: ExpectedSettings::Any }).await?;
 //!
 //! let holder = Holder::new("any stable id", "", None)?;
 //! let request = AcquireRequest { holder, attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
@@ -36,6 +36,7 @@ mod embedded;
 mod error;
 mod examine;
 mod expressions;
+mod history;
 pub mod https;
 mod look;
 mod meter;
@@ -60,9 +61,11 @@ pub use directory::{Directory, ListedPool, directory, list_pools};
 pub use embedded::Embedded;
 pub use error::{ErrorContext, RunError, StoreError};
 pub use examine::{PoolExamination, examine};
+pub use history::history;
 pub use look::look;
 pub use meter::{Meter, MeterReading};
 pub use own_rows::limit_rows;
+pub use rows::EDITION_SPOKEN as EDITION;
 pub use rows::RowError;
 pub use run::{ExecutionStatusSource, NoCallbacks, Notifier, Performed, Runner};
 pub use settings_cache::{SETTINGS_FRESH_FOR, SettingsCache};

@@ -58,11 +58,12 @@ pub async fn look(
         }
     }
     let Some(pool) = pool else { return Ok(None) };
-    let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref(), mark)
+    let at = now();
+    let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref(), mark, at)
         .map_err(|wrong| misconfigured(wrong.to_string()))?;
     let more = queue.len() > most;
     let queue = queue.into_iter().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
-    let snapshot = Snapshot { at: now(), limit: settings.limit, slots, queue: queue.take(most).collect(), more };
-    let overridden = live.map(Into::into);
+    let snapshot = Snapshot { at, limit: settings.limit, slots, queue: queue.take(most).collect(), more };
+    let overridden = live.filter(|live| live.is_in_force(at)).map(Into::into);
     Ok(Some(Occupancy { overridden, ..Occupancy::of(&snapshot, &settings) }))
 }

@@ -1,7 +1,7 @@
 //! The pool's own rows: what do its settings and an operator's override say, and how is it told where they say nothing?
 
 use futures_util::future::join;
-use leasehold_core::{Failure, LimitRows, PoolName, Reply, Settings};
+use leasehold_core::{Failure, LimitRows, PoolName, Reply, Row, Settings, Timestamp};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::table::{RequestOutcome, Table};
@@ -12,36 +12,44 @@ use crate::table::{RequestOutcome, Table};
 /// [`StoreError::PoolNotFound`], [`StoreError::PoolMisconfigured`] where the settings make no sense (an override that
 /// makes none is found as such), or what the table's answer was.
 pub async fn limit_rows(table: &Table, prefix: &PoolName) -> Result<LimitRows, StoreError> {
-    read(table, prefix, |replies| LimitRows::from_replies(prefix, replies)).await
+    let (now, sent) = send(table, prefix, || table.now()).await;
+    let [RequestOutcome { reply: pool, trouble: first }, RequestOutcome { reply: live, trouble: second }] = sent;
+    LimitRows::from_replies(prefix, [pool, live], now)
+        .map_err(|failure| explained(table, prefix, failure, first.or(second)))
 }
 
-/// The settings in force.
+/// The settings in force, by the table's time, which `now` tells.
 ///
 /// # Errors
 /// [`StoreError::PoolNotFound`], [`StoreError::PoolMisconfigured`], or what the table's answer was.
-pub(crate) async fn settings(table: &Table, prefix: &PoolName) -> Result<Settings, StoreError> {
-    let sent = send(table, prefix).await;
+pub(crate) async fn settings(
+    table: &Table,
+    prefix: &PoolName,
+    now: impl Fn() -> Timestamp,
+) -> Result<Settings, StoreError> {
+    let (now, sent) = send(table, prefix, now).await;
     // After the others: see there.
     let mark = table.send(prefix, &Settings::HIGH_WATER_READ).await;
     let [pool, live] = &sent;
     let replies = [pool.reply.clone(), live.reply.clone()];
-    let settings = Settings::from_replies(prefix.clone(), replies, mark.reply);
+    let settings = Settings::from_replies(prefix.clone(), replies, mark.reply, now);
     settings.map_err(|failure| {
         explained(table, prefix, failure, sent.into_iter().find_map(|sent| sent.trouble).or(mark.trouble))
     })
 }
 
-async fn read<T>(
-    table: &Table,
-    prefix: &PoolName,
-    made_of: impl FnOnce([Reply; 2]) -> Result<T, Failure>,
-) -> Result<T, StoreError> {
-    let [RequestOutcome { reply: pool, trouble: first }, RequestOutcome { reply: live, trouble: second }] =
-        send(table, prefix).await;
-    made_of([pool, live]).map_err(|failure| explained(table, prefix, failure, first.or(second)))
+/// The pool's two own rows, and a moment before they were read, by which it is judged whether an override has lapsed.
+async fn send(table: &Table, prefix: &PoolName, now: impl Fn() -> Timestamp) -> (Timestamp, [RequestOutcome; 2]) {
+    let (begun, known) = (now(), table.knows_time());
+    let sent = send_once(table, prefix).await;
+    if known || !matches!(&sent[1].reply, Reply::Row(Some(Row::Override(live))) if live.until.is_some()) {
+        return (begun, sent);
+    }
+    // Only now the table's time is known: this machine's clock, by which an override may seem to have lapsed, may be wrong.
+    (now(), send_once(table, prefix).await)
 }
 
-async fn send(table: &Table, prefix: &PoolName) -> [RequestOutcome; 2] {
+async fn send_once(table: &Table, prefix: &PoolName) -> [RequestOutcome; 2] {
     let [pool, live] = Settings::reads();
     let (pool, live) = join(table.send(prefix, &pool), table.send(prefix, &live)).await;
     [pool, live]

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Attempt, Holder, HolderKey, HolderRow, HolderState, Lowered, Millis, Notice, OverrideRow, PoolName, PoolRow, Row,
-    RowKey, Slot, SummaryRow, TaskDigest, Ticket, Timestamp, WaitRow,
+    Attempt, Author, HistoryKey, HistoryRow, Holder, HolderKey, HolderRow, HolderState, Lowered, Millis, Notice,
+    OverrideRow, PoolChange, PoolName, PoolRow, Row, RowKey, Slot, SummaryRow, TaskDigest, Ticket, Timestamp, WaitRow,
 };
 
 use self::item_reader::ItemReader;
@@ -20,7 +20,7 @@ pub type Item = HashMap<String, AttributeValue>;
 pub const PK: &str = "PK";
 /// The sort key: which row of the pool.
 pub const SK: &str = "SK";
-/// When DynamoDB may delete the row, in seconds since the epoch, as its TTL wants them. Only on holders' rows.
+/// When DynamoDB may delete the row, in seconds since the epoch, as its TTL wants them. Only on holders' rows and on notes.
 pub const TTL: &str = "ttl";
 /// The sparse index over `pool`, `override` and `summary` rows, and its partition key, always [`POOLS`].
 pub const DIRECTORY: &str = "directory";
@@ -31,11 +31,13 @@ pub const POOLS: &str = "pools";
 
 pub(crate) const SLOTS: &str = "slot#";
 pub(crate) const WAITS: &str = "wait#";
+/// What is noted of a pool's changes.
+pub(crate) const NOTES: &str = "history#";
 
 /// The edition of the protocol whose rows the pool has. Only on the pool's own row; the first edition wrote none.
 const EDITION: &str = "edition";
-/// The one edition that this version reads and writes.
-const SPOKEN: u64 = 2;
+/// The one edition of the protocol whose rows this version reads and writes.
+pub const EDITION_SPOKEN: u64 = 2;
 
 const LIMIT: &str = "limit";
 const LOWERED_FROM: &str = "lowered_from";
@@ -61,6 +63,7 @@ pub(crate) const STATE: &str = "state";
 pub(crate) const TICKET: &str = "ticket";
 pub(crate) const SLOT: &str = "slot";
 pub(crate) const MADE_AT: &str = "made_at";
+pub(crate) const UNTIL: &str = "until";
 
 pub(crate) const WAITING: &str = "waiting";
 pub(crate) const HOLDING: &str = "holding";
@@ -91,7 +94,7 @@ pub(crate) const SETTINGS: [&str; 10] = [
 ];
 
 /// What an override is made of.
-pub(crate) const OVERRIDE: [&str; 6] = [LIMIT, LOWERED_FROM, LOWERED_AT, MADE_AT, WHO, WHY];
+pub(crate) const OVERRIDE: [&str; 7] = [LIMIT, LOWERED_FROM, LOWERED_AT, MADE_AT, UNTIL, WHO, WHY];
 
 pub(crate) const HOLDERS: &str = "holder#";
 const KEY: &str = "key";
@@ -106,6 +109,10 @@ const HELD: &str = "held";
 const WAITING_COUNT: &str = "waiting";
 const WAITING_MORE: &str = "waiting_more";
 const OLDEST_WAIT: &str = "oldest_wait";
+/// Of a note: what was changed, the limit before, and the settings with their values before and after.
+const CHANGE: &str = "change";
+const FROM: &str = "from";
+const SET: &str = "settings";
 
 /// A row that is not what this crate would have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -171,6 +178,7 @@ pub fn sort(key: &RowKey) -> String {
         RowKey::Slot(slot) => format!("{SLOTS}{:05}", slot.0),
         RowKey::Holder(HolderKey { group, own }) => format!("{HOLDERS}{group:032x}#{own:032x}"),
         RowKey::Wait(ticket) => format!("{WAITS}{}", ticket_text(*ticket)),
+        RowKey::History(HistoryKey { at, own }) => format!("{NOTES}{:013}-{own:016x}", at.0),
     }
 }
 
@@ -198,6 +206,9 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
         Row::Override(live) => {
             set(LIMIT, n(u64::from(live.limit.count())));
             set(MADE_AT, n(live.at.0));
+            if let Some(until) = live.until {
+                set(UNTIL, n(until.0));
+            }
             set(WHO, s(&*live.who));
             set(WHY, s(&*live.why));
             write_lowered(&mut set, live.lowered);
@@ -257,6 +268,12 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
                 set(LOWER_SINCE, n(lower.since.0));
             }
         }
+        Row::History(noted) => {
+            write_change(&mut set, &noted.change);
+            set(WHO, s(&*noted.by.who));
+            set(WHY, s(&*noted.by.why));
+            set(TTL, n(noted.ttl().0.div_ceil(1_000)));
+        }
         // Nobody writes one.
         Row::Unreadable(..) => {}
     }
@@ -276,7 +293,7 @@ pub(crate) fn settings_of(pool: &PoolRow) -> Item {
 }
 
 fn write_settings(set: &mut impl FnMut(&str, AttributeValue), pool: &PoolRow) {
-    set(EDITION, n(SPOKEN));
+    set(EDITION, n(EDITION_SPOKEN));
     set(LIMIT, n(u64::from(pool.limit.count())));
     for (name, time) in pool_times(pool) {
         if let Some(time) = time {
@@ -300,6 +317,7 @@ pub fn row(item: &Item) -> Result<(PoolName, Row), RowError> {
             limit: read.limit()?,
             lowered: read.lowered()?,
             at: read.time(MADE_AT)?,
+            until: read.maybe_time(UNTIL)?,
             who: read.text(WHO)?.into(),
             why: read.text(WHY)?.into(),
         }),
@@ -318,6 +336,11 @@ pub fn row(item: &Item) -> Result<(PoolName, Row), RowError> {
             attempt: read.attempt()?,
             state: read.state()?,
             ttl: Timestamp(read.number(TTL)?.saturating_mul(1_000)),
+        }),
+        _ if sk.starts_with(NOTES) => Row::History(HistoryRow {
+            key: history_key(sk).ok_or_else(|| read.wrong(SK, ROW_KINDS))?,
+            change: read.change()?,
+            by: Author { who: read.text(WHO)?.into(), why: read.text(WHY)?.into() },
         }),
         _ => Row::Wait(WaitRow {
             ticket: sk.strip_prefix(WAITS).and_then(ticket).ok_or_else(|| read.wrong(SK, ROW_KINDS))?,
@@ -342,7 +365,7 @@ pub fn prefix(item: &Item) -> Result<PoolName, RowError> {
     prefix.ok_or_else(|| read.wrong(PK, "LEASES# and a prefix"))
 }
 
-const ROW_KINDS: &str = "pool, override, summary, pool#high-water, slot#…, holder#… or wait#…";
+const ROW_KINDS: &str = "pool, override, summary, pool#high-water, slot#…, holder#…, wait#… or history#…";
 
 fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
@@ -373,6 +396,35 @@ fn write_lowered(set: &mut impl FnMut(&str, AttributeValue), lowered: Option<Low
 fn write_directory(set: &mut impl FnMut(&str, AttributeValue), prefix: &PoolName, row: &Row) {
     set(DIRECTORY, s(POOLS));
     set(DIRECTORY_ROW, s(format!("{prefix}#{}", sort(&row.key()))));
+}
+
+fn write_change(set: &mut impl FnMut(&str, AttributeValue), change: &PoolChange) {
+    set(CHANGE, s(change.name()));
+    let (from, to) = match change {
+        PoolChange::Retired => (None, None),
+        PoolChange::Made(limit) => (None, Some(limit)),
+        PoolChange::Set(changes) => {
+            set(SET, s(changes.to_string()));
+            (None, None)
+        }
+        PoolChange::Overridden { from, to, until } => {
+            if let Some(until) = until {
+                set(UNTIL, n(until.0));
+            }
+            (Some(from), Some(to))
+        }
+        PoolChange::Ended { from, to } | PoolChange::Lapsed { from, to } => (Some(from), Some(to)),
+    };
+    for (name, limit) in [(FROM, from), (LIMIT, to)] {
+        if let Some(limit) = limit {
+            set(name, n(u64::from(limit.count())));
+        }
+    }
+}
+
+fn history_key(sk: &str) -> Option<HistoryKey> {
+    let (at, own) = sk.strip_prefix(NOTES)?.split_once('-')?;
+    Some(HistoryKey { at: Timestamp(at.parse().ok()?), own: u64::from_str_radix(own, 16).ok()? })
 }
 
 fn write_holder(set: &mut impl FnMut(&str, AttributeValue), holder: &Holder) {

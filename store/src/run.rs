@@ -13,6 +13,7 @@ use leasehold_core::{
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{RunError, StoreError};
+use crate::history::forget_old_changes;
 use crate::settings_cache::SettingsCache;
 use crate::table::Table;
 
@@ -127,7 +128,14 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
     /// # Errors
     /// As [`Runner::run`].
     pub async fn administer<O: Operation>(&self, prefix: &PoolName, operation: O) -> Result<O::Outcome, RunError> {
-        self.run(operation, Arc::new(Settings::new(prefix.clone(), Limit::HIGHEST))).await
+        let mut noted = false;
+        let watch = |performed: Performed<'_>| noted |= notes_change(performed.effect);
+        let settings = Arc::new(Settings::new(prefix.clone(), Limit::HIGHEST));
+        let outcome = self.run_observed(operation, settings, watch).await;
+        if noted {
+            forget_old_changes(&self.table, prefix).await;
+        }
+        outcome
     }
 
     /// Carries out an operation on a pool with these settings.
@@ -229,6 +237,12 @@ fn asked_for(effect: &Effect) -> Option<&str> {
 
 fn known(status: Option<ExecutionStatus>) -> ExecutionStatus {
     status.unwrap_or(ExecutionStatus::Unknown)
+}
+
+/// Whether an effect notes a change in the pool's history.
+fn notes_change(effect: &Effect) -> bool {
+    let writes = if let Effect::Request(request) = effect { Request::writes(request) } else { &[] };
+    writes.iter().any(|write| matches!(write.key, RowKey::History(_)))
 }
 
 /// Whether an effect writes a row that settings are read from.

@@ -60,7 +60,7 @@ impl SettingsCache {
         }
         let read_at = (now, Instant::now());
         // Behind a pointer: the futures of the SDK in all that calls this would be too deep a type.
-        let settings = Arc::new(Box::pin(own_rows::settings(table, prefix)).await?);
+        let settings = Arc::new(Box::pin(own_rows::settings(table, prefix, || table.time(now))).await?);
         let known = CachedSettings { settings: Arc::clone(&settings), read_at };
         self.known().insert(prefix.clone(), known);
         Ok(settings)

@@ -4,8 +4,8 @@
 
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{
-    AcquireRequest, ExpectedOverride, Holder, Limit, Millis, Mode, PoolName, PoolRow, RetirePool, Row, SetLimit,
-    StatusRequest, Timestamp,
+    AcquireRequest, Author, ExpectedOverride, Holder, Limit, Millis, Mode, PoolName, PoolRow, RetirePool, Row,
+    SetLimit, StatusRequest, Timestamp,
 };
 use leasehold_store::{Clock, Runner, StoreError, SystemClock, Table, list_pools, look};
 use leasehold_testkit::{HttpReply, ScriptedHttp, embedded_table, put_row};
@@ -25,7 +25,7 @@ async fn pool(table: &Table, waiting: usize) -> Runner {
     put_row(table, &"team.a2".parse().expect("a prefix"), Row::Pool(PoolRow::new(limit(9)))).await;
     let runner = Runner::new(table.clone());
     let (who, why) = ("somebody".into(), "a test".into());
-    let change = SetLimit { limit: limit(3), who, why, expected: ExpectedOverride::Any };
+    let change = SetLimit { limit: limit(3), who, why, lasts: None, expected: ExpectedOverride::Any };
     runner.administer(&prefix(), change).await.expect("a change");
     for number in 0..3 + waiting {
         let holder = Holder::new(&format!("execution {number}"), "", None).expect("a holder");
@@ -91,7 +91,7 @@ async fn nothing_a_dashboard_reads_is_strongly_consistent() {
 async fn a_missing_pool_is_none_and_a_senseless_one_an_error() {
     let table = embedded_table("leases").await;
     let runner = pool(&table, 0).await;
-    runner.administer(&prefix(), RetirePool).await.expect("retired");
+    runner.administer(&prefix(), RetirePool { by: Author::new("ann", "a test") }).await.expect("retired");
     assert_eq!(look(&table, &prefix(), || Timestamp(0)).await, Ok(None));
     let wrong = PoolRow { lease: Some(Millis(0)), ..PoolRow::new(limit(4)) };
     put_row(&table, &prefix(), Row::Pool(wrong)).await;

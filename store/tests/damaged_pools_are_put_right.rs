@@ -7,10 +7,10 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Condition, Effect, EndOverride, EndOverrideOutcome, ExpectedOverride, ExpectedSettings, Failure, Guard, Intent,
-    Limit, LimitChanged, Lowered, Machine, Millis, Mutation, Operation, OverrideRow, PoolName, PoolPatch, PoolRetired,
-    PoolRow, Refusal, Replies, Reply, Request, RetirePool, Row, RowKey, SetLimit, SetLimitOutcome, SetPool,
-    SetPoolOutcome, Settings, SettingsRow, Step, Timestamp, Unreadable, Write,
+    Author, Condition, Effect, EndOverride, EndOverrideOutcome, ExpectedOverride, ExpectedSettings, Failure, Guard,
+    Intent, Limit, LimitChanged, Lowered, Machine, Millis, Mutation, Operation, OverrideRow, PoolName, PoolPatch,
+    PoolRetired, PoolRow, Refusal, Replies, Reply, Request, RetirePool, Row, RowKey, SetLimit, SetLimitOutcome,
+    SetPool, SetPoolOutcome, Settings, SettingsRow, Step, Timestamp, Unreadable, Write,
 };
 use leasehold_store::{Embedded, Runner, StoreError, Table, create_table, look, rows};
 use leasehold_testkit::{LocalAws, put_row};
@@ -80,7 +80,14 @@ fn five() -> Row {
 }
 
 fn by_ann(to: u64) -> OverrideRow {
-    OverrideRow { limit: limit(to), lowered: None, at: NOW, who: "ann".into(), why: "a slow partner".into() }
+    OverrideRow {
+        limit: limit(to),
+        lowered: None,
+        at: NOW,
+        until: None,
+        who: "ann".into(),
+        why: "a slow partner".into(),
+    }
 }
 
 fn to_limit(count: u64) -> PoolPatch {
@@ -88,7 +95,7 @@ fn to_limit(count: u64) -> PoolPatch {
 }
 
 fn set_pool(count: u64) -> SetPool {
-    SetPool { patch: to_limit(count), expected: ExpectedSettings::Any }
+    SetPool { patch: to_limit(count), by: Author::new("ann", "a test"), expected: ExpectedSettings::Any }
 }
 
 /// Every kind of damage that DynamoDB lets somebody do to a row with a limit.
@@ -161,12 +168,15 @@ async fn puts_pools_right(damaged: &DamagedTable) {
         let refused = damaged.runner().settings(&prefix()).await.expect_err("it makes no sense");
         assert!(matches!(refused, StoreError::PoolMisconfigured { .. }), "{refused}");
         let no_limit = PoolPatch { lease: Some(Millis::seconds(60)), ..PoolPatch::default() };
-        let no_limit = SetPool { patch: no_limit, expected: ExpectedSettings::Any };
+        let no_limit = SetPool { patch: no_limit, by: Author::new("ann", "a test"), expected: ExpectedSettings::Any };
         let refused = damaged.runner().administer(&prefix(), no_limit).await.map_err(|error| error.failure);
         assert!(matches!(refused, Err(Failure::PoolMisconfigured(_))), "{refused:?}");
 
         let expected = ExpectedSettings::Exactly(Some(Box::new(before.clone())));
-        let set = damaged.runner().administer(&prefix(), SetPool { patch: to_limit(3), expected }).await;
+        let set = damaged
+            .runner()
+            .administer(&prefix(), SetPool { patch: to_limit(3), by: Author::new("ann", "a test"), expected })
+            .await;
         let Ok(SetPoolOutcome::Set { before: found, after }) = set else { panic!("{set:?} of {damage:?}") };
         assert_eq!(found, Some(before));
         // Whichever limit it said, callers may still follow it.
@@ -197,7 +207,10 @@ async fn puts_overrides_right(damaged: &DamagedTable) {
         damaged.unreadable(RowKey::Override).await;
         damaged.runner().settings(&prefix()).await.expect_err("it makes no sense");
 
-        let ended = damaged.runner().administer(&prefix(), EndOverride { expected: ExpectedOverride::Any }).await;
+        let ended = damaged
+            .runner()
+            .administer(&prefix(), EndOverride { by: Author::new("ann", "a test"), expected: ExpectedOverride::Any })
+            .await;
         let Ok(EndOverrideOutcome::Ended(LimitChanged { to, lowered, .. })) = ended else { panic!("{ended:?}") };
         assert_eq!((to, lowered.map(|lowered| lowered.from)), (limit(5), Some(Limit::HIGHEST)), "{damage:?}");
         assert_eq!(damaged.read(RowKey::Override).await, Reply::Row(None), "{damage:?}");
@@ -213,8 +226,8 @@ async fn puts_overrides_right(damaged: &DamagedTable) {
 }
 
 fn set_limit(to: u64) -> SetLimit {
-    let OverrideRow { limit, who, why, .. } = by_ann(to);
-    SetLimit { limit, who, why, expected: ExpectedOverride::Any }
+    let OverrideRow { limit, until: None, who, why, .. } = by_ann(to);
+    SetLimit { limit, who, why, lasts: None, expected: ExpectedOverride::Any }
 }
 
 #[tokio::test]
@@ -233,7 +246,10 @@ async fn what_was_put_right_meanwhile_stays() {
         assert_eq!(refused, Reply::Refused(vec![Refusal::Failed(Some(other.clone()))]), "{damage:?}");
         // Whoever has seen the damage learns that it is gone.
         let expected = ExpectedSettings::Exactly(Some(Box::new(seen)));
-        let set = damaged.runner().administer(&prefix(), SetPool { patch: to_limit(9), expected }).await;
+        let set = damaged
+            .runner()
+            .administer(&prefix(), SetPool { patch: to_limit(9), by: Author::new("ann", "a test"), expected })
+            .await;
         let Row::Pool(there) = other.clone() else { panic!("{other:?}") };
         assert_eq!(set, Ok(SetPoolOutcome::Superseded(Some(SettingsRow::Valid(there)))));
         assert_eq!(damaged.read(RowKey::Pool).await, Reply::Row(Some(other)));
@@ -287,7 +303,10 @@ async fn a_limit_is_not_set_where_the_pool_changed_meanwhile() {
 async fn a_damaged_pool_is_retired_like_any_other() {
     let damaged = DamagedTable::embedded().await;
     damaged.damage(RowKey::Pool, &[("limit", s("fifteen"))]).await;
-    assert_eq!(damaged.runner().administer(&prefix(), RetirePool).await, Ok(PoolRetired));
+    assert_eq!(
+        damaged.runner().administer(&prefix(), RetirePool { by: Author::new("ann", "a test") }).await,
+        Ok(PoolRetired)
+    );
     assert_eq!(damaged.read(RowKey::Pool).await, Reply::Row(None));
     let made = damaged.runner().administer(&prefix(), set_pool(4)).await;
     assert_eq!(made, Ok(SetPoolOutcome::Set { before: None, after: PoolRow::new(limit(4)) }));

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use drawn::{Drawn, put};
 use leasehold_core::{
-    Attempt, Condition, Fence, Held, Holder, Mutation, Notice, PoolName, Refusal, Reply, Request, Row, SettingsRow,
-    Slot, SlotRow, Timestamp, Unreadable, Write,
+    Attempt, Condition, Fence, Held, Holder, Mutation, Notice, PoolChange, PoolName, Refusal, Reply, Request, Row,
+    SettingChanges, SettingsRow, Slot, SlotRow, Timestamp, Unreadable, Write,
 };
 use leasehold_sim::table::MemoryTable;
 use leasehold_store::Table;
@@ -172,11 +172,17 @@ fn has_empty_text(write: &Write) -> bool {
     let Mutation::Put(row) = &write.mutation else { return false };
     let label = match row {
         Row::Override(row) => return row.who.is_empty() || row.why.is_empty(),
+        Row::History(row) => return row.by.who.is_empty() || row.by.why.is_empty() || row.change == no_changes(),
         Row::Slot(row) => row.held.as_ref().and_then(|held| held.label.as_ref()),
         Row::Wait(row) => row.label.as_ref(),
         _ => None,
     };
     label.is_some_and(|label| label.is_empty())
+}
+
+/// Settings that were set to what they were.
+fn no_changes() -> PoolChange {
+    PoolChange::Set(SettingChanges::default())
 }
 
 /// A reply without the words for what is wrong with a damaged row, which only an engine has.

@@ -35,11 +35,15 @@ fn every_row_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn only_holders_rows_may_be_deleted_by_the_table() {
+fn only_holders_and_notes_may_be_deleted_by_the_table() {
     let mut drawn = Drawn::seeded(2);
     for _ in 0..2_000 {
         let row = drawn.row();
-        let ended = if let Row::Holder(HolderRow { ttl, .. }) = &row { Some(*ttl) } else { None };
+        let ended = match &row {
+            Row::Holder(HolderRow { ttl, .. }) => Some(*ttl),
+            Row::History(noted) => Some(noted.ttl()),
+            _ => None,
+        };
         let item = rows::item(&prefix(), &row);
         let ttl = item.get(rows::TTL).map(|ttl| ttl.as_n().expect("a number").parse::<u64>().expect("seconds"));
         assert_eq!(ttl, ended.map(|ended| ended.0.div_ceil(1_000)), "{row:?}");

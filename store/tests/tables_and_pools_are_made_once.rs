@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use leasehold_core::{
-    ExpectedSettings, Failure, Limit, Millis, PoolName, PoolPatch, PoolRetired, PoolRow, Reply, Request, RetirePool,
-    Row, RowKey, SetPool, SetPoolOutcome, SettingsRow,
+    Author, ExpectedSettings, Failure, Limit, Millis, PoolName, PoolPatch, PoolRetired, PoolRow, Reply, Request,
+    RetirePool, Row, RowKey, SetPool, SetPoolOutcome, SettingsRow,
 };
 use leasehold_store::{Embedded, Runner, Table, TableCreated, create_table, list_pools};
 use leasehold_testkit::{LocalAws, embedded_table};
@@ -28,7 +28,10 @@ async fn set(table: &Table, prefix: &PoolName, limit: u64, expected: Option<Pool
     let PoolRow { limit, lease, .. } = pool(limit);
     let patch = PoolPatch { limit: Some(limit), lease, ..PoolPatch::default() };
     let expected = ExpectedSettings::Exactly(expected.map(|row| Box::new(SettingsRow::Valid(row))));
-    Runner::new(table.clone()).administer(prefix, SetPool { patch, expected }).await.expect("an answer")
+    Runner::new(table.clone())
+        .administer(prefix, SetPool { patch, by: Author::new("ann", "a test"), expected })
+        .await
+        .expect("an answer")
 }
 
 #[tokio::test]
@@ -59,8 +62,9 @@ async fn everything(table: &Table) {
     assert_eq!(limits, [("a", Some(7)), ("b", Some(1))]);
 
     let runner = Runner::new(table.clone());
-    assert_eq!(runner.administer(&b, RetirePool).await, Ok(PoolRetired));
-    let gone = runner.administer(&b, RetirePool).await.map_err(|error| error.failure);
+    assert_eq!(runner.administer(&b, RetirePool { by: Author::new("ann", "a test") }).await, Ok(PoolRetired));
+    let gone =
+        runner.administer(&b, RetirePool { by: Author::new("ann", "a test") }).await.map_err(|error| error.failure);
     assert_eq!(gone, Err(Failure::PoolNotFound));
     assert_eq!(list_pools(table).await.map(|listed| listed.len()), Ok(1));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit, Mode, PoolName,
+    AcquireOutcome, AcquireRequest, Author, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit, Mode, PoolName,
     PoolPatch, Reply, Request, Row, RowKey, SetLimit, SetPool, Settings, StatusRequest, Timestamp,
 };
 use leasehold_store::{Runner, StoreError, Table, create_table};
@@ -25,7 +25,7 @@ async fn pool(engine: &DatedEngine) {
     let table = engine.table("leases");
     create_table(&table).await.expect("a table");
     let patch = PoolPatch { limit: Some(Limit::try_from(1).expect("a limit")), ..PoolPatch::default() };
-    let set = SetPool { patch, expected: ExpectedSettings::Any };
+    let set = SetPool { patch, by: Author::new("ann", "a test"), expected: ExpectedSettings::Any };
     Runner::new(table).administer(&prefix(), set).await.expect("a pool");
 }
 
@@ -56,7 +56,7 @@ async fn a_first_change_is_dated_by_the_tables_clock() {
         // It reads no settings first.
         let (limit, who, why) = (Limit::try_from(3).expect("a limit"), "ann".into(), "slow".into());
         let table = engine.table("leases");
-        let change = SetLimit { limit, who, why, expected: ExpectedOverride::Any };
+        let change = SetLimit { limit, who, why, lasts: None, expected: ExpectedOverride::Any };
         Runner::new(table.clone()).administer(&prefix(), change).await.expect("changed");
         let sent = table.send(&prefix(), &Request::Get(RowKey::Override)).await;
         let Reply::Row(Some(Row::Override(row))) = sent.reply else { panic!("{sent:?}") };

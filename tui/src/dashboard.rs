@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_core::occupancy::trace::Trace;
-use leasehold_core::{Millis, Timestamp};
+use leasehold_core::{Author, Millis, Timestamp};
 use leasehold_store::{Clock, SystemClock, Table, list_pools};
 use leasehold_tui::watch::actions;
 use leasehold_tui::watch::input::{DashboardEffect, Input, ReplayCommand};
@@ -107,8 +107,12 @@ impl WatchOptions {
         let (channels, subscription) = Channels::new();
         let inputs = channels.inputs.clone();
         tell_wrong_clock(&table, inputs.clone());
+        let noted = table.clone();
         let carry_out = |effect| {
-            if let Some(runner) = &runner {
+            if let DashboardEffect::ReadHistory(prefix) = effect {
+                let (table, inputs) = (noted.clone(), inputs.clone());
+                tokio::spawn(async move { inputs.send(actions::read_history(&table, prefix).await).await });
+            } else if let Some(runner) = &runner {
                 changes(Arc::clone(runner), effect, inputs.clone());
             }
         };
@@ -143,8 +147,13 @@ fn tell_wrong_clock(table: &Table, inputs: mpsc::Sender<Input>) {
 fn changes(runner: Arc<CliRunner>, effect: DashboardEffect, inputs: mpsc::Sender<Input>) {
     tokio::spawn(async move {
         let did = match effect {
-            DashboardEffect::ChangeLimit { prefix, limit, why } => {
-                actions::change_limit(&runner, &prefix, limit, &actions::who(), &why).await
+            DashboardEffect::ChangeLimit { prefix, limit, why, lasts, expected } => {
+                let by = Author { who: actions::who(), why: why.into() };
+                actions::change_limit(&runner, &prefix, limit, by, lasts, expected).await
+            }
+            DashboardEffect::EndOverride { prefix, why, expected } => {
+                let by = Author { who: actions::who(), why: why.into() };
+                actions::end_override(&runner, &prefix, by, expected).await
             }
             DashboardEffect::Release(lease) => actions::release(&runner, &lease).await,
             // Everything else is the demo's or a replay's.

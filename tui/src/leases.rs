@@ -3,6 +3,7 @@
 
 use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, WaiterView};
 use leasehold_core::{Fence, LeaseId, Limit, PoolName, Slot, Timestamp};
+use leasehold_store::limit_rows;
 use leasehold_tui::watch::text::{settling, timestamp};
 use serde::Serialize;
 
@@ -32,7 +33,7 @@ With --output json:
     {\"table\": NAME, \"prefix\", \"at_ms\": now, \"limit\", \"held\", \"waiting\", \"waiting_more\": whether there are more
      than that, \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
      \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
-     \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"},
+     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\": null if it stays until it is ended, \"who\", \"why\"},
      \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",
      \"acquired_at_ms\", \"expires_at_ms\", \"lapses_at_ms\": when another may take it, \"renewed_at_ms\",
      \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its callback may not have arrived}],
@@ -74,7 +75,8 @@ impl LeasesOptions {
         let settings = runner.settings(&self.prefix).await?;
         let pool = look(&runner, &settings).await?;
         let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
-        let live = OverrideOutput::of(runner.table(), &self.prefix).await?;
+        let live = limit_rows(runner.table(), &self.prefix).await?;
+        let live = live.live_in_force().cloned().map(OverrideOutput::from);
         let table = runner.table().name();
         let text = words(table, &pool, live.as_ref(), &leases);
         let answer = LeasesOutput {

@@ -1,26 +1,33 @@
-//! `leasehold pool`: which commands make, change and retire pools?
+//! `leasehold pool`: which commands make, show, change and retire pools?
 
-mod limit;
+mod author;
+mod history;
+mod overriding;
 mod rm;
 mod set;
+mod show;
 
 use crate::error::CliError;
 use crate::output::OutputFormat;
 use crate::target::Target;
-pub(crate) use limit::OverrideOutput;
+pub(crate) use overriding::OverrideOutput;
 
-/// Make, change or retire a pool
+/// Make, show, change or retire a pool, and say who changed it
 #[derive(Clone, Debug, clap::Subcommand)]
 pub(crate) enum PoolCommand {
     Set(set::PoolSetOptions),
-    Limit(limit::PoolLimitOptions),
+    Show(show::PoolShowOptions),
+    Override(overriding::PoolOverrideOptions),
+    History(history::PoolHistoryOptions),
     Rm(rm::PoolRmOptions),
 }
 
 impl PoolCommand {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         match self {
-            PoolCommand::Limit(options) => options.run(target, output).await,
+            PoolCommand::Show(options) => options.run(target, output).await,
+            PoolCommand::History(options) => options.run(target, output).await,
+            PoolCommand::Override(options) => options.run(target, output).await,
             PoolCommand::Set(options) => options.run(target, output).await,
             PoolCommand::Rm(options) => options.run(target, output).await,
         }

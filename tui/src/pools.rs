@@ -32,7 +32,7 @@ With --output json (null: never swept, or the row cannot be read):
      \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
      \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
      \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
-     \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"trouble\": what is wrong}]}
+     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"trouble\": what is wrong}]}
 
 Times are milliseconds; those that end in `at_ms` since 1970, as the pool's sweep read its clock.";
 
@@ -74,7 +74,7 @@ impl PoolsOptions {
 
 impl PoolsRow {
     fn of(prefix: PoolName, listed: ListedPool, now: Timestamp) -> PoolsRow {
-        let (settings, trouble) = match listed.settings(&prefix) {
+        let (settings, trouble) = match listed.settings(&prefix, now) {
             Ok(settings) => (settings, None),
             Err(trouble) => (None, Some(trouble)),
         };
@@ -92,7 +92,7 @@ impl PoolsRow {
             state: seen.map(|seen| seen.state),
             settles_at_ms: settling.map(|(until, _)| until),
             limit_was: settling.map(|(_, was)| was),
-            live: listed.live.map(OverrideOutput::from),
+            live: listed.live_at(now).cloned().map(OverrideOutput::from),
             swept_at_ms: seen.map(|seen| seen.at),
             prefix,
             trouble,

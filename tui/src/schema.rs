@@ -14,13 +14,15 @@ pub(crate) struct SchemaOptions {
 }
 
 /// Each command that has one, and its schema.
-const SCHEMAS: [(&str, &str); 12] = [
+const SCHEMAS: [(&str, &str); 14] = [
     ("demo", include_str!("../schemas/demo.json")),
     ("doctor", include_str!("../schemas/doctor.json")),
     ("leases", include_str!("../schemas/leases.json")),
-    ("pool limit", include_str!("../schemas/pool-limit.json")),
+    ("pool history", include_str!("../schemas/pool-history.json")),
+    ("pool override", include_str!("../schemas/pool-override.json")),
     ("pool rm", include_str!("../schemas/pool-rm.json")),
     ("pool set", include_str!("../schemas/pool-set.json")),
+    ("pool show", include_str!("../schemas/pool-show.json")),
     ("pools", include_str!("../schemas/pools.json")),
     ("record", include_str!("../schemas/record.json")),
     ("release", include_str!("../schemas/release.json")),

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use leasehold_core::{
-    AcquireRequest, ExpectedSettings, Holder, Limit, Mode, PoolName, PoolPatch, SetPool, Snapshot, StatusRequest,
-    SweepRequest,
+    AcquireRequest, Author, ExpectedOverride, ExpectedSettings, Holder, Limit, Mode, PoolName, PoolPatch, SetLimit,
+    SetPool, Snapshot, StatusRequest, SweepRequest,
 };
 use leasehold_store::{Runner, Table};
 use leasehold_testkit::LocalAws;
@@ -156,7 +156,12 @@ async fn busy(table: &Table) {
     let runner = Runner::new(table.clone());
     for (name, limit) in [("analytics", 3), ("batch", 5)] {
         let patch = PoolPatch { limit: Some(Limit::try_from(limit).expect("a limit")), ..PoolPatch::default() };
-        let made = runner.administer(&prefix(name), SetPool { patch, expected: ExpectedSettings::Any }).await;
+        let made = runner
+            .administer(
+                &prefix(name),
+                SetPool { patch, by: Author::new("ann", "a test"), expected: ExpectedSettings::Any },
+            )
+            .await;
         made.expect("a pool");
     }
     for number in 0..4 {
@@ -196,9 +201,10 @@ async fn a_table_is_watched_and_changed_by_hand() {
 
     // Another limit, with a reason, and only after the pool's name.
     tmux.text("+");
-    tmux.shows(&["Change the limit of analytics", "New limit", "Reason", "Confirm"]);
+    tmux.shows(&["Override the limit of analytics", "New limit", "Reason", "For", "Confirm"]);
     tmux.key("Enter");
     tmux.line("month end");
+    tmux.key("Enter");
     tmux.line("analytic");
     tmux.shows(&["! type analytics to confirm"]);
     tmux.line("s");
@@ -221,6 +227,26 @@ async fn a_table_is_watched_and_changed_by_hand() {
     tmux.shows(&["Pools 2", "3/4"]);
     assert_eq!(tmux.modes(), "1 0");
 
+    // Somebody else changes the limit while the form is open, and the person at the keys is asked again.
+    tmux.text("-");
+    tmux.shows(&["Override the limit of analytics", "The limit is 4, by an override of"]);
+    let (who, why) = ("bob@desk".into(), "the partner is slow".into());
+    let five = Limit::try_from(5).expect("a limit");
+    let by_bob = SetLimit { limit: five, who, why, lasts: None, expected: ExpectedOverride::Any };
+    Runner::new(table.clone()).administer(&prefix("analytics"), by_bob).await.expect("changed");
+    tmux.shows(&["the limit was changed meanwhile by bob@desk: it is 5 now"]);
+    tmux.key("Escape");
+    // Typed at once, the two would be one key.
+    tmux.shows(&["nothing was changed"]);
+    tmux.text("e");
+    tmux.shows(&["End the override of analytics", "by an override of bob@desk: the partner is slow."]);
+    tmux.key("Enter");
+    tmux.line("analytics");
+    tmux.shows(&["the override of analytics is ended: the limit is 3 again, it was 5", "closed until "]);
+    tmux.text("H");
+    tmux.shows(&["History of analytics", "override ended 5 -> 3", "limit overridden 4 -> 5 (the partner is slow)"]);
+    tmux.key("Escape");
+
     // Signals give the terminal back.
     for (signal, status) in [("TERM", 143), ("HUP", 129), ("QUIT", 131), ("INT", 130)] {
         tmux.key("C-z");
@@ -230,7 +256,7 @@ async fn a_table_is_watched_and_changed_by_hand() {
         assert_eq!(tmux.modes(), "0 1");
         tmux.line("clear");
         tmux.start(watch);
-        tmux.shows(&["Pools 2", "3/4"]);
+        tmux.shows(&["Pools 2", "/3 "]);
     }
     tmux.text("q");
     tmux.shows(&["LEFT 0"]);
@@ -238,7 +264,7 @@ async fn a_table_is_watched_and_changed_by_hand() {
     // Read-only, in colours that are none.
     tmux.line("clear");
     tmux.line(&format!("NO_COLOR=1 {} {watch} --read-only; echo LEFT $?", env!("CARGO_BIN_EXE_leasehold")));
-    tmux.shows(&["READ-ONLY", "Pools 2", "3/4"]);
+    tmux.shows(&["READ-ONLY", "Pools 2", "/3 "]);
     tmux.text("+x");
     tmux.text("?");
     tmux.shows(&["read capacity units", "requests a minute"]);
@@ -250,9 +276,9 @@ async fn a_table_is_watched_and_changed_by_hand() {
     // When the table does not answer, what was known stays, marked.
     tmux.line("clear");
     tmux.start(watch);
-    tmux.shows(&["Pools 2", "3/4", "● live"]);
+    tmux.shows(&["Pools 2", "/3 ", "● live"]);
     drop(aws);
-    tmux.shows(&["× stale", "again in", "3/4"]);
+    tmux.shows(&["× stale", "again in", "/3 "]);
     tmux.text("q");
     tmux.shows(&["LEFT 0"]);
 }

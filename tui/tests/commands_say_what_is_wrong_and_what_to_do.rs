@@ -40,7 +40,7 @@ fn a_limit_that_is_none_is_refused_with_what_was_expected() {
 #[test]
 fn words_that_would_move_a_terminals_cursor_are_refused() {
     for reason in ["two\nlines", "a \u{1b}[31mcolour"] {
-        refused(unreachable(), 2, &["pool", "limit", "p", "1", "--reason", reason, "--yes"]);
+        refused(unreachable(), 2, &["pool", "override", "p", "--limit", "1", "--reason", reason, "--yes"]);
         refused(unreachable(), 2, &["run", "--prefix", "p", "--label", reason, "--", "true"]);
     }
 }

@@ -98,7 +98,11 @@ fn whatever_is_told_keeps_to_it() {
     assert_eq!((found.status, &report["findings"][0]["code"]), (Some(1), &json!("settings-grace-short")), "{found:?}");
     assert_eq!(flaws(&schema("doctor"), &report, "doctor"), Vec::<String>::new(), "{report:#}");
     keeps(table, 2, &["pool", "set", "p", "--limit", "2", "--lease", "10m", "--yes"]);
-    keeps(table, 2, &["pool", "limit", "p", "1", "--reason", "the partner is slow", "--who", "ann", "--yes"]);
+    keeps(
+        table,
+        2,
+        &["pool", "override", "p", "--limit", "1", "--reason", "the partner is slow", "--who", "ann", "--yes"],
+    );
     assert!(keeps(table, 2, &["pool", "set", "p", "--grace", "2s", "--yes"])["override"].is_object());
     // One that holds, seen while it does; it releases itself.
     let script =
@@ -114,7 +118,7 @@ fn whatever_is_told_keeps_to_it() {
     }
     keeps(table, 1, &["sweep", "p"]);
     keeps(table, 1, &["pools"]);
-    keeps(table, 2, &["pool", "limit", "p", "--end", "--yes"]);
+    keeps(table, 2, &["pool", "override", "p", "--end", "--yes"]);
     keeps(table, 2, &["pool", "rm", "p", "--yes"]);
     let arn = "arn:aws:lambda:eu-central-1:123456789012:function:f";
     let states = run(bare(), &["states", "--function-arn", arn, "--single-holder"]).told;
@@ -190,17 +194,20 @@ fn an_override_is_made_with_a_reason_and_ended() {
     told(table, &["table", "create"]);
     told(table, &["pool", "set", "p", "--limit", "5"]);
     for arguments in [
-        &["pool", "limit", "p"][..],
-        &["pool", "limit", "p", "3"],
-        &["pool", "limit", "p", "0", "--reason", "x"],
-        &["pool", "limit", "p", "3", "--reason", ""],
-        &["pool", "limit", "p", "3", "--end"],
-        &["pool", "limit", "p", "--end", "--reason", "x"],
+        &["pool", "override", "p"][..],
+        &["pool", "override", "p", "--limit", "3"],
+        &["pool", "override", "p", "--limit", "0", "--reason", "x"],
+        &["pool", "override", "p", "--limit", "3", "--reason", ""],
+        &["pool", "override", "p", "--limit", "3", "--end"],
+        &["pool", "override", "p", "--end", "--for", "2h"],
+        &["pool", "override", "p", "--limit", "3", "--reason", "x", "--for", "10s"],
     ] {
         refused(on(table), 2, arguments);
     }
-    let made =
-        document(table, &["pool", "limit", "p", "3", "--reason", "the partner is slow", "--who", "ann", "--yes"]);
+    let made = document(
+        table,
+        &["pool", "override", "p", "--limit", "3", "--reason", "the partner is slow", "--who", "ann", "--yes"],
+    );
     assert_eq!((&made["from"], &made["to"], &made["override"]["who"]), (&json!(5), &json!(3), &json!("ann")));
     let seen = keeps(table, 1, &["leases", "p"]);
     assert_eq!((&seen["limit"], &seen["override"]["why"]), (&json!(3), &json!("the partner is slow")));
@@ -208,20 +215,104 @@ fn an_override_is_made_with_a_reason_and_ended() {
     // It survives a deploy, which changes the pool's own limit.
     told(table, &["pool", "set", "p", "--limit", "6", "--yes"]);
     assert_eq!(document(table, &["leases", "p"])["limit"], 3);
-    let ended = document(table, &["pool", "limit", "p", "--end", "--yes"]);
-    let expected = json!({"table": table, "prefix": "p", "from": 3, "to": 6, "changed": true, "override": null});
+    let ended = document(table, &["pool", "override", "p", "--end", "--yes"]);
+    let expected = json!({"table": table, "prefix": "p", "from": 3, "to": 6, "changed": true, "settles_at_ms": null,
+                          "limit_was": null, "override": null});
     assert_eq!(ended, expected);
     assert_eq!(document(table, &["leases", "p"])["limit"], 6);
-    assert!(told(table, &["pool", "limit", "p", "--end", "--yes"]).contains("has no override: nothing was changed"));
-    let drained = told(table, &["pool", "limit", "p", "--drain", "--reason", "stop", "--yes"]);
+    assert!(told(table, &["pool", "override", "p", "--end", "--yes"]).contains("has no override: nothing was changed"));
+    let drained = told(table, &["pool", "override", "p", "--drain", "--reason", "stop", "--yes"]);
     assert!(
         drained.starts_with(
-            "the limit of pool p in table overrides is 0 now; it was 6\nUntil everybody surely follows, in"
+            "the limit of pool p in table overrides is 0 now; it was 6\neverybody follows the limit of 0 from "
         ),
         "{drained}"
     );
-    let missing = refused(on(table), 1, &["pool", "limit", "q", "--end"]);
+    let missing = refused(on(table), 1, &["pool", "override", "q", "--end"]);
     assert!(missing.contains("pool q does not exist"), "{missing}");
+}
+
+#[test]
+fn a_lowered_limit_says_until_when_it_settles() {
+    let table = "settling";
+    told(table, &["table", "create"]);
+    told(table, &["pool", "set", "p", "--limit", "2", "--quiet", "30s", "--grace", "0s"]);
+    let made = ["pool", "override", "p", "--limit", "5", "--reason", "hurry", "--yes"];
+    assert_eq!(document(table, &made)["settles_at_ms"], Value::Null);
+    // Its end lowers the limit: nobody gets in for two quiet periods, though nobody holds a lease.
+    let ended = told(table, &["pool", "override", "p", "--end", "--yes"]);
+    assert!(ended.contains("\nclosed until ") && ended.contains(" UTC (limit was 5); leases that are held"), "{ended}");
+    let seen = keeps(table, 1, &["leases", "p"]);
+    assert_eq!((&seen["state"], &seen["limit_was"]), (&json!("settling"), &json!(5)));
+    assert!(seen["settles_at_ms"].as_u64() > seen["at_ms"].as_u64(), "{seen:#}");
+    let shown = told(table, &["leases", "p"]);
+    assert!(shown.contains("0 waiting, settling; closed until "), "{shown}");
+    assert!(told(table, &["pools"]).contains("never swept"));
+    told(table, &["sweep", "p"]);
+    let listed = keeps(table, 1, &["pools"]);
+    assert_eq!((&listed["pools"][0]["state"], &listed["pools"][0]["limit_was"]), (&json!("settling"), &json!(5)));
+    assert!(told(table, &["pools"]).contains("settling until "));
+    let shown = keeps(table, 2, &["pool", "show", "p"]);
+    assert_eq!((&shown["limit"], &shown["effective_limit"], &shown["edition"]), (&json!(2), &json!(0), &json!(2)));
+}
+
+#[test]
+fn every_list_shows_an_override_and_until_when_it_lasts() {
+    let table = "listed-override";
+    told(table, &["table", "create"]);
+    told(table, &["pool", "set", "p", "--limit", "5"]);
+    told(table, &["sweep", "p"]);
+    let made =
+        ["pool", "override", "p", "--limit", "7", "--for", "2h", "--reason", "month end", "--who", "ann", "--yes"];
+    let made = keeps(table, 2, &made);
+    let lasts =
+        made["override"]["until_ms"].as_u64().expect("an end") - made["override"]["at_ms"].as_u64().expect("a time");
+    assert_eq!(lasts, 2 * 3_600_000);
+    // Though the last sweep saw another limit.
+    let listed = keeps(table, 1, &["pools"]);
+    let pool = &listed["pools"][0];
+    assert_eq!((&pool["limit"], &pool["override"]["who"]), (&json!(7), &json!("ann")));
+    let words = told(table, &["pools"]);
+    assert!(words.contains("by ann: month end"), "{words}");
+    let shown = keeps(table, 2, &["pool", "show", "p"]);
+    assert_eq!((&shown["override"], &shown["settings"]["limit"]), (&made["override"], &json!(5)));
+    let words = told(table, &["pool", "show", "p"]);
+    assert!(words.contains("an override by ann since ") && words.contains(" until "), "{words}");
+}
+
+#[test]
+fn a_pools_history_says_who_changed_what_and_why() {
+    let table = "history";
+    told(table, &["table", "create"]);
+    assert_eq!(keeps(table, 2, &["pool", "history", "p"])["changes"], json!([]));
+    let by = ["--who", "ann", "--reason"];
+    told(table, &[&["pool", "set", "p", "--limit", "5"][..], &by, &["we begin"]].concat());
+    told(table, &["pool", "set", "p", "--limit", "6", "--lease", "1m", "--who", "bob", "--yes"]);
+    told(table, &[&["pool", "override", "p", "--limit", "2", "--yes"][..], &by, &["the partner is slow"]].concat());
+    told(table, &[&["pool", "override", "p", "--end", "--yes"][..], &by, &["it is quick again"]].concat());
+    // What changes nothing is not noted.
+    told(table, &["pool", "set", "p", "--limit", "6", "--yes"]);
+    told(table, &["pool", "override", "p", "--end", "--yes"]);
+    told(table, &[&["pool", "rm", "p", "--yes"][..], &by, &["we are done"]].concat());
+    let told_as = |change: &Value| {
+        let field = |name: &str| change[name].clone();
+        [field("change"), field("from"), field("to"), field("who"), field("why")]
+    };
+    let history = keeps(table, 2, &["pool", "history", "p"]);
+    let changes: Vec<_> = history["changes"].as_array().expect("changes").iter().map(told_as).collect();
+    let expected = [
+        json!(["retired", null, null, "ann", "we are done"]),
+        json!(["ended", 2, 6, "ann", "it is quick again"]),
+        json!(["overridden", 6, 2, "ann", "the partner is slow"]),
+        json!(["set", null, null, "bob", ""]),
+        json!(["made", null, 5, "ann", "we begin"]),
+    ];
+    assert_eq!(json!(changes), json!(expected));
+    let settings =
+        json!([{"setting": "limit", "from": 5, "to": 6}, {"setting": "lease_ms", "from": null, "to": 60_000}]);
+    assert_eq!(history["changes"][3]["settings"], settings);
+    let words = told(table, &["pool", "history", "p"]);
+    assert!(words.contains("set limit 5 -> 6, lease default -> 1m"), "{words}");
 }
 
 #[test]
@@ -229,15 +320,15 @@ fn whoever_waits_gets_in_when_an_override_ends_never_too_early() {
     let table = "ended-override";
     told(table, &["table", "create"]);
     told(table, &["pool", "set", "p", "--limit", "1", "--sweep-every", "1h"]);
-    told(table, &["pool", "limit", "p", "--drain", "--reason", "stop", "--yes"]);
+    told(table, &["pool", "override", "p", "--drain", "--reason", "stop", "--yes"]);
     let waits = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
     assert_eq!(waits.status, Some(124), "{waits:?}");
-    told(table, &["pool", "limit", "p", "--end", "--yes"]);
+    told(table, &["pool", "override", "p", "--end", "--yes"]);
     let comes = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
     assert_eq!((comes.status, &*comes.told), (Some(0), "started\n"), "{comes:?}");
     // Raised, then ended: until everybody surely follows, the slots up to the raised limit count as held.
-    told(table, &["pool", "limit", "p", "2", "--reason", "hurry", "--yes"]);
-    told(table, &["pool", "limit", "p", "--end", "--yes"]);
+    told(table, &["pool", "override", "p", "--limit", "2", "--reason", "hurry", "--yes"]);
+    told(table, &["pool", "override", "p", "--end", "--yes"]);
     let early = run(on(table), &["run", "--prefix", "p", "--wait", "0s", "--", "echo", "started"]);
     assert_eq!(early.status, Some(124), "{early:?}");
 }

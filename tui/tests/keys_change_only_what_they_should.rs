@@ -5,7 +5,9 @@
 
 mod scenes;
 
-use leasehold_core::{LeaseId, Timestamp};
+use leasehold_core::occupancy::{Occupancy, Overridden};
+use leasehold_core::{Author, ExpectedOverride, HistoryKey, HistoryRow, LeaseId, PoolChange, Timestamp};
+use leasehold_tui::watch::form::Form;
 use leasehold_tui::watch::input::{DashboardEffect, Input, PoolDirectory, ReplayCommand, ReplayPosition};
 use leasehold_tui::watch::layout::Pane;
 use leasehold_tui::watch::session::DashboardMode;
@@ -145,9 +147,14 @@ fn nothing_is_changed_before_it_was_asked_for_twice() {
         press(&mut dashboard, KeyCode::Esc);
         press(&mut dashboard, KeyCode::Esc);
     }
-    let changed = types(&mut dashboard, "+\nmore\nsearch-reindex\n");
-    let expected =
-        DashboardEffect::ChangeLimit { prefix: prefix("search-reindex"), limit: limit(4), why: "more".into() };
+    let changed = types(&mut dashboard, "+\nmore\n\nsearch-reindex\n");
+    let expected = DashboardEffect::ChangeLimit {
+        prefix: prefix("search-reindex"),
+        limit: limit(4),
+        why: "more".into(),
+        lasts: None,
+        expected: ExpectedOverride::Made(None),
+    };
     assert_eq!(changed, [expected]);
 }
 
@@ -162,7 +169,80 @@ fn a_forced_release_is_for_the_lease_that_was_shown() {
     let later = Scene { at: NOW, first: 500, fence: 41, ..scene("batch", 5, 3, 0) };
     dashboard.apply(Input::Seen(Box::new(later.look())));
     let lease: LeaseId = "batch:0:40".parse().expect("a lease");
+    assert!(form_of(&dashboard).wrong.as_deref().is_some_and(|wrong| wrong.contains("has ended meanwhile")));
     assert_eq!(types(&mut dashboard, "batch\n"), [DashboardEffect::Release(lease)]);
+}
+
+fn form_of(dashboard: &DashboardState) -> &Form {
+    let Some(Overlay::Form(form)) = &dashboard.overlay else { panic!("{:?}", dashboard.overlay) };
+    form
+}
+
+/// The pool as it is seen a while later, with a limit by an override of this person.
+fn overridden(to: u32, who: &str, later: u64) -> Input {
+    let look = Scene { at: Timestamp(NOW.0 + later), ..scene("batch", to, 3, 0) }.look();
+    let live = Overridden { at: Timestamp(NOW.0 + later), who: who.into(), why: "slow".into(), until: None };
+    Input::Seen(Box::new(Occupancy { overridden: Some(live), ..look }))
+}
+
+#[test]
+fn of_two_people_the_second_is_asked_again() {
+    let mut dashboard = dashboard(WATCH, (120, 40));
+    watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);
+    types(&mut dashboard, "-\nneed speed\n\nbatch");
+    dashboard.apply(overridden(2, "ann", 100));
+    let form = form_of(&dashboard);
+    assert_eq!(form.wrong.as_deref(), Some("the limit was changed meanwhile by ann: it is 2 now"));
+    assert_eq!(types(&mut dashboard, "\n"), [], "the name is asked for again");
+    let changed = types(&mut dashboard, "batch\n");
+    let of_ann = ExpectedOverride::Made(Some(Timestamp(NOW.0 + 100)));
+    assert!(
+        matches!(&changed[..], [DashboardEffect::ChangeLimit { expected, .. }] if *expected == of_ann),
+        "{changed:?}"
+    );
+}
+
+#[test]
+fn a_message_goes_when_it_is_false_or_a_key_is_pressed() {
+    let mut dashboard = dashboard(WATCH, (120, 40));
+    watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);
+    let says =
+        |to: u32| Input::LimitChanged { prefix: prefix("batch"), to: limit(to), what: format!("it is {to} now") };
+    dashboard.apply(says(2));
+    dashboard.apply(overridden(2, "ann", 100));
+    assert!(dashboard.said.is_some());
+    dashboard.apply(overridden(7, "bob", 200));
+    assert_eq!(dashboard.said, None, "it is 7");
+    dashboard.apply(says(3));
+    types(&mut dashboard, "j");
+    assert_eq!(dashboard.said, None);
+}
+
+#[test]
+fn an_override_is_ended_by_a_key_and_a_name() {
+    let mut dashboard = dashboard(WATCH, (120, 40));
+    watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);
+    assert_eq!(types(&mut dashboard, "e"), []);
+    assert!(dashboard.said.as_ref().is_some_and(|said| said.what == "no override is in force"));
+    dashboard.apply(overridden(2, "ann", 100));
+    let ended = types(&mut dashboard, "e\nbatch\n");
+    let expected = ExpectedOverride::Made(Some(Timestamp(NOW.0 + 100)));
+    assert_eq!(ended, [DashboardEffect::EndOverride { prefix: prefix("batch"), why: String::new(), expected }]);
+}
+
+#[test]
+fn a_pools_history_is_read_when_it_is_asked_for() {
+    let mut dashboard = dashboard(WATCH, (120, 40));
+    watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);
+    assert_eq!(types(&mut dashboard, "H"), [DashboardEffect::ReadHistory(prefix("batch"))]);
+    let change = PoolChange::Overridden { from: limit(5), to: limit(2), until: None };
+    let key = HistoryKey { at: NOW, own: 7 };
+    let noted = HistoryRow { key, change, by: Author::new("ann@desk", "the partner is slow") };
+    dashboard.apply(Input::History(prefix("batch"), Ok(vec![noted])));
+    let shown = screen(&dashboard);
+    assert!(shown.contains("by ann@desk: limit overridden 5 -> 2 (the partner is slow)"), "{shown}");
+    types(&mut dashboard, "H");
+    assert_eq!(dashboard.overlay, None);
 }
 
 #[test]
@@ -170,7 +250,8 @@ fn in_the_demo_a_limit_changes_at_once_and_workers_die() {
     let mut dashboard = dashboard(DashboardMode::Demo, (120, 40));
     watched(&mut dashboard, &example());
     let limit_is = |count| {
-        [DashboardEffect::ChangeLimit { prefix: prefix("analytics"), limit: limit(count), why: "by hand".into() }]
+        let (why, lasts, expected) = ("by hand".into(), None, ExpectedOverride::Any);
+        [DashboardEffect::ChangeLimit { prefix: prefix("analytics"), limit: limit(count), why, lasts, expected }]
     };
     assert_eq!(types(&mut dashboard, "+"), limit_is(16));
     // Before the first is seen.

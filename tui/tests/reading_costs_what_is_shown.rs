@@ -7,7 +7,9 @@ mod scenes;
 use std::time::Duration;
 
 use leasehold_core::occupancy::Detail;
-use leasehold_core::{AcquireRequest, ExpectedSettings, Holder, Mode, PoolPatch, RetirePool, SetPool, SweepRequest};
+use leasehold_core::{
+    AcquireRequest, Author, ExpectedSettings, Holder, Mode, PoolPatch, RetirePool, SetPool, SweepRequest,
+};
 use leasehold_store::{Embedded, Runner, Table, create_table};
 use leasehold_tui::watch::input::{Input, Subscription};
 use leasehold_tui::watch::poller::poll;
@@ -28,7 +30,7 @@ async fn table(engine: &Embedded, pools: usize) -> Table {
     for number in 0..pools {
         let prefix = prefix(&format!("pool-{number:03}"));
         let patch = PoolPatch { limit: Some(limit(15)), ..PoolPatch::default() };
-        let set = SetPool { patch, expected: ExpectedSettings::Any };
+        let set = SetPool { patch, by: Author::new("ann", "a test"), expected: ExpectedSettings::Any };
         runner.administer(&prefix, set).await.expect("a pool");
         for item in 0..(number % 4) * 5 {
             let arn = format!("arn:aws:states:eu-central-1:123456789012:execution:nightly:{number}-{item}");
@@ -175,7 +177,10 @@ async fn a_pool_that_is_retired_meanwhile_is_told_once_and_gone() {
     let mut watching = Watching::new(table(&engine, 2).await, NARROW, Duration::from_millis(50));
     watching.round().await;
     let retired = watching.dashboard.subscription().pools[0].clone();
-    Runner::new(watching.table.clone()).administer(&retired, RetirePool).await.expect("retired");
+    Runner::new(watching.table.clone())
+        .administer(&retired, RetirePool { by: Author::new("ann", "a test") })
+        .await
+        .expect("retired");
     watching.until(|_, input| matches!(input, Input::Gone(gone) if *gone == retired)).await;
     for _ in 0..3 {
         watching.round().await;

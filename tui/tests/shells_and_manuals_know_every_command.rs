@@ -46,7 +46,7 @@ fn bash_completes_with_it() {
     let ask =
         "COMP_WORDS=(leasehold pool s); COMP_CWORD=2; _leasehold leasehold s pool; printf '%s\\n' \"${COMPREPLY[@]}\"";
     let output = Command::new("bash").args(["-c", &format!("{script}\n{ask}")]).output().expect("bash");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "set\n", "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "set\nshow\n", "{output:?}");
 }
 
 #[test]

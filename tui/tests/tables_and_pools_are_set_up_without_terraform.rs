@@ -9,8 +9,8 @@ use std::process::Stdio;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, ExpectedOverride, Holder, Lease, Limit, LimitChanged, Millis, Mode, PoolName,
-    PoolRow, Reply, Request, Row, RowKey, SetLimit, SetLimitOutcome,
+    AcquireOutcome, AcquireRequest, Author, ExpectedOverride, Holder, Lease, Limit, LimitChanged, Millis, Mode,
+    PoolName, PoolRow, Reply, Request, Row, RowKey, SetLimit, SetLimitOutcome,
 };
 use leasehold_store::{Runner, TableCreated, create_table};
 use leasehold_tui::watch::actions::change_limit;
@@ -83,7 +83,7 @@ async fn a_pool_has_defaults_and_setting_it_again_changes_nothing() {
     let settings = json!({"limit": 15, "lease_ms": 300_000, "grace_ms": 5_000, "quiet_ms": 35_000,
         "longest_wait_ms": 86_400_000, "longest_hold_ms": 0, "sweep_every_ms": 60_000});
     let expected = json!({"table": "set", "prefix": "p", "created": true, "changed": [], "settings": settings,
-        "override": null});
+        "settles_at_ms": null, "limit_was": null, "override": null});
     assert_eq!(made, expected);
     assert_eq!(pool_row("set").await, Some(PoolRow::new(limit(15))));
 
@@ -134,7 +134,7 @@ async fn a_lowered_limit_writes_down_the_highest_still_in_use() {
     told("lowered", &["table", "create"]);
     told("lowered", &["pool", "set", "p", "--limit", "15"]);
     let words = told("lowered", &["pool", "set", "p", "--limit", "10", "--yes"]);
-    assert!(words.contains("limit         15 -> 10\n") && words.contains("slots up to 15 count as held"), "{words}");
+    assert!(words.contains("limit         15 -> 10\n") && words.contains("(limit was 15)"), "{words}");
     let first = pool_row("lowered").await.and_then(|row| row.lowered).expect("what it was lowered from");
     assert_eq!(first.from, limit(15));
     // What changes something else leaves that alone, and so does the same limit again.
@@ -176,6 +176,7 @@ async fn an_override_that_wins_over_the_limit_is_told() {
         limit: limit(4),
         who: "ann".into(),
         why: "the partner is slow".into(),
+        lasts: None,
         expected: ExpectedOverride::Any,
     };
     let ran = Runner::new(table("overridden")).run_on(&prefix("p"), new).await.expect("changed");
@@ -252,7 +253,7 @@ async fn settings_that_cannot_be_read_are_replaced_with_a_limit() {
     assert!(words.starts_with("the settings of pool p in table unreadable, which made no sense, are replaced\n"));
     assert!(words.contains("\n  limit         2\n  lease         5m\n"), "{words}");
     // Nobody knows which limit callers followed.
-    assert!(words.contains("slots up to 10000 count as held"), "{words}");
+    assert!(words.contains("(limit was 10000)"), "{words}");
     assert_eq!(pool_row(name).await.map(|row| (row.limit, row.lease)), Some((limit(2), None)));
     assert!(told(name, &["leases", "p"]).contains("0 of 2 held"));
 }
@@ -273,28 +274,31 @@ async fn an_override_that_cannot_be_read_is_ended_or_replaced() {
     let name = "unreadable-override";
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "5"]);
-    told(name, &["pool", "limit", "p", "3", "--reason", "slow", "--yes"]);
+    told(name, &["pool", "override", "p", "--limit", "3", "--reason", "slow", "--yes"]);
     damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
     refused(on(name), 3, &["leases", "p"]);
-    let (status, shown) = typed(name, &["pool", "limit", "p", "--end"], "no\n");
+    let (status, shown) = typed(name, &["pool", "override", "p", "--end"], "no\n");
     assert_eq!(status, Some(1), "{shown}");
     assert!(shown.contains("The override of pool p in table unreadable-override makes no sense"), "{shown}");
     assert!(matches!(row(name, RowKey::Override).await, Some(Row::Unreadable(..))));
-    let ended = document(name, &["pool", "limit", "p", "--end", "--yes"]);
+    let ended = document(name, &["pool", "override", "p", "--end", "--yes"]);
     assert_eq!([&ended["to"], &ended["changed"], &ended["override"]], [&json!(5), &json!(true), &json!(null)]);
     assert_eq!(row(name, RowKey::Override).await, None);
     assert!(told(name, &["leases", "p"]).contains("0 of 5 held"));
 
-    told(name, &["pool", "limit", "p", "3", "--reason", "slow", "--yes"]);
+    told(name, &["pool", "override", "p", "--limit", "3", "--reason", "slow", "--yes"]);
     damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
-    let words = told(name, &["pool", "limit", "p", "4", "--reason", "less", "--yes"]);
-    assert!(words.contains("is 4 now") && words.contains("slots up to 10000 count as held"), "{words}");
+    let words = told(name, &["pool", "override", "p", "--limit", "4", "--reason", "less", "--yes"]);
+    assert!(words.contains("is 4 now") && words.contains("(limit was 10000)"), "{words}");
     assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
 
     // So it is from the dashboard.
     damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
-    let changed = change_limit(&Runner::new(table(name)), &prefix("p"), limit(6), "ann", "by hand").await;
-    assert!(matches!(&changed, Input::ActionDone { done: true, what } if what.contains("is 6 now")), "{changed:?}");
+    let changed = {
+        let by = Author::new("ann", "by hand");
+        change_limit(&Runner::new(table(name)), &prefix("p"), limit(6), by, None, ExpectedOverride::Any).await
+    };
+    assert!(matches!(&changed, Input::LimitChanged { what, .. } if what.contains("is 6 now")), "{changed:?}");
     assert!(told(name, &["leases", "p"]).contains("0 of 6 held"));
 }
 
@@ -303,7 +307,7 @@ async fn a_change_is_told_even_if_the_override_cannot_be_shown() {
     let name = "unshown-override";
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "5"]);
-    told(name, &["pool", "limit", "p", "3", "--reason", "slow", "--yes"]);
+    told(name, &["pool", "override", "p", "--limit", "3", "--reason", "slow", "--yes"]);
     damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
     let ended = run(on(name), &["pool", "set", "p", "--limit", "6", "--yes"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");
@@ -317,14 +321,16 @@ async fn slots_that_still_count_from_a_change_are_told_before() {
     let name = "still-counted";
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "6"]);
-    told(name, &["pool", "limit", "p", "8", "--reason", "hurry", "--yes"]);
-    told(name, &["pool", "limit", "p", "5", "--reason", "slow", "--yes"]);
-    for change in [&["pool", "limit", "p", "7", "--reason", "faster"][..], &["pool", "limit", "p", "--end"]] {
+    told(name, &["pool", "override", "p", "--limit", "8", "--reason", "hurry", "--yes"]);
+    told(name, &["pool", "override", "p", "--limit", "5", "--reason", "slow", "--yes"]);
+    for change in
+        [&["pool", "override", "p", "--limit", "7", "--reason", "faster"][..], &["pool", "override", "p", "--end"]]
+    {
         let (status, shown) = typed(name, change, "no\n");
         assert_eq!(status, Some(1), "{shown}");
         assert!(shown.contains("slots up to 8 count as held"), "{change:?}: {shown}");
     }
-    let (_, shown) = typed(name, &["pool", "limit", "p", "9", "--reason", "hurry"], "no\n");
+    let (_, shown) = typed(name, &["pool", "override", "p", "--limit", "9", "--reason", "hurry"], "no\n");
     assert!(!shown.contains("count as held"), "{shown}");
 }
 
@@ -334,7 +340,10 @@ async fn an_override_made_while_somebody_is_asked_stays() {
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "5"]);
     let mut command = on_a_terminal(name);
-    command.args(["pool", "limit", "p", "9", "--reason", "hurry"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+        .args(["pool", "override", "p", "--limit", "9", "--reason", "hurry"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
     let mut child = command.spawn().expect("python3 with its pty module");
     let mut shown = child.stdout.take().expect("its screen");
     let mut text = vec![];
@@ -344,7 +353,7 @@ async fn an_override_made_while_somebody_is_asked_stays() {
         assert!(count > 0, "it did not ask: {}", String::from_utf8_lossy(&text));
         text.extend_from_slice(&some[..count]);
     }
-    told(name, &["pool", "limit", "p", "2", "--reason", "slow", "--who", "ann", "--yes"]);
+    told(name, &["pool", "override", "p", "--limit", "2", "--reason", "slow", "--who", "ann", "--yes"]);
     // The keyboard is held until the command has ended.
     let mut keyboard = child.stdin.take().expect("a keyboard");
     keyboard.write_all(b"p\n").expect("typed");
@@ -354,7 +363,7 @@ async fn an_override_made_while_somebody_is_asked_stays() {
     assert!(text.contains("was not changed: ann overrode the limit meanwhile (slow), 2 is in force"), "{text}");
     assert!(told(name, &["leases", "p"]).contains("0 of 2 held"));
     // Whom nobody asks has its way.
-    told(name, &["pool", "limit", "p", "9", "--reason", "hurry", "--yes"]);
+    told(name, &["pool", "override", "p", "--limit", "9", "--reason", "hurry", "--yes"]);
     assert!(told(name, &["leases", "p"]).contains("0 of 9 held"));
 }
 
@@ -432,13 +441,15 @@ async fn without_a_terminal_no_pool_is_changed_unless_said_so() {
     let name = "unasked-change";
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "5"]);
-    for arguments in [&["pool", "set", "p", "--limit", "4"][..], &["pool", "limit", "p", "4", "--reason", "slow"]] {
+    for arguments in
+        [&["pool", "set", "p", "--limit", "4"][..], &["pool", "override", "p", "--limit", "4", "--reason", "slow"]]
+    {
         let wrong = refused(on(name), 2, arguments);
         assert!(wrong.contains("no terminal to ask on; nothing was changed; add --yes"), "{wrong}");
     }
     assert_eq!((pool_row(name).await, row(name, RowKey::Override).await), (Some(PoolRow::new(limit(5))), None));
-    told(name, &["pool", "limit", "p", "4", "--reason", "slow", "--yes"]);
-    refused(on(name), 2, &["pool", "limit", "p", "--end"]);
+    told(name, &["pool", "override", "p", "--limit", "4", "--reason", "slow", "--yes"]);
+    refused(on(name), 2, &["pool", "override", "p", "--end"]);
     assert!(row(name, RowKey::Override).await.is_some());
     // What is so already needs no answer.
     assert!(told(name, &["pool", "set", "p", "--limit", "5"]).contains("nothing was changed"));
@@ -458,7 +469,7 @@ async fn on_a_terminal_a_pool_is_changed_if_its_name_is_typed() {
     assert_eq!(status, Some(0), "{shown}");
     assert_eq!(pool_row(name).await.map(|row| row.limit), Some(limit(4)));
 
-    let hurry = ["pool", "limit", "p", "9", "--reason", "hurry"];
+    let hurry = ["pool", "override", "p", "--limit", "9", "--reason", "hurry"];
     let (status, shown) = typed(name, &hurry, "9\n");
     assert_eq!(status, Some(1), "{shown}");
     assert!(
@@ -467,7 +478,7 @@ async fn on_a_terminal_a_pool_is_changed_if_its_name_is_typed() {
     );
     assert_eq!(row(name, RowKey::Override).await, None);
     assert_eq!(typed(name, &hurry, "p\n").0, Some(0));
-    let (status, shown) = typed(name, &["pool", "limit", "p", "--end"], "p\n");
+    let (status, shown) = typed(name, &["pool", "override", "p", "--end"], "p\n");
     assert_eq!(status, Some(0), "{shown}");
     assert!(shown.contains("(hurry). Ended, the limit is 4 at once; it is 9 now."), "{shown}");
     assert_eq!(row(name, RowKey::Override).await, None);

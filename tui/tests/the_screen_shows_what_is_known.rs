@@ -170,11 +170,11 @@ fn a_corrected_clock_is_told_and_stretches_no_history() {
 fn a_limit_by_an_override_says_whose_and_why() {
     let mut dashboard = with(WIDE, &example());
     let look = example()[0].look();
-    let live = Overridden { at: ago(60_000), who: "ann@desk".into(), why: "the partner is slow".into() };
+    let live = Overridden { at: ago(60_000), who: "ann@desk".into(), why: "the partner is slow".into(), until: None };
     dashboard.apply(Input::Seen(Box::new(Occupancy { overridden: Some(live), ..look })));
     press(&mut dashboard, KeyCode::Char('-'));
     let form = screen(&dashboard);
-    assert!(form.contains("An override is in force, by ann@desk: the partner is slow."), "{form}");
+    assert!(form.contains("The limit is 15, by an override of ann@desk: the partner is slow."), "{form}");
     press(&mut dashboard, KeyCode::Esc);
     assert_snapshot!(screen(&dashboard));
 }
@@ -267,7 +267,7 @@ fn everything_about_a_waiter() {
 #[test]
 fn a_change_of_the_limit_asks_for_a_reason_and_the_name() {
     let mut dashboard = with(WIDE, &example());
-    types(&mut dashboard, "++\nmonth end\nanalytic\n");
+    types(&mut dashboard, "++\nmonth end\n\nanalytic\n");
     assert_snapshot!(screen(&dashboard));
 }
 

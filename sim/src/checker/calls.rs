@@ -1,13 +1,14 @@
 //! Calls: how does one begin and end? Begun by a client, an event, an operator or the schedule; served by the table, the tasks and
 //! the executions; ended, and what its client makes of the answer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, AnyOperation, AnyOutcome, Attempt, Condition, Delivery, EndOverrideOutcome,
     ExecutionStatus, Failure, FailureReason, Intent, Lease, LeaseId, Limit, Millis, Mode, Mutation, Notice, Operation,
     ReleaseTarget, Released, Renewed, Reply, Request, Row, RowKey, SetLimitOutcome, SetPoolOutcome, Settings,
-    SettingsRow, TaskCallback, TaskResult, Timestamp,
+    SettingsRow, TaskCallback, TaskResult, Timestamp, Write,
 };
 
 use super::invariants::{self, Violation};
@@ -95,11 +96,26 @@ impl Shared {
             SettingsOf::PoolBefore => (before.0, now.1),
             SettingsOf::OverrideBefore => (now.0, before.1),
         };
-        let given = Settings::from_rows(self.prefix.clone(), &pool?, live.as_ref(), None).ok()?;
+        // Cached from before a change, they are of the moment before it: an override may have lapsed since.
+        let read_at = if of == SettingsOf::Now { state.now } else { state.changed_at.unwrap_or(state.now) - 1 };
+        let given = Settings::from_rows(self.prefix.clone(), &pool?, live.as_ref(), None, Timestamp(read_at)).ok()?;
+        let lapse = live.and_then(|live| live.until).filter(|_| self.world.is_ablated(Ablation::Lapse));
+        let lowered = given.lowered.filter(|lowered| Some(lowered.at) != lapse);
         let high_water =
             if let Some(Row::HighWater(mark)) = state.table.row(RowKey::HighWater) { Some(*mark) } else { None };
-        let settings = self.settings(given.limit, given.lowered);
-        Some(Arc::new(Settings { high_water, ..(*settings).clone() }))
+        let settings = self.settings(given.limit, lowered);
+        Some(Arc::new(Settings { high_water, lapsed: given.lapsed, ..(*settings).clone() }))
+    }
+
+    /// Time has passed: an override that ends by itself now is a change of the limit, though nobody writes anything.
+    pub(super) fn override_lapses(&self, state: &mut WorldState) -> Result<(), Violation> {
+        let rows = state.own_rows();
+        if rows.1.as_ref().is_none_or(|live| live.until != Some(Timestamp(state.now))) {
+            return Ok(());
+        }
+        state.changed_at = Some(state.now);
+        state.rows_before = Some(Arc::new(rows));
+        self.all_are_stale(state)
     }
 
     pub(super) fn begin_call(
@@ -133,6 +149,8 @@ impl Shared {
         seen: &mut Coverage,
     ) -> Result<Reply, Violation> {
         let ablated = |to| self.world.is_ablated(to);
+        let request = without_notes(request);
+        let request = request.as_ref();
         let before = invariants::touched(&state.table, request);
         let rows_before = state.own_rows();
         let mut reply = if ablated(Ablation::Attempts) {
@@ -151,6 +169,13 @@ impl Shared {
             seen.folded |= request.writes().iter().any(|write| write.intent == Intent::FoldSlot);
             if request.writes().iter().any(|write| write.intent == Intent::EndOverride) {
                 state.ended_limit = rows_before.1.as_ref().map(|live| live.limit);
+            }
+            if request.writes().iter().any(|write| write.intent == Intent::ClearOverride) {
+                seen.cleared = true;
+                if let Some(live) = rows_before.1.as_ref().filter(|live| live.is_in_force(Timestamp(state.now))) {
+                    let what = format!("an override of {} was cleared away that had not lapsed", live.limit);
+                    return Err(Violation::new(property::NEWEST, what));
+                }
             }
             if state.own_rows() != rows_before {
                 state.changed_at = Some(state.now);
@@ -534,5 +559,17 @@ impl Hashed<Call> {
             Caller::Sweep => format!("sweep{clock}{old}"),
             Caller::Operator(at, _) => format!("operator {at}"),
         }
+    }
+}
+
+/// A request without what it notes in the pool's history, which nothing under test reads: states that differ only in that
+/// are one.
+fn without_notes(request: &Request) -> Cow<'_, Request> {
+    let is_note = |write: &Write| write.intent == Intent::NoteChange;
+    match request {
+        Request::Transact(writes) if writes.iter().any(is_note) => {
+            Cow::Owned(Request::Transact(writes.iter().filter(|write| !is_note(write)).cloned().collect()))
+        }
+        other => Cow::Borrowed(other),
     }
 }

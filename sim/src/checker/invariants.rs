@@ -408,6 +408,11 @@ impl Shared {
         {
             return Err(Violation::new(property::LEAK, format!("everybody is gone, and this row stays: {row:?}")));
         }
+        if let (_, Some(live)) = gone.own_rows()
+            && !live.is_in_force(Timestamp(gone.now))
+        {
+            return Err(Violation::new(property::LEAK, format!("this override lapsed long ago, and stays: {live:?}")));
+        }
         Ok(())
     }
 

@@ -151,6 +151,8 @@ pub struct Coverage {
     pub above_limit: bool,
     /// A slot above the limit was folded away.
     pub folded: bool,
+    /// An override that had lapsed was cleared away.
+    pub cleared: bool,
     /// All that a world lets go wrong did, in one history.
     pub every_fault: bool,
     /// How many slots were held at once.
@@ -176,7 +178,7 @@ impl Coverage {
             told claimed granted_from_queue refused renewed extended reclaimed renotified closed_task
             failed_task gave_up lost override_ended superseded retired pool_set busy already older_released
             limit_set crashed died redriven table_refused unheard reply_lost served_late give_back_lost torn
-            freed_by_event above_limit every_fault folded redriven_in_place reported_again reported_after_redrive
+            freed_by_event above_limit every_fault folded cleared redriven_in_place reported_again reported_after_redrive
             cancelled_waiting cancelled_at_work killed looked notice_refused granted_to_dead
         }
     }

@@ -1,8 +1,8 @@
 //! Transitions: what can happen next, and what comes of it? Every step of every call, every fault, every tick of the clock.
 
 use leasehold_core::{
-    AnyOperation, Delivery, Effect, EndOverride, ExecutionStatus, ExpectedOverride, ExpectedSettings, LeaseId, Limit,
-    Millis, PoolPatch, RenewRequest, Reply, Request, RetirePool, SetLimit, SetPool, SweepRequest, Timestamp,
+    AnyOperation, Author, Delivery, Effect, EndOverride, ExecutionStatus, ExpectedOverride, ExpectedSettings, LeaseId,
+    Limit, Millis, PoolPatch, RenewRequest, Reply, Request, RetirePool, SetLimit, SetPool, SweepRequest, Timestamp,
 };
 
 use super::invariants::Violation;
@@ -402,6 +402,7 @@ impl Shared {
             }
             Transition::Tick => {
                 state.now += 1;
+                self.override_lapses(state)?;
                 // The change itself is an operation too, and ends before its deadline.
                 if let Some(change) = self.world.operator_plan {
                     let now = state.now;
@@ -574,18 +575,20 @@ fn reads_of(call: &Call) -> impl Iterator<Item = (usize, &Request)> {
 /// What an operator asks for.
 fn operation(action: OperatorAction) -> AnyOperation {
     let limit = |limit: u32| Limit::try_from(u64::from(limit)).unwrap_or(Limit::HIGHEST);
+    let operator = || Author::new("operator", "because");
     match action {
         OperatorAction::SetLimit(to) => AnyOperation::SetLimit(SetLimit {
             limit: limit(to),
             who: "operator".into(),
             why: "because".into(),
+            lasts: None,
             expected: ExpectedOverride::Any,
         }),
-        OperatorAction::EndOverride => EndOverride { expected: ExpectedOverride::Any }.into(),
+        OperatorAction::EndOverride => EndOverride { by: operator(), expected: ExpectedOverride::Any }.into(),
         OperatorAction::SetPool(to) => {
             let patch = PoolPatch { limit: Some(limit(to)), ..PoolPatch::default() };
-            SetPool { patch, expected: ExpectedSettings::Any }.into()
+            SetPool { patch, by: operator(), expected: ExpectedSettings::Any }.into()
         }
-        OperatorAction::RetirePool => RetirePool.into(),
+        OperatorAction::RetirePool => RetirePool { by: operator() }.into(),
     }
 }

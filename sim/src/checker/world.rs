@@ -124,6 +124,8 @@ pub struct OperatorPlan {
     pub operators: [Option<OperatorAction>; 3],
     /// An override that is in force from the beginning.
     pub override_limit: Option<u32>,
+    /// After how many milliseconds it ends by itself.
+    pub lapses_after: Option<u64>,
     /// How long callers may go on with the old settings.
     pub cache: u64,
     /// Cache + longest operation.
@@ -186,6 +188,8 @@ pub enum Ablation {
     AboveLimit,
     /// A lowered limit is believed to be followed at once.
     Quiet,
+    /// The end of an override that lapsed is believed to be followed at once.
+    Lapse,
     /// An execution whose task is closed is said to have ended.
     ClosedMeansEnded,
     /// An execution's end is reported as if it had only just come.
@@ -359,7 +363,8 @@ impl CheckedWorld {
     /// With a limit that changes.
     pub fn change(mut self, to: u32, cache: u64, quiet: u64) -> Self {
         let operators = [Some(OperatorAction::SetLimit(to)), None, None];
-        self.operator_plan = Some(OperatorPlan { operators, override_limit: None, cache, quiet, torn: false });
+        self.operator_plan =
+            Some(OperatorPlan { operators, override_limit: None, lapses_after: None, cache, quiet, torn: false });
         self
     }
 
@@ -385,7 +390,8 @@ impl CheckedWorld {
     /// With one operator who does this.
     pub fn operator(mut self, action: OperatorAction, cache: u64, quiet: u64) -> Self {
         let operators = [Some(action), None, None];
-        self.operator_plan = Some(OperatorPlan { operators, override_limit: None, cache, quiet, torn: false });
+        self.operator_plan =
+            Some(OperatorPlan { operators, override_limit: None, lapses_after: None, cache, quiet, torn: false });
         self
     }
 
@@ -395,6 +401,15 @@ impl CheckedWorld {
     /// When no operator changes the pool.
     pub fn override_limit(mut self, limit: u32) -> Self {
         self.plan().override_limit = Some(limit);
+        self
+    }
+
+    /// With an override that is in force from the beginning, and ends by itself after so many milliseconds.
+    pub fn lapsing_override(mut self, limit: u32, after: u64, cache: u64, quiet: u64) -> Self {
+        let (override_limit, lapses_after) = (Some(limit), Some(after));
+        let none = OperatorPlan { operators: [None; 3], override_limit, lapses_after, cache, quiet, torn: false };
+        let plan = self.operator_plan.unwrap_or(none);
+        self.operator_plan = Some(OperatorPlan { override_limit, lapses_after, ..plan });
         self
     }
 
@@ -443,6 +458,8 @@ impl CheckedWorld {
             OperatorAction::EndOverride => self.limit,
             OperatorAction::RetirePool => 0,
         };
+        let lapses = changed && self.operator_plan.is_some_and(|plan| plan.lapses_after.is_some());
+        let begin = if lapses { begin.max(self.limit) } else { begin };
         let operators = self.operator_plan.filter(|_| changed).map(|change| change.operators);
         operators.iter().flatten().flatten().map(set).fold(begin, u32::max)
     }
@@ -525,9 +542,15 @@ impl Shared {
         }
         if let Some(Ok(limit)) = live.map(|limit| Limit::try_from(u64::from(limit))) {
             let (at, who, why) = (Timestamp(BEGIN - 1), "operator".into(), "before".into());
-            table.put(Row::Override(OverrideRow { limit, lowered: None, at, who, why }));
+            let until = self.lapses_at().map(Timestamp);
+            table.put(Row::Override(OverrideRow { limit, lowered: None, at, until, who, why }));
         }
         table
+    }
+
+    /// When the override that is in force from the beginning ends by itself.
+    pub(crate) fn lapses_at(&self) -> Option<u64> {
+        self.world.operator_plan.and_then(|plan| plan.lapses_after).map(|after| BEGIN + after)
     }
 
     /// The world's settings with this limit and this mark.

@@ -8,8 +8,8 @@
 //! the store compares the two for rows of every kind.
 
 use leasehold_core::{
-    Attempt, Held, HighWaterRow, Holder, HolderRow, HolderState, Lowered, Lowering, Notice, OverrideRow, PoolName,
-    PoolRow, Row, RowKey, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, WaitRow,
+    Attempt, Held, HighWaterRow, HistoryRow, Holder, HolderRow, HolderState, Lowered, Lowering, Notice, OverrideRow,
+    PoolChange, PoolName, PoolRow, Row, RowKey, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, WaitRow,
 };
 
 /// The length of an ordinary execution's ARN, in bytes.
@@ -53,6 +53,7 @@ impl ItemSizes {
             Row::Override(row) => item.live(row),
             Row::Summary(row) => item.summary(row),
             Row::HighWater(row) => item.high_water(row),
+            Row::History(row) => item.noted(row),
             Row::Unreadable(_, row) => item.add(row.image.len()),
         }
         if in_directory(row) {
@@ -103,6 +104,7 @@ fn sort_length(key: RowKey) -> u64 {
         RowKey::Slot(slot) => "slot#".len() + digits(slot.0.into()).max(5),
         RowKey::Holder(_) => "holder#".len() + 32 + 1 + 32,
         RowKey::Wait(ticket) => "wait#".len() + ticket_length(ticket),
+        RowKey::History(key) => "history#".len() + digits(key.at.0).max(13) + 1 + 16,
     };
     length as u64
 }
@@ -205,12 +207,43 @@ impl ItemBytes<'_> {
     }
 
     fn live(&mut self, row: &OverrideRow) {
-        let OverrideRow { limit, lowered, at, who, why } = row;
+        let OverrideRow { limit, lowered, at, until, who, why } = row;
         self.number("limit", limit.count());
         self.lowered(*lowered);
         self.time("made_at", *at);
+        if let Some(until) = until {
+            self.time("until", *until);
+        }
         self.text("who", who.len());
         self.text("why", why.len());
+    }
+
+    fn noted(&mut self, row: &HistoryRow) {
+        let HistoryRow { key: _, change, by } = row;
+        self.text("change", change.name().len());
+        let (from, to) = match change {
+            PoolChange::Retired => (None, None),
+            PoolChange::Made(limit) => (None, Some(limit)),
+            PoolChange::Set(changes) => {
+                self.text("settings", changes.to_string().len());
+                (None, None)
+            }
+            PoolChange::Overridden { from, to, until } => {
+                if let Some(until) = until {
+                    self.time("until", *until);
+                }
+                (Some(from), Some(to))
+            }
+            PoolChange::Ended { from, to } | PoolChange::Lapsed { from, to } => (Some(from), Some(to)),
+        };
+        for (name, limit) in [("from", from), ("limit", to)] {
+            if let Some(limit) = limit {
+                self.number(name, limit.count());
+            }
+        }
+        self.text("who", by.who.len());
+        self.text("why", by.why.len());
+        self.number("ttl", row.ttl().0.div_ceil(1_000));
     }
 
     fn summary(&mut self, row: &SummaryRow) {

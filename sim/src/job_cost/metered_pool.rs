@@ -47,6 +47,7 @@ fn said(request: &Request) -> String {
         RowKey::Slot(_) => "slot",
         RowKey::Holder(_) => "holder",
         RowKey::Wait(_) => "place",
+        RowKey::History(_) => "note",
     };
     let rows = || request.writes().iter().map(row).collect::<Vec<_>>().join(" + ");
     match request {

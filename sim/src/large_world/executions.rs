@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    Attempt, EndOverride, ExecutionEnded, ExpectedOverride, ExpectedSettings, Limit, Millis, PoolPatch, ReleaseAll,
-    SetLimit, SetPool, SweepRequest,
+    Attempt, Author, EndOverride, ExecutionEnded, ExpectedOverride, ExpectedSettings, Limit, Millis, PoolPatch,
+    ReleaseAll, SetLimit, SetPool, SweepRequest,
 };
 
 use super::agenda::{Event, Strike};
@@ -358,11 +358,11 @@ impl World {
             LimitChange::Override(limit) => {
                 let Ok(limit) = Limit::try_from(u64::from(limit)) else { return };
                 let (who, why) = ("operator".into(), "a test".into());
-                let set = SetLimit { limit, who, why, expected: ExpectedOverride::Any };
+                let set = SetLimit { limit, who, why, lasts: None, expected: ExpectedOverride::Any };
                 self.operator_calls(pool, set.into());
             }
             LimitChange::EndOverride => {
-                self.operator_calls(pool, EndOverride { expected: ExpectedOverride::Any }.into());
+                self.operator_calls(pool, EndOverride { by: operator(), expected: ExpectedOverride::Any }.into());
             }
             LimitChange::Settings(limit) => self.set_limit(pool, limit),
         }
@@ -371,12 +371,12 @@ impl World {
     fn set_limit(&mut self, pool: u16, limit: u32) {
         let Ok(limit) = Limit::try_from(u64::from(limit)) else { return };
         let patch = PoolPatch { limit: Some(limit), ..PoolPatch::default() };
-        self.operator_calls(pool, SetPool { patch, expected: ExpectedSettings::Any }.into());
+        self.operator_calls(pool, SetPool { patch, by: operator(), expected: ExpectedSettings::Any }.into());
     }
 
     /// The limit is to be what it was at the beginning.
     pub(super) fn begin_again(&mut self, pool: u16) {
-        self.operator_calls(pool, EndOverride { expected: ExpectedOverride::Any }.into());
+        self.operator_calls(pool, EndOverride { by: operator(), expected: ExpectedOverride::Any }.into());
         if self.pools[usize::from(pool)].set_limit.is_some() {
             let limit = self.plan.pools[usize::from(pool)].limit;
             self.set_limit(pool, limit);
@@ -387,4 +387,9 @@ impl World {
         let rng = self.call_rng(1 << 43);
         self.call(Call::new(Caller::Operator, pool, Some(operation), rng), self.plan.times.one_way);
     }
+}
+
+/// Who changes limits.
+fn operator() -> Author {
+    Author::new("operator", "a test")
 }

@@ -51,7 +51,7 @@ impl World {
                     self.judge_override(at, old.as_ref());
                     self.limit_changes(at);
                 }
-                RowKey::Summary | RowKey::HighWater => {}
+                RowKey::Summary | RowKey::HighWater | RowKey::History(_) => {}
             }
         }
     }

@@ -188,7 +188,7 @@ impl World {
         let Some(Row::Pool(pool)) = state.table.row(RowKey::Pool) else { return None };
         let live = if let Some(Row::Override(row)) = state.table.row(RowKey::Override) { Some(row) } else { None };
         let mark = if let Some(Row::HighWater(row)) = state.table.row(RowKey::HighWater) { Some(*row) } else { None };
-        let settings = Settings::from_rows(state.name.clone(), pool, live, mark).ok()?;
+        let settings = Settings::from_rows(state.name.clone(), pool, live, mark, self.time()).ok()?;
         let slots: Vec<SlotRow> = state.table.slots().cloned().collect();
         let now = self.time() - Millis(plan.grace);
         let effective = settings.effective_limit(&slots, now).min(Limit::HIGHEST.count());

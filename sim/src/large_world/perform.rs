@@ -414,7 +414,8 @@ impl World {
                 let [high_water] = replies.table();
                 let own_rows = own_rows.clone();
                 let name = self.pools[usize::from(call.pool)].name.clone();
-                match Settings::from_replies(name, *own_rows, high_water) {
+                let begun = self.machines[machine as usize].time(call.read_at);
+                match Settings::from_replies(name, *own_rows, high_water, begun) {
                     Ok(settings) => {
                         // As old as the moment at which their reading began.
                         let read_at = call.read_at;

@@ -90,6 +90,7 @@ impl Lane {
                 limit: self.pools[call.pool].operator.wish,
                 who: "operator".into(),
                 why: "a live change".into(),
+                lasts: None,
                 expected: ExpectedOverride::Any,
             }),
         })

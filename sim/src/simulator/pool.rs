@@ -44,7 +44,7 @@ impl Pool {
         let row = scenario.pool_row(number);
         let prefix = scenario.pools[number].prefix.clone();
         let mark = HighWaterRow { slots: row.limit.count(), ..HighWaterRow::default() };
-        let mut settings = Settings::from_rows(prefix.clone(), &row, None, Some(mark))
+        let mut settings = Settings::from_rows(prefix.clone(), &row, None, Some(mark), leasehold_core::Timestamp(0))
             .unwrap_or_else(|_| Settings::new(prefix.clone(), scenario.pools[number].limit));
         scenario.keep_tombstones(&mut settings);
         let mut table = MemoryTable::default();
@@ -88,7 +88,7 @@ impl Pool {
         let Some(Row::Override(live)) = self.table.row(RowKey::Override) else { return None };
         let Some(Row::Pool(row)) = self.table.row(RowKey::Pool) else { return None };
         let high_water = self.settings_now().high_water;
-        let mut settings = Settings::from_rows(self.prefix.clone(), row, Some(live), high_water).ok()?;
+        let mut settings = Settings::from_rows(self.prefix.clone(), row, Some(live), high_water, live.at).ok()?;
         scenario.keep_tombstones(&mut settings);
         Some(settings)
     }

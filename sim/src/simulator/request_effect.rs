@@ -148,9 +148,13 @@ impl RequestEffect {
             Intent::MoveHighWater => RequestEffect::MovesHighWater,
             Intent::FoldSlot => RequestEffect::Folds(slot),
             Intent::Summarise => RequestEffect::Summarises,
-            Intent::SetLimit | Intent::EndOverride | Intent::SetPool | Intent::RetirePool => {
-                RequestEffect::ChangesLimit(limit_in(writes).unwrap_or(0))
-            }
+            Intent::SetLimit
+            | Intent::EndOverride
+            | Intent::SetPool
+            | Intent::RetirePool
+            | Intent::ClearOverride
+            | Intent::NoteChange
+            | Intent::ForgetChange => RequestEffect::ChangesLimit(limit_in(writes).unwrap_or(0)),
         }
     }
 

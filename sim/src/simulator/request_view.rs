@@ -76,6 +76,7 @@ fn row_name(key: &RowKey, row: Option<&Row>) -> String {
             format!("holder#{:08x}…#{:08x}…{whose}", (key.group >> 96) as u32, (key.own >> 96) as u32)
         }
         RowKey::Wait(place) => format!("wait#{}{whose}", ticket(*place)),
+        RowKey::History(noted) => format!("history#{}", moment(noted.at)),
     }
 }
 
@@ -148,6 +149,11 @@ fn attributes(row: &Row, lease: Option<Millis>) -> Value {
             list.push(("held", row.held.to_string()));
             list.push(("waiting", format!("{}{}", row.waiting, if row.waiting_more { "+" } else { "" })));
             list.extend(row.waiting_since.map(|since| ("oldest_wait", moment(since))));
+        }
+        Row::History(row) => {
+            list.push(("change", row.change.name().to_owned()));
+            list.push(("who", row.by.who.to_string()));
+            list.push(("why", row.by.why.to_string()));
         }
         Row::Unreadable(_, row) => list.push(("makes no sense", row.why.to_string())),
     }

@@ -218,7 +218,13 @@ fn callback(effect: &Effect) -> Option<&TaskCallback> {
 
 /// An operator's override.
 pub(crate) fn set_limit(to: u64) -> SetLimit {
-    SetLimit { limit: limit(to), who: "operator".into(), why: "because".into(), expected: ExpectedOverride::Any }
+    SetLimit {
+        limit: limit(to),
+        who: "operator".into(),
+        why: "because".into(),
+        lasts: None,
+        expected: ExpectedOverride::Any,
+    }
 }
 
 pub(crate) fn limit(of: u64) -> Limit {

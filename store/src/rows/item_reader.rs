@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Attempt, Fence, Held, HighWaterRow, Holder, HolderState, Limit, Lowered, Lowering, Millis, Notice, PoolRow,
-    SHOWN_CHARS, Slot, SlotRow, TaskDigest, TaskToken, Timestamp, quoted, shortened,
+    Attempt, Fence, Held, HighWaterRow, Holder, HolderState, Limit, Lowered, Lowering, Millis, Notice, PoolChange,
+    PoolRow, SHOWN_CHARS, Slot, SlotRow, TaskDigest, TaskToken, Timestamp, quoted, shortened,
 };
 
 use super::{
-    ACQUIRED_AT, ATTEMPT, EDITION, ENDED, EXECUTION, EXPIRES_AT, FENCE, GRACE_MS, HOLDING, Item, KEY, LABEL, LEASE_MS,
-    LIMIT, LONGEST_HOLD_MS, LONGEST_WAIT_MS, LOWER_SINCE, LOWER_TO, LOWERED_AT, LOWERED_FROM, MAYBE_TOLD, NOTICE,
-    PARENT, PK, QUIET_MS, RENEWED_AT, RowError, SK, SLOT, SLOT_COUNT, SLOTS, SPOKEN, STATE, SWEEP_EVERY_MS, TASK,
-    TICKET, TOKEN, UNCOLLECTED, UNTOLD, WAITING, attempt, task_text, ticket,
+    ACQUIRED_AT, ATTEMPT, CHANGE, EDITION, EDITION_SPOKEN, ENDED, EXECUTION, EXPIRES_AT, FENCE, FROM, GRACE_MS,
+    HOLDING, Item, KEY, LABEL, LEASE_MS, LIMIT, LONGEST_HOLD_MS, LONGEST_WAIT_MS, LOWER_SINCE, LOWER_TO, LOWERED_AT,
+    LOWERED_FROM, MAYBE_TOLD, NOTICE, PARENT, PK, QUIET_MS, RENEWED_AT, RowError, SET, SK, SLOT, SLOT_COUNT, SLOTS,
+    STATE, SWEEP_EVERY_MS, TASK, TICKET, TOKEN, UNCOLLECTED, UNTIL, UNTOLD, WAITING, attempt, task_text, ticket,
 };
 
 /// The highest fence that is read. A slot that is granted a million times a second gets there in 292,000 years.
@@ -108,7 +108,7 @@ impl<'a> ItemReader<'a> {
     }
 
     pub(super) fn pool(&self) -> Result<PoolRow, RowError> {
-        if self.maybe_number::<u64>(EDITION)? != Some(SPOKEN) {
+        if self.maybe_number::<u64>(EDITION)? != Some(EDITION_SPOKEN) {
             return Err(self.wrong(EDITION, "2, whose rows this version of leasehold reads and writes"));
         }
         Ok(PoolRow {
@@ -120,6 +120,21 @@ impl<'a> ItemReader<'a> {
             longest_wait: self.maybe_length(LONGEST_WAIT_MS)?,
             longest_hold: self.maybe_length(LONGEST_HOLD_MS)?,
             sweep_every: self.maybe_length(SWEEP_EVERY_MS)?,
+        })
+    }
+
+    pub(super) fn change(&self) -> Result<PoolChange, RowError> {
+        let from = || Limit::try_from(self.number(FROM)?).map_err(|e| self.wrong(FROM, e.expected));
+        Ok(match self.text(CHANGE)? {
+            "made" => PoolChange::Made(self.limit()?),
+            "set" => PoolChange::Set(
+                self.text(SET)?.parse().map_err(|_| self.wrong(SET, "settings with their values before and after"))?,
+            ),
+            "retired" => PoolChange::Retired,
+            "overridden" => PoolChange::Overridden { from: from()?, to: self.limit()?, until: self.maybe_time(UNTIL)? },
+            "ended" => PoolChange::Ended { from: from()?, to: self.limit()? },
+            "lapsed" => PoolChange::Lapsed { from: from()?, to: self.limit()? },
+            _ => return Err(self.wrong(CHANGE, "made, set, retired, overridden, ended or lapsed")),
         })
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use leasehold_core::{
-    Attempt, Condition, Fence, Guard, Held, HighWaterRow, Holder, HolderRow, HolderState, Intent, Limit, Lowered,
-    Lowering, Millis, Mutation, Notice, OverrideRow, PoolRow, Request, Row, RowKey, SettingsRow, Slot, SlotRow,
-    SummaryRow, TaskToken, Ticket, Timestamp, Unreadable, WaitRow, Write,
+    Attempt, Author, Condition, Fence, Guard, Held, HighWaterRow, HistoryKey, HistoryRow, Holder, HolderRow,
+    HolderState, Intent, Limit, Lowered, Lowering, Millis, Mutation, Notice, OverrideRow, PoolChange, PoolRow, Request,
+    Row, RowKey, SettingsRow, Slot, SlotRow, SummaryRow, TaskToken, Ticket, Timestamp, Unreadable, WaitRow, Write,
 };
 use leasehold_sim::table::MemoryTable;
 
@@ -101,12 +101,13 @@ impl Drawn {
 
     pub(crate) fn key(&mut self) -> RowKey {
         match self.0.u8(0..16) {
+            12 => RowKey::History(HistoryKey { at: self.time(), own: self.one(&[0, u64::MAX]) }),
             0 => RowKey::Pool,
             1 => RowKey::Override,
             2 => RowKey::Summary,
             3 => RowKey::HighWater,
             4..8 => RowKey::Slot(self.slot()),
-            8..13 => RowKey::Holder(self.holder().hashed()),
+            8..12 => RowKey::Holder(self.holder().hashed()),
             _ => RowKey::Wait(self.ticket()),
         }
     }
@@ -124,6 +125,7 @@ impl Drawn {
                 limit: self.limit(),
                 lowered: self.maybe(Drawn::lowered),
                 at: self.time(),
+                until: self.maybe(Drawn::time),
                 who: self.text(),
                 why: self.text(),
             }),
@@ -148,6 +150,10 @@ impl Drawn {
                 Row::Holder(HolderRow { holder, attempt: self.attempt(), state: self.state(), ttl })
             }
             RowKey::HighWater => Row::HighWater(self.high_water()),
+            RowKey::History(key) => {
+                let by = Author { who: self.text(), why: self.text() };
+                Row::History(HistoryRow { key, change: self.change(), by })
+            }
             RowKey::Wait(ticket) => Row::Wait(WaitRow {
                 ticket,
                 holder: self.holder(),
@@ -157,6 +163,18 @@ impl Drawn {
                 lease: self.length(),
                 label: self.maybe(Drawn::text),
             }),
+        }
+    }
+
+    fn change(&mut self) -> PoolChange {
+        let (from, to) = (self.limit(), self.limit());
+        match self.0.u8(0..6) {
+            0 => PoolChange::Made(to),
+            1 => PoolChange::Set(self.one(&["", "limit 5 7;lease_ms - 60000"]).parse().expect("changes")),
+            2 => PoolChange::Retired,
+            3 => PoolChange::Overridden { from, to, until: self.maybe(Drawn::time) },
+            4 => PoolChange::Ended { from, to },
+            _ => PoolChange::Lapsed { from, to },
         }
     }
 

@@ -273,7 +273,7 @@ impl DemoRun {
             let (one, progress) = (Arc::clone(workload), Arc::clone(&self.progress));
             upkeep.spawn(async move {
                 for new in changes {
-                    change(&one, &progress, new, "--limit").await;
+                    change(&one, &progress, new, "as planned").await;
                 }
             });
         }
@@ -290,6 +290,7 @@ pub(crate) async fn change(workload: &PoolWorkload, progress: &Progress, new: Pl
             limit: new.limit,
             who: "leasehold demo".into(),
             why: why.into(),
+            lasts: None,
             expected: ExpectedOverride::Any,
         };
         match workload.pool.look_after(change).await {

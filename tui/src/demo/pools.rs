@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use leasehold_core::{
-    ExpectedSettings, Failure, Millis, Operation, OverrideRow, PoolName, PoolPatch, RenewRequest, Renewed, RetirePool,
-    Row, RowKey, SetPool,
+    Author, ExpectedSettings, Failure, Millis, Operation, OverrideRow, PoolName, PoolPatch, RenewRequest, Renewed,
+    RetirePool, Row, RowKey, SetPool,
 };
 use leasehold_store::{Embedded, MeterReading, RunError, Runner, StoreError, SystemClock, Table, create_table};
 use tokio::sync::Semaphore;
@@ -67,11 +67,11 @@ impl DemoTable {
         let explained = |error: RunError| error.explain(TABLE, prefix, "setting");
         let runner = Runner::new(table);
         // Made anew: nobody from an earlier run follows its settings any more, which a mere change would wait for.
-        match runner.administer(prefix, RetirePool).await {
+        match runner.administer(prefix, RetirePool { by: by() }).await {
             Ok(_) | Err(RunError { failure: Failure::PoolNotFound, .. }) => {}
             Err(error) => return Err(explained(error)),
         }
-        let set = SetPool { patch: settings(plan), expected: ExpectedSettings::Any };
+        let set = SetPool { patch: settings(plan), by: by(), expected: ExpectedSettings::Any };
         runner.administer(prefix, set).await.map_err(explained)?;
         let counted = || {
             let table = self.engine.table(TABLE);
@@ -80,6 +80,11 @@ impl DemoTable {
         let calls = Semaphore::new(CALLS_AT_ONCE);
         Ok((DemoPool { prefix: plan.prefix.clone(), work: counted(), upkeep: counted(), calls }, left))
     }
+}
+
+/// Who sets the demo's pools.
+fn by() -> Author {
+    Author::new("leasehold demo", "the demo's plan")
 }
 
 impl DemoPool {

@@ -88,7 +88,7 @@ async fn does(
             }
             Input::ActionDone { done: true, what: format!("the next worker of {prefix} that gets a lease dies") }
         }
-        DashboardEffect::ChangeLimit { prefix, limit, why } => match find(&prefix) {
+        DashboardEffect::ChangeLimit { prefix, limit, why, .. } => match find(&prefix) {
             Some(workload) => {
                 change(workload, &progress, PlannedLimit { prefix, limit, at: Duration::ZERO }, &why).await;
                 return;

@@ -8,6 +8,7 @@ use leasehold_core::{PoolName, RetirePool, Settings};
 use leasehold_store::StoreError;
 use serde::Serialize;
 
+use super::author::ChangedBy;
 use crate::confirm::Yes;
 use crate::error::CliError;
 use crate::operation::look;
@@ -17,7 +18,7 @@ use crate::target::{CliRunner, Target};
 /// Retire a pool: nobody is granted a lease any more
 ///
 /// Its settings, an operator's override and its summary go. Its slots stay, a row each, because their fences must
-/// not start again if a pool of this name is made later. Refused while leases are held or somebody waits: first
+/// not start again if a pool of this name is made later, and so does its history. Refused while leases are held or somebody waits: first
 /// let nobody in any more (`leasehold pool set PREFIX --drain`) and let them end, or use --force.
 ///
 /// A pool made by Terraform: the next `terraform apply` makes it again; remove it there.
@@ -26,6 +27,9 @@ use crate::target::{CliRunner, Target};
 pub(crate) struct PoolRmOptions {
     /// The pool
     prefix: PoolName,
+
+    #[command(flatten)]
+    by: ChangedBy,
 
     #[command(flatten)]
     yes: Yes,
@@ -77,7 +81,7 @@ impl PoolRmOptions {
              When it is retired nobody is granted a lease any more; its slots stay, so that their fences go on."
         );
         self.yes.or_asked(&about, prefix.as_str())?;
-        let retired = runner.administer(prefix, RetirePool).await;
+        let retired = runner.administer(prefix, RetirePool { by: self.by.author() }).await;
         retired.map_err(|error| error.explain(table, prefix, "retiring"))?;
         // Somebody may have got in until just now. Retired it is, whether or not that can be seen.
         let left = self.look(&runner, settings.as_ref()).await.ok().flatten();

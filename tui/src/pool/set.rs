@@ -3,12 +3,13 @@
 
 use leasehold_core::{
     ExpectedSettings, Limit, Millis, PoolName, PoolPatch, PoolRow, Row, RowKey, SetPool, SetPoolOutcome, Settings,
-    SettingsRow,
+    SettingsRow, Timestamp,
 };
 use leasehold_store::{RunError, SETTINGS_FRESH_FOR, StoreError, Table};
 use serde::Serialize;
 
-use super::limit::{OverrideOutput, count_as_held, limit};
+use super::author::ChangedBy;
+use super::overriding::{AfterChange, OverrideOutput, limit};
 use crate::confirm::Yes;
 use crate::duration;
 use crate::error::CliError;
@@ -79,6 +80,9 @@ pub(crate) struct PoolSetOptions {
     sweep_every: Option<Millis>,
 
     #[command(flatten)]
+    by: ChangedBy,
+
+    #[command(flatten)]
     yes: Yes,
 }
 
@@ -89,7 +93,8 @@ With --output json, with the defaults of what was never named:
 
     {\"table\": NAME, \"prefix\": PREFIX, \"created\": whether it was made now, \"changed\": [names of settings],
      \"settings\": {\"limit\", \"lease_ms\", \"grace_ms\", \"quiet_ms\", \"longest_wait_ms\", \"longest_hold_ms\",
-     \"sweep_every_ms\"}, \"override\": null or {\"limit\", \"at_ms\", \"who\", \"why\"}}";
+     \"sweep_every_ms\"}, \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit
+     was lowered, \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}}";
 
 #[derive(Debug, Serialize)]
 struct PoolSetOutput<'a> {
@@ -98,13 +103,15 @@ struct PoolSetOutput<'a> {
     created: bool,
     changed: Vec<&'static str>,
     settings: PoolSettingsOutput,
+    settles_at_ms: Option<Timestamp>,
+    limit_was: Option<Limit>,
     #[serde(rename = "override")]
     live: Option<OverrideOutput>,
 }
 
 /// A pool's settings, with the defaults of what its row leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct PoolSettingsOutput {
+pub(super) struct PoolSettingsOutput {
     limit: Limit,
     lease_ms: Millis,
     grace_ms: Millis,
@@ -137,8 +144,8 @@ impl PoolSetOptions {
         let runner = target.runner().await?;
         let table = runner.table();
         let done = self.set(&runner).await?;
-        let live = OverrideOutput::after_a_change(table, &self.prefix).await;
-        let text = done.words(table, live.as_ref());
+        let after = AfterChange::of(&runner, &self.prefix).await;
+        let text = done.words(table, &after);
         output.tell(
             &text,
             &PoolSetOutput {
@@ -147,7 +154,9 @@ impl PoolSetOptions {
                 created: matches!(done.before, PoolBefore::Nothing),
                 changed: done.changed(),
                 settings: PoolSettingsOutput::of(&done.after),
-                live,
+                settles_at_ms: after.settles_at(),
+                limit_was: after.limit_was(),
+                live: after.live,
             },
         )
     }
@@ -186,7 +195,11 @@ impl PoolSetOptions {
                 self.yes.or_told("changing a pool", &shown.about(table), prefix.as_str())?;
             }
             let expected = ExpectedSettings::Exactly(seen.map(Box::new));
-            match runner.administer(prefix, SetPool { patch: patch.clone(), expected }).await.map_err(explained)? {
+            match runner
+                .administer(prefix, SetPool { patch: patch.clone(), by: self.by.author(), expected })
+                .await
+                .map_err(explained)?
+            {
                 SetPoolOutcome::Set { before, after } => return self.change(before.as_ref(), &after, table),
                 SetPoolOutcome::Superseded(now) => seen = now,
             }
@@ -197,15 +210,16 @@ impl PoolSetOptions {
     }
 
     fn change(&self, before: Option<&SettingsRow>, after: &PoolRow, table: &Table) -> Result<PoolChange, CliError> {
+        let now = table.now();
         let before = match before {
             None => PoolBefore::Nothing,
-            Some(SettingsRow::Valid(row)) => match Settings::from_rows(self.prefix.clone(), row, None, None) {
+            Some(SettingsRow::Valid(row)) => match Settings::from_rows(self.prefix.clone(), row, None, None, now) {
                 Ok(settings) => PoolBefore::Settings(Box::new(settings)),
                 Err(wrong) => PoolBefore::Unreadable(wrong.to_string()),
             },
             Some(SettingsRow::Unreadable(row)) => PoolBefore::Unreadable(row.why.to_string()),
         };
-        let after = Settings::from_rows(self.prefix.clone(), after, None, None).map_err(|wrong| {
+        let after = Settings::from_rows(self.prefix.clone(), after, None, None, now).map_err(|wrong| {
             let (table, prefix, why) = (table.name().into(), self.prefix.to_string(), wrong.to_string());
             StoreError::PoolMisconfigured { table, prefix, why }
         })?;
@@ -214,7 +228,7 @@ impl PoolSetOptions {
 }
 
 impl PoolSettingsOutput {
-    fn of(settings: &Settings) -> PoolSettingsOutput {
+    pub(super) fn of(settings: &Settings) -> PoolSettingsOutput {
         PoolSettingsOutput {
             limit: settings.limit,
             lease_ms: settings.lease,
@@ -227,7 +241,7 @@ impl PoolSettingsOutput {
     }
 
     /// Each setting: its name for a program, its name and value for a person.
-    fn each(&self) -> [(&'static str, &'static str, String); 7] {
+    pub(super) fn each(&self) -> [(&'static str, &'static str, String); 7] {
         let time = |millis| duration::words(millis);
         [
             ("limit", "limit", self.limit.to_string()),
@@ -288,7 +302,7 @@ impl PoolChange {
         format!("{what}; leases that are held are kept:\n{}", settings.trim_end())
     }
 
-    fn words(&self, table: &Table, live: Option<&OverrideOutput>) -> String {
+    fn words(&self, table: &Table, after: &AfterChange) -> String {
         let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
         let mut text = match &self.before {
             PoolBefore::Nothing => format!("pool {prefix} is made in table {name}\n"),
@@ -301,11 +315,8 @@ impl PoolChange {
             PoolBefore::Settings(_) => format!("pool {prefix} in table {name} is changed\n"),
         };
         text += &self.settings(|_| true);
-        if let Some(lowered) = self.after.lowered.filter(|_| changed.contains(&"limit")) {
-            let from = lowered.from;
-            text += &format!("Leases that are held are kept. {}\n", count_as_held(from));
-        }
-        if let Some(OverrideOutput { limit, who, why, .. }) = live {
+        text += &after.settling();
+        if let Some(OverrideOutput { limit, who, why, .. }) = &after.live {
             text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
         }
         text

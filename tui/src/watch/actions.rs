@@ -4,24 +4,26 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    ExpectedOverride, LeaseId, Limit, LimitChanged, LimitSuperseded, PoolName, ReleaseTarget, SetLimit, SetLimitOutcome,
+    Author, EndOverride, EndOverrideOutcome, ExpectedOverride, LeaseId, Limit, LimitChanged, LimitSuperseded, Millis,
+    PoolName, ReleaseTarget, SetLimit, SetLimitOutcome,
 };
-use leasehold_store::{Clock, ExecutionStatusSource, Notifier, Runner};
+use leasehold_store::{Clock, ExecutionStatusSource, Notifier, Runner, Table, history};
 
 use super::input::Input;
 
-/// Changes a limit, and says what came of it. `who` is kept with the change.
+/// Changes a limit, if the override is the one that was seen, and says what came of it. `by` is kept with the change.
 pub async fn change_limit<N: Notifier, L: ExecutionStatusSource, C: Clock>(
     runner: &Runner<N, L, C>,
     prefix: &PoolName,
     limit: Limit,
-    who: &str,
-    why: &str,
+    by: Author,
+    lasts: Option<Millis>,
+    expected: ExpectedOverride,
 ) -> Input {
-    let new = SetLimit { limit, who: who.into(), why: why.into(), expected: ExpectedOverride::Any };
+    let new = SetLimit { limit, who: by.who, why: by.why, lasts, expected };
     match runner.administer(prefix, new).await {
         Ok(SetLimitOutcome::Set(LimitChanged { from, to, .. })) => {
-            did(format!("the limit of {prefix} is {to} now, it was {from}"))
+            changed(prefix, to, format!("the limit of {prefix} is {to} now, it was {from}"))
         }
         Ok(SetLimitOutcome::Superseded(by)) => {
             not_done(format!("the limit of {prefix} is not changed: {}", superseded(&by)))
@@ -31,6 +33,37 @@ pub async fn change_limit<N: Notifier, L: ExecutionStatusSource, C: Clock>(
             not_done(format!("the limit of {prefix} is not changed: {why}"))
         }
     }
+}
+
+/// Ends an override, if it is the one that was seen, and says what came of it.
+pub async fn end_override<N: Notifier, L: ExecutionStatusSource, C: Clock>(
+    runner: &Runner<N, L, C>,
+    prefix: &PoolName,
+    by: Author,
+    expected: ExpectedOverride,
+) -> Input {
+    match runner.administer(prefix, EndOverride { by, expected }).await {
+        Ok(EndOverrideOutcome::Ended(LimitChanged { from, to, .. })) => {
+            let what = format!("the override of {prefix} is ended: the limit is {to} again, it was {from}");
+            changed(prefix, to, what)
+        }
+        Ok(EndOverrideOutcome::NoOverride(limit)) => {
+            changed(prefix, limit, format!("{prefix} has no override any more: the limit is {limit}"))
+        }
+        Ok(EndOverrideOutcome::Superseded(by)) => {
+            not_done(format!("the override of {prefix} is not ended: {}", superseded(&by)))
+        }
+        Err(error) => {
+            let why = error.explain(runner.table().name(), prefix, "ending the override of");
+            not_done(format!("the override of {prefix} is not ended: {why}"))
+        }
+    }
+}
+
+/// Reads who changed a pool.
+pub async fn read_history(table: &Table, prefix: PoolName) -> Input {
+    let noted = history(table, &prefix).await.map_err(|wrong| wrong.to_string());
+    Input::History(prefix, noted)
 }
 
 /// Frees a lease, and says what came of it.
@@ -57,6 +90,10 @@ pub fn superseded(LimitSuperseded { limit, by }: &LimitSuperseded) -> String {
     }
 }
 
+fn changed(prefix: &PoolName, to: Limit, what: String) -> Input {
+    Input::LimitChanged { prefix: prefix.clone(), to, what }
+}
+
 fn did(what: String) -> Input {
     Input::ActionDone { done: true, what }
 }
@@ -65,10 +102,12 @@ fn not_done(what: String) -> Input {
     Input::ActionDone { done: false, what }
 }
 
-/// Who changes something, as far as this machine knows: `name@host`.
+/// Who changes something, as far as this machine knows: `name@host`, or `uid1000@host` where the name is not set.
 pub fn who() -> Arc<str> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "somebody".into());
+    let user = variable("USER")
+        .or_else(|| variable("LOGNAME"))
+        .unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{user}@{host}").into()
 }
@@ -83,7 +122,8 @@ mod tests {
     #[test]
     fn who_changed_the_limit_meanwhile_is_told() {
         let limit = Limit::try_from(3).expect("a limit");
-        let by = OverrideRow { limit, lowered: None, at: Timestamp(7), who: "ann".into(), why: "slow".into() };
+        let by =
+            OverrideRow { limit, lowered: None, at: Timestamp(7), until: None, who: "ann".into(), why: "slow".into() };
         assert_eq!(
             superseded(&LimitSuperseded { limit, by: Some(by) }),
             "ann overrode the limit meanwhile (slow), 3 is in force; look and try again"

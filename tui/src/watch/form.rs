@@ -1,8 +1,10 @@
 //! Forms: how is a change asked for, so that nobody makes it by a slip?
 //! Fields to fill in, the last of which must be the pool's name, typed.
 
-use leasehold_core::occupancy::Overridden;
-use leasehold_core::{LeaseId, Limit, PoolName};
+use std::time::Duration;
+
+use leasehold_core::occupancy::{Occupancy, Overridden};
+use leasehold_core::{ExpectedOverride, LeaseId, Limit, Millis, PoolName, Timestamp};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 use tui_input::{Input as LineInput, InputRequest};
@@ -27,9 +29,28 @@ pub struct Form {
     pub fields: Vec<FormField>,
     /// Which of them is being filled in.
     pub at: usize,
-    /// What is wrong with what was given.
+    /// What is wrong with what was given, or with what it is about.
     pub wrong: Option<String>,
     change: FormChange,
+    /// What was seen of the pool when it was last looked at; none: nothing yet.
+    seen: Option<SeenLimit>,
+}
+
+/// What whoever fills in a form has seen of a pool's limit.
+#[derive(Clone, Debug, PartialEq)]
+struct SeenLimit {
+    limit: Limit,
+    live: Option<Overridden>,
+}
+
+impl SeenLimit {
+    fn of(pool: &Occupancy) -> SeenLimit {
+        SeenLimit { limit: pool.limit, live: pool.overridden.clone() }
+    }
+
+    fn made_at(&self) -> Option<Timestamp> {
+        self.live.as_ref().map(|live| live.at)
+    }
 }
 
 /// Something to fill in.
@@ -81,7 +102,8 @@ impl PartialEq for FormField {
 /// The change it is for. What it is about was fixed when the form opened, whatever happens meanwhile.
 #[derive(Clone, Debug, PartialEq)]
 enum FormChange {
-    Limit(PoolName, Limit),
+    Limit(PoolName),
+    End(PoolName),
     Release(LeaseId),
 }
 
@@ -97,30 +119,92 @@ pub enum FormResult {
 }
 
 impl Form {
-    /// For another limit; `to` is what the field starts with.
-    pub fn limit(prefix: PoolName, from: Limit, to: u32, live: Option<&Overridden>) -> Form {
-        let hint = format!("0 to 10000, now {from}");
+    /// For another limit; `to` is what the field starts with, `from` the limit as far as it is known.
+    pub fn limit(prefix: PoolName, from: Limit, to: u32, seen: Option<&Occupancy>) -> Form {
         let fields = vec![
-            FormField::new("New limit", to.to_string(), hint),
+            FormField::new("New limit", to.to_string(), format!("0 to 10000, now {from}")),
             FormField::new("Reason", String::new(), "kept with the change, for the next who looks".into()),
+            FormField::new("For", String::new(), "until it is ended; or so long: 30m, 2h".into()),
             confirmation(&prefix),
         ];
-        let mut about = vec![
-            "An override: it wins over the pool's settings and outlives a deploy.".into(),
-            "Lowered, held leases end in their own time, and slots above count as held for two quiet periods.".into(),
-        ];
-        if let Some(Overridden { who, why, .. }) = live {
-            about[0] =
-                format!("An override is in force, by {who}: {why}. To end it: leasehold pool limit {prefix} --end");
+        let title = format!("Override the limit of {prefix}");
+        Form::about_limit(title, fields, FormChange::Limit(prefix), seen)
+    }
+
+    /// For the end of an override.
+    pub fn end(prefix: PoolName, seen: &Occupancy) -> Form {
+        let reason = FormField::new("Reason", String::new(), "kept in the history; may be left out".into());
+        let fields = vec![reason, confirmation(&prefix)];
+        Form::about_limit(format!("End the override of {prefix}"), fields, FormChange::End(prefix), Some(seen))
+    }
+
+    fn about_limit(title: String, fields: Vec<FormField>, change: FormChange, seen: Option<&Occupancy>) -> Form {
+        let seen = seen.map(SeenLimit::of);
+        let mut form = Form { title, about: vec![], fields, at: 0, wrong: None, change, seen };
+        form.tell();
+        form
+    }
+
+    /// Says what is in force, and what becomes of it.
+    fn tell(&mut self) {
+        let limit = self.seen.as_ref().map(|seen| seen.limit);
+        let now = match self.seen.as_ref().map(|seen| (seen.limit, &seen.live)) {
+            Some((limit, Some(Overridden { who, why, .. }))) => {
+                format!("The limit is {limit}, by an override of {who}: {why}.")
+            }
+            Some((limit, None)) => format!("The limit is {limit}, by the pool's settings."),
+            None => "The limit in force is being read.".into(),
+        };
+        let replaces = self.seen.as_ref().is_some_and(|seen| seen.live.is_some());
+        let then = match &self.change {
+            FormChange::Limit(_) if replaces => "The new override replaces that one, and outlives a deploy.",
+            FormChange::Limit(_) => "An override wins over the settings and outlives a deploy.",
+            FormChange::End(_) => "Ended, the limit of the settings is in force again.",
+            FormChange::Release(_) => return,
+        };
+        if let (FormChange::Limit(_), Some(limit)) = (&self.change, limit) {
+            self.fields[0].hint = format!("0 to 10000, now {limit}");
         }
-        Form {
-            title: format!("Change the limit of {prefix}"),
-            about,
-            fields,
-            at: 0,
-            wrong: None,
-            change: FormChange::Limit(prefix, from),
+        let settles = "Lowered, held leases end in their own time, and it settles for about two quiet periods.";
+        self.about = vec![now, then.into(), settles.into()];
+    }
+
+    /// The pool was looked at: what it is about may have changed since somebody read it, who is then asked again.
+    pub fn follow(&mut self, pool: &Occupancy) {
+        match &self.change {
+            FormChange::Limit(prefix) | FormChange::End(prefix) if *prefix == pool.prefix => {
+                let now = SeenLimit::of(pool);
+                let before = self.seen.replace(now.clone());
+                if before.as_ref() == Some(&now) {
+                    return;
+                }
+                self.tell();
+                if before.is_some() {
+                    let by = now.live.map(|live| format!(" by {}", live.who)).unwrap_or_default();
+                    self.ask_again(format!("the limit was changed meanwhile{by}: it is {} now", now.limit));
+                }
+            }
+            FormChange::Release(lease) if lease.prefix == pool.prefix && !pool.slots.is_empty() => {
+                let slot = pool.slots.iter().find(|row| row.slot == lease.slot);
+                let held = slot.is_some_and(|row| row.fence == lease.fence && row.lease.is_some());
+                if !held && self.wrong.is_none() {
+                    self.ask_again("that lease has ended meanwhile: there is nothing to free".into());
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// What was confirmed is not what it was: the name is asked for again.
+    fn ask_again(&mut self, why: String) {
+        if let Some(confirm) = self.fields.last_mut() {
+            confirm.set(String::new());
+        }
+        self.wrong = Some(why);
+    }
+
+    fn expected(&self) -> ExpectedOverride {
+        self.seen.as_ref().map_or(ExpectedOverride::Any, |seen| ExpectedOverride::Made(seen.made_at()))
     }
 
     /// For freeing a lease by force.
@@ -131,7 +215,7 @@ impl Form {
         ];
         let title = format!("Free {} of {} by force", lease.slot, lease.prefix);
         let fields = vec![confirmation(&lease.prefix)];
-        Form { title, about, fields, at: 0, wrong: None, change: FormChange::Release(lease) }
+        Form { title, about, fields, at: 0, wrong: None, change: FormChange::Release(lease), seen: None }
     }
 
     /// What a key does to it.
@@ -184,14 +268,18 @@ impl Form {
             self.at += 1;
             return FormResult::NotYet;
         }
+        let (text, expected) = (|at: usize| self.fields[at].value().trim().to_owned(), self.expected());
         match &self.change {
             FormChange::Release(lease) => FormResult::Done(DashboardEffect::Release(lease.clone())),
-            FormChange::Limit(prefix, _) => match self.new_limit() {
-                Some(limit) => {
-                    let why = self.fields[1].value().trim().to_owned();
-                    FormResult::Done(DashboardEffect::ChangeLimit { prefix: prefix.clone(), limit, why })
+            FormChange::End(prefix) => {
+                FormResult::Done(DashboardEffect::EndOverride { prefix: prefix.clone(), why: text(0), expected })
+            }
+            FormChange::Limit(prefix) => match (self.new_limit(), lasts(&text(2))) {
+                (Some(limit), Ok(lasts)) => {
+                    let (prefix, why) = (prefix.clone(), text(1));
+                    FormResult::Done(DashboardEffect::ChangeLimit { prefix, limit, why, lasts, expected })
                 }
-                None => FormResult::NotYet,
+                _ => FormResult::NotYet,
             },
         }
     }
@@ -204,19 +292,38 @@ impl Form {
     fn flaw(&self, at: usize) -> Option<String> {
         let value = self.fields[at].value().trim();
         let (prefix, confirm) = match &self.change {
-            FormChange::Limit(prefix, from) => {
+            FormChange::Limit(prefix) => {
+                let same =
+                    self.seen.as_ref().filter(|seen| Some(seen.limit) == self.new_limit() && seen.live.is_none());
                 match at {
                     0 if self.new_limit().is_none() => return Some("a whole number from 0 to 10000".into()),
-                    0 if self.new_limit() == Some(*from) => return Some(format!("the limit is {from} already")),
+                    0 if same.is_some() => return same.map(|seen| format!("the limit is {} already", seen.limit)),
                     1 if value.is_empty() => return Some("a reason, in a few words".into()),
+                    2 if lasts(value).is_err() => return lasts(value).err(),
                     _ => {}
                 }
-                (prefix, 2)
+                (prefix, 3)
             }
+            FormChange::End(prefix) => (prefix, 1),
             FormChange::Release(lease) => (&lease.prefix, 0),
         };
         (at == confirm && value != prefix.as_str())
             .then(|| format!("type {} to confirm", text::shorten(prefix.as_str(), 40)))
+    }
+}
+
+/// How long an override lasts; nothing: until it is ended.
+fn lasts(text: &str) -> Result<Option<Millis>, String> {
+    const EXPECTED: &str = "nothing, or a time from 1m to 366d, as in 30m or 2h";
+    let longest = Duration::from_secs(366 * 24 * 3_600);
+    match text {
+        "" => Ok(None),
+        text => match humantime::parse_duration(text) {
+            Ok(time) if (Duration::from_secs(60)..=longest).contains(&time) => {
+                Ok(Some(Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))))
+            }
+            _ => Err(EXPECTED.into()),
+        },
     }
 }
 
@@ -226,10 +333,25 @@ fn confirmation(prefix: &PoolName) -> FormField {
 
 #[cfg(test)]
 mod tests {
+    use leasehold_core::{Settings, Snapshot};
+
     use super::*;
 
     fn form() -> Form {
-        Form::limit("batch".parse().expect("a prefix"), Limit::try_from(5).expect("a limit"), 6, None)
+        Form::limit("batch".parse().expect("a prefix"), limit(5), 6, Some(&pool(5, None)))
+    }
+
+    fn limit(count: u64) -> Limit {
+        Limit::try_from(count).expect("a limit")
+    }
+
+    /// The pool with this limit, by an override of this person, made so late.
+    fn pool(count: u64, by: Option<(&str, u64)>) -> Occupancy {
+        let settings = Settings::new("batch".parse().expect("a prefix"), limit(count));
+        let snapshot = Snapshot { at: Timestamp(9), limit: settings.limit, slots: vec![], queue: vec![], more: false };
+        let live =
+            |(who, at): (&str, u64)| Overridden { at: Timestamp(at), who: who.into(), why: "slow".into(), until: None };
+        Occupancy { overridden: by.map(live), ..Occupancy::of(&snapshot, &settings) }
     }
 
     fn press(form: &mut Form, codes: impl IntoIterator<Item = KeyCode>) -> FormResult {
@@ -244,12 +366,13 @@ mod tests {
     #[test]
     fn a_limit_needs_a_number_a_reason_and_the_pools_name() {
         let mut form = form();
-        let filled = types(&mut form, "++\nend of month\nbatch\n");
-        let limit = Limit::try_from(8).expect("a limit");
+        let filled = types(&mut form, "++\nend of month\n2h\nbatch\n");
         let expected = DashboardEffect::ChangeLimit {
             prefix: "batch".parse().expect("a prefix"),
-            limit,
+            limit: limit(8),
             why: "end of month".into(),
+            lasts: Some(Millis::seconds(7_200)),
+            expected: ExpectedOverride::Made(None),
         };
         assert_eq!(filled, FormResult::Done(expected));
     }
@@ -257,7 +380,7 @@ mod tests {
     #[test]
     fn nothing_is_done_without_the_exact_name() {
         let mut form = form();
-        assert_eq!(types(&mut form, "\nbecause\nbatc\n"), FormResult::NotYet);
+        assert_eq!(types(&mut form, "\nbecause\n\nbatc\n"), FormResult::NotYet);
         assert_eq!(form.wrong.as_deref(), Some("type batch to confirm"));
         assert!(matches!(types(&mut form, "h\n"), FormResult::Done(_)));
     }
@@ -272,9 +395,42 @@ mod tests {
         types(&mut form, "0\n\n");
         assert_eq!((form.at, form.wrong.as_deref()), (1, Some("a reason, in a few words")));
         // Skipping ahead does not help.
-        press(&mut form, [KeyCode::Tab]);
+        press(&mut form, [KeyCode::Tab, KeyCode::Tab]);
         assert_eq!(types(&mut form, "batch\n"), FormResult::NotYet);
         assert_eq!(form.at, 1);
+    }
+
+    #[test]
+    fn what_changed_meanwhile_is_told_and_confirmed_again() {
+        let mut form = form();
+        types(&mut form, "\nbecause\n\nbatch");
+        // The same as before.
+        form.follow(&pool(5, None));
+        assert_eq!((form.wrong.as_deref(), form.fields[3].value()), (None, "batch"));
+        form.follow(&pool(2, Some(("ann", 7))));
+        assert_eq!(form.wrong.as_deref(), Some("the limit was changed meanwhile by ann: it is 2 now"));
+        assert_eq!(form.about[0], "The limit is 2, by an override of ann: slow.");
+        assert_eq!(types(&mut form, "\n"), FormResult::NotYet, "the name is asked for again");
+        let FormResult::Done(DashboardEffect::ChangeLimit { expected, .. }) = types(&mut form, "batch\n") else {
+            panic!("{form:?}")
+        };
+        assert_eq!(expected, ExpectedOverride::Made(Some(Timestamp(7))));
+    }
+
+    #[test]
+    fn an_override_is_ended_as_it_was_seen() {
+        let mut form = Form::end("batch".parse().expect("a prefix"), &pool(2, Some(("ann", 7))));
+        let (prefix, why) = ("batch".parse().expect("a prefix"), String::new());
+        let expected = ExpectedOverride::Made(Some(Timestamp(7)));
+        let ends = DashboardEffect::EndOverride { prefix, why, expected };
+        assert_eq!(types(&mut form, "\nbatch\n"), FormResult::Done(ends));
+    }
+
+    #[test]
+    fn an_override_lasts_a_minute_at_least() {
+        let mut form = form();
+        types(&mut form, "\nbecause\n10s\n");
+        assert_eq!((form.at, form.wrong.is_some()), (2, true));
     }
 
     #[test]

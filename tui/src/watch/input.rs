@@ -2,7 +2,7 @@
 //! Inputs in, effects and a wish list out; nothing else.
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{LeaseId, Limit, PoolName, Timestamp};
+use leasehold_core::{ExpectedOverride, HistoryRow, LeaseId, Limit, Millis, PoolName, Timestamp};
 use ratatui::crossterm::event::KeyEvent;
 
 /// Something that happened.
@@ -43,6 +43,17 @@ pub enum Input {
         /// In words.
         what: String,
     },
+    /// A pool's limit was changed, as was asked for.
+    LimitChanged {
+        /// Whose.
+        prefix: PoolName,
+        /// What it is now.
+        to: Limit,
+        /// In words.
+        what: String,
+    },
+    /// A pool's history was read, the newest change first; or why not.
+    History(PoolName, Result<Vec<HistoryRow>, String>),
     /// Something that happened beside the table, for the log.
     Note(String),
     /// The table's replies show that this machine's clock is wrong; from here on the time is the table's.
@@ -123,7 +134,22 @@ pub enum DashboardEffect {
         limit: Limit,
         /// Why.
         why: String,
+        /// After how long it ends by itself, if it does.
+        lasts: Option<Millis>,
+        /// The override that whoever asks has seen.
+        expected: ExpectedOverride,
     },
+    /// End a pool's override.
+    EndOverride {
+        /// Whose.
+        prefix: PoolName,
+        /// Why; empty: they did not say.
+        why: String,
+        /// The override that whoever asks has seen.
+        expected: ExpectedOverride,
+    },
+    /// Read who changed a pool.
+    ReadHistory(PoolName),
     /// Free a lease whatever its holder does.
     Release(LeaseId),
     /// In the demo: a worker of this pool dies, the one that holds the slot if one is named.

@@ -42,6 +42,10 @@ pub enum KeyAction {
     Raise,
     /// A lower limit.
     Lower,
+    /// End an override.
+    EndOverride,
+    /// Who changed the pool.
+    History,
     /// Free a lease by force.
     Release,
     /// Read now.
@@ -79,6 +83,8 @@ pub enum KeyScope {
     Table,
     /// Where something may be changed.
     Changes,
+    /// Where something may be changed that is at stake: on a table that is not the demo's.
+    TableChanges,
     /// In the demo.
     Demo,
     /// Anywhere but in the demo, where the key does something else.
@@ -97,6 +103,7 @@ impl KeyScope {
             KeyScope::Live => mode != DashboardMode::Replay,
             KeyScope::Table => matches!(mode, DashboardMode::Watch { .. }),
             KeyScope::Changes => matches!(mode, DashboardMode::Watch { read_only: false } | DashboardMode::Demo),
+            KeyScope::TableChanges => matches!(mode, DashboardMode::Watch { read_only: false }),
             KeyScope::Demo => mode == DashboardMode::Demo,
             KeyScope::NotDemo => mode != DashboardMode::Demo,
             KeyScope::Stretched => matches!(mode, DashboardMode::Demo | DashboardMode::Replay),
@@ -162,6 +169,7 @@ pub const KEYS: &[KeyBinding] = &[
     ),
     row(&[char('+'), char('=')], "+", KeyAction::Raise, "a higher limit", Some("limit"), KeyScope::Changes),
     row(&[char('-'), char('_')], "-", KeyAction::Lower, "a lower limit", Some("limit"), KeyScope::Changes),
+    row(&[char('e')], "e", KeyAction::EndOverride, "end the override of the limit", None, KeyScope::TableChanges),
     row(&[char(' ')], "space", KeyAction::Pause, "play, or stand still", Some("play"), KeyScope::Replay),
     row(&[char('>'), char('.')], ">", KeyAction::Faster, "twice as fast", Some("faster"), KeyScope::Stretched),
     row(&[char('<'), char(',')], "<", KeyAction::Slower, "half as fast", Some("slower"), KeyScope::Stretched),
@@ -203,6 +211,14 @@ pub const KEYS: &[KeyBinding] = &[
     ),
     row(&[Plain(KeyCode::Esc)], "esc", KeyAction::Back, "back; ends a filter", None, KeyScope::All),
     row(&[Plain(KeyCode::Tab)], "tab", KeyAction::NextPane, "the next pane", Some("pane"), KeyScope::All),
+    row(
+        &[char('H')],
+        "H",
+        KeyAction::History,
+        "who changed the pool, what, when and why",
+        Some("history"),
+        KeyScope::Table,
+    ),
     row(&[Plain(KeyCode::BackTab)], "shift-tab", KeyAction::PaneBefore, "the pane before", None, KeyScope::All),
     row(&[Plain(KeyCode::Up), char('k')], "↑ k", KeyAction::Up, "one line up", None, KeyScope::NotDemo),
     row(&[Plain(KeyCode::Up)], "↑", KeyAction::Up, "one line up", None, KeyScope::Demo),
@@ -266,7 +282,8 @@ mod tests {
     #[test]
     fn where_nothing_may_be_changed_no_key_changes_anything() {
         for mode in [DashboardMode::Watch { read_only: true }, DashboardMode::Replay] {
-            let changes = [KeyAction::Raise, KeyAction::Lower, KeyAction::Release, KeyAction::Kill];
+            let changes =
+                [KeyAction::Raise, KeyAction::Lower, KeyAction::EndOverride, KeyAction::Release, KeyAction::Kill];
             assert!(rows(mode).all(|row| !changes.contains(&row.does)), "{mode:?}");
         }
     }

@@ -13,6 +13,7 @@ pub mod input;
 pub mod keys;
 pub mod layout;
 pub mod log;
+pub mod noted;
 pub mod palette;
 pub mod poller;
 pub mod recorder;

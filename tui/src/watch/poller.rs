@@ -196,7 +196,7 @@ impl TableReader {
 
 /// What the directory says of one pool.
 fn listing(prefix: PoolName, row: &ListedPool, now: Timestamp) -> DirectoryEntry {
-    let (settings, trouble) = match row.settings(&prefix) {
+    let (settings, trouble) = match row.settings(&prefix, now) {
         Ok(settings) => (settings, None),
         Err(trouble) => (None, Some(trouble)),
     };

@@ -8,7 +8,7 @@ mod selectors;
 use std::collections::HashMap;
 
 use leasehold_core::occupancy::{Detail, Occupancy, changes};
-use leasehold_core::{Millis, PoolName, Timestamp};
+use leasehold_core::{HistoryRow, Limit, Millis, PoolName, Timestamp};
 
 pub use pool::{PoolOrder, PoolPane};
 
@@ -19,8 +19,8 @@ use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
 use super::session::Session;
 
-/// How long a message stays on screen.
-const SAID_FOR: Millis = Millis::seconds(8);
+/// How long a message stays on screen at most: the keys are below it.
+const SAID_FOR: Millis = Millis::seconds(5);
 
 /// Two looks at one pool no further apart than this are compared, and the difference told.
 const CONNECTED: Millis = Millis::seconds(60);
@@ -35,6 +35,8 @@ pub enum Overlay {
     Help(usize),
     /// Everything about a lease or a waiter; scrolled down so many lines.
     Details(usize),
+    /// Who changed a pool, what and when; scrolled down so many lines.
+    History(PoolHistory, usize),
     /// A change that is asked for.
     Form(Form),
 }
@@ -81,6 +83,17 @@ pub struct Message {
     /// It is bad news.
     pub bad: bool,
     until: Timestamp,
+    /// It is true only as long as this pool has this limit.
+    of_limit: Option<(PoolName, Limit)>,
+}
+
+/// A pool's history on screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolHistory {
+    /// Whose.
+    pub prefix: PoolName,
+    /// The changes, the newest first; none: they are being read. Or why they can not be.
+    pub changes: Option<Result<Vec<HistoryRow>, String>>,
 }
 
 /// The dashboard's state.
@@ -224,6 +237,19 @@ impl DashboardState {
             Input::Failed { why, retry_at } => self.failure = Some(ReadFailure { why, retry_at }),
             Input::Cost(cost) => self.cost = Some(cost),
             Input::ActionDone { done, what } => self.did(done, what),
+            Input::LimitChanged { prefix, to, what } => {
+                self.did(true, what);
+                if let Some(said) = &mut self.said {
+                    said.of_limit = Some((prefix, to));
+                }
+            }
+            Input::History(prefix, changes) => {
+                if let Some(Overlay::History(shown, _)) = &mut self.overlay
+                    && shown.prefix == prefix
+                {
+                    shown.changes = Some(changes);
+                }
+            }
             Input::Note(what) => {
                 self.say(false, what.clone());
                 self.note(what);
@@ -293,6 +319,15 @@ impl DashboardState {
         if pool.seen.as_ref().is_some_and(|seen| look.at < seen.at) {
             return;
         }
+        if let Some(Overlay::Form(form)) = &mut self.overlay {
+            form.follow(&look);
+        }
+        let other = |(prefix, limit): &(PoolName, Limit)| *prefix == look.prefix && *limit != look.limit;
+        // Somebody else changed it again, or what was read is still from before: it is said no longer.
+        if self.said.as_ref().is_some_and(|said| said.of_limit.as_ref().is_some_and(other)) {
+            self.said = None;
+        }
+        let pool = self.pool_mut(&look.prefix);
         pool.history.see(&look);
         pool.limit = Some(look.limit);
         pool.asked = pool.asked.filter(|asked| *asked != look.limit);
@@ -363,7 +398,7 @@ impl DashboardState {
     }
 
     fn say(&mut self, bad: bool, what: String) {
-        self.said = Some(Message { what, bad, until: self.now + SAID_FOR });
+        self.said = Some(Message { what, bad, until: self.now + SAID_FOR, of_limit: None });
     }
 
     fn pool_mut(&mut self, prefix: &PoolName) -> &mut PoolPane {

@@ -109,7 +109,10 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
 fn notes(dashboard: &DashboardState) -> impl Iterator<Item = (String, Style)> {
     let palette = dashboard.palette;
     let settling = dashboard.settling().map(|words| (format!("◇ {words}"), palette.warn()));
-    let live = dashboard.overridden().map(|live| (format!("± limit by {}: {}", live.who, live.why), palette.busy()));
+    let live = dashboard.overridden().map(|live| {
+        let until = live.until.map(|until| format!(" until {} UTC", text::moment(until))).unwrap_or_default();
+        (format!("± limit by {}{until}: {}", live.who, live.why), palette.busy())
+    });
     settling.into_iter().chain(live)
 }
 

@@ -9,8 +9,9 @@ use ratatui::style::{Modifier, Style};
 use super::{popup, put, wrap};
 use crate::watch::form::Form;
 use crate::watch::layout::Pane;
+use crate::watch::noted;
 use crate::watch::session::DashboardMode;
-use crate::watch::state::DashboardState;
+use crate::watch::state::{DashboardState, PoolHistory};
 use crate::watch::text;
 
 /// A name and what it is.
@@ -117,6 +118,33 @@ fn waits(dashboard: &DashboardState, waiter: &WaiterView) -> Vec<Fact> {
     facts.push(("gives up", format!("{} UTC, in {}", text::moment(waiter.give_up_at), text::length(left))));
     facts.extend(who(&waiter.holder));
     facts
+}
+
+/// Who changed a pool, what and when.
+pub(super) fn history(dashboard: &DashboardState, shown: &PoolHistory, scrolled: usize, area: Rect, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    let width = 100.min(area.width.saturating_sub(2));
+    let columns = usize::from(width.saturating_sub(4));
+    let lines: Vec<String> = match &shown.changes {
+        None => vec!["Reading its history…".into()],
+        Some(Err(why)) => wrap(why, columns),
+        Some(Ok(changes)) if changes.is_empty() => {
+            wrap("No change is noted: it was never changed by leasehold since changes are noted.", columns)
+        }
+        Some(Ok(changes)) => changes.iter().flat_map(|change| wrap(&noted::line(change), columns)).collect(),
+    };
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
+    let title = format!("History of {}", text::shorten(shown.prefix.as_str(), 40));
+    let inner = popup(dashboard, &title, (width, height), area, buf);
+    let room = usize::from(inner.height);
+    let first = scrolled.min(lines.len().saturating_sub(room));
+    for (y, line) in lines.iter().skip(first).take(room).enumerate() {
+        put(buf, inner, 0, y as u16, line, Style::new());
+    }
+    let frame = Rect { x: inner.x, y: inner.y + inner.height, width: inner.width, height: 1 };
+    if lines.len() > room {
+        put(buf, frame.intersection(area), 1, 0, " ↑↓ more ", palette.quiet());
+    }
 }
 
 /// A form with its fields.

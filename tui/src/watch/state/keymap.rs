@@ -1,10 +1,10 @@
 //! Keymap: what does a key do to the dashboard's state?
 //! It moves what is chosen, opens and fills forms, and asks for effects.
 
-use leasehold_core::{LeaseId, Limit};
+use leasehold_core::{ExpectedOverride, LeaseId, Limit};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::{Cursor, DashboardState, Overlay};
+use super::{Cursor, DashboardState, Overlay, PoolHistory};
 use crate::watch::form::{Form, FormResult};
 use crate::watch::input::{DashboardEffect, ReplayCommand};
 use crate::watch::keys::{self, KeyAction};
@@ -13,7 +13,7 @@ use crate::watch::session::DashboardMode;
 use crate::watch::text;
 
 /// No text over the screen has more lines.
-const MOST_LINES: usize = 100;
+const MOST_LINES: usize = 400;
 
 /// How far a key jumps in a replay, in milliseconds.
 const JUMP: i64 = 10_000;
@@ -24,6 +24,8 @@ impl DashboardState {
             return vec![];
         }
         self.touched = true;
+        // Who goes on has read it; the keys come back.
+        self.said = None;
         if let Some(Overlay::Form(form)) = &mut self.overlay {
             return match form.key(key) {
                 FormResult::NotYet => vec![],
@@ -45,7 +47,10 @@ impl DashboardState {
             Some(command) => self.command(command).into_iter().collect(),
             None => {
                 let changes = keys::command(key, DashboardMode::Watch { read_only: false });
-                if matches!(changes, Some(KeyAction::Raise | KeyAction::Lower | KeyAction::Release)) {
+                if matches!(
+                    changes,
+                    Some(KeyAction::Raise | KeyAction::Lower | KeyAction::EndOverride | KeyAction::Release)
+                ) {
                     self.say(true, "nothing can be changed here".into());
                 }
                 vec![]
@@ -74,13 +79,23 @@ impl DashboardState {
     fn command(&mut self, command: KeyAction) -> Option<DashboardEffect> {
         match (command, &mut self.overlay) {
             (KeyAction::Quit, Some(_)) | (KeyAction::Back, Some(_)) => self.overlay = None,
-            (KeyAction::Help, Some(Overlay::Help(_))) | (KeyAction::Open, Some(_)) => self.overlay = None,
-            (KeyAction::Up, Some(Overlay::Help(line))) => *line = line.saturating_sub(1),
-            (KeyAction::Down, Some(Overlay::Help(line))) => *line = (*line + 1).min(MOST_LINES),
-            (KeyAction::PageUp | KeyAction::First, Some(Overlay::Help(line) | Overlay::Details(line))) => {
+            (KeyAction::History, Some(Overlay::History(..)))
+            | (KeyAction::Help, Some(Overlay::Help(_)))
+            | (KeyAction::Open, Some(_)) => self.overlay = None,
+            (KeyAction::Up, Some(Overlay::Help(line) | Overlay::History(_, line))) => *line = line.saturating_sub(1),
+            (KeyAction::Down, Some(Overlay::Help(line) | Overlay::History(_, line))) => {
+                *line = (*line + 1).min(MOST_LINES)
+            }
+            (
+                KeyAction::PageUp | KeyAction::First,
+                Some(Overlay::Help(line) | Overlay::Details(line) | Overlay::History(_, line)),
+            ) => {
                 *line = line.saturating_sub(10);
             }
-            (KeyAction::PageDown | KeyAction::Last, Some(Overlay::Help(line) | Overlay::Details(line))) => {
+            (
+                KeyAction::PageDown | KeyAction::Last,
+                Some(Overlay::Help(line) | Overlay::Details(line) | Overlay::History(_, line)),
+            ) => {
                 *line = (*line + 10).min(MOST_LINES);
             }
             (KeyAction::Help, _) => self.overlay = Some(Overlay::Help(0)),
@@ -115,6 +130,8 @@ impl DashboardState {
             (KeyAction::Refresh, _) => self.refreshed += 1,
             (KeyAction::Raise, _) => return self.limit(1),
             (KeyAction::Lower, _) => return self.limit(-1),
+            (KeyAction::EndOverride, _) => self.end_override(),
+            (KeyAction::History, _) => return self.history(),
             (KeyAction::Release, _) => self.release(),
             (KeyAction::Kill, _) => return self.kill(),
             (KeyAction::Faster, _) => return self.faster(2.0),
@@ -207,10 +224,26 @@ impl DashboardState {
             let limit = Limit::try_from(u64::from(to.max(1))).ok().filter(|limit| *limit != from)?;
             // Pressed again before the change is seen, the key goes on from there.
             self.pool_mut(&prefix).asked = Some(limit);
-            return Some(DashboardEffect::ChangeLimit { prefix, limit, why: "by hand".into() });
+            let (why, lasts, expected) = ("by hand".into(), None, ExpectedOverride::Any);
+            return Some(DashboardEffect::ChangeLimit { prefix, limit, why, lasts, expected });
         }
-        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to, self.overridden())));
+        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to, pool.known())));
         None
+    }
+
+    fn end_override(&mut self) {
+        let seen = self.chosen().and_then(|pool| pool.seen.as_ref());
+        match seen.filter(|seen| seen.overridden.is_some()) {
+            Some(seen) => self.overlay = Some(Overlay::Form(Form::end(seen.prefix.clone(), seen))),
+            None => self.say(true, "no override is in force".into()),
+        }
+    }
+
+    fn history(&mut self) -> Option<DashboardEffect> {
+        let prefix = self.chosen()?.prefix.clone();
+        let shown = PoolHistory { prefix: prefix.clone(), changes: None };
+        self.overlay = Some(Overlay::History(shown, 0));
+        Some(DashboardEffect::ReadHistory(prefix))
     }
 
     /// The lease on the chosen slot, if somebody chose it.

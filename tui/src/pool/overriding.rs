@@ -1,0 +1,302 @@
+//! `leasehold pool override`: how is an operator's override of a pool's limit made and ended?
+
+use std::sync::Arc;
+
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::{
+    EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitRows, LimitSuperseded, LiveRow,
+    Millis, OverrideRow, PoolName, SetLimit, SetLimitOutcome, Timestamp,
+};
+use leasehold_store::limit_rows;
+use leasehold_tui::watch::actions::superseded;
+use leasehold_tui::watch::text::{clock, settling, timestamp};
+use serde::Serialize;
+
+use super::author::ChangedBy;
+use crate::confirm::Yes;
+use crate::duration;
+use crate::error::CliError;
+use crate::operation::look;
+use crate::output::{OutputFormat, complain};
+use crate::target::{CliRunner, Target};
+
+/// Override a pool's limit for now, or end that
+///
+/// For incidents: it takes effect at once, wins over the pool's settings and survives a deploy, until it is ended with
+/// --end or, with --for, ends by itself. Whoever looks at the pool sees who made it, when and why, and `leasehold pool
+/// history` keeps it. Leases that are held are kept; after the limit was lowered nobody is granted a lease until fewer
+/// than the new limit are held. After it was raised, those who wait are granted one now. After it was lowered, also by
+/// the end of an override, it settles: slots up to the old limit count as held until everybody surely follows, for about
+/// two quiet periods of the pool. The answer says until when. Asks before it changes anything.
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+#[command(override_usage = "leasehold pool override [OPTIONS] <PREFIX> <--limit N|--drain|--end>")]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["limit", "drain", "end"]))]
+#[command(group = clap::ArgGroup::new("made").args(["limit", "drain"]).requires("reason"))]
+pub(crate) struct PoolOverrideOptions {
+    /// The pool
+    prefix: PoolName,
+
+    /// How many may hold a lease at once for now: 1 to 10000
+    #[arg(long, value_name = "N", value_parser = limit, allow_negative_numbers = true)]
+    limit: Option<Limit>,
+
+    /// Let nobody in for now: a limit of 0
+    #[arg(long)]
+    drain: bool,
+
+    /// End the override: the limit of the pool's settings is in force again
+    #[arg(long)]
+    end: bool,
+
+    /// How long it lasts, as in 30m or 2h: then the limit of the settings is in force again; without it, until --end
+    #[arg(long = "for", value_name = "TIME", value_parser = lasts, conflicts_with = "end", allow_hyphen_values = true)]
+    lasts: Option<Millis>,
+
+    #[command(flatten)]
+    by: ChangedBy,
+
+    #[command(flatten)]
+    yes: Yes,
+}
+
+const WHAT: &str = "leasehold pool override";
+
+const AFTER: &str = "\
+--limit and --drain need a --reason. Ending what is not there is no mistake: the answer says so, and the exit status
+is 0.
+
+With --output json:
+
+    {\"table\": NAME, \"prefix\": PREFIX, \"from\": the limit before, \"to\": the limit in force now, \"changed\": false if
+     there was no override to end, \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless
+     the limit was lowered, \"override\": null or {\"limit\", \"at_ms\", \"until_ms\": null if it stays until it is
+     ended, \"who\", \"why\"}}";
+
+#[derive(Debug, Serialize)]
+struct PoolOverrideOutput<'a> {
+    table: &'a str,
+    prefix: &'a PoolName,
+    from: Limit,
+    to: Limit,
+    changed: bool,
+    settles_at_ms: Option<Timestamp>,
+    limit_was: Option<Limit>,
+    #[serde(rename = "override")]
+    live: Option<OverrideOutput>,
+}
+
+/// What an override says.
+#[derive(Debug, Serialize)]
+pub(crate) struct OverrideOutput {
+    pub(crate) limit: Limit,
+    pub(crate) at_ms: Timestamp,
+    pub(crate) until_ms: Option<Timestamp>,
+    pub(crate) who: Arc<str>,
+    pub(crate) why: Arc<str>,
+}
+
+impl OverrideOutput {
+    /// Who made it, when and why, and how it is ended: a line.
+    pub(crate) fn words(&self, prefix: &PoolName) -> String {
+        let OverrideOutput { at_ms, until_ms, who, why, .. } = self;
+        let at = timestamp(*at_ms);
+        let until = until_ms.map(|until| format!(" until {}", timestamp(until))).unwrap_or_default();
+        format!("an override by {who} since {at}{until} ({why}); end it with: leasehold pool override {prefix} --end\n")
+    }
+}
+
+impl From<OverrideRow> for OverrideOutput {
+    fn from(OverrideRow { limit, at, until, who, why, .. }: OverrideRow) -> OverrideOutput {
+        OverrideOutput { limit, at_ms: at, until_ms: until, who, why }
+    }
+}
+
+/// A pool after a change: what is in force, and until when it settles. The change is told even where this cannot be read.
+pub(super) struct AfterChange {
+    pub(super) live: Option<OverrideOutput>,
+    seen: Option<Occupancy>,
+}
+
+impl AfterChange {
+    pub(super) async fn of(runner: &CliRunner, prefix: &PoolName) -> AfterChange {
+        let (mut live, mut seen) = (None, None);
+        match limit_rows(runner.table(), prefix).await {
+            Ok(rows) => {
+                live = rows.live_in_force().cloned().map(OverrideOutput::from);
+                if let Some(LiveRow::Unreadable(row)) = &rows.live {
+                    complain(&format!("which override is in force cannot be shown: {}", row.why));
+                }
+                match look(runner, &Arc::new(rows.in_force)).await {
+                    Ok(pool) => seen = Some(pool),
+                    Err(wrong) => complain(&format!("how full the pool is cannot be shown: {wrong}")),
+                }
+            }
+            Err(wrong) => complain(&format!("which override is in force cannot be shown: {wrong}")),
+        }
+        AfterChange { live, seen }
+    }
+
+    pub(super) fn settles_at(&self) -> Option<Timestamp> {
+        self.seen.as_ref()?.settles_at
+    }
+
+    pub(super) fn limit_was(&self) -> Option<Limit> {
+        self.seen.as_ref()?.limit_was
+    }
+
+    /// What a lowered limit means for now, as every list says it: a line, if it settles.
+    pub(super) fn settling(&self) -> String {
+        let words = self.seen.as_ref().and_then(settling);
+        words.map(|words| format!("{words}; leases that are held are kept\n")).unwrap_or_default()
+    }
+}
+
+/// What became of the limit.
+enum LimitResult {
+    Overridden(LimitChanged),
+    Ended(LimitChanged),
+    NoOverride(Limit),
+}
+
+impl PoolOverrideOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+        let runner = target.runner().await?;
+        let (table, prefix) = (runner.table(), &self.prefix);
+        let limit = if self.drain { Limit::try_from(0).ok() } else { self.limit };
+        let rows = limit_rows(table, prefix).await?;
+        let result = match limit {
+            Some(limit) => self.make(&runner, &rows, limit).await?,
+            None => self.end(&runner, &rows).await?,
+        };
+        let after = AfterChange::of(&runner, prefix).await;
+        let mut text = result.words(prefix, table.name());
+        text += &after.settling();
+        if let Some(live) = &after.live {
+            text += &live.words(prefix);
+        }
+        let (from, to, changed) = match result {
+            LimitResult::Overridden(LimitChanged { from, to, .. })
+            | LimitResult::Ended(LimitChanged { from, to, .. }) => (from, to, true),
+            LimitResult::NoOverride(limit) => (limit, limit, false),
+        };
+        let (settles_at_ms, limit_was) = (after.settles_at(), after.limit_was());
+        let table = table.name();
+        output.tell(
+            &text,
+            &PoolOverrideOutput { table, prefix, from, to, changed, settles_at_ms, limit_was, live: after.live },
+        )
+    }
+
+    async fn make(&self, runner: &CliRunner, rows: &LimitRows, limit: Limit) -> Result<LimitResult, CliError> {
+        let (table, prefix) = (runner.table().name(), &self.prefix);
+        let until = self.lasts.map_or("until it is ended".into(), |lasts| format!("for {}", duration::words(lasts)));
+        let mut about = match &rows.live {
+            Some(LiveRow::Unreadable(row)) => format!(
+                "The override of pool {prefix} in table {table} makes no sense ({}). Another makes the limit {limit} at \
+                 once, {until}; leases that are held are kept.",
+                row.why
+            ),
+            _ => format!(
+                "The limit of pool {prefix} in table {table} is {}. An override makes it {limit} at once, {until}; leases \
+                 that are held are kept.",
+                rows.in_force.limit
+            ),
+        };
+        if let Some(OverrideRow { who, why, .. }) = rows.live_in_force() {
+            about += &format!(" It replaces the override by {who} ({why}).");
+        }
+        about += &warning(rows, limit, runner.now());
+        self.yes.or_told(WHAT, &about, prefix.as_str())?;
+        let by = self.by.author();
+        let new = SetLimit {
+            limit,
+            who: by.who,
+            why: by.why,
+            lasts: self.lasts,
+            // Of those whom nobody asked, the last one has its way.
+            expected: if self.yes.asks() { rows.as_shown() } else { ExpectedOverride::Any },
+        };
+        match runner.administer(prefix, new).await {
+            Ok(SetLimitOutcome::Set(changed)) => Ok(LimitResult::Overridden(changed)),
+            Ok(SetLimitOutcome::Superseded(by)) => Err(not_changed("limit", prefix, table, &by)),
+            Err(error) => Err(error.explain(table, prefix, "changing the limit of").into()),
+        }
+    }
+
+    /// Ends the override that the person was shown.
+    async fn end(&self, runner: &CliRunner, rows: &LimitRows) -> Result<LimitResult, CliError> {
+        let (table, prefix, limit) = (runner.table().name(), &self.prefix, rows.pool.limit);
+        let mut about = match &rows.live {
+            Some(LiveRow::Valid(live)) if rows.live_in_force().is_some() => {
+                format!(
+                    "The override of pool {prefix} in table {table} is by {} ({}). Ended, the limit is {limit} at once; \
+                     it is {} now.",
+                    live.who, live.why, live.limit
+                )
+            }
+            Some(LiveRow::Unreadable(row)) => {
+                format!(
+                    "The override of pool {prefix} in table {table} makes no sense ({}). Ended, the limit is {limit} at \
+                     once.",
+                    row.why
+                )
+            }
+            _ => return Ok(LimitResult::NoOverride(limit)),
+        };
+        about += &warning(rows, limit, runner.now());
+        self.yes.or_told(WHAT, &about, prefix.as_str())?;
+        match runner.administer(prefix, EndOverride { by: self.by.author(), expected: rows.as_shown() }).await {
+            Ok(EndOverrideOutcome::Ended(changed)) => Ok(LimitResult::Ended(changed)),
+            Ok(EndOverrideOutcome::NoOverride(limit)) => Ok(LimitResult::NoOverride(limit)),
+            Ok(EndOverrideOutcome::Superseded(by)) => Err(not_changed("override", prefix, table, &by)),
+            Err(error) => Err(error.explain(table, prefix, "ending the override of").into()),
+        }
+    }
+}
+
+/// What is to be said of a limit that will settle once it is this one, if it will: a sentence after others.
+fn warning(rows: &LimitRows, limit: Limit, now: Timestamp) -> String {
+    let lowered = rows.lowered_by(limit, now);
+    let until = |lowered| clock(rows.in_force.followed_at(lowered));
+    let words = |lowered| format!(" Until {} UTC slots up to {} count as held.", until(lowered), lowered.from);
+    lowered.map(words).unwrap_or_default()
+}
+
+impl LimitResult {
+    fn words(&self, prefix: &PoolName, table: &str) -> String {
+        match self {
+            LimitResult::Overridden(LimitChanged { from, to, .. }) => {
+                format!("the limit of pool {prefix} in table {table} is {to} now; it was {from}\n")
+            }
+            LimitResult::Ended(LimitChanged { from, to, .. }) => {
+                let ended = format!("the override of pool {prefix} in table {table} is ended");
+                format!("{ended}: the limit is {to} again; it was {from}\n")
+            }
+            LimitResult::NoOverride(_) => {
+                format!("pool {prefix} in table {table} has no override: nothing was changed\n")
+            }
+        }
+    }
+}
+
+/// A change that gave in to another.
+fn not_changed(what: &str, prefix: &PoolName, table: &str, by: &LimitSuperseded) -> CliError {
+    CliError::NotDone(format!("the {what} of pool {prefix} in table {table} was not changed: {}", superseded(by)))
+}
+
+/// Shorter than that, and it would lapse while it still settles.
+fn lasts(text: &str) -> Result<Millis, String> {
+    duration::between(Millis::seconds(60), text)
+}
+
+/// A limit as an option gives it.
+pub(super) fn limit(text: &str) -> Result<Limit, String> {
+    match text.parse::<u64>() {
+        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in any more".into()),
+        count => count
+            .ok()
+            .and_then(|count| Limit::try_from(count).ok())
+            .ok_or("expected a whole number from 1 to 10000".into()),
+    }
+}

@@ -1,0 +1,111 @@
+//! `leasehold pool show`: which rules does a pool follow, since when, and who made them?
+
+use std::sync::Arc;
+
+use leasehold_core::occupancy::{Occupancy, PoolState};
+use leasehold_core::{Limit, PoolName, Settings, StatusRequest, Timestamp};
+use leasehold_store::{EDITION, history, limit_rows};
+use leasehold_tui::watch::noted;
+use leasehold_tui::watch::text::settling;
+use serde::Serialize;
+
+use super::history::ChangeOutput;
+use super::overriding::OverrideOutput;
+use super::set::PoolSettingsOutput;
+use crate::error::CliError;
+use crate::output::OutputFormat;
+use crate::target::Target;
+
+/// Show a pool: its settings, an override, how many slots may be had, and its last change
+#[derive(Clone, Debug, clap::Args)]
+#[command(verbatim_doc_comment, after_long_help = AFTER)]
+pub(crate) struct PoolShowOptions {
+    /// The pool
+    prefix: PoolName,
+}
+
+const AFTER: &str = "\
+The effective limit is how many slots, counted from the first, may be had just now: fewer than the limit while a
+lowered limit settles, or while leases above it last.
+
+With --output json:
+
+    {\"table\": NAME, \"prefix\": PREFIX, \"edition\": of the protocol, \"limit\": in force, \"effective_limit\", \"held\",
+     \"waiting\", \"waiting_more\": whether there are more than that, \"state\": as `leasehold leases` says it,
+     \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
+     \"settings\": {\"limit\", \"lease_ms\", \"grace_ms\", \"quiet_ms\", \"longest_wait_ms\", \"longest_hold_ms\",
+     \"sweep_every_ms\"}, \"override\": null or {\"limit\", \"at_ms\", \"until_ms\": null if it stays until it is ended,
+     \"who\", \"why\"}, \"last_change\": null, or one as `leasehold pool history` tells it}";
+
+#[derive(Debug, Serialize)]
+struct PoolShowOutput<'a> {
+    table: &'a str,
+    prefix: &'a PoolName,
+    edition: u64,
+    limit: Limit,
+    effective_limit: u32,
+    held: u32,
+    waiting: u32,
+    waiting_more: bool,
+    state: PoolState,
+    settles_at_ms: Option<Timestamp>,
+    limit_was: Option<Limit>,
+    settings: PoolSettingsOutput,
+    #[serde(rename = "override")]
+    live: Option<OverrideOutput>,
+    last_change: Option<ChangeOutput>,
+}
+
+impl PoolShowOptions {
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+        let runner = target.runner().await?;
+        let (table, prefix) = (runner.table(), &self.prefix);
+        let rows = limit_rows(table, prefix).await?;
+        let in_force = Arc::new(rows.in_force.clone());
+        let snapshot = runner.run(StatusRequest, Arc::clone(&in_force)).await;
+        let snapshot = snapshot.map_err(|error| error.explain(table.name(), prefix, "looking at"))?;
+        let noted = history(table, prefix).await?;
+        let seen = Occupancy::of(&snapshot, &in_force);
+        let settings =
+            Settings::from_rows(prefix.clone(), &rows.pool, None, None, rows.at).unwrap_or(rows.in_force.clone());
+        let answer = PoolShowOutput {
+            table: table.name(),
+            prefix,
+            edition: EDITION,
+            limit: seen.limit,
+            effective_limit: in_force.effective_limit_once_marked(&snapshot.slots, snapshot.at),
+            held: seen.held,
+            waiting: seen.waiting,
+            waiting_more: seen.waiting_more,
+            state: seen.state,
+            settles_at_ms: seen.settles_at,
+            limit_was: seen.limit_was,
+            settings: PoolSettingsOutput::of(&settings),
+            live: rows.live_in_force().cloned().map(OverrideOutput::from),
+            last_change: noted.first().map(ChangeOutput::from),
+        };
+        let last = noted.first().map(|last| format!("last change: {}\n", noted::line(last))).unwrap_or_default();
+        output.tell(&format!("{}{last}", answer.words(&seen)), &answer)
+    }
+}
+
+impl PoolShowOutput<'_> {
+    fn words(&self, seen: &Occupancy) -> String {
+        let PoolShowOutput { table, prefix, held, limit, waiting, state, .. } = self;
+        let more = if self.waiting_more { "+" } else { "" };
+        let mut text =
+            format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}");
+        text += &settling(seen).map(|words| format!("; {words}\n")).unwrap_or_else(|| "\n".into());
+        text += &self.live.as_ref().map(|live| live.words(prefix)).unwrap_or_default();
+        for (label, value) in
+            [("effective limit", self.effective_limit.to_string()), ("edition", self.edition.to_string())]
+        {
+            text += &format!("  {label:16}{value}\n");
+        }
+        text += "settings:\n";
+        for (_, label, value) in self.settings.each() {
+            text += &format!("  {label:16}{value}\n");
+        }
+        text
+    }
+}
