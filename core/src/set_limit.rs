@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lapsed_override_that_is_replaced_is_noted_and_was_not_in_force() {
+    fn a_lapsed_override_that_is_replaced_is_noted() {
         let until = NOW - Millis::seconds(1);
         let lapsed = OverrideRow { until: Some(until), ..by_ann(9, Timestamp::seconds(900)) };
         let (mut machine, _) = start(3, ExpectedOverride::Made(None));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn just_before_an_override_lapses_its_successor_counts_both_limits() {
+    fn just_before_a_lapse_the_next_override_counts_both_limits() {
         let soon = |seconds| {
             let until = Some(NOW + Millis::seconds(seconds));
             let (mut machine, _) = start(3, ExpectedOverride::Any);

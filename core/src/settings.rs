@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn an_override_that_lapses_is_a_change_of_the_limit_at_that_moment() {
+    fn an_override_that_lapses_changes_the_limit_at_that_moment() {
         let in_force = |now| {
             let settings = overridden(5, 8, None, now);
             (

@@ -34,7 +34,7 @@ fn every_operation(lease: &Lease) -> Vec<(&'static str, AnyOperation)> {
         ("set limit", set_limit(2).into()),
         ("end override", EndOverride { by: Author::new("ann", "a test"), expected: ExpectedOverride::Any }.into()),
         ("set pool", set_pool.into()),
-        ("retire pool", RetirePool.into()),
+        ("retire pool", RetirePool { by: Author::new("ann", "a test") }.into()),
     ]
 }
 

@@ -453,7 +453,7 @@ fn without_the_quiet_period_two_limits_grant_too_many() {
 }
 
 #[test]
-fn without_a_quiet_period_after_a_lapse_two_limits_grant_too_many() {
+fn without_a_quiet_period_after_a_lapse_too_many_are_granted() {
     let world = CheckedWorld::new("lapse", 1).poll(2).lapsing_override(2, 1, 1, 2).time(4, 9);
     ablated(world, Ablation::Lapse, &[property::CAP]);
 }

@@ -33,7 +33,7 @@ fn complete(world: CheckedWorld) -> Coverage {
 }
 
 /// How many states each world has.
-const PINNED: [(fn() -> CheckedWorld, usize); 39] = [
+const PINNED: [(fn() -> CheckedWorld, usize); 42] = [
     (two_waiters, 1_905),
     (torn_queries, 566_780),
     (poll_and_queue, 25_162),
@@ -59,6 +59,9 @@ const PINNED: [(fn() -> CheckedWorld, usize); 39] = [
     (raised, 29_283),
     (override_ends, 225_214),
     (override_meets_end, 14_273),
+    (override_lapses, 12_482),
+    (drain_lapses, 52_768),
+    (override_meets_lapse, 152_994),
     (two_overrides, 108_923),
     (pool_is_set, 75_009),
     (settings_meet_an_end, 109_287),

@@ -226,7 +226,7 @@ async fn puts_overrides_right(damaged: &DamagedTable) {
 }
 
 fn set_limit(to: u64) -> SetLimit {
-    let OverrideRow { limit, until: None, who, why, .. } = by_ann(to);
+    let OverrideRow { limit, who, why, .. } = by_ann(to);
     SetLimit { limit, who, why, lasts: None, expected: ExpectedOverride::Any }
 }
 
