@@ -358,7 +358,7 @@ mod tests {
         let damaged = Unreadable { why: "limit is a text".into(), image: image.as_slice().into() };
         let said = said(&[Condition::OverrideUnreadable(damaged)], Mutation::Delete);
         let condition = "attribute_exists(#PK) AND attribute_not_exists(#lowered_from) AND \
-                         attribute_not_exists(#lowered_at) AND attribute_not_exists(#made_at) AND \
+                         attribute_not_exists(#lowered_at) AND attribute_not_exists(#made_at) AND attribute_not_exists(#until) AND \
                          attribute_not_exists(#who) AND attribute_not_exists(#why) AND #limit = :v0 AND \
                          attribute_type(#other7, :v1)";
         assert_eq!(said.condition.as_deref(), Some(condition));
