@@ -239,7 +239,7 @@ pub type Diagnosed = (Finding, Option<Remedy>);
 pub fn diagnose(prefix: &PoolName, reading: &PoolReading, cached_for: Millis) -> Vec<Diagnosed> {
     let mut found = Vec::new();
     let settings = match &reading.pool {
-        Some(pool) => Settings::from_rows(prefix.clone(), pool, reading.live.as_ref(), reading.mark),
+        Some(pool) => Settings::from_rows(prefix.clone(), pool, reading.live.as_ref(), reading.mark, reading.at),
         None => Ok(Settings { high_water: reading.mark, ..Settings::new(prefix.clone(), Limit::HIGHEST) }),
     };
     let settings = match settings {

@@ -62,7 +62,7 @@ fn settings(table: &MemoryTable) -> Option<Settings> {
     let pool = if let Some(Row::Pool(pool)) = table.row(RowKey::Pool) { pool } else { return None };
     let live = if let Some(Row::Override(live)) = table.row(RowKey::Override) { Some(live) } else { None };
     let mark = if let Some(Row::HighWater(mark)) = table.row(RowKey::HighWater) { Some(*mark) } else { None };
-    let settings = Settings::from_rows("analytics".parse().expect("a prefix"), pool, live, mark);
+    let settings = Settings::from_rows("analytics".parse().expect("a prefix"), pool, live, mark, Timestamp(NOW));
     settings.map_err(|wrong| assert_harmless(&wrong.to_string())).ok()
 }
 

@@ -166,6 +166,7 @@ impl Bytes<'_> {
                 limit: self.limit(),
                 lowered: self.lowered(),
                 at: self.time(),
+                until: self.maybe(Self::time),
                 who: self.shared(),
                 why: self.shared(),
             }),

@@ -136,7 +136,7 @@ impl RowError {
     pub fn advice(&self) -> &'static str {
         match row_key(&self.sk) {
             Some(RowKey::Pool) => "set the pool again (`leasehold pool set PREFIX --limit N`, or Terraform)",
-            Some(RowKey::Override) => "end the override (`leasehold pool limit PREFIX --end`)",
+            Some(RowKey::Override) => "end the override (`leasehold pool override PREFIX --end`)",
             Some(RowKey::Summary) => "the next sweep writes it anew (`leasehold sweep PREFIX`)",
             _ if self.sk.starts_with(SLOTS) || self.sk.starts_with("pool#") => {
                 "correct that row, with a fence higher than any before, and do not delete it"

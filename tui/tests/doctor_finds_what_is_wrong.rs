@@ -222,7 +222,14 @@ async fn settings_that_do_not_fit_each_other_are_found() {
 #[tokio::test]
 async fn a_forgotten_override_is_found_and_a_new_one_is_not() {
     let patient = Patient::with_limit(2).await;
-    let live = |at| OverrideRow { limit: limit(2), lowered: None, at, who: "ann".into(), why: "a slow partner".into() };
+    let live = |at| OverrideRow {
+        limit: limit(2),
+        lowered: None,
+        at,
+        until: None,
+        who: "ann".into(),
+        why: "a slow partner".into(),
+    };
     patient.put([Row::Override(live(ago(23 * 3_600)))]).await;
     finds(&patient, &[], 0);
     patient.put([Row::Override(live(ago(49 * 3_600 + 60)))]).await;

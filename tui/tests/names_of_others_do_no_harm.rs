@@ -56,7 +56,8 @@ async fn hostile_pool(name: &str) -> Lease {
     let token = TaskToken::new(TOKEN).expect("a token");
     assert_eq!(ask(name, "two", Mode::Queue(Some(token))).await, AcquireOutcome::Queued);
     let limit = Limit::try_from(2).expect("a limit");
-    let set = SetLimit { limit, who: HOSTILE.into(), why: HOSTILE.into(), expected: ExpectedOverride::Any };
+    let set =
+        SetLimit { limit, who: HOSTILE.into(), why: HOSTILE.into(), lasts: None, expected: ExpectedOverride::Any };
     Runner::new(table(name)).administer(&pool(), set).await.expect("an override");
     lease
 }
@@ -139,7 +140,7 @@ fn no_view_of_the_dashboard_draws_more_than_text() {
         (held.holder, held.label) = (holder.clone(), Some(HOSTILE.into()));
         let mut look = scene.look_at(vec![slot, scene.slot(1), scene.slot(2)]);
         look.queue[0].holder = holder;
-        look.overridden = Some(Overridden { at: NOW, who: HOSTILE.into(), why: HOSTILE.into() });
+        look.overridden = Some(Overridden { at: NOW, who: HOSTILE.into(), why: HOSTILE.into(), until: None });
         let pools = vec![scene.listing(), DirectoryEntry { trouble: Some(HOSTILE.into()), ..scene.listing() }];
         dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: pools[..1].to_vec() }));
         dashboard.apply(Input::Seen(Box::new(scene.look_at(vec![]))));

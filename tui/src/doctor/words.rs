@@ -155,7 +155,7 @@ impl Pool<'_> {
                     time(whole_hours(since))
                 ),
                 "An override is for an incident. As long as it is there, no deploy changes the limit.",
-                format!("If it is still meant, put it into the settings; then end it: `leasehold pool limit {prefix} --end`."),
+                format!("If it is still meant, put it into the settings; then end it: `leasehold pool override {prefix} --end`."),
             )
             .of_row("override"),
             Finding::Drained { overridden } => FindingReport::new(
@@ -163,7 +163,7 @@ impl Pool<'_> {
                 format!("The limit is 0, by {}.", if overridden { "an override" } else { "the pool's settings" }),
                 "Nobody is granted a lease; who comes waits.",
                 if overridden {
-                    format!("To let them in: `leasehold pool limit {prefix} --end`.")
+                    format!("To let them in: `leasehold pool override {prefix} --end`.")
                 } else {
                     format!("To let them in: `leasehold pool set {prefix} --limit N`.")
                 },

@@ -137,7 +137,7 @@ impl Patient {
     }
 
     pub(crate) async fn set(&self, patch: PoolPatch) {
-        let set = SetPool { patch, expected: ExpectedSettings::Any };
+        let set = SetPool { patch, by: leasehold_core::Author::new("ann", "a test"), expected: ExpectedSettings::Any };
         self.runner().administer(&prefix(), set).await.expect("settings");
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Delivery, ExpectedSettings, Holder, Limit, Millis, Mode, PoolName,
+    AcquireOutcome, AcquireRequest, Attempt, Author, Delivery, ExpectedSettings, Holder, Limit, Millis, Mode, PoolName,
     PoolPatch, ReleaseTarget, RenewRequest, SetPool, TaskCallback, TaskResult, TaskToken, Timestamp,
 };
 use leasehold_store::{NoCallbacks, Notifier, Runner, SystemClock};
@@ -151,7 +151,7 @@ pub(crate) async fn make_pool(engine: &Engine, terms: &PoolTerms) -> Result<(), 
     let lease = Millis(u64::try_from(terms.lease.as_millis())?);
     let patch =
         PoolPatch { limit: Some(Limit::try_from(u64::from(terms.limit))?), lease: Some(lease), ..PoolPatch::default() };
-    let set = SetPool { patch, expected: ExpectedSettings::Any };
+    let set = SetPool { patch, by: Author::new("leasehold-bench", ""), expected: ExpectedSettings::Any };
     let runner = Runner::new(engine.table());
     runner.administer(&terms.pool.parse()?, set).await.map_err(|error| error.to_string())?;
     Ok(())
