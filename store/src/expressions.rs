@@ -360,7 +360,7 @@ mod tests {
         let condition = "attribute_exists(#PK) AND attribute_not_exists(#lowered_from) AND \
                          attribute_not_exists(#lowered_at) AND attribute_not_exists(#made_at) AND attribute_not_exists(#until) AND \
                          attribute_not_exists(#who) AND attribute_not_exists(#why) AND #limit = :v0 AND \
-                         attribute_type(#other7, :v1)";
+                         attribute_type(#other8, :v1)";
         assert_eq!(said.condition.as_deref(), Some(condition));
         assert_eq!((value(&said, ":v0"), value(&said, ":v1")), ("two".into(), "L".into()));
     }

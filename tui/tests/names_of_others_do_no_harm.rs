@@ -70,9 +70,11 @@ async fn no_command_tells_more_than_text() {
         &["leases", "p"][..],
         &["pools"],
         &["doctor", "p"],
+        &["pool", "show", "p"],
+        &["pool", "history", "p"],
         &["pool", "set", "p", "--limit", "1", "--lease", "4m", "--yes"],
-        &["pool", "limit", "p", "2", "--reason", "again", "--who", HOSTILE.trim(), "--yes"],
-        &["pool", "limit", "p", "--end"],
+        &["pool", "override", "p", "--limit", "2", "--reason", "again", "--who", HOSTILE.trim(), "--yes"],
+        &["pool", "override", "p", "--end"],
         &["pool", "rm", "p", "--yes"],
         &["release", &lease],
     ] {
@@ -84,7 +86,7 @@ async fn no_command_tells_more_than_text() {
     let told = local_aws::document(name, &["leases", "p"]);
     assert_eq!(told["leases"][0]["label"], HOSTILE, "as JSON it says the same");
     // What it asks on a terminal; the terminal itself makes \r\n of each end of a line.
-    for command in [&["release", &lease][..], &["pool", "limit", "p", "--end"]] {
+    for command in [&["release", &lease][..], &["pool", "override", "p", "--end"]] {
         let (_, shown) = typed(name, command, "no\n");
         assert!(shown.contains("nothing was changed"), "{shown}");
         does_no_harm(&format!("asked by {command:?}"), &shown.replace("\r\n", "\n"));
