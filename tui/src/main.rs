@@ -77,11 +77,10 @@ used (it is missing, no credentials, not allowed, no answer); 128 + N ended by s
 
 fn main() -> ExitCode {
     let given: Vec<_> = std::env::args_os().collect();
-    #[cfg(target_os = "linux")]
-    if let [_, first, parent, command @ ..] = &given[..]
-        && first == run::BOUND
-    {
-        return output::status(Err(run::become_bound(parent, command)));
+    match &given[..] {
+        [_, first, rest @ ..] if first == run::GUARD => return output::status(run::become_guardian(rest)),
+        [_, first, rest @ ..] if first == run::BOUND => return output::status(Err(run::become_command(rest))),
+        _ => {}
     }
     let matches = arguments().try_get_matches_from(given).unwrap_or_else(|wrong| refuse(wrong));
     output::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| refuse(wrong))))

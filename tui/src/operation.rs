@@ -1,11 +1,11 @@
-//! Operations by a command: how is one of a pool's own rows read, and may what failed be tried again?
+//! Operations by a command: how is one of a pool's own rows read, and how the pool as a whole?
 //! With the caller's own credentials on the table.
 
 use std::sync::Arc;
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{Failure, PoolName, Reply, Request, Row, RowKey, Settings, StatusRequest};
-use leasehold_store::{RunError, StoreError, Table};
+use leasehold_core::{PoolName, Reply, Request, Row, RowKey, Settings, StatusRequest};
+use leasehold_store::{StoreError, Table};
 
 use crate::error::CliError;
 use crate::target::CliRunner;
@@ -36,16 +36,4 @@ pub(crate) async fn look(runner: &CliRunner, settings: &Arc<Settings>) -> Result
     let ran = runner.run(StatusRequest, Arc::clone(settings)).await;
     let snapshot = ran.map_err(|error| error.explain(runner.table().name(), &settings.prefix, "looking at"))?;
     Ok(Occupancy::of(&snapshot, settings))
-}
-
-/// Whether to run it again later may help.
-pub(crate) fn may_pass(error: &RunError) -> bool {
-    let RunError { failure, cause } = error;
-    matches!(failure, Failure::Throttled | Failure::Unavailable | Failure::TasksUnavailable)
-        && cause.as_ref().is_none_or(trouble_may_pass)
-}
-
-/// Whether to ask the table again later may help.
-pub(crate) fn trouble_may_pass(trouble: &StoreError) -> bool {
-    matches!(trouble, StoreError::Throttled { .. } | StoreError::NoAnswer { .. } | StoreError::TasksUnavailable { .. })
 }

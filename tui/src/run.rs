@@ -2,46 +2,45 @@
 //! Its turn is awaited, the lease kept while the command runs and given back when it ends. The command never starts
 //! without a lease that is granted and not expired.
 
-mod command;
-mod fallback_sweeper;
+mod become_command;
+mod control_group;
+mod descendants;
+mod guard_message;
+mod guarded_command;
+mod guardian;
 mod hold;
-mod lease_timer;
 mod signals;
-mod wait;
+mod status;
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::pin::pin;
+use std::time::{Duration, SystemTime};
 
-use leasehold_core::{AcquireRequest, Holder, InvalidValue, Millis, Mode, PoolName};
+use leasehold::{Acquire, Client, Error, Event, Lease};
+use leasehold_core::{Holder, InvalidValue, Millis, PoolName, Timestamp};
+use leasehold_tui::watch::text::timestamp;
+use tokio::sync::oneshot;
+
+use become_command::find;
+pub(crate) use become_command::{BOUND, become_command};
+use guarded_command::GuardedCommand;
+pub(crate) use guarded_command::become_guardian;
+pub(crate) use guardian::GUARD;
+use hold::{CommandEnd, Hold};
+use signals::Signals;
+use status::{LOST, TOO_LATE, UNUSABLE};
 
 use crate::duration;
 use crate::error::CliError;
-use crate::output::OutputFormat;
-use crate::target::{CliRunner, Target};
-use command::ChildCommand;
-#[cfg(target_os = "linux")]
-pub(crate) use command::{BOUND, become_bound};
-use fallback_sweeper::FallbackSweeper;
-use hold::{CommandEnd, Hold};
-use lease_timer::ClockReading;
-use signals::Signals;
-use wait::{LeaseWait, WaitResult};
-
-/// The command was ended because its lease was lost.
-const LOST: u8 = 123;
-/// No lease in time; the command was not started. As timeout(1) says it.
-const TOO_LATE: u8 = 124;
-/// This program could not do its part; the command was not started. As env(1) and timeout(1) say it.
-const UNUSABLE: u8 = 125;
-/// The command is there and cannot be started; as shells say it.
-const NOT_STARTED: u8 = 126;
-/// The command is not there; as shells say it.
-const NOT_FOUND: u8 = 127;
+use crate::output::{OutputFormat, complain};
+use crate::target::Target;
 
 /// Hold a lease while a command runs
 ///
-/// Waits in the pool's queue for a slot, starts CMD, renews the lease while CMD runs, gives it back when CMD ends, and
-/// ends with CMD's exit status. Everybody shares the pool's limit: workflows, cron jobs, CI jobs, people.
+/// Waits in the pool's queue for a slot, starts CMD, renews the lease while CMD runs, gives it back when CMD and what it
+/// started have ended, and ends with CMD's exit status. Everybody shares the pool's limit: workflows, cron jobs, CI jobs,
+/// people. If the lease is lost, CMD and all that it started are ended before another may run.
 ///
 /// Signals (INT, TERM, HUP, QUIT, USR1, USR2, TSTP, CONT) are passed on to CMD, except those that a terminal sends to
 /// it anyway. While waiting, INT, TERM, HUP and QUIT leave the queue.
@@ -68,14 +67,23 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "TEXT", value_parser = label)]
     label: Option<String>,
 
-    /// End CMD if the lease is lost while it runs, also if this program is killed (Linux). Without it: warn
+    /// How long CMD and what it started have between TERM and KILL if the lease is lost: at most half of the lease
+    /// [default: the pool's grace, at most a quarter of the lease]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
+    #[arg(conflicts_with = "warn_on_loss")]
+    kill_after: Option<Millis>,
+
+    /// If the lease is lost, or this program is killed, end nothing: only warn. Another may run at the same time then
     #[arg(long)]
+    warn_on_loss: bool,
+
+    /// What is done anyway, unless --warn-on-loss is given
+    #[arg(long, hide = true, conflicts_with = "warn_on_loss")]
     kill_on_loss: bool,
 
-    /// How long CMD has between TERM and KILL then [default: the pool's grace, after which another may run]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
-    #[arg(requires = "kill_on_loss")]
-    kill_after: Option<Millis>,
+    /// How long the lease is kept: until CMD and all that it started have ended, or only CMD
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = WaitFor::All)]
+    wait_for: WaitFor,
 
     /// Say nothing of waiting
     #[arg(short, long)]
@@ -86,21 +94,43 @@ pub(crate) struct RunOptions {
     command: Vec<OsString>,
 }
 
+/// What has ended before the lease is given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum WaitFor {
+    /// CMD and what it started, also in the background; not what made a session of its own (setsid), as daemons do
+    #[default]
+    All,
+    /// CMD alone: what it left in the background goes on without a lease
+    Cmd,
+}
+
 const AFTER: &str = "\
 CMD finds in its environment: LEASEHOLD_PREFIX, LEASEHOLD_LEASE_ID, LEASEHOLD_SLOT (0, 1, ...: no two that run at
 the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: with a limit of 1, whoever
 is written to can refuse an older one).
 
-The lease is lost if somebody releases it by force, or if it could not be renewed in time: no network, a laptop that
-slept, a clock that jumped. CMD is then warned of on standard error, or ended with --kill-on-loss: TERM, then KILL.
-With --kill-on-loss and no terminal, CMD has a process group of its own, and all of the group is signalled.
+The lease is lost if somebody releases it by force, or if it cannot be renewed in time: no network, a laptop that slept,
+a clock that jumped. Then CMD and everything that it started is ended, as consul lock does: a limit that holds only while
+nothing goes wrong is none. A lease that cannot be renewed has not ended yet: TERM comes so early that KILL comes by the
+lease's end, and nobody else may run before the pool's grace is over after that. A lease that was released by force has
+ended: another may run while CMD has its time between TERM and KILL. Choose --warn-on-loss for what does more harm
+half-done than twice at once.
 
-A command that is stopped (ctrl-Z) is not renewed: when it goes on later than its lease lasts, the lease is lost.
+Everything is: children of children, in the background, in sessions of their own (setsid), on a terminal or not. Between
+this program and CMD is a small guardian that adopts what is orphaned (Linux) and ends all of it in time even if this
+program is killed (kill -9), stopped or hangs. It cannot end what runs as another user (sudo), or what CMD has others start
+for it (systemd-run, docker run, at). Where a control group can be made (cgroup v2), everything is also killed through it.
+
+The lease is kept until all that CMD started has ended, in the background too (sh -c 'work & true'): as flock keeps a lock
+that a child has inherited. What makes a session of its own, as daemons do, is not waited for, and left alone when CMD
+ended well. With --wait-for cmd the lease is given back when CMD ends, as consul lock does.
+
+A command that is stopped (ctrl-Z) is not renewed: later than its lease lasts, it is lost, and CMD is ended.
 
 Exit status: CMD's own, or 128 + N if signal N ended it. Else one of these, always with a line on standard error that
 begins with `leasehold:`, which tells it from the same status of CMD:
   2    the options make no sense; CMD was not started
-  123  the lease was lost and CMD was ended (--kill-on-loss)
+  123  the lease was lost and CMD was ended
   124  no lease in time (--wait); CMD was not started: try again later
   125  the table or the pool cannot be used; CMD was not started
   126  CMD cannot be started
@@ -114,34 +144,24 @@ impl RunOptions {
             let why = "--output json: standard output is the command's; leasehold run writes nothing on it";
             return Err(CliError::Usage(why.into()));
         }
-        let ask = self.ask()?;
-        command::find(&self.command[0])?;
+        if let Some(key) = &self.key {
+            let wrong = |wrong: InvalidValue| CliError::Usage(format!("--key: {wrong}"));
+            Holder::new("run", key, None).map_err(wrong)?;
+        }
+        find(&self.command[0])?;
         // From here on no signal ends this process before its place in the queue, or its lease, is given back.
         let mut signals = Signals::listen().map_err(|wrong| unstarted(wrong.into(), target))?;
-        let result = self.wait_for_lease(target, ask, &mut signals).await;
-        let (runner, granted) = result.map_err(|error| unstarted(error, target))?;
-        let lease = &granted.lease;
-        // This process may have been frozen since.
-        if granted.timer.over(ClockReading::read(&runner)) {
-            hold::give_back(&runner, lease).await;
-            let words = format!("lease {} expired before the command could be started; try again", lease.id);
-            return Err(CliError::Run { status: TOO_LATE, words });
-        }
-        let started = match ChildCommand::start(&self.command, lease, self.kill_on_loss) {
-            Ok(started) => started,
+        let lease = self.wait_for_lease(target, &mut signals).await.map_err(|error| unstarted(error, target))?;
+        let all = self.wait_for == WaitFor::All;
+        let command = match GuardedCommand::start(&self.command, &lease, self.kill_after(&lease), all) {
+            Ok(command) => command,
             Err(error) => {
-                hold::give_back(&runner, lease).await;
+                let _ = lease.release().await;
                 return Err(unstarted(error, target));
             }
         };
-        let hold = Hold {
-            runner: &runner,
-            lease: lease.clone(),
-            length: self.lease,
-            kill_after: self.kill_on_loss.then(|| self.kill_after.unwrap_or(granted.settings.grace)),
-        };
-        let sweep = FallbackSweeper::new(&granted.settings);
-        match hold.until_it_ends(started, granted.timer, sweep, &mut signals).await? {
+        let hold = Hold { kill: !self.warn_on_loss, quiet: self.quiet };
+        match hold.until_it_ends(command, lease, &mut signals).await? {
             CommandEnd::Ended(status) => Ok(status),
             CommandEnd::Killed(why) => {
                 let name = Path::new(&self.command[0]).display();
@@ -150,44 +170,125 @@ impl RunOptions {
         }
     }
 
-    /// Waits for a lease.
-    async fn wait_for_lease(
-        &self,
-        target: &Target,
-        ask: AcquireRequest,
-        signals: &mut Signals,
-    ) -> Result<(CliRunner, wait::Granted), CliError> {
-        let runner = target.runner().await?;
-        let turn = LeaseWait { runner: &runner, prefix: &self.prefix, ask, quiet: self.quiet };
-        match turn.wait(signals).await? {
-            WaitResult::Granted(granted) => Ok((runner, *granted)),
-            WaitResult::TooLate(why) => Err(CliError::Run { status: TOO_LATE, words: why }),
-            WaitResult::Stopped { signal, left } => Err(CliError::Stopped { signal, left }),
+    /// How long between TERM and KILL if the lease is lost; none: nothing is ended. TERM comes so long before the lease's end:
+    /// there must be time left for a renewal before, at a third of the lease.
+    fn kill_after(&self, lease: &Lease) -> Option<Duration> {
+        let after = match self.kill_after {
+            Some(after) => Duration::from_millis(after.0).min(lease.length() / 2),
+            None => lease.grace().min(lease.length() / 4),
+        };
+        (!self.warn_on_loss).then_some(after)
+    }
+
+    /// Waits for a lease. A signal leaves the queue; a second one is not kept waiting.
+    async fn wait_for_lease(&self, target: &Target, signals: &mut Signals) -> Result<Lease, CliError> {
+        let (table, config) = target.table_and_config().await?;
+        let (quiet, kill) = (self.quiet, !self.warn_on_loss);
+        let client = Client::builder().on(table).config(&config).owner(host());
+        let client = client.on_event(move |event| tell(event, quiet, kill)).build().map_err(not_granted)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let asking = self.acquire(&client).give_up_on(async { drop(stopped.await) });
+        let (mut asking, mut stop, mut first) = (pin!(asking.into_future()), Some(stop), None);
+        let granted = loop {
+            tokio::select! {
+                biased;
+                granted = &mut asking => break granted,
+                signal = signals.stop() => match stop.take() {
+                    Some(stop) => {
+                        first = Some(signal);
+                        let _ = stop.send(());
+                    }
+                    None => {
+                        let left = "its place in the queue was not given up: it ends by itself; the command was not started";
+                        return Err(CliError::Stopped { signal, left: left.into() });
+                    }
+                },
+            }
+        };
+        match (granted, first) {
+            (Ok(lease), None) => Ok(lease),
+            // Granted just then.
+            (Ok(lease), Some(signal)) => {
+                let _ = lease.release().await;
+                Err(CliError::Stopped { signal, left: "left the queue; the command was not started".into() })
+            }
+            (Err(Error::GivenUp { left, .. }), Some(signal)) => {
+                Err(CliError::Stopped { signal, left: format!("{left}; the command was not started") })
+            }
+            (Err(_), Some(signal)) => Err(CliError::Stopped { signal, left: "the command was not started".into() }),
+            (Err(error), None) => Err(not_granted(error)),
         }
     }
 
-    /// The same holder from the first request to the last. Its attempt is named once the table's time is known.
-    fn ask(&self) -> Result<AcquireRequest, CliError> {
-        let wrong = |wrong: InvalidValue| CliError::Usage(format!("--key: {wrong}"));
-        let label = self.label.clone().or_else(|| {
-            let name = Path::new(&self.command[0]).file_name()?;
-            Some(name.to_string_lossy().into_owned())
-        });
-        Ok(AcquireRequest {
-            holder: Holder::new(&me(), self.key.as_deref().unwrap_or_default(), None).map_err(wrong)?,
-            attempt: None,
-            mode: if self.wait == Some(Millis(0)) { Mode::Poll } else { Mode::Queue(None) },
-            lease: self.lease,
-            wait: self.wait,
-            label: label.map(Into::into),
-        })
+    /// What is asked for.
+    fn acquire(&self, client: &Client) -> Acquire {
+        let length = |millis: Millis| Duration::from_millis(millis.0);
+        let mut acquire = client.acquire(&self.prefix).key(self.key.as_deref().unwrap_or_default());
+        let name = || Some(Path::new(&self.command[0]).file_name()?.to_string_lossy().into_owned());
+        if let Some(label) = self.label.clone().or_else(name) {
+            acquire = acquire.label(label);
+        }
+        if let Some(lease) = self.lease {
+            acquire = acquire.lease(length(lease));
+        }
+        if let Some(wait) = self.wait {
+            acquire = acquire.patience(length(wait));
+        }
+        acquire
     }
 }
 
-/// This process among all of all machines: its host and number for people, and a random part, as both come again.
-fn me() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{host}:{}:{:016x}", std::process::id(), fastrand::u64(..))
+/// What is told on standard error while it waits and holds.
+fn tell(event: &Event, quiet: bool, kill: bool) {
+    let words = match event {
+        Event::Queued { .. } if quiet => return,
+        Event::Queued { pool, patience, closed } => {
+            let patience = duration::whole(*patience);
+            let closed = if *closed { "lets nobody in, its limit is 0" } else { "is full" };
+            format!("pool {pool} {closed}: waiting in its queue, for at most {patience} (ctrl-C leaves it)")
+        }
+        Event::RenewalFailed { lease, expires_at, why } => {
+            let since = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let until = timestamp(Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)));
+            format!("lease {lease} could not be renewed and lasts until {until}; trying again: {why}")
+        }
+        // What is ended then says so.
+        Event::Lost { .. } | Event::HeldAgain { .. } if kill => return,
+        Event::Lost { lease, loss } => format!("lease {lease} is lost: {loss}; the command goes on without it"),
+        Event::LostUnnoticed { lease } => {
+            format!("lease {lease} was lost while the command ran: another may have held it")
+        }
+        // It is told where the table is found.
+        Event::WrongClock(_) => return,
+        other => other.to_string(),
+    };
+    complain(&words);
+}
+
+/// This machine's name, for people.
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Why there is no lease, in the words of a command that was to run under it.
+fn not_granted(error: Error) -> CliError {
+    match error {
+        Error::NoLease { pool, table, patience, why } => {
+            let within =
+                if patience.is_zero() { "just now".into() } else { format!("within {}", duration::whole(patience)) };
+            let why = if patience.is_zero() { why } else { format!("it waited for {}", duration::whole(patience)) };
+            let words = format!(
+                "no lease of pool {pool} in table {table} {within}: {why}; the command was not started; try again later"
+            );
+            CliError::Run { status: TOO_LATE, words }
+        }
+        Error::Lost { lease, .. } => {
+            let words = format!("lease {lease} expired before the command could be started; try again");
+            CliError::Run { status: TOO_LATE, words }
+        }
+        Error::Table(wrong) => wrong.into(),
+        other => CliError::NotDone(other.to_string()),
+    }
 }
 
 /// Why the command was not started, with the exit status of `run`.

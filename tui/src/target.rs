@@ -81,6 +81,13 @@ impl Target {
         Ok(table)
     }
 
+    /// The same table, with the configuration that it is reached by.
+    pub(crate) async fn table_and_config(&self) -> Result<(Table, SdkConfig), CliError> {
+        let (table, config) = self.found().await?;
+        tell_wrong_clock(&table);
+        Ok((table, config))
+    }
+
     /// The same table, with all that operations need.
     pub(crate) async fn runner(&self) -> Result<CliRunner, CliError> {
         let runner = self.untold_runner().await?;

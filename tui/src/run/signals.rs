@@ -27,8 +27,7 @@ impl Signals {
     /// Catches them.
     pub(crate) fn listen() -> Result<Signals, std::io::Error> {
         let all = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT];
-        let ignored = ignored();
-        let caught = all.iter().filter(|number| ignored & (1 << (**number - 1)) == 0);
+        let caught = all.iter().filter(|number| !is_ignored(**number));
         let mut signals = SignalsInfo::<WithOrigin>::new(caught)?;
         let (sender, receiver) = mpsc::unbounded_channel();
         std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -69,6 +68,11 @@ impl Signals {
 pub(crate) fn pause() {
     // Where it cannot be done nothing is lost: the process runs on.
     let _ = signal_hook::low_level::raise(signal_hook::consts::SIGSTOP);
+}
+
+/// Whether this process ignores a signal, as whoever started it wanted.
+pub(crate) fn is_ignored(number: c_int) -> bool {
+    ignored() & (1 << (number - 1)) != 0
 }
 
 /// The signals that are ignored, a bit each; where that cannot be known, none.

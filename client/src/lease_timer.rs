@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use leasehold_core::{Millis, Timestamp};
 
-use crate::target::CliRunner;
+use crate::connection::Connection;
 
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +17,8 @@ pub(crate) struct ClockReading {
 }
 
 impl ClockReading {
-    pub(crate) fn read(runner: &CliRunner) -> ClockReading {
-        ClockReading { wall: runner.now(), steady: Instant::now() }
+    pub(crate) fn read(connection: &Connection) -> ClockReading {
+        ClockReading { wall: connection.runner.now(), steady: Instant::now() }
     }
 }
 
@@ -64,9 +64,25 @@ impl LeaseTimer {
         now.wall >= self.expires_at || now.steady >= self.sure_until
     }
 
+    /// How long it lasts yet, by the clock that says less.
+    pub(crate) fn left(&self, now: ClockReading) -> Duration {
+        let wall = Duration::from_millis(self.expires_at.since(now.wall).0);
+        wall.min(self.sure_until.saturating_duration_since(now.steady))
+    }
+
+    /// How long until it is to be renewed.
+    pub(crate) fn due_in(&self, now: ClockReading) -> Duration {
+        self.renew_at.saturating_duration_since(now.steady)
+    }
+
     /// It is time to renew it.
     pub(crate) fn due(&self, now: ClockReading) -> bool {
         now.steady >= self.renew_at
+    }
+
+    /// How long it was asked for.
+    pub(crate) fn length(&self) -> Duration {
+        self.length
     }
 
     /// When it ends.

@@ -1,0 +1,297 @@
+//! The wait for a lease: when is it this holder's turn?
+//! It joins the queue once, then looks at its own row, one small read at growing intervals, until that says that it holds a
+//! slot; asking again as the same attempt then brings the lease.
+//!
+//! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do, but to look now and then
+//! whether a lease has lapsed, as that of a waiter that died. What is left, a sweep sees to.
+//!
+//! What was sent to the table may still happen: a wait that is cancelled ends its request first, then leaves the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasehold_core::{
+    AcquireOutcome, AcquireRequest, Attempt, Failure, HolderState, InvalidValue, Lease, LossReason, Millis, Mode,
+    PoolName, ReleaseTarget, RetryAdvice, Row, RowKey, Settings,
+};
+use leasehold_store::{RunError, StoreError};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::connection::{Connection, Ending};
+use crate::error::{Error, may_pass, trouble_may_pass};
+use crate::event::Event;
+use crate::fallback_sweeper::FallbackSweeper;
+use crate::lease_timer::{ClockReading, LeaseTimer};
+use crate::pauses::{Backoff, LookPauses};
+
+/// How long leaving the queue may take.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long one that does not wait goes on asking a table that is too busy to say whether a slot is free.
+const ASK_FOR: Duration = Duration::from_secs(5);
+
+/// One that waits.
+pub(crate) struct Wait {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) ask: AcquireRequest,
+    pub(crate) pool: PoolName,
+    /// The caller numbers its attempts: others may ask under the same name.
+    pub(crate) numbered: bool,
+}
+
+/// A lease, and what it was granted by.
+pub(crate) struct Granted {
+    pub(crate) lease: Lease,
+    pub(crate) timer: LeaseTimer,
+    pub(crate) settings: Arc<Settings>,
+}
+
+/// Resolves when nobody waits for the answer any more.
+pub(crate) type Cancelled = oneshot::Receiver<Ending>;
+
+/// Why waiting ended without a lease.
+enum WaitEnd {
+    Error(Error),
+    /// And what is counted until the place is given up; none: nobody counts.
+    Cancelled(Option<Ending>),
+}
+
+impl From<Error> for WaitEnd {
+    fn from(error: Error) -> WaitEnd {
+        WaitEnd::Error(error)
+    }
+}
+
+impl From<StoreError> for WaitEnd {
+    fn from(error: StoreError) -> WaitEnd {
+        WaitEnd::Error(error.into())
+    }
+}
+
+/// What asking came to.
+enum AcquireResult {
+    Granted(Box<Granted>),
+    Queued,
+    Full(String),
+    /// This attempt has ended.
+    Over,
+    NoAnswer,
+}
+
+/// What its own row says.
+enum QueueStanding {
+    Waits,
+    Turn,
+    Nowhere,
+    NoAnswer,
+}
+
+impl Wait {
+    /// Until there is a lease, or no hope of one. Whatever else it comes to, the place in the queue is given up.
+    pub(crate) async fn wait(mut self, mut cancelled: Cancelled) -> Result<Granted, Error> {
+        // Nothing is asked for yet: what goes wrong here is told at once.
+        let settings = self.connection.runner.settings(&self.pool).await?;
+        match Box::pin(self.wait_in_line(settings, &mut cancelled)).await {
+            Ok(granted) => Ok(granted),
+            Err(WaitEnd::Error(error)) => {
+                let _ = self.leave().await;
+                Err(error)
+            }
+            Err(WaitEnd::Cancelled(_ending)) => {
+                let left = self.leave().await;
+                Err(Error::GivenUp { pool: self.pool, left })
+            }
+        }
+    }
+
+    async fn wait_in_line(&mut self, settings: Arc<Settings>, cancelled: &mut Cancelled) -> Result<Granted, WaitEnd> {
+        let began = Instant::now();
+        let patience = self.ask.wait.map_or(settings.longest_wait, |wait| wait.min(settings.longest_wait));
+        let patient = self.ask.mode != Mode::Poll;
+        let until = began + if patient { Duration::from_millis(patience.0) } else { ASK_FOR };
+        let (mut pauses, mut backoff) = (LookPauses::new(&settings), Backoff::new());
+        let mut sweep = FallbackSweeper::new(&settings);
+        let mut told = false;
+        // By the table's time, which the settings' reply told.
+        self.ask.attempt.get_or_insert_with(|| Attempt::first(self.connection.runner.now()));
+        let mut first = true;
+        loop {
+            check(cancelled)?;
+            match self.once(Instant::now() < until, first).await? {
+                AcquireResult::Granted(granted) => return Ok(*granted),
+                // It was granted a lease, and did not look before that expired and went to another: it joins again.
+                AcquireResult::Over if Instant::now() < until => {
+                    let left = until.saturating_duration_since(Instant::now()).as_millis();
+                    self.ask.wait = Some(Millis(u64::try_from(left).unwrap_or(u64::MAX).max(1)));
+                    self.ask.attempt = self.ask.attempt.map(Attempt::next);
+                    first = false;
+                    // Leases so short that none is ever seen in time are not asked for without end.
+                    pause(pauses.next(), cancelled).await?;
+                    continue;
+                }
+                AcquireResult::Over => return Err(self.no_lease(patience, waited(patience)).into()),
+                AcquireResult::Full(why) => return Err(self.no_lease(Millis(0), why).into()),
+                AcquireResult::Queued => {
+                    backoff.reset();
+                    if !std::mem::replace(&mut told, true) {
+                        let (pool, closed) = (self.pool.clone(), settings.limit.count() == 0);
+                        let patience = Duration::from_millis(patience.0);
+                        self.connection.tell(&Event::Queued { pool, patience, closed });
+                    }
+                }
+                // A crowd that collided, or a table that is too busy: not all again at once.
+                AcquireResult::NoAnswer => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    pause(backoff.next().min(left), cancelled).await?;
+                    if !patient {
+                        continue;
+                    }
+                }
+            }
+            loop {
+                let left = until.saturating_duration_since(Instant::now());
+                let last = left.is_zero();
+                if !last {
+                    pause(pauses.next().min(left), cancelled).await?;
+                }
+                match self.look().await? {
+                    QueueStanding::Turn => break,
+                    _ if last => return Err(self.no_lease(patience, waited(patience)).into()),
+                    QueueStanding::Waits if sweep.may_have_lapsed() => {
+                        sweep.if_lapsed(&self.connection, &settings).await;
+                    }
+                    QueueStanding::Waits => backoff.reset(),
+                    QueueStanding::NoAnswer => pause(backoff.next().min(left), cancelled).await?,
+                    // It was not there when it was asked for: a reply was lost. Or it was released by force.
+                    QueueStanding::Nowhere => break,
+                }
+                if sweep.is_due() {
+                    sweep.unless_fresh(&self.connection, &self.pool).await;
+                }
+            }
+        }
+    }
+
+    /// Asks once. `again`: it may be asked again if nothing came of it; `first`: nothing was granted yet.
+    async fn once(&self, again: bool, first: bool) -> Result<AcquireResult, WaitEnd> {
+        let ask = &self.ask;
+        let patient = ask.mode != Mode::Poll;
+        let runner = &self.connection.runner;
+        let asking = async {
+            let settings = runner.settings(&self.pool).await?;
+            let asked = ClockReading::read(&self.connection);
+            let outcome = Box::pin(runner.run(ask.clone(), Arc::clone(&settings))).await?;
+            Ok::<_, RunError>((settings, asked, outcome))
+        };
+        let (settings, asked, outcome) = match asking.await {
+            Ok(all) => all,
+            // It is still there, and the same attempt may have it for longer.
+            Err(RunError { failure: Failure::Lost(LossReason::ExpiredUntold), .. }) if patient => {
+                return Ok(AcquireResult::NoAnswer);
+            }
+            // An attempt that the caller numbered has ended if it was over before it began.
+            Err(RunError { failure: failure @ Failure::Lost(_), .. }) => {
+                return if self.numbered && first {
+                    Err(self.superseded(&failure).into())
+                } else {
+                    Ok(AcquireResult::Over)
+                };
+            }
+            Err(RunError { failure: failure @ Failure::HolderConflict(_), .. }) => {
+                return Err(self.superseded(&failure).into());
+            }
+            Err(RunError { failure: Failure::Throttled, .. }) if again => return Ok(AcquireResult::NoAnswer),
+            Err(error) if patient && may_pass(&error) => return Ok(AcquireResult::NoAnswer),
+            Err(error) => {
+                return Err(error.explain(runner.table().name(), &self.pool, "asking for a lease of").into());
+            }
+        };
+        Ok(match outcome {
+            AcquireOutcome::Acquired(lease) => {
+                let length = settings.lease_for(ask.lease);
+                let timer = LeaseTimer::new(lease.expires_at, length, asked);
+                AcquireResult::Granted(Box::new(Granted { lease, timer, settings }))
+            }
+            AcquireOutcome::Queued => AcquireResult::Queued,
+            AcquireOutcome::Wait(RetryAdvice { held, waiting, waiting_more, .. }) => {
+                let more = if waiting_more { " or more" } else { "" };
+                AcquireResult::Full(format!("{held} of {} are held and {waiting}{more} wait", settings.limit))
+            }
+        })
+    }
+
+    /// Looks at its own row, for half the price of a certain answer: one that is a second late is corrected by the next.
+    async fn look(&self) -> Result<QueueStanding, WaitEnd> {
+        let key = RowKey::Holder(self.ask.holder.hashed());
+        match self.connection.table().glance(&self.pool, key).await {
+            Ok(Some(Row::Holder(row))) => Ok(match row.state {
+                HolderState::Waiting { .. } => QueueStanding::Waits,
+                HolderState::Holding { .. } => QueueStanding::Turn,
+                HolderState::Ended => QueueStanding::Nowhere,
+            }),
+            Ok(_) => Ok(QueueStanding::Nowhere),
+            Err(wrong) if trouble_may_pass(&wrong) => Ok(QueueStanding::NoAnswer),
+            Err(wrong) => Err(wrong.into()),
+        }
+    }
+
+    /// Gives up the place in the queue, or the slot that was granted meanwhile. What became of it, in words.
+    async fn leave(&self) -> String {
+        // Of whichever attempt it is, where nobody else has its name; else only of its own.
+        let what = ReleaseTarget::Holder(self.ask.holder.clone(), self.ask.attempt.filter(|_| self.numbered));
+        let release = async {
+            let mut backoff = Backoff::new();
+            loop {
+                match Box::pin(self.connection.runner.run_on(&self.pool, what.clone())).await {
+                    Err(error) if may_pass(&error) => sleep(backoff.next()).await,
+                    done => return done,
+                }
+            }
+        };
+        let why = match timeout(LEAVE_WITHIN, release).await {
+            Ok(Ok(_)) => return "left the queue".into(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {LEAVE_WITHIN:?}"),
+        };
+        format!("its place in the queue could not be given up and ends by itself ({why})")
+    }
+
+    fn no_lease(&self, patience: Millis, why: String) -> Error {
+        let table = self.connection.table().name().to_owned();
+        Error::NoLease { pool: self.pool.clone(), table, patience: Duration::from_millis(patience.0), why }
+    }
+
+    fn superseded(&self, failure: &Failure) -> Error {
+        Error::Superseded { pool: self.pool.clone(), why: failure.to_string() }
+    }
+}
+
+fn waited(patience: Millis) -> String {
+    format!("it waited for {:?}", Duration::from_millis(patience.0))
+}
+
+fn check(cancelled: &mut Cancelled) -> Result<(), WaitEnd> {
+    match cancelled.try_recv() {
+        Ok(ending) => Err(WaitEnd::Cancelled(Some(ending))),
+        Err(oneshot::error::TryRecvError::Closed) => Err(WaitEnd::Cancelled(None)),
+        Err(oneshot::error::TryRecvError::Empty) => Ok(()),
+    }
+}
+
+async fn pause(length: Duration, cancelled: &mut Cancelled) -> Result<(), WaitEnd> {
+    match timeout(length, cancelled).await {
+        Err(_) => Ok(()),
+        Ok(ending) => Err(WaitEnd::Cancelled(ending.ok())),
+    }
+}
+
+/// A length of time as the protocol has it.
+pub(crate) fn millis(what: &'static str, length: Duration) -> Result<Millis, InvalidValue> {
+    let within = |millis: u128| u64::try_from(millis).ok().filter(|millis| *millis < 366 * 24 * 3_600_000 + 1);
+    within(length.as_millis()).map(Millis).ok_or_else(|| InvalidValue {
+        what,
+        got: format!("{length:?}"),
+        expected: "at most 366 days",
+    })
+}

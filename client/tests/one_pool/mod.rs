@@ -1,0 +1,165 @@
+//! The pool under test: what do the tests of the client run on? A table in memory whose requests can be held up, with one
+//! pool in it.
+#![allow(dead_code, clippy::expect_used, reason = "each test uses what it needs; one that cannot go on says why")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use leasehold::{Client, ClientBuilder, PoolName};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::{ExpectedSettings, LeaseId, Millis, PoolPatch, ReleaseTarget, SetPool};
+use leasehold_store::{Embedded, Runner, Table, create_table, look};
+use tokio::sync::{Notify, watch};
+
+/// Longer than anything here takes, even on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An engine that can be told to stop answering.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    engine: Embedded,
+    script: Arc<Mutex<Script>>,
+    met: Arc<Notify>,
+    held_up: Arc<watch::Sender<bool>>,
+}
+
+#[derive(Debug, Default)]
+struct Script {
+    /// Holds up the reply to the next request whose body or operation has this.
+    hold: Option<String>,
+    /// Nothing gets through.
+    cut: bool,
+}
+
+impl Engine {
+    pub(crate) fn new() -> Engine {
+        Engine {
+            engine: Embedded::memory().expect("the embedded engine"),
+            script: Arc::default(),
+            met: Arc::default(),
+            held_up: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
+    /// A connection of its own to the same table.
+    pub(crate) fn table(&self) -> Table {
+        let config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url("http://held-up.invalid")
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .http_client(self.clone());
+        Table::from_builder(config, "leases")
+    }
+
+    /// Performs the next request that has these words, and keeps its reply back until [`Engine::go_on`].
+    pub(crate) fn hold_up(&self, words: &str) {
+        self.held_up.send_replace(true);
+        self.script.lock().expect("a script").hold = Some(words.into());
+    }
+
+    /// Waits until such a request was performed.
+    pub(crate) async fn until_it_came(&self) {
+        tokio::time::timeout(PATIENCE, self.met.notified()).await.expect("such a request");
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.held_up.send_replace(false);
+    }
+
+    /// Breaks, or mends, every connection.
+    pub(crate) fn cut(&self, cut: bool) {
+        self.script.lock().expect("a script").cut = cut;
+    }
+
+    /// A pool `p`.
+    pub(crate) async fn pool(&self, limit: u64, lease_ms: u64, grace_ms: u64) {
+        let table = self.table();
+        create_table(&table).await.expect("a table");
+        let patch = PoolPatch {
+            limit: Some(limit.try_into().expect("a limit")),
+            lease: Some(Millis(lease_ms)),
+            grace: Some(Millis(grace_ms)),
+            ..PoolPatch::default()
+        };
+        let set = SetPool { patch, expected: ExpectedSettings::Any };
+        Runner::new(table).administer(&p(), set).await.expect("a pool");
+    }
+
+    /// A client of its own, as another process would have it.
+    pub(crate) fn client(&self) -> Client {
+        self.builder().build().expect("a client")
+    }
+
+    pub(crate) fn builder(&self) -> ClientBuilder {
+        Client::builder().on(self.table()).owner("test")
+    }
+
+    /// How the pool looks.
+    pub(crate) async fn look(&self) -> Occupancy {
+        let table = Embedded::table(&self.engine, "leases");
+        look(&table, &p(), || table.now()).await.expect("a look").expect("a pool")
+    }
+
+    /// Waits until the pool looks so.
+    pub(crate) async fn until(&self, what: &str, so: impl Fn(&Occupancy) -> bool) -> Occupancy {
+        let began = Instant::now();
+        loop {
+            let seen = self.look().await;
+            if so(&seen) {
+                return seen;
+            }
+            assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}: {seen:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Takes a lease away, as an operator does.
+    pub(crate) async fn force(&self, lease: &LeaseId) {
+        Runner::new(self.table()).run_on(&p(), ReleaseTarget::Lease(lease.clone())).await.expect("a release");
+    }
+}
+
+pub(crate) fn p() -> PoolName {
+    "p".parse().expect("a name")
+}
+
+impl HttpConnector for Engine {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let own = self.clone();
+        HttpConnectorFuture::new(async move {
+            let said = format!(
+                "{} {}",
+                request.headers().get("x-amz-target").unwrap_or_default(),
+                String::from_utf8_lossy(request.body().bytes().unwrap_or_default())
+            );
+            let met = {
+                let mut script = own.script.lock().expect("a script");
+                if script.cut {
+                    return Err(ConnectorError::io("cut".into()));
+                }
+                script.hold.take_if(|words| said.contains(&**words)).is_some()
+            };
+            let reply = own.engine.call(request).await;
+            if met {
+                own.met.notify_one();
+                let mut held_up = own.held_up.subscribe();
+                held_up.wait_for(|held_up| !held_up).await.expect("it goes on");
+            }
+            reply
+        })
+    }
+}
+
+impl HttpClient for Engine {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
