@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export OF SEED SAMPLE MINUTES FILES LEAST TARGET
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile bench-run
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -97,6 +97,9 @@ profile: ## Where instructions go: the core's operations one by one (ARGS=releas
 
 bench-scaling: ## How a pool on several partitions would do: use, waits, fairness (ARGS=--update puts it into docs/scaling.md)
 	$(CARGO) run --locked --quiet --package leasehold-sim --example scaling -- $(ARGS)
+
+bench-run: ## What many that wait at one pool cost a minute, and how soon a freed slot is taken (five minutes; ARGS="--waiters 1000 --seconds 30")
+	$(CARGO) run --locked --quiet --package leasehold --features embedded --example crowd -- $(ARGS)
 
 screenshots: ## Draw the dashboard's pictures in docs/ anew
 	$(CARGO) run --locked --quiet --example screenshots

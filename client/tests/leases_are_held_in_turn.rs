@@ -148,7 +148,7 @@ async fn a_later_attempt_takes_over_at_once_and_an_older_is_refused() {
 }
 
 #[tokio::test]
-async fn a_crowd_that_is_throttled_asks_again_and_loses_nobody() {
+async fn a_waiter_outlasts_a_table_that_does_not_answer() {
     let engine = Engine::new();
     engine.pool(2, 30_000, 1_000).await;
     engine.cut(true);

@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 use leasehold::{Acquire, Client, Error, Event, Lease};
 use leasehold_core::{Holder, InvalidValue, Millis, PoolName, Timestamp};
 use leasehold_tui::watch::text::timestamp;
+use signal_hook::consts::SIGINT;
 use tokio::sync::oneshot;
 
 use become_command::find;
@@ -153,16 +154,22 @@ impl RunOptions {
         let mut signals = Signals::listen().map_err(|wrong| unstarted(wrong.into(), target))?;
         let lease = self.wait_for_lease(target, &mut signals).await.map_err(|error| unstarted(error, target))?;
         let all = self.wait_for == WaitFor::All;
-        let command = match GuardedCommand::start(&self.command, &lease, self.kill_after(&lease), all) {
+        let kill_after = self.kill_after(&lease);
+        let command = match GuardedCommand::start(&self.command, &lease, kill_after, all) {
             Ok(command) => command,
             Err(error) => {
                 let _ = lease.release().await;
                 return Err(unstarted(error, target));
             }
         };
-        let hold = Hold { kill: !self.warn_on_loss, quiet: self.quiet };
+        let hold = Hold { kill_after, quiet: self.quiet };
         match hold.until_it_ends(command, lease, &mut signals).await? {
             CommandEnd::Ended(status) => Ok(status),
+            // A shell goes on with its script after whatever ctrl-C has not ended itself.
+            CommandEnd::Interrupted => {
+                let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
+                Ok(130)
+            }
             CommandEnd::Killed(why) => {
                 let name = Path::new(&self.command[0]).display();
                 Err(CliError::Run { status: LOST, words: format!("{name} was ended: {why}") })

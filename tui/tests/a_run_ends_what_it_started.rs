@@ -140,6 +140,18 @@ fn without_its_guardian_a_command_does_not_go_on() {
 }
 
 #[test]
+fn a_stopped_guardian_is_replaced_when_it_matters() {
+    let table = "stopped-guardian";
+    pool(table, &["--limit", "1", "--lease", "3s"]);
+    let (run, all) = family(table);
+    kill("STOP", &guardian(&run));
+    told(table, &["release", "p:0:1", "--yes"]);
+    let (status, _, wrong) = run.end();
+    assert_eq!(status, Some(123), "{wrong}");
+    assert!(all.iter().all(|process| gone(process)));
+}
+
+#[test]
 fn signals_for_everybody_do_not_end_the_guardian() {
     let table = "unmoved";
     pool(table, &["--limit", "1"]);

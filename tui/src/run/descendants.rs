@@ -36,6 +36,12 @@ pub(crate) fn signal_all(processes: &[RunningProcess], signal: Signal) {
     }
 }
 
+/// Whether it was stopped, as by ctrl-Z.
+pub(crate) fn is_stopped(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
 /// From now on, what is orphaned below this process becomes its child.
 pub(crate) fn adopt_orphans() {
     // Where the system has no such thing, process groups are all there is.

@@ -111,6 +111,11 @@ impl GuardedCommand {
         let _ = self.guardian.wait();
     }
 
+    /// Has the guardian die: it does not do its part.
+    pub(crate) fn kill_guardian(&mut self) {
+        let _ = self.guardian.kill();
+    }
+
     /// The guardian has died: waits for what it left behind to end, or kills it.
     pub(crate) async fn end_orphans(&mut self, kill: bool) {
         let _ = self.guardian.wait();

@@ -23,16 +23,21 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SI
 
 use super::become_command::BOUND;
 use super::control_group::ControlGroup;
-use super::descendants::{RunningProcess, adopt_orphans, descendants, signal_all};
+use super::descendants::{RunningProcess, adopt_orphans, descendants, is_stopped, signal_all};
 use super::guard_message::{FromGuardian, GuardianSocket, ToGuardian};
 use super::signals::is_ignored;
+use super::status::NOT_STARTED;
 use crate::error::CliError;
+use crate::output::complain;
 
 /// The first argument by which this program becomes a guardian.
 pub(crate) const GUARD: &str = "--guard";
 
 /// The variable in which it finds where its run listens.
 pub(crate) const SOCKET: &str = "LEASEHOLD_GUARD_SOCKET";
+
+/// How long after its command went on a run may come to stand still, in milliseconds.
+const RESUMES_WITHIN: u64 = 3_000;
 
 /// How often it looks what is left of what the command started, in milliseconds.
 const LOOK_EVERY: u64 = 100;
@@ -100,6 +105,10 @@ struct Guardian {
     ending: Option<EndingAll>,
     /// The run is there.
     attended: bool,
+    /// It was told that nothing is left.
+    told_gone: bool,
+    /// Until then a run that stands still is let go on: its command does.
+    resumes_until: u64,
 }
 
 /// Guards a command from its start to its end: what [`GUARD`] makes of this program.
@@ -117,8 +126,19 @@ pub(crate) fn guard(order: GuardOrder, socket: UnixStream) -> Result<(), CliErro
     let group = order.kill_after.and_then(|_| ControlGroup::make());
     let session = getsid(None).ok();
     let socket = GuardianSocket::new(socket)?;
-    let mut guardian =
-        Guardian { order, socket, children, group, command: None, session, until: 0, ending: None, attended: true };
+    let mut guardian = Guardian {
+        order,
+        socket,
+        children,
+        group,
+        command: None,
+        session,
+        until: 0,
+        ending: None,
+        attended: true,
+        told_gone: false,
+        resumes_until: 0,
+    };
     guardian.run()
 }
 
@@ -133,12 +153,13 @@ impl Guardian {
             self.reap();
             let now = steady_now();
             self.end_in_time(now);
-            if self.command.is_none() && self.until > 0 && now >= looked_at + LOOK_EVERY {
+            self.resume(now);
+            let looks = self.command.is_none() && self.until > 0 && now >= looked_at + LOOK_EVERY;
+            if looks && !(self.told_gone && self.attended) {
                 looked_at = now;
                 if self.waited_for().is_empty() {
                     self.socket.tell(FromGuardian::Gone);
-                    // Not said again.
-                    looked_at = u64::MAX - LOOK_EVERY;
+                    self.told_gone = true;
                     if !self.attended {
                         return Ok(());
                     }
@@ -156,7 +177,8 @@ impl Guardian {
             (None, Some(_)) if self.until > 0 => Some(self.until.saturating_sub(kill_after)),
             _ => None,
         };
-        let look = if self.command.is_none() && self.until > 0 { LOOK_EVERY } else { 1_000 };
+        let looks = self.command.is_none() && self.until > 0 || now < self.resumes_until;
+        let look = if looks { LOOK_EVERY } else { 1_000 };
         let pause = due.map_or(look, |due| due.saturating_sub(now).clamp(1, look));
         let (seconds, rest) = (pause / 1_000, pause % 1_000);
         let timeout = Timespec {
@@ -184,8 +206,9 @@ impl Guardian {
                 ToGuardian::Until(at) => {
                     let first = self.until == 0;
                     self.until = at;
-                    if first {
-                        self.start()?;
+                    if first && let Err(wrong) = self.start() {
+                        complain(&format!("the command cannot be started: {wrong}"));
+                        self.socket.tell(FromGuardian::Ended(NOT_STARTED, 0));
                     }
                 }
                 ToGuardian::Lost => self.end(steady_now() + self.order.kill_after.unwrap_or(0)),
@@ -225,18 +248,28 @@ impl Guardian {
                 continue;
             }
             if status.stopped() {
+                self.resumes_until = 0;
                 self.socket.tell(FromGuardian::Stopped);
             } else if status.continued() {
+                // Before a run that stood still comes to read it.
+                self.resumes_until = steady_now() + RESUMES_WITHIN;
                 self.socket.tell(FromGuardian::Continued);
-                // The run stopped with the command, and whoever lets one go on may not know of the other.
-                if let Some(run) = getppid().filter(|_| self.attended) {
-                    let _ = kill_process(run, Signal::CONT);
-                }
             } else {
                 self.command = None;
                 let left = self.waited_for().len();
                 self.socket.tell(FromGuardian::Ended(exit_status(status), left));
             }
+        }
+    }
+
+    /// The run stopped with the command, perhaps only after that was let go on: whoever did may not know of the run.
+    fn resume(&self, now: u64) {
+        if now < self.resumes_until
+            && self.attended
+            && let Some(run) = getppid()
+            && is_stopped(run)
+        {
+            let _ = kill_process(run, Signal::CONT);
         }
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use leasehold::{Error, Lease, Loss};
-use signal_hook::consts::SIGTSTP;
+use signal_hook::consts::{SIGINT, SIGTSTP};
 use tokio::time::{Instant, sleep};
 
 use super::guard_message::{FromGuardian, ToGuardian};
@@ -18,14 +18,17 @@ use crate::output::complain;
 /// How often the guardian is told until when the lease lasts.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
+/// How much later than it should a guardian may have ended everything: a busy machine's scheduler, and no more.
+const OVERDUE_AFTER: Duration = Duration::from_millis(1_500);
+
 /// What ends so soon after the command is not spoken of.
 const LEFT_UNSAID: Duration = Duration::from_secs(1);
 
 /// How a command is held.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hold {
-    /// Everything is ended when the lease is lost.
-    pub(crate) kill: bool,
+    /// How long everything has between TERM and KILL when the lease is lost; none: it is only told.
+    pub(crate) kill_after: Option<Duration>,
     /// Nothing is said of waiting.
     pub(crate) quiet: bool,
 }
@@ -34,6 +37,8 @@ pub(crate) struct Hold {
 pub(crate) enum CommandEnd {
     /// It ended, with this status.
     Ended(u8),
+    /// So did the ctrl-C that was typed.
+    Interrupted,
     /// It was ended because its lease was lost.
     Killed(String),
 }
@@ -54,9 +59,12 @@ impl Hold {
         lease: Lease,
         signals: &mut Signals,
     ) -> Result<CommandEnd, CliError> {
+        let kill = self.kill_after.is_some();
+        let mut overdue: Option<Instant> = None;
         let mut lost = Box::pin(lease.lost());
         let mut loss: Option<Loss> = None;
         let mut left: Option<LeftBehind> = None;
+        let mut interrupted = false;
         let mut stops = command.shares_the_terminal();
         let status = loop {
             tokio::select! {
@@ -74,18 +82,27 @@ impl Hold {
                 },
                 signal = signals.next() => {
                     stops |= signal.number == SIGTSTP;
+                    interrupted |= signal.number == SIGINT && signal.to_all;
                     forward(signal, &mut command);
                 }
                 why = &mut lost, if loss.is_none() => {
                     loss = Some(why);
-                    if self.kill {
+                    // By its time it has ended everything already; of what was taken by force it learns just now.
+                    let after = self.kill_after.filter(|_| why != Loss::NotRenewed).unwrap_or_default();
+                    overdue = Some(Instant::now() + after + OVERDUE_AFTER);
+                    if kill {
                         command.tell(ToGuardian::Lost);
                     }
                 }
                 () = sleep(TELL_EVERY) => {}
             }
             command.held(&lease);
-            if !self.kill && loss.is_some() && lease.is_held() {
+            if kill && overdue.is_some_and(|at| Instant::now() >= at) {
+                // Somebody stopped the guardian: what it does not do is done here.
+                command.kill_guardian();
+                overdue = None;
+            }
+            if !kill && loss.is_some() && lease.is_held() {
                 // Its time was over, and nobody had it meanwhile.
                 loss = None;
                 lost = Box::pin(lease.lost());
@@ -98,7 +115,7 @@ impl Hold {
         let Some(status) = status else { return self.without_guardian(command, lease).await };
         command.leave();
         let id = lease.id().clone();
-        let killed = loss.filter(|_| self.kill);
+        let killed = loss.filter(|_| kill);
         match lease.release().await {
             // It was told as an event.
             Ok(()) | Err(Error::Lost { .. } | Error::Table(_)) => {}
@@ -106,17 +123,18 @@ impl Hold {
         }
         Ok(match killed {
             Some(loss) => CommandEnd::Killed(format!("its lease {id} is lost: {loss}")),
+            None if interrupted && i32::from(status) == 128 + SIGINT => CommandEnd::Interrupted,
             None => CommandEnd::Ended(status),
         })
     }
 
     /// Somebody killed the guardian: so nobody could end the command in time any more.
     async fn without_guardian(self, mut command: GuardedCommand, lease: Lease) -> Result<CommandEnd, CliError> {
-        let id = lease.id().clone();
-        command.end_orphans(self.kill).await;
+        let (id, kill) = (lease.id().clone(), self.kill_after.is_some());
+        command.end_orphans(kill).await;
         let _ = lease.release().await;
         let (status, ended) =
-            if self.kill { (LOST, "was ended") } else { (UNUSABLE, "has ended, with a status that is not known") };
+            if kill { (LOST, "was ended") } else { (UNUSABLE, "has ended, with a status that is not known") };
         let words = format!("the command {ended}: the process that guarded it for lease {id} was killed");
         Err(CliError::Run { status, words })
     }
