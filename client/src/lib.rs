@@ -65,7 +65,7 @@
 //! - **A runtime that shuts down gives nothing back.** Await [`Client::settled`] before; else the lease ends by itself.
 //! - **A lease does not survive its process.** Another attempt of the same work takes it over at once if both are
 //!   [numbered](Acquire::attempt).
-//! - **It is not quick.** A lease takes about two requests, and one that is waited for is noticed within about two seconds
+//! - **It is not quick.** A lease takes about six requests from its first to its last, and one that is waited for is noticed within about two seconds
 //!   of its grant: for work of seconds and more.
 //!
 //! # Errors, and what to do

@@ -101,7 +101,8 @@ fn what_killed_commands_held_comes_back_on_dynamodb_local() {
 
 fn killed(table: TableAt<'_>) {
     let log = log(table.name);
-    pool(table, &["--limit", "3", "--lease", "4s", "--grace", "1s", "--sweep-every", "1s"]);
+    // Long enough for a busy machine to renew it in time: else its command is ended.
+    pool(table, &["--limit", "3", "--lease", "9s", "--grace", "1s", "--sweep-every", "1s"]);
     let lasting = noted(&log, "sleep 100");
     let dead: Vec<Run> = (0..3).map(|_| Run::start(table, &[], &lasting)).collect();
     until("three run", || notes(&log).len() == 3);
@@ -132,7 +133,7 @@ fn killed(table: TableAt<'_>) {
 #[test]
 fn without_a_lease_manager_whoever_holds_a_lease_sweeps() {
     let table = "swept-by-a-holder";
-    pool(table, &["--limit", "2", "--lease", "4s", "--grace", "1s", "--sweep-every", "1s"]);
+    pool(table, &["--limit", "2", "--lease", "9s", "--grace", "1s", "--sweep-every", "1s"]);
     let summary = || document(table, &["pools"])["pools"][0].clone();
     let mut killed = Run::start(table, &[], "echo started; read line");
     killed.line();

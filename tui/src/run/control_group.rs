@@ -82,4 +82,17 @@ mod tests {
         assert_eq!(found("/docker/1", "0::/docker/1/b\n").as_deref(), Some("/sys/fs/cgroup/b"));
         assert_eq!((found("/", "1:pids:/x\n"), own_folder("", "0::/a\n")), (None, None));
     }
+
+    #[test]
+    fn what_is_in_a_group_is_killed_with_it() {
+        // Where none can be made there is nothing to try: without permission, or without cgroup v2.
+        let Some(group) = ControlGroup::make() else { return };
+        let folder = group.folder().to_owned();
+        let mut child = std::process::Command::new("sleep").arg("777").spawn().expect("it starts");
+        fs::write(folder.join("cgroup.procs"), child.id().to_string()).expect("it joins");
+        group.kill();
+        assert!(!child.wait().expect("it ends").success());
+        drop(group);
+        assert!(!folder.exists());
+    }
 }

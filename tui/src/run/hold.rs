@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use leasehold::{Error, Lease, Loss};
-use signal_hook::consts::{SIGINT, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use tokio::time::{Instant, sleep};
 
 use super::guard_message::{FromGuardian, ToGuardian};
@@ -83,7 +83,13 @@ impl Hold {
                 signal = signals.next() => {
                     stops |= signal.number == SIGTSTP;
                     interrupted |= signal.number == SIGINT && signal.to_all;
-                    forward(signal, &mut command);
+                    match signal.number {
+                        // Shells have what they start in the background ignore ctrl-C.
+                        SIGINT | SIGQUIT | SIGHUP | SIGTERM if left.is_some() => {
+                            command.tell(ToGuardian::Signal(SIGTERM));
+                        }
+                        _ => forward(signal, &mut command),
+                    }
                 }
                 why = &mut lost, if loss.is_none() => {
                     loss = Some(why);
@@ -147,8 +153,8 @@ fn tell_left(count: usize) {
         format!("{count} processes that it started still run")
     };
     complain(&format!(
-        "the command has ended and {what}: the lease is kept until then (--wait-for cmd gives it back at once; ctrl-C and \
-         TERM go to what runs)"
+        "the command has ended and {what}: the lease is kept until then (--wait-for cmd gives it back at once; ctrl-C \
+         ends what runs)"
     ));
 }
 
