@@ -13,6 +13,7 @@ use crate::report::{markdown, plots, targets};
 /// When a page has no place for it.
 pub(crate) fn update(report: &Report, root: &Path) -> Result<(), BenchError> {
     let docs = root.join("docs");
+    std::fs::create_dir_all(docs.join("benchmarks"))?;
     plots::draw(report, &docs.join("benchmarks"))?;
     let page = docs.join("benchmarks.md");
     let mut text = std::fs::read_to_string(&page)?;
