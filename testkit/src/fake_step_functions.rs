@@ -35,6 +35,8 @@ struct Account {
     /// The operations that fail so, whatever is asked.
     refused: BTreeMap<String, &'static str>,
     closed_tokens: HashSet<String>,
+    /// What tasks were told, by their tokens.
+    told: BTreeMap<String, Result<Value, String>>,
     /// The executions, by their ARNs.
     executions: BTreeMap<String, FakeExecution>,
     /// Every request: its operation and its body.
@@ -96,6 +98,11 @@ impl FakeStepFunctions {
         Some(serde_json::from_str(body["output"].as_str().expect("a string")).expect("JSON"))
     }
 
+    /// What the task of this token was told: its output, or the error it failed with. None: nothing yet.
+    pub fn told(&self, token: &str) -> Option<Result<Value, String>> {
+        self.lock().told.get(token).cloned()
+    }
+
     /// A client of it, as the lease manager makes its own.
     pub fn client(&self) -> aws_sdk_sfn::Client {
         let config = Builder::new()
@@ -136,7 +143,10 @@ impl Account {
             (None, _) => {
                 let token = body["taskToken"].as_str().expect("a token");
                 match self.closed_tokens.insert(token.into()) {
-                    true => answer(200, json!({})),
+                    true => {
+                        self.told.insert(token.into(), task_result(body));
+                        answer(200, json!({}))
+                    }
                     false => error(400, "TaskTimedOut"),
                 }
             }
@@ -165,6 +175,14 @@ impl Account {
             page["nextToken"] = to.to_string().into();
         }
         page
+    }
+}
+
+/// What a callback tells its task.
+fn task_result(body: &Value) -> Result<Value, String> {
+    match body["output"].as_str() {
+        Some(output) => Ok(serde_json::from_str(output).expect("JSON")),
+        None => Err(body["error"].as_str().unwrap_or_default().to_owned()),
     }
 }
 

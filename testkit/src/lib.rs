@@ -3,13 +3,17 @@
 //!
 //! [`LocalAws`] is an AWS in a process of its own, [`DynamoDbLocal`] AWS's own imitation of a table in another, [`embedded_table`] a table in this one, and [`put_row`] writes into it. [`ScriptedHttp`] is a
 //! network that answers what a test says, [`DatedEngine`] a table with a clock of its own, [`FakeStepFunctions`] a Step Functions that does, [`FakeClock`] a clock that
-//! goes when it is told to.
+//! goes when it is told to. Between processes, [`serve_over_http`] gives such a double a port, [`FaultyProxy`] a bad network
+//! before it, and [`HttpMessage`] is what either of them reads.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
 mod dated_engine;
 mod dynamodb_local;
 mod fake_clock;
 mod fake_step_functions;
+mod faulty_proxy;
+mod http_front;
+mod http_message;
 mod local_aws;
 mod local_server;
 mod scripted_http;
@@ -18,6 +22,9 @@ pub use dated_engine::DatedEngine;
 pub use dynamodb_local::DynamoDbLocal;
 pub use fake_clock::FakeClock;
 pub use fake_step_functions::{FakeStepFunctions, StepFunctionsFault};
+pub use faulty_proxy::{FaultyProxy, NetworkFault, ProxyCounts};
+pub use http_front::serve_over_http;
+pub use http_message::HttpMessage;
 pub use local_aws::{HttpAnswer, LocalAws};
 pub use scripted_http::{HttpReply, ScriptedHttp};
 
