@@ -28,6 +28,7 @@ pub(crate) fn print(plan: &Plan, result: &RunResult) {
     for (fault, count) in table.faults.iter().chain(&tasks.faults) {
         *faults.entry(format!("{fault:?}")).or_insert(0) += count;
     }
+    line("faults of the network", faults.values().sum::<u64>().to_string());
     for (fault, count) in &faults {
         line(&format!("  {fault}"), count.to_string());
     }
