@@ -12,10 +12,16 @@ use leasehold_core::{
 };
 
 use crate::clock::{Clock, SystemClock};
-use crate::error::{RunError, StoreError};
+use crate::error::{ErrorContext, RunError, StoreError};
 use crate::history::forget_old_changes;
 use crate::settings_cache::SettingsCache;
 use crate::table::Table;
+
+/// How well dates tell the time at best, over a network that is not slow.
+const DATES_TELL: Millis = Millis::seconds(2);
+
+/// How often the table is asked for its time at most: each may take as long as any request.
+const TIME_TRIES: u32 = 3;
 
 /// Tells the tasks that wait on tokens (Step Functions' `SendTaskSuccess` and `SendTaskFailure`).
 pub trait Notifier: Send + Sync {
@@ -159,7 +165,7 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
         mut observe: impl FnMut(Performed<'_>) + Send,
     ) -> Result<O::Outcome, RunError> {
         let prefix = settings.prefix.clone();
-        self.know_the_time(&prefix).await?;
+        self.know_the_time(&settings).await?;
         let (mut machine, mut step) = operation.start(settings, self.now(), fastrand::u64(..));
         let (mut cause, mut own_rows_written) = (None, false);
         loop {
@@ -190,22 +196,29 @@ impl<N: Notifier, L: ExecutionStatusSource, C: Clock> Runner<N, L, C> {
         }
     }
 
-    /// Asks the table for anything, where what it said of its time is too old or doubtful: no operation starts on this
-    /// machine's clock alone.
-    async fn know_the_time(&self, prefix: &PoolName) -> Result<(), RunError> {
-        if self.table.knows_time() {
-            return Ok(());
+    /// Asks the table for anything, where what it said of its time is too old, doubtful, or came so late that it may be
+    /// further off than the grace: no operation starts on this machine's clock alone, and none takes a living lease.
+    async fn know_the_time(&self, settings: &Settings) -> Result<(), RunError> {
+        // Dates are in whole seconds: no shorter grace can be asked for.
+        let within = settings.grace.max(DATES_TELL);
+        for _ in 0..TIME_TRIES {
+            if self.table.knows_time(within) {
+                return Ok(());
+            }
+            let sent = self.table.send(&settings.prefix, &Request::Get(RowKey::Pool)).await;
+            let failure = match sent.reply {
+                // Whatever else it says, the operation meets again.
+                _ if self.table.knows_time(within) => return Ok(()),
+                Reply::Row(_) => continue,
+                Reply::Throttled | Reply::Conflict => Failure::Throttled,
+                _ => Failure::Unavailable,
+            };
+            return Err(RunError::new(failure, sent.trouble));
         }
-        let sent = self.table.send(prefix, &Request::Get(RowKey::Pool)).await;
-        if self.table.knows_time() {
-            // Whatever else it says, the operation meets again.
-            return Ok(());
-        }
-        let failure = match sent.reply {
-            Reply::Throttled | Reply::Conflict => Failure::Throttled,
-            _ => Failure::Unavailable,
-        };
-        Err(RunError::new(failure, sent.trouble))
+        let context = ErrorContext(format!("asking for the time of pool {}", settings.prefix));
+        let why = format!("its replies are so slow that the table's time is not known to within the grace, {within}");
+        let table = self.table.name().to_owned();
+        Err(RunError::new(Failure::Unavailable, Some(StoreError::NoAnswer { context, table, why })))
     }
 
     /// Performs the effects of a step at once: what came of each, in their order.

@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::config;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total;
-use leasehold_core::{HolderKey, Mutation, PoolName, Refusal, Reply, Request, Row, RowKey, Slot, Timestamp, Write};
+use leasehold_core::{
+    HolderKey, Millis, Mutation, PoolName, Refusal, Reply, Request, Row, RowKey, Slot, Timestamp, Write,
+};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ErrorContext, StoreError};
@@ -110,9 +112,10 @@ impl Table {
         self.0.clock.time(local)
     }
 
-    /// Whether an operation may be started now on what its replies told of its time. False until one came.
-    pub(crate) fn knows_time(&self) -> bool {
-        self.0.clock.is_fresh()
+    /// Whether an operation may be started now on what its replies told of its time, and that is right to within this.
+    /// False until one came.
+    pub(crate) fn knows_time(&self, within: Millis) -> bool {
+        self.0.clock.is_fresh(within)
     }
 
     /// Has this told, once, that this machine's clock is wrong and by how much: as soon as a reply shows it. Only the

@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
-use leasehold_core::Timestamp;
+use leasehold_core::{Millis, Timestamp};
 
 use crate::table_time::{LocalMoment, TableTime, WrongClock};
 
@@ -43,9 +43,10 @@ impl TableClock {
         self.known().nearest(local, LocalMoment::now())
     }
 
-    /// Whether an operation may be started on it now.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.known().is_fresh(LocalMoment::now())
+    /// Whether an operation may be started on it now that takes it to be right to within this.
+    pub(crate) fn is_fresh(&self, within: Millis) -> bool {
+        let known = self.known();
+        known.is_fresh(LocalMoment::now()) && known.is_within(within)
     }
 
     /// Has this told how wrong this machine's clock is, once. Only the first listener is.

@@ -114,6 +114,16 @@ impl TableTime {
         }
     }
 
+    /// Whether the time that it gives is surely no further than this from the table's; where replies carry no date, nobody
+    /// knows better.
+    pub(crate) fn is_within(&self, most: Millis) -> bool {
+        match self {
+            TableTime::Unknown => false,
+            TableTime::Undated => true,
+            TableTime::Within(known) => known.latest.since(known.earliest) <= most,
+        }
+    }
+
     /// How wrong this machine's clock is, if it has to be corrected by more than dates can be wrong by.
     pub(crate) fn wrong_clock(&self, now: LocalMoment) -> Option<WrongClock> {
         let TableTime::Within(known) = self else { return None };
@@ -276,6 +286,18 @@ mod tests {
         let mut slow = Machine::wrong_by(DAY);
         slow.reply(3_000, 2_900, 4_000);
         assert!((0..=7_900).contains(&slow.off(7_000)), "{}", slow.off(7_000));
+    }
+
+    #[test]
+    fn how_well_it_is_known_follows_from_the_slowest_reply() {
+        let mut machine = Machine::wrong_by(DAY);
+        assert!(!machine.time.is_within(Millis(u64::MAX)));
+        machine.reply(3_000, 2_900, 100);
+        assert!(machine.time.is_within(Millis(4_000)) && !machine.time.is_within(Millis(3_999)));
+        machine.reply(3_200, 10, 10);
+        assert!(machine.time.is_within(Millis(1_020)));
+        machine.time = TableTime::Undated;
+        assert!(machine.time.is_within(Millis(0)));
     }
 
     #[test]

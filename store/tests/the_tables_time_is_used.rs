@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Author, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit, Mode, PoolName,
+    AcquireOutcome, AcquireRequest, Author, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit, Millis, Mode,
+    PoolName,
     PoolPatch, Reply, Request, Row, RowKey, SetLimit, SetPool, Settings, StatusRequest, Timestamp,
 };
 use leasehold_store::{Runner, StoreError, Table, create_table};
@@ -61,6 +63,26 @@ async fn a_first_change_is_dated_by_the_tables_clock() {
         let sent = table.send(&prefix(), &Request::Get(RowKey::Override)).await;
         let Reply::Row(Some(Row::Override(row))) = sent.reply else { panic!("{sent:?}") };
         assert_near(row.at, &engine);
+    }
+}
+
+/// Who goes by the table's time and is wrong about it by more than the grace would take a living lease.
+#[tokio::test]
+async fn nothing_starts_on_a_time_known_worse_than_the_grace() {
+    let engine = DatedEngine::ahead_by(-86_400_000);
+    pool(&engine).await;
+    let settings = |grace| Arc::new(Settings { grace, ..Settings::new(prefix(), Limit::HIGHEST) });
+    let late_by = Duration::from_millis(2_100);
+    let runner = |requests| Runner::new(engine.reached_late(requests, late_by).table("leases"));
+    let ran = runner(u32::MAX).run(StatusRequest, settings(Millis::seconds(2))).await.expect_err("too slow");
+    assert_eq!(ran.failure, Failure::Unavailable);
+    let why = ran.cause.expect("why").to_string();
+    assert!(why.contains("the table's time is not known") && why.contains("grace"), "{why}");
+    // It asks again, and where the grace is long enough it need not.
+    for (runner, grace) in [(runner(1), Millis::seconds(2)), (runner(u32::MAX), Millis::seconds(4))] {
+        runner.run(StatusRequest, settings(grace)).await.expect("a snapshot");
+        let off = runner.now().0.abs_diff(engine.now().0);
+        assert!(off <= grace.0, "{off} ms");
     }
 }
 

@@ -1,6 +1,8 @@
 //! An engine with a clock of its own: what does a client do where the table's clock is not this machine's? The embedded
 //! engine, whose replies are dated, and which refuses signatures of another time as DynamoDB does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
@@ -23,6 +25,8 @@ const SIGNED_WITHIN: Duration = Duration::from_secs(300);
 pub struct DatedEngine {
     engine: Embedded,
     off_by: i64,
+    late: Arc<AtomicU32>,
+    late_by: Duration,
 }
 
 impl DatedEngine {
@@ -31,7 +35,13 @@ impl DatedEngine {
     /// # Panics
     /// When the engine does not start.
     pub fn ahead_by(off_by: i64) -> DatedEngine {
-        DatedEngine { engine: Embedded::memory().expect("the embedded engine"), off_by }
+        let engine = Embedded::memory().expect("the embedded engine");
+        DatedEngine { engine, off_by, late: Arc::default(), late_by: Duration::ZERO }
+    }
+
+    /// The same, which so many requests reach late by so much.
+    pub fn reached_late(&self, requests: u32, late_by: Duration) -> DatedEngine {
+        DatedEngine { late: Arc::new(requests.into()), late_by, ..self.clone() }
     }
 
     /// A table in it. It need not exist yet.
@@ -74,6 +84,9 @@ impl HttpConnector for DatedEngine {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let dated = self.clone();
         HttpConnectorFuture::new(async move {
+            if dated.late.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |late| late.checked_sub(1)).is_ok() {
+                tokio::time::sleep(dated.late_by).await;
+            }
             let mut response = if dated.believes(&request) {
                 dated.engine.call(request).await?
             } else {
