@@ -26,6 +26,10 @@ pub const COUNTED: u32 = 100;
 /// How many holders one call looks up, notifies or asks about.
 pub(crate) const BATCH: usize = 25;
 
+/// The longest time that a pool's settings may name: a lease that somebody got by mistake for longer would outlast the
+/// mistake. No execution runs for more than a year (Step Functions quota, 2024).
+const LONGEST_TIME: Millis = Millis::seconds(366 * 86_400);
+
 /// A pool's rules as one operation uses them from its first to its last step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
@@ -97,15 +101,18 @@ impl Settings {
     ) -> Result<Self, InvalidValue> {
         let mut settings = Settings { high_water, ..Settings::new(prefix, pool.limit) };
         let times = [
-            (&mut settings.lease, pool.lease),
-            (&mut settings.grace, pool.grace),
-            (&mut settings.quiet, pool.quiet),
-            (&mut settings.longest_wait, pool.longest_wait),
-            (&mut settings.longest_hold, pool.longest_hold),
-            (&mut settings.sweep_every, pool.sweep_every),
+            ("lease", &mut settings.lease, pool.lease),
+            ("grace", &mut settings.grace, pool.grace),
+            ("quiet", &mut settings.quiet, pool.quiet),
+            ("longest_wait", &mut settings.longest_wait, pool.longest_wait),
+            ("longest_hold", &mut settings.longest_hold, pool.longest_hold),
+            ("sweep_every", &mut settings.sweep_every, pool.sweep_every),
         ];
-        for (setting, given) in times {
+        for (what, setting, given) in times {
             if let Some(given) = given {
+                if given > LONGEST_TIME {
+                    return Err(InvalidValue::new(what, &given.to_string(), "at most 366 days, in milliseconds"));
+                }
                 *setting = given;
             }
         }
