@@ -21,6 +21,10 @@ pub enum StepFunctionsFault {
     Error(u16, &'static str),
     /// The connection breaks after the request was sent.
     Break,
+    /// Nothing ever comes.
+    Silence,
+    /// It answers with this status and a body that is no JSON.
+    Garbage(u16),
 }
 
 /// Step Functions: a task takes the first callback and is closed to all others, and executions are what they are said
@@ -132,6 +136,8 @@ impl Account {
         match (fault, operation) {
             (Some(StepFunctionsFault::Error(status, name)), _) => error(status, name),
             (Some(StepFunctionsFault::Break), _) => HttpReply::Break,
+            (Some(StepFunctionsFault::Silence), _) => HttpReply::Silence,
+            (Some(StepFunctionsFault::Garbage(status)), _) => HttpReply::Answer(status, format!("<html>{body}</html>")),
             (None, "DescribeExecution") => {
                 let arn = body["executionArn"].as_str().expect("an ARN");
                 match self.executions.get(arn) {

@@ -18,6 +18,9 @@ use super::{
 /// The highest fence that is read. A slot that is granted a million times a second gets there in 292,000 years.
 const HIGHEST_FENCE: u64 = u64::MAX / 2;
 
+/// What a slot has besides its holder's name while it is held.
+const OF_A_HOLDER: [&str; 10] = [KEY, PARENT, ATTEMPT, ACQUIRED_AT, EXPIRES_AT, RENEWED_AT, NOTICE, TOKEN, TASK, LABEL];
+
 /// The attributes of one item.
 pub(super) struct ItemReader<'a>(pub(super) &'a Item);
 
@@ -208,6 +211,10 @@ impl<'a> ItemReader<'a> {
         let slot = Slot(number.ok_or_else(|| self.wrong(SK, "slot# and five digits"))?);
         let fence = self.fence()?;
         if self.maybe_text(EXECUTION)?.is_none() {
+            // A free slot has nothing of a holder's. One that does is held, and it is not known by whom.
+            if OF_A_HOLDER.iter().any(|attribute| self.0.contains_key(*attribute)) {
+                return Err(self.wrong(EXECUTION, "text (S), as the slot has other attributes of a holder"));
+            }
             return Ok(SlotRow { slot, fence, held: None });
         }
         let held = Held {
