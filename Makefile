@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export OF SEED SAMPLE MINUTES FILES LEAST TARGET
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile bench-run
+.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile bench-run chaos soak
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,15 @@ check-deep: ## Explore much larger worlds than a test run can (LEASEHOLD_STATES,
 
 sim: ## Play large random worlds: SEEDS=1000 of them, new ones each time (ARGS="--seed N --story" tells one; ARGS=--help)
 	$(CARGO) run --locked --quiet --release --package leasehold-sim --example worlds -- $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+chaos: ## Real programs on a real engine, killed, stopped, on a bad network (JOBS=10000, ENGINE=embedded|dynamodb-local|local-aws, SEED=)
+	scripts/faketime
+	$(CARGO) build --locked --quiet --workspace --bins
+	target/debug/leasehold-chaos world --jobs $(or $(JOBS),10000) --engine $(or $(ENGINE),embedded) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: ## Run the demo's pools on and on, as fast as it goes: does memory, a row, a job's time or cost grow? (MINUTES=10)
+	$(CARGO) build --locked --quiet --workspace --bins
+	target/debug/leasehold-chaos soak --minutes $(or $(MINUTES),10)
 
 mutants: ## Change the code in a hundred small ways: does a test see it? (OF="core store lambda", SEED=1, SAMPLE=100 or 0 for all, MINUTES=, FILES=, LEAST=90)
 	scripts/mutants

@@ -27,6 +27,8 @@ struct State {
     under_way: BTreeMap<String, u64>,
     done: BTreeSet<u64>,
     jobs: u64,
+    /// Jobs are begun in their order: so many were.
+    begun: u64,
     /// The execution and the task of each caller.
     executions: BTreeMap<String, String>,
     tokens: BTreeMap<String, String>,
@@ -51,6 +53,7 @@ impl Account {
         }
         match state.left.pop_front() {
             Some(job) => {
+                state.begun = state.begun.max(job + 1);
                 state.under_way.insert(caller.into(), job);
                 json!({ "job": job })
             }
@@ -64,6 +67,20 @@ impl Account {
         let mut state = self.state();
         state.under_way.remove(who);
         state.done.insert(job);
+    }
+
+    /// Hands out no job any more that was not begun.
+    pub(crate) fn cut_short(&self) {
+        let mut state = self.state();
+        // What waits to be done again was begun, and all before the first that was not.
+        let begun = state.begun;
+        state.left.retain(|job| *job < begun);
+        state.jobs = begun;
+    }
+
+    /// How many jobs there are.
+    pub(crate) fn jobs(&self) -> u64 {
+        self.state().jobs
     }
 
     /// How many jobs are done.

@@ -78,7 +78,9 @@ pub(crate) fn judge(limit: usize, jobs: u64, records: &BTreeMap<String, Vec<Line
             }
         }
         leases.extend(own);
-        done.extend(lines.iter().filter_map(|line| if let Event::Done { job } = line.event { Some(job) } else { None }));
+        done.extend(
+            lines.iter().filter_map(|line| if let Event::Done { job } = line.event { Some(job) } else { None }),
+        );
     }
     judgement.told = leases.len();
     cap(limit, &leases, &mut judgement);
@@ -105,7 +107,9 @@ fn leases_of(caller: &str, lines: &[Line], judgement: &mut Judgement) -> Vec<Tol
                     Some(lease) if (lease.slot, lease.fence) == (*slot, *fence) => lease.held.extend(held),
                     _ => {
                         let asked = asked.get(holder.as_str()).copied().unwrap_or_else(|| {
-                            judgement.broken.push(format!("{caller}: {holder} was told of a lease that it never asked for"));
+                            judgement
+                                .broken
+                                .push(format!("{caller}: {holder} was told of a lease that it never asked for"));
                             *at
                         });
                         let whose = format!("{caller} ({holder})");

@@ -57,11 +57,22 @@ pub(crate) struct LaneCounts {
 
 impl Lanes {
     /// Callers of the lease manager, until all jobs are done.
-    pub(crate) async fn callers(&self, lane: usize, counting: bool, blows: &mut mpsc::Receiver<Blow>) -> io::Result<()> {
+    pub(crate) async fn callers(
+        &self,
+        lane: usize,
+        counting: bool,
+        blows: &mut mpsc::Receiver<Blow>,
+    ) -> io::Result<()> {
         for number in 0.. {
             let name = format!("caller-{lane}-{number}");
             let mut command = Command::new(&self.own_binary);
-            command.args([if counting { "count-then-put" } else { "caller" }, "--caller", &name, "--world", &self.world]);
+            command.args([
+                if counting { "count-then-put" } else { "caller" },
+                "--caller",
+                &name,
+                "--world",
+                &self.world,
+            ]);
             command.arg("--record").arg(self.record(&name));
             if counting {
                 command.args(["--endpoint", &self.proxy, "--table", &self.table, "--limit", &self.limit.to_string()]);

@@ -16,6 +16,7 @@ mod record;
 mod report;
 mod secrets;
 mod signalled;
+mod soak;
 mod world;
 mod world_client;
 
@@ -33,6 +34,12 @@ use world::Plan;
 enum Chaos {
     /// Plays a world, and judges it: exit status 0 if every promise was kept
     World(WorldOptions),
+    /// Runs the demo's pools on and on, as fast as it goes: exit status 0 if nothing grew
+    Soak {
+        /// How long, in minutes
+        #[arg(long, default_value = "10")]
+        minutes: f64,
+    },
     /// A caller of the lease manager, started by the world
     #[command(hide = true)]
     Caller(caller::CallerOptions),
@@ -52,6 +59,9 @@ struct WorldOptions {
     /// How many jobs there are
     #[arg(long, default_value = "10000")]
     jobs: u64,
+    /// After so many minutes no job is begun any more
+    #[arg(long)]
+    minutes: Option<u64>,
     /// What chance draws from [default: a new one]
     #[arg(long)]
     seed: Option<u64>,
@@ -87,13 +97,16 @@ struct WorldOptions {
 fn main() -> ExitCode {
     let chaos = Chaos::parse();
     let runtime = match &chaos {
-        Chaos::World(_) => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+        Chaos::World(_) | Chaos::Soak { .. } => {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+        }
         _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
     };
     let ended = runtime.and_then(|runtime| {
         runtime.block_on(async {
             match chaos {
                 Chaos::World(options) => play(options).await,
+                Chaos::Soak { minutes } => soak::soak(Duration::from_secs_f64(60.0 * minutes)).await,
                 Chaos::Caller(options) => caller::call(options).await.map(|()| true),
                 Chaos::Command(options) => command_under_lease::work(options).await.map(|()| true),
                 Chaos::CountThenPut(options) => counting_caller::call(options).await.map(|()| true),
@@ -126,6 +139,7 @@ async fn play(options: WorldOptions) -> io::Result<bool> {
         faults: options.faults,
         blow_every: (options.blow_every > 0).then_some(Duration::from_millis(options.blow_every)),
         counting: options.count_then_put,
+        within: options.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
         folder,
     };
     println!("seed {seed}: {}", report::command(&plan));

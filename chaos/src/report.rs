@@ -16,7 +16,7 @@ pub(crate) fn command(plan: &Plan) -> String {
 /// Prints it.
 pub(crate) fn print(plan: &Plan, result: &RunResult) {
     let line = |what: &str, figure: String| println!("  {what:<34}{figure}");
-    line("jobs done", format!("{} of {}", result.done, plan.jobs));
+    line("jobs done", format!("{} of {}", result.done, result.jobs));
     line("leases told", result.judgement.told.to_string());
     line("leases that were over too early", result.judgement.lost.to_string());
     line("peak held / limit", format!("{} / {}", result.judgement.peak, plan.limit));

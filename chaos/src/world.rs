@@ -62,6 +62,8 @@ pub(crate) struct Plan {
     pub(crate) blow_every: Option<Duration>,
     /// Callers count, then put, instead of asking the lease manager.
     pub(crate) counting: bool,
+    /// After so long no job is begun any more.
+    pub(crate) within: Option<Duration>,
     /// Where everything is written.
     pub(crate) folder: PathBuf,
 }
@@ -71,6 +73,7 @@ pub(crate) struct Plan {
 pub(crate) struct RunResult {
     pub(crate) judgement: Judgement,
     pub(crate) done: usize,
+    pub(crate) jobs: u64,
     pub(crate) took: Duration,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) network: [ProxyCounts; 2],
@@ -97,7 +100,8 @@ pub(crate) async fn play(plan: &Plan) -> io::Result<RunResult> {
 
     let (events, waiting) = mpsc::channel::<Invocation>(10_000);
     let invocations = counted(waiting);
-    let service = CallerService { account: Arc::clone(&account), events: events.clone(), rough: plan.blow_every.is_some() };
+    let service =
+        CallerService { account: Arc::clone(&account), events: events.clone(), rough: plan.blow_every.is_some() };
     let world = service.serve().await?.to_string();
     let scripts = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts"));
     let own_binary = std::env::current_exe()?;
@@ -159,6 +163,14 @@ pub(crate) async fn play(plan: &Plan) -> io::Result<RunResult> {
         upkeep.spawn(async move { sweep(&events).await });
     }
 
+    if let Some(within) = plan.within {
+        let account = Arc::clone(&account);
+        upkeep.spawn(async move {
+            sleep(within).await;
+            account.cut_short();
+            Ok(())
+        });
+    }
     let stuck = tokio::select! {
         ended = until_all_end(lanes_under_way) => ended.map(|()| None)?,
         stuck = nothing_is_done(&account) => Some(stuck),
@@ -174,7 +186,7 @@ pub(crate) async fn play(plan: &Plan) -> io::Result<RunResult> {
     upkeep.shutdown().await;
 
     let (records, kills) = (records(&plan.folder.join("records"))?, lines(&plan.folder.join("kills.jsonl"))?);
-    let mut judgement = judge(plan.limit as usize, plan.jobs, &records, &kills);
+    let mut judgement = judge(plan.limit as usize, account.jobs(), &records, &kills);
     judgement.broken.extend(stuck.into_iter().chain(left));
     let searched = search(&plan.folder, TOKEN_MARK)?;
     let secret = |path: &PathBuf| format!("a task token was written to {}", path.display());
@@ -187,6 +199,7 @@ pub(crate) async fn play(plan: &Plan) -> io::Result<RunResult> {
     Ok(RunResult {
         judgement,
         done: account.done(),
+        jobs: account.jobs(),
         took: began.elapsed(),
         lanes,
         network: [table_proxy.counts(), tasks_proxy.counts()],
