@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dead_hold_until_their_leases_expire_or_their_end_is_known() {
+    fn the_dead_hold_until_expiry_or_until_their_end_is_known() {
         let dead = [asked(1, "a"), told(2, "a", (0, 1), 100)];
         let other = [asked(1, "b"), told(60, "b", (0, 2), 200)];
         let silent = judged(1, 0, &[&dead, &other], &[killed(50, "caller-0", false)]);
