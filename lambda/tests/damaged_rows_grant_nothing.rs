@@ -8,7 +8,7 @@ mod pool;
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use leasehold_core::{
     Attempt, Fence, Held, HighWaterRow, Holder, HolderRow, HolderState, Limit, Lowered, Lowering, Millis, Notice,
     OverrideRow, PoolName, PoolRow, Row, RowKey, Slot, SlotRow, SummaryRow, TaskDigest, TaskToken, Ticket, Timestamp,
@@ -18,6 +18,7 @@ use leasehold_store::rows::{self, Item, PK, SK};
 use leasehold_store::{Embedded, create_table};
 use pool::{BEGIN, GRACE, LEASE, ServedPool, execution};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 /// Longer than anybody may wait or hold.
 const LONGEST: u64 = 3_600_000;
@@ -147,23 +148,13 @@ struct DamagedPool {
 impl DamagedPool {
     async fn full(engine: &Embedded, notice: Notice) -> DamagedPool {
         let client = Client::from_conf(engine.config().build());
-        let there = client.query().table_name("leases").key_condition_expression("PK = :pool");
-        let there = there.expression_attribute_values(":pool", AttributeValue::S(rows::partition(&prefix())));
-        let there = there.send().await.expect("rows").items.unwrap_or_default();
         let served = ServedPool::on(engine.table("leases"));
-        let rows: Vec<Item> = full_pool(notice).iter().map(|row| rows::item(&prefix(), row)).collect();
-        let others = there.into_iter().filter(|item| rows.iter().all(|row| row[SK] != item[SK]));
-        let delete = |item: Item| {
-            let key = [PK, SK].map(|name| (name.to_owned(), item[name].clone())).into();
-            let delete = Delete::builder().table_name("leases").set_key(Some(key)).build().expect("a delete");
-            TransactWriteItem::builder().delete(delete).build()
+        let put = |row: &Row| {
+            let put = Put::builder().table_name("leases").set_item(Some(rows::item(&prefix(), row)));
+            TransactWriteItem::builder().put(put.build().expect("a put")).build()
         };
-        let put = |item: Item| {
-            let put = Put::builder().table_name("leases").set_item(Some(item)).build().expect("a put");
-            TransactWriteItem::builder().put(put).build()
-        };
-        let all = others.map(delete).chain(rows.iter().cloned().map(put)).collect();
-        client.transact_write_items().set_transact_items(Some(all)).send().await.expect("made anew");
+        let all = full_pool(notice).iter().map(put).collect();
+        client.transact_write_items().set_transact_items(Some(all)).send().await.expect("a full pool");
         DamagedPool { served, client }
     }
 
@@ -244,44 +235,66 @@ fn named(sort_key: &str) -> &'static [&'static str] {
     }
 }
 
-/// Damages these attributes of these rows, one by one and in every way: which were, by the kind of their row.
+/// Damages these attributes of these rows, one by one and in every way: which were, by the kind of their row. All at once,
+/// each in an engine of its own, as most of a call that fails is its pauses between tries.
 async fn damaged_one_by_one(notice: Notice, wanted: impl Fn(&str, &str) -> bool) -> BTreeSet<(String, String)> {
-    let engine = Embedded::memory().expect("an engine");
-    create_table(&engine.table("leases")).await.expect("a table");
-    let (mut tried, mut wrong) = (BTreeSet::new(), Vec::new());
     let twins = [slot(1, "holds-1", Notice::Asked).key(), RowKey::Holder(holder("holds-1").hashed())];
-    let damaged = full_pool(notice.clone()).into_iter().filter(|row| !twins.contains(&row.key()));
-    for item in damaged.map(|row| rows::item(&prefix(), &row)) {
+    let mut all = JoinSet::new();
+    for row in full_pool(notice.clone()).into_iter().filter(|row| !twins.contains(&row.key())) {
+        let item = rows::item(&prefix(), &row);
         let sort_key = item[SK].as_s().expect("text").clone();
-        for (name, value) in
-            item.iter().filter(|(name, _)| ![PK, SK].contains(&name.as_str()) && wanted(&sort_key, name))
-        {
-            for (how, instead) in damages(name, value) {
-                let damage = format!("{sort_key}: {name} is {how}");
-                let pool = DamagedPool::full(&engine, notice.clone()).await;
-                let mut damaged = item.clone();
-                damaged.remove(name);
-                damaged.extend(instead.map(|instead| (name.clone(), instead)));
-                let put = pool.client.put_item().table_name("leases").set_item(Some(damaged));
-                if let Err(refused) = put.send().await {
-                    // What an index is made of has a type, and DynamoDB sees to it.
-                    assert!([rows::DIRECTORY, rows::DIRECTORY_ROW].contains(&name.as_str()), "{damage}: {refused:?}");
-                    continue;
-                }
-                wrong.extend(pool.asks(&damage, named(&sort_key)).await);
-                // Put right, or taken away.
-                if sort_key == "pool" || how.len() % 2 == 0 {
-                    pool.put(item.clone()).await;
-                } else {
-                    pool.remove(&item).await;
-                }
-                wrong.extend(pool.heals(&damage).await);
-                tried.insert((sort_key.split('#').next().unwrap_or_default().to_owned(), name.clone()));
+        for (name, value) in item.clone() {
+            if [PK, SK].contains(&name.as_str()) || !wanted(&sort_key, &name) {
+                continue;
+            }
+            for (how, instead) in damages(&name, &value) {
+                let (notice, item) = (notice.clone(), item.clone());
+                let (sort_key, name) = (sort_key.clone(), name.clone());
+                all.spawn(async move {
+                    let wrong = damaged(notice, &item, (&sort_key, &name), how, instead).await;
+                    (sort_key.split('#').next().unwrap_or_default().to_owned(), name, wrong)
+                });
             }
         }
     }
+    let (mut tried, mut wrong) = (BTreeSet::new(), Vec::new());
+    for (kind, name, found) in all.join_all().await {
+        tried.insert((kind, name));
+        wrong.extend(found);
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     tried
+}
+
+/// What is wrong with a pool one of whose attributes is this instead, and after that was put right or taken away.
+async fn damaged(
+    notice: Notice,
+    item: &Item,
+    (sort_key, name): (&str, &str),
+    how: &str,
+    instead: Option<AttributeValue>,
+) -> Vec<String> {
+    let damage = format!("{sort_key}: {name} is {how}");
+    let engine = Embedded::memory().expect("an engine");
+    create_table(&engine.table("leases")).await.expect("a table");
+    let pool = DamagedPool::full(&engine, notice).await;
+    let mut damaged = item.clone();
+    damaged.remove(name);
+    damaged.extend(instead.map(|instead| (name.to_owned(), instead)));
+    let put = pool.client.put_item().table_name("leases").set_item(Some(damaged));
+    if let Err(refused) = put.send().await {
+        // What an index is made of has a type, and DynamoDB sees to it.
+        assert!([rows::DIRECTORY, rows::DIRECTORY_ROW].contains(&name), "{damage}: {refused:?}");
+        return Vec::new();
+    }
+    let mut wrong = pool.asks(&damage, named(sort_key)).await;
+    if sort_key == "pool" || how.len() % 2 == 0 {
+        pool.put(item.clone()).await;
+    } else {
+        pool.remove(item).await;
+    }
+    wrong.extend(pool.heals(&damage).await);
+    wrong
 }
 
 /// The kinds of rows that these keys are of.
@@ -290,24 +303,24 @@ async fn kinds(wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
     tried.into_iter().map(|(kind, _)| kind).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_attribute_of_the_pools_own_rows_lets_anybody_in() {
     let own = kinds(|key| ["pool", "override", "summary", "pool#high-water"].contains(&key)).await;
     assert_eq!(own, ["override", "pool", "summary"].map(String::from).into());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_attribute_of_a_slot_lets_anybody_in() {
     assert_eq!(kinds(|key| key.starts_with("slot#")).await, ["slot"].map(String::from).into());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_attribute_of_holders_and_waiters_lets_anybody_in() {
     let others = kinds(|key| key.starts_with("holder#") || key.starts_with("wait#")).await;
     assert_eq!(others, ["holder", "wait"].map(String::from).into());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn no_notice_of_a_slot_lets_anybody_in() {
     let of_a_notice = |key: &str, name: &str| key == "slot#00000" && ["notice", "token", "task"].contains(&name);
     for notice in [
