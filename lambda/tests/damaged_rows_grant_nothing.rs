@@ -195,8 +195,10 @@ impl DamagedPool {
                 }
             }
         }
-        if self.served.tasks.output("token-of-another").is_some() {
-            wrong.push(format!("{damage}: who waits was let in"));
+        for token in ["token-of-another", "token-of-waits"] {
+            if self.served.tasks.output(token).is_some() {
+                wrong.push(format!("{damage}: {token} was let in"));
+            }
         }
         wrong
     }
