@@ -290,7 +290,7 @@ async fn damaged(
         return Vec::new();
     }
     let mut wrong = pool.asks(&damage, named(sort_key)).await;
-    if sort_key == "pool" || how.len() % 2 == 0 {
+    if sort_key == "pool" || how.len().is_multiple_of(2) {
         pool.put(item.clone()).await;
     } else {
         pool.remove(item).await;
