@@ -2,6 +2,9 @@
 //! Lambda of the test's own, and `leasehold run`, called by processes that are killed, stopped and have wrong clocks, through a
 //! network that delays, loses, cuts, repeats and stalls. Judged by what the callers wrote down.
 
+// A soak nests the futures of an operation, its store and its workers.
+#![recursion_limit = "256"]
+
 mod account;
 mod caller;
 mod caller_service;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Delivery, ExpectedSettings, Holder, Limit, Mode, PoolName, PoolPatch,
-    ReleaseTarget, SetPool, SweepRequest, TaskCallback, TaskResult, TaskToken, Timestamp,
+    AcquireOutcome, AcquireRequest, Attempt, Author, Delivery, ExpectedSettings, Holder, Limit, Mode, PoolName,
+    PoolPatch, ReleaseTarget, SetPool, SweepRequest, TaskCallback, TaskResult, TaskToken, Timestamp,
 };
 use leasehold_store::{Embedded, NoCallbacks, Notifier, Runner, SystemClock, Table, create_table};
 use tokio::sync::oneshot;
@@ -127,6 +127,7 @@ async fn half(table: impl Fn() -> Table, client: &Client, length: Duration) -> i
         let set = SetPool {
             patch: PoolPatch { limit: Some(limit), ..PoolPatch::default() },
             expected: ExpectedSettings::Any,
+            by: Author::new("the soak", ""),
         };
         upkeep.administer(&prefix, set).await.map_err(io::Error::other)?;
         let at_work = runner(work.clone());

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use leasehold_core::{ExpectedSettings, Limit, Millis, PoolName, PoolPatch, SetPool};
+use leasehold_core::{Author, ExpectedSettings, Limit, Millis, PoolName, PoolPatch, SetPool};
 use leasehold_store::{Runner, create_table};
 use leasehold_testkit::{FaultyProxy, ProxyCounts, StepFunctionsFault, serve_over_http};
 use serde_json::json;
@@ -257,7 +257,7 @@ async fn make_pool(engine: &Engine, prefix: &PoolName, plan: &Plan) -> io::Resul
         sweep_every: millis(Duration::from_secs(1)),
         ..PoolPatch::default()
     };
-    let set = SetPool { patch, expected: ExpectedSettings::Any };
+    let set = SetPool { patch, expected: ExpectedSettings::Any, by: Author::new("the test", "") };
     Runner::new(table).administer(prefix, set).await.map_err(io::Error::other)?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use leasehold::{Client, Embedded, Table, create_table};
-use leasehold_core::{ExpectedSettings, PoolPatch, SetPool};
+use leasehold_core::{Author, ExpectedSettings, PoolPatch, SetPool};
 use leasehold_store::{MeterReading, Runner};
 
 /// The pool's limit.
@@ -48,7 +48,7 @@ async fn crowd(waiters: u64, watched: Duration) -> Result<String, Box<dyn std::e
     let engine = Embedded::memory()?;
     create_table(&engine.table("leases")).await?;
     let patch = PoolPatch { limit: Some(LIMIT.try_into()?), ..PoolPatch::default() };
-    let set = SetPool { patch, expected: ExpectedSettings::Any };
+    let set = SetPool { patch, expected: ExpectedSettings::Any, by: Author::new("the test", "") };
     Runner::new(engine.table("leases")).administer(&"p".parse()?, set).await?;
     let holder = Client::builder().on(engine.table("leases")).build()?;
     let mut held = Vec::new();

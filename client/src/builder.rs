@@ -112,7 +112,7 @@ impl Client {
     /// [`Error::Invalid`] where a name or a limit makes no sense; [`Error::Table`] where the engine does not start.
     #[cfg(feature = "embedded")]
     pub async fn in_memory(pools: &[(&str, u32)]) -> Result<Client, Error> {
-        use leasehold_core::{ExpectedSettings, PoolPatch, SetPool};
+        use leasehold_core::{Author, ExpectedSettings, PoolPatch, SetPool};
         use leasehold_store::{Embedded, create_table};
 
         use crate::connection::IntoPool;
@@ -123,8 +123,9 @@ impl Client {
         for (pool, limit) in pools {
             let pool = pool.into_pool()?;
             let patch = PoolPatch { limit: Some(u64::from(*limit).try_into()?), ..PoolPatch::default() };
-            let set =
-                client.connection().runner.administer(&pool, SetPool { patch, expected: ExpectedSettings::Any }).await;
+            let by = Author::new(program(), "");
+            let set = SetPool { patch, expected: ExpectedSettings::Any, by };
+            let set = client.connection().runner.administer(&pool, set).await;
             set.map_err(|error| error.explain(client.table().name(), &pool, "making"))?;
         }
         Ok(client)

@@ -84,6 +84,7 @@ fn full_pool(notice: Notice) -> Vec<Row> {
             limit: limit(2),
             lowered,
             at: Timestamp(BEGIN - LONGEST),
+            until: Some(Timestamp(BEGIN) + HOUR),
             who: "ann".into(),
             why: "slow".into(),
         }),

@@ -1,7 +1,7 @@
 //! The pool's own rows: what do its settings and an operator's override say, and how is it told where they say nothing?
 
 use futures_util::future::join;
-use leasehold_core::{Failure, LimitRows, PoolName, Reply, Row, Settings, Timestamp};
+use leasehold_core::{Failure, LimitRows, Millis, PoolName, Reply, Row, Settings, Timestamp};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::table::{RequestOutcome, Table};
@@ -38,9 +38,12 @@ pub(crate) async fn settings(
     })
 }
 
+/// How well the table's time must be known before: a pool's grace by default, as its own is yet to be read.
+const WITHIN: Millis = Millis(5_000);
+
 /// The pool's two own rows, and a moment before they were read, by which it is judged whether an override has lapsed.
 async fn send(table: &Table, prefix: &PoolName, now: impl Fn() -> Timestamp) -> (Timestamp, [RequestOutcome; 2]) {
-    let (begun, known) = (now(), table.knows_time());
+    let (begun, known) = (now(), table.knows_time(WITHIN));
     let sent = send_once(table, prefix).await;
     if known || !matches!(&sent[1].reply, Reply::Row(Some(Row::Override(live))) if live.until.is_some()) {
         return (begun, sent);

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Author, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit, Millis, Mode,
-    PoolName,
-    PoolPatch, Reply, Request, Row, RowKey, SetLimit, SetPool, Settings, StatusRequest, Timestamp,
+    PoolName, PoolPatch, Reply, Request, Row, RowKey, SetLimit, SetPool, Settings, StatusRequest, Timestamp,
 };
 use leasehold_store::{Runner, StoreError, Table, create_table};
 use leasehold_testkit::{DatedEngine, HttpReply, ScriptedHttp};

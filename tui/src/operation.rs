@@ -10,17 +10,7 @@ use leasehold_store::{StoreError, Table};
 use crate::error::CliError;
 use crate::target::CliRunner;
 
-/// One of the pool's own rows, if it is there.
-pub(crate) async fn own_row(table: &Table, prefix: &PoolName, key: RowKey) -> Result<Option<Row>, StoreError> {
-    let sent = table.send(prefix, &Request::Get(key)).await;
-    match (sent.reply, sent.trouble) {
-        (_, Some(trouble)) => Err(trouble),
-        (Reply::Row(row), None) => Ok(row),
-        (_, None) => Ok(None),
-    }
-}
-
-/// The same, for who repairs it: a row that makes no sense is a row too.
+/// One of the pool's own rows, if it is there. One that makes no sense is a row too: it can be repaired.
 pub(crate) async fn own_row_as_it_is(table: &Table, prefix: &PoolName, key: RowKey) -> Result<Option<Row>, StoreError> {
     let sent = table.send(prefix, &Request::Get(key)).await;
     match (sent.reply, sent.trouble) {

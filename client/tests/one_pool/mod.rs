@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use leasehold::{Client, ClientBuilder, PoolName};
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{ExpectedSettings, LeaseId, Millis, PoolPatch, ReleaseTarget, SetPool};
+use leasehold_core::{Author, ExpectedSettings, LeaseId, Millis, PoolPatch, ReleaseTarget, SetPool};
 use leasehold_store::{Embedded, Runner, Table, create_table, look};
 use tokio::sync::{Notify, watch};
 
@@ -89,7 +89,7 @@ impl Engine {
             grace: Some(Millis(grace_ms)),
             ..PoolPatch::default()
         };
-        let set = SetPool { patch, expected: ExpectedSettings::Any };
+        let set = SetPool { patch, expected: ExpectedSettings::Any, by: Author::new("the test", "") };
         Runner::new(table).administer(&p(), set).await.expect("a pool");
     }
 
