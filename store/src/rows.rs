@@ -270,8 +270,12 @@ pub fn item(prefix: &PoolName, row: &Row) -> Item {
         }
         Row::History(noted) => {
             write_change(&mut set, &noted.change);
-            set(WHO, s(&*noted.by.who));
-            set(WHY, s(&*noted.by.why));
+            // DynamoDB took no empty text before May 2020, and its local engines may be older.
+            for (name, text) in [(WHO, &noted.by.who), (WHY, &noted.by.why)] {
+                if !text.is_empty() {
+                    set(name, s(&**text));
+                }
+            }
             set(TTL, n(noted.ttl().0.div_ceil(1_000)));
         }
         // Nobody writes one.
@@ -340,7 +344,7 @@ pub fn row(item: &Item) -> Result<(PoolName, Row), RowError> {
         _ if sk.starts_with(NOTES) => Row::History(HistoryRow {
             key: history_key(sk).ok_or_else(|| read.wrong(SK, ROW_KINDS))?,
             change: read.change()?,
-            by: Author { who: read.text(WHO)?.into(), why: read.text(WHY)?.into() },
+            by: Author::new(read.maybe_text(WHO)?.unwrap_or_default(), read.maybe_text(WHY)?.unwrap_or_default()),
         }),
         _ => Row::Wait(WaitRow {
             ticket: sk.strip_prefix(WAITS).and_then(ticket).ok_or_else(|| read.wrong(SK, ROW_KINDS))?,

@@ -7,7 +7,7 @@ mod local_aws;
 mod runs;
 
 use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use local_aws::{document, on, told};
 use runs::{Run, gone, held, kill, pool, state, until};
@@ -39,6 +39,14 @@ fn below(process: u32) -> Vec<String> {
 fn guardian(run: &Run) -> String {
     let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", run.child.id())).expect("children");
     children.split(' ').next().expect("a child").to_owned()
+}
+
+/// What a process used of the processors, in hundredths of a second.
+fn processor_time(process: &str) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("a process");
+    let fields: Vec<u64> =
+        stat.rsplit_once(") ").expect("fields").1.split(' ').skip(11).take(2).flat_map(str::parse).collect();
+    fields.iter().sum()
 }
 
 /// When a lease may be another's at the earliest, by this machine's clock, which is the table's here to a second.
@@ -109,6 +117,13 @@ fn whatever_a_stopped_run_started_ends_in_time() {
     let own: Vec<&String> = all.iter().filter(|process| **process != guardian(&run)).collect();
     until("everything has ended", || own.iter().all(|process| gone(process)));
     assert!(now() < lapses, "another may have run by then");
+    // Its guardian has nothing left to do, and waits for it without work of its own.
+    until("the guardian looks at no process any more", || {
+        let used = || processor_time(&guardian(&run));
+        let before = used();
+        std::thread::sleep(Duration::from_secs(1));
+        used() - before <= 2
+    });
     run.signal("CONT");
     let (status, _, wrong) = run.end();
     assert_eq!(status, Some(123), "{wrong}");

@@ -177,7 +177,7 @@ impl Guardian {
             (None, Some(_)) if self.until > 0 => Some(self.until.saturating_sub(kill_after)),
             _ => None,
         };
-        let looks = self.command.is_none() && self.until > 0 || now < self.resumes_until;
+        let looks = self.command.is_none() && self.until > 0 && !self.told_gone || now < self.resumes_until;
         let look = if looks { LOOK_EVERY } else { 1_000 };
         let pause = due.map_or(look, |due| due.saturating_sub(now).clamp(1, look));
         let (seconds, rest) = (pause / 1_000, pause % 1_000);
@@ -302,9 +302,11 @@ impl Guardian {
             group.kill();
         }
         self.signal_everything(Signal::KILL);
-        // What was forked meanwhile comes next; those that have just been killed may still be listed.
+        // What was forked meanwhile comes next; those that have just been killed may still be listed. Once nothing is left,
+        // a run that stands still may keep its guardian waiting for long.
+        let left = self.command.is_some() || !descendants(getpid()).is_empty();
         if let Some(ending) = &mut self.ending {
-            ending.kill_at = steady_now() + 10;
+            ending.kill_at = if left { steady_now() + 10 } else { u64::MAX };
         }
     }
 
