@@ -20,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::error::CliError;
 use crate::output::colours;
-use crate::recording::{RecordingFile, region, seconds};
+use crate::recording::{RecordingFile, between_looks, region};
 use crate::stop_signal::stop_signal;
 use crate::stored_demo;
 use crate::target::{CliRunner, Target};
@@ -47,8 +47,8 @@ pub(crate) struct WatchOptions {
     #[arg(long)]
     read_only: bool,
 
-    /// How often what is on screen is read, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, allow_hyphen_values = true)]
+    /// How often what is on screen is read
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = between_looks, allow_hyphen_values = true)]
     every: Duration,
 
     /// Save what is seen in this file, as `leasehold record` does

@@ -1,5 +1,5 @@
 //! Durations in words: how is a length of time written?
-//! As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same.
+//! As `500ms`, `5s`, `10m`, `1h30m` or `2d`, and read back from the same; a bare number is of seconds.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const LONGEST: Millis = Millis::seconds(366 * 24 * 3_600);
 
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-const EXPECTED: &str = "a length of time, as in 500ms, 5s, 10m, 1h30m or 2d";
+const EXPECTED: &str = "a length of time, as in 500ms, 5s, 10m, 1h30m or 2d; a bare number is of seconds";
 
 /// Any length.
 pub(crate) fn parse(text: &str) -> Result<Millis, String> {
@@ -24,7 +24,9 @@ pub(crate) fn above_zero(text: &str) -> Result<Millis, String> {
 
 /// A length of at least so much.
 pub(crate) fn between(shortest: Millis, text: &str) -> Result<Millis, String> {
-    let length = humantime::parse_duration(text).map_err(|_| format!("expected {EXPECTED}"))?;
+    let bare = text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|c| c.is_ascii_digit() || c == b'.');
+    let read = if bare { format!("{text}s") } else { text.to_owned() };
+    let length = humantime::parse_duration(&read).map_err(|_| format!("expected {EXPECTED}"))?;
     let whole = length.subsec_nanos() % 1_000_000 == 0;
     match u64::try_from(length.as_millis()).map(Millis) {
         Ok(millis) if whole && (shortest..=LONGEST).contains(&millis) => Ok(millis),
@@ -68,16 +70,21 @@ mod tests {
 
     #[test]
     fn other_ways_to_write_it_are_read_too() {
-        for (text, millis) in
-            [("90s", 90_000), ("1h 30m", 5_400_000), ("1.5h", 5_400_000), ("2 days", 172_800_000), ("0", 0)]
-        {
+        for (text, millis) in [
+            ("90s", 90_000),
+            ("1h 30m", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("2 days", 172_800_000),
+            ("0", 0),
+            ("90", 90_000),
+        ] {
             assert_eq!(parse(text), Ok(Millis(millis)), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_length_is_refused_with_what_was_expected() {
-        for text in ["", "5", "soon", "-5s", "5x", "s", "99999999999999999999s"] {
+        for text in ["", ".", "1..5", "soon", "-5", "-5s", "5x", "s", "99999999999999999999s"] {
             assert!(parse(text).expect_err(text).contains("500ms, 5s, 10m"), "{text:?}");
         }
         assert!(parse("1us").expect_err("too fine").contains("whole milliseconds"));

@@ -1,5 +1,6 @@
 //! `leasehold record`: how is what a dashboard would show saved?
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::error::CliError;
 use crate::output::complain;
-use crate::recording::{recorder, region, seconds};
+use crate::recording::{between_looks, recorder, region};
 use crate::stop_signal::stop_signal;
 use crate::target::Target;
 
@@ -28,16 +29,16 @@ pub(crate) struct RecordOptions {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
-    /// Record this pool's slots and queue (may be given several times; by default all pools)
+    /// Record this pool alone, with its slots and queue (may be given several times; by default all pools)
     #[arg(long, value_name = "PREFIX")]
     prefix: Vec<PoolName>,
 
-    /// How often each pool is read, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds, allow_hyphen_values = true)]
+    /// How often each pool is read
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = between_looks, allow_hyphen_values = true)]
     every: Duration,
 
-    /// Stop after so many seconds
-    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    /// Stop after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = between_looks)]
     lasts: Option<Duration>,
 }
 
@@ -73,8 +74,9 @@ impl RecordOptions {
             }
         });
         let mut stop = std::pin::pin!(stop_signal());
+        let mut left_out = BTreeSet::new();
         loop {
-            let input = tokio::select! {
+            let mut input = tokio::select! {
                 Some(input) = incoming.recv() => input,
                 () = &mut over => break,
                 signal = &mut stop => {
@@ -89,8 +91,16 @@ impl RecordOptions {
                 }
                 // Whoever reads standard error is told; the recording goes on when it can.
                 Input::Failed { why, .. } => complain(&format!("{why}; trying again")),
-                Input::Unreadable { prefix, why } => complain(&format!("{prefix}: {why}")),
+                Input::Unreadable { prefix, why } if left_out.insert(prefix.clone()) => {
+                    complain(&format!("pool {prefix} is left out while it cannot be read: {why}"));
+                }
                 _ => {}
+            }
+            // A recording may be sent to somebody: it names no pool that it was not asked for.
+            if let Input::Listed(listed) = &mut input
+                && !self.prefix.is_empty()
+            {
+                listed.pools.retain(|pool| self.prefix.contains(&pool.prefix));
             }
             recorder.keep(table.now(), &input).map_err(|why| CliError::Unwritable { path: self.out.clone(), why })?;
         }

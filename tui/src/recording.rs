@@ -5,10 +5,12 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use leasehold_core::Millis;
 use leasehold_store::Table;
 use leasehold_tui::watch::input::Input;
 use leasehold_tui::watch::recorder::Recorder;
 
+use crate::duration;
 use crate::error::CliError;
 
 /// A recorder on a file.
@@ -57,7 +59,9 @@ pub(crate) fn region(table: &Table) -> Option<&str> {
 }
 
 /// The time between two looks, as an option gives it.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number of seconds from 0.1 to 86400".to_owned())
+pub(crate) fn between_looks(text: &str) -> Result<Duration, String> {
+    let (least, most) = (Millis(100), Millis::seconds(86_400));
+    let time = duration::between(least, text)?;
+    let expected = || format!("expected a length of time from {} to {}", duration::words(least), duration::words(most));
+    if time <= most { Ok(Duration::from_millis(time.0)) } else { Err(expected()) }
 }

@@ -68,6 +68,11 @@ fn all_pools_are_kept_or_those_that_are_named() {
     let named = ["record", "--out", words(&out), "--every", "0.2", "--for", "1", "--prefix", "batch"];
     assert_eq!(run(on("recorded"), &named).status, Some(0));
     assert_eq!(pools(&read(&out)), ["batch"]);
+    // Not even the name of another: a recording may be sent to somebody.
+    told("recorded", &["sweep", "analytics"]);
+    assert_eq!(run(on("recorded"), &named).status, Some(0));
+    let text = fs::read_to_string(&out).expect("the recording");
+    assert!(text.contains("batch") && !text.contains("analytics"), "{text}");
     fs::remove_file(out).expect("removed");
 }
 
