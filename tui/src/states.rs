@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
-use crate::output::OutputFormat;
+use crate::output::{OutputFormat, complain};
 use rendered::{RenderedStates, StateNames};
 
 /// Print the workflow states that take and give back a lease, for people who do not use Terraform
@@ -27,7 +27,6 @@ pub(crate) struct StatesOptions {
     /// Where the name of the item or branch lies that no other branch of the same execution has: $.resource_id,
     /// or with JSONata $states.input.resource_id
     #[arg(long, value_name = "PATH", value_parser = path, verbatim_doc_comment)]
-    #[arg(required_unless_present = "single_holder")]
     key_path: Option<String>,
 
     /// Instead: each execution asks for one lease at a time, so that its id alone is the holder
@@ -116,6 +115,11 @@ struct StatesOutput {
 
 impl StatesOptions {
     pub(crate) fn run(self) -> Result<(), CliError> {
+        if self.key_path.is_none() && !self.single_holder {
+            let wrong = "leasehold states: name --key-path PATH (as in --key-path '$.resource_id'), or --single-holder where \
+                         each execution asks for one lease at a time";
+            return Err(CliError::Usage(wrong.into()));
+        }
         self.check_paths()?;
         self.names.check(self.mode == AcquireMode::Queue)?;
         if self.wait_seconds.is_some() && self.mode == AcquireMode::Poll {
@@ -148,6 +152,9 @@ impl StatesOptions {
                 print(&StatesOutput { start_at, states, work_catch: catch, branches_catch, release_all_states })
             }
             Some(mut work) => {
+                if let Some(lost) = loses_lease(&work, jsonata) {
+                    complain(&format!("warning: the work state {work_name} {lost}"));
+                }
                 for field in ["Next", "Catch"] {
                     work.insert(field.into(), around.get(field).cloned().unwrap_or_default());
                 }
@@ -208,6 +215,33 @@ impl StatesOptions {
     }
 }
 
+/// How the work's result takes the lease's place, if it does: nothing could then be given back, and every job would fail
+/// at its release.
+fn loses_lease(work: &Map<String, Value>, jsonata: bool) -> Option<&'static str> {
+    let own = work.get("QueryLanguage").and_then(Value::as_str);
+    if own.map_or(jsonata, |own| own == "JSONata") {
+        let keeps =
+            |output: &Value| output.to_string().contains("lease") || output.to_string().contains("$states.input");
+        return (!work.get("Output").is_some_and(keeps)).then_some(
+            "has no Output that keeps $states.input.lease, so its result replaces the lease and ReleaseLease fails: \
+             add \"Output\": \"{% $merge([$states.input, {\\\"result\\\": $states.result}]) %}\"",
+        );
+    }
+    let at = work.get("ResultPath").map(|path| path.as_str().unwrap_or("null"));
+    if matches!(at, None | Some("$")) {
+        return Some(
+            "has no ResultPath, so its result replaces the lease and ReleaseLease fails: add \"ResultPath\": \
+             \"$.result\", or null to drop the result",
+        );
+    }
+    let overwrites = at.is_some_and(|at| at == "$.lease" || at.starts_with("$.lease."));
+    let cuts = |field: &str| work.get(field).is_some_and(|path| path != "$" && !path.is_null() || path.is_null());
+    if overwrites {
+        return Some("puts its result where the lease lies: choose another ResultPath than $.lease");
+    }
+    cuts("OutputPath").then_some("has an OutputPath, which drops the lease unless it is $: leave OutputPath out")
+}
+
 fn print(document: &impl Serialize) -> Result<(), CliError> {
     OutputFormat::Json.tell("", document)
 }
@@ -235,6 +269,12 @@ fn function_arn(text: &str) -> Result<String, String> {
 
 /// A path or an expression, as Terraform's module takes it.
 fn path(text: &str) -> Result<String, String> {
-    let fits = (2..=1_000).contains(&text.len()) && !text.contains(|c: char| c == '%' || c.is_control());
+    if text.trim_start().starts_with("{%") || text.trim_end().ends_with("%}") {
+        return Err("give the expression without {% and %}: they are put around it".into());
+    }
+    if text.contains('%') {
+        return Err("expected a path or expression without %".into());
+    }
+    let fits = (2..=1_000).contains(&text.len()) && !text.contains(char::is_control);
     if fits { Ok(text.into()) } else { Err("expected a path or expression of 2 to 1000 characters on one line".into()) }
 }

@@ -163,7 +163,8 @@ fn nothing_of_the_example_is_left_in_somebodys_own() {
         "--raise-error-name",
         "I",
     ];
-    let work = file("own-work", &json!({"Type": "Map"}));
+    // Each language reads its own field of the two.
+    let work = file("own-work", &json!({"Type": "Map", "ResultPath": "$.r", "Output": "{% $states.input %}"}));
     for (name, _) in machines() {
         let mode = if name.starts_with("queue") { "queue" } else { "poll" };
         let language = if name.contains("jsonata") { "jsonata" } else { "jsonpath" };
@@ -222,6 +223,38 @@ fn what_comes_after_the_release_is_somebodys_own() {
 }
 
 #[test]
+fn work_that_loses_the_lease_is_warned_of() {
+    let warned = |name: &str, language: &str, work: Value| {
+        let work = file(name, &work);
+        let work = work.to_str().expect("a path");
+        let (status, told, wrong) =
+            states(&["--function-arn", ARN, "--single-holder", "--query-language", language, "--work", work]);
+        assert!(status == Some(0) && told.contains("StartAt"), "{wrong}");
+        wrong
+    };
+    for (name, language, work, advice) in [
+        ("bare", "jsonpath", json!({"Type": "Task"}), "add \"ResultPath\""),
+        ("whole", "jsonpath", json!({"Type": "Task", "ResultPath": "$"}), "add \"ResultPath\""),
+        ("over", "jsonpath", json!({"Type": "Map", "ResultPath": "$.lease.x"}), "choose another ResultPath"),
+        ("cut", "jsonpath", json!({"Type": "Task", "ResultPath": "$.r", "OutputPath": "$.r"}), "leave OutputPath out"),
+        ("bare-too", "jsonata", json!({"Type": "Task"}), "has no Output that keeps"),
+        ("own", "jsonata", json!({"Type": "Task", "Output": {"a": 1}}), "$merge([$states.input"),
+    ] {
+        let wrong = warned(&format!("loses-{name}"), language, work);
+        let told = wrong.starts_with("leasehold: warning: the work state Process ") && wrong.lines().count() == 1;
+        assert!(told && wrong.contains(advice), "{name}: {wrong}");
+    }
+    for (name, language, work) in [
+        ("result", "jsonpath", json!({"Type": "Task", "ResultPath": "$.result"})),
+        ("null", "jsonpath", json!({"Type": "Task", "ResultPath": null})),
+        ("merge", "jsonata", json!({"Type": "Task", "Output": "{% $merge([$states.input, {\"a\": 1}]) %}"})),
+        ("named", "jsonata", json!({"Type": "Task", "Output": {"lease": "{% $states.input.lease %}"}})),
+    ] {
+        assert_eq!(warned(&format!("keeps-{name}"), language, work), "", "{name}");
+    }
+}
+
+#[test]
 fn what_is_no_state_machine_is_refused_with_what_was_expected() {
     let right = ["--function-arn", ARN, "--key-path", "$.id"];
     let list = file("a-list", &json!([]));
@@ -235,7 +268,7 @@ fn what_is_no_state_machine_is_refused_with_what_was_expected() {
         (&["--function-arn", &format!("{ARN}:"), "--key-path", "$.id"], "expected a function's ARN"),
         (&[&right[..], &["--single-holder"]].concat(), "cannot be used with"),
         (&["--function-arn", ARN, "--key-path", "id"], "a path that starts with $."),
-        (&["--function-arn", ARN, "--key-path", "{% $x %}"], "a path or expression"),
+        (&["--function-arn", ARN, "--key-path", "{% $x %}"], "without {% and %}"),
         (&[&right[..], &["--query-language", "jsonata"]].concat(), "an expression without its {% %}"),
         (&[&right[..], &["--work-name", "ReleaseLease"]].concat(), "two states are called ReleaseLease"),
         (&[&right[..], &["--after-release", "Process"]].concat(), "two states are called Process"),
