@@ -1,22 +1,24 @@
 //! `leasehold leases`: who holds a lease of a pool and who waits, since when and until when?
 //! One pool, read live.
 
+use leasehold_core::diagnosis::Places;
 use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, WaiterView};
-use leasehold_core::{Fence, LeaseId, Limit, PoolName, Slot, Timestamp};
-use leasehold_store::limit_rows;
+use leasehold_core::{COUNTED, Fence, LeaseId, Limit, PoolName, Settings, Slot, Snapshot, Timestamp};
+use leasehold_store::{PoolExamination, StoreError, examine, limit_rows};
 use leasehold_tui::watch::text::{settling, timestamp};
 use serde::Serialize;
 
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::look;
-use crate::output::{Alignment, OutputFormat, columns};
+use crate::output::{Alignment, OutputFormat, columns, complain};
 use crate::pool::OverrideOutput;
-use crate::target::Target;
+use crate::target::{CliRunner, Target};
 
 /// Say who holds a lease of a pool and who waits, since when and until when
 ///
-/// Reads the pool's slots and the first 100 of its queue as they are now.
+/// Reads the pool's slots and the first 100 of its queue as they are now. A row that makes no sense is told on standard
+/// error; the rest is printed, and the exit status is 3.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct LeasesOptions {
@@ -73,7 +75,12 @@ impl LeasesOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let runner = target.runner().await?;
         let settings = runner.settings(&self.prefix).await?;
-        let pool = look(&runner, &settings).await?;
+        let (pool, broken) = match look(&runner, &settings).await {
+            Err(CliError::Store(broken @ StoreError::BadRow { .. })) => {
+                (what_can_be_read(&runner, &settings).await?, Some(broken))
+            }
+            looked => (looked?, None),
+        };
         let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
         let live = limit_rows(runner.table(), &self.prefix).await?;
         let live = live.live_in_force().cloned().map(OverrideOutput::from);
@@ -94,8 +101,24 @@ impl LeasesOptions {
             leases: &leases,
             queue: &pool.queue,
         };
-        output.tell(&text, &answer)
+        output.tell(&text, &answer)?;
+        // What can be read is told all the same, and the status says that it is not all.
+        broken.map_or(Ok(()), |broken| Err(broken.into()))
     }
+}
+
+/// The pool without its rows that make no sense, each of which is complained of: who holds those slots is not known.
+async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<Occupancy, CliError> {
+    let table = runner.table();
+    let PoolExamination { reading, damaged, .. } = examine(table, &settings.prefix, || table.now()).await?;
+    for row in damaged {
+        complain(&format!("not shown: {row}; {}", row.advice()));
+    }
+    let Places { slots, mut queue } = reading.after;
+    let most = usize::try_from(COUNTED).unwrap_or(usize::MAX);
+    let more = queue.len() > most;
+    queue.truncate(most);
+    Ok(Occupancy::of(&Snapshot { at: reading.at, limit: settings.limit, slots, queue, more }, settings))
 }
 
 impl<'a> LeaseRow<'a> {

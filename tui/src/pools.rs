@@ -1,8 +1,8 @@
 //! `leasehold pools`: how do all pools of the table stand, as their last sweeps saw them?
 
 use leasehold_core::occupancy::PoolState;
-use leasehold_core::{Limit, Millis, PoolName, Timestamp};
-use leasehold_store::{ListedPool, list_pools};
+use leasehold_core::{ID_BYTES, Limit, Millis, PoolName, Timestamp, shortened};
+use leasehold_store::{Directory, ListedPool, directory};
 use leasehold_tui::watch::text::clock;
 use serde::Serialize;
 
@@ -32,15 +32,20 @@ With --output json (null: never swept, or the row cannot be read):
      \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
      \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
      \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
-     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"trouble\": what is wrong}]}
+     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"trouble\": what is wrong}],
+     \"foreign\": [the keys of rows in the directory that are none of leasehold's]}
 
 Times are milliseconds; those that end in `at_ms` since 1970, as the pool's sweep read its clock.";
+
+/// How many rows that are none of leasehold's are told of one by one.
+const FOREIGN_TOLD: usize = 3;
 
 #[derive(Debug, Serialize)]
 struct PoolsOutput<'a> {
     table: &'a str,
     at_ms: Timestamp,
     pools: Vec<PoolsRow>,
+    foreign: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,12 +68,12 @@ struct PoolsRow {
 impl PoolsOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let table = target.table().await?;
-        let listed = list_pools(&table).await?;
+        let Directory { pools: listed, foreign } = directory(&table).await?;
         let now = table.now();
         let pools: Vec<PoolsRow> =
             listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed, now)).collect();
-        let text = words(table.name(), &pools, now);
-        output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools })
+        let text = words(table.name(), &pools, now) + &told_foreign(&foreign);
+        output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools, foreign })
     }
 }
 
@@ -119,6 +124,22 @@ impl PoolsRow {
             or_dash(self.live.as_ref().map(|live| format!("by {}: {}", live.who, live.why))),
         ]
     }
+}
+
+/// The first rows that are nobody's, and how many there are.
+fn told_foreign(foreign: &[String]) -> String {
+    let mut text = String::new();
+    for keys in foreign.iter().take(FOREIGN_TOLD) {
+        text +=
+            &format!("broken: the directory has a row that leasehold did not write: {}\n", shortened(keys, ID_BYTES));
+    }
+    if foreign.len() > FOREIGN_TOLD {
+        text += &format!("and {} more such rows\n", foreign.len() - FOREIGN_TOLD);
+    }
+    if !foreign.is_empty() {
+        text += "they hide no pool and cost reading; `leasehold doctor` says what to do\n";
+    }
+    text
 }
 
 fn words(table: &str, pools: &[PoolsRow], now: Timestamp) -> String {

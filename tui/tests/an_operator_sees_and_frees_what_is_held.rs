@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::ExecutionStatus;
 use leasehold_core::{AcquireOutcome, AcquireRequest, Holder, Lease, Mode, PoolName, RowKey, TaskToken};
 use leasehold_store::Runner;
-use local_aws::{damage, document, on, refused, run, table, told, typed};
+use local_aws::{config, damage, document, on, refused, run, table, told, typed};
 use serde_json::json;
 
 fn prefix() -> PoolName {
@@ -93,6 +93,37 @@ async fn what_others_wrote_moves_no_cursor_and_sets_no_colour() {
         words.contains("a\\u{1b}[31mred\\rlabel") && !words.contains('\u{1b}') && !words.contains('\r'),
         "{words:?}"
     );
+}
+
+#[tokio::test]
+async fn a_slot_that_cannot_be_read_hides_no_other() {
+    let name = "one-bad-slot";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "3"]);
+    let (one, two) = (granted(name, "one", None).await.id, granted(name, "two", None).await.id);
+    damage(name, &prefix(), RowKey::Slot(one.slot), "fence", -1).await;
+    let ended = run(on(name), &["leases", "p"]);
+    assert_eq!(ended.status, Some(3), "{ended:?}");
+    assert!(ended.told.contains(&two.to_string()) && ended.told.contains("two#item-1"), "{ended:?}");
+    assert!(
+        ended.wrong.contains(&format!("not shown: row slot#{:05}", one.slot.0))
+            && ended.wrong.contains("do not delete it"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_row_of_somebody_else_in_the_directory_is_listed() {
+    let name = "foreign-row";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "3"]);
+    let text = |text: &str| AttributeValue::S(text.into());
+    let put = aws_sdk_dynamodb::Client::from_conf(config().build()).put_item().table_name(name);
+    let put = put.item("PK", text("ORDERS")).item("SK", text("42")).item("directory", text("pools"));
+    put.item("directory_row", text("x")).send().await.expect("put");
+    let words = told(name, &["pools"]);
+    assert!(words.contains("\np ") && words.contains("that leasehold did not write: ORDERS 42\n"), "{words}");
+    assert_eq!(document(name, &["pools"])["foreign"], json!(["ORDERS 42"]));
 }
 
 #[tokio::test]
