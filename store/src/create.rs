@@ -20,7 +20,9 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 /// The pause between two looks at a table that is being made.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-const SHAPE: &str = "the keys PK and SK (strings) and an index `directory` on directory and directory_row (strings)";
+/// What a table of leasehold has, in words.
+pub const TABLE_SHAPE: &str =
+    "the keys PK and SK (strings) and an index `directory` on directory and directory_row (strings)";
 
 /// What became of a wish for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +101,7 @@ fn check_shape(table: &Table, found: &TableDescription) -> Result<(), StoreError
     }
     let index = directory.map_or_else(|| "none".into(), |index| index.keys);
     let found = format!("keys {keys}; index {DIRECTORY}: {index}");
-    Err(StoreError::OtherShape { table: table.name().into(), found, expected: SHAPE })
+    Err(StoreError::OtherShape { table: table.name().into(), found, expected: TABLE_SHAPE })
 }
 
 async fn turn_on_ttl(table: &Table) -> Result<(), StoreError> {

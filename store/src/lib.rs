@@ -55,7 +55,7 @@ mod verdict;
 mod writes;
 
 pub use clock::{Clock, SystemClock};
-pub use create::{TableCreated, create_table};
+pub use create::{TABLE_SHAPE, TableCreated, create_table};
 pub use directory::{Directory, ListedPool, directory, list_pools};
 #[cfg(feature = "embedded")]
 pub use embedded::Embedded;

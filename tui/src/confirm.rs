@@ -42,7 +42,7 @@ impl Yes {
             return Ok(());
         }
         let mut asked = std::io::stderr();
-        write!(asked, "{}\nType {word} to go on: ", harmless(about))?;
+        write!(asked, "{}\nType \"{word}\" to go on: ", harmless(about))?;
         asked.flush()?;
         let mut answer = String::new();
         // The end of the input is no answer.
@@ -50,6 +50,6 @@ impl Yes {
         if answer.trim() == word {
             return Ok(());
         }
-        Err(CliError::NotDone(format!("{word} was not typed: nothing was changed")))
+        Err(CliError::NotDone(format!("\"{word}\" was not typed; nothing was changed")))
     }
 }

@@ -77,6 +77,25 @@ async fn a_table_of_another_shape_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
+async fn no_pool_is_made_in_a_table_of_another_program() {
+    let name = "keys-alike";
+    let attribute =
+        |key: &str| AttributeDefinition::builder().attribute_name(key).attribute_type(ScalarAttributeType::S).build();
+    let part = |key: &str, kind| KeySchemaElement::builder().attribute_name(key).key_type(kind).build().expect("a key");
+    let client = aws_sdk_dynamodb::Client::from_conf(config().build());
+    let other = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let other = other.attribute_definitions(attribute("PK").expect("PK"));
+    let other = other.attribute_definitions(attribute("SK").expect("SK"));
+    let other = other.key_schema(part("PK", KeyType::Hash)).key_schema(part("SK", KeyType::Range));
+    other.send().await.expect("a table");
+    let wrong = refused(on(name), 3, &["pool", "set", "p", "--limit", "1"]);
+    assert!(wrong.contains("index directory: none") && wrong.contains("an index `directory` on"), "{wrong}");
+    assert_eq!(pool_row(name).await, None, "nothing was written");
+    let wrong = refused(on(name), 3, &["pools"]);
+    assert!(wrong.contains("the table lacks the index `directory`"), "{wrong}");
+}
+
+#[tokio::test]
 async fn a_pool_has_defaults_and_setting_it_again_changes_nothing() {
     told("set", &["table", "create"]);
     let made = document("set", &["pool", "set", "p", "--limit", "15"]);
@@ -427,12 +446,12 @@ async fn on_a_terminal_a_pool_is_retired_if_its_name_is_typed() {
         let (status, shown) = typed(name, &["pool", "rm", "p"], keys);
         assert_eq!(status, Some(1), "{keys:?}: {shown}");
         assert!(shown.contains("Pool p in table asked: 0 held, 0 waiting."), "{shown}");
-        assert!(shown.contains("p was not typed: nothing was changed"), "{shown}");
+        assert!(shown.contains("\"p\" was not typed; nothing was changed"), "{shown}");
         assert_eq!(pool_row(name).await, Some(PoolRow::new(limit(1))), "{keys:?}");
     }
     let (status, shown) = typed(name, &["pool", "rm", "p"], "p\n");
     assert_eq!(status, Some(0), "{shown}");
-    assert!(shown.contains("Type p to go on:") && shown.contains("is retired"), "{shown}");
+    assert!(shown.contains("Type \"p\" to go on:") && shown.contains("is retired"), "{shown}");
     assert_eq!(pool_row(name).await, None);
 }
 

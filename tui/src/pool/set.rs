@@ -5,7 +5,9 @@ use leasehold_core::{
     ExpectedSettings, Limit, Millis, PoolName, PoolPatch, PoolRow, Row, RowKey, SetPool, SetPoolOutcome, Settings,
     SettingsRow, Timestamp,
 };
-use leasehold_store::{RunError, SETTINGS_FRESH_FOR, StoreError, Table};
+use leasehold_store::{
+    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, table_shape,
+};
 use serde::Serialize;
 
 use super::author::ChangedBy;
@@ -87,7 +89,7 @@ pub(crate) struct PoolSetOptions {
 }
 
 const AFTER: &str = "\
-A TIME is a number and a unit, or several: 500ms, 5s, 10m, 1h30m, 2d.
+A TIME is a number and a unit, or several: 500ms, 5s, 10m, 1h30m, 2d. A bare number is of seconds.
 
 With --output json, with the defaults of what was never named:
 
@@ -191,6 +193,9 @@ impl PoolSetOptions {
             let after = patch.apply(prefix, seen.as_ref(), table.now());
             let after = after.map_err(|failure| explained(RunError { failure, cause: None }))?;
             let shown = self.change(seen.as_ref(), &after, table)?;
+            if seen.is_none() {
+                is_ours(table).await?;
+            }
             if !shown.changed().is_empty() {
                 self.yes.or_told("changing a pool", &shown.about(table), prefix.as_str())?;
             }
@@ -320,6 +325,27 @@ impl PoolChange {
             text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
         }
         text
+    }
+}
+
+/// Before the first row of a pool is written: that the table is one of leasehold's, as far as one may look. The keys alone may
+/// be another program's, too.
+async fn is_ours(table: &Table) -> Result<(), StoreError> {
+    let shape = match table_shape(table).await {
+        // Whoever may not describe it may still be allowed to write; a table that is missing is told of by the write.
+        Err(StoreError::Denied { .. }) | Ok(None) => return Ok(()),
+        looked => looked?.map(|shape| (shape.keys, shape.directory.map(|index| index.keys))),
+    };
+    match shape {
+        Some((keys, index)) if keys != KEYS || index.as_deref() != Some(DIRECTORY_KEYS) => {
+            let index = index.unwrap_or_else(|| "none".into());
+            Err(StoreError::OtherShape {
+                table: table.name().into(),
+                found: format!("keys {keys}; index directory: {index}"),
+                expected: TABLE_SHAPE,
+            })
+        }
+        _ => Ok(()),
     }
 }
 
