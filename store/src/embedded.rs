@@ -1,6 +1,8 @@
 //! The embedded engine: what serves the table where there is no AWS? DynamoDB's API on SQLite (dynoxide) inside this
 //! process, without a port: the SDK's requests go to a thread that owns the engine instead of to the network.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -52,6 +54,10 @@ impl Embedded {
     /// [`StoreError::Embedded`] when the file cannot be opened, or is something else.
     pub fn file(path: &Path) -> Result<Self, StoreError> {
         let place = path.display().to_string();
+        if !may_be_database(path) {
+            let why = "it has something else in it than a database".into();
+            return Err(StoreError::Embedded { place, why });
+        }
         Embedded::start(&place, || Database::new(&place), true)
     }
 
@@ -83,6 +89,15 @@ impl Embedded {
         thread::Builder::new().name("dynoxide".into()).spawn(serve).map_err(|e| failed(e.to_string()))?;
         Ok(Embedded(Arc::new(EmbeddedEngine(calls))))
     }
+}
+
+/// Whether this is a file of SQLite's, or may become one. The engine's own error speaks of encryption.
+fn may_be_database(path: &Path) -> bool {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut begins = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut begins));
+    // What is not there is made; what cannot be read the engine complains of.
+    read.is_err() || begins.is_empty() || begins == MAGIC
 }
 
 fn serve(database: &Database, waiting: &mpsc::Receiver<EngineCall>, lasting: bool) {

@@ -21,7 +21,7 @@ pub enum StoreError {
         table: String,
     },
     /// The caller may not do this, or has no valid credentials.
-    #[error("{context} on table {table} was denied: {why}; check the credentials and that their policy allows it")]
+    #[error("{context} on table {table} was denied: {why}; {}", denied_advice(why))]
     Denied {
         /// What was being done.
         context: ErrorContext,
@@ -31,10 +31,7 @@ pub enum StoreError {
         why: String,
     },
     /// DynamoDB refused the request as it is: the table has another shape, or there is a mistake in this program.
-    #[error(
-        "{context} on table {table} was refused: {why}; if the table was not made by this program or its Terraform \
-         module, check its keys (PK and SK, both strings)"
-    )]
+    #[error("{context} on table {table} was refused: {why}; {}", rejected_advice(why))]
     Rejected {
         /// What was being done.
         context: ErrorContext,
@@ -123,7 +120,9 @@ pub enum StoreError {
         why: String,
     },
     /// A table of this name exists, and is not one of ours.
-    #[error("table {table} exists with another shape: {found}; expected {expected}; choose another name")]
+    #[error(
+        "table {table} exists with another shape: {found}; expected {expected}; nothing was changed; choose another name"
+    )]
     OtherShape {
         /// The table's name.
         table: String,
@@ -150,6 +149,31 @@ pub enum StoreError {
         /// What the engine said.
         why: String,
     },
+}
+
+/// What to do about a denial, by what AWS said: signing in again mends no clock, and a policy mends neither.
+fn denied_advice(why: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    if says(&["Signature expired", "Signature not yet current", "RequestTimeTooSkewed"]) {
+        "check this machine's clock (timedatectl): a request is signed with the time, and AWS allows 5 minutes"
+    } else if says(&["ExpiredToken", "token included in the request is expired", "credentials have expired"]) {
+        "the credentials have expired: sign in again (aws sso login), or fetch new ones"
+    } else if says(&["UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature", "SignatureDoesNotMatch"]) {
+        "AWS does not know these credentials: check the access key and its secret, or the profile"
+    } else {
+        "check the credentials and that their policy allows it"
+    }
+}
+
+/// What to do about a refusal, by what DynamoDB said.
+fn rejected_advice(why: &str) -> &'static str {
+    if why.contains("specified index") {
+        "the table lacks the index `directory` that leasehold's tables have: check the table's name, or make a table of \
+         its own (`leasehold table create`, or Terraform's `table` module)"
+    } else {
+        "if the table was not made by this program or its Terraform module, check its keys (PK and SK, both strings) \
+         and its index `directory`"
+    }
 }
 
 /// An operation that came to nothing: why, and what went wrong on the way.

@@ -102,13 +102,28 @@ pub(crate) fn verdict<E: ReportsRefusals>(error: &SdkError<E, HttpResponse>) -> 
         SdkError::ConstructionFailure(_) => Verdict::Rejected(chain(error)),
         SdkError::ServiceError(answer) => match answer.err().reasons() {
             Some(reasons) => cancelled(reasons),
+            None if answer.err().code().is_none() && is_page(answer.raw()) => {
+                Verdict::Unknown(not_dynamodb(answer.raw()))
+            }
             None => named(answer.err(), answer.raw().status().as_u16(), || chain(error)),
         },
         // Nothing is sent unsigned.
         _ if causes(error).any(|cause| cause.is::<CredentialsError>()) => Verdict::Denied(chain(error)),
+        // No answer of DynamoDB's: a proxy's or a web server's page. What was asked may have arrived all the same.
+        SdkError::ResponseError(answer) if is_page(answer.raw()) => Verdict::Unknown(not_dynamodb(answer.raw())),
         // A timeout, a connection that broke, half an answer: it may have arrived.
         _ => Verdict::Unknown(chain(error)),
     }
+}
+
+/// Whether an answer is a page for people.
+fn is_page(answer: &HttpResponse) -> bool {
+    answer.body().bytes().is_some_and(|body| body.trim_ascii_start().starts_with(b"<"))
+}
+
+fn not_dynamodb(answer: &HttpResponse) -> String {
+    let status = answer.status().as_u16();
+    format!("a web page with status {status} came in place of DynamoDB's answer, as from a proxy or another server")
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -87,14 +87,13 @@ fn main() -> ExitCode {
 }
 
 /// Tells what is wrong with the arguments, or the help that was asked for, and ends. An argument may be a name that others
-/// wrote.
+/// wrote. What is wrong begins as every complaint does: `leasehold run` ends with statuses that its command may end with too.
 fn refuse(wrong: clap::Error) -> ! {
-    let text = wrong.to_string();
-    let told = leasehold_core::harmless(&text);
-    if told == text {
+    if !wrong.use_stderr() {
         wrong.exit()
     }
-    eprint!("{told}");
+    let text = wrong.to_string();
+    output::complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     std::process::exit(wrong.exit_code())
 }
 

@@ -86,7 +86,7 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = WaitFor::All)]
     wait_for: WaitFor,
 
-    /// Say nothing of waiting
+    /// Do not report that CMD waits for its lease
     #[arg(short, long)]
     quiet: bool,
 

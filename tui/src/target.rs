@@ -26,6 +26,9 @@ const TABLE: &str = "regional-concurrency-leases";
 /// The environment variable that names the table.
 const TABLE_VARIABLE: &str = "LEASEHOLD_TABLE";
 
+/// The environment variable that says where DynamoDB is, before the one for all of AWS.
+const DYNAMODB_ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+
 /// How long the instance metadata service may take. On an EC2 instance it answers within milliseconds; anywhere
 /// else it is the last that is asked, and a person waits.
 const METADATA_WITHIN: Duration = Duration::from_millis(500);
@@ -128,6 +131,12 @@ impl Target {
     }
 
     async fn config(&self, table: &str) -> Result<SdkConfig, CliError> {
+        if let Ok(url) = std::env::var(DYNAMODB_ENDPOINT_VARIABLE)
+            && !url.is_empty()
+        {
+            endpoint(&url)
+                .map_err(|wrong| CliError::Usage(format!("{DYNAMODB_ENDPOINT_VARIABLE}={url:?}: {wrong}")))?;
+        }
         let providers = ProviderConfig::without_region().with_http_client(https::client());
         let metadata = imds::Client::builder()
             .configure(&providers)
@@ -154,7 +163,18 @@ impl Target {
         if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        Ok(loader.load().await)
+        let config = loader.load().await;
+        if self.endpoint_url.is_none()
+            && let Some(url) = config.endpoint_url()
+        {
+            let from = if std::env::var("AWS_ENDPOINT_URL").is_ok_and(|set| set == url) {
+                "AWS_ENDPOINT_URL"
+            } else {
+                "endpoint_url in ~/.aws"
+            };
+            endpoint(url).map_err(|wrong| CliError::Usage(format!("{from}={url:?}: {wrong}")))?;
+        }
+        Ok(config)
     }
 
     async fn find_region(&self, metadata: &imds::Client) -> Option<Region> {

@@ -4,6 +4,7 @@
 
 mod local_aws;
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
@@ -54,7 +55,7 @@ fn what_is_told_of_moves_no_cursor_either() {
 #[test]
 fn a_time_that_is_none_is_refused_with_what_was_expected() {
     for flag in ["--lease", "--grace", "--quiet", "--longest-wait", "--longest-hold", "--sweep-every"] {
-        for time in ["5", "soon", "", "-5s", "5 parsecs"] {
+        for time in ["1..5", "soon", "", "-5s", "5 parsecs"] {
             let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", flag, time]);
             let expected = "expected a length of time, as in 500ms, 5s, 10m, 1h30m or 2d";
             assert!(wrong.contains(flag) && wrong.contains(expected), "{flag} {time:?}: {wrong}");
@@ -130,6 +131,119 @@ fn an_endpoint_that_takes_requests_and_says_nothing_is_told_too() {
     let wrong = refused(signed_in(), 3, &["--endpoint-url", &url, "pool", "set", "p", "--limit", "1"]);
     assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
     assert!(wrong.contains("no usable answer") && wrong.contains("timeout") && wrong.contains(&url), "{wrong}");
+}
+
+/// Answers every request with this, until the test ends.
+fn answering(status: &str, kind: &str, body: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("its address"));
+    let reply = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let reply = reply.clone();
+            std::thread::spawn(move || {
+                let mut asked = [0; 16_384];
+                // One read has the head, and with so small a request all of it.
+                if stream.read(&mut asked).is_ok() {
+                    let _ = stream.write_all(reply.as_bytes());
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_denial_is_told_with_what_mends_it() {
+    for (code, message, advice) in [
+        (
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+            "sign in again (aws sso login)",
+        ),
+        (
+            "InvalidSignatureException",
+            "Signature expired: 20200101T000000Z is now earlier",
+            "check this machine's clock",
+        ),
+        (
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+            "check the access key",
+        ),
+        ("AccessDeniedException", "User: x is not authorized", "that their policy allows it"),
+    ] {
+        let body = format!("{{\"__type\":\"com.amazon.coral.service#{code}\",\"message\":\"{message}\"}}");
+        let url = answering("400 Bad Request", "application/x-amz-json-1.0", &body);
+        let wrong = refused(signed_in(), 3, &["--endpoint-url", &url, "pools"]);
+        assert!(wrong.contains(code) && wrong.contains(advice), "{code}: {wrong}");
+    }
+}
+
+#[test]
+fn a_web_page_is_not_taken_for_an_answer_of_dynamodb() {
+    for status in ["403 Forbidden", "404 Not Found", "502 Bad Gateway"] {
+        let url = answering(status, "text/html", "<html><body>no</body></html>");
+        let wrong = refused(signed_in(), 3, &["--endpoint-url", &url, "pools"]);
+        let told =
+            wrong.contains(&format!("a web page with status {}", &status[..3])) && wrong.contains("as from a proxy");
+        assert!(told && wrong.contains("check the network and the endpoint") && !wrong.contains("PK"), "{wrong}");
+    }
+}
+
+#[test]
+fn an_endpoint_of_the_environment_is_checked_as_an_option_is() {
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"] {
+        let mut command = signed_in();
+        command.env(variable, "localhost:8000");
+        let wrong = refused(command, 2, &["pools"]);
+        let told = format!("{variable}=\"localhost:8000\": expected http:// or https:// and a host");
+        assert!(wrong.contains(&told) && wrong.lines().count() == 1, "{wrong}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_store_is_told_as_that() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no-store-{}", std::process::id()));
+    std::fs::write(&file, "# notes, and no database\n").expect("a file");
+    let wrong = refused(bare(), 3, &["demo", "--plain", "--store", file.to_str().expect("a path")]);
+    assert!(wrong.contains("something else in it than a database") && !wrong.contains("encryption"), "{wrong}");
+    assert_eq!(std::fs::read(&file).expect("it is there"), b"# notes, and no database\n");
+    std::fs::remove_file(&file).expect("removed");
+}
+
+#[test]
+fn what_is_wrong_with_options_begins_as_every_complaint() {
+    for arguments in [
+        &["run", "--prefix", "a", "echo", "hi"][..],
+        &["run", "--prefix", "a b", "--", "true"],
+        &["run", "--", "true"],
+        &["pols"],
+        &["pool", "set"],
+    ] {
+        let wrong = refused(bare(), 2, arguments);
+        assert!(wrong.starts_with("leasehold: ") && !wrong.contains("error:"), "{arguments:?}: {wrong}");
+    }
+    assert_eq!(run(bare(), &["run", "--help"]).wrong, "");
+}
+
+#[test]
+fn a_bare_number_is_of_seconds_wherever_a_time_is_given() {
+    for (arguments, status) in [
+        (&["pool", "set", "p", "--limit", "1", "--lease", "10"][..], 3),
+        (&["run", "--prefix", "p", "--wait", "10", "--", "true"], 125),
+        (&["record", "--out", "/dev/null", "--every", "2s", "--for", "1m"], 3),
+        (&["record", "--out", "/dev/null", "--every", "0.5", "--for", "10"], 3),
+    ] {
+        refused(unreachable(), status, arguments);
+    }
+    for time in ["0", "0.05", "2d"] {
+        let wrong = refused(unreachable(), 2, &["record", "--out", "/dev/null", "--every", time]);
+        assert!(wrong.contains("a length of time from 100ms to"), "{time}: {wrong}");
+    }
 }
 
 #[test]
