@@ -37,7 +37,9 @@ fn keeps_every_promise(engine: &str) {
     let (kept, report) = world(&[&["--engine", engine], &small[..]].concat());
     assert!(kept, "{report}");
     // It is not for want of trouble.
-    for what in ["peak held / limit", "faults of the network", "killed / stopped", "task tokens handed out"] {
+    for what in
+        ["peak held / limit", "faults of the network", "environments killed or stopped", "task tokens handed out"]
+    {
         assert!(figure(&report, what) > 0, "{what}: {report}");
     }
 }

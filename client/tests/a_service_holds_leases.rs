@@ -58,25 +58,25 @@ fn answer(mut stream: TcpStream) -> (u16, String) {
 
 #[test]
 fn requests_of_a_service_share_the_limit() {
-    let service = Service::start("100", "1500");
-    let working: Vec<_> = ["2024-10", "2024-11"].map(|month| service.ask(month)).into();
-    // Those two hold both slots: whoever comes now is told to come again.
-    let began = Instant::now();
-    let busy = loop {
-        let (status, text) = answer(service.ask("2024-12"));
-        if status == 503 || began.elapsed() > Duration::from_secs(20) {
-            break (status, text);
+    let service = Service::start("100", "3000");
+    let months = ["2024-08", "2024-09", "2024-10", "2024-11", "2024-12"];
+    let asked = months.map(|month| (month, service.ask(month)));
+    let (mut served, mut turned_away) = (0, 0);
+    for (month, stream) in asked {
+        match answer(stream) {
+            (200, text) => {
+                assert!(text.contains(&format!("the report of {month}")) && text.contains("x-fence: "), "{text}");
+                served += 1;
+            }
+            // Those two hold both slots: whoever comes now is told to come again.
+            (status, text) => {
+                assert_eq!(status, 503, "{text}");
+                assert!(text.contains("no lease of pool reports") && text.contains("retry-after: 5"), "{text}");
+                turned_away += 1;
+            }
         }
-    };
-    assert_eq!(busy.0, 503, "{}", busy.1);
-    assert!(busy.1.contains("no lease of pool reports") && busy.1.contains("retry-after: 5"), "{}", busy.1);
-    for (stream, month) in working.into_iter().zip(["2024-10", "2024-11"]) {
-        let (status, text) = answer(stream);
-        assert!(
-            status == 200 && text.contains(&format!("the report of {month}")) && text.contains("x-fence: "),
-            "{text}"
-        );
     }
+    assert!(served >= 2 && turned_away >= 1, "{served} served, {turned_away} turned away");
 }
 
 #[test]

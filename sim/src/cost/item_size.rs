@@ -241,8 +241,11 @@ impl ItemBytes<'_> {
                 self.number(name, limit.count());
             }
         }
-        self.text("who", by.who.len());
-        self.text("why", by.why.len());
+        for (name, text) in [("who", &by.who), ("why", &by.why)] {
+            if !text.is_empty() {
+                self.text(name, text.len());
+            }
+        }
         self.number("ttl", row.ttl().0.div_ceil(1_000));
     }
 
