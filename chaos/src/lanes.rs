@@ -1,6 +1,7 @@
 //! Lanes: who runs in the world, one process after the other? Callers of the lease manager, `leasehold run` with its command,
 //! and those that count; each replaced when it dies, each blow to it written down before it is dealt.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub(crate) struct LaneCounts {
     pub(crate) wrong_clocks: AtomicU64,
     /// `leasehold run`s that ended without their command's work done.
     pub(crate) not_done: AtomicU64,
+    /// What those said last that nobody had killed, numbers left out.
+    pub(crate) last_words: Mutex<BTreeMap<String, u64>>,
     /// Callers that ended by themselves before their time.
     pub(crate) crashed: AtomicU64,
 }
@@ -108,10 +111,15 @@ impl Lanes {
             };
             let mut command = self.leasehold_run(&name, job);
             self.streams(&mut command, &name)?;
-            let (done, _) = self.until_it_ends(&name, &mut command, blows).await?;
+            let (done, killed) = self.until_it_ends(&name, &mut command, blows).await?;
             if done {
                 self.account.done_by(&name, job);
             } else {
+                if killed.is_none() {
+                    let words = self.last_words(&name)?;
+                    *self.counts.last_words.lock().unwrap_or_else(PoisonError::into_inner).entry(words).or_default() +=
+                        1;
+                }
                 self.counts.not_done.fetch_add(1, Ordering::Relaxed);
                 self.account.bury(&name, true);
             }
@@ -145,8 +153,24 @@ impl Lanes {
         self.folder.join("records").join(format!("{name}.jsonl"))
     }
 
+    /// The last line that a process wrote, its numbers left out: the same trouble reads the same.
+    fn last_words(&self, name: &str) -> io::Result<String> {
+        let log = std::fs::read(self.log(name))?;
+        let log = String::from_utf8_lossy(&log);
+        let line = log.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing");
+        let mut words = line.replace(|letter: char| letter.is_ascii_digit(), "#");
+        while words.contains("##") {
+            words = words.replace("##", "#");
+        }
+        Ok(words)
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{name}.log"))
+    }
+
     fn streams(&self, command: &mut Command, name: &str) -> io::Result<()> {
-        let log = File::create(self.folder.join("logs").join(format!("{name}.log")))?;
+        let log = File::create(self.log(name))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(())
     }

@@ -1,11 +1,15 @@
 //! The report of a run: what happened in it, in figures, and which promises were broken?
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
 use clap::ValueEnum;
 
 use crate::world::{Plan, RunResult};
+
+/// How many of the last words of commands that were not done are told, the most frequent first.
+const LAST_WORDS: usize = 5;
 
 /// The command that plays a plan with the same seed again. Processes are scheduled anew: it is the same weather, not the same day.
 pub(crate) fn command(plan: &Plan) -> String {
@@ -37,6 +41,12 @@ pub(crate) fn print(plan: &Plan, result: &RunResult) {
     line("  killed / stopped", format!("{} / {}", lanes.kills.load(Relaxed), lanes.stops.load(Relaxed)));
     line("  commands with a wrong clock", lanes.wrong_clocks.load(Relaxed).to_string());
     line("  commands not done, done again", lanes.not_done.load(Relaxed).to_string());
+    let mut said: Vec<_> =
+        lanes.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone().into_iter().collect();
+    said.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    for (words, times) in said.iter().take(LAST_WORDS) {
+        line("    said last", format!("{times}: {words}"));
+    }
     line("environments killed or stopped", result.struck_environments.to_string());
     let searched = &result.searched;
     let went = format!("{} in {} files, {} kB", searched.found.len(), searched.files, searched.bytes / 1_000);
