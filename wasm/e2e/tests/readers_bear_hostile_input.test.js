@@ -1,4 +1,4 @@
-// Do the page's readers bear whatever somebody sends? Links, scenarios and traces: the seeds of hostile/corpus, and changes of
+// Do the page's readers bear whatever somebody sends? Links, scenarios and traces: the seeds of testkit/hostile/corpus, and changes of
 // them from a new seed at each run. HOSTILE_SEED=N plays the same again, HOSTILE_CHANGES=N plays so many.
 
 import assert from "node:assert/strict";
@@ -25,7 +25,7 @@ initSync({ module: await readFile(join(folder, "pkg/leasehold_wasm_bg.wasm")) })
 
 /** The seeds of a reader. */
 async function seeds(name) {
-  const under = new URL(`hostile/corpus/${name}/`, root);
+  const under = new URL(`testkit/hostile/corpus/${name}/`, root);
   const names = (await readdir(under)).sort();
   assert.ok(names.length >= 5);
   return Promise.all(names.map((file) => readFile(new URL(file, under), "utf8")));

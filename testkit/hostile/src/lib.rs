@@ -12,10 +12,10 @@ mod demo;
 mod demo_scenario;
 // Of the program `leasehold`, which is no library.
 #[allow(dead_code, reason = "the program needs more of it")]
-#[path = "../../tui/src/duration.rs"]
+#[path = "../../../tui/src/duration.rs"]
 mod duration;
 #[allow(dead_code, reason = "the program needs more of it")]
-#[path = "../../tui/src/error.rs"]
+#[path = "../../../tui/src/error.rs"]
 mod error;
 mod item_json;
 mod log_line;

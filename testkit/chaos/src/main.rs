@@ -129,7 +129,7 @@ fn main() -> ExitCode {
 /// Plays it and tells of it: whether every promise was kept.
 async fn play(options: WorldOptions) -> io::Result<bool> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
-    let target = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/chaos"));
+    let target = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/chaos"));
     let folder = options.folder.unwrap_or_else(|| target().join(format!("{seed}-{}", std::process::id())));
     let plan = Plan {
         engine: options.engine,

@@ -103,7 +103,7 @@ pub(crate) async fn play(plan: &Plan) -> io::Result<RunResult> {
     let service =
         CallerService { account: Arc::clone(&account), events: events.clone(), rough: plan.blow_every.is_some() };
     let world = service.serve().await?.to_string();
-    let scripts = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts"));
+    let scripts = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts"));
     let own_binary = std::env::current_exe()?;
     let beside = |name: &str| own_binary.with_file_name(name);
     let lanes = Arc::new(Lanes {

@@ -11,7 +11,7 @@ static PROGRAMS: LazyLock<()> = LazyLock::new(|| {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--locked", "--quiet", "--workspace", "--bin", "lease-manager", "--bin", "leasehold"]);
     assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo").success());
-    let made = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/faketime")).output().expect("a script");
+    let made = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/faketime")).output().expect("a script");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 });
 
