@@ -24,7 +24,7 @@ pub struct SetLimit {
     pub who: Arc<str>,
     /// Why.
     pub why: Arc<str>,
-    /// After how long it ends by itself; none: it stays until somebody ends it.
+    /// How long after it is written it ends by itself; none: it stays until somebody ends it.
     pub lasts: Option<Millis>,
     /// What whoever asks has seen.
     pub expected: ExpectedOverride,
@@ -110,7 +110,7 @@ impl LimitOverriding {
         let lowered = found.lowered_by(limit, now);
         // Later than the one before, whatever the clocks say: the time tells two changes apart.
         let at = found.live_at().map_or(self.change.asked_at, |at| self.change.asked_at.max(at + Millis(1)));
-        let until = self.request.lasts.map(|lasts| at + lasts);
+        let until = self.request.lasts.map(|lasts| at.max(now) + lasts);
         let (who, why) = (self.request.who.clone(), self.request.why.clone());
         let row = OverrideRow { limit, lowered, at, until, who: who.clone(), why: why.clone() };
         let changed = LimitChanged { from: found.in_force.limit, to: limit, lowered };
@@ -176,6 +176,16 @@ mod tests {
         let change = PoolChange::Overridden { from: limit(5), to: limit(7), until };
         let key = HistoryKey { at: NOW, own: 9 };
         assert_eq!(noted(&step), [HistoryRow { key, change, by: Author::new("ann", "a slow partner") }]);
+    }
+
+    #[test]
+    fn an_override_lasts_from_when_it_is_written() {
+        let (mut machine, _) = SetLimit { lasts: Some(Millis::seconds(5)), ..request(7) }.start(settings(), NOW, 9);
+        // The rows came late: counted from when it was asked for, it would be over before it began.
+        let late = NOW + Millis::seconds(10);
+        let step = machine.resume(replies(own_rows(five(), None)), late);
+        let until = Some(late + Millis::seconds(5));
+        assert_eq!(puts(&step), [Row::Override(OverrideRow { until, ..by_ann(7, NOW) })]);
     }
 
     #[test]

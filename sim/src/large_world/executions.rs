@@ -340,7 +340,7 @@ impl World {
         if is_scheduled && (!always || self.is_calm) {
             self.agenda.after(every, Event::Sweep { pool });
         }
-        if self.is_calm && self.pools[usize::from(pool)].limits.last().is_some_and(|(_, now)| *now != limit) {
+        if self.is_calm && self.limit_now(usize::from(pool)) != limit {
             self.begin_again(pool);
         }
         let rng = self.call_rng(1 << 42);
@@ -355,17 +355,19 @@ impl World {
         }
         let Some((_, change)) = self.plan.pools[usize::from(pool)].limits.get(usize::from(at)).copied() else { return };
         match change {
-            LimitChange::Override(limit) => {
-                let Ok(limit) = Limit::try_from(u64::from(limit)) else { return };
-                let (who, why) = ("operator".into(), "a test".into());
-                let set = SetLimit { limit, who, why, lasts: None, expected: ExpectedOverride::Any };
-                self.operator_calls(pool, set.into());
-            }
+            LimitChange::Override(limit) => self.override_limit(pool, limit, None),
+            LimitChange::OverrideFor(limit, lasts) => self.override_limit(pool, limit, Some(Millis(lasts))),
             LimitChange::EndOverride => {
                 self.operator_calls(pool, EndOverride { by: operator(), expected: ExpectedOverride::Any }.into());
             }
             LimitChange::Settings(limit) => self.set_limit(pool, limit),
         }
+    }
+
+    fn override_limit(&mut self, pool: u16, limit: u32, lasts: Option<Millis>) {
+        let Ok(limit) = Limit::try_from(u64::from(limit)) else { return };
+        let (who, why) = ("operator".into(), "a test".into());
+        self.operator_calls(pool, SetLimit { limit, who, why, lasts, expected: ExpectedOverride::Any }.into());
     }
 
     fn set_limit(&mut self, pool: u16, limit: u32) {

@@ -8,6 +8,7 @@ use leasehold_core::{
 };
 
 use super::call::Caller;
+use super::machine_clock::moment_of;
 use super::plan::MS;
 use super::population::{AskMode, Stage};
 use super::world::{ReportedEnd, World};
@@ -68,24 +69,40 @@ impl World {
         }
     }
 
-    /// The limit in force may be another now.
+    /// The limit in force may be another now. Around the end of an override both are: clocks differ by the grace.
     fn limit_changes(&mut self, at: usize) {
-        let now = self.agenda.now();
+        let (now, grace) = (self.agenda.now(), self.plan.pools[at].grace * MS);
         let state = &mut self.pools[at];
-        let limit = match (state.table.row(RowKey::Override), state.table.row(RowKey::Pool)) {
-            (Some(Row::Override(OverrideRow { limit, .. })), _) | (_, Some(Row::Pool(PoolRow { limit, .. }))) => *limit,
-            _ => return,
+        let Some(Row::Pool(PoolRow { limit: own, .. })) = state.table.row(RowKey::Pool) else { return };
+        let own = own.count();
+        let changes = match state.table.row(RowKey::Override) {
+            Some(Row::Override(OverrideRow { limit, until: None, .. })) => vec![(0, limit.count())],
+            Some(Row::Override(OverrideRow { limit, until: Some(until), .. })) => {
+                let (limit, until) = (limit.count(), moment_of(*until));
+                vec![(0, limit), (until.saturating_sub(grace), limit.max(own)), (until + grace, own)]
+            }
+            _ => vec![(0, own)],
         };
-        if state.limits.last().is_none_or(|(_, last)| *last != limit.count()) {
-            state.limits.push((now, limit.count()));
+        state.limits.retain(|(from, _)| *from <= now);
+        let last_past = changes.iter().rposition(|(from, _)| *from <= now).unwrap_or(0);
+        for (from, limit) in changes.into_iter().skip(last_past) {
+            // Whoever read before an end that is still to come may follow the limit before it: that end is kept.
+            if from > now || state.limits.last().is_none_or(|(_, last)| *last != limit) {
+                state.limits.push((from.max(now), limit));
+            }
         }
+    }
+
+    /// The limit in force.
+    pub(super) fn limit_now(&self, at: usize) -> u32 {
+        self.highest_limit_since(at, self.agenda.now())
     }
 
     /// The highest limit that was in force since then.
     fn highest_limit_since(&self, at: usize, since: u64) -> u32 {
-        let limits = &self.pools[at].limits;
+        let (limits, now) = (&self.pools[at].limits, self.agenda.now());
         let first = limits.iter().rposition(|(from, _)| *from <= since).unwrap_or(0);
-        limits[first..].iter().map(|(_, limit)| *limit).max().unwrap_or(0)
+        limits[first..].iter().filter(|(from, _)| *from <= now).map(|(_, limit)| *limit).max().unwrap_or(0)
     }
 
     fn judge_slot(

@@ -188,10 +188,14 @@ impl World {
         let Some(Row::Pool(pool)) = state.table.row(RowKey::Pool) else { return None };
         let live = if let Some(Row::Override(row)) = state.table.row(RowKey::Override) { Some(row) } else { None };
         let mark = if let Some(Row::HighWater(row)) = state.table.row(RowKey::HighWater) { Some(*row) } else { None };
-        let settings = Settings::from_rows(state.name.clone(), pool, live, mark, self.time()).ok()?;
         let slots: Vec<SlotRow> = state.table.slots().cloned().collect();
-        let now = self.time() - Millis(plan.grace);
-        let effective = settings.effective_limit(&slots, now).min(Limit::HIGHEST.count());
+        let (now, mut effective) = (self.time() - Millis(plan.grace), Limit::HIGHEST.count());
+        // An override is over earlier or later on other clocks, too.
+        for read_at in [now, self.time(), self.time() + Millis(plan.grace)] {
+            let settings = Settings::from_rows(state.name.clone(), pool, live, mark, read_at).ok()?;
+            effective = effective.min(settings.effective_limit(&slots, now));
+        }
+        let settings = Settings::from_rows(state.name.clone(), pool, live, mark, now).ok()?;
         let open = |slot: u32| match slots.iter().find(|row| row.slot.0 == slot).and_then(|row| row.held.as_ref()) {
             None => true,
             Some(held) => which == Open::Expired && now >= settings.reclaimable_at(held.expires_at),

@@ -131,7 +131,23 @@ fn limit_flaps(name: &str, seed: u64) -> WorldPlan {
     let mut pool = PoolPlan { quiet: times.quiet(), lease: 30_000, sweep_every: 10_000, ..PoolPlan::new(10) };
     let over = LimitChange::Override;
     let end = LimitChange::EndOverride;
-    let limits = [over(3), over(12), end, over(0), over(30), over(1), end, over(5), over(4), over(11), end];
+    let lapses = LimitChange::OverrideFor;
+    let limits = [
+        over(3),
+        over(12),
+        end,
+        over(0),
+        over(30),
+        over(1),
+        end,
+        lapses(20, 9_000),
+        over(5),
+        lapses(2, 5_000),
+        over(4),
+        lapses(0, 3_000),
+        over(11),
+        end,
+    ];
     pool.limits = (0..60).map(|at| ((10 + 7 * at) * SECOND, limits[at as usize % limits.len()])).collect();
     let mut plan = WorldPlan::new(name, seed, vec![pool]);
     plan.times = times;

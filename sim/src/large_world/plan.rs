@@ -67,6 +67,8 @@ pub struct PoolPlan {
 pub enum LimitChange {
     /// Overrides it.
     Override(u32),
+    /// Overrides it for so many milliseconds.
+    OverrideFor(u32, u64),
     /// Ends the override.
     EndOverride,
     /// Changes the pool's settings.

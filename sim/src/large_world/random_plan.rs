@@ -154,10 +154,11 @@ fn limits(draw: &mut Drawing, pool: &mut PoolPlan, calm_at: u64) {
         let limit = u64::from(pool.limit);
         let to = draw.one_of(&[limit / 2, limit * 2, 1, 0, limit + 3]);
         let to = u32::try_from(to.min(400)).unwrap_or(0);
-        let change = match draw.0.choice(7) {
+        let change = match draw.0.choice(10) {
             0..4 => LimitChange::Override(to),
             4..6 => LimitChange::EndOverride,
-            _ => LimitChange::Settings(to),
+            6 => LimitChange::Settings(to),
+            _ => LimitChange::OverrideFor(to, draw.one_of(&[500, 5_000, 30_000, 90_000])),
         };
         pool.limits.push((at, change));
         at += draw.one_of(&[0, 5 * MS, SECOND, 20 * SECOND, 90 * SECOND]);
