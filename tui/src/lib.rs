@@ -1,3 +1,4 @@
 //! The dashboard's library: which part of `leasehold` do its tests and benches use too?
 
+pub mod process_ids;
 pub mod watch;

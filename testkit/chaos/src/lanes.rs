@@ -50,6 +50,8 @@ pub(crate) struct LaneCounts {
     pub(crate) kills: AtomicU64,
     pub(crate) stops: AtomicU64,
     pub(crate) wrong_clocks: AtomicU64,
+    /// `leasehold run`s whose command's work was done.
+    pub(crate) commands_done: AtomicU64,
     /// `leasehold run`s that ended without their command's work done.
     pub(crate) not_done: AtomicU64,
     /// What those said last that nobody had killed, numbers left out.
@@ -113,6 +115,7 @@ impl Lanes {
             self.streams(&mut command, &name)?;
             let (done, killed) = self.until_it_ends(&name, &mut command, blows).await?;
             if done {
+                self.counts.commands_done.fetch_add(1, Ordering::Relaxed);
                 self.account.done_by(&name, job);
             } else {
                 if killed.is_none() {

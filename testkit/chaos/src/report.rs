@@ -40,6 +40,7 @@ pub(crate) fn print(plan: &Plan, result: &RunResult) {
     line("callers, processes", lanes.processes.load(Relaxed).to_string());
     line("  killed / stopped", format!("{} / {}", lanes.kills.load(Relaxed), lanes.stops.load(Relaxed)));
     line("  commands with a wrong clock", lanes.wrong_clocks.load(Relaxed).to_string());
+    line("  commands done", lanes.commands_done.load(Relaxed).to_string());
     line("  commands not done, done again", lanes.not_done.load(Relaxed).to_string());
     let mut said: Vec<_> =
         lanes.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone().into_iter().collect();

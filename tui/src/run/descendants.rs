@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use leasehold_tui::process_ids::ProcessIds;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A process that runs.
@@ -11,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) struct RunningProcess {
     pub(crate) pid: Pid,
     parent: Option<Pid>,
-    /// Its session: another than that of who started it, if it made itself a daemon.
-    pub(crate) session: Option<Pid>,
+    /// Its session: another than that of who started it, if it made itself a daemon. 0: one of outside its container.
+    pub(crate) session: i32,
 }
 
 /// All below this process that run, nearest first. Those that have ended and wait for their parent are none.
@@ -61,10 +62,11 @@ fn process(pid: Pid, stat: &str) -> Option<RunningProcess> {
     // A name may have anything in it.
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
-    let state = fields.next()?;
-    let mut number = || fields.next()?.parse().ok().map(Pid::from_raw);
-    let (parent, _group, session) = (number()?, number()?, number()?);
-    (!matches!(state, "Z" | "X")).then_some(RunningProcess { pid, parent, session })
+    let (state, parent) = (fields.next()?, fields.next()?.parse().ok()?);
+    let ids = ProcessIds::of_stat(stat)?;
+    // Of one that is just going the numbers are gone already.
+    let runs = !matches!(state, "Z" | "X") && ids.session >= 0;
+    runs.then(|| RunningProcess { pid, parent: Pid::from_raw(parent), session: ids.session })
 }
 
 #[cfg(test)]
@@ -78,9 +80,10 @@ mod tests {
     #[test]
     fn a_process_is_read_whatever_its_name() {
         let read = process(pid(12), "12 (a) S 1 (b) S 7 8 9 0 -1");
-        assert_eq!(read, Some(RunningProcess { pid: pid(12), parent: Some(pid(7)), session: Some(pid(9)) }));
+        assert_eq!(read, Some(RunningProcess { pid: pid(12), parent: Some(pid(7)), session: 9 }));
         assert_eq!(process(pid(12), "12 (sh) Z 7 8 9 0 -1"), None);
         assert_eq!(process(pid(12), "12 (sh) S 0 0 0 0 -1").expect("the first").parent, None);
+        assert_eq!(process(pid(12), "12 (sh) S 7 -1 -1 0 -1"), None);
         assert_eq!(process(pid(12), ""), None);
     }
 

@@ -9,7 +9,8 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use leasehold::LeaseHandle;
-use rustix::process::{Pid, Signal, getpgrp, getpid};
+use leasehold_tui::process_ids::ProcessIds;
+use rustix::process::{Pid, Signal, getpid};
 use tokio::sync::mpsc;
 
 use super::descendants::{adopt_orphans, descendants, signal_all};
@@ -45,14 +46,18 @@ impl GuardedCommand {
             all,
             // On a terminal in this process's own: ctrl-C, ctrl-Z and a hang-up then find both, and whatever script they are
             // part of, as they would without this program.
-            group: terminal.then(|| getpgrp().as_raw_nonzero().get()),
+            group: terminal.then(|| ProcessIds::own().group),
             command: command.to_vec(),
         };
         // If the guardian dies, its orphans are this process's.
         adopt_orphans();
         let listener = SocketListener::new()?;
         let mut guardian = Command::new(std::env::current_exe()?);
-        guardian.args(order.arguments()).env(SOCKET, &listener.name).process_group(0);
+        guardian.args(order.arguments()).env(SOCKET, &listener.name);
+        // Into a group of outside only who is in it starts anybody.
+        if order.group != Some(0) {
+            guardian.process_group(0);
+        }
         guardian.env("LEASEHOLD_PREFIX", lease.pool().as_str()).env("LEASEHOLD_LEASE_ID", lease.id().to_string());
         guardian.env("LEASEHOLD_SLOT", lease.slot().to_string()).env("LEASEHOLD_FENCE", lease.fence().to_string());
         let mut guardian = guardian.spawn()?;

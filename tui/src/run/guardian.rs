@@ -4,7 +4,7 @@
 //! on without a lease if the run is killed, stopped or hangs, and it knows nothing of tables or networks that could hold it
 //! up.
 //!
-//! It is in a process group of its own, which no ctrl-C and no signal for the run's group reaches.
+//! It is in a process group of its own, if it can be, and stays whichever signal for the run's group reaches it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::net::UnixStream;
@@ -14,10 +14,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use leasehold_tui::process_ids::ProcessIds;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpid, getppid, getsid, kill_process, kill_process_group, wait,
-};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, getppid, kill_process, kill_process_group, wait};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
 
@@ -49,7 +48,7 @@ pub(crate) struct GuardOrder {
     pub(crate) kill_after: Option<u64>,
     /// Whether what the command leaves behind is waited for.
     pub(crate) all: bool,
-    /// The process group that the command joins; none: one of its own.
+    /// The process group that the command joins; none: one of its own; 0: it stays in that of its guardian.
     pub(crate) group: Option<i32>,
     /// The command and its arguments.
     pub(crate) command: Vec<OsString>,
@@ -100,7 +99,7 @@ struct Guardian {
     group: Option<ControlGroup>,
     /// The command, until it has ended.
     command: Option<Pid>,
-    session: Option<Pid>,
+    session: i32,
     until: u64,
     ending: Option<EndingAll>,
     /// The run is there.
@@ -124,7 +123,7 @@ pub(crate) fn guard(order: GuardOrder, socket: UnixStream) -> Result<(), CliErro
     signal_hook::low_level::pipe::register(SIGCHLD, told)?;
     adopt_orphans();
     let group = order.kill_after.and_then(|_| ControlGroup::make());
-    let session = getsid(None).ok();
+    let session = ProcessIds::own().session;
     let socket = GuardianSocket::new(socket)?;
     let mut guardian = Guardian {
         order,
@@ -235,7 +234,9 @@ impl Guardian {
         let bound = if self.order.kill_after.is_some() { "bound" } else { "free" };
         let group = self.group.as_ref().map_or(PathBuf::from("-"), |group| group.folder().into());
         child.arg(BOUND).arg(own).arg(bound).arg(group).args(&self.order.command).env_remove(SOCKET);
-        child.process_group(self.order.group.unwrap_or(0));
+        if self.order.group != Some(0) {
+            child.process_group(self.order.group.unwrap_or(0));
+        }
         self.command = Some(Pid::from_child(&child.spawn()?));
         Ok(())
     }

@@ -15,11 +15,12 @@ use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use rustix::process::{Signal, getpgrp, kill_current_process_group};
+use rustix::process::{Signal, kill_current_process_group};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::input::Input;
+use crate::process_ids::ProcessIds;
 
 /// How long a thread that waits for keys may take to see that nobody wants them any more.
 const NOTICED_WITHIN: Duration = Duration::from_millis(100);
@@ -95,7 +96,11 @@ impl Drop for Screen {
 /// Whether the shell has this program in the foreground.
 fn has_terminal() -> bool {
     // A terminal that can not tell is found out when it is taken.
-    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |foreground| foreground == getpgrp())
+    rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |foreground| {
+        // Of a group of outside nobody here can tell.
+        let own = ProcessIds::own().group;
+        own == 0 || foreground.as_raw_nonzero().get() == own
+    })
 }
 
 fn enter() -> io::Result<()> {
