@@ -39,9 +39,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It needs `dynamodb:GetItem`, `Query`, `PutItem`, `UpdateItem`, `DeleteItem` and `ConditionCheckItem` on the table, which
-//! can be kept to single pools (`dynamodb:LeadingKeys`, `LEASES#<pool>`); and `states:SendTaskSuccess` and
-//! `SendTaskFailure` where workflows wait in the same pools.
+//! It needs `dynamodb:GetItem`, `Query`, `PutItem`, `UpdateItem` and `DeleteItem` on the table, which can be kept to single
+//! pools (`dynamodb:LeadingKeys`, `LEASES#<pool>`); and `states:SendTaskSuccess` and `SendTaskFailure` where workflows wait
+//! in the same pools. Terraform's module `pool` has that policy as its output `run_policy_json`.
 //!
 //! # What is promised
 //!

@@ -65,6 +65,18 @@ def tested() -> Iterator[Json]:
                 yield from resources(event.get("test_plan", event.get("test_state")))
 
 
+def policies_that_come_out() -> Iterator[tuple[str, str]]:
+    """The policies that modules give to their callers: the name of each output, and its text."""
+    left_out = refused()
+    for path in sorted(TOLD.glob("*.tests.json")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if '"test_state"' in line and (event := json.loads(line))["@testrun"] not in left_out:
+                outputs = event["test_state"].get("outputs", {})
+                for name, output in outputs.items():
+                    if name.endswith("_policy_json") and output.get("value"):
+                        yield f"output.{name}", output["value"]
+
+
 def in_map(definition: Json, mode: Json) -> Json:
     """A machine whose items are this one."""
     items = {"ProcessorConfig": mode, **definition}
@@ -145,6 +157,10 @@ def main() -> None:
         for attribute, text in one["values"].items()
         if attribute.endswith("policy") and isinstance(text, str) and text.startswith("{")
     }
+    handed_out = {("output", text): name for name, text in policies_that_come_out()}
+    expected = {f"output.{who}_policy_json" for who in ("watch", "operate", "run")}
+    assert set(handed_out.values()) == expected, sorted(handed_out.values())
+    policies |= handed_out
     kinds = {address.removeprefix("module.").split("[")[0] for address in policies.values()}
     assert len(policies) >= 10 and any("aws_iam_role_policy" in kind for kind in kinds), sorted(kinds)
     findings = judged_by_asl_validator(definitions) + judged_by_cfn_lint(definitions) + judged_by_parliament(policies)

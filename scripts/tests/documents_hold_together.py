@@ -5,6 +5,7 @@ runbook, every item of the first run its commands, and the guide's dollars are t
     documents_hold_together.py
 """
 
+import json
 import re
 import subprocess
 import unicodedata
@@ -135,6 +136,19 @@ class FirstRun(unittest.TestCase):
             with self.subTest(item.split("\n")[0]):
                 self.assertIn("\n```sh\n", item)
                 self.assertIn("Expected", item)
+
+
+class Access(unittest.TestCase):
+    def test_the_policy_in_the_guide_is_the_pools(self):
+        module = read(ROOT / "terraform/pool/access.tf")
+        (policy,) = re.findall(r"^```json\n(.*?)^```", read(ROOT / "docs/guide/access.md"), re.DOTALL | re.MULTILINE)
+        actions = {one["Sid"]: one["Action"] for one in json.loads(policy)["Statement"]}
+        lists = re.findall(r"^  (?:read|run|operate)_actions\s*= (.*)$", module, re.MULTILINE)
+        self.assertEqual(actions.pop("OperateRows"), re.findall(r'"([^"]+)"', "".join(lists)))
+        for sid, told in actions.items():
+            at = module if f'"{sid}"' in module else read(ROOT / "terraform/pool/iam.tf")
+            (line,) = re.findall(rf'Sid\s*= "{sid}"\n.*\n\s*Action\s*= (.*)\n', at)
+            self.assertEqual(json.loads(line), told, sid)
 
 
 class Costs(unittest.TestCase):

@@ -117,6 +117,23 @@ output "lease_prefix" {
   value       = var.lease_prefix
 }
 
+# --- For people and programs -------------------------------------------------------------------------------------
+
+output "watch_policy_json" {
+  description = "IAM policy (JSON) for people who watch this pool and change nothing: `leasehold leases`, `pool show`, `pool history`, `doctor`, and the list of all pools. The dashboard reads all pools on screen: terraform/table has the policy for it."
+  value       = local.access_policies.watch
+}
+
+output "operate_policy_json" {
+  description = "IAM policy (JSON) for people who operate this pool: it also lets them set, override and retire it, free leases, sweep and repair."
+  value       = local.access_policies.operate
+}
+
+output "run_policy_json" {
+  description = "IAM policy (JSON) for programs that hold leases of this pool without a workflow: `leasehold run`, and services with the client library."
+  value       = local.access_policies.run
+}
+
 # --- For what the module does not make ---------------------------------------------------------------------------
 
 output "lease_manager_policies" {
