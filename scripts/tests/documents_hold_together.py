@@ -163,6 +163,14 @@ class Costs(unittest.TestCase):
             sum_ = transitions * TRANSITION + calls + int(writes) * WRITE + int(reads) * READ + 2 * LOG_KB * LOG_GB
             told = f"{transitions} x $25 | ${calls:.2f} | {writes} x $0.625 + {reads} x $0.125 | ${2 * LOG_KB * LOG_GB:.2f} | **${sum_:.2f}**"
             self.assertIn(told, guide)
+        # A month of the waiting job: a million of them cost the units above, and the pool what it costs without jobs.
+        _, writes, reads = (int(count) for count in waiting)
+        a_million = (2 * TRANSITION, calls, writes * WRITE + reads * READ, 2 * LOG_KB * LOG_GB)
+        pool = 0.10 + 22 * 0.30 + 11 * 0.10
+        for told, millions in (("10,000", 0.01), ("1 million", 1), ("100 million", 100)):
+            cells = [*(millions * cost for cost in a_million), pool]
+            row = " | ".join(f"${cell:,.2f}" for cell in cells)
+            self.assertIn(f"| {told} jobs | {row} | **${sum(cells):,.2f}** |", guide)
 
 
 if __name__ == "__main__":
