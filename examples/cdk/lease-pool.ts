@@ -125,7 +125,7 @@ export class LeasePool extends Construct {
       ],
     });
     new events.Rule(this, "Ended", {
-      description: `Frees at once what an execution that has ended holds or waits for in the pool ${props.poolName}`,
+      description: `Frees the leases and places of ended executions at once in the pool ${props.poolName}`,
       eventPattern: {
         source: ["aws.states"],
         detailType: ["Step Functions Execution Status Change"],

@@ -24,7 +24,7 @@ locals {
       threshold   = var.oldest_waiter_alarm_seconds * 1000
     }
     errors = {
-      description = "The lease manager could not do what it was asked: its log says why."
+      description = "The lease manager could not carry out a request: its log says why."
       namespace   = var.metrics_namespace
       metric_name = "Errors"
       dimensions  = local.own_metrics

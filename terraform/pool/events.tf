@@ -85,7 +85,7 @@ resource "aws_cloudwatch_event_rule" "ended" {
   region = var.region
 
   name        = "${var.name_prefix}-lease-ended"
-  description = "Frees at once what an execution that has ended holds or waits for in the pool ${var.lease_prefix}"
+  description = "Frees the leases and places of ended executions at once in the pool ${var.lease_prefix}"
   tags        = var.tags
 
   event_pattern = local.ended_pattern

@@ -8,7 +8,7 @@ output "states" {
 }
 
 output "start_at" {
-  description = "Name of the first state: where whatever wants a lease goes."
+  description = "Name of the first state: the workflow goes there to get a lease."
   value       = one(module.states[*].start_at)
 }
 
@@ -18,7 +18,7 @@ output "work_catch" {
 }
 
 output "release_all_states" {
-  description = "The states that free what cancelled branches of a Map or Parallel had, to be merged beside it."
+  description = "The states that free the leases of a Map's or Parallel's cancelled branches, to be merged beside it."
   value       = try(module.states[0].release_all_states, {})
 }
 
@@ -28,7 +28,7 @@ output "branches_catch" {
 }
 
 output "sfn_release_all_state_name" {
-  description = "Name of the state that frees what cancelled branches had: where `branches_catch` goes."
+  description = "Name of the state that frees the leases of cancelled branches: `branches_catch` leads to it."
   value       = one(module.states[*].sfn_release_all_state_name)
 }
 
@@ -68,12 +68,12 @@ output "sfn_wait_state_name" {
 }
 
 output "sfn_release_lease_state_name" {
-  description = "Name of the state that releases: where the work goes when it is done."
+  description = "Name of the state that releases: the work's `Next`."
   value       = one(module.states[*].sfn_release_lease_state_name)
 }
 
 output "sfn_release_after_failure_state_name" {
-  description = "Name of the state that releases when the work has failed: where its `Catch` goes."
+  description = "Name of the state that releases when the work has failed: the work's `Catch` leads to it."
   value       = one(module.states[*].sfn_release_after_failure_state_name)
 }
 
@@ -165,7 +165,7 @@ output "cloudwatch_log_group_arn" {
 }
 
 output "alarm_arns" {
-  description = "ARNs of the alarms by what they watch (`over-limit` and so on), for composite alarms."
+  description = "ARNs of the alarms by name (`over-limit` and so on), for composite alarms."
   value       = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => alarm.arn }
 }
 

@@ -24,7 +24,7 @@ variable "region" {
 }
 
 variable "name_prefix" {
-  description = "What the names of the function, rules and alarms begin with; the function is `<name_prefix>-lease-manager`. Unique in the account and region."
+  description = "Beginning of the names of the function, rules and alarms; the function is `<name_prefix>-lease-manager`. Unique in the account and region."
   type        = string
   nullable    = false
 
@@ -119,7 +119,7 @@ variable "max_lease_duration_seconds" {
 }
 
 variable "grace_seconds" {
-  description = "The most that two callers differ about the time, in seconds: an expired lease is taken by another only so much later. They go by the table's time, known to a second each: from 3 on, no machine's clock can be too wrong."
+  description = "The most that two callers may differ about the time, in seconds. Another caller takes an expired lease only this much later. Callers go by the table's time, which each knows to a second. So from 3 on, no machine's clock can be too wrong."
   type        = number
   default     = 5
   nullable    = false
@@ -131,7 +131,7 @@ variable "grace_seconds" {
 }
 
 variable "quiet_seconds" {
-  description = "How long after a change of the limit somebody may still follow the old one, in seconds. `null`: the settings cache (5 s) and `timeout_seconds`, which is the least it can be. Write more if other programs with longer operations use the pool."
+  description = "The quiet period: how long after a change of the limit somebody may still follow the old one, in seconds. `null`: 5 s (the settings cache) and `timeout_seconds`, the least that is possible. Write more if other programs with longer operations use the pool."
   type        = number
   default     = null
 
@@ -178,7 +178,7 @@ variable "sweep_every_minutes" {
 }
 
 variable "state_machine_arns" {
-  description = "ARNs of the state machines that use this pool: what their executions hold is freed at once when they end, and the sweep may ask whether they still run. Without any, leases of such executions end when they expire. They may be made of this module's `states`. All of the pool's own account and region, within which task tokens work."
+  description = "ARNs of the state machines that use this pool, of its own account and region. The leases of their executions are freed at once when these end, and the sweep may ask whether they still run. Without any, leases of ended executions last until they expire. The state machines may be made of this module's `states`."
   type        = list(string)
   default     = []
   nullable    = false
@@ -190,13 +190,13 @@ variable "state_machine_arns" {
 }
 
 variable "watch_executions" {
-  description = "Whether there are `state_machine_arns`; `null`: if the list is not empty. Say `true` where Terraform can not count them while planning (\"Invalid count argument\"), as in `compact([...])` of ARNs that are not made yet."
+  description = "Whether there are `state_machine_arns`; `null`: yes if the list is not empty. Write `true` where Terraform can not count them while planning (\"Invalid count argument\"), as in `compact([...])` of ARNs that are not made yet."
   type        = bool
   default     = null
 }
 
 variable "free_when_succeeded" {
-  description = "Whether the lease manager is also told of executions that succeeded, so that what they forgot to release is freed at once: branches that were cancelled while they held a lease or waited for one. One more call for each execution of `state_machine_arns`."
+  description = "Whether the lease manager is also told of executions that succeeded. It then frees the leases that they forgot at once: those of branches that were cancelled while they held a lease or waited for one. One more call for each execution of `state_machine_arns`."
   type        = bool
   default     = true
   nullable    = false

@@ -12,7 +12,7 @@ variable "lambda_package" {
 }
 
 variable "s3_existing_package" {
-  description = "The package as an object in a bucket of the function's region, in place of `lambda_package`. Name its version, or give each its own key: Terraform sees only that these change. What it was built for is not checked."
+  description = "The package as an object in a bucket of the function's region, in place of `lambda_package`. Name its version, or give each its own key: Terraform sees only that these change. The module does not check its processor."
   type = object({
     bucket     = string
     key        = string
@@ -38,7 +38,7 @@ variable "code_signing_config_arn" {
 }
 
 variable "architecture" {
-  description = "The processor that the package was built for: `x86_64` or `arm64`. `make lambda` builds for the machine it runs on, `scripts/lambda --target arm64` for another. A package that says that it is for the other one is refused."
+  description = "The processor of the package: `x86_64` or `arm64`. `make lambda` builds for this machine's, `scripts/lambda --target arm64` for the other. The plan refuses a package that says it is for the other processor."
   type        = string
   default     = "x86_64"
   nullable    = false
@@ -74,7 +74,7 @@ variable "timeout_seconds" {
 }
 
 variable "reserved_concurrent_executions" {
-  description = "How many calls of the lease manager may run at once, reserved for it out of the account's; -1 reserves nothing. More than that are throttled, and asked again by the workflows."
+  description = "How many calls of the lease manager may run at once, reserved for it out of the account's; -1 reserves nothing. Lambda throttles more calls, and the workflows ask again."
   type        = number
   default     = -1
   nullable    = false
@@ -86,7 +86,7 @@ variable "reserved_concurrent_executions" {
 }
 
 variable "dead_letter_queue_arn" {
-  description = "ARN of an SQS queue (not FIFO) for events of the two rules that could not be handed over, or whose calls failed three times. Its policy must let `events.amazonaws.com` send from `event_rule_arns`; if a key of yours encrypts it, the key's policy must let EventBridge and the lease manager's role use it."
+  description = "ARN of an SQS queue (not FIFO) for events of the two rules that could not be handed over, or whose calls failed three times. The queue's policy must let `events.amazonaws.com` send from `event_rule_arns`. If a key of yours encrypts the queue, EventBridge and the lease manager's role must be able to use it."
   type        = string
   default     = null
 
@@ -97,7 +97,7 @@ variable "dead_letter_queue_arn" {
 }
 
 variable "log_level" {
-  description = "What the lease manager logs: `error`, `warn`, `info` or `debug`."
+  description = "Level of the lease manager's log: `error`, `warn`, `info` or `debug`."
   type        = string
   default     = "info"
   nullable    = false
@@ -121,7 +121,7 @@ variable "cloudwatch_logs_retention_in_days" {
 }
 
 variable "cloudwatch_logs_log_group_class" {
-  description = "Class of the log group: `STANDARD`, or `INFREQUENT_ACCESS`, which costs half, and out of which CloudWatch takes no metrics (then write `metrics = []`). `null`: AWS's default, `STANDARD`. It can not be changed later."
+  description = "Class of the log group: `STANDARD`, or `INFREQUENT_ACCESS`, which costs half. CloudWatch takes no metrics out of the latter, so write `metrics = []` with it. `null`: AWS's default, `STANDARD`. It can not be changed later."
   type        = string
   default     = null
 
@@ -150,7 +150,7 @@ variable "lambdas_tracing_enabled" {
 }
 
 variable "state_machine_kms_key_arns" {
-  description = "ARNs of the KMS keys that encrypt the state machines of this pool, if they are not AWS's own: the lease manager may then use them through Step Functions, without which nobody who waits can be told (the alarm `notice-refused`)."
+  description = "ARNs of the KMS keys that encrypt the state machines of this pool, if they are not AWS's own. The lease manager may then use them through Step Functions. Without that it can tell nobody who waits (the alarm `notice-refused`)."
   type        = list(string)
   default     = []
   nullable    = false
@@ -164,7 +164,7 @@ variable "state_machine_kms_key_arns" {
 # --- Its role ----------------------------------------------------------------------------------------------------
 
 variable "create_role" {
-  description = "Whether to make the lease manager's role. Without, `role_arn` is needed, and that role needs the policies of the output `lease_manager_policies`."
+  description = "Whether to make the lease manager's role. If `false`, give `role_arn`; that role needs the policies of the output `lease_manager_policies`."
   type        = bool
   default     = true
   nullable    = false

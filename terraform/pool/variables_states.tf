@@ -15,7 +15,7 @@ variable "query_language" {
 }
 
 variable "key_path" {
-  description = "Where in the input the holder's key lies: which item or branch of the execution wants the lease. A JSONPath such as `$.resource_id`, or with JSONata an expression without `{% %}` such as `$states.input.resource_id`. Needed unless `single_holder`."
+  description = "Path of the holder's key in the input: which item or branch of the execution wants the lease. A JSONPath such as `$.resource_id`, or with JSONata an expression without `{% %}` such as `$states.input.resource_id`. Needed unless `single_holder`."
   type        = string
   default     = null
 }
@@ -160,7 +160,7 @@ variable "end_state_after_release_lease" {
 }
 
 variable "sfn_release_all_state_name" {
-  description = "Name of the state that frees what cancelled branches of a Map or Parallel had."
+  description = "Name of the state that frees the leases of a Map's or Parallel's cancelled branches."
   type        = string
   default     = "ReleaseAll"
   nullable    = false
@@ -187,7 +187,7 @@ variable "sfn_post_release_all_state" {
 }
 
 variable "release_all_key_prefix_path" {
-  description = "Where a text lies that the keys of the branches begin with, so that ReleaseAll frees no others; `null`: all of the execution."
+  description = "Path of a text with which the keys of the branches begin, so that ReleaseAll frees no others; `null`: all of the execution."
   type        = string
   default     = null
 }

@@ -6,7 +6,7 @@
 #               `- WaitForLease <´        `-> UnexpectedLeaseAnswer
 #
 #   the work fails               -> ReleaseLeaseAfterFailure -> RaiseOriginalError
-#   ReleaseLease fails for good  -> what comes after it, or LeaseLeftToExpire
+#   ReleaseLease fails for good  -> the next state, or LeaseLeftToExpire
 #
 # Around a Map or Parallel whose branches hold leases, where its Catch leads (their own output, not part of `states`):
 #

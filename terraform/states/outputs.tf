@@ -99,7 +99,7 @@ output "states" {
 
   precondition {
     condition     = length([for field in ["Next", "End", "Catch"] : field if can(var.work_state[field])]) == 0
-    error_message = "work_state: leave out Next, End and Catch. Where the work leads to is put in; what is to catch an error of a part of it stands inside of it."
+    error_message = "work_state: leave out Next, End and Catch. The module puts in Next and Catch. To catch an error of a part of the work, put that Catch inside of the work."
   }
 
   precondition {
@@ -119,7 +119,7 @@ output "work_catch" {
 }
 
 output "release_all_states" {
-  description = "The states that give back what cancelled branches had, for where `branches_catch` leads: `merge({ Reports = { Type = \"Map\", Catch = module.<this>.branches_catch, ... } }, module.<this>.release_all_states)`. Not part of `states`, as they stand outside the Map or Parallel."
+  description = "The states that give back the leases of cancelled branches; `branches_catch` leads to them: `merge({ Reports = { Type = \"Map\", Catch = module.<this>.branches_catch, ... } }, module.<this>.release_all_states)`. Not part of `states`, as they stand outside the Map or Parallel."
   value       = local.release_all_states
 
   precondition {
@@ -132,12 +132,12 @@ output "release_all_states" {
 }
 
 output "branches_catch" {
-  description = "The `Catch` of a Map or Parallel whose branches hold leases: frees what the cancelled ones had, then raises the same error again or goes on."
+  description = "The `Catch` of a Map or Parallel whose branches hold leases: it frees the leases of cancelled branches, then raises the same error again or goes on."
   value       = local.said.branches_catch
 }
 
 output "sfn_release_all_state_name" {
-  description = "Name of the state that gives back what cancelled branches had: where `branches_catch` leads."
+  description = "Name of the state that gives back the leases of cancelled branches: `branches_catch` leads to it."
   value       = var.sfn_release_all_state_name
 }
 

@@ -18,7 +18,7 @@ variable "lease_manager_function_arn" {
 }
 
 variable "lease_manager_timeout_seconds" {
-  description = "The timeout of that function, in whole seconds: `lease_manager_timeout_seconds` of terraform/pool. A call of it (but not the wait in the queue) is given up half a minute later. Null: not known, so no call is given up before Lambda's own longest, 900."
+  description = "The timeout of that function, in whole seconds: `lease_manager_timeout_seconds` of terraform/pool. The states give up a call (but not the wait in the queue) half a minute later. Null: not known, so they give up no call before Lambda's own longest timeout, 900 s."
   type        = number
   default     = null
 
@@ -55,7 +55,7 @@ variable "query_language" {
 # --- Who asks -------------------------------------------------------------------------------------------------------
 
 variable "key_path" {
-  description = "Where the name of the item or branch lies, a string that no other branch of the same execution has: iterations of an inline Map and branches of a Parallel share their execution's id. JSONPath: a path such as `$.resource_id`, or an intrinsic function such as `States.Format('{}', $.id)` for a number. JSONata: an expression without its {% %}, such as `$states.input.resource_id`. Required unless `single_holder` is true."
+  description = "Path of the key: the item's or branch's name, a string that no other branch of the same execution has. (Iterations of an inline Map and branches of a Parallel share their execution's id.) JSONPath: a path such as `$.resource_id`, or an intrinsic function such as `States.Format('{}', $.id)` for a number. JSONata: an expression without its {% %}, such as `$states.input.resource_id`. Required unless `single_holder` is true."
   type        = string
   default     = null
 
@@ -73,7 +73,7 @@ variable "single_holder" {
 }
 
 variable "parent_path" {
-  description = "Where the id of the execution that started the map run lies: in a Distributed Map, what its ItemSelector passes as `$$.Execution.Id`. The leases of all its items are freed when that execution ends, and the lease manager warns where it holds every lease for which they wait. Written like `key_path`."
+  description = "Path of the id of the execution that started the map run: in a Distributed Map, its ItemSelector passes `$$.Execution.Id`. The leases of all items are freed when that execution ends. The lease manager warns if that execution holds every lease for which they wait. Written like `key_path`."
   type        = string
   default     = null
 
@@ -106,7 +106,7 @@ variable "lease_seconds" {
 }
 
 variable "wait_seconds" {
-  description = "Queue mode: how long AcquireLease waits in the queue at most, in whole seconds; then it fails with WaitedTooLong, and nobody asks again. The pool's longest wait caps it. Null: that."
+  description = "Queue mode: how long AcquireLease waits in the queue at most, in whole seconds. Then it fails with WaitedTooLong, and is not retried. The pool's longest wait caps it. Null: the pool's longest wait."
   type        = number
   default     = null
 
@@ -117,7 +117,7 @@ variable "wait_seconds" {
 }
 
 variable "acquire_timeout_seconds" {
-  description = "Queue mode: after so many seconds without a word from the lease manager, AcquireLease fails with States.Timeout and asks again. Longer than the pool's longest wait (24 hours by default), after which it is told WaitedTooLong."
+  description = "Queue mode: if the lease manager tells the task nothing for this many seconds, AcquireLease fails with States.Timeout and asks again. It must be longer than the pool's longest wait (24 hours by default), after which the task is failed with WaitedTooLong."
   type        = number
   default     = 86580
   nullable    = false
@@ -131,7 +131,7 @@ variable "acquire_timeout_seconds" {
 # --- Where things lie in the state ----------------------------------------------------------------------------------
 
 variable "sfn_lease_result_path" {
-  description = "Where the lease lies after AcquireLease, also with JSONata: the object itself, so that its id is `$.lease.lease_id` and its fence `$.lease.fence`. The input of AcquireLease must be an object, and the work must leave this field alone."
+  description = "Path of the lease after AcquireLease, also with JSONata. It is an object, so its id is `$.lease.lease_id` and its fence `$.lease.fence`. The input of AcquireLease must be an object, and the work must leave this field alone."
   type        = string
   default     = "$.lease"
   nullable    = false
@@ -154,7 +154,7 @@ variable "sfn_lease_id_jsonpath" {
 }
 
 variable "sfn_release_lease_result_path" {
-  description = "Where the answer to the release goes, such as `$.released` (its `note` says if the lease had expired); if the release fails, its error. Null: nowhere, the state's input flows on unchanged."
+  description = "Path for the answer to the release, such as `$.released` (its `note` says if the lease had expired); if the release fails, for its error. Null: the answer is dropped, and the input goes on unchanged."
   type        = string
   default     = null
 
@@ -309,7 +309,7 @@ variable "sfn_raise_error_state_name" {
 # --- A Map or Parallel whose branches hold leases ------------------------------------------------------------------
 
 variable "sfn_release_all_state_name" {
-  description = "Name of the state that gives back what cancelled branches had: where `branches_catch` leads."
+  description = "Name of the state that gives back the leases of cancelled branches: `branches_catch` leads to it."
   type        = string
   default     = "ReleaseAll"
   nullable    = false
@@ -356,7 +356,7 @@ variable "sfn_post_release_all_state" {
 }
 
 variable "release_all_key_prefix_path" {
-  description = "Where in the input of the Map or Parallel a text lies that all keys of its branches begin with: ReleaseAll leaves other keys of the execution alone. Needed where another branch of the same execution may hold a lease meanwhile. Written like `key_path`; for a text of your own `States.Format('left-{}', '')`, with JSONata `'left-'`. Null: all that the execution has."
+  description = "Path, in the input of the Map or Parallel, of a text with which all keys of its branches begin: ReleaseAll leaves other keys of the execution alone. Needed if another branch of the same execution may hold a lease meanwhile. Written like `key_path`; for a text of your own `States.Format('left-{}', '')`, with JSONata `'left-'`. Null: all leases of the execution."
   type        = string
   default     = null
 
@@ -367,7 +367,7 @@ variable "release_all_key_prefix_path" {
 }
 
 variable "release_all_parent_path" {
-  description = "Where in the input of the Map or Parallel the id of the execution lies that started the map run: needed if the Map or Parallel stands in an item of a Distributed Map whose `parent_path` is given. Written like `key_path`."
+  description = "Path, in the input of the Map or Parallel, of the id of the execution that started the map run. Needed if the Map or Parallel stands in an item of a Distributed Map with `parent_path`. Written like `key_path`."
   type        = string
   default     = null
 
@@ -380,7 +380,7 @@ variable "release_all_parent_path" {
 # --- The work, if it is to be checked ------------------------------------------------------------------------------
 
 variable "work_state" {
-  description = "The work itself: a Task, Parallel or Map as an object, without `Next`, `End` and `Catch`. Then `states` holds it too, with where it leads, and what it says is checked: that it leaves the lease alone, and that its Retry does not go on for longer than the lease. Null: it is merged by you."
+  description = "The work itself: a Task, Parallel or Map as an object, without `Next`, `End` and `Catch`. Then `states` holds it too, with `Next` and `Catch` put in. The module checks that it leaves the lease alone, and that its Retry does not go on for longer than the lease. Null: you merge it yourself."
   type        = any
   default     = null
 }

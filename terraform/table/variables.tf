@@ -1,7 +1,7 @@
 # What can be chosen about the table?
 
 variable "create" {
-  description = "Whether to make anything at all. Without, every output but `dynamodb_table_kms_key_arn` is `null`."
+  description = "Whether to make anything at all. If `false`, every output but `dynamodb_table_kms_key_arn` is `null`."
   type        = bool
   default     = true
   nullable    = false
@@ -56,7 +56,7 @@ variable "point_in_time_recovery_days" {
 }
 
 variable "on_demand_throughput" {
-  description = "The most request units a second that the table and so its bill may come to, all pools together; what is more is refused, and callers get `Throttled` and ask again. `null`: no limit but the account's. A pool takes up to about 1,000 write units."
+  description = "The most request units a second for all pools together, to bound the bill. DynamoDB refuses more; callers get `Throttled` and ask again. `null`: no limit but the account's. A pool takes up to about 1,000 write units."
   type = object({
     max_read_request_units  = optional(number)
     max_write_request_units = optional(number)
@@ -95,7 +95,7 @@ variable "tags" {
 # --- The dashboard -----------------------------------------------------------------------------------------------
 
 variable "create_dashboard" {
-  description = "Whether to make a CloudWatch dashboard of all pools and of what the table costs. One of more than three in an account costs 3 dollars a month."
+  description = "Whether to make a CloudWatch dashboard of all pools and of the table's cost. One of more than three in an account costs 3 dollars a month."
   type        = bool
   default     = false
   nullable    = false
@@ -113,7 +113,7 @@ variable "dashboard_name" {
 }
 
 variable "dashboard_prices" {
-  description = "What DynamoDB takes for a million read and write request units, in dollars, for the dashboard. The defaults are of us-east-1 since November 2024; most regions are 10 to 60 percent dearer."
+  description = "DynamoDB's price of a million read and write request units, in dollars, for the dashboard. The defaults are of us-east-1 since November 2024; most regions are 10 to 60 percent dearer."
   type = object({
     million_reads  = optional(number, 0.125)
     million_writes = optional(number, 0.625)
@@ -128,7 +128,7 @@ variable "dashboard_prices" {
 }
 
 variable "metrics_namespace" {
-  description = "CloudWatch namespace of the pools' metrics, for the dashboard: what the pools have as their `metrics_namespace`."
+  description = "CloudWatch namespace of the pools' metrics, for the dashboard: the pools' `metrics_namespace`."
   type        = string
   default     = "leasehold"
   nullable    = false
