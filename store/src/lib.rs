@@ -62,7 +62,7 @@ pub use embedded::Embedded;
 pub use error::{ErrorContext, RunError, StoreError};
 pub use examine::{PoolExamination, examine};
 pub use history::history;
-pub use look::look;
+pub use look::{PoolLook, look};
 pub use meter::{Meter, MeterReading};
 pub use own_rows::limit_rows;
 pub use rows::EDITION_SPOKEN as EDITION;

@@ -8,9 +8,18 @@ use leasehold_core::{COUNTED, PoolName, Row, Settings, Snapshot, Timestamp};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
-use crate::rows;
-use crate::table::{ReadMode, RequestError, Table, row};
+use crate::rows::{self, RowError};
+use crate::table::{ReadMode, RequestError, Table};
 use crate::unreadable::row_or_unreadable;
+
+/// A pool as far as its rows can be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolLook {
+    /// What its rows show. A slot whose row makes no sense is shown as if it had none; nobody is let in meanwhile.
+    pub pool: Occupancy,
+    /// What is wrong with the slots' and waiters' rows that make no sense.
+    pub damaged: Vec<RowError>,
+}
 
 /// The pool as its rows show it, none if it has no settings. `now` is asked for once the rows are there.
 ///
@@ -19,51 +28,48 @@ use crate::unreadable::row_or_unreadable;
 /// not at the same moment.
 ///
 /// # Errors
-/// [`StoreError::PoolMisconfigured`], or what the table's answer was.
+/// [`StoreError::PoolMisconfigured`], or what the table's answer was. A damaged row of a slot or a waiter is no error.
 pub async fn look(
     table: &Table,
     prefix: &PoolName,
     now: impl Fn() -> Timestamp,
-) -> Result<Option<Occupancy>, StoreError> {
-    let context = || ErrorContext(format!("looking at pool {prefix}"));
+) -> Result<Option<PoolLook>, StoreError> {
+    let failed =
+        |failed: RequestError| failed.into_store_error(table, ErrorContext(format!("looking at pool {prefix}")));
     let most = COUNTED as usize;
     let slots = table.query(ReadMode::Eventual, expressions::own_rows_and_slots(prefix), usize::MAX);
     // One more than is counted: only a row proves that there is one.
     let queue = table.query(ReadMode::Eventual, expressions::beginning(prefix, rows::WAITS), most + 1);
-    let (slots, queue) = join(slots, queue).await;
-    let read = |items: Result<Vec<rows::Item>, RequestError>| -> Result<Vec<Row>, RequestError> {
-        items?.iter().map(row).collect()
-    };
-    let own = |items: Result<Vec<rows::Item>, RequestError>| -> Result<Vec<_>, RequestError> {
-        items?.iter().map(|item| row_or_unreadable(item).map_err(RequestError::Row)).collect()
-    };
+    let (own, queue) = join(slots, queue).await;
+    let (own, queue) = (own.map_err(failed)?, queue.map_err(failed)?);
     let misconfigured =
-        |why| StoreError::PoolMisconfigured { table: table.name().into(), prefix: prefix.to_string(), why };
-    let (rows, queue) = match (own(slots), read(queue)) {
-        (Ok(rows), Ok(queue)) => (rows, queue),
-        (Err(failed), _) | (_, Err(failed)) => return Err(failed.into_store_error(table, context())),
-    };
-    let (mut pool, mut live, mut mark, mut slots) = (None, None, None, Vec::new());
-    for (row, wrong) in rows {
-        if let Some(wrong) = wrong {
-            return Err(misconfigured(wrong.to_string()));
-        }
-        match row {
-            Row::Pool(row) => pool = Some(row),
-            Row::Override(row) => live = Some(row),
-            Row::HighWater(row) => mark = Some(row),
-            Row::Slot(row) => slots.push(row),
+        |why: String| StoreError::PoolMisconfigured { table: table.name().into(), prefix: prefix.to_string(), why };
+    let (mut pool, mut live, mut mark, mut slots, mut places) = (None, None, None, Vec::new(), Vec::new());
+    let mut damaged = Vec::new();
+    let more = queue.len() > most;
+    for item in own.iter().chain(queue.iter().take(most)) {
+        match row_or_unreadable(item) {
+            Ok((_, Some(wrong))) => return Err(misconfigured(wrong.to_string())),
+            Ok((Row::Pool(row), None)) => pool = Some(row),
+            Ok((Row::Override(row), None)) => live = Some(row),
+            Ok((Row::HighWater(row), None)) => mark = Some(row),
+            Ok((Row::Slot(row), None)) => slots.push(row),
+            Ok((Row::Wait(row), None)) => places.push(row),
             // No other kind lies between them.
-            _ => {}
+            Ok(_) => {}
+            Err(wrong) => damaged.push(wrong),
         }
     }
     let Some(pool) = pool else { return Ok(None) };
     let at = now();
     let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref(), mark, at)
         .map_err(|wrong| misconfigured(wrong.to_string()))?;
-    let more = queue.len() > most;
-    let queue = queue.into_iter().filter_map(|row| if let Row::Wait(row) = row { Some(row) } else { None });
-    let snapshot = Snapshot { at, limit: settings.limit, slots, queue: queue.take(most).collect(), more };
+    let snapshot = Snapshot { at, limit: settings.limit, slots, queue: places, more };
     let overridden = live.filter(|live| live.is_in_force(at)).map(Into::into);
-    Ok(Some(Occupancy { overridden, ..Occupancy::of(&snapshot, &settings) }))
+    let mut pool = Occupancy { overridden, ..Occupancy::of(&snapshot, &settings) };
+    if !damaged.is_empty() {
+        // Whoever asks for a lease reads the same rows, and is refused.
+        pool.open = 0;
+    }
+    Ok(Some(PoolLook { pool, damaged }))
 }

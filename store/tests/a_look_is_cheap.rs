@@ -43,7 +43,7 @@ async fn it_shows_what_the_protocol_sees() {
     let snapshot = runner.run_on(&prefix(), StatusRequest).await.expect("an answer");
     let settings = runner.settings(&prefix()).await.expect("settings");
     let expected = Occupancy::of(&snapshot, &settings);
-    let seen = look(&table, &prefix(), || snapshot.at).await.expect("a look").expect("a pool");
+    let seen = look(&table, &prefix(), || snapshot.at).await.expect("a look").expect("a pool").pool;
     let live = seen.overridden.clone().expect("the override, which decides nothing");
     assert_eq!((&*live.who, &*live.why), ("somebody", "a test"));
     assert_eq!(Occupancy { overridden: None, ..seen.clone() }, expected);
@@ -55,7 +55,7 @@ async fn it_shows_what_the_protocol_sees() {
 async fn the_queue_is_counted_to_a_hundred() {
     let table = embedded_table("leases").await;
     pool(&table, 103).await;
-    let seen = look(&table, &prefix(), || SystemClock.now()).await.expect("a look").expect("a pool");
+    let seen = look(&table, &prefix(), || SystemClock.now()).await.expect("a look").expect("a pool").pool;
     assert_eq!((seen.waiting, seen.waiting_more, seen.queue.len()), (100, true, 100));
 }
 

@@ -94,6 +94,10 @@ impl RecordOptions {
                 Input::Unreadable { prefix, why } if left_out.insert(prefix.clone()) => {
                     complain(&format!("pool {prefix} is left out while it cannot be read: {why}"));
                 }
+                Input::Damaged(look) if left_out.insert(look.rest.prefix.clone()) => {
+                    let (prefix, why) = (&look.rest.prefix, &look.why);
+                    complain(&format!("pool {prefix} is left out while it cannot be read: {why}"));
+                }
                 _ => {}
             }
             // A recording may be sent to somebody: it names no pool that it was not asked for.

@@ -115,7 +115,7 @@ async fn drained(patient: &Patient, rest: &[&str]) {
     }
     let seen = loop {
         runner.run_on(&prefix(), SweepRequest).await.expect("swept");
-        let seen = look(&patient.table, &prefix(), now).await.expect("a look").expect("a pool");
+        let seen = look(&patient.table, &prefix(), now).await.expect("a look").expect("a pool").pool;
         if seen.slots.iter().all(|slot| slot.lease.is_none()) || seen.held > 0 {
             break seen;
         }
@@ -195,7 +195,7 @@ async fn a_lease_above_the_mark_counts_again() {
             // Two more, not three.
             patient.granted("two").await;
             patient.granted("three").await;
-            let seen = look(&patient.table, &prefix(), now).await.expect("a look").expect("a pool");
+            let seen = look(&patient.table, &prefix(), now).await.expect("a look").expect("a pool").pool;
             assert_eq!((seen.held, seen.open), (3, 0));
             drained(&patient, &["one", "two", "three"]).await;
         } else {

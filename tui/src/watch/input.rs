@@ -1,8 +1,10 @@
 //! Inputs and effects: what changes a dashboard, and what does it ask for?
 //! Inputs in, effects and a wish list out; nothing else.
 
+use std::collections::BTreeMap;
+
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{ExpectedOverride, HistoryRow, LeaseId, Limit, Millis, PoolName, Timestamp};
+use leasehold_core::{ExpectedOverride, HistoryRow, LeaseId, Limit, Millis, PoolName, Slot, Timestamp};
 use ratatui::crossterm::event::KeyEvent;
 
 /// Something that happened.
@@ -27,6 +29,8 @@ pub enum Input {
         /// Why, in words.
         why: String,
     },
+    /// Some rows of a pool can not be read; the rest was.
+    Damaged(Box<DamagedPool>),
     /// Reading failed, and will be tried again.
     Failed {
         /// What was tried and what is wrong, in words.
@@ -69,6 +73,17 @@ pub enum Input {
     Played(ReplayPosition),
     /// A replay jumped: what was seen so far does not count.
     Forget,
+}
+
+/// A pool of which some rows can not be read.
+#[derive(Clone, Debug)]
+pub struct DamagedPool {
+    /// What the other rows show.
+    pub rest: Occupancy,
+    /// The slots whose rows can not be read: what is wrong with each, and what to do.
+    pub slots: BTreeMap<Slot, String>,
+    /// All that is wrong, in words.
+    pub why: String,
 }
 
 /// What the directory says of all pools.

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use leasehold_core::{Millis, PoolName, Timestamp};
-use leasehold_store::{ListedPool, StoreError, Table, list_pools, look};
+use leasehold_core::{Millis, PoolName, RowKey, Timestamp};
+use leasehold_store::{ListedPool, PoolLook, RowError, StoreError, Table, list_pools, look, rows};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::input::{DirectoryEntry, Input, PoolDirectory, ReadCost, Subscription};
+use super::input::{DamagedPool, DirectoryEntry, Input, PoolDirectory, ReadCost, Subscription};
 
 /// How often the directory is read at most: sweeps bring news once a minute by default.
 const DIRECTORY_EVERY: Duration = Duration::from_secs(10);
@@ -174,7 +174,8 @@ impl TableReader {
         for (prefix, look) in pools.iter().zip(looks) {
             let unreadable = |why: String| Input::Unreadable { prefix: prefix.clone(), why };
             let input = match look {
-                Ok(Some(look)) => Input::Seen(Box::new(look)),
+                Ok(Some(PoolLook { pool, damaged })) if damaged.is_empty() => Input::Seen(Box::new(pool)),
+                Ok(Some(look)) => Input::Damaged(Box::new(damaged(look))),
                 // Retired since the directory was read.
                 Ok(None) => Input::Gone(prefix.clone()),
                 Err(error @ (StoreError::PoolMisconfigured { .. } | StoreError::BadRow { .. })) => {
@@ -203,6 +204,18 @@ fn listing(prefix: PoolName, row: &ListedPool, now: Timestamp) -> DirectoryEntry
     // None: not swept yet; or retired, and the index has not followed yet.
     let summary = settings.as_ref().and_then(|settings| row.seen(settings, now));
     DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, summary, trouble }
+}
+
+/// A pool of which some rows make no sense.
+fn damaged(PoolLook { pool: rest, damaged }: PoolLook) -> DamagedPool {
+    let told = |row: &RowError| format!("{row}; {}", row.advice());
+    let slot = |row: &RowError| match rows::row_key(&row.sk) {
+        Some(RowKey::Slot(slot)) => Some((slot, told(row))),
+        _ => None,
+    };
+    let slots = damaged.iter().filter_map(slot).collect();
+    let why = damaged.iter().map(told).collect::<Vec<_>>().join("; ");
+    DamagedPool { rest, slots, why }
 }
 
 /// Units that may be spent: they come back with time.

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use leasehold_core::occupancy::{Detail, Occupancy, changes};
 use leasehold_core::{HistoryRow, Limit, Millis, PoolName, Timestamp};
 
-pub use pool::{PoolOrder, PoolPane};
+pub use pool::{PoolOrder, PoolPane, passes};
 
 use super::form::Form;
-use super::input::{DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition};
+use super::input::{DamagedPool, DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition};
 use super::layout::Pane;
 use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
@@ -223,17 +223,21 @@ impl DashboardState {
             Input::Resize(columns, rows) => self.size = (columns, rows),
             Input::Tick(now) => self.tick(now),
             // What was on its way when somebody pressed pause.
-            Input::Listed(_) | Input::Seen(_) | Input::Gone(_) | Input::Unreadable { .. } if self.paused.is_some() => {}
+            Input::Listed(_) | Input::Seen(_) | Input::Gone(_) | Input::Unreadable { .. } | Input::Damaged(_)
+                if self.paused.is_some() => {}
             Input::Listed(listed) => self.list(listed),
             Input::Seen(look) => self.see(*look),
             Input::Gone(prefix) => self.forget(&prefix),
             // One that was forgotten meanwhile does not come back for this.
             Input::Unreadable { prefix, why } => {
                 if self.places.contains_key(&prefix) {
-                    self.pool_mut(&prefix).trouble = Some(why);
+                    let now = self.now;
+                    let pool = self.pool_mut(&prefix);
+                    (pool.trouble, pool.damaged, pool.read_at) = (Some(why), None, Some(now));
                     self.moves(&prefix);
                 }
             }
+            Input::Damaged(look) => self.see_the_rest(*look),
             Input::Failed { why, retry_at } => self.failure = Some(ReadFailure { why, retry_at }),
             Input::Cost(cost) => self.cost = Some(cost),
             Input::ActionDone { done, what } => self.did(done, what),
@@ -292,7 +296,10 @@ impl DashboardState {
             if pool.seen.is_none() {
                 pool.limit = listing.limit;
             }
-            pool.trouble = listing.trouble;
+            // What its rows said themselves is newer.
+            if pool.read_at.is_none_or(|read| listed.at.since(read) > CONNECTED) {
+                (pool.trouble, pool.damaged) = (listing.trouble, None);
+            }
             if let Some(summary) = listing.summary {
                 self.see(summary);
             }
@@ -316,7 +323,8 @@ impl DashboardState {
         }
         let pool = self.pool_mut(&look.prefix);
         // A sweep's summary from before what is known already says nothing new.
-        if pool.seen.as_ref().is_some_and(|seen| look.at < seen.at) {
+        let older = pool.seen.as_ref().is_some_and(|seen| look.at < seen.at);
+        if older || (pool.damaged.is_some() && look.detail == Detail::Summary) {
             return;
         }
         if let Some(Overlay::Form(form)) = &mut self.overlay {
@@ -332,10 +340,12 @@ impl DashboardState {
         pool.limit = Some(look.limit);
         pool.asked = pool.asked.filter(|asked| *asked != look.limit);
         if look.detail == Detail::Rows {
-            pool.trouble = None;
+            (pool.trouble, pool.read_at) = (None, Some(look.at));
         }
+        // What could not be read before is no news.
+        let whole = pool.damaged.take().is_none();
         // A pool that comes back on screen is not told of with everything that happened meanwhile.
-        let before = pool.seen.take().filter(|before| look.at.since(before.at) <= CONNECTED);
+        let before = pool.seen.take().filter(|before| whole && look.at.since(before.at) <= CONNECTED);
         let events = before.as_ref().map(|before| changes(before, &look)).unwrap_or_default();
         pool.seen = Some(look);
         if !events.is_empty() {
@@ -344,6 +354,20 @@ impl DashboardState {
             self.log.tell(&prefix, events);
             self.keep_log_in_place(before);
         }
+    }
+
+    /// A pool of which some rows can not be read: the others are shown.
+    fn see_the_rest(&mut self, DamagedPool { rest, slots, why }: DamagedPool) {
+        if !self.places.contains_key(&rest.prefix) {
+            return;
+        }
+        self.failure = None;
+        let pool = self.pool_mut(&rest.prefix);
+        (pool.trouble, pool.damaged, pool.read_at) = (Some(why), Some(slots), Some(rest.at));
+        pool.limit = Some(rest.limit);
+        let prefix = rest.prefix.clone();
+        pool.seen = Some(rest);
+        self.moves(&prefix);
     }
 
     /// Whoever reads further down the log is not carried away by what comes in above.

@@ -36,7 +36,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
         nothing(dashboard, "No pool is chosen.", inner, buf);
         return;
     };
-    if let Some(trouble) = &pool.trouble {
+    if let (Some(trouble), None) = (&pool.trouble, &pool.damaged) {
         nothing(dashboard, trouble, inner, buf);
         return;
     }
@@ -74,14 +74,23 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     put_right(buf, inner, expires, 0, "expires", quiet);
     put_right(buf, inner, fence, 0, "fence", quiet);
     list(dashboard, Pane::Slots, dashboard.slot_cursor, rows, inner, buf, |buf, row, y| {
-        let (sign, words, mut style) = told(dashboard, row);
+        let damage = pool.damage(row.slot);
+        let (sign, words, mut style) = match damage {
+            Some(_) => ("×", "unreadable", palette.alarm()),
+            None => told(dashboard, row),
+        };
         if dashboard.is_stale() {
             style = quiet;
         }
         put(buf, inner, 2, y, sign, style);
         put_right(buf, inner, (4, digits), y, &row.slot.0.to_string(), Style::new());
         let tone = if dashboard.is_stale() { quiet } else { Style::new() };
-        if let Some(lease) = &row.lease {
+        if let Some(damage) = damage {
+            let room = usize::from((fence.0 + fence.1).saturating_sub(name.0));
+            // Which row it is stands before it.
+            let what = damage.split_once(": ").map_or(damage, |(_, what)| what);
+            put(buf, inner, name.0, y, &text::clip(what, room), style);
+        } else if let Some(lease) = &row.lease {
             let holder = text::holder_within(&lease.holder, lease.label.as_deref(), usize::from(name.1));
             put(buf, inner, name.0, y, &holder, tone);
             let passed = dashboard.passed(seen);
@@ -98,7 +107,9 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
             put(buf, inner, name.0, y, if seen.is_closed() { "closed for now" } else { "free" }, quiet);
         }
         let number = if row.fence.0 == 0 { "·".to_owned() } else { row.fence.0.to_string() };
-        put_right(buf, inner, fence, y, &number, quiet);
+        if damage.is_none() {
+            put_right(buf, inner, fence, y, &number, quiet);
+        }
         if note.1 > 0 {
             put(buf, inner, note.0, y, words, style);
         }
@@ -113,7 +124,8 @@ fn notes(dashboard: &DashboardState) -> impl Iterator<Item = (String, Style)> {
         let until = live.until.map(|until| format!(" until {} UTC", text::moment(until))).unwrap_or_default();
         (format!("± limit by {}{until}: {}", live.who, live.why), palette.busy())
     });
-    settling.into_iter().chain(live)
+    let damaged = dashboard.damaged().map(|words| (format!("× {words}"), palette.alarm()));
+    damaged.into_iter().chain(settling).chain(live)
 }
 
 fn counts(seen: &Occupancy) -> String {
@@ -158,7 +170,7 @@ pub(super) fn queue(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     let rows = dashboard.queue();
     let Some(seen) = seen.filter(|_| !rows.is_empty()) else {
         let words = match seen {
-            _ if chosen.is_none_or(|pool| pool.trouble.is_some()) => "",
+            _ if chosen.is_none_or(|pool| pool.trouble.is_some() && pool.damaged.is_none()) => "",
             Some(seen) if seen.waiting == 0 => "Nobody waits.",
             _ => "Reading the queue…",
         };

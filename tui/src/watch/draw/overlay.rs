@@ -27,7 +27,13 @@ pub(super) fn details(dashboard: &DashboardState, scrolled: usize, area: Rect, b
             None => ("Waiter".into(), vec![("", "It is not in the queue any more.".into())]),
         },
         _ => match dashboard.slot() {
-            Some(slot) => (format!("Slot {} of {name}", slot.slot.0), slot_facts(dashboard, &pool.prefix, slot)),
+            Some(slot) => {
+                let facts = match pool.damage(slot.slot) {
+                    Some(damage) => vec![("", damage.to_owned())],
+                    None => slot_facts(dashboard, &pool.prefix, slot),
+                };
+                (format!("Slot {} of {name}", slot.slot.0), facts)
+            }
             None => ("Slot".into(), vec![("", "There is no such slot any more.".into())]),
         },
     };

@@ -262,6 +262,9 @@ impl DashboardState {
         }
         match self.lease() {
             Some((lease, holder)) => self.overlay = Some(Overlay::Form(Form::release(lease, &holder))),
+            None if self.slot().zip(self.chosen()).is_some_and(|(slot, pool)| pool.damage(slot.slot).is_some()) => {
+                self.say(true, "that slot's row can not be read: enter says what is wrong".into());
+            }
             None => self.say(true, "nobody holds that slot".into()),
         }
     }

@@ -1,9 +1,10 @@
 //! A pool's state: what is known of one pool, and which of two comes first in the list?
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use leasehold_core::occupancy::{Occupancy, PoolState};
-use leasehold_core::{Limit, PoolName};
+use leasehold_core::{Limit, PoolName, Slot, Timestamp};
 
 use crate::watch::history::History;
 
@@ -18,20 +19,30 @@ pub struct PoolPane {
     pub(super) asked: Option<Limit>,
     /// The newest look; none if it was never swept and is not on screen.
     pub seen: Option<Occupancy>,
-    /// Why it can not be shown, if it can't.
+    /// Why it can not be shown, or not all of it, if it can't.
     pub trouble: Option<String>,
+    /// Its slots whose rows can not be read: what is wrong with each. The rest of what was seen is true then.
+    pub damaged: Option<BTreeMap<Slot, String>>,
+    /// When its rows were read last, or could not be.
+    pub(super) read_at: Option<Timestamp>,
     /// The last minutes.
     pub history: History,
 }
 
 impl PoolPane {
     pub(super) fn new(prefix: PoolName) -> PoolPane {
-        PoolPane { prefix, limit: None, asked: None, seen: None, trouble: None, history: History::default() }
+        let (seen, trouble, damaged, read_at) = (None, None, None, None);
+        PoolPane { prefix, limit: None, asked: None, seen, trouble, damaged, read_at, history: History::default() }
     }
 
     /// What was seen of it last, if that can still be told: not of a pool that can not be shown.
     pub fn known(&self) -> Option<&Occupancy> {
         self.seen.as_ref().filter(|_| self.trouble.is_none())
+    }
+
+    /// What is wrong with this slot's row, if it can not be read.
+    pub fn damage(&self, slot: Slot) -> Option<&str> {
+        self.damaged.as_ref()?.get(&slot).map(String::as_str)
     }
 
     /// In one word, if anything is known.
@@ -50,8 +61,7 @@ impl PoolPane {
 
     /// Whether each of these is in its name, or begins its state.
     pub(super) fn has(&self, terms: &[&str]) -> bool {
-        let (name, state) = (self.prefix.as_str().to_ascii_lowercase(), self.state_word());
-        terms.iter().all(|term| state.starts_with(term) || name.contains(term))
+        passes(&self.prefix, self.state_word(), terms)
     }
 
     /// Its place in the list before or after another; two are never equal.
@@ -62,35 +72,21 @@ impl PoolPane {
 
     /// How much it matters in this order.
     fn weight(&self, order: PoolOrder) -> u64 {
-        let seen = self.seen.as_ref();
-        match order {
-            PoolOrder::Name => 0,
-            PoolOrder::Trouble if self.trouble.is_some() => 7,
-            PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
-                PoolState::OverLimit => 6,
-                PoolState::Starving => 5,
-                PoolState::Settling => 4,
-                PoolState::Full => 3,
-                PoolState::Ok => 2,
-                PoolState::Idle => 1,
-            }),
-            PoolOrder::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
-            // The earlier somebody began to wait, the longer they wait, whatever time it is.
-            PoolOrder::LongestWait => {
-                let since = seen.and_then(|seen| Some(seen.at - seen.oldest_wait?));
-                since.map_or(0, |since| u64::MAX - since.0)
-            }
-            PoolOrder::Fullness => self.fullness(),
-        }
+        order.weight(self.trouble.is_some(), self.seen.as_ref())
     }
+}
 
-    /// How full it is, in thousandths; a limit of 0 that somebody holds a lease under is more than full.
-    fn fullness(&self) -> u64 {
-        let Some(seen) = &self.seen else { return 0 };
-        match seen.limit.count() {
-            0 => u64::from(seen.held) * 1_001,
-            limit => u64::from(seen.held) * 1_000 / u64::from(limit),
-        }
+/// Whether each of these, in small letters, is in a pool's name or begins the word for its state.
+pub fn passes(prefix: &PoolName, state: &str, terms: &[&str]) -> bool {
+    let name = prefix.as_str().to_ascii_lowercase();
+    terms.iter().all(|term| state.starts_with(term) || name.contains(term))
+}
+
+/// How full it is, in thousandths; a limit of 0 that somebody holds a lease under is more than full.
+fn fullness(seen: &Occupancy) -> u64 {
+    match seen.limit.count() {
+        0 => u64::from(seen.held) * 1_001,
+        limit => u64::from(seen.held) * 1_000 / u64::from(limit),
     }
 }
 
@@ -118,6 +114,29 @@ impl PoolOrder {
             PoolOrder::Waiting => "waiting",
             PoolOrder::LongestWait => "longest wait",
             PoolOrder::Fullness => "fullness",
+        }
+    }
+
+    /// How much a pool matters in this order, by what was seen of it; `unreadable` are those with rows that make no sense.
+    pub fn weight(self, unreadable: bool, seen: Option<&Occupancy>) -> u64 {
+        match self {
+            PoolOrder::Name => 0,
+            PoolOrder::Trouble if unreadable => 7,
+            PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
+                PoolState::OverLimit => 6,
+                PoolState::Starving => 5,
+                PoolState::Settling => 4,
+                PoolState::Full => 3,
+                PoolState::Ok => 2,
+                PoolState::Idle => 1,
+            }),
+            PoolOrder::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
+            // The earlier somebody began to wait, the longer they wait, whatever time it is.
+            PoolOrder::LongestWait => {
+                let since = seen.and_then(|seen| Some(seen.at - seen.oldest_wait?));
+                since.map_or(0, |since| u64::MAX - since.0)
+            }
+            PoolOrder::Fullness => seen.map_or(0, fullness),
         }
     }
 

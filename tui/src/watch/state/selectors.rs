@@ -67,9 +67,16 @@ impl DashboardState {
         self.seen().filter(|seen| seen.detail == Detail::Rows).and_then(text::settling)
     }
 
-    /// How many lines above the slots say something of the limit.
+    /// What rows that can not be read mean for the chosen pool, if there are any beside others that can.
+    pub fn damaged(&self) -> Option<String> {
+        let pool = self.chosen().filter(|pool| pool.damaged.is_some())?;
+        Some(format!("nobody is let in while a row is unreadable; run: leasehold doctor {}", pool.prefix))
+    }
+
+    /// How many lines above the slots say something of the pool.
     pub fn notes(&self) -> u16 {
-        u16::from(self.overridden().is_some()) + u16::from(self.settling().is_some())
+        let said = [self.overridden().is_some(), self.settling().is_some(), self.damaged().is_some()];
+        said.into_iter().map(u16::from).sum()
     }
 
     /// The head of its queue.
