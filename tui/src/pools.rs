@@ -1,8 +1,13 @@
 //! `leasehold pools`: how do all pools of the table stand, as their last sweeps saw them?
 
-use leasehold_core::occupancy::PoolState;
+mod check;
+
+use std::cmp::Reverse;
+
+use leasehold_core::occupancy::{Detail, Occupancy, PoolState};
 use leasehold_core::{ID_BYTES, Limit, Millis, PoolName, Timestamp, shortened};
 use leasehold_store::{Directory, ListedPool, directory};
+use leasehold_tui::watch::state::{PoolOrder, passes};
 use leasehold_tui::watch::text::clock;
 use serde::Serialize;
 
@@ -11,20 +16,83 @@ use crate::error::CliError;
 use crate::output::{Alignment, OutputFormat, columns};
 use crate::pool::OverrideOutput;
 use crate::target::Target;
+use check::PoolTrouble;
 
 /// List all pools: how full they were at their last sweep, who waited, and how old that is
 ///
 /// One query of the table's directory, however many leases there are. `leasehold leases PREFIX` reads one pool live.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
-pub(crate) struct PoolsOptions {}
+pub(crate) struct PoolsOptions {
+    /// List only pools that have each of these words in their name, or whose state begins with it: "team-a full"
+    #[arg(long, value_name = "WORDS")]
+    filter: Option<String>,
+
+    /// The order of the pools; within it, by name
+    #[arg(long, value_name = "ORDER", value_enum, default_value_t = Sort::Name)]
+    sort: Sort,
+
+    /// For monitoring: read each listed pool now, say what is wrong with it, and end with status 1 if anything is
+    #[arg(long)]
+    check: bool,
+
+    /// With --check: nobody may have waited for longer than this
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration::above_zero)]
+    #[arg(requires = "check", allow_hyphen_values = true)]
+    max_wait: Millis,
+
+    /// With --check: a sweep may be so long ago; 0s: sweeps are not checked [default: three sweeps, at least 3m]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "check", allow_hyphen_values = true)]
+    max_sweep_age: Option<Millis>,
+}
+
+/// In which order pools are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Sort {
+    /// By name
+    Name,
+    /// The most alarming first
+    Trouble,
+    /// Those that most wait for first
+    Waiting,
+    /// The longest wait first
+    LongestWait,
+    /// The fullest first
+    Fullness,
+}
+
+impl Sort {
+    /// As the dashboard has it.
+    fn order(self) -> PoolOrder {
+        match self {
+            Sort::Name => PoolOrder::Name,
+            Sort::Trouble => PoolOrder::Trouble,
+            Sort::Waiting => PoolOrder::Waiting,
+            Sort::LongestWait => PoolOrder::LongestWait,
+            Sort::Fullness => PoolOrder::Fullness,
+        }
+    }
+}
 
 const AFTER: &str = "\
 STATE is the first that holds: `over limit` (more hold a lease than the limit allows: leases from before it was
 lowered, else the pool is broken), `settling` (the limit was lowered: nobody is let in until that time), `starving`
 (somebody waits and nothing moves), `full` (all slots are held), `ok`, `idle`; `never swept` if there is no summary
-yet, and `broken` if a row of the pool makes no sense, which is then told below. LIMIT is the one in force now;
-OVERRIDE says who made it, if an operator did. HELD and what is right of it are as old as SWEPT says.
+yet, `stale` if three sweeps or more are missing, so that the row tells the past, and `broken` if a row of the pool
+makes no sense, which is then told below. LIMIT is the one in force now; OVERRIDE says who made it, if an operator
+did. HELD and what is right of it are as old as SWEPT says, or with --check as they are now.
+
+--check reads the slots and the head of the queue of each listed pool (about one read unit a pool of 15 slots). Below
+the list it says what is wrong with which pool:
+    broken        a row makes no sense: `leasehold doctor PREFIX` says what to do
+    over limit    more hold a lease than the limit allows
+    starving      somebody waits and nothing moves
+    waits         the first in the queue has waited for longer than --max-wait
+    sweeps        the pool was swept before, but not within --max-sweep-age
+A pool that was never swept has no such trouble: nobody began to sweep it, as where only `leasehold run` is used.
+
+Exit status: 0 done, and with --check nothing is wrong; 1 with --check: something is wrong with a listed pool, or no
+pool is listed; 2 the options make no sense; 3 the table cannot be used.
 
 With --output json (null: never swept, or the row cannot be read):
 
@@ -32,7 +100,9 @@ With --output json (null: never swept, or the row cannot be read):
      \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
      \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
      \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
-     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"trouble\": what is wrong}],
+     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"stale\": whether sweeps are missing, \"trouble\": what is wrong}],
+     \"check\": null without --check, else [{\"prefix\", \"kind\": \"broken\", \"over_limit\", \"starving\", \"waits\" or
+     \"sweeps\", \"what\": in words}], empty if nothing is wrong,
      \"foreign\": [the keys of rows in the directory that are none of leasehold's]}
 
 Times are milliseconds; those that end in `at_ms` since 1970, as the pool's sweep read its clock.";
@@ -45,6 +115,7 @@ struct PoolsOutput<'a> {
     table: &'a str,
     at_ms: Timestamp,
     pools: Vec<PoolsRow>,
+    check: Option<Vec<PoolTrouble>>,
     foreign: Vec<String>,
 }
 
@@ -62,20 +133,76 @@ struct PoolsRow {
     #[serde(rename = "override")]
     live: Option<OverrideOutput>,
     swept_at_ms: Option<Timestamp>,
+    stale: Option<bool>,
     trouble: Option<String>,
+    /// How often it should be swept.
+    #[serde(skip)]
+    sweep_every: Option<Millis>,
+    #[serde(skip)]
+    seen: Option<Occupancy>,
 }
 
 impl PoolsOptions {
-    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+    /// The exit status.
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<u8, CliError> {
         let table = target.table().await?;
         let Directory { pools: listed, foreign } = directory(&table).await?;
         let now = table.now();
-        let pools: Vec<PoolsRow> =
+        let mut pools: Vec<PoolsRow> =
             listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed, now)).collect();
-        let text = words(table.name(), &pools, now) + &told_foreign(&foreign);
-        output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools, foreign })
+        let all = pools.len();
+        if self.check {
+            // What was not asked for is not read; of the others the state may be another one now.
+            pools.retain(|pool| self.names(&pool.prefix));
+            check::read_now(&table, &mut pools).await?;
+        }
+        let now = table.now();
+        pools.retain(|pool| self.lists(pool));
+        let order = self.sort.order();
+        let weight = |pool: &PoolsRow| Reverse(order.weight(pool.trouble.is_some(), pool.seen.as_ref()));
+        pools.sort_by_key(weight);
+        let check = self.check.then(|| self.troubles(&pools, now));
+        let mut text = if pools.is_empty() && all > 0 {
+            format!("no pool of table {} is listed: {all} have other names or states\n", table.name())
+        } else {
+            words(table.name(), &pools, now)
+        };
+        match &check {
+            Some(check) => text += &check::words(&pools, check),
+            None => text += &told_troubles(&pools),
+        }
+        text += &told_foreign(&foreign);
+        let well = check.as_ref().is_none_or(|check| check.is_empty() && !pools.is_empty());
+        output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools, check, foreign })?;
+        Ok(u8::from(!well))
+    }
+
+    fn terms(&self) -> Vec<String> {
+        let words = self.filter.as_deref().unwrap_or_default().to_ascii_lowercase();
+        words.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Whether a pool of this name can be listed, whatever its state is.
+    fn names(&self, prefix: &PoolName) -> bool {
+        let states = STATE_WORDS;
+        let is_state = |term: &str| states.iter().any(|state| state.starts_with(term));
+        self.terms().iter().all(|term| is_state(term) || passes(prefix, "", &[term]))
+    }
+
+    fn lists(&self, pool: &PoolsRow) -> bool {
+        let terms = self.terms();
+        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+        passes(&pool.prefix, pool.state_word(), &terms)
+    }
+
+    fn troubles(&self, pools: &[PoolsRow], now: Timestamp) -> Vec<PoolTrouble> {
+        pools.iter().flat_map(|pool| check::troubles(pool, self.max_wait, self.max_sweep_age, now)).collect()
     }
 }
+
+/// The words for a state, as they are listed.
+const STATE_WORDS: [&str; 9] =
+    ["over limit", "settling", "starving", "full", "ok", "idle", "broken", "never swept", "stale"];
 
 impl PoolsRow {
     fn of(prefix: PoolName, listed: ListedPool, now: Timestamp) -> PoolsRow {
@@ -86,32 +213,62 @@ impl PoolsRow {
         let settings = settings.as_ref();
         // A summary without settings is of a pool that was just retired, or whose settings make no sense.
         let seen = settings.and_then(|settings| listed.seen(settings, now));
-        let seen = seen.as_ref();
         let settling = settings.and_then(|settings| settings.settling(now));
-        PoolsRow {
+        let sweep_every = settings.map(|settings| settings.sweep_every);
+        let stale = seen.as_ref().zip(sweep_every).map(|(seen, every)| now.since(seen.at) > check::oldest_sweep(every));
+        let mut row = PoolsRow {
             limit: settings.map(|settings| settings.limit),
-            held: seen.map(|seen| seen.held),
-            waiting: seen.map(|seen| seen.waiting),
-            waiting_more: seen.map(|seen| seen.waiting_more),
-            oldest_wait_ms: seen.and_then(|seen| seen.oldest_wait),
-            state: seen.map(|seen| seen.state),
+            held: None,
+            waiting: None,
+            waiting_more: None,
+            oldest_wait_ms: None,
+            state: None,
             settles_at_ms: settling.map(|(until, _)| until),
             limit_was: settling.map(|(_, was)| was),
             live: listed.live_at(now).cloned().map(OverrideOutput::from),
-            swept_at_ms: seen.map(|seen| seen.at),
+            swept_at_ms: seen.as_ref().map(|seen| seen.at),
+            stale,
             prefix,
             trouble,
+            sweep_every,
+            seen: None,
+        };
+        row.see(seen);
+        row
+    }
+
+    /// What is known of it now; none: nothing.
+    fn see(&mut self, seen: Option<Occupancy>) {
+        self.held = seen.as_ref().map(|seen| seen.held);
+        self.waiting = seen.as_ref().map(|seen| seen.waiting);
+        self.waiting_more = seen.as_ref().map(|seen| seen.waiting_more);
+        self.oldest_wait_ms = seen.as_ref().and_then(|seen| seen.oldest_wait);
+        self.state = seen.as_ref().map(|seen| seen.state);
+        self.seen = seen;
+    }
+
+    /// Whether what is told of its leases is of a sweep that is longer ago than it should be.
+    fn tells_the_past(&self) -> bool {
+        self.stale == Some(true) && self.seen.as_ref().is_some_and(|seen| seen.detail == Detail::Summary)
+    }
+
+    /// Its state in a word or two.
+    fn state_word(&self) -> &'static str {
+        match (&self.trouble, self.state) {
+            (Some(_), _) => "broken",
+            (None, Some(_)) if self.tells_the_past() => "stale",
+            (None, Some(state)) => state.as_str(),
+            (None, None) => "never swept",
         }
     }
 
     fn cells(&self, now: Timestamp) -> [String; 8] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let more = if self.waiting_more == Some(true) { "+" } else { "" };
-        let state = match (&self.trouble, self.state, self.settles_at_ms) {
-            (Some(_), ..) => "broken".into(),
-            (None, Some(PoolState::Settling), Some(until)) => format!("settling until {}", clock(until)),
-            (None, Some(state), _) => state.to_string(),
-            (None, None, _) => "never swept".into(),
+        let state = match (self.state_word(), self.state, self.settles_at_ms) {
+            ("settling", _, Some(until)) => format!("settling until {}", clock(until)),
+            ("stale", Some(state), _) => format!("stale, was {state}"),
+            (word, ..) => word.into(),
         };
         [
             self.prefix.to_string(),
@@ -157,11 +314,11 @@ fn words(table: &str, pools: &[PoolsRow], now: Timestamp) -> String {
         ("OVERRIDE", Alignment::Left),
     ];
     let rows: Vec<_> = pools.iter().map(|pool| pool.cells(now)).collect();
-    let mut text = columns(headings, &rows);
-    for pool in pools {
-        if let Some(trouble) = &pool.trouble {
-            text += &format!("pool {}: {trouble}\n", pool.prefix);
-        }
-    }
-    text
+    columns(headings, &rows)
+}
+
+/// What is wrong with the rows of those that can not be read.
+fn told_troubles(pools: &[PoolsRow]) -> String {
+    let troubled = pools.iter().filter_map(|pool| Some((&pool.prefix, pool.trouble.as_ref()?)));
+    troubled.map(|(prefix, trouble)| format!("pool {prefix}: {trouble}\n")).collect()
 }

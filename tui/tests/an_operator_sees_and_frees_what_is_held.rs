@@ -147,10 +147,10 @@ async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
     let (at, oldest) = (pool(0)["swept_at_ms"].clone(), pool(0)["oldest_wait_ms"].clone());
     assert!(at.is_u64() && oldest.is_u64(), "{listed}");
     let first = json!({"prefix": "p", "limit": 1, "held": 1, "waiting": 1, "waiting_more": false,
-        "oldest_wait_ms": oldest, "state": "full", "swept_at_ms": at, "trouble": null,
+        "oldest_wait_ms": oldest, "state": "full", "swept_at_ms": at, "stale": false, "trouble": null,
         "settles_at_ms": null, "limit_was": null, "override": null});
     let second = json!({"prefix": "quiet-one", "limit": 7, "held": null, "waiting": null, "waiting_more": null,
-        "oldest_wait_ms": null, "state": null, "swept_at_ms": null, "trouble": null,
+        "oldest_wait_ms": null, "state": null, "swept_at_ms": null, "stale": null, "trouble": null,
         "settles_at_ms": null, "limit_was": null, "override": null});
     assert_eq!((pool(0), pool(1), &listed["pools"][2]), (first, second, &json!(null)));
 

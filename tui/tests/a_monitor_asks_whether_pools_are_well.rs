@@ -1,0 +1,125 @@
+//! `leasehold pools`: which pools are listed, in which order, and what does a monitor learn that calls it every minute?
+//! Against a local AWS, by the real binary.
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod local_aws;
+
+use leasehold_core::{AcquireRequest, Holder, Limit, Mode, PoolName, Row, RowKey, Slot, SummaryRow, Timestamp};
+use leasehold_store::{Clock, Runner, SystemClock};
+use leasehold_testkit::put_row;
+use local_aws::{Ended, damage, document, on, refused, run, table, told};
+use serde_json::json;
+
+fn prefix(name: &str) -> PoolName {
+    name.parse().expect("a prefix")
+}
+
+async fn asks(table_name: &str, pool: &str, who: &str) {
+    let holder = Holder::new(who, "", None).expect("a holder");
+    let ask = AcquireRequest { holder, attempt: None, mode: Mode::Queue(None), lease: None, wait: None, label: None };
+    Runner::new(table(table_name)).run_on(&prefix(pool), ask).await.expect("an answer");
+}
+
+/// A sweep that long ago, which found the pool empty.
+async fn swept(table_name: &str, pool: &str, seconds: u64) {
+    let at = Timestamp(SystemClock.now().0 - seconds * 1_000);
+    let limit = Limit::try_from(2).expect("a limit");
+    let row = SummaryRow { at, limit, held: 0, waiting: 0, waiting_more: false, waiting_since: None };
+    put_row(&table(table_name), &prefix(pool), Row::Summary(row)).await;
+}
+
+fn listed(words: &str) -> Vec<&str> {
+    words.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect()
+}
+
+fn check(table_name: &str, arguments: &[&str]) -> Ended {
+    run(on(table_name), &[&["pools", "--check"], arguments].concat())
+}
+
+#[tokio::test]
+async fn pools_are_listed_by_name_or_state_and_in_any_order() {
+    let name = "sorted";
+    told(name, &["table", "create"]);
+    for (pool, limit) in [("team-a.export", "4"), ("team-a.import", "1"), ("team-b.import", "2")] {
+        told(name, &["pool", "set", pool, "--limit", limit]);
+    }
+    for (pool, who) in [("team-a.import", "one"), ("team-a.import", "two"), ("team-b.import", "three")] {
+        asks(name, pool, who).await;
+    }
+    for pool in ["team-a.import", "team-b.import", "team-a.export"] {
+        told(name, &["sweep", pool]);
+    }
+    let pools = |arguments: &[&str]| told(name, &[&["pools"], arguments].concat());
+    assert_eq!(listed(&pools(&[])), ["team-a.export", "team-a.import", "team-b.import"]);
+    assert_eq!(listed(&pools(&["--sort", "fullness"])), ["team-a.import", "team-b.import", "team-a.export"]);
+    assert_eq!(listed(&pools(&["--sort", "longest-wait"]))[0], "team-a.import");
+    assert_eq!(listed(&pools(&["--sort", "trouble", "--filter", "Import"])), ["team-a.import", "team-b.import"]);
+    assert_eq!(listed(&pools(&["--filter", "team-a full"])), ["team-a.import"]);
+    let none = pools(&["--filter", "nightly"]);
+    assert!(none.contains("no pool of table sorted is listed: 3 have other names or states"), "{none}");
+    assert_eq!(document(name, &["pools", "--filter", "team-b"])["pools"].as_array().map(Vec::len), Some(1));
+    assert!(refused(on(name), 2, &["pools", "--max-wait", "5m"]).contains("--check"));
+}
+
+#[tokio::test]
+async fn a_sweep_that_is_missing_is_no_idle_pool() {
+    let name = "stale";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "2"]);
+    swept(name, "p", 179).await;
+    assert!(told(name, &["pools"]).contains(" idle "), "three sweeps may be missing");
+    swept(name, "p", 240).await;
+    let words = told(name, &["pools"]);
+    assert!(words.contains(" stale, was idle  4m"), "{words}");
+    assert_eq!(document(name, &["pools"])["pools"][0]["stale"], json!(true));
+    assert_eq!(listed(&told(name, &["pools", "--filter", "stale"])), ["p"]);
+}
+
+#[tokio::test]
+async fn a_check_ends_with_the_status_that_a_monitor_needs() {
+    let name = "checked";
+    told(name, &["table", "create"]);
+    assert_eq!(check(name, &[]).status, Some(1), "no pool is no good news");
+    for pool in ["p", "q"] {
+        told(name, &["pool", "set", pool, "--limit", "1"]);
+    }
+    asks(name, "p", "one").await;
+    let well = check(name, &[]);
+    assert_eq!((well.status, &*well.wrong), (Some(0), ""), "{well:?}");
+    // As it is now: nobody has swept it.
+    assert!(
+        well.told.contains("p          1      1        0            -  full   -")
+            && well.told.ends_with("2 pools checked: nothing is wrong\n"),
+        "{well:?}"
+    );
+
+    asks(name, "p", "two").await;
+    assert_eq!(check(name, &[]).status, Some(0), "that somebody waits is normal");
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let waits = check(name, &["--max-wait", "1ms"]);
+    assert!(waits.told.contains("! p: waits: the first in the queue has waited for "), "{waits:?}");
+    assert!(waits.status == Some(1) && waits.told.ends_with("2 pools checked: 1 in trouble\n"), "{waits:?}");
+
+    swept(name, "q", 600).await;
+    let stopped = check(name, &["--filter", "q"]);
+    assert!(stopped.told.contains("! q: sweeps: the last was 10m ago, more than 3m"), "{stopped:?}");
+    assert_eq!(stopped.status, Some(1));
+    assert_eq!(check(name, &["--max-sweep-age", "1h"]).status, Some(0));
+    assert_eq!(check(name, &["--max-sweep-age", "0s"]).status, Some(0));
+
+    // A slot that nobody can read, though the last sweep was all right.
+    swept(name, "p", 1).await;
+    swept(name, "q", 1).await;
+    assert_eq!(check(name, &[]).status, Some(0));
+    damage(name, &prefix("p"), RowKey::Slot(Slot(0)), "fence", -1).await;
+    let broken = check(name, &[]);
+    assert!(
+        broken.told.contains("! p: broken: row slot#00000 of LEASES#p") && broken.told.contains("do not delete it"),
+        "{broken:?}"
+    );
+    assert_eq!(broken.status, Some(1));
+    let document: serde_json::Value =
+        serde_json::from_str(&check(name, &["--output", "json"]).told).expect("a document");
+    assert_eq!((&document["check"][0]["prefix"], &document["check"][0]["kind"]), (&json!("p"), &json!("broken")));
+    assert_eq!(document["check"].as_array().map(Vec::len), Some(1));
+}
