@@ -1,7 +1,8 @@
 //! Command errors: how does a person learn that something went wrong?
 //! In one sentence or two on standard error: what was tried, what is wrong, what to do; and by the exit status.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use leasehold_store::StoreError;
 
@@ -12,7 +13,7 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Usage(String),
     /// A file that was named cannot be read.
-    #[error("{} cannot be read: {why}; check the path", path.display())]
+    #[error("{}", unreadable(path, why))]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -80,6 +81,15 @@ pub(crate) enum CliError {
         /// What is left behind.
         left: String,
     },
+}
+
+/// A path is checked in vain where the file is there, and is no text.
+fn unreadable(path: &Path, why: &std::io::Error) -> String {
+    let path = path.display();
+    match why.kind() {
+        ErrorKind::InvalidData => format!("{path} is no text in UTF-8; check that it is the file that was meant"),
+        _ => format!("{path} cannot be read: {why}; check the path"),
+    }
 }
 
 impl CliError {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::look;
-use crate::output::{Alignment, OutputFormat, columns, complain};
+use crate::output::{Alignment, OutputFormat, columns, complain, words_cell};
 use crate::pool::OverrideOutput;
 use crate::target::{CliRunner, Target};
 
@@ -28,7 +28,7 @@ pub(crate) struct LeasesOptions {
 
 const AFTER: &str = "\
 NOTE says what is special: `expired` (not the holder's any more), `not told` (its callback is not known to have
-arrived), `above the limit` (held since before the limit was lowered), and the holder's label.
+arrived), `above the limit` (held since before the limit was lowered), and the holder's label, cut after 60 columns.
 
 With --output json:
 
@@ -136,7 +136,8 @@ impl<'a> LeaseRow<'a> {
             (self.lease.unconfirmed, "not told"),
             (self.above_limit, "above the limit"),
         ];
-        let notes = special.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).chain(label.as_deref());
+        let notes = special.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).map(str::to_owned);
+        let notes = notes.chain(label.as_deref().map(words_cell));
         [
             self.lease_id.clone(),
             self.fence.0.to_string(),

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use leasehold_core::{harmless, harmless_json};
+use leasehold_tui::watch::text::{clip, width};
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -70,25 +71,39 @@ pub(crate) fn write(told: &[u8]) -> Result<(), CliError> {
 /// A table of cells under headings: the columns as wide as their widest cell, numbers to the right.
 pub(crate) fn columns<const N: usize>(headings: [(&str, Alignment); N], rows: &[[String; N]]) -> String {
     let mut widths = headings.map(|(heading, _)| heading.len());
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+    // As it will be told: what does not show is written out.
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.each_ref().map(|cell| harmless(cell).replace('\n', "\\n"))).collect();
+    for row in &rows {
+        for (wide, cell) in widths.iter_mut().zip(row) {
+            *wide = (*wide).max(width(cell));
         }
     }
     let mut text = String::new();
     let mut line = |cells: [&str; N]| {
-        let padded = cells.iter().zip(widths).zip(&headings).map(|((cell, width), (_, side))| match side {
-            Alignment::Left => format!("{cell:width$}"),
-            Alignment::Right => format!("{cell:>width$}"),
+        let padded = cells.iter().zip(widths).zip(&headings).map(|((cell, wide), (_, side))| {
+            let space = " ".repeat(wide.saturating_sub(width(cell)));
+            match side {
+                Alignment::Left => format!("{cell}{space}"),
+                Alignment::Right => format!("{space}{cell}"),
+            }
         });
         text += padded.collect::<Vec<_>>().join("  ").trim_end();
         text.push('\n');
     };
     line(headings.map(|(heading, _)| heading));
-    for row in rows {
+    for row in &rows {
         line(row.each_ref().map(String::as_str));
     }
     text
+}
+
+/// The widest that a cell of free words is: what somebody wrote as a label or a reason breaks no list. JSON has all of it.
+const WORDS_COLUMNS: usize = 60;
+
+/// Somebody's own words as a cell, cut if they are long.
+pub(crate) fn words_cell(words: &str) -> String {
+    clip(&harmless(words).replace('\n', " "), WORDS_COLUMNS)
 }
 
 /// On which side a column's cells are lined up.
@@ -115,5 +130,8 @@ mod tests {
         let rows = [["a".to_owned(), "10".to_owned()], ["longer-ü".to_owned(), "9".to_owned()]];
         let text = columns([("PREFIX", Alignment::Left), ("LIMIT", Alignment::Right)], &rows);
         assert_eq!(text, "PREFIX    LIMIT\na            10\nlonger-ü      9\n");
+        let wide = [["漢字".to_owned(), "1".to_owned()], ["a\u{202e}".to_owned(), "2".to_owned()]];
+        let text = columns([("A", Alignment::Left), ("B", Alignment::Left)], &wide);
+        assert_eq!(text, "A          B\n漢字       1\na\\u{202e}  2\n");
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::duration;
 use crate::error::CliError;
-use crate::output::{Alignment, OutputFormat, columns};
+use crate::output::{Alignment, OutputFormat, columns, words_cell};
 use crate::pool::OverrideOutput;
 use crate::target::Target;
 use check::PoolTrouble;
@@ -278,7 +278,7 @@ impl PoolsRow {
             or_dash(self.oldest_wait_ms.map(duration::seconds)),
             state,
             or_dash(self.swept_at_ms.map(|at| format!("{} ago", duration::seconds(now.since(at))))),
-            or_dash(self.live.as_ref().map(|live| format!("by {}: {}", live.who, live.why))),
+            or_dash(self.live.as_ref().map(|live| words_cell(&format!("by {}: {}", live.who, live.why)))),
         ]
     }
 }

@@ -96,6 +96,27 @@ async fn what_others_wrote_moves_no_cursor_and_sets_no_colour() {
 }
 
 #[tokio::test]
+async fn a_long_label_breaks_no_list() {
+    let name = "long-label";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "2"]);
+    let label = "größer als alles, was in eine Zeile passt; ".repeat(5);
+    granted(name, "one", Some(&label)).await;
+    granted(name, "two", Some("漢字")).await;
+    let words = told(name, &["leases", "p"]);
+    let line = words.lines().find(|line| line.contains("one#item-1")).expect("the lease");
+    assert!(line.ends_with('…') && line.contains("größer als") && line.chars().count() < 140, "{words}");
+    let document = document(name, &["leases", "p"]);
+    let leases = document["leases"].as_array().expect("leases");
+    let whole = |lease: &&serde_json::Value| lease["label"].as_str().is_some_and(|whole| whole.trim() == label.trim());
+    assert_eq!(leases.iter().filter(whole).count(), 1, "{document}");
+    let why = "the partner is slow and ".repeat(8);
+    told(name, &["pool", "override", "p", "--limit", "3", "--reason", &why, "--yes"]);
+    let pools = told(name, &["pools"]);
+    assert!(pools.lines().all(|line| line.chars().count() < 150) && pools.contains('…'), "{pools}");
+}
+
+#[tokio::test]
 async fn a_slot_that_cannot_be_read_hides_no_other() {
     let name = "one-bad-slot";
     told(name, &["table", "create"]);

@@ -265,6 +265,21 @@ fn in_the_demo_a_limit_changes_at_once_and_workers_die() {
 }
 
 #[test]
+fn in_the_demo_a_limit_goes_down_to_0_and_up_again() {
+    let mut dashboard = dashboard(DashboardMode::Demo, (120, 40));
+    watched(&mut dashboard, &[scene("batch", 1, 1, 3)]);
+    let asked = |effects: &[DashboardEffect]| match effects {
+        [DashboardEffect::ChangeLimit { limit, .. }] => Some(limit.count()),
+        _ => None,
+    };
+    assert_eq!(asked(&types(&mut dashboard, "-")), Some(0));
+    assert_eq!(asked(&types(&mut dashboard, "-")), None);
+    let said = dashboard.said.as_ref().map(|said| said.what.clone());
+    assert_eq!(said.as_deref(), Some("the limit is 0 already: no lower, no higher"));
+    assert_eq!(asked(&types(&mut dashboard, "+")), Some(1));
+}
+
+#[test]
 fn a_replay_is_told_what_to_do_and_changes_nothing() {
     let mut dashboard = dashboard(DashboardMode::Replay, (120, 40));
     watched(&mut dashboard, &example());

@@ -20,8 +20,8 @@ fn refused(arguments: &[&str]) -> String {
 fn a_bad_scenario_gets_the_line_and_what_was_expected() {
     // The fixture, the line that is wrong, what is said to be there, what was expected.
     let expected = [
-        ("limit-in-quotes", 4, "limit = \"five\"", "limit = a whole number from 1 to 10000"),
-        ("limit-of-zero", 4, "limit = 0\n", "limit = a whole number from 1 to 10000"),
+        ("limit-in-quotes", 4, "limit = \"five\"", "limit = a whole number from 0 to 10000"),
+        ("limit-too-high", 4, "limit = 10001\n", "limit = a whole number from 0 to 10000"),
         ("prefix-with-a-space", 3, "prefix = \"my batch\"", "1 to 64 of A-Z a-z 0-9 . _ -"),
         ("unknown-key", 6, "retries = 3", "one of: prefix, limit, items, work_seconds"),
         ("no-limit", 2, "a pool without limit", "limit = a whole number"),
@@ -46,7 +46,28 @@ fn a_bad_file_of_items_gets_its_own_line() {
     let said = refused(&["bad-items-with-one-id-twice.toml"]);
     assert!(said.contains("bad-items-with-one-id-twice.json, line 4: the id \"a\""), "{said}");
     let said = refused(&["bad-items-missing.toml"]);
-    assert!(said.contains("no-such-file.json cannot be read"), "{said}");
+    assert!(said.contains("bad-items-missing.toml, line 5: items = \"no-such-file.json\""), "{said}");
+    assert!(
+        said.contains("no-such-file.json cannot be read") && said.contains("expected items = a JSON file"),
+        "{said}"
+    );
+    // As it was written, and not as a parser calls it.
+    for (fixture, there) in
+        [("an-object", "line 1: {\"id\": \"a\"}"), ("cut-off", "line 2: {oops"), ("empty", ": an empty file")]
+    {
+        let said = refused(&[&format!("bad-items-{fixture}.toml")]);
+        assert!(said.contains(there) && said.contains("expected a JSON array of objects"), "{fixture}: {said}");
+        assert!(!said.contains("sequence"), "{fixture}: {said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_is_not_looked_for_elsewhere() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no-text-{}.toml", std::process::id()));
+    std::fs::write(&file, b"\xff\xfe[[pool]]").expect("written");
+    let said = refused(&[file.to_str().expect("a path")]);
+    assert!(said.contains("is no text in UTF-8") && !said.contains("check the path"), "{said}");
+    std::fs::remove_file(file).expect("cleared away");
 }
 
 #[test]
@@ -65,7 +86,7 @@ fn every_bad_fixture_is_refused() {
 fn options_of_no_sense_are_refused_with_what_was_expected() {
     for (arguments, wanted) in [
         (&["quick.toml", "--limit", "batch"][..], "expected PREFIX=N@SECONDS"),
-        (&["quick.toml", "--limit", "batch=0@1"], "N: expected a whole number from 1 to 10000"),
+        (&["quick.toml", "--limit", "batch=10001@1"], "N: expected a whole number from 0 to 10000"),
         (&["quick.toml", "--limit", "batch=3@soon"], "SECONDS: expected a number"),
         (&["quick.toml", "--limit", "bach=3@1"], "expected one of: analytics, batch"),
         (&["quick.toml", "--kill", "19"], "expected at most 18"),

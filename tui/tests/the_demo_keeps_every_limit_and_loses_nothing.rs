@@ -112,6 +112,30 @@ fn workers_that_poll_get_everything_done_too() {
 }
 
 #[test]
+fn a_drained_pool_lets_nobody_in_until_it_is_opened_again() {
+    let report = report(&quick(&["--json", "--limit", "analytics=0@0.1", "--limit", "analytics=4@1.5"]));
+    let analytics = pool(&report, "analytics");
+    assert_eq!((&analytics["limit"], &analytics["done"]), (&4.into(), &12.into()));
+    assert!(analytics["ideal"].as_f64() > Some(1.5), "those who waited could not begin before: {analytics}");
+}
+
+#[test]
+fn a_pool_that_is_drained_for_good_loses_its_items_and_says_so() {
+    let folder = Folder::new("drained");
+    let file = folder.file("drained.toml");
+    let pool = "[[pool]]\nprefix = \"batch\"\nlimit = 0\nitems = 2\nwait_seconds = 1\n";
+    std::fs::write(&file, format!("work_seconds = 0.2\n{pool}")).expect("written");
+    let output = demo(&[&file, "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!((output.status.code(), &report["ok"]), (Some(1), &Value::Bool(false)), "{output:?}");
+    let pool = self::pool(&report, "batch");
+    assert_eq!((&pool["done"], pool["lost"].as_array().map(Vec::len)), (&0.into(), Some(2)));
+    assert_eq!((&pool["ideal"], &pool["over_ideal_percent"]), (&Value::Null, &Value::Null));
+    let words = String::from_utf8(demo(&[&file, "--plain"]).stdout).expect("text");
+    assert!(words.contains("was lost: ") && !words.contains('%'), "{words}");
+}
+
+#[test]
 fn a_limit_that_is_raised_or_lowered_is_followed() {
     let report = report(&quick(&["--json", "--limit", "analytics=6@0.1", "--limit", "batch=1@0.3"]));
     let (analytics, batch) = (pool(&report, "analytics"), pool(&report, "batch"));

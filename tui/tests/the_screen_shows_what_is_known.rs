@@ -344,6 +344,34 @@ fn a_screen_that_is_too_small_says_so() {
 }
 
 #[test]
+fn on_no_screen_do_headings_run_together() {
+    const HEADINGS: [&str; 14] = [
+        "pool", "held", "wait", "oldest", "state", "slot", "holder", "expires", "fence", "#", "waiter", "waits",
+        "gives", "up",
+    ];
+    for columns in 30..104 {
+        let mut dashboard = with((columns, 20), &every_state());
+        for pane in ["Pools", "Slots", "Queue"] {
+            let shown = screen(&dashboard);
+            let headings = shown.lines().nth(4).expect("headings");
+            // Over the past of a pool stands how long that is.
+            let words = headings.split_whitespace().filter(|word| !["last", "min", "s"].contains(word));
+            let words: Vec<&str> = words.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect();
+            assert!(words.len() >= 2 && words.iter().all(|word| HEADINGS.contains(word)), "{columns} {pane}:\n{shown}");
+            press(&mut dashboard, KeyCode::Tab);
+        }
+    }
+}
+
+#[test]
+fn a_screen_of_any_size_says_how_large_it_must_be() {
+    for size in [(20, 5), (10, 7), (29, 7)] {
+        let words = screen(&with(size, &example())).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(words, "too small: make it 30x8 at least", "{size:?}");
+    }
+}
+
+#[test]
 fn without_colour_the_screen_says_the_same() {
     for scenes in [every_state(), example()] {
         let mut dashboard = with(WIDE, &scenes);

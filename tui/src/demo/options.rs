@@ -42,7 +42,7 @@ pub(crate) struct DemoOptions {
     #[arg(allow_negative_numbers = true)]
     pub(crate) kill: usize,
 
-    /// Change a pool's limit so many seconds after the start (may be given several times)
+    /// Change a pool's limit so many seconds after the start; 0 lets nobody in (may be given several times)
     #[arg(long = "limit", value_name = "PREFIX=N@SECONDS")]
     pub(crate) limits: Vec<PlannedLimit>,
 
@@ -77,14 +77,15 @@ A scenario is a TOML file; times are in seconds. A time given before the first p
 
     [[pool]]
     prefix = \"analytics\"  # 1 to 64 of A-Z a-z 0-9 . _ -
-    limit = 15            # how many may hold a lease at once: 1 to 10000
+    limit = 15            # how many may hold a lease at once: 0 (nobody is let in) to 10000
     items = \"items.json\"  # a JSON array of objects with an \"id\", beside the scenario; or a number of items
 
 The JSON report (--json), times in seconds since the start:
 
     ok, run, mode, store, seconds, and for each of pools:
     prefix, limit_at_start, limit (at the end), limit_changes [{at, limit}], items, done, lost [{item, why}], peak_held,
-    makespan, ideal, over_ideal_percent, wait {p50, p99, max}, died, reclaimed, reclaimed_after (the longest,
+    makespan, ideal (null: no slot would do it, or the speed was changed), over_ideal_percent (null also if items
+    were lost), wait {p50, p99, max}, died, reclaimed, reclaimed_after (the longest,
     from a worker's death to its slot being free or another's), asked_again, renewed, leases_lost,
     per_job {requests, read_units, write_units}, upkeep {requests, read_units, write_units} (sweeps, changes
     and looks), still_held [slot and holder], violations [{at, who, what}]
@@ -110,9 +111,9 @@ impl FromStr for PlannedLimit {
         let shape = || "expected PREFIX=N@SECONDS, as in batch=8@4.5".to_owned();
         let (prefix, rest) = text.split_once('=').ok_or_else(shape)?;
         let (limit, at) = rest.split_once('@').ok_or_else(shape)?;
-        let count: Option<u64> = limit.parse().ok().filter(|count| *count > 0);
+        let count: Option<u64> = limit.parse().ok();
         let limit = count.and_then(|count| Limit::try_from(count).ok());
-        let limit = limit.ok_or("N: expected a whole number from 1 to 10000, as in batch=8@4.5")?;
+        let limit = limit.ok_or("N: expected a whole number from 0 to 10000, as in batch=8@4.5")?;
         let seconds: Option<f64> = at.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
         let seconds = seconds.ok_or("SECONDS: expected a number from 0 to 86400, as in batch=8@4.5")?;
         Ok(PlannedLimit {
@@ -164,11 +165,13 @@ mod tests {
     fn a_new_limit_reads_as_it_is_written() {
         let new: PlannedLimit = "team.a=8@4.5".parse().expect("a new limit");
         assert_eq!((new.prefix.as_str(), new.limit.count(), new.at), ("team.a", 8, Duration::from_millis(4_500)));
+        let drained: PlannedLimit = "batch=0@1".parse().expect("nobody is let in");
+        assert_eq!(drained.limit.count(), 0);
     }
 
     #[test]
     fn a_new_limit_of_no_sense_is_refused_with_what_was_expected() {
-        for text in ["", "batch", "batch=3", "batch@3", "=3@1", "a b=3@1", "batch=0@1", "batch=-1@1", "batch=10001@1"] {
+        for text in ["", "batch", "batch=3", "batch@3", "=3@1", "a b=3@1", "batch=-1@1", "batch=10001@1"] {
             assert!(text.parse::<PlannedLimit>().expect_err(text).contains("expected"), "{text:?}");
         }
         for text in ["batch=3@", "batch=3@-1", "batch=3@NaN", "batch=3@inf", "batch=3@x"] {

@@ -45,7 +45,7 @@ pub(crate) struct PoolReport {
     /// From the start until the last item was done and its lease given back.
     pub(crate) makespan: f64,
     /// What it would be if no slot were ever idle while an item waits; none if somebody changed how fast the work
-    /// goes.
+    /// goes, or if the limits leave items undone for ever.
     pub(crate) ideal: Option<f64>,
     pub(crate) over_ideal_percent: Option<f64>,
     pub(crate) wait: Option<WaitPercentiles>,
@@ -128,8 +128,10 @@ fn pool(workload: &PoolWorkload, done: &PoolOutcome) -> PoolReport {
     let ledger = workload.ledger().clone();
     let (judged, limits) = (ledger.judge(), ledger.limits());
     let as_planned = workload.controls.as_planned();
-    let ideal = as_planned.then(|| schedule::ideal(plan.items.len(), plan.work, &limits));
-    let over = ideal.map(|ideal| (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0);
+    let ideal = as_planned.then(|| schedule::ideal(plan.items.len(), plan.work, &limits)).flatten();
+    // Fewer items than planned take less time than planned.
+    let whole = ideal.filter(|_| done.lost.is_empty());
+    let over = whole.map(|ideal| (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0);
     let lost = done.lost.iter().map(|(item, why)| LostItem { item: plan.items[*item].to_string(), why: why.clone() });
     let changes = limits.iter().skip(1).map(|(at, limit)| ReportedLimitChange { at: seconds(*at), limit: *limit });
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);

@@ -84,7 +84,8 @@ impl PoolPlan {
     pub(crate) fn new(prefix: PoolName, limit: Limit, items: Vec<Arc<str>>, work: Duration, times: Times) -> Self {
         let seconds = Duration::from_secs_f64;
         let lease = times.lease.unwrap_or(seconds(10.0));
-        let ideal = schedule::ideal(items.len(), work, &[(Duration::ZERO, limit.count())]);
+        // Nobody is let in at first: somebody will raise the limit, or the items are lost.
+        let ideal = schedule::ideal(items.len(), work, &[(Duration::ZERO, limit.count().max(1))]);
         PoolPlan {
             prefix,
             limit,
@@ -95,7 +96,7 @@ impl PoolPlan {
             sweep: times.sweep.unwrap_or(seconds(2.0)),
             quiet: times.quiet.unwrap_or(seconds(3.0)),
             poll: times.poll.unwrap_or(seconds(0.5)),
-            wait: times.wait.unwrap_or(ideal * 10 + lease * 3 + seconds(60.0)),
+            wait: times.wait.unwrap_or(ideal.unwrap_or_default() * 10 + lease * 3 + seconds(60.0)),
             start: times.start.unwrap_or_default(),
         }
     }

@@ -33,7 +33,7 @@ const EXPECTED_CHARS: usize = 400;
 const EXAMPLE: &str = include_str!("../../../examples/shared-table/scenario.toml");
 const EXAMPLE_NAME: &str = "examples/shared-table/scenario.toml";
 
-const LIMIT: &str = "limit = a whole number from 1 to 10000";
+const LIMIT: &str = "limit = a whole number from 0 to 10000";
 const ITEMS: &str = "items = a JSON file with an array of objects that have an \"id\", or a number from 1 to 100000";
 const PREFIX: &str = "prefix = a name of 1 to 64 of A-Z a-z 0-9 . _ - in quotes";
 const WORK: &str = "work_seconds = a number above 0 and at most 86400, in the pool or before the first one";
@@ -99,7 +99,7 @@ fn pool(fields: &TomlFields<'_, '_>, common: Times, files: &Files<'_>) -> Result
     let prefix = prefix.ok_or_else(|| fields.wrong(written, PREFIX))?;
     let at = written.span();
     let written = fields.needed("limit", LIMIT)?;
-    let limit = whole(written.get_ref()).filter(|limit| *limit > 0).and_then(|limit| Limit::try_from(limit).ok());
+    let limit = whole(written.get_ref()).and_then(|limit| Limit::try_from(limit).ok());
     let limit = limit.ok_or_else(|| fields.wrong(written, LIMIT))?;
     let times = fields.times()?.or(common);
     let Some(work) = times.work else {
@@ -108,7 +108,11 @@ fn pool(fields: &TomlFields<'_, '_>, common: Times, files: &Files<'_>) -> Result
     let written = fields.needed("items", ITEMS)?;
     let items = match written.get_ref() {
         DeValue::String(file) if file.len() <= LONGEST_NAME && shortened(file, LONGEST_NAME) == **file => {
-            let (name, text) = files.read(file)?;
+            let missing = |wrong: CliError| {
+                let there = format!("{}: {wrong}", fields.source.line_at(&written.span()));
+                fields.source.flaw(written.span(), there, ITEMS)
+            };
+            let (name, text) = files.read(file).map_err(missing)?;
             items(&SourceText { name: &name, text: &text })?
         }
         other => {
@@ -132,12 +136,17 @@ fn items(source: &SourceText<'_>) -> Result<Vec<Arc<str>>, FileFlaw> {
     let items: Result<Vec<Item>, _> = serde_path_to_error::deserialize(&mut json);
     let wrong = |path: String, error: &serde_json::Error| {
         // Its own "at line 3 column 5" is in the line above already.
-        let found = error.to_string().split(" at line ").next().unwrap_or_default().to_owned();
+        let what = error.to_string().split(" at line ").next().unwrap_or_default().to_owned();
+        let line = source.text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default().trim();
         FileFlaw {
             file: source.name.to_owned(),
             line: error.line(),
-            // The path of the whole is a dot.
-            found: shortened(&if path == "." { found } else { format!("{path}: {found}") }, FOUND_CHARS),
+            // The path of the whole is a dot: what the parser calls it there is no help to who wrote it.
+            found: match path.as_str() {
+                _ if source.text.trim().is_empty() => "an empty file".into(),
+                path if path == "." || !error.is_data() => shortened(line, FOUND_CHARS),
+                path => shortened(&format!("{path}: {what}"), FOUND_CHARS),
+            },
             expected: "a JSON array of objects, each with an \"id\" of its own".to_owned(),
         }
     };

@@ -6,10 +6,10 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 /// The makespan of so many items if none ever waits while fewer than the limit run. `limits` are the limits in
-/// force, each from its moment on, in order, the first from the start.
+/// force, each from its moment on, in order, the first from the start. None: some have no slot, now or later.
 ///
 /// With one limit it is `ceil(items / limit) * work`.
-pub(crate) fn ideal(items: usize, work: Duration, limits: &[(Duration, u32)]) -> Duration {
+pub(crate) fn ideal(items: usize, work: Duration, limits: &[(Duration, u32)]) -> Option<Duration> {
     let mut running: BinaryHeap<Reverse<Duration>> = BinaryHeap::new();
     let (mut left, mut now) = (items, Duration::ZERO);
     loop {
@@ -22,14 +22,11 @@ pub(crate) fn ideal(items: usize, work: Duration, limits: &[(Duration, u32)]) ->
             left -= 1;
         }
         if left == 0 {
-            return running.into_iter().map(|Reverse(end)| end).max().unwrap_or(now);
+            return Some(running.into_iter().map(|Reverse(end)| end).max().unwrap_or(now));
         }
         let change = limits.iter().map(|(from, _)| *from).find(|from| *from > now);
         let end = running.peek().map(|Reverse(end)| *end);
-        match change.into_iter().chain(end).min() {
-            Some(next) => now = next,
-            None => return Duration::MAX, // No slot, now or later.
-        }
+        now = change.into_iter().chain(end).min()?;
     }
 }
 
@@ -41,23 +38,29 @@ mod tests {
 
     #[test]
     fn with_one_limit_it_is_the_number_of_waves_times_the_work() {
-        let ideal = |items, limit| ideal(items, WORK, &[(Duration::ZERO, limit)]).as_secs();
-        assert_eq!((ideal(30, 15), ideal(20, 5), ideal(21, 5), ideal(1, 5), ideal(0, 5)), (6, 12, 15, 3, 0));
+        let ideal = |items, limit| ideal(items, WORK, &[(Duration::ZERO, limit)]).map(|ideal| ideal.as_secs());
+        assert_eq!(
+            (ideal(30, 15), ideal(20, 5), ideal(21, 5), ideal(1, 5), ideal(0, 5)),
+            (Some(6), Some(12), Some(15), Some(3), Some(0))
+        );
     }
 
     #[test]
     fn a_changed_limit_counts_from_its_moment_on() {
-        let after =
-            |seconds, limit| ideal(20, WORK, &[(Duration::ZERO, 5), (Duration::from_secs(seconds), limit)]).as_secs();
+        let after = |seconds, limit| {
+            let limits = [(Duration::ZERO, 5), (Duration::from_secs(seconds), limit)];
+            ideal(20, WORK, &limits).map(|ideal| ideal.as_secs())
+        };
         // 5 at 0, 5 more at 1, those end at 3 and 4, and so on.
-        assert_eq!(after(1, 10), 7);
+        assert_eq!(after(1, 10), Some(7));
         // 5 until 3, then one after another.
-        assert_eq!(after(1, 1), 3 + 15 * 3);
-        assert_eq!(after(100, 10), 12);
+        assert_eq!(after(1, 1), Some(3 + 15 * 3));
+        assert_eq!(after(100, 10), Some(12));
     }
 
     #[test]
     fn without_a_slot_it_never_ends() {
-        assert_eq!(ideal(1, WORK, &[(Duration::ZERO, 0)]), Duration::MAX);
+        assert_eq!(ideal(1, WORK, &[(Duration::ZERO, 0)]), None);
+        assert_eq!(ideal(9, WORK, &[(Duration::ZERO, 5), (Duration::from_secs(1), 0)]), None);
     }
 }

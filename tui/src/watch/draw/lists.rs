@@ -13,6 +13,9 @@ use crate::watch::layout::Pane;
 use crate::watch::state::{Cursor, DashboardState, PoolPane};
 use crate::watch::{palette, text};
 
+/// The least room that a holder has before other columns.
+const LEAST_NAME: u16 = 10;
+
 pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut Buffer) {
     let palette = dashboard.palette;
     let chosen = dashboard.chosen();
@@ -62,17 +65,27 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     let digits = rows.last().map_or(4, |row| row.slot.0.to_string().len().max(4)) as u16;
     // From the right: note, fence, expires in, held for; the holder has the rest.
     let fence_width = rows.iter().map(|row| row.fence.0.to_string().len()).max().unwrap_or(1).clamp(5, 9) as u16;
+    // Where there is little room for the holder, the fence goes first, then since when.
+    let first = 4 + digits + 1;
+    let narrow = |left: u16| first + LEAST_NAME + left > width;
+    let fence_width = if narrow(16 + 1 + fence_width) { 0 } else { fence_width };
+    let held_width = if narrow(8 + 7) { 0 } else { 6 };
     let fence = (width.saturating_sub(note + fence_width), fence_width);
-    let expires = (fence.0.saturating_sub(8), 7);
-    let held = (expires.0.saturating_sub(7), 6);
-    let name = (4 + digits + 1, held.0.saturating_sub(4 + digits + 2));
+    let expires = (fence.0.saturating_sub(if fence_width > 0 { 8 } else { 7 }), 7);
+    let held = (expires.0.saturating_sub(if held_width > 0 { 7 } else { 0 }), held_width);
+    let name = (first, held.0.saturating_sub(first + 1));
     let note = (width.saturating_sub(note.saturating_sub(2)), note);
     let quiet = palette.quiet();
     put_right(buf, inner, (4, digits), 0, "slot", quiet);
     put(buf, inner, name.0, 0, "holder", quiet);
-    put_right(buf, inner, held, 0, "held", quiet);
+    let mut shown = |buf: &mut Buffer, at: (u16, u16), y: u16, words: &str, style: Style| {
+        if at.1 > 0 {
+            put_right(buf, inner, at, y, words, style);
+        }
+    };
+    shown(buf, held, 0, "held", quiet);
     put_right(buf, inner, expires, 0, "expires", quiet);
-    put_right(buf, inner, fence, 0, "fence", quiet);
+    shown(buf, fence, 0, "fence", quiet);
     list(dashboard, Pane::Slots, dashboard.slot_cursor, rows, inner, buf, |buf, row, y| {
         let damage = pool.damage(row.slot);
         let (sign, words, mut style) = match damage {
@@ -94,7 +107,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
             let holder = text::holder_within(&lease.holder, lease.label.as_deref(), usize::from(name.1));
             put(buf, inner, name.0, y, &holder, tone);
             let passed = dashboard.passed(seen);
-            put_right(buf, inner, held, y, &text::length(lease.held_for + passed), tone);
+            shown(buf, held, y, &text::length(lease.held_for + passed), tone);
             put_right(
                 buf,
                 inner,
@@ -108,7 +121,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
         }
         let number = if row.fence.0 == 0 { "·".to_owned() } else { row.fence.0.to_string() };
         if damage.is_none() {
-            put_right(buf, inner, fence, y, &number, quiet);
+            shown(buf, fence, y, &number, quiet);
         }
         if note.1 > 0 {
             put(buf, inner, note.0, y, words, style);
@@ -179,15 +192,18 @@ pub(super) fn queue(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     };
     // A column of air on the right.
     let width = inner.width.saturating_sub(1);
-    let gives_up = (width.saturating_sub(9), 9);
-    let waits = (gives_up.0.saturating_sub(8), 7);
     let number = (1, 4);
+    let until = if 6 + LEAST_NAME + 8 + 9 > width { 0 } else { 9 };
+    let gives_up = (width.saturating_sub(until), until);
+    let waits = (gives_up.0.saturating_sub(if until > 0 { 8 } else { 7 }), 7);
     let name = (6, waits.0.saturating_sub(7));
     let quiet = palette.quiet();
     put_right(buf, inner, number, 0, "#", quiet);
     put(buf, inner, name.0, 0, "waiter", quiet);
     put_right(buf, inner, waits, 0, "waits", quiet);
-    put_right(buf, inner, gives_up, 0, "gives up", quiet);
+    if until > 0 {
+        put_right(buf, inner, gives_up, 0, "gives up", quiet);
+    }
     let passed = dashboard.passed(seen);
     let mut place = dashboard.queue_cursor.top;
     list(dashboard, Pane::Queue, dashboard.queue_cursor, rows, inner, buf, |buf, row: &WaiterView, y| {
@@ -200,7 +216,9 @@ pub(super) fn queue(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
         let left = row.give_up_at.since(seen.at + passed);
         let (words, style) =
             if left.0 == 0 { ("overdue".to_owned(), palette.warn()) } else { (text::length(left), tone) };
-        put_right(buf, inner, gives_up, y, &words, style);
+        if until > 0 {
+            put_right(buf, inner, gives_up, y, &words, style);
+        }
     });
 }
 

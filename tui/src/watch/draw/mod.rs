@@ -25,8 +25,10 @@ use super::text;
 pub fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let size = (area.width, area.height);
     if size.0 < LEAST.0 || size.1 < LEAST.1 {
-        let words = format!("too small: {}x{} at least", LEAST.0, LEAST.1);
-        put(buf, area, 0, 0, &words, Style::new());
+        let words = format!("too small: make it {}x{} at least", LEAST.0, LEAST.1);
+        for (y, line) in (0..area.height).zip(wrap(&words, usize::from(area.width))) {
+            put(buf, area, 0, y, &line, Style::new());
+        }
         return;
     }
     let at = dashboard.layout_on(size);

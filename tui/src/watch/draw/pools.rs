@@ -28,10 +28,15 @@ impl Columns {
         let visible = || dashboard.listed().skip(dashboard.pool_cursor.top).take(lines);
         let held = visible().map(|pool| text::width(&held(pool))).max().unwrap_or(0).max(5) as u16;
         let longest = visible().map(|pool| pool.prefix.as_str().len()).max().unwrap_or(0).max(8) as u16;
-        let (state, oldest, waiting) = (10, 6, 4);
-        // What must be there: the marker and sign, a name, numbers, the word.
-        let least = 4 + 1 + held + 1 + waiting + 1 + oldest + 1 + state;
-        let mut left = width.saturating_sub(least + 8);
+        let state = 10;
+        // What must be there: the marker and sign, a name, how many hold a lease, the word. Then who waits, and how long.
+        let mut left = width.saturating_sub(4 + 8 + 1 + held + 1 + state);
+        let mut column = |wanted: u16| {
+            let got = if left > wanted { wanted } else { 0 };
+            left -= if got > 0 { got + 1 } else { 0 };
+            got
+        };
+        let (waiting, oldest) = (column(4), column(6));
         let mut take = |wanted: u16| {
             let got = wanted.min(left);
             left -= got;
@@ -110,8 +115,12 @@ fn headings(dashboard: &DashboardState, at: &Columns, area: Rect, buf: &mut Buff
     let quiet = dashboard.palette.quiet();
     put(buf, area, at.name.0, 0, "pool", quiet);
     put_right(buf, area, at.held, 0, "held", quiet);
-    put_right(buf, area, at.waiting, 0, "wait", quiet);
-    put_right(buf, area, at.oldest, 0, "oldest", quiet);
+    if at.waiting.1 > 0 {
+        put_right(buf, area, at.waiting, 0, "wait", quiet);
+    }
+    if at.oldest.1 > 0 {
+        put_right(buf, area, at.oldest, 0, "oldest", quiet);
+    }
     if at.spark.1 > 0 {
         let (_, window) =
             history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, usize::from(at.spark.1));
@@ -144,8 +153,12 @@ fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y:
         None => ("?".into(), "?".into()),
     };
     let tone = if waiting.starts_with(['·', '?']) { quiet } else { Style::new() };
-    put_right(buf, area, at.waiting, y, &waiting, tone);
-    put_right(buf, area, at.oldest, y, &oldest, tone);
+    if at.waiting.1 > 0 {
+        put_right(buf, area, at.waiting, y, &waiting, tone);
+    }
+    if at.oldest.1 > 0 {
+        put_right(buf, area, at.oldest, y, &oldest, tone);
+    }
     if at.bar.1 > 0 {
         bar(
             dashboard,

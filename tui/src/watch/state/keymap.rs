@@ -220,8 +220,11 @@ impl DashboardState {
         };
         let to = (i64::from(from.count()) + more).clamp(0, 10_000) as u32;
         if self.session.mode == DashboardMode::Demo {
-            // Nothing is at stake, and nobody else to tell why; but a demo without a slot never ends.
-            let limit = Limit::try_from(u64::from(to.max(1))).ok().filter(|limit| *limit != from)?;
+            // Nothing is at stake, and nobody else to tell why.
+            let Some(limit) = Limit::try_from(u64::from(to)).ok().filter(|limit| *limit != from) else {
+                self.say(true, format!("the limit is {from} already: no lower, no higher"));
+                return None;
+            };
             // Pressed again before the change is seen, the key goes on from there.
             self.pool_mut(&prefix).asked = Some(limit);
             let (why, lasts, expected) = ("by hand".into(), None, ExpectedOverride::Any);
