@@ -58,6 +58,22 @@ fn the_demo_is_watched_steered_and_reported() {
 }
 
 #[test]
+fn keys_pressed_in_a_row_change_a_limit_in_that_order() {
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start("demo --scenario tests/scenarios/steered.toml");
+    tmux.shows(&["DEMO", "4/4"]);
+    tmux.key("Down");
+    tmux.key("Up");
+    // More often than there are slots: 0 is the least.
+    tmux.text("------");
+    tmux.shows(&["0/0", "everybody follows the limit of 0 from"]);
+    tmux.text("++++");
+    tmux.shows(&["4/4", "± limit by leasehold demo: by hand"]);
+    tmux.text("q");
+    tmux.shows(&["no limit was exceeded, no item was lost", "LEFT 0"]);
+}
+
+#[test]
 fn whoever_leaves_the_demo_early_still_gets_the_report() {
     let tmux = Tmux::shell(WIDE, &[]);
     tmux.start("demo --scenario tests/scenarios/quick.toml");

@@ -48,8 +48,14 @@ async fn on_dashboard(
     let inputs = channels.inputs.clone();
     let workloads = run.workloads.clone();
     let progress = Arc::clone(&run.progress);
-    let carry_out = move |effect| {
-        tokio::spawn(does(effect, workloads.clone(), Arc::clone(&progress), inputs.clone()));
+    let (asked, asks) = mpsc::unbounded_channel();
+    tokio::spawn(change_in_turn(asks, workloads.clone(), Arc::clone(&progress)));
+    let carry_out = move |effect| match effect {
+        DashboardEffect::ChangeLimit { prefix, limit, why, .. } => {
+            // It ends only with the sender.
+            let _ = asked.send((PlannedLimit { prefix, limit, at: Duration::ZERO }, why));
+        }
+        effect => drop(tokio::spawn(does(effect, workloads.clone(), inputs.clone()))),
     };
     let location =
         options.store.as_ref().map_or_else(|| "embedded, in memory".to_owned(), |path| path.display().to_string());
@@ -66,13 +72,33 @@ async fn on_dashboard(
     Ok(left?)
 }
 
-/// Does what somebody asked for at the keys, and tells what came of it.
-async fn does(
-    effect: DashboardEffect,
+/// Changes limits in the order of the keys, one after the other: of those that were asked for meanwhile only the last.
+async fn change_in_turn(
+    mut asks: mpsc::UnboundedReceiver<(PlannedLimit, String)>,
     workloads: Vec<Arc<PoolWorkload>>,
     progress: Arc<Progress>,
-    inputs: mpsc::Sender<Input>,
 ) {
+    let mut waiting: Vec<(PlannedLimit, String)> = vec![];
+    loop {
+        if waiting.is_empty() {
+            match asks.recv().await {
+                Some(asked) => waiting.push(asked),
+                None => return,
+            }
+        }
+        while let Ok(asked) = asks.try_recv() {
+            waiting.retain(|(other, _)| other.prefix != asked.0.prefix);
+            waiting.push(asked);
+        }
+        let (new, why) = waiting.remove(0);
+        if let Some(workload) = workloads.iter().find(|workload| workload.plan.prefix == new.prefix) {
+            change(workload, &progress, new, &why).await;
+        }
+    }
+}
+
+/// Does what somebody asked for at the keys, and tells what came of it.
+async fn does(effect: DashboardEffect, workloads: Vec<Arc<PoolWorkload>>, inputs: mpsc::Sender<Input>) {
     let find = |name: &PoolName| workloads.iter().find(|workload| workload.plan.prefix == *name);
     let did = match effect {
         DashboardEffect::Speed(times) => {
@@ -88,13 +114,6 @@ async fn does(
             }
             Input::ActionDone { done: true, what: format!("the next worker of {prefix} that gets a lease dies") }
         }
-        DashboardEffect::ChangeLimit { prefix, limit, why, .. } => match find(&prefix) {
-            Some(workload) => {
-                change(workload, &progress, PlannedLimit { prefix, limit, at: Duration::ZERO }, &why).await;
-                return;
-            }
-            None => return,
-        },
         DashboardEffect::Release(lease) => match find(&lease.prefix) {
             Some(workload) => take_away(workload, lease).await,
             None => return,

@@ -55,7 +55,7 @@ impl Tmux {
 
     /// Types characters.
     pub(crate) fn text(&self, text: &str) {
-        self.run(&["send-keys", "-l", text]);
+        self.run(&["send-keys", "-l", "--", text]);
     }
 
     /// Presses a key by tmux's name for it.

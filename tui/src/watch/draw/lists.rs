@@ -78,7 +78,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     let quiet = palette.quiet();
     put_right(buf, inner, (4, digits), 0, "slot", quiet);
     put(buf, inner, name.0, 0, "holder", quiet);
-    let mut shown = |buf: &mut Buffer, at: (u16, u16), y: u16, words: &str, style: Style| {
+    let shown = |buf: &mut Buffer, at: (u16, u16), y: u16, words: &str, style: Style| {
         if at.1 > 0 {
             put_right(buf, inner, at, y, words, style);
         }
