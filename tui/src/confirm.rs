@@ -3,9 +3,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use leasehold_core::harmless;
-
 use crate::error::CliError;
+use crate::output::shown;
 
 /// Whether `--yes` was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
@@ -42,7 +41,7 @@ impl Yes {
             return Ok(());
         }
         let mut asked = std::io::stderr();
-        write!(asked, "{}\nType \"{word}\" to go on: ", harmless(about))?;
+        write!(asked, "{}\nType \"{word}\" to go on: ", shown(about))?;
         asked.flush()?;
         let mut answer = String::new();
         // The end of the input is no answer.

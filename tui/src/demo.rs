@@ -20,6 +20,7 @@ mod workload;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use leasehold_tui::charset::Charset;
 use leasehold_tui::watch::screen::LeaveReason;
 pub(crate) use options::DemoOptions;
 use play::{DemoRun, PoolOutcome};
@@ -64,7 +65,8 @@ pub(crate) fn run(options: DemoOptions) -> Result<bool, CliError> {
         Err(CliError::Stopped { signal, left })
     })?;
     let colour = std::io::stdout().is_terminal() && colours();
-    let text = if options.json { render::json(&report) } else { render::text(&report, colour) };
+    let text =
+        if options.json { render::json(&report) } else { render::text(&report, colour, Charset::of_environment()) };
     write(text.as_bytes())?;
     Ok(report.ok)
 }

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use leasehold_core::{harmless, harmless_json};
+use leasehold_tui::charset::Charset;
 use leasehold_tui::watch::text::{clip, width};
 use serde::Serialize;
 
@@ -24,19 +25,25 @@ impl OutputFormat {
     /// Tells it. The words end with a line's end.
     pub(crate) fn tell(self, text: &str, document: &impl Serialize) -> Result<(), CliError> {
         let told = match self {
-            OutputFormat::Text => harmless(text),
+            OutputFormat::Text => shown(text),
             OutputFormat::Json => {
                 let document = serde_json::to_string_pretty(document).map_err(std::io::Error::from)?;
-                harmless_json(document) + "\n"
+                Charset::of_environment().spell_json(harmless_json(document)) + "\n"
             }
         };
         write(told.as_bytes())
     }
 }
 
+/// Text for people, of any number of lines, in which names of others may be: as this terminal shows it.
+pub(crate) fn shown(text: &str) -> String {
+    Charset::of_environment().spell_lines(&harmless(text))
+}
+
 /// A line on standard error; nobody is left to be told where it is closed.
 pub(crate) fn complain(words: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", complaint(words));
+    let line = Charset::of_environment().spell_lines(&complaint(words));
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn complaint(words: &str) -> String {
@@ -70,22 +77,26 @@ pub(crate) fn write(told: &[u8]) -> Result<(), CliError> {
 
 /// A table of cells under headings: the columns as wide as their widest cell, numbers to the right.
 pub(crate) fn columns<const N: usize>(headings: [(&str, Alignment); N], rows: &[[String; N]]) -> String {
-    let mut widths = headings.map(|(heading, _)| heading.len());
-    // As it will be told: what does not show is written out.
+    columns_in(Charset::of_environment(), headings, rows)
+}
+
+fn columns_in<const N: usize>(charset: Charset, headings: [(&str, Alignment); N], rows: &[[String; N]]) -> String {
+    // A cell is one line, whatever others wrote into it.
     let rows: Vec<[String; N]> =
-        rows.iter().map(|row| row.each_ref().map(|cell| harmless(cell).replace('\n', "\\n"))).collect();
+        rows.iter().map(|row| row.each_ref().map(|cell| charset.spell(&harmless(cell).replace('\n', "\\n")))).collect();
+    let mut widths = headings.map(|(heading, _)| heading.len());
     for row in &rows {
-        for (wide, cell) in widths.iter_mut().zip(row) {
-            *wide = (*wide).max(width(cell));
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = (*widest).max(width(cell));
         }
     }
     let mut text = String::new();
     let mut line = |cells: [&str; N]| {
-        let padded = cells.iter().zip(widths).zip(&headings).map(|((cell, wide), (_, side))| {
-            let space = " ".repeat(wide.saturating_sub(width(cell)));
+        let padded = cells.iter().zip(widths).zip(&headings).map(|((cell, widest), (_, side))| {
+            let blanks = " ".repeat(widest - width(cell));
             match side {
-                Alignment::Left => format!("{cell}{space}"),
-                Alignment::Right => format!("{space}{cell}"),
+                Alignment::Left => format!("{cell}{blanks}"),
+                Alignment::Right => format!("{blanks}{cell}"),
             }
         });
         text += padded.collect::<Vec<_>>().join("  ").trim_end();
@@ -128,10 +139,23 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [["a".to_owned(), "10".to_owned()], ["longer-ü".to_owned(), "9".to_owned()]];
-        let text = columns([("PREFIX", Alignment::Left), ("LIMIT", Alignment::Right)], &rows);
+        let headings = [("PREFIX", Alignment::Left), ("LIMIT", Alignment::Right)];
+        let text = columns_in(Charset::Unicode, headings, &rows);
         assert_eq!(text, "PREFIX    LIMIT\na            10\nlonger-ü      9\n");
-        let wide = [["漢字".to_owned(), "1".to_owned()], ["a\u{202e}".to_owned(), "2".to_owned()]];
-        let text = columns([("A", Alignment::Left), ("B", Alignment::Left)], &wide);
-        assert_eq!(text, "A          B\n漢字       1\na\\u{202e}  2\n");
+        let text = columns_in(Charset::Ascii, headings, &rows);
+        assert_eq!(text, "PREFIX         LIMIT\na                 10\nlonger-\\u{fc}      9\n");
+    }
+
+    #[test]
+    fn columns_stay_in_line_whatever_names_others_wrote() {
+        let names = ["plain", "漢字", "e\u{301}", "שלום", "👩\u{200d}💻", "two\nlines", "esc\u{1b}[2J", "\u{ff21}"];
+        let rows = names.map(|name| [name.to_owned(), "|".to_owned()]);
+        for charset in [Charset::Unicode, Charset::Ascii] {
+            let text = columns_in(charset, [("HOLDER", Alignment::Left), ("NOTE", Alignment::Left)], &rows);
+            let lines: Vec<&str> = text.lines().skip(1).collect();
+            assert_eq!(lines.len(), names.len(), "{text}");
+            let places: Vec<usize> = lines.iter().map(|line| width(line)).collect();
+            assert!(places.iter().all(|place| *place == places[0]), "{places:?}\n{text}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use leasehold_tui::watch::screen::Channels;
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::CliError;
-use crate::output::complain;
+use crate::output::{complain, shown};
 use crate::recording::{between_looks, recorder, region};
 use crate::stop_signal::stop_signal;
 use crate::target::Target;
@@ -110,7 +110,8 @@ impl RecordOptions {
         }
         reading.abort();
         let (looks, pools) = recorder.kept();
-        drop(writeln!(std::io::stderr(), "{} in {}", kept(looks, pools), self.out.display()));
+        let told = shown(&format!("{} in {}", kept(looks, pools), self.out.display()));
+        drop(writeln!(std::io::stderr(), "{told}"));
         Ok(())
     }
 }

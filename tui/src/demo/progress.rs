@@ -7,12 +7,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use leasehold_tui::charset::Charset;
 use leasehold_tui::watch::input::Input;
 use tokio::sync::mpsc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::workload::{PoolWorkload, RunClock};
+use crate::output::shown;
 
 /// How often bars are drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
@@ -57,7 +59,7 @@ impl Progress {
             let _ = dashboard.try_send(Input::Note(what.to_owned()));
             return;
         }
-        let line = format!("{:6.1} s  {what}", self.start.elapsed().as_secs_f64());
+        let line = shown(&format!("{:6.1} s  {what}", self.start.elapsed().as_secs_f64()));
         match &self.shown {
             // What cannot be shown is no reason to stop.
             ProgressDisplay::Bars { all, .. } => drop(all.println(line)),
@@ -126,7 +128,10 @@ fn bars(workloads: &[Arc<PoolWorkload>]) -> ProgressDisplay {
     let Ok(style) = ProgressStyle::with_template("  {prefix:.bold} {bar:30.cyan/dim} {wide_msg}") else {
         return lines();
     };
-    let style = style.progress_chars("━╸─");
+    let style = style.progress_chars(match Charset::of_environment() {
+        Charset::Unicode => "━╸─",
+        Charset::Ascii => "=>-",
+    });
     let all = MultiProgress::new();
     let bar = |workload: &Arc<PoolWorkload>| {
         let bar = all.add(ProgressBar::new(workload.plan.items.len() as u64).with_style(style.clone()));

@@ -1,6 +1,9 @@
 //! Rendered reports: how is a report read by a person, and by a program?
 //! As a table with a verdict, or as one JSON object.
 
+use leasehold_core::{harmless, harmless_json};
+use leasehold_tui::charset::Charset;
+
 use super::report::{DemoReport, PoolReport, RequestCost};
 
 /// The widest a block of columns gets; more pools than fit make another block below.
@@ -46,19 +49,19 @@ const TABLE: [&[ReportLine]; 4] = [
 ];
 
 /// The table and the verdict, with colours or without.
-pub(crate) fn text(report: &DemoReport, colour: bool) -> String {
+pub(crate) fn text(report: &DemoReport, colour: bool, charset: Charset) -> String {
     let paint = Paint(colour);
     let place = if report.store == "memory" { "in memory" } else { &report.store };
     let summary = format!("{} mode, table {place}, {}", report.mode, time(report.seconds));
     let mut text = format!("\n  {}  {}\n", paint.bold("leasehold demo"), paint.dim(&summary));
     for pools in blocks(&report.pools) {
         text.push('\n');
-        text.push_str(&block(pools, &paint));
+        text.push_str(&block(pools, &paint, charset));
     }
     text.push('\n');
     for (good, line) in verdict(report) {
-        let mark = if good { paint.green("✔") } else { paint.red("✘") };
-        text.push_str(&format!("  {mark} {line}\n"));
+        let mark = if good { paint.green(&charset.spell("✔")) } else { paint.red(&charset.spell("✘")) };
+        text.push_str(&format!("  {mark} {}\n", charset.spell_lines(&harmless(&line))));
     }
     text.push('\n');
     text
@@ -67,7 +70,7 @@ pub(crate) fn text(report: &DemoReport, colour: bool) -> String {
 /// The report as one JSON object.
 pub(crate) fn json(report: &DemoReport) -> String {
     match serde_json::to_string_pretty(report) {
-        Ok(json) => json + "\n",
+        Ok(json) => Charset::of_environment().spell_json(harmless_json(json)) + "\n",
         // Numbers, text and lists: there is nothing in it that JSON does not have.
         Err(wrong) => format!("{{\"ok\": false, \"error\": {:?}}}\n", wrong.to_string()),
     }
@@ -79,9 +82,10 @@ fn blocks(pools: &[PoolReport]) -> std::slice::Chunks<'_, PoolReport> {
     pools.chunks((WIDTH.saturating_sub(24) / widest).max(1))
 }
 
-fn block(pools: &[PoolReport], paint: &Paint) -> String {
+fn block(pools: &[PoolReport], paint: &Paint, charset: Charset) -> String {
     let groups = TABLE.map(|lines| {
-        let said = |line: &ReportLine| (line.name, pools.iter().map(line.of).collect::<Vec<_>>());
+        let cell = |line: &ReportLine, pool| (line.of)(pool).map(|cell| charset.spell(&cell));
+        let said = |line: &ReportLine| (line.name, pools.iter().map(|pool| cell(line, pool)).collect::<Vec<_>>());
         let lines = lines.iter().map(said).filter(|(_, cells)| cells.iter().any(Option::is_some));
         lines.collect::<Vec<(&str, Vec<Option<String>>)>>()
     });
@@ -238,7 +242,7 @@ mod tests {
             vec![ReportedViolation { at: found.at.as_secs_f64(), who: found.who.to_string(), what: found.what }];
         let report = report(vec![pool("analytics"), broken]);
         assert!(!report.ok);
-        let text = text(&report, false);
+        let text = text(&report, false, Charset::Unicode);
         let expected =
             "✘ batch: at 2.000 s batch-002 was granted a lease as number 2 of 1; held by batch-001, batch-002";
         assert!(text.contains(expected) && !text.contains('✔'), "{text}");
@@ -250,7 +254,7 @@ mod tests {
         losing.lost = vec![LostItem { item: "a".into(), why: "nobody came".into() }];
         keeping.still_held = vec!["slot 0: demo:1:a#a".into()];
         let report = report(vec![losing, keeping]);
-        let text = text(&report, false);
+        let text = text(&report, false, Charset::Unicode);
         assert!(!report.ok);
         assert!(text.contains("✘ losing: a was lost: nobody came"), "{text}");
         assert!(text.contains("✘ keeping: after the end there is still slot 0"), "{text}");
@@ -259,7 +263,7 @@ mod tests {
     #[test]
     fn many_pools_are_told_in_blocks_that_fit() {
         let pools: Vec<PoolReport> = (0..20).map(|n| pool(&format!("workload-{n:02}"))).collect();
-        let text = text(&report(pools), false);
+        let text = text(&report(pools), false, Charset::Unicode);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!((0..20).all(|n| text.contains(&format!("workload-{n:02}"))), "{text}");
     }

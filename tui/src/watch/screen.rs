@@ -14,6 +14,7 @@ use super::input::{DashboardEffect, Input, Subscription};
 use super::session::DashboardMode;
 use super::state::DashboardState;
 use super::terminal::{KeyReader, Screen};
+use crate::charset::Charset;
 
 /// How often time passes on the screen.
 const TICK: Duration = Duration::from_millis(250);
@@ -70,6 +71,7 @@ pub async fn show(
 ) -> io::Result<LeaveReason> {
     let Channels { inputs, mut incoming, subscription } = channels;
     let (mut stopped, mut goes_on) = (signal(SignalKind::from_raw(STOP))?, signal(SignalKind::from_raw(CONTINUE))?);
+    let charset = Charset::of_environment();
     let mut screen = Screen::take()?;
     let size = screen.terminal.size()?;
     let (broke, mut broken) = oneshot::channel();
@@ -107,7 +109,10 @@ pub async fn show(
         }
         let next = drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
         if dirty && Instant::now() >= next {
-            screen.terminal.draw(|frame| draw(dashboard, frame.area(), frame.buffer_mut()))?;
+            screen.terminal.draw(|frame| {
+                draw(dashboard, frame.area(), frame.buffer_mut());
+                charset.adapt(frame.buffer_mut());
+            })?;
             (dirty, drawn) = (false, Some(Instant::now()));
         }
         tokio::select! {

@@ -126,7 +126,7 @@ fn without_aws(command: &mut Command) {
     }
     let nothing = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/no-such-file");
     command.env("AWS_CONFIG_FILE", &nothing).env("AWS_SHARED_CREDENTIALS_FILE", &nothing);
-    command.env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
+    command.env("AWS_EC2_METADATA_DISABLED", "true").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
 }
 
 fn with_aws(command: &mut Command, table: TableAt<'_>) {

@@ -47,6 +47,11 @@ impl Tmux {
         self.line(&format!("{} {arguments}; echo LEFT $?", env!("CARGO_BIN_EXE_leasehold")));
     }
 
+    /// Keeps all bytes that are written to the terminal from now on in a file.
+    pub(crate) fn keep(&self, file: &Path) {
+        self.run(&["pipe-pane", &format!("cat >> '{}'", file.display())]);
+    }
+
     /// Types a line.
     pub(crate) fn line(&self, text: &str) {
         self.text(text);
@@ -82,6 +87,12 @@ impl Tmux {
     pub(crate) fn modes(&self) -> String {
         let format = "#{alternate_on} #{cursor_flag}";
         String::from_utf8_lossy(&self.run(&["display-message", "-p", format]).stdout).trim().to_owned()
+    }
+
+    /// In which column the cursor is.
+    pub(crate) fn column(&self) -> usize {
+        let told = self.run(&["display-message", "-p", "#{cursor_x}"]).stdout;
+        String::from_utf8_lossy(&told).trim().parse().expect("a number")
     }
 
     /// Waits until the screen is so.
