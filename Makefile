@@ -26,6 +26,7 @@ test-rust: wasm-target ## The protocol, the store, the lease manager and the com
 	scripts/ministack
 	scripts/dynamodb-local
 	scripts/tmux
+	scripts/shells
 	scripts/faketime
 	$(CARGO) build --locked --package leasehold-core --target wasm32-unknown-unknown
 	$(CARGO) test --locked --workspace

@@ -1,6 +1,6 @@
 //! The directory of pools: which pools does a table have? One query of the index, over all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{OverrideRow, PoolName, PoolRow, Row, Settings, SummaryRow, Timestamp};
@@ -9,6 +9,9 @@ use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
 use crate::rows::{self, DIRECTORY, Item, PK, SK};
 use crate::table::{ReadMode, RequestError, Table};
+
+/// How many rows are read for names: about a megabyte. A pool has up to three.
+const NAMED: usize = 3_000;
 
 /// One pool as the directory knows it. The index follows the table within about a second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +67,19 @@ impl ListedPool {
 /// When the table gives no usable answer.
 pub async fn list_pools(table: &Table) -> Result<BTreeMap<PoolName, ListedPool>, StoreError> {
     Ok(directory(table).await?.pools)
+}
+
+/// The names of pools that begin so, as many as few reads bring.
+///
+/// # Errors
+/// When the table gives no usable answer.
+pub async fn pool_names(table: &Table, beginning: &str) -> Result<BTreeSet<PoolName>, StoreError> {
+    // DynamoDB takes no empty string there.
+    let sought = if beginning.is_empty() { expressions::directory() } else { expressions::directory_from(beginning) };
+    let items = table.query(ReadMode::Index(DIRECTORY), sought, NAMED).await;
+    let context = || ErrorContext("reading the names of pools".into());
+    let items = items.map_err(|failed: RequestError| failed.into_store_error(table, context()))?;
+    Ok(items.iter().filter_map(|item| rows::prefix(item).ok()).collect())
 }
 
 /// All that lies in the directory of the table.

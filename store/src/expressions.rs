@@ -113,6 +113,14 @@ pub(crate) fn directory() -> QueryExpression {
     QueryExpression { key_condition, terms }
 }
 
+/// What lies in the directory of pools whose names begin so.
+pub(crate) fn directory_from(beginning: &str) -> QueryExpression {
+    let QueryExpression { key_condition, mut terms } = directory();
+    let row = terms.name(rows::DIRECTORY_ROW);
+    let beginning = terms.value(text(beginning));
+    QueryExpression { key_condition: format!("{key_condition} AND begins_with({row}, {beginning})"), terms }
+}
+
 fn all(conditions: Vec<String>) -> Option<String> {
     (!conditions.is_empty()).then(|| conditions.join(" AND "))
 }

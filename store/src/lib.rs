@@ -56,7 +56,7 @@ mod writes;
 
 pub use clock::{Clock, SystemClock};
 pub use create::{TABLE_SHAPE, TableCreated, create_table};
-pub use directory::{Directory, ListedPool, directory, list_pools};
+pub use directory::{Directory, ListedPool, directory, list_pools, pool_names};
 #[cfg(feature = "embedded")]
 pub use embedded::Embedded;
 pub use error::{ErrorContext, RunError, StoreError};

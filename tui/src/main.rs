@@ -82,6 +82,9 @@ fn main() -> ExitCode {
         [_, first, rest @ ..] if first == run::BOUND => return output::status(Err(run::become_command(rest))),
         _ => {}
     }
+    if completions::answered(&given, arguments) {
+        return ExitCode::SUCCESS;
+    }
     let matches = arguments().try_get_matches_from(given).unwrap_or_else(|wrong| refuse(wrong));
     output::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| refuse(wrong))))
 }
@@ -118,7 +121,7 @@ fn run(Leasehold { command, target, output }: Leasehold) -> Result<u8, CliError>
         }
         TopCommand::States(options) => without_a_table(&target, || options.run()),
         TopCommand::Schema(options) => without_a_table(&target, || options.run()),
-        TopCommand::Completions(options) => without_a_table(&target, || options.run(arguments())),
+        TopCommand::Completions(options) => without_a_table(&target, || options.run()),
         TopCommand::Man(options) => without_a_table(&target, || options.run(arguments())),
         TopCommand::Watch(options) => on_a_table(&target, options.run(&target)),
         TopCommand::Record(options) => on_a_table(&target, options.run(&target)),

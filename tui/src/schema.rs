@@ -31,6 +31,18 @@ const SCHEMAS: [(&str, &str); 14] = [
     ("table create", include_str!("../schemas/table-create.json")),
 ];
 
+/// The next word of a command that has a schema, after these.
+pub(crate) fn next_words(before: &[&str]) -> Vec<&'static str> {
+    let mut words: Vec<&str> = SCHEMAS
+        .iter()
+        .map(|(name, _)| name.split(' ').collect::<Vec<_>>())
+        .filter(|name| name.len() > before.len() && name[..before.len()] == *before)
+        .map(|name| name[before.len()])
+        .collect();
+    words.dedup();
+    words
+}
+
 impl SchemaOptions {
     pub(crate) fn run(self) -> Result<(), CliError> {
         let command = self.command.join(" ");

@@ -2,6 +2,7 @@
 //! What the flags, the SDK's own environment and the files in `~/.aws` say, in the AWS CLI's order, as one [`Table`].
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use clap::Parser;
 use leasehold_store::{BestEffortNotifier, NoCallbacks, SystemClock, Table, https, step_functions_client};
 
 use crate::error::CliError;
@@ -82,6 +84,28 @@ impl Target {
         let (table, _) = self.found().await?;
         tell_wrong_clock(&table);
         Ok(table)
+    }
+
+    /// The table that these words of a command line name, for whoever must not say anything.
+    pub(crate) async fn silently(words: &[OsString]) -> Option<Table> {
+        #[derive(clap::Parser)]
+        struct TargetFlags {
+            #[command(flatten)]
+            target: Target,
+        }
+        const FLAGS: [&str; 4] = ["--table", "--region", "--profile", "--endpoint-url"];
+        let mut flags = vec![OsString::from("leasehold")];
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let flag = word.to_str().unwrap_or_default();
+            if FLAGS.contains(&flag) {
+                flags.extend([word.clone(), words.next()?.clone()]);
+            } else if flag.split_once('=').is_some_and(|(flag, _)| FLAGS.contains(&flag)) {
+                flags.push(word.clone());
+            }
+        }
+        let TargetFlags { target } = TargetFlags::try_parse_from(flags).ok()?;
+        target.found().await.ok().map(|(table, _)| table)
     }
 
     /// The same table, with the configuration that it is reached by.

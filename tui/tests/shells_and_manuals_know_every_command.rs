@@ -26,27 +26,46 @@ const COMMANDS: [&str; 15] = [
     "man",
 ];
 
+/// What fits a line of words, of which the last is completed, as bash asks it.
+fn fitting(words: &[&str]) -> Vec<String> {
+    let mut asked = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    asked.env("LEASEHOLD_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    let output = asked.args(["--", "leasehold"]).args(words).output().expect("the binary runs");
+    assert!(output.status.success() && output.stderr.is_empty(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+}
+
 #[test]
-fn each_shell_completes_every_command_and_nothing_hidden() {
+fn every_command_is_completed_and_nothing_hidden() {
+    let fitting = fitting(&[""]);
+    for command in COMMANDS {
+        assert!(fitting.iter().any(|one| one == command), "{command}: {fitting:?}");
+    }
+    assert!(!fitting.iter().any(|one| one.starts_with('_')), "{fitting:?}");
+}
+
+#[test]
+fn values_are_completed_word_by_word() {
+    assert_eq!(fitting(&["pool", "s"]), ["set", "show"]);
+    assert_eq!(fitting(&["schema", "pool", "s"]), ["set", "show"]);
+    assert_eq!(fitting(&["schema", "tab"]), ["table"]);
+    assert_eq!(fitting(&["schema", "table", ""])[0], "create");
+    assert_eq!(fitting(&["states", "--mode", ""]), ["queue", "poll"]);
+    assert_eq!(fitting(&["pools", "--output=j"]), ["--output=json"]);
+    assert_eq!(fitting(&["run", "--warn-o"]), ["--warn-on-loss"]);
+    assert_eq!(fitting(&["watch", "--replay", "tests/recordings/dem"]), ["tests/recordings/demo.jsonl"]);
+    assert_eq!(fitting(&["run", "--prefix", "p", "--", "bas"]).iter().filter(|one| *one == "bash").count(), 1);
+}
+
+#[test]
+fn each_shell_is_told_whom_to_ask() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let output = leasehold(&["completions", shell]);
         assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
         let script = String::from_utf8(output.stdout).expect("text");
-        for command in COMMANDS {
-            assert!(script.contains(command), "{shell}: {command}");
-        }
-        assert!(script.contains("kill-on-loss"), "{shell}");
+        assert!(script.contains("LEASEHOLD_COMPLETE") && !script.contains("/leasehold"), "{shell}: {script}");
     }
     assert_eq!(leasehold(&["completions", "csh"]).status.code(), Some(2));
-}
-
-#[test]
-fn bash_completes_with_it() {
-    let script = String::from_utf8(leasehold(&["completions", "bash"]).stdout).expect("text");
-    let ask =
-        "COMP_WORDS=(leasehold pool s); COMP_CWORD=2; _leasehold leasehold s pool; printf '%s\\n' \"${COMPREPLY[@]}\"";
-    let output = Command::new("bash").args(["-c", &format!("{script}\n{ask}")]).output().expect("bash");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "set\nshow\n", "{output:?}");
 }
 
 #[test]
@@ -62,6 +81,17 @@ fn each_command_has_a_manual_page() {
     assert!(
         page("leasehold-pool-set.1").contains("longest\\-wait") && page("leasehold-run.1").contains("LEASEHOLD_FENCE")
     );
+    for (name, values) in [
+        ("leasehold.1", "text"),
+        ("leasehold-pools.1", "json"),
+        ("leasehold-states.1", "queue"),
+        ("leasehold-states.1", "jsonata"),
+        ("leasehold-completions.1", "elvish"),
+    ] {
+        let page = page(name);
+        let (_, listed) = page.split_once("ossible values").expect("values are listed");
+        assert!(listed.contains(values), "{name}: {page}");
+    }
     std::fs::remove_dir_all(&folder).expect("cleared away");
 }
 
