@@ -105,7 +105,7 @@ impl Engine {
     /// How the pool looks.
     pub(crate) async fn look(&self) -> Occupancy {
         let table = Embedded::table(&self.engine, "leases");
-        look(&table, &p(), || table.now()).await.expect("a look").expect("a pool")
+        look(&table, &p(), || table.now()).await.expect("a look").expect("a pool").pool
     }
 
     /// Waits until the pool looks so.
