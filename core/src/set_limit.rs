@@ -46,6 +46,8 @@ pub struct LimitOverriding {
     change: LimitChange,
     /// The write that was tried last: over which override, dated when, and what it comes to if it happened.
     tried: Option<(Option<Timestamp>, Timestamp, LimitChanged)>,
+    /// When the override ends by itself, as it was written last.
+    until: Option<Timestamp>,
     phase: Phase,
 }
 
@@ -63,7 +65,7 @@ impl Operation for SetLimit {
 
     fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (LimitOverriding, Step<SetLimitOutcome>) {
         let change = LimitChange::new(self.expected, settings, now, entropy);
-        let overriding = LimitOverriding { request: self, change, tried: None, phase: Phase::Reading };
+        let overriding = LimitOverriding { request: self, change, tried: None, until: None, phase: Phase::Reading };
         (overriding, read_own_rows(Millis(0)))
     }
 }
@@ -98,6 +100,7 @@ impl LimitOverriding {
             // A write of ours that got no answer has happened.
             (Some(LiveRow::Valid(row)), Some((_, wrote, changed))) if row.at == wrote && self.is_mine(row) => {
                 let settings = self.change.after(&found, limit, row.lowered);
+                self.until = row.until;
                 return self.settle(settings, LimitChanged { lowered: row.lowered, ..changed }, now);
             }
             // The override was ended meanwhile.
@@ -111,6 +114,7 @@ impl LimitOverriding {
         // Later than the one before, whatever the clocks say: the time tells two changes apart.
         let at = found.live_at().map_or(self.change.asked_at, |at| self.change.asked_at.max(at + Millis(1)));
         let until = self.request.lasts.map(|lasts| at.max(now) + lasts);
+        self.until = until;
         let (who, why) = (self.request.who.clone(), self.request.why.clone());
         let row = OverrideRow { limit, lowered, at, until, who: who.clone(), why: why.clone() };
         let changed = LimitChanged { from: found.in_force.limit, to: limit, lowered };
@@ -127,6 +131,10 @@ impl LimitOverriding {
     }
 
     fn settle(&mut self, settings: Arc<Settings>, changed: LimitChanged, now: Timestamp) -> Step<SetLimitOutcome> {
+        // Where the answer took longer than the override lasts, nobody is let in under it any more.
+        if self.until.is_some_and(|until| now >= until) {
+            return Step::done(SetLimitOutcome::Set(changed));
+        }
         let (settle, step) = self.change.settle(settings, now);
         self.phase = Phase::Settling(settle, changed);
         step
@@ -186,6 +194,22 @@ mod tests {
         let step = machine.resume(replies(own_rows(five(), None)), late);
         let until = Some(late + Millis::seconds(5));
         assert_eq!(puts(&step), [Row::Override(OverrideRow { until, ..by_ann(7, NOW) })]);
+    }
+
+    #[test]
+    fn nobody_is_let_in_under_an_override_that_is_over() {
+        let lasts = Some(Millis::seconds(5));
+        let (late, set) = (NOW + Millis::seconds(5), LimitChanged { from: limit(5), to: limit(7), lowered: None });
+        let (mut machine, _) = SetLimit { lasts, ..request(7) }.start(settings(), NOW, 9);
+        machine.resume(replies(own_rows(five(), None)), NOW);
+        // The answer took as long as the override was to last.
+        let step = machine.clone().resume(replies(vec![Reply::Written]), late);
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(set))));
+        // Or it was lost, and the write is found.
+        machine.resume(replies(vec![Reply::Unknown]), NOW);
+        let written = OverrideRow { until: Some(late), ..by_ann(7, NOW) };
+        let step = machine.resume(replies(own_rows(five(), Some(written))), late);
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(set))));
     }
 
     #[test]

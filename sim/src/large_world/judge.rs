@@ -85,12 +85,8 @@ impl World {
         };
         state.limits.retain(|(from, _)| *from <= now);
         let last_past = changes.iter().rposition(|(from, _)| *from <= now).unwrap_or(0);
-        for (from, limit) in changes.into_iter().skip(last_past) {
-            // Whoever read before an end that is still to come may follow the limit before it: that end is kept.
-            if from > now || state.limits.last().is_none_or(|(_, last)| *last != limit) {
-                state.limits.push((from.max(now), limit));
-            }
-        }
+        // Also what leaves the number as it is: who read before may follow an override that is gone now.
+        state.limits.extend(changes.into_iter().skip(last_past).map(|(from, limit)| (from.max(now), limit)));
     }
 
     /// The limit in force.
