@@ -424,13 +424,13 @@ fn holders((rows, more): (Vec<Row>, bool)) -> Reply {
 
 fn error_context(prefix: &PoolName, request: &Request) -> ErrorContext {
     let what = match request {
-        Request::Get(key) => format!("reading the row {}", rows::sort(key)),
+        Request::Get(key) => format!("reading the row {:?}", rows::sort(key)),
         Request::Slots(..) => "reading the slots".into(),
         Request::Queue(_) => "reading the queue".into(),
         Request::Holders { .. } => "reading the holders of an execution".into(),
-        Request::Write(write) => format!("writing the row {}", rows::sort(&write.key)),
+        Request::Write(write) => format!("writing the row {:?}", rows::sort(&write.key)),
         Request::Transact(writes) => {
-            let keys: Vec<_> = writes.iter().map(|write| rows::sort(&write.key)).collect();
+            let keys: Vec<_> = writes.iter().map(|write| format!("{:?}", rows::sort(&write.key))).collect();
             format!("writing the rows {}", keys.join(", "))
         }
     };

@@ -44,8 +44,8 @@ async fn a_missing_table_is_named() {
     let both = vec![one.clone(), write(RowKey::Slot(Slot(4)), [], Mutation::Delete)];
     for (request, words) in [
         (Request::ALL_SLOTS, "reading the slots of pool analytics"),
-        (Request::Write(one), "writing the row slot#00003 of pool analytics"),
-        (Request::Transact(both), "writing the rows slot#00003, slot#00004 of pool analytics"),
+        (Request::Write(one), "writing the row \"slot#00003\" of pool analytics"),
+        (Request::Transact(both), "writing the rows \"slot#00003\", \"slot#00004\" of pool analytics"),
     ] {
         let sent = table.send(&prefix(), &request).await;
         assert_eq!(sent.reply, Reply::Unavailable);

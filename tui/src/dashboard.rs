@@ -30,8 +30,8 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// Watch the pools of a table: who holds, who waits, what changes
 ///
-/// Reads only what is on screen, never with strong consistency; `?` says which keys there are and what the reading
-/// costs. `+`, `-` and `x` change a limit or free a lease, after asking.
+/// Reads only the pools on screen, never with strong consistency. `?` lists the keys and counts the cost of the
+/// reading. `+`, `-` and `x` change a limit or free a lease, after asking.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = AFTER_WATCH)]
 pub(crate) struct WatchOptions {
@@ -47,11 +47,11 @@ pub(crate) struct WatchOptions {
     #[arg(long)]
     read_only: bool,
 
-    /// How often what is on screen is read
+    /// How often the pools on screen are read
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = between_looks, allow_hyphen_values = true)]
     every: Duration,
 
-    /// Save what is seen in this file, as `leasehold record` does
+    /// Also save it all in this file, as `leasehold record` does
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }

@@ -24,19 +24,19 @@ use crate::target::Target;
 
 /// Say what is wrong with the table and its pools, what it means and what to do
 ///
-/// Reads the table's shape and every row of the pool that matters: settings against each other, slots against holders
-/// and the queue, what sweeps left undone, the clock of this machine against the table's, what these credentials may
-/// not read. Without PREFIX all pools of the table. It never writes to find out.
+/// Reads the table's shape and every row of the pool that matters. It compares settings with each other, slots with
+/// holders and the queue, and this machine's clock with the table's. It says what sweeps left undone, and what these
+/// credentials may not read. Without PREFIX it looks at all pools of the table. It never writes to find out.
 ///
-/// With --repair it does what is safe while callers go on, and nothing else: a sweep, or one conditional write on what
-/// was read. It takes no lease from anybody, and asks first.
+/// With --repair it makes only repairs that are safe while callers go on: a sweep, or one write on the condition that
+/// the row is as it was read. It takes no lease from anybody, and asks first.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct DoctorOptions {
     /// The pool [default: all pools of the table]
     prefix: Option<PoolName>,
 
-    /// Put right what can safely be
+    /// Make the safe repairs
     #[arg(long)]
     repair: bool,
 

@@ -17,8 +17,8 @@ use crate::target::{CliRunner, Target};
 
 /// Say who holds a lease of a pool and who waits, since when and until when
 ///
-/// Reads the pool's slots and the first 100 of its queue as they are now. A row that makes no sense is told on standard
-/// error; the rest is printed, and the exit status is 3.
+/// Reads the pool's slots and the first 100 of its queue as they are now. If a row makes no sense, the reason goes to
+/// standard error, the rest is printed, and the exit status is 3.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct LeasesOptions {
@@ -27,8 +27,9 @@ pub(crate) struct LeasesOptions {
 }
 
 const AFTER: &str = "\
-NOTE says what is special: `expired` (not the holder's any more), `not told` (its callback is not known to have
-arrived), `above the limit` (held since before the limit was lowered), and the holder's label, cut after 60 columns.
+NOTE: `expired` (not the holder's any more), `not told` (its callback is not known to have
+arrived), `above the limit` (held since before the limit was lowered), and the holder's label,
+cut after 60 columns.
 
 With --output json:
 

@@ -78,12 +78,12 @@ const AFTER: &str = "\
 STATE is the first that holds: `over limit` (more hold a lease than the limit allows: leases from before it was
 lowered, else the pool is broken), `settling` (the limit was lowered: nobody is let in until that time), `starving`
 (somebody waits and nothing moves), `full` (all slots are held), `ok`, `idle`; `never swept` if there is no summary
-yet, `stale` if three sweeps or more are missing, so that the row tells the past, and `broken` if a row of the pool
-makes no sense, which is then told below. LIMIT is the one in force now; OVERRIDE says who made it, if an operator
-did. HELD and what is right of it are as old as SWEPT says, or with --check as they are now.
+yet, `stale` if three sweeps or more are missing (the row tells the past), and `broken` if a row of the pool makes
+no sense; the reason is below. LIMIT is the one in force now; OVERRIDE says who made it, if an operator did. HELD and
+the columns right of it are as old as SWEPT says; with --check they are of now.
 
 --check reads the slots and the head of the queue of each listed pool (about one read unit a pool of 15 slots). Below
-the list it says what is wrong with which pool:
+the list it says which pool has which trouble:
     broken        a row makes no sense: `leasehold doctor PREFIX` says what to do
     over limit    more hold a lease than the limit allows
     starving      somebody waits and nothing moves

@@ -18,7 +18,7 @@ use crate::recording::{between_looks, recorder, region};
 use crate::stop_signal::stop_signal;
 use crate::target::Target;
 
-/// Save what a dashboard would show, to be played back
+/// Save a dashboard's data in a file, to be played back
 ///
 /// Writes JSON lines, one look at one pool each: `leasehold watch --replay FILE` plays them, and so does the page.
 /// Goes on until it is stopped (ctrl-C), or as long as --for says.

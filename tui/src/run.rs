@@ -60,7 +60,7 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "TIME", value_parser = lease, allow_hyphen_values = true)]
     lease: Option<Millis>,
 
-    /// What CMD works on, shown as part of the holder's name
+    /// The item that CMD works on, shown as part of the holder's name
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
 
@@ -78,7 +78,7 @@ pub(crate) struct RunOptions {
     #[arg(long)]
     warn_on_loss: bool,
 
-    /// What is done anyway, unless --warn-on-loss is given
+    /// The default, unless --warn-on-loss is given
     #[arg(long, hide = true, conflicts_with = "warn_on_loss")]
     kill_on_loss: bool,
 
@@ -98,10 +98,10 @@ pub(crate) struct RunOptions {
 /// What has ended before the lease is given back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum WaitFor {
-    /// CMD and what it started, also in the background; not what made a session of its own (setsid), as daemons do
+    /// CMD and all that it started, also in the background; but not daemons, which make a session of their own (setsid)
     #[default]
     All,
-    /// CMD alone: what it left in the background goes on without a lease
+    /// CMD alone: its background processes go on without a lease
     Cmd,
 }
 
@@ -111,26 +111,25 @@ often, every 2 s at most (a tenth of the lease if that is less). So a free slot 
 starts. A look is one read of half a read unit: about 15 units a minute for each command that waits.
 
 CMD finds in its environment: LEASEHOLD_PREFIX, LEASEHOLD_LEASE_ID, LEASEHOLD_SLOT (0, 1, ...: no two that run at
-the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: with a limit of 1, whoever
-is written to can refuse an older one).
+the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: with a limit of 1, the
+target of a write can refuse an older one).
 
 The lease is lost if somebody releases it by force, or if it cannot be renewed in time: no network, a laptop that slept,
-a clock that jumped. Then CMD and everything that it started is ended, as consul lock does: a limit that holds only while
-nothing goes wrong is none. A lease that cannot be renewed has not ended yet: TERM comes so early that KILL comes by the
-lease's end, and nobody else may run before the pool's grace is over after that. A lease that was released by force has
-ended: another may run while CMD has its time between TERM and KILL. Choose --warn-on-loss for what does more harm
-half-done than twice at once.
+a clock that jumped. Then CMD and everything that it started is ended, as consul lock does. A lease that cannot be renewed
+has not ended yet: TERM comes so early that KILL comes by the lease's end, and nobody else may run before the pool's grace
+is over after that. A lease that was released by force has ended: another may run while CMD has its time between TERM and
+KILL. Choose --warn-on-loss for a command that does more harm half-done than twice at once.
 
-Everything is: children of children, in the background, in sessions of their own (setsid), on a terminal or not. Between
-this program and CMD is a small guardian that adopts what is orphaned (Linux) and ends all of it in time even if this
-program is killed (kill -9), stopped or hangs. It cannot end what runs as another user (sudo), or what CMD has others start
-for it (systemd-run, docker run, at). Where a control group can be made (cgroup v2), everything is also killed through it.
+Everything means: children of children, in the background, in sessions of their own (setsid), on a terminal or not. Between
+this program and CMD is a small guardian. It adopts orphans (Linux) and ends everything in time even if this program is
+killed (kill -9), stopped or hangs. It cannot end processes of another user (sudo), or those that others start for CMD
+(systemd-run, docker run, at). Where a control group can be made (cgroup v2), everything is also killed through it.
 
 The lease is kept until all that CMD started has ended, in the background too (sh -c 'work & true'): as flock keeps a lock
-that a child has inherited. What makes a session of its own, as daemons do, is not waited for, and left alone when CMD
+that a child has inherited. Daemons, which make a session of their own, are not waited for, and are left alone when CMD
 ended well. With --wait-for cmd the lease is given back when CMD ends, as consul lock does.
 
-A command that is stopped (ctrl-Z) is not renewed: later than its lease lasts, it is lost, and CMD is ended.
+The lease of a stopped command (ctrl-Z) is not renewed: when it ends, it is lost, and CMD is ended.
 
 Exit status: CMD's own, or 128 + N if signal N ended it. Else one of these, always with a line on standard error that
 begins with `leasehold:`, which tells it from the same status of CMD:

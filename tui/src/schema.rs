@@ -2,9 +2,9 @@
 
 use crate::error::CliError;
 
-/// Print the JSON schema of what a command tells with --output json, or of what `leasehold record` saves
+/// Print the JSON schema of a command's --output json, or of the file of `leasehold record`
 ///
-/// What is told keeps to it: fields may be added with a new version, but none is removed or means something else.
+/// A new version may add fields. It removes none, and none gets another meaning.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct SchemaOptions {

@@ -24,7 +24,7 @@ pub(crate) struct StatesOptions {
     #[arg(long, value_name = "ARN", value_parser = function_arn)]
     function_arn: String,
 
-    /// Where the name of the item or branch lies that no other branch of the same execution has: $.resource_id,
+    /// Path of the item's or branch's name, which no other branch of the same execution has: $.resource_id,
     /// or with JSONata $states.input.resource_id
     #[arg(long, value_name = "PATH", value_parser = path, verbatim_doc_comment)]
     key_path: Option<String>,
@@ -41,11 +41,11 @@ pub(crate) struct StatesOptions {
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t, hide_possible_values = true)]
     query_language: QueryLanguage,
 
-    /// Where the id of the execution that started a Distributed Map lies; its end frees the leases of all its items
+    /// Path of the id of the execution that started a Distributed Map; its end frees the leases of all items
     #[arg(long, value_name = "PATH", value_parser = path)]
     parent_path: Option<String>,
 
-    /// Where a text lies that people see beside the lease: $$.Execution.Name
+    /// Path of a text that people see beside the lease: $$.Execution.Name
     #[arg(long, value_name = "PATH", value_parser = path)]
     label_path: Option<String>,
 
@@ -57,15 +57,15 @@ pub(crate) struct StatesOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
     wait_seconds: Option<u32>,
 
-    /// Queue mode: ask again if the lease manager said nothing for so long; more than the pool's longest wait
+    /// Queue mode: ask again if the task was not told within this time; more than the pool's longest wait
     #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
     acquire_timeout_seconds: u32,
 
-    /// The function's own timeout: a call of it is given up half a minute later [default: 900, Lambda's longest]
+    /// The function's own timeout: the states give up a call half a minute later [default: 900, Lambda's longest]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=900))]
     function_timeout_seconds: Option<u32>,
 
-    /// Where a text lies that the keys of a Map's or Parallel's branches begin with: ReleaseAll frees no others
+    /// Path of a text with which the keys of a Map's or Parallel's branches begin: ReleaseAll frees no others
     #[arg(long, value_name = "PATH", value_parser = path)]
     release_all_key_prefix_path: Option<String>,
 
@@ -78,11 +78,11 @@ pub(crate) struct StatesOptions {
 }
 
 const AFTER: &str = "\
-What is printed is JSON, whatever --output says:
+It prints JSON, whatever --output says:
 
     {\"start_at\": name of the first state, \"states\": {NAME: STATE, ...}, \"work_catch\": the Catch of the work state,
      \"branches_catch\": the Catch of a Map or Parallel whose branches hold leases, \"release_all_states\": where it leads,
-     to free what cancelled branches had}
+     to free the leases of cancelled branches}
 
 with --work, the state machine: {\"StartAt\", \"States\"}. The lease lies at $.lease (its id at $.lease.lease_id), the
 work's error at $.lease_error: leave both alone. The work state's Next must be ReleaseLease and its Catch work_catch, so

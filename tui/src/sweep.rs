@@ -9,11 +9,11 @@ use crate::error::CliError;
 use crate::output::OutputFormat;
 use crate::target::Target;
 
-/// Put a pool in order now: take back what has expired, grant what is free, write the summary
+/// Put a pool in order now: take back expired leases, grant free slots, write the summary
 ///
-/// What the lease manager does by itself once a minute. A workflow that waits and is granted a lease here is told at
-/// once if these credentials may (states:SendTaskSuccess), else by the lease manager's next sweep. Whether executions
-/// still run is left to the lease manager.
+/// The lease manager does the same by itself once a minute. A workflow that waits and is granted a lease here is told at
+/// once if these credentials may (states:SendTaskSuccess), else by the lease manager's next sweep. Only the
+/// lease manager checks whether executions still run.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct SweepOptions {

@@ -109,7 +109,10 @@ async fn a_pool_has_defaults_and_setting_it_again_changes_nothing() {
     let again = document("set", &["pool", "set", "p", "--limit", "15"]);
     assert_eq!((&again["created"], &again["changed"]), (&json!(false), &json!([])));
     assert_eq!(again["settings"], settings);
-    assert!(told("set", &["pool", "set", "p", "--limit", "15"]).contains("pool p in table set is so already: nothing"));
+    assert!(
+        told("set", &["pool", "set", "p", "--limit", "15"])
+            .contains("pool p in table set already has these settings: nothing")
+    );
     assert_eq!(pool_row("set").await, Some(PoolRow::new(limit(15))));
 }
 

@@ -37,12 +37,12 @@ pub(crate) struct DemoOptions {
     #[arg(long)]
     pub(crate) poll: bool,
 
-    /// So many workers die holding a lease; their items are done by others once a slot is free
+    /// How many workers die holding a lease; others do their items once a slot is free
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, value_parser = workers)]
     #[arg(allow_negative_numbers = true)]
     pub(crate) kill: usize,
 
-    /// Change a pool's limit so many seconds after the start; 0 lets nobody in (may be given several times)
+    /// Change a pool's limit SECONDS after the start; 0 lets nobody in (may be given several times)
     #[arg(long = "limit", value_name = "PREFIX=N@SECONDS")]
     pub(crate) limits: Vec<PlannedLimit>,
 
@@ -68,7 +68,7 @@ A scenario is a TOML file; times are in seconds. A time given before the first p
 
     work_seconds = 3      # how long each item's work lasts (needed, here or in each pool)
     lease_seconds = 10    # how long a lease lasts; workers renew theirs at half of it
-    grace_seconds = 1     # the most that clocks differ: an expired lease is taken so much later
+    grace_seconds = 1     # the most that clocks differ: another takes an expired lease this much later
     sweep_seconds = 2     # how often the pool is swept
     quiet_seconds = 3     # how long after a change of the limit somebody may still follow the old one
     poll_seconds = 0.5    # with --poll: how long to wait at most before asking again

@@ -137,7 +137,7 @@ pub(crate) fn clock_wrong(wrong: WrongClock) -> FindingReport {
     FindingReport::new(
         Code::ClockWrong,
         format!("{wrong}.").replacen("this", "This", 1),
-        "Nothing is decided by it. AWS refuses what is signed more than five minutes off, and is then asked again.",
+        "Nothing depends on it. AWS refuses signatures that are more than five minutes off, and is then asked again.",
         "Set this machine's clock, best by NTP.",
     )
 }

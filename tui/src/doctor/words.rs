@@ -61,7 +61,7 @@ pub(crate) fn cut(prefix: &PoolName) -> FindingReport {
     FindingReport::new(
         Code::LookCut,
         "The pool has more rows than are read for a diagnosis.",
-        "What is said of slots, and of those who hold or wait first, is complete. Of the rest a part was read.",
+        "The findings on slots, holders and the first waiters are complete. Of the rest a part was read.",
         NOTHING_TO_DO,
     )
     .of_pool(prefix)
@@ -87,7 +87,7 @@ impl Pool<'_> {
             Finding::PoolMissing => FindingReport::new(
                 Code::PoolMissing,
                 "There are rows of this pool, and no settings.",
-                "Nobody is granted a lease. That is so after the pool was retired; its slots stay, for their fences.",
+                "Nobody is granted a lease. A retired pool looks like this; its slots stay, for their fences.",
                 format!(
                     "If it is to be used, make it: `leasehold pool set {prefix} --limit N`, or Terraform. If it was retired, \
                      let the rows lie."
@@ -161,7 +161,7 @@ impl Pool<'_> {
             Finding::Drained { overridden } => FindingReport::new(
                 Code::PoolDrained,
                 format!("The limit is 0, by {}.", if overridden { "an override" } else { "the pool's settings" }),
-                "Nobody is granted a lease; who comes waits.",
+                "Nobody is granted a lease; callers wait.",
                 if overridden {
                     format!("To let them in: `leasehold pool override {prefix} --end`.")
                 } else {
@@ -176,16 +176,16 @@ impl Pool<'_> {
                 FindingReport::new(
                     Code::SweepNotRunning,
                     format!("{last}; one is due every {}, and the pool is in use.", time(sweep_every)),
-                    "What callers leave undone stays so: slots of dead holders nobody waits for, notices that did not \
-                     arrive, leases of long work that should be extended.",
+                    "Nobody tidies up after callers: slots of dead holders stay held, lost notices are not sent again, leases of \
+                     long work are not extended.",
                     "See why the lease manager's schedule does not run or fails (runbook: failed-calls). A sweep now is \
                      safe: `--repair` does one.",
                 )
             }
             Finding::LeaseLeft(lease) => FindingReport::new(
                 Code::LeaseLeft,
-                format!("Lease {} of {} could be taken by others for {} and still lies there.", self.id(&lease), lease.holder, ago(lease.since)),
-                "Nobody lost anything: whoever comes takes the slot. No sweep has cleared it away, as one should have.",
+                format!("Lease {} of {} has been over for {} and is still there.", self.id(&lease), lease.holder, ago(lease.since)),
+                "Nothing is lost: the next caller takes the slot. But a sweep should have cleared it away.",
                 "See whether sweeps run. A sweep now clears it away: `--repair` does one.",
             )
             .of_row(self.slot(lease.slot)),
@@ -207,8 +207,8 @@ impl Pool<'_> {
             Finding::QueueStarving { waits, open } => FindingReport::new(
                 Code::QueueStarving,
                 format!("The first of the queue has waited for {}, and nothing moves; slots that could be granted: {open}.", ago(waits)),
-                "Whoever waits would be granted a lease by the next release or sweep, and none comes.",
-                "See whether sweeps run. A sweep grants what is open: `--repair` does one.",
+                "The next release or sweep would grant a lease to the first waiter, and none comes.",
+                "See whether sweeps run. A sweep grants open slots: `--repair` does one.",
             ),
             Finding::PlaceIsNothing { place, row } => {
                 let points = match row.map(|row| row.state) {
@@ -269,7 +269,7 @@ impl Pool<'_> {
             Finding::FenceWentBack { slot, found, granted, held } => FindingReport::new(
                 Code::FenceWentBack,
                 format!("Its fence is {}, and a holder was granted {}.", found.0, granted.0),
-                "The slot's row was deleted or changed by hand. Whoever compares fences takes the older holder for the newer \
+                "The slot's row was deleted or changed by hand. A comparison of fences takes the older holder for the newer \
                  one, and an old release may free a lease that is not its own.",
                 if held {
                     "Let its lease end, or free it if nobody works under it; then raise the fence, which `--repair` does on a \

@@ -14,9 +14,9 @@ use crate::target::Target;
 
 /// Say who changed a pool, what, when and why: the last 100 changes, the newest first
 ///
-/// What is noted: the pool was made, set or retired, its limit was overridden, and an override was ended or lapsed.
-/// Not what Terraform or anybody else writes into the table beside leasehold: CloudTrail knows of that. A pool that
-/// is retired keeps its history, for two years after the last change.
+/// Noted are: a pool was made, set or retired, its limit was overridden, and an override was ended or lapsed.
+/// Changes by Terraform, or by other programs that write into the table, are not noted: CloudTrail has those. A retired
+/// pool keeps its history for two years after the last change.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct PoolHistoryOptions {

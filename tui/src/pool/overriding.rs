@@ -22,12 +22,13 @@ use crate::target::{CliRunner, Target};
 
 /// Override a pool's limit for now, or end that
 ///
-/// For incidents: it takes effect at once, wins over the pool's settings and survives a deploy, until it is ended with
-/// --end or, with --for, ends by itself. Whoever looks at the pool sees who made it, when and why, and `leasehold pool
-/// history` keeps it. Leases that are held are kept; after the limit was lowered nobody is granted a lease until fewer
-/// than the new limit are held. After it was raised, those who wait are granted one now. After it was lowered, also by
-/// the end of an override, it settles: slots up to the old limit count as held until everybody surely follows, for about
-/// two quiet periods of the pool. The answer says until when. Asks before it changes anything.
+/// For incidents: it takes effect at once, wins over the pool's settings and survives a deploy. It ends with --end or,
+/// with --for, by itself. All lists show who made it, when and why, and `leasehold pool history` keeps it.
+///
+/// Leases that are held are kept. After the limit was raised, those who wait are granted leases now. After it was lowered,
+/// also by the end of an override, nobody is granted a lease until fewer than the new limit are held. Then the pool
+/// settles: for about two quiet periods somebody may still follow the old limit, so the slots up to it count as held. The
+/// answer says until when. Asks before it changes anything.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 #[command(override_usage = "leasehold pool override [OPTIONS] <PREFIX> <--limit N|--drain|--end>")]
@@ -63,8 +64,7 @@ pub(crate) struct PoolOverrideOptions {
 const WHAT: &str = "leasehold pool override";
 
 const AFTER: &str = "\
---limit and --drain need a --reason. Ending what is not there is no mistake: the answer says so, and the exit status
-is 0.
+--limit and --drain need a --reason. If there is no override to end, --end says so, and the exit status is 0.
 
 With --output json:
 

@@ -24,17 +24,17 @@ const TRIES: u8 = 5;
 
 /// Make a pool, or change its settings
 ///
-/// What is not named stays as it is; for a new pool, --limit (or --drain) must be named, and the rest has
-/// defaults. Leases that are held are kept. After the limit was lowered nobody is granted a lease until fewer than
+/// Settings that are not given stay as they are. A new pool needs --limit (or --drain); the rest has defaults.
+/// Leases that are held are kept. After the limit was lowered nobody is granted a lease until fewer than
 /// the new limit are held, and for about two quiet periods the slots up to the old limit count as held.
 ///
-/// Lease managers follow within seconds. After the limit was raised, who waits is granted a lease by the next
-/// release or sweep. An operator's override wins over the limit that is set here.
+/// Lease managers follow within seconds. After the limit was raised, the next release or sweep grants leases to
+/// those who wait. An operator's override wins over the limit that is set here.
 ///
 /// A pool made by Terraform: its next `terraform apply` puts back what its configuration says, so change it there,
 /// too. An operator's override survives a deploy: Terraform leaves it alone.
 ///
-/// Asks before it changes a pool; not if there is none yet, or if it is so already.
+/// Asks before it changes a pool. It does not ask for a new pool, or if nothing changes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct PoolSetOptions {
@@ -54,7 +54,7 @@ pub(crate) struct PoolSetOptions {
     #[arg(allow_hyphen_values = true)]
     lease: Option<Millis>,
 
-    /// The most that two callers differ about the time: an expired lease is taken by another only so much later
+    /// The most that two callers may differ about the time: another takes an expired lease only this much later
     /// [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     #[arg(allow_hyphen_values = true)]
@@ -91,7 +91,7 @@ pub(crate) struct PoolSetOptions {
 const AFTER: &str = "\
 A TIME is a number and a unit, or several: 500ms, 5s, 10m, 1h30m, 2d. A bare number is of seconds.
 
-With --output json, with the defaults of what was never named:
+With --output json, with the defaults of settings that were never given:
 
     {\"table\": NAME, \"prefix\": PREFIX, \"created\": whether it was made now, \"changed\": [names of settings],
      \"settings\": {\"limit\", \"lease_ms\", \"grace_ms\", \"quiet_ms\", \"longest_wait_ms\", \"longest_hold_ms\",
@@ -315,7 +315,7 @@ impl PoolChange {
                 format!("the settings of pool {prefix} in table {name}, which made no sense, are replaced\n")
             }
             PoolBefore::Settings(_) if changed.is_empty() => {
-                format!("pool {prefix} in table {name} is so already: nothing was changed\n")
+                format!("pool {prefix} in table {name} already has these settings: nothing was changed\n")
             }
             PoolBefore::Settings(_) => format!("pool {prefix} in table {name} is changed\n"),
         };
