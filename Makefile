@@ -118,6 +118,7 @@ lint: ## Formatting, lints with warnings denied, the structure of each crate, th
 	scripts/structure
 	scripts/cargo-deny
 	python3 scripts/tests/documents_hold_together.py
+	python3 scripts/tests/documents_are_read_once.py
 	scripts/contract-page --check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings

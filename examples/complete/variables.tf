@@ -13,7 +13,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "What the names of everything begin with."
+  description = "Beginning of all names."
   type        = string
   default     = "complete"
   nullable    = false
