@@ -4,7 +4,7 @@ CARGO ?= cargo
 PORT ?= 8080
 export OF SEED SAMPLE MINUTES FILES LEAST TARGET
 
-.PHONY: help demo lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile bench-run chaos soak
+.PHONY: help demo dist lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile bench-run chaos soak
 
 help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,6 +14,9 @@ demo: ## Run the shared-table example on an embedded store (ARGS="--kill 3" and 
 
 lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" for the other processor)
 	scripts/lambda $(ARGS)
+
+dist: ## Build what a release has into target/dist: archives, packages, checksums, an SBOM (ARGS="--target x86_64", --check; ARGS=--help)
+	scripts/dist $(ARGS)
 
 bench-lambda: ## Measure that package: its size, memory and start, each against its limit
 	scripts/bench-lambda $(ARGS)
