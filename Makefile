@@ -10,6 +10,8 @@ help: ## Say what can be made
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: ## Run the shared-table example on an embedded store (ARGS="--kill 3" and others; ARGS=--help lists them)
+	@test -x $(or $(CARGO_TARGET_DIR),target)/debug/leasehold || \
+		echo "The first build takes about five minutes on two cores: the command, the AWS SDK, and an engine that stands for DynamoDB."
 	$(CARGO) run --locked --bin leasehold -- demo $(ARGS)
 
 lambda: ## Build the lease manager's package for Lambda (ARGS="--target arm64" for the other processor)

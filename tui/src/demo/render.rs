@@ -64,8 +64,20 @@ pub(crate) fn text(report: &DemoReport, colour: bool, charset: Charset) -> Strin
         text.push_str(&format!("  {mark} {}\n", charset.spell_lines(&harmless(&line))));
     }
     text.push('\n');
+    if report.ok {
+        text.push_str(NEXT);
+    }
     text
 }
+
+/// What somebody may want to see after the first demo.
+const NEXT: &str = "\
+  next: leasehold demo --kill 3    workers die while they hold a lease, and their slots come back
+        leasehold watch            this dashboard on a table of yours
+        make web-serve             the same in a browser, request by request
+        README.md, \"On AWS\"       a lease manager and a workflow of yours
+
+";
 
 /// The report as one JSON object.
 pub(crate) fn json(report: &DemoReport) -> String {

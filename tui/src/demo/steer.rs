@@ -57,8 +57,10 @@ async fn on_dashboard(
         }
         effect => drop(tokio::spawn(does(effect, workloads.clone(), inputs.clone()))),
     };
-    let location =
-        options.store.as_ref().map_or_else(|| "embedded, in memory".to_owned(), |path| path.display().to_string());
+    let location = options.store.as_ref().map_or_else(
+        || "in memory: jobs of each pool wait their turn at its limit".to_owned(),
+        |path| path.display().to_string(),
+    );
     let mut dashboard = DashboardState::new(session(table.name(), &location, DashboardMode::Demo, EVERY));
     let now = {
         let table = table.clone();
