@@ -290,6 +290,26 @@ mod tests {
         assert!(signs.len() == STATES.len() && signs.iter().all(|sign| sign.len() == 1), "{signs:?}");
     }
 
+    /// The Rust files of a folder.
+    fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let inside = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+        inside.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn every_sign_that_is_written_here_has_one_in_ascii() {
+        let files = files(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        assert!(files.len() > 50, "{files:?}");
+        let mut missing = std::collections::BTreeSet::new();
+        for file in files {
+            let source = std::fs::read_to_string(&file).unwrap_or_default();
+            let written = source.split("\n#[cfg(test)]").next().unwrap_or_default();
+            let code = written.lines().filter(|line| !line.trim_start().starts_with("//"));
+            missing.extend(code.flat_map(str::chars).filter(|c| !c.is_ascii() && sign(*c).is_none()));
+        }
+        assert!(missing.is_empty(), "say in `sign` what stands for {missing:?}");
+    }
+
     #[test]
     fn names_from_the_right_turn_nothing_beside_them() {
         let lines = Charset::Unicode.spell_lines("by שלום עולם 5 → 7\nא");
