@@ -74,7 +74,7 @@ fn dashboard(trace: &Trace, size: (u16, u16), moment: Millis, keys: &[KeyCode]) 
     trace.entries.retain(|entry| entry.at <= until);
     let (table, location) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
     let mode = DashboardMode::Watch { read_only: false };
-    let mut dashboard = DashboardState::new(Session { table, location, mode, colour: true, every: Millis(2_000) });
+    let mut dashboard = DashboardState::new(Session::of(table, location, mode, true, Millis(2_000)));
     dashboard.apply(Input::Resize(size.0, size.1));
     let mut player = ReplayPlayer::new(trace);
     let inputs = player.start().into_iter().chain(player.pass(moment));

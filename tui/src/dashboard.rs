@@ -2,9 +2,10 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use leasehold_core::occupancy::trace::Trace;
 use leasehold_core::{Author, Millis, Timestamp};
 use leasehold_store::{Clock, SystemClock, Table, list_pools};
@@ -13,7 +14,7 @@ use leasehold_tui::watch::input::{DashboardEffect, Input, ReplayCommand};
 use leasehold_tui::watch::poller::poll;
 use leasehold_tui::watch::replay::ReplayPlayer;
 use leasehold_tui::watch::screen::{Channels, LeaveReason, show};
-use leasehold_tui::watch::session::{DashboardMode, Session};
+use leasehold_tui::watch::session::{DashboardMode, Session, TableChoice};
 use leasehold_tui::watch::state::DashboardState;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -23,7 +24,7 @@ use crate::output::colours;
 use crate::recording::{RecordingFile, between_looks, region};
 use crate::stop_signal::stop_signal;
 use crate::stored_demo;
-use crate::target::{CliRunner, Target};
+use crate::target::{CliRunner, Target, account};
 
 /// How often a replay moves.
 const STEP: Duration = Duration::from_millis(50);
@@ -31,7 +32,8 @@ const STEP: Duration = Duration::from_millis(50);
 /// Watch the pools of a table: who holds, who waits, what changes
 ///
 /// Reads only the pools on screen, never with strong consistency. `?` lists the keys and counts the cost of the
-/// reading. `+`, `-` and `x` change a limit or free a lease, after asking.
+/// reading. `+`, `-` and `x` change a limit or free a lease, after asking. `y` copies an id, `o` opens an execution in
+/// the AWS console, `t` goes to another table, region or profile.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = AFTER_WATCH)]
 pub(crate) struct WatchOptions {
@@ -75,7 +77,7 @@ impl WatchOptions {
             signal = stop_signal() => return Err(stopped(signal?)),
         };
         match left {
-            LeaveReason::Quit => Ok(()),
+            LeaveReason::Quit | LeaveReason::Switch => Ok(()),
             LeaveReason::Interrupt => Err(stopped(2)),
         }
     }
@@ -85,53 +87,126 @@ impl WatchOptions {
             target.refuse("a recording says itself which table it is of")?;
             return replay(&file).await;
         }
-        let (table, runner, asked) = match &self.store {
+        let mut watched = match &self.store {
             Some(file) => {
                 target.refuse("--store FILE is the table of a demo")?;
-                (stored_demo::open(file)?, None, file.display().to_string())
+                Watched::stored(file)?
             }
-            None => {
-                let runner = Arc::new(target.untold_runner().await?);
-                (runner.table().clone(), Some(runner), target.asked().unwrap_or_default().to_owned())
-            }
+            None => Watched::reached(target.clone()).await?,
         };
+        loop {
+            let next = Arc::new(Mutex::new(None));
+            let left = self.watch(&watched, Arc::clone(&next)).await?;
+            let next = next.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match (left, next) {
+                (LeaveReason::Switch, Some(next)) => watched = next,
+                (left, _) => return Ok(left),
+            }
+        }
+    }
+
+    /// Shows one table until somebody leaves, or chooses another, which is then there.
+    async fn watch(&self, watched: &Watched, next: Arc<Mutex<Option<Watched>>>) -> Result<LeaveReason, CliError> {
+        let Watched { table, runner, reached, location } = watched;
         // A demo judges itself by the limits that it set.
         let mode = DashboardMode::Watch { read_only: self.read_only || runner.is_none() };
-        let session = session(table.name(), &asked, mode, self.every);
+        let mut session = session(table.name(), location, mode, self.every);
+        session.endpoint = reached.as_ref().and_then(|reached| reached.config.endpoint_url().map(str::to_owned));
+        // A recording is of one table.
+        let switches = reached.as_ref().filter(|_| self.record.is_none());
+        session.chosen = switches.map(|reached| reached.target.choice(table.name(), location));
         let region = runner.as_ref().and_then(|runner| region(runner.table()));
         if self.record.is_some() {
             // Before a file is replaced: the table must be there, and its replies tell the time that is written first.
-            list_pools(&table).await?;
+            list_pools(table).await?;
         }
-        let mut keeping = RecordingFile::on(self.record.as_deref(), &table, region)?;
+        let mut keeping = RecordingFile::on(self.record.as_deref(), table, region)?;
         let (channels, subscription) = Channels::new();
         let inputs = channels.inputs.clone();
-        tell_wrong_clock(&table, inputs.clone());
-        let noted = table.clone();
-        let carry_out = |effect| {
-            if let DashboardEffect::ReadHistory(prefix) = effect {
-                let (table, inputs) = (noted.clone(), inputs.clone());
+        tell_wrong_clock(table, inputs.clone());
+        if let Some(reached) = reached {
+            let (config, name, inputs) = (reached.config.clone(), table.name().to_owned(), inputs.clone());
+            tokio::spawn(async move { inputs.send(Input::Account(account(&config, &name).await)).await });
+        }
+        let carry_out = |effect| match effect {
+            DashboardEffect::ReadHistory(prefix) => {
+                let (table, inputs) = (table.clone(), inputs.clone());
                 tokio::spawn(async move { inputs.send(actions::read_history(&table, prefix).await).await });
-            } else if let Some(runner) = &runner {
-                changes(Arc::clone(runner), effect, inputs.clone());
+            }
+            DashboardEffect::Choose(choice) => {
+                if let Some(reached) = reached {
+                    let (target, next, inputs) = (reached.target.clone(), Arc::clone(&next), inputs.clone());
+                    tokio::spawn(async move { inputs.send(choose(&target, choice, &next).await).await });
+                }
+            }
+            effect => {
+                if let Some(runner) = runner {
+                    changes(Arc::clone(runner), effect, inputs.clone());
+                }
             }
         };
-        let watched = table.clone();
-        let reading = tokio::spawn(poll(table, self.every, subscription, channels.inputs.clone()));
+        let reading = tokio::spawn(poll(table.clone(), self.every, subscription, channels.inputs.clone()));
         let mut dashboard = DashboardState::new(session);
-        let left = show(&mut dashboard, channels, || watched.now(), |input| keeping.keep(input), carry_out).await;
+        let left = show(&mut dashboard, channels, || table.now(), |input| keeping.keep(input), carry_out).await;
         reading.abort();
         keeping.over()?;
         Ok(left?)
     }
 }
 
+/// A table that is watched.
+struct Watched {
+    table: Table,
+    runner: Option<Arc<CliRunner>>,
+    /// How it was reached, if it is not in a file.
+    reached: Option<Reached>,
+    location: String,
+}
+
+/// How a table was reached.
+struct Reached {
+    target: Target,
+    config: SdkConfig,
+}
+
+impl Watched {
+    fn stored(file: &Path) -> Result<Watched, CliError> {
+        let table = stored_demo::open(file)?;
+        Ok(Watched { table, runner: None, reached: None, location: file.display().to_string() })
+    }
+
+    async fn reached(target: Target) -> Result<Watched, CliError> {
+        let (runner, config) = target.untold_runner_and_config().await?;
+        let location = config.region().map(|region| region.as_ref().to_owned()).unwrap_or_default();
+        let (table, runner) = (runner.table().clone(), Some(Arc::new(runner)));
+        Ok(Watched { table, runner, reached: Some(Reached { target, config }), location })
+    }
+}
+
+/// Reaches the table that somebody chose. The one that is shown stays until the other has answered.
+async fn choose(target: &Target, choice: TableChoice, next: &Mutex<Option<Watched>>) -> Input {
+    let name = choice.table.clone();
+    let reach = async {
+        let target = target.choose(choice)?;
+        let asked = target.clone();
+        let watched = Watched::reached(target).await?;
+        list_pools(&watched.table).await.map_err(|wrong| CliError::from(wrong).at(asked.asked()))?;
+        Ok::<_, CliError>(watched)
+    };
+    match reach.await {
+        Ok(watched) => {
+            *next.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
+            Input::Switched
+        }
+        Err(wrong) => Input::ActionDone { done: false, what: format!("table {name} is not shown: {wrong}") },
+    }
+}
+
 /// A dashboard's session on this terminal.
 pub(crate) fn session(table: &str, location: &str, mode: DashboardMode, every: Duration) -> Session {
     let colour = colours();
-    let location = location.strip_prefix("region ").unwrap_or(location).to_owned();
     let every = Millis(u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
-    Session { table: table.to_owned(), location, mode, colour, every }
+    Session::of(table.to_owned(), location.to_owned(), mode, colour, every)
 }
 
 /// Tells the dashboard, once the table's replies show it: nothing else may be written on its terminal.

@@ -19,6 +19,8 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use clap::Parser;
 use leasehold_store::{BestEffortNotifier, NoCallbacks, SystemClock, Table, https, step_functions_client};
 
+use leasehold_tui::watch::session::TableChoice;
+
 use crate::error::CliError;
 use crate::output::complain;
 
@@ -34,6 +36,9 @@ const DYNAMODB_ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// How long the instance metadata service may take. On an EC2 instance it answers within milliseconds; anywhere
 /// else it is the last that is asked, and a person waits.
 const METADATA_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long the account may take: nothing waits for it.
+const ACCOUNT_WITHIN: Duration = Duration::from_secs(20);
 
 /// Runs operations as a command does: it tells waiting tasks if it may, and leaves it to the lease manager to ask
 /// whether executions still run.
@@ -124,8 +129,30 @@ impl Target {
 
     /// The same, for whoever tells by itself that this machine's clock is wrong.
     pub(crate) async fn untold_runner(&self) -> Result<CliRunner, CliError> {
+        Ok(self.untold_runner_and_config().await?.0)
+    }
+
+    /// The same, with the configuration that the table is reached by.
+    pub(crate) async fn untold_runner_and_config(&self) -> Result<(CliRunner, SdkConfig), CliError> {
         let (table, config) = self.found().await?;
-        Ok(CliRunner::with(table, BestEffortNotifier::new(step_functions_client(&config)), NoCallbacks, SystemClock))
+        let notifier = BestEffortNotifier::new(step_functions_client(&config));
+        Ok((CliRunner::with(table, notifier, NoCallbacks, SystemClock), config))
+    }
+
+    /// What was chosen by this, of a table that was reached in this region.
+    pub(crate) fn choice(&self, table: &str, region: &str) -> TableChoice {
+        let profile = self.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok()).unwrap_or_default();
+        TableChoice { table: table.into(), region: region.into(), profile }
+    }
+
+    /// The table that somebody chose, at the same endpoint if one was given.
+    pub(crate) fn choose(&self, TableChoice { table, region, profile }: TableChoice) -> Result<Target, CliError> {
+        let usage = |wrong: String| CliError::Usage(wrong);
+        let given = |text: String| Some(text).filter(|text| !text.is_empty());
+        let table = Some(table_name(&table).map_err(usage)?);
+        let region = given(region).map(|region| self::region(&region)).transpose().map_err(usage)?;
+        let endpoint_url = self.endpoint_url.clone();
+        Ok(Target { table, region, profile: given(profile), endpoint_url, asked: OnceLock::new() })
     }
 
     async fn found(&self) -> Result<(Table, SdkConfig), CliError> {
@@ -236,6 +263,17 @@ impl Target {
             }
         }
     }
+}
+
+/// The account that a table is in: what its ARN says, else that of the credentials. None: it can not be known.
+pub(crate) async fn account(config: &SdkConfig, table: &str) -> Option<String> {
+    if let ["arn", _, "dynamodb", _, account, ..] = table.split(':').collect::<Vec<_>>()[..] {
+        return Some(account.to_owned());
+    }
+    // Whoever is signed in may ask that: it needs no permission.
+    let client = aws_sdk_sts::Client::new(config);
+    let asked = tokio::time::timeout(ACCOUNT_WITHIN, client.get_caller_identity().send()).await.ok()?;
+    asked.ok()?.account
 }
 
 /// Once the table's replies show it: on standard error.

@@ -6,7 +6,7 @@
 mod scenes;
 
 use leasehold_core::occupancy::{Occupancy, Overridden};
-use leasehold_core::{Author, ExpectedOverride, HistoryKey, HistoryRow, LeaseId, PoolChange, Timestamp};
+use leasehold_core::{Author, ExpectedOverride, HistoryKey, HistoryRow, Holder, LeaseId, PoolChange, Timestamp};
 use leasehold_tui::watch::form::Form;
 use leasehold_tui::watch::input::{DashboardEffect, Input, PoolDirectory, ReplayCommand, ReplayPosition};
 use leasehold_tui::watch::layout::Pane;
@@ -262,6 +262,24 @@ fn in_the_demo_a_limit_changes_at_once_and_workers_die() {
     assert_eq!(types(&mut dashboard, "k"), [DashboardEffect::Kill { prefix: prefix("analytics"), slot: Some(1) }]);
     assert_eq!(types(&mut dashboard, ">"), [DashboardEffect::Speed(2.0)]);
     assert_eq!(types(&mut dashboard, "<<"), [DashboardEffect::Speed(1.0), DashboardEffect::Speed(0.5)]);
+}
+
+#[test]
+fn what_is_copied_can_do_nothing_where_it_is_pasted() {
+    let mut dashboard = dashboard(WATCH, (120, 40));
+    let scene = scene("batch", 2, 2, 0);
+    let mut slot = scene.slot(0);
+    let hostile = Holder::new("run\nrm -rf /\u{1b}[2J", "", None).expect("a holder");
+    slot.held.as_mut().expect("a lease").holder = hostile;
+    watched(&mut dashboard, std::slice::from_ref(&scene));
+    dashboard.apply(Input::Seen(Box::new(Scene { at: NOW, ..scene.clone() }.look_at(vec![slot, scene.slot(1)]))));
+    types(&mut dashboard, "\n");
+    let text = match &types(&mut dashboard, "Y")[..] {
+        [DashboardEffect::Share { text, link: false, .. }] => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text, "run rm -rf /\\u{1b}[2J");
+    assert_eq!(types(&mut dashboard, "o"), []);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use leasehold_core::{
     TaskToken, is_harmless,
 };
 use leasehold_store::{Runner, rows};
-use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory};
+use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, SharedText};
 use local_aws::{Ended, config, on, run, table, told, typed};
 use ratatui::crossterm::event::KeyCode;
 use scenes::{NOW, WATCH, dashboard, press, scene, screen};
@@ -159,12 +159,17 @@ fn no_view_of_the_dashboard_draws_more_than_text() {
                 KeyCode::Esc,
                 KeyCode::Char('+'),
                 KeyCode::Esc,
+                KeyCode::Char('Y'),
                 KeyCode::Tab,
             ] {
                 press(&mut dashboard, key);
                 shown += &screen(&dashboard);
             }
         }
+        let shared = SharedText { what: "execution", text: HOSTILE.repeat(9), opened: false };
+        dashboard.apply(Input::Shared(shared));
+        shown += &screen(&dashboard);
+        press(&mut dashboard, KeyCode::Esc);
         dashboard.apply(Input::ActionDone { done: false, what: HOSTILE.into() });
         shown += &screen(&dashboard);
         dashboard.apply(Input::Failed { why: HOSTILE.into(), retry_at: NOW });

@@ -226,7 +226,7 @@ fn paused_it_stands_still() {
 
 #[test]
 fn the_help_lists_every_key_and_what_the_watching_costs() {
-    let mut dashboard = with((120, 50), &example());
+    let mut dashboard = with((120, 60), &example());
     press(&mut dashboard, KeyCode::Char('?'));
     assert_snapshot!(screen(&dashboard));
 }

@@ -10,6 +10,7 @@ use tui_input::backend::crossterm::to_input_request;
 use tui_input::{Input as LineInput, InputRequest};
 
 use super::input::DashboardEffect;
+use super::session::TableChoice;
 use super::text;
 
 /// The longest reason, in characters.
@@ -105,6 +106,7 @@ enum FormChange {
     Limit(PoolName),
     End(PoolName),
     Release(LeaseId),
+    Table,
 }
 
 /// What became of a form after a key.
@@ -160,7 +162,7 @@ impl Form {
             FormChange::Limit(_) if replaces => "The new override replaces that one, and outlives a deploy.",
             FormChange::Limit(_) => "An override wins over the settings and outlives a deploy.",
             FormChange::End(_) => "Ended, the limit of the settings is in force again.",
-            FormChange::Release(_) => return,
+            FormChange::Release(_) | FormChange::Table => return,
         };
         if let (FormChange::Limit(_), Some(limit)) = (&self.change, limit) {
             self.fields[0].hint = format!("0 to 10000, now {limit}");
@@ -216,6 +218,19 @@ impl Form {
         let title = format!("Free {} of {} by force", lease.slot, lease.prefix);
         let fields = vec![confirmation(&lease.prefix)];
         Form { title, about, fields, at: 0, wrong: None, change: FormChange::Release(lease), seen: None }
+    }
+
+    /// For another table. Nothing is changed by it, so nothing is to be confirmed.
+    pub fn table(now: &TableChoice) -> Form {
+        let fields = vec![
+            FormField::new("Table", now.table.clone(), "its name, or its ARN".into()),
+            FormField::new("Region", now.region.clone(), "that of the profile".into()),
+            FormField::new("Profile", now.profile.clone(), "the credentials of the environment".into()),
+        ];
+        let about =
+            vec!["What is shown stays until the other table is reached. Of ~/.aws/config: its profiles.".into()];
+        let (title, change) = ("Watch another table".into(), FormChange::Table);
+        Form { title, about, fields, at: 0, wrong: None, change, seen: None }
     }
 
     /// What a key does to it.
@@ -274,6 +289,10 @@ impl Form {
             FormChange::End(prefix) => {
                 FormResult::Done(DashboardEffect::EndOverride { prefix: prefix.clone(), why: text(0), expected })
             }
+            FormChange::Table => {
+                let (table, region, profile) = (text(0), text(1), text(2));
+                FormResult::Done(DashboardEffect::Choose(TableChoice { table, region, profile }))
+            }
             FormChange::Limit(prefix) => match (self.new_limit(), lasts(&text(2))) {
                 (Some(limit), Ok(lasts)) => {
                     let (prefix, why) = (prefix.clone(), text(1));
@@ -306,6 +325,7 @@ impl Form {
             }
             FormChange::End(prefix) => (prefix, 1),
             FormChange::Release(lease) => (&lease.prefix, 0),
+            FormChange::Table => return (at == 0 && value.is_empty()).then(|| "the table's name".into()),
         };
         (at == confirm && value != prefix.as_str())
             .then(|| format!("type {} to confirm", text::shorten(prefix.as_str(), 40)))

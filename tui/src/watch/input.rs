@@ -7,6 +7,8 @@ use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{ExpectedOverride, HistoryRow, LeaseId, Limit, Millis, PoolName, Slot, Timestamp};
 use ratatui::crossterm::event::KeyEvent;
 
+use super::session::TableChoice;
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -56,6 +58,12 @@ pub enum Input {
         /// In words.
         what: String,
     },
+    /// The table's account was asked for; none: it can not be known.
+    Account(Option<String>),
+    /// Something was given to the person at the keys: to the clipboard, or to a browser.
+    Shared(SharedText),
+    /// Another table was reached, and is to be shown instead.
+    Switched,
     /// A pool's history was read, the newest change first; or why not.
     History(PoolName, Result<Vec<HistoryRow>, String>),
     /// Something that happened beside the table, for the log.
@@ -84,6 +92,17 @@ pub struct DamagedPool {
     pub slots: BTreeMap<Slot, String>,
     /// All that is wrong, in words.
     pub why: String,
+}
+
+/// A text that is given to the person at the keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedText {
+    /// What it is.
+    pub what: &'static str,
+    /// The text.
+    pub text: String,
+    /// It is a link, and a browser showed it; else it was sent to the clipboard.
+    pub opened: bool,
 }
 
 /// What the directory says of all pools.
@@ -163,6 +182,19 @@ pub enum DashboardEffect {
         /// The override that whoever asks has seen.
         expected: ExpectedOverride,
     },
+    /// Give this to the person at the keys: to a browser if it is a link and there is one, else to the clipboard.
+    Share {
+        /// What it is.
+        what: &'static str,
+        /// The text.
+        text: String,
+        /// Whether it is a link.
+        link: bool,
+    },
+    /// Reach another table, to show it instead.
+    Choose(TableChoice),
+    /// Another table is reached: make room for it.
+    Switch,
     /// Read who changed a pool.
     ReadHistory(PoolName),
     /// Free a lease whatever its holder does.

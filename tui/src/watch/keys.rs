@@ -46,6 +46,14 @@ pub enum KeyAction {
     EndOverride,
     /// Who changed the pool.
     History,
+    /// Copy the chosen lease's id.
+    Copy,
+    /// Copy the chosen holder's execution.
+    CopyExecution,
+    /// Open the chosen execution in the AWS console.
+    Console,
+    /// Another table.
+    Choose,
     /// Free a lease by force.
     Release,
     /// Read now.
@@ -219,6 +227,24 @@ pub const KEYS: &[KeyBinding] = &[
         Some("history"),
         KeyScope::Table,
     ),
+    row(
+        &[char('y')],
+        "y",
+        KeyAction::Copy,
+        "copy what is chosen: the lease's id, the waiter's execution, the pool's name",
+        Some("copy"),
+        KeyScope::All,
+    ),
+    row(&[char('Y')], "Y", KeyAction::CopyExecution, "copy the chosen holder's execution", None, KeyScope::All),
+    row(
+        &[char('o')],
+        "o",
+        KeyAction::Console,
+        "open the chosen holder's execution in the AWS console, or copy the link where no browser is",
+        Some("console"),
+        KeyScope::All,
+    ),
+    row(&[char('t')], "t", KeyAction::Choose, "another table, region or profile", Some("table"), KeyScope::Table),
     row(&[Plain(KeyCode::BackTab)], "shift-tab", KeyAction::PaneBefore, "the pane before", None, KeyScope::All),
     row(&[Plain(KeyCode::Up), char('k')], "↑ k", KeyAction::Up, "one line up", None, KeyScope::NotDemo),
     row(&[Plain(KeyCode::Up)], "↑", KeyAction::Up, "one line up", None, KeyScope::Demo),

@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod chart;
+pub mod clipboard;
 pub mod draw;
 pub mod form;
 pub mod history;

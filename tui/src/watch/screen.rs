@@ -9,8 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use super::clipboard::open_link;
 use super::draw::draw;
-use super::input::{DashboardEffect, Input, Subscription};
+use super::input::{DashboardEffect, Input, SharedText, Subscription};
 use super::session::DashboardMode;
 use super::state::DashboardState;
 use super::terminal::{KeyReader, Screen};
@@ -35,6 +36,8 @@ pub enum LeaveReason {
     Quit,
     /// By ctrl-C.
     Interrupt,
+    /// For another table.
+    Switch,
 }
 
 /// The channels that feed a dashboard, and by which it tells what it wants read.
@@ -80,13 +83,21 @@ pub async fn show(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut batch = vec![Input::Resize(size.width, size.height)];
     let mut drawn: Option<Instant> = None;
-    let (mut dirty, mut resized) = (true, false);
+    let (mut dirty, mut resized, mut shared) = (true, false, vec![]);
     loop {
         batch.iter().for_each(&mut on_input);
         for effect in dashboard.apply_all(batch.drain(..)) {
             match effect {
                 DashboardEffect::Quit => return Ok(LeaveReason::Quit),
                 DashboardEffect::Interrupt => return Ok(LeaveReason::Interrupt),
+                DashboardEffect::Switch => return Ok(LeaveReason::Switch),
+                DashboardEffect::Share { what, text, link } => {
+                    let opened = link && open_link(&text);
+                    if !opened {
+                        screen.copy(&text)?;
+                    }
+                    shared.push(Input::Shared(SharedText { what, text, opened }));
+                }
                 DashboardEffect::Suspend => {
                     screen.suspend().await?;
                     resized = true;
@@ -100,6 +111,11 @@ pub async fn show(
             *known = now;
             other
         });
+        if !shared.is_empty() {
+            batch.append(&mut shared);
+            dirty = true;
+            continue;
+        }
         if resized {
             resized = false;
             let size = screen.terminal.size()?;

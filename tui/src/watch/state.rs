@@ -13,11 +13,12 @@ use leasehold_core::{HistoryRow, Limit, Millis, PoolName, Timestamp};
 pub use pool::{PoolOrder, PoolPane, passes};
 
 use super::form::Form;
-use super::input::{DamagedPool, DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition};
+use super::input::{DamagedPool, DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition, SharedText};
 use super::layout::Pane;
 use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
 use super::session::Session;
+use super::text::width;
 
 /// How long a message stays on screen at most: the keys are below it.
 const SAID_FOR: Millis = Millis::seconds(5);
@@ -37,6 +38,8 @@ pub enum Overlay {
     Details(usize),
     /// Who changed a pool, what and when; scrolled down so many lines.
     History(PoolHistory, usize),
+    /// A text to be copied by hand: what it is, and the text.
+    Text(&'static str, String),
     /// A change that is asked for.
     Form(Form),
 }
@@ -146,6 +149,8 @@ pub struct DashboardState {
     pub said: Option<Message>,
     /// What is watched has come to its end: what to do now.
     pub over: Option<String>,
+    /// The table's account, once it was asked for; none inside: it can not be known.
+    pub account: Option<Option<String>>,
     /// What the watching costs.
     pub cost: Option<ReadCost>,
     /// When the directory was read last.
@@ -189,6 +194,7 @@ impl DashboardState {
             failure: None,
             said: None,
             over: None,
+            account: None,
             cost: None,
             listed_at: None,
             played: None,
@@ -247,6 +253,9 @@ impl DashboardState {
                     said.of_limit = Some((prefix, to));
                 }
             }
+            Input::Account(account) => self.account = Some(account),
+            Input::Shared(shared) => self.shared(shared),
+            Input::Switched => effects.push(DashboardEffect::Switch),
             Input::History(prefix, changes) => {
                 if let Some(Overlay::History(shown, _)) = &mut self.overlay
                     && shown.prefix == prefix
@@ -398,6 +407,17 @@ impl DashboardState {
         self.log.clear();
         self.since = None;
         self.now = Timestamp(0);
+    }
+
+    /// Says what was copied or opened. Not every terminal takes what is sent to its clipboard: so the text is on the screen too.
+    fn shared(&mut self, SharedText { what, text, opened }: SharedText) {
+        let done = if opened { "opened in a browser" } else { "copied" };
+        let words = format!("{what} {done}: {text}");
+        if width(&words) + 2 <= usize::from(self.size.0) || opened {
+            self.say(false, words);
+        } else {
+            self.overlay = Some(Overlay::Text(what, text));
+        }
     }
 
     fn did(&mut self, done: bool, what: String) {

@@ -19,6 +19,7 @@ use rustix::process::{Signal, kill_current_process_group};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::clipboard;
 use super::input::Input;
 use crate::process_ids::ProcessIds;
 
@@ -59,6 +60,14 @@ impl Screen {
         let mut screen = Screen { terminal: terminal.inspect_err(|_| give_back())? };
         screen.terminal.clear()?;
         Ok(screen)
+    }
+
+    /// Puts a text on the clipboard of whoever sits at the terminal, also over a network.
+    ///
+    /// # Errors
+    /// When the terminal refuses.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        clipboard::copy(text, &mut stdout())
     }
 
     /// Stops this program and whatever the shell started with it, until the shell says go on.

@@ -59,13 +59,8 @@ pub(crate) fn look(number: u32, later: u64) -> Occupancy {
 /// A dashboard that has seen all of them.
 pub(crate) fn dashboard() -> DashboardState {
     let (table, location) = ("regional-concurrency-leases".into(), "eu-central-1".into());
-    let mut dashboard = DashboardState::new(Session {
-        table,
-        location,
-        mode: DashboardMode::Replay,
-        colour: true,
-        every: Millis(2_000),
-    });
+    let session = Session::of(table, location, DashboardMode::Replay, true, Millis(2_000));
+    let mut dashboard = DashboardState::new(session);
     dashboard.apply(Input::Resize(200, 60));
     dashboard.apply(Input::Tick(Timestamp(NOW)));
     dashboard.apply_all((0..POOLS).map(|number| Input::Seen(Box::new(look(number, 0)))));

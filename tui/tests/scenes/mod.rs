@@ -34,9 +34,12 @@ pub(crate) fn limit(count: u32) -> Limit {
 
 pub(crate) fn dashboard(mode: DashboardMode, (columns, rows): (u16, u16)) -> DashboardState {
     let (table, location) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
-    let mut dashboard = DashboardState::new(Session { table, location, mode, colour: true, every: Millis(2_000) });
+    let mut dashboard = DashboardState::new(Session::of(table, location, mode, true, Millis(2_000)));
     dashboard.apply(Input::Resize(columns, rows));
     dashboard.apply(Input::Tick(ago(100_000)));
+    if matches!(mode, DashboardMode::Watch { .. }) {
+        dashboard.apply(Input::Account(Some("123456789012".into())));
+    }
     dashboard
 }
 

@@ -83,6 +83,25 @@ impl Tmux {
         String::from_utf8_lossy(&self.run(&["capture-pane", "-p", "-e"]).stdout).into_owned()
     }
 
+    /// What is on its clipboard.
+    pub(crate) fn clipboard(&self) -> String {
+        let shown = self.command(&["show-buffer"]).output().expect("tmux");
+        String::from_utf8_lossy(&shown.stdout).into_owned()
+    }
+
+    /// Waits until this is on its clipboard.
+    ///
+    /// # Panics
+    /// When it takes too long; shows the screen.
+    pub(crate) fn copies(&self, text: &str) {
+        self.until(&format!("{text:?} copied"), |_| self.clipboard() == text);
+    }
+
+    /// Takes what programs send to the clipboard, as a terminal without tmux does.
+    pub(crate) fn takes_clipboards(&self) {
+        self.run(&["set-option", "-s", "set-clipboard", "on"]);
+    }
+
     /// What the terminal's modes are: in the alternate screen, cursor shown.
     pub(crate) fn modes(&self) -> String {
         let format = "#{alternate_on} #{cursor_flag}";

@@ -22,25 +22,74 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
         DashboardMode::Demo => " DEMO ",
         DashboardMode::Replay => " REPLAY ",
     };
-    let clock = format!("{} UTC", text::clock(dashboard.now));
-    let mut x = 1 + put(buf, area, 1, 0, "leasehold", palette.focus()) + 2;
+    let end = area.width.saturating_sub(1);
+    let parts = HeaderParts::that_fit(dashboard, usize::from(end), text::width(badge));
+    let mut x = 1;
+    if parts.program {
+        x += put(buf, area, x, 0, "leasehold", palette.focus()) + 2;
+    }
     if !badge.is_empty() {
         x += put(buf, area, x, 0, badge, Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)) + 2;
     }
-    let end = area.width.saturating_sub(1);
-    let right = end.saturating_sub(clock.len() as u16);
-    let room = right.saturating_sub(x + 2);
-    let table = text::shorten(&dashboard.session.table, usize::from(room));
-    x += put(buf, area, x, 0, &table, palette.heading());
-    let location = format!(" · {}", dashboard.session.location);
-    if text::width(&location) + 2 <= usize::from(right.saturating_sub(x)) {
-        put(buf, area, x, 0, &location, palette.quiet());
+    x += put(buf, area, x, 0, &parts.table, palette.heading());
+    for part in &parts.place {
+        x += put(buf, area, x, 0, &format!(" · {part}"), palette.quiet());
     }
-    put_right(buf, area, (0, end), 0, &clock, palette.quiet());
+    put_right(buf, area, (0, end), 0, &parts.clock, palette.quiet());
 
     let age_width = text::width(&age) as u16;
     put_right(buf, area, (0, end), 1, &age, style);
     totals(dashboard, Rect { x: area.x + 1, width: end.saturating_sub(age_width + 3), ..area }, buf);
+}
+
+/// The least columns of a table's name that is cut.
+const LEAST_TABLE: usize = 12;
+
+/// What the first line has room for. Table, account and region tell production from everything else: they go last.
+struct HeaderParts {
+    program: bool,
+    table: String,
+    place: Vec<String>,
+    clock: String,
+}
+
+impl HeaderParts {
+    fn that_fit(dashboard: &DashboardState, width: usize, badge: usize) -> HeaderParts {
+        let session = &dashboard.session;
+        let account = match &dashboard.account {
+            Some(Some(account)) => account.clone(),
+            Some(None) => "account unknown".into(),
+            None => String::new(),
+        };
+        let endpoint = session.endpoint.clone().unwrap_or_default();
+        let mut place = [account, session.location.clone(), endpoint];
+        let (mut program, mut clock) = (true, format!("{} UTC", text::clock(dashboard.now)));
+        let rest = |program: bool, place: &[String], clock: &str| {
+            let spaced = |long: usize, space: usize| if long > 0 { long + space } else { 0 };
+            let place: usize = place.iter().map(|part| spaced(text::width(part), 3)).sum();
+            1 + if program { 11 } else { 0 } + spaced(badge, 2) + place + spaced(text::width(clock), 2)
+        };
+        let whole = text::width(&session.table);
+        let least = whole.min(LEAST_TABLE);
+        // What is missed least goes first.
+        for step in 0..6 {
+            let table = if step < 4 { whole } else { least };
+            if rest(program, &place, &clock) + table <= width {
+                break;
+            }
+            match step {
+                0 => place[2].clear(),
+                1 => clock.truncate(8),
+                2 => program = false,
+                3 => clock.clear(),
+                4 => place[0].clear(),
+                _ => place[1].clear(),
+            }
+        }
+        let room = width.saturating_sub(rest(program, &place, &clock));
+        let table = text::shorten(&session.table, room.min(whole));
+        HeaderParts { program, table, place: place.into_iter().filter(|part| !part.is_empty()).collect(), clock }
+    }
 }
 
 /// How old the data is, or why it does not get newer.

@@ -45,6 +45,7 @@ pub fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
         Some(Overlay::Help(scrolled)) => help::draw(dashboard, *scrolled, area, buf),
         Some(Overlay::Details(scrolled)) => overlay::details(dashboard, *scrolled, area, buf),
         Some(Overlay::History(shown, scrolled)) => overlay::history(dashboard, shown, *scrolled, area, buf),
+        Some(Overlay::Text(what, text)) => overlay::text(dashboard, what, text, area, buf),
         Some(Overlay::Form(form)) => overlay::form(dashboard, form, area, buf),
         None => {}
     }

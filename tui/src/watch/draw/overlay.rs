@@ -5,6 +5,7 @@ use leasehold_core::{Holder, LeaseId, PoolName, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
+use ratatui::widgets::{Clear, Widget};
 
 use super::{popup, put, wrap};
 use crate::watch::form::Form;
@@ -57,7 +58,13 @@ pub(super) fn details(dashboard: &DashboardState, scrolled: usize, area: Rect, b
     let free = changes && dashboard.focus == Pane::Slots && dashboard.slot().is_some_and(|slot| slot.lease.is_some());
     let more = if lines.len() > room { " · pgdn more" } else { "" };
     let free = if free { " · x frees it" } else { "" };
-    let keys = format!("esc closes · ↑↓ the next{more}{free}");
+    let held = dashboard.focus == Pane::Queue || dashboard.slot().is_some_and(|slot| slot.lease.is_some());
+    let mut keys = format!("esc closes · ↑↓ the next{more}{free}");
+    for word in ["y Y copy ids", "o console"].iter().filter(|_| held) {
+        if text::width(&keys) + 3 + text::width(word) <= usize::from(inner.width) {
+            keys += &format!(" · {word}");
+        }
+    }
     put(buf, inner, 0, inner.height.saturating_sub(1), &keys, dashboard.palette.quiet());
 }
 
@@ -151,6 +158,22 @@ pub(super) fn history(dashboard: &DashboardState, shown: &PoolHistory, scrolled:
     if lines.len() > room {
         put(buf, frame.intersection(area), 1, 0, " ↑↓ more ", palette.quiet());
     }
+}
+
+/// A text to be copied by hand: from one edge of the screen to the other, so that nothing else is selected with it.
+pub(super) fn text(dashboard: &DashboardState, what: &str, text: &str, area: Rect, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    let lines = wrap(text, usize::from(area.width));
+    let height = u16::try_from(lines.len() + 4).unwrap_or(u16::MAX).min(area.height);
+    let at = Rect { y: area.y + area.height - height, height, ..area };
+    Clear.render(at, buf);
+    put(buf, at, 0, 0, &"─".repeat(usize::from(at.width)), palette.focus());
+    put(buf, at, 1, 0, &format!(" {what} copied "), palette.heading());
+    for (y, line) in (2..).zip(&lines) {
+        put(buf, at, 0, y, line, Style::new());
+    }
+    let keys = "esc closes · if your terminal did not take it, select it here";
+    put(buf, at, 1, height.saturating_sub(1), keys, palette.quiet());
 }
 
 /// A form with its fields.

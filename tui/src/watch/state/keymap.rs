@@ -1,7 +1,7 @@
 //! Keymap: what does a key do to the dashboard's state?
 //! It moves what is chosen, opens and fills forms, and asks for effects.
 
-use leasehold_core::{ExpectedOverride, LeaseId, Limit};
+use leasehold_core::{ExpectedOverride, Holder, LeaseId, Limit, harmless};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{Cursor, DashboardState, Overlay, PoolHistory};
@@ -11,6 +11,11 @@ use crate::watch::keys::{self, KeyAction};
 use crate::watch::layout::{PANES, Pane};
 use crate::watch::session::DashboardMode;
 use crate::watch::text;
+
+fn share(what: &'static str, text: &str) -> DashboardEffect {
+    // Others wrote it: nothing in it may do more than be read, wherever it is pasted.
+    DashboardEffect::Share { what, text: harmless(text).replace('\n', " "), link: false }
+}
 
 /// No text over the screen has more lines.
 const MOST_LINES: usize = 400;
@@ -133,6 +138,13 @@ impl DashboardState {
             (KeyAction::EndOverride, _) => self.end_override(),
             (KeyAction::History, _) => return self.history(),
             (KeyAction::Release, _) => self.release(),
+            (KeyAction::Copy, _) => return self.copy(),
+            (KeyAction::CopyExecution, _) => {
+                let text = self.holder()?.execution().to_owned();
+                return Some(share("execution", &text));
+            }
+            (KeyAction::Console, _) => return self.console(),
+            (KeyAction::Choose, _) => self.choose_table(),
             (KeyAction::Kill, _) => return self.kill(),
             (KeyAction::Faster, _) => return self.faster(2.0),
             (KeyAction::Slower, _) => return self.faster(0.5),
@@ -255,6 +267,54 @@ impl DashboardState {
         let lease = slot.lease.as_ref()?;
         let id = LeaseId { prefix: pool.prefix.clone(), slot: slot.slot, fence: slot.fence };
         Some((id, text::holder(&lease.holder, lease.label.as_deref())))
+    }
+
+    /// Who holds the chosen slot, or is the chosen waiter.
+    fn holder(&mut self) -> Option<Holder> {
+        let (found, none) = match self.focus {
+            Pane::Slots => {
+                let lease = self.slot().and_then(|slot| slot.lease.as_ref());
+                (lease.map(|lease| lease.holder.clone()), "nobody holds that slot")
+            }
+            Pane::Queue => (self.waiter().map(|waiter| waiter.holder.clone()), "nobody waits"),
+            _ => (None, "choose a slot or a waiter first"),
+        };
+        if found.is_none() {
+            self.say(true, none.into());
+        }
+        found
+    }
+
+    fn copy(&mut self) -> Option<DashboardEffect> {
+        match self.focus {
+            Pane::Slots => match self.lease() {
+                Some((lease, _)) => Some(share("lease id", &lease.to_string())),
+                None => {
+                    self.say(true, "nobody holds that slot".into());
+                    None
+                }
+            },
+            Pane::Queue => Some(share("execution", self.holder()?.execution())),
+            _ => Some(share("pool", self.chosen()?.prefix.as_str())),
+        }
+    }
+
+    fn console(&mut self) -> Option<DashboardEffect> {
+        let holder = self.holder()?;
+        match text::console(holder.execution()) {
+            Some(text) => Some(DashboardEffect::Share { what: "link", text, link: true }),
+            None => {
+                self.say(true, "its holder is no execution of Step Functions: the console has no page of it".into());
+                None
+            }
+        }
+    }
+
+    fn choose_table(&mut self) {
+        match &self.session.chosen {
+            Some(chosen) => self.overlay = Some(Overlay::Form(Form::table(chosen))),
+            None => self.say(true, "this dashboard stays on its table: a file, or one that is being recorded".into()),
+        }
     }
 
     fn release(&mut self) {
