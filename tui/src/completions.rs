@@ -17,6 +17,7 @@ use leasehold_store::pool_names;
 
 use crate::error::CliError;
 use crate::schema;
+use crate::synopsis;
 use crate::target::Target;
 
 /// The environment variable by which a shell asks, as which shell.
@@ -78,7 +79,8 @@ impl ManOptions {
         let declared = with_values(declared);
         let tried = |why| CliError::Unwritable { path: self.folder.clone(), why };
         std::fs::create_dir_all(&self.folder).map_err(tried)?;
-        clap_mangen::generate_to(declared, &self.folder).map_err(tried)
+        clap_mangen::generate_to(declared.clone(), &self.folder).map_err(tried)?;
+        synopsis::write(&self.folder, declared).map_err(tried)
     }
 }
 

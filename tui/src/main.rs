@@ -22,6 +22,7 @@ mod states;
 mod stop_signal;
 mod stored_demo;
 mod sweep;
+mod synopsis;
 mod table;
 mod target;
 

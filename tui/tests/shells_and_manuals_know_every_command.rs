@@ -92,6 +92,12 @@ fn each_command_has_a_manual_page() {
         let (_, listed) = page.split_once("ossible values").expect("values are listed");
         assert!(listed.contains(values), "{name}: {page}");
     }
+    let called =
+        |name: &str| page(name).split(".SH SYNOPSIS\n").nth(1).expect("a synopsis").lines().next().map(str::to_owned);
+    let run = "leasehold run [OPTIONS] \\-\\-prefix <PREFIX> \\-\\- <CMD>...";
+    assert_eq!(called("leasehold-run.1").as_deref(), Some(run));
+    assert_eq!(called("leasehold-pool-set.1").as_deref(), Some("leasehold pool set [OPTIONS] <PREFIX>"));
+    assert_eq!(called("leasehold.1").as_deref(), Some("leasehold [OPTIONS] <COMMAND>"));
     std::fs::remove_dir_all(&folder).expect("cleared away");
 }
 
