@@ -203,8 +203,10 @@ async fn columns_stay_in_line_under_names_of_any_script() {
         let end = format!("NOTED-{number}");
         std::fs::write(&file, line.replace("NOTED", &end)).expect("written");
         tmux.line(&format!("clear; cat {}; read", file.display()));
-        tmux.shows(&[&end]);
-        assert_eq!(tmux.column(), places[0] + end.len(), "{line}");
+        let column = places[0] + end.len();
+        tmux.until(&format!("{line:?} ending in column {column}"), |screen| {
+            screen.contains(&end) && tmux.column() == column
+        });
         tmux.key("Enter");
     }
     std::fs::remove_file(file).expect("removed");

@@ -38,8 +38,15 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
             rows.push((if line == 0 { key.to_owned() } else { String::new() }, style, words));
         }
     };
+    let mut keys: Vec<(String, &str)> = vec![];
     for row in keys::rows(dashboard.session.mode) {
-        add(row.shown, palette.focus(), row.help);
+        match keys.iter_mut().find(|(_, help)| *help == row.help) {
+            Some((shown, _)) => *shown += &format!(" {}", row.shown),
+            None => keys.push((row.shown.to_owned(), row.help)),
+        }
+    }
+    for (shown, help) in keys {
+        add(&shown, palette.focus(), help);
     }
     add("", Style::new(), "");
     for state in STATES {
