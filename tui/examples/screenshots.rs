@@ -76,6 +76,7 @@ fn dashboard(trace: &Trace, size: (u16, u16), moment: Millis, keys: &[KeyCode]) 
     let mode = DashboardMode::Watch { read_only: false };
     let mut dashboard = DashboardState::new(Session::of(table, location, mode, true, Millis(2_000)));
     dashboard.apply(Input::Resize(size.0, size.1));
+    dashboard.apply(Input::Account(Some("123456789012".into())));
     let mut player = ReplayPlayer::new(trace);
     let inputs = player.start().into_iter().chain(player.pass(moment));
     dashboard.apply_all(inputs.filter(|input| !matches!(input, Input::Played(_))));
