@@ -63,7 +63,7 @@ pub enum StoreError {
         why: String,
     },
     /// The protocol says no: another attempt of the holder is in the way, or the lease is not the caller's any more.
-    #[error("{context} in table {table} came to nothing: {why}")]
+    #[error("{context} in table {table} failed: {why}")]
     Declined {
         /// What was being done.
         context: ErrorContext,
@@ -108,7 +108,7 @@ pub enum StoreError {
     },
     /// A task had to be told that it is over first, and it is not known whether it was.
     #[error(
-        "{context} in table {table} came to nothing: {why}; check that Step Functions can be reached and that \
+        "{context} in table {table} failed: {why}; check that Step Functions can be reached and that \
          states:SendTaskFailure is allowed, then repeat"
     )]
     TasksUnavailable {
@@ -295,10 +295,7 @@ mod tests {
         assert_eq!(gone, StoreError::PoolNotFound { table: "leases".into(), prefix: "p".into() });
         let lost = explained(Failure::Lost(LossReason::Ended), Some(throttled()));
         let said = lost.to_string();
-        assert_eq!(
-            said,
-            "changing the limit of pool p in table leases came to nothing: the lease is lost: it has ended"
-        );
+        assert_eq!(said, "changing the limit of pool p in table leases failed: the lease is lost: it has ended");
         let row = RowError { pk: "p".into(), sk: "live".into(), attribute: "limit", found: "x".into(), expected: "y" };
         let bad =
             StoreError::BadRow { context: ErrorContext("reading".into()), table: "leases".into(), row: row.into() };

@@ -71,6 +71,6 @@ check "the_settings_suit_each_other" {
   }
   assert {
     condition     = !var.create || var.longest_wait_seconds >= local.sweep_every_seconds
-    error_message = "longest_wait_seconds (${var.longest_wait_seconds}) is less than the time between two sweeps (${local.sweep_every_seconds}): whoever waits in an otherwise quiet pool is told by a sweep alone that it has waited too long, and so waits longer."
+    error_message = "longest_wait_seconds (${var.longest_wait_seconds}) is less than the time between two sweeps (${local.sweep_every_seconds}): in a quiet pool only a sweep tells a waiter that it has waited too long, so it would wait longer."
   }
 }

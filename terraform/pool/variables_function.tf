@@ -45,7 +45,7 @@ variable "architecture" {
 
   validation {
     condition     = contains(["x86_64", "arm64"], var.architecture)
-    error_message = "Write \"x86_64\" or \"arm64\" as architecture: what the package was built for."
+    error_message = "Write \"x86_64\" or \"arm64\" as architecture: the processor of the package."
   }
 }
 

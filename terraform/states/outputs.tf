@@ -40,7 +40,7 @@ output "states" {
 
   precondition {
     condition     = var.key_path != null || var.single_holder
-    error_message = "key_path is missing: write where the name of the item or branch lies, such as key_path = \"$.resource_id\" (JSONata: \"$states.input.resource_id\"). Iterations of an inline Map and branches of a Parallel share their execution's id, and without a key they would be one holder. If each execution asks for one lease at a time, write single_holder = true."
+    error_message = "key_path is missing: write the path of the name of the item or branch, such as key_path = \"$.resource_id\" (JSONata: \"$states.input.resource_id\"). Iterations of an inline Map and branches of a Parallel share their execution's id, and without a key they would be one holder. If each execution asks for one lease at a time, write single_holder = true."
   }
 
   precondition {
@@ -65,7 +65,7 @@ output "states" {
 
   precondition {
     condition     = var.end_state_after_release_lease != (var.sfn_post_release_lease_state != null)
-    error_message = "What comes after ReleaseLease must be said once: write sfn_post_release_lease_state = \"<the next state>\" together with end_state_after_release_lease = false, or neither of the two if ReleaseLease is the end."
+    error_message = "Give the state after ReleaseLease once: write sfn_post_release_lease_state = \"<the next state>\" together with end_state_after_release_lease = false, or neither of the two if ReleaseLease is the end."
   }
 
   precondition {
@@ -84,7 +84,7 @@ output "states" {
       && !contains(local.own_names, var.sfn_post_acquire_lease_state)
       && !contains(local.own_names, coalesce(var.sfn_post_release_lease_state, " "))
     )
-    error_message = "Two states have the same name: write a different name for each of ${join(", ", local.own_names)}, for the work (sfn_post_acquire_lease_state) and for what comes after the release (sfn_post_release_lease_state)."
+    error_message = "Two states have the same name: write a different name for each of ${join(", ", local.own_names)}, for the work (sfn_post_acquire_lease_state) and for the state after the release (sfn_post_release_lease_state)."
   }
 
   precondition {

@@ -334,7 +334,7 @@ async fn a_change_is_told_even_if_the_override_cannot_be_shown() {
     let ended = run(on(name), &["pool", "set", "p", "--limit", "6", "--yes"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert!(ended.told.starts_with("pool p in table unshown-override is changed\n"), "{ended:?}");
-    assert!(ended.wrong.starts_with("leasehold: which override is in force cannot be shown: "), "{ended:?}");
+    assert!(ended.wrong.starts_with("leasehold: the override in force cannot be shown: "), "{ended:?}");
     assert_eq!(pool_row(name).await.map(|row| row.limit), Some(limit(6)));
 }
 

@@ -125,14 +125,14 @@ impl AfterChange {
             Ok(rows) => {
                 live = rows.live_in_force().cloned().map(OverrideOutput::from);
                 if let Some(LiveRow::Unreadable(row)) = &rows.live {
-                    complain(&format!("which override is in force cannot be shown: {}", row.why));
+                    complain(&format!("the override in force cannot be shown: {}", row.why));
                 }
                 match look(runner, &Arc::new(rows.in_force)).await {
                     Ok(pool) => seen = Some(pool),
-                    Err(wrong) => complain(&format!("how full the pool is cannot be shown: {wrong}")),
+                    Err(wrong) => complain(&format!("the leases of the pool cannot be shown: {wrong}")),
                 }
             }
-            Err(wrong) => complain(&format!("which override is in force cannot be shown: {wrong}")),
+            Err(wrong) => complain(&format!("the override in force cannot be shown: {wrong}")),
         }
         AfterChange { live, seen }
     }
