@@ -86,6 +86,7 @@ fn whoever_watches_may_read_and_nothing_more() {
         name,
         &[
             &["pools"],
+            &["pools", "--check"],
             &["leases", "p"],
             &["pool", "show", "p"],
             &["pool", "history", "p"],
