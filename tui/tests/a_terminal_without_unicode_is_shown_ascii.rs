@@ -83,6 +83,27 @@ fn bars_and_a_recording_are_drawn_in_ascii() {
 }
 
 #[test]
+fn a_tmux_of_latin_1_shows_every_line_and_sign() {
+    // It shows each character that is not of its client's locale as `_`.
+    let (tmux, file) = terminal("latin-1-tmux", OTHERS[2]);
+    let socket = format!("leasehold-test-latin-1-{}", std::process::id());
+    let within = format!("env -u TMUX tmux -L {socket} -f /dev/null new-session");
+    let watch = format!("{} watch --replay tests/recordings/demo.jsonl", env!("CARGO_BIN_EXE_leasehold"));
+    tmux.line(&format!("{within} '{watch}'; echo LEFT $?"));
+    tmux.shows(&[
+        "REPLAY",
+        "> 1x",
+        "+ >Pools 2 ---",
+        "---++ Slots of",
+        "- limit  # held  ! over",
+        ". analytics  0/15 .....",
+    ]);
+    tmux.text("q");
+    tmux.shows(&["LEFT 0"]);
+    only_ascii("a tmux of Latin-1", &file);
+}
+
+#[test]
 fn a_terminal_of_unicode_is_drawn_lines() {
     let (tmux, file) = terminal("unicode", &[]);
     tmux.start("watch --replay tests/recordings/demo.jsonl");
