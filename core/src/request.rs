@@ -180,39 +180,55 @@ impl Guard {
     /// What it makes sure of, in words for a person.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Guard::ClaimSlotUnchanged => "nobody was granted this slot since it was seen free",
-            Guard::ClaimHolderUnchanged => "this holder did nothing else meanwhile: it never has two leases",
-            Guard::ReclaimUnchanged => "the expired lease is the one that was seen, and nobody renewed it meanwhile",
-            Guard::GrantSlotUnchanged => "the free slot was granted to nobody else since it was seen",
-            Guard::GrantWaiterUnchanged => "the waiter still waits, on the attempt that was read",
+            Guard::ClaimSlotUnchanged => "the slot has been granted to nobody since it was read as free",
+            Guard::ClaimHolderUnchanged => {
+                "the holder's row has not changed since it was read, so no holder ever has two leases"
+            }
+            Guard::ReclaimUnchanged => {
+                "the slot still carries the expired lease that was read, and nobody has renewed it"
+            }
+            Guard::GrantSlotUnchanged => "the slot has been granted to nobody else since it was read as free",
+            Guard::GrantWaiterUnchanged => "the waiter still waits, with the attempt that was read",
             Guard::ReleaseSameLease => {
-                "the lease is still the one that is given back: an old release frees nobody else's slot"
+                "the slot still carries the lease that is given back, so a late release frees nobody else's slot"
             }
             Guard::ReleaseConfirmed => {
-                "the lease is still the one that is given back, and no callback of its holder is still to come"
+                "the slot still carries the lease that is given back, and no callback to its holder is still to be sent"
             }
-            Guard::ReturnUntold => "nobody but the granter tried to tell the task that was found closed",
-            Guard::ReturnUnrenewed => "the holder that had ended did not renew the lease since: it was not redriven",
-            Guard::RegrantSameLease => "the lease that is granted again is still the one that was seen",
-            Guard::CollectSameLease => "the lease that its holder comes for is still the one that was seen",
-            Guard::RenewSameLease => "the lease is still the caller's: who lost it can not keep it alive",
-            Guard::RenewNeverShortens => "nobody was told a later end: a renewal never shortens a lease",
-            Guard::EnqueueHolderUnchanged => "this holder did nothing else meanwhile: it never waits twice",
-            Guard::ReplaceWaiterUnchanged => "nobody else changed this place in the queue since it was seen",
-            Guard::PutPlaceUnchanged => "nobody put another attempt's place there, whose task would never be told",
-            Guard::RemoveSamePlace => "the place is still the one that is nothing",
-            Guard::LeaveWaiterUnchanged => "the waiter still waits, on the attempt that was read",
-            Guard::LeaveSamePlace => "the place is still the one whose task was failed",
-            Guard::ConfirmSameLease => "the slot still carries the lease that is told, and nobody said that it was",
-            Guard::RaiseHighWaterUnchanged => "nobody lowered the high-water mark since it was read",
-            Guard::LowerHighWaterUnchanged => "nobody raised the high-water mark since it was read",
-            Guard::FoldSlotFree => "nobody was granted this slot above the limit since it was seen free",
-            Guard::SetLimitOverrideUnchanged => "nobody else changed the limit since it was read",
-            Guard::SetLimitPoolUnchanged => "nobody set or retired the pool since it was read",
+            Guard::ReturnUntold => "only the caller that granted the lease has tried to tell the task, which is closed",
+            Guard::ReturnUnrenewed => {
+                "the holder has not renewed the lease since its execution ended, so the execution was not redriven"
+            }
+            Guard::RegrantSameLease => {
+                "the slot still carries the lease that was read and is granted again to the same holder"
+            }
+            Guard::CollectSameLease => "the slot still carries the lease that its holder collects",
+            Guard::RenewSameLease => {
+                "the slot still carries the caller's lease, so a caller that has lost its lease cannot extend it"
+            }
+            Guard::RenewNeverShortens => "the lease does not already last longer, so a renewal never shortens a lease",
+            Guard::EnqueueHolderUnchanged => {
+                "the holder's row has not changed since it was read, so no holder ever waits twice"
+            }
+            Guard::ReplaceWaiterUnchanged => "the place in the queue has not changed since it was read",
+            Guard::PutPlaceUnchanged => "no other attempt has its place there, so no task is left without an answer",
+            Guard::RemoveSamePlace => {
+                "the place in the queue still belongs to the attempt that was read and waits no longer"
+            }
+            Guard::LeaveWaiterUnchanged => "the waiter still waits, with the attempt that was read",
+            Guard::LeaveSamePlace => "the place in the queue still belongs to the task that has been failed",
+            Guard::ConfirmSameLease => {
+                "the slot still carries the lease whose holder was told, and nobody else has confirmed it"
+            }
+            Guard::RaiseHighWaterUnchanged => "nobody has lowered the high-water mark since it was read",
+            Guard::LowerHighWaterUnchanged => "nobody has raised the high-water mark since it was read",
+            Guard::FoldSlotFree => "the slot above the limit has been granted to nobody since it was read as free",
+            Guard::SetLimitOverrideUnchanged => "nobody else has changed the limit since it was read",
+            Guard::SetLimitPoolUnchanged => "nobody has set or retired the pool since it was read",
             Guard::EndOverrideUnchanged => "the override is still the one that was read",
-            Guard::EndOverridePoolUnchanged => "nobody set or retired the pool since it was read",
-            Guard::SetPoolUnchanged => "nobody else set or retired the pool since it was read",
-            Guard::ClearOverrideUnchanged => "the override is still the one that has lapsed",
+            Guard::EndOverridePoolUnchanged => "nobody has set or retired the pool since it was read",
+            Guard::SetPoolUnchanged => "nobody else has set or retired the pool since it was read",
+            Guard::ClearOverrideUnchanged => "the override is still the one that has ended by itself",
         }
     }
 }

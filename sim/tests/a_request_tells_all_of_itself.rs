@@ -29,7 +29,7 @@ fn a_claim_shows_its_conditions_and_the_rows_before_and_after() {
     let [slot, holder] = claim["writes"].as_array().expect("writes").as_slice() else { panic!("{claim:#}") };
     assert_eq!(slot["conditions"][0]["guard"], "ClaimSlotUnchanged");
     assert_eq!(holder["conditions"][0]["guard"], "ClaimHolderUnchanged");
-    assert_eq!(slot["conditions"][0]["means"], "nobody was granted this slot since it was seen free");
+    assert_eq!(slot["conditions"][0]["means"], "the slot has been granted to nobody since it was read as free");
     assert_eq!((&slot["conditions"][0]["held"], &slot["before"]), (&json!(true), &Value::Null));
     assert!(slot["row"].as_str().is_some_and(|row| row.starts_with("slot#000")), "{slot:#}");
     assert!(slot["to"].as_array().is_some_and(|to| to.contains(&json!(["fence", "1"]))), "{slot:#}");
