@@ -30,6 +30,10 @@ pub(crate) const BATCH: usize = 25;
 /// mistake. No execution runs for more than a year (Step Functions quota, 2024).
 const LONGEST_TIME: Millis = Millis::seconds(366 * 86_400);
 
+/// How many sweeps may be missing before that is told, and how short a time is never told.
+const SWEEPS_LATE: u64 = 3;
+const LEAST_SWEEP_AGE: Millis = Millis::seconds(180);
+
 /// A pool's rules as one operation uses them from its first to its last step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
@@ -239,6 +243,12 @@ impl Settings {
     /// ledger judge.
     pub fn followed_at(&self, lowered: Lowered) -> Timestamp {
         lowered.at + self.quiet + self.quiet + self.grace
+    }
+
+    /// How old the last sweep may be. An older one says that sweeps are missing, and tells the past: a few are late or fail now
+    /// and then.
+    pub fn oldest_sweep(&self) -> Millis {
+        LEAST_SWEEP_AGE.max(Millis(self.sweep_every.0.saturating_mul(SWEEPS_LATE)))
     }
 
     /// Until when a limit that was lowered keeps slots closed, and which it was: until then the slots up to the old limit

@@ -5,7 +5,7 @@ mod check;
 use std::cmp::Reverse;
 
 use leasehold_core::occupancy::{Detail, Occupancy, PoolState};
-use leasehold_core::{ID_BYTES, Limit, Millis, PoolName, Timestamp, shortened};
+use leasehold_core::{ID_BYTES, Limit, Millis, PoolName, Settings, Timestamp, shortened};
 use leasehold_store::{Directory, ListedPool, directory};
 use leasehold_tui::watch::state::{PoolOrder, passes};
 use leasehold_tui::watch::text::clock;
@@ -135,9 +135,9 @@ struct PoolsRow {
     swept_at_ms: Option<Timestamp>,
     stale: Option<bool>,
     trouble: Option<String>,
-    /// How often it should be swept.
+    /// How old its last sweep may be.
     #[serde(skip)]
-    sweep_every: Option<Millis>,
+    oldest_sweep: Option<Millis>,
     #[serde(skip)]
     seen: Option<Occupancy>,
 }
@@ -214,8 +214,8 @@ impl PoolsRow {
         // A summary without settings is of a pool that was just retired, or whose settings make no sense.
         let seen = settings.and_then(|settings| listed.seen(settings, now));
         let settling = settings.and_then(|settings| settings.settling(now));
-        let sweep_every = settings.map(|settings| settings.sweep_every);
-        let stale = seen.as_ref().zip(sweep_every).map(|(seen, every)| now.since(seen.at) > check::oldest_sweep(every));
+        let oldest_sweep = settings.map(Settings::oldest_sweep);
+        let stale = seen.as_ref().zip(oldest_sweep).map(|(seen, oldest)| now.since(seen.at) > oldest);
         let mut row = PoolsRow {
             limit: settings.map(|settings| settings.limit),
             held: None,
@@ -230,7 +230,7 @@ impl PoolsRow {
             stale,
             prefix,
             trouble,
-            sweep_every,
+            oldest_sweep,
             seen: None,
         };
         row.see(seen);

@@ -125,7 +125,7 @@ fn many(dashboard: &mut DashboardState) -> &DashboardState {
         let mut summary = scene.swept(30);
         let prefix = prefix(&format!("team-{:03}.workload-{number:05}", number % 250));
         summary.prefix = prefix.clone();
-        DirectoryEntry { prefix, limit: Some(limit(20)), summary: Some(summary), trouble: None }
+        DirectoryEntry { prefix, limit: Some(limit(20)), summary: Some(summary), stale: false, trouble: None }
     });
     dashboard.apply(Input::Tick(NOW));
     dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: pools.collect() }));
@@ -209,6 +209,23 @@ fn a_pool_whose_rows_make_no_sense_does_not_hide_the_others() {
     dashboard.apply(Input::Unreadable { prefix: prefix("batch"), why: why.into() });
     press(&mut dashboard, KeyCode::Home);
     assert_snapshot!(screen(&dashboard));
+}
+
+#[test]
+fn what_a_sweep_saw_long_ago_is_not_told_as_if_it_were_so() {
+    let mut dashboard = dashboard(WATCH, USUAL);
+    dashboard.apply(Input::Tick(NOW));
+    let idle = scene("nightly", 5, 0, 0);
+    let stale = DirectoryEntry { summary: Some(idle.swept(600)), stale: true, ..idle.listing() };
+    dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: vec![scene("batch", 5, 3, 0).listing(), stale] }));
+    let shown = screen(&dashboard);
+    assert!(shown.contains("? 1 stale") && shown.contains("● 1 ok") && !shown.contains("idle"), "{shown}");
+    let line = shown.lines().find(|line| line.contains("nightly") && line.contains("?/5")).expect("the pool");
+    assert!(line.trim_end().ends_with("stale"), "{shown}");
+    // Once its rows are read it is what they say.
+    dashboard.apply(Input::Seen(Box::new(idle.look())));
+    let shown = screen(&dashboard);
+    assert!(shown.contains("○ 1 idle") && !shown.contains("stale"), "{shown}");
 }
 
 #[test]

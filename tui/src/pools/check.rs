@@ -13,10 +13,6 @@ use crate::error::CliError;
 /// How many pools are read at the same time.
 const AT_ONCE: usize = 16;
 
-/// How many sweeps may be missing, and the least time in which that is told.
-const SWEEPS_MISSED: u64 = 3;
-const LEAST_AGE: Millis = Millis::seconds(180);
-
 /// Something that is wrong with a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct PoolTrouble {
@@ -34,11 +30,6 @@ pub(super) enum TroubleKind {
     Starving,
     Waits,
     Sweeps,
-}
-
-/// How old a sweep may be where nobody says it.
-pub(super) fn oldest_sweep(every: Millis) -> Millis {
-    LEAST_AGE.max(Millis(every.0.saturating_mul(SWEEPS_MISSED)))
 }
 
 /// Reads the slots and queues of these pools as they are now. A pool that was retired meanwhile is left out.
@@ -93,7 +84,7 @@ pub(super) fn troubles(
             add(TroubleKind::Waits, format!("waits: the first in the queue has waited for {waits}, more than {most}"));
         }
     }
-    let may = max_sweep_age.or(pool.sweep_every.map(oldest_sweep)).filter(|age| age.0 > 0);
+    let may = max_sweep_age.or(pool.oldest_sweep).filter(|age| age.0 > 0);
     if let (Some(at), Some(may)) = (pool.swept_at_ms, may)
         && now.since(at) > may
     {

@@ -123,6 +123,8 @@ pub struct DirectoryEntry {
     pub limit: Option<Limit>,
     /// What its last sweep saw.
     pub summary: Option<Occupancy>,
+    /// That sweep is longer ago than it should be: the summary tells the past.
+    pub stale: bool,
     /// What is wrong with one of its rows.
     pub trouble: Option<String>,
 }

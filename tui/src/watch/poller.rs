@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use leasehold_core::{Millis, PoolName, RowKey, Timestamp};
+use leasehold_core::{Millis, PoolName, RowKey, Settings, Timestamp};
 use leasehold_store::{ListedPool, PoolLook, RowError, StoreError, Table, list_pools, look, rows};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -203,7 +203,9 @@ fn listing(prefix: PoolName, row: &ListedPool, now: Timestamp) -> DirectoryEntry
     };
     // None: not swept yet; or retired, and the index has not followed yet.
     let summary = settings.as_ref().and_then(|settings| row.seen(settings, now));
-    DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, summary, trouble }
+    let oldest = settings.as_ref().map(Settings::oldest_sweep);
+    let stale = summary.as_ref().zip(oldest).is_some_and(|(summary, oldest)| now.since(summary.at) > oldest);
+    DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, summary, stale, trouble }
 }
 
 /// A pool of which some rows make no sense.

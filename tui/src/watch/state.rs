@@ -309,6 +309,7 @@ impl DashboardState {
             if pool.read_at.is_none_or(|read| listed.at.since(read) > CONNECTED) {
                 (pool.trouble, pool.damaged) = (listing.trouble, None);
             }
+            pool.stale = listing.stale;
             if let Some(summary) = listing.summary {
                 self.see(summary);
             }

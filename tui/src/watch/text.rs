@@ -41,7 +41,9 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
         (_, 0) => format!("everybody follows the limit of 0 from {until} UTC on (limit was {was})"),
         (true, _) => format!("closed until {until} UTC (limit was {was})"),
         (false, limit) => {
-            format!("{} slots closed until {until} UTC (limit was {was})", was.count().saturating_sub(limit))
+            let closed = was.count().saturating_sub(limit);
+            let slots = if closed == 1 { "slot" } else { "slots" };
+            format!("{closed} {slots} closed until {until} UTC (limit was {was})")
         }
     })
 }

@@ -140,6 +140,7 @@ impl Scene {
             prefix: prefix(self.name),
             limit: Some(limit(self.limit)),
             summary: Some(self.swept(45)),
+            stale: false,
             trouble: None,
         }
     }

@@ -52,6 +52,8 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
     for state in STATES {
         add(&format!("{} {state}", sign(state)), palette.state(state), meaning(state));
     }
+    let stale = "not on screen, and its sweeps are missing: what the last one saw is no longer so";
+    add("? stale", palette.warn(), stale);
     add("× unreadable", palette.alarm(), "its rows make no sense; its slots' place says why");
     add("", Style::new(), "");
     let slots =

@@ -29,7 +29,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     }
     if chosen.is_some_and(|pool| pool.trouble.is_some()) {
         title.push(Span::styled("  × unreadable", palette.alarm()));
-    } else if let Some(state) = seen.map(|seen| seen.state) {
+    } else if let Some(state) = chosen.and_then(PoolPane::state) {
         title.push(Span::styled(format!("  {} {state}", palette::sign(state)), palette.state(state)));
     }
     let aside = chosen.and_then(PoolPane::known).map(counts).unwrap_or_default();

@@ -136,6 +136,7 @@ fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y:
     let word = pool.state_word();
     let (sign, style) = match (&pool.trouble, pool.state()) {
         (Some(_), _) => ("×", palette.alarm()),
+        _ if pool.tells_the_past() => ("?", palette.warn()),
         (None, Some(state)) => (palette::sign(state), palette.state(state)),
         (None, None) => ("·", quiet),
     };

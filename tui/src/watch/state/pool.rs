@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use leasehold_core::occupancy::{Occupancy, PoolState};
+use leasehold_core::occupancy::{Detail, Occupancy, PoolState};
 use leasehold_core::{Limit, PoolName, Slot, Timestamp};
 
 use crate::watch::history::History;
@@ -19,6 +19,8 @@ pub struct PoolPane {
     pub(super) asked: Option<Limit>,
     /// The newest look; none if it was never swept and is not on screen.
     pub seen: Option<Occupancy>,
+    /// Its last sweep is longer ago than it should be: what that saw is no longer so.
+    pub(super) stale: bool,
     /// Why it can not be shown, or not all of it, if it can't.
     pub trouble: Option<String>,
     /// Its slots whose rows can not be read: what is wrong with each. The rest of what was seen is true then.
@@ -32,12 +34,27 @@ pub struct PoolPane {
 impl PoolPane {
     pub(super) fn new(prefix: PoolName) -> PoolPane {
         let (seen, trouble, damaged, read_at) = (None, None, None, None);
-        PoolPane { prefix, limit: None, asked: None, seen, trouble, damaged, read_at, history: History::default() }
+        PoolPane {
+            prefix,
+            limit: None,
+            asked: None,
+            seen,
+            stale: false,
+            trouble,
+            damaged,
+            read_at,
+            history: History::default(),
+        }
     }
 
-    /// What was seen of it last, if that can still be told: not of a pool that can not be shown.
+    /// What was seen of it last, if that can still be told: not of a pool that can not be shown, nor what a sweep saw long ago.
     pub fn known(&self) -> Option<&Occupancy> {
-        self.seen.as_ref().filter(|_| self.trouble.is_none())
+        self.seen.as_ref().filter(|_| self.trouble.is_none() && !self.tells_the_past())
+    }
+
+    /// Whether all that is known of it is what its last sweep saw, longer ago than it should be.
+    pub fn tells_the_past(&self) -> bool {
+        self.stale && self.seen.as_ref().is_some_and(|seen| seen.detail == Detail::Summary)
     }
 
     /// What is wrong with this slot's row, if it can not be read.
@@ -54,6 +71,7 @@ impl PoolPane {
     pub fn state_word(&self) -> &'static str {
         match self.state() {
             _ if self.trouble.is_some() => "unreadable",
+            _ if self.tells_the_past() => "stale",
             Some(state) => state.as_str(),
             None => "not seen",
         }
@@ -72,7 +90,11 @@ impl PoolPane {
 
     /// How much it matters in this order.
     fn weight(&self, order: PoolOrder) -> u64 {
-        order.weight(self.trouble.is_some(), self.seen.as_ref())
+        match order {
+            // Nobody knows: after what is known to be wrong.
+            PoolOrder::Trouble if self.trouble.is_none() && self.tells_the_past() => 9,
+            order => order.weight(self.trouble.is_some(), self.seen.as_ref()),
+        }
     }
 }
 
@@ -121,14 +143,14 @@ impl PoolOrder {
     pub fn weight(self, unreadable: bool, seen: Option<&Occupancy>) -> u64 {
         match self {
             PoolOrder::Name => 0,
-            PoolOrder::Trouble if unreadable => 7,
+            PoolOrder::Trouble if unreadable => 12,
             PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
-                PoolState::OverLimit => 6,
-                PoolState::Starving => 5,
-                PoolState::Settling => 4,
-                PoolState::Full => 3,
-                PoolState::Ok => 2,
-                PoolState::Idle => 1,
+                PoolState::OverLimit => 11,
+                PoolState::Starving => 10,
+                PoolState::Settling => 8,
+                PoolState::Full => 7,
+                PoolState::Ok => 6,
+                PoolState::Idle => 5,
             }),
             PoolOrder::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
             // The earlier somebody began to wait, the longer they wait, whatever time it is.
