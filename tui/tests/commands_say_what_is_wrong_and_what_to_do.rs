@@ -308,6 +308,12 @@ fn every_help_shows_its_json_and_the_first_every_exit_status() {
     for words in ["Exit status: 0 done", "1 not done", "2 the options", "3 the table", "--endpoint-url", "--profile"] {
         assert!(help.contains(words), "{words:?}: {help}");
     }
+    let help = run(bare(), &["run", "--help"]).told;
+    assert!(help.contains("every 2 s at most"), "how often a waiting command asks the table: {help}");
+    let help = run(bare(), &["pools", "--help"]).told;
+    for words in ["1 with --check: something is wrong", "--max-wait", "--max-sweep-age", "--filter", "--sort"] {
+        assert!(help.contains(words), "{words:?}: {help}");
+    }
     // What the demo has no use for, it does not offer.
     assert!(!run(bare(), &["demo", "--help"]).told.contains("--endpoint-url"));
 }

@@ -224,11 +224,12 @@ impl Form {
     pub fn table(now: &TableChoice) -> Form {
         let fields = vec![
             FormField::new("Table", now.table.clone(), "its name, or its ARN".into()),
-            FormField::new("Region", now.region.clone(), "that of the profile".into()),
-            FormField::new("Profile", now.profile.clone(), "the credentials of the environment".into()),
+            FormField::new("Region", now.region.clone(), "left empty: the profile's".into()),
+            FormField::new("Profile", now.profile.clone(), "left empty: the credentials of the environment".into()),
         ];
-        let about =
-            vec!["What is shown stays until the other table is reached. Of ~/.aws/config: its profiles.".into()];
+        let about = vec![
+            "This table stays on screen until the other one has answered. Profiles are those of ~/.aws/config.".into(),
+        ];
         let (title, change) = ("Watch another table".into(), FormChange::Table);
         Form { title, about, fields, at: 0, wrong: None, change, seen: None }
     }

@@ -410,12 +410,19 @@ describe("traces", () => {
       return document.querySelector(".trace [role=alert]").textContent;
     }, [`${JSON.stringify(header)}\n${JSON.stringify({ at_ms: at, pool: { ...closed, state: "full" } })}\n`]);
     assert.equal(told, "");
-    const text = await page.evaluate((shown) => {
+    const toldOf = (pool) => page.evaluate((shown) => {
       const band = [...globalThis.leasehold.trace.bands.values()][0];
       band.show(shown, { from: 0, to: 1, moment: shown.at_ms, dt: 0 });
       return document.querySelector(".trace-view .pool-over").textContent;
-    }, closed);
-    assert.equal(text, "closed until 08:20:14");
+    }, pool);
+    assert.equal(await toldOf(closed), "closed until 08:20:14");
+    // In the words of the dashboard.
+    const lowered = { ...closed, open: 0, limit_was: 7 };
+    assert.equal(await toldOf(lowered), "closed until 08:20:14 (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, state: "full", held: 4 }), "closed until 08:20:14 (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, state: "ok", open: 1 }), "3 slots closed until 08:20:14 (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, limit: 0 }), "everybody follows the limit of 0 from 08:20:14 on (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, state: "ok", settles_at_ms: null, limit_was: null }), "");
     await close();
   });
 

@@ -333,7 +333,7 @@ class TraceBand {
     const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
     this.element.querySelector(".pool-waits").textContent = summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
     this.element.classList.toggle("over", over);
-    this.element.classList.toggle("passing", pool.state === "settling");
+    this.element.classList.toggle("passing", !over && pool.state !== "starving");
 
     const jobs = [];
     for (const waiter of pool.queue) jobs.push(this.#number(waiter.holder), 0, rows.phase.queued, waiter.since_ms, -1, -1, 0, 1);
@@ -371,20 +371,31 @@ class TraceBand {
   }
 }
 
-/** All that is told of a pool in one word, where that is not plain to see. */
+/** All that is told of a pool in a few words, where that is not plain to see. */
 function stateOf(pool) {
+  const settles = settlingOf(pool);
   switch (pool.state) {
     case "over_limit":
       return `${pool.held - pool.limit} above the limit`;
     case "settling":
-      return Number.isFinite(pool.settles_at_ms) ? `closed until ${written(time, pool.settles_at_ms)}` : "settling";
+      return settles === "" ? "settling" : settles;
     case "full":
     case "ok":
     case "idle":
-      return "";
+      return settles;
     default:
       return harmless(pool.state).replaceAll("_", " ");
   }
+}
+
+/** What a lowered limit means while it settles, in the words of the dashboard. */
+function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }) {
+  if (!Number.isFinite(until)) return "";
+  const before = Number.isFinite(was) ? ` (limit was ${was})` : "";
+  const moment = written(time, until);
+  if (limit === 0) return `everybody follows the limit of 0 from ${moment} on${before}`;
+  if (open > 0 && Number.isFinite(was)) return `${plural(Math.max(0, was - limit), "slot")} closed until ${moment}${before}`;
+  return `closed until ${moment}${before}`;
 }
 
 /** The most that are drawn of those a sweep only counted. */
