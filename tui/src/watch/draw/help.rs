@@ -14,7 +14,7 @@ use crate::watch::state::DashboardState;
 type HelpRow = (String, Style, String);
 
 pub(super) fn draw(dashboard: &DashboardState, scrolled: usize, area: Rect, buf: &mut Buffer) {
-    let width = 74.min(area.width.saturating_sub(2));
+    let width = 100.min(area.width.saturating_sub(2));
     let rows = rows(dashboard, usize::from(width.saturating_sub(4 + 15)));
     let height = (rows.len() as u16 + 2).min(area.height);
     let inner = popup(dashboard, "Help", (width, height), area, buf);
