@@ -127,7 +127,7 @@ impl Acquire {
         }
     }
 
-    fn ask(&self, pool: &PoolName) -> Result<AcquireRequest, Error> {
+    fn ask(&self) -> Result<AcquireRequest, Error> {
         if let Some(label) = &self.label
             && (label.len() > ID_BYTES || label.contains(char::is_control))
         {
@@ -146,7 +146,6 @@ impl Acquire {
             Some(_) => owner.clone(),
             None => format!("{owner}:{}:{:016x}", std::process::id(), fastrand::u64(..)),
         };
-        let _ = pool;
         Ok(AcquireRequest {
             holder: Holder::new(&holder, &self.key, None)?,
             // The number is in the place of redrives: a later one knows that the one before has ended. Retries are those of
@@ -160,7 +159,7 @@ impl Acquire {
     }
 
     fn start(mut self) -> Acquiring {
-        let asked = self.pool.clone().map_err(Error::from).and_then(|pool| Ok((self.ask(&pool)?, pool)));
+        let asked = self.pool.clone().map_err(Error::from).and_then(|pool| Ok((self.ask()?, pool)));
         let (ask, pool) = match asked {
             Ok(asked) => asked,
             Err(wrong) => return Acquiring(AcquiringState::Refused(Some(wrong))),

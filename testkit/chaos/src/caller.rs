@@ -15,16 +15,23 @@ use crate::world_client::WorldClient;
 
 /// Who a caller is, and where its world is.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct CallerOptions {
+pub(crate) struct CallerPlace {
     /// Its name, as the world knows it
     #[arg(long)]
-    caller: String,
+    pub(crate) caller: String,
     /// Where the world listens
     #[arg(long)]
-    world: SocketAddr,
+    pub(crate) world: SocketAddr,
     /// What it writes down
     #[arg(long)]
-    record: PathBuf,
+    pub(crate) record: PathBuf,
+}
+
+/// A caller of the lease manager.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CallerOptions {
+    #[command(flatten)]
+    place: CallerPlace,
     /// What it draws its numbers from
     #[arg(long)]
     seed: u64,
@@ -51,7 +58,7 @@ struct Told {
 
 /// Does jobs until there are none.
 pub(crate) async fn call(options: CallerOptions) -> io::Result<()> {
-    let CallerOptions { caller: name, world, record, seed } = options;
+    let CallerOptions { place: CallerPlace { caller: name, world, record }, seed } = options;
     let world = WorldClient::connect(world).await?;
     let mut caller = Caller { name, world, record: RecordWriter::open(&record)?, rng: Rng::with_seed(seed) };
     let mut done = Value::Null;

@@ -2,8 +2,6 @@
 //! table, counts the leases, and puts its own if there are fewer than the limit.
 
 use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -13,18 +11,15 @@ use leasehold_store::https;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::caller::CallerPlace;
 use crate::record::{Event, RecordWriter, now};
 use crate::world_client::WorldClient;
 
 /// Who it is, and where its world and its table are.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct CountingOptions {
-    #[arg(long)]
-    caller: String,
-    #[arg(long)]
-    world: SocketAddr,
-    #[arg(long)]
-    record: PathBuf,
+    #[command(flatten)]
+    place: CallerPlace,
     /// Where the table is
     #[arg(long)]
     endpoint: String,
@@ -48,11 +43,11 @@ pub(crate) async fn call(options: CountingOptions) -> io::Result<()> {
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
         .http_client(https::client());
     let client = Client::from_conf(config.build());
-    let mut world = WorldClient::connect(options.world).await?;
-    let mut record = RecordWriter::open(&options.record)?;
+    let mut world = WorldClient::connect(options.place.world).await?;
+    let mut record = RecordWriter::open(&options.place.record)?;
     let (mut done, text) = (Value::Null, |text: &str| AttributeValue::S(text.into()));
     loop {
-        let given = world.ask("/job", &json!({ "caller": options.caller, "done": done })).await?;
+        let given = world.ask("/job", &json!({ "caller": options.place.caller, "done": done })).await?;
         let Some(job) = given["job"].as_u64() else {
             if given["wait"] != true {
                 return Ok(());
@@ -61,7 +56,7 @@ pub(crate) async fn call(options: CountingOptions) -> io::Result<()> {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let holder = format!("{}-{job}", options.caller);
+        let holder = format!("{}-{job}", options.place.caller);
         record.write(Event::Asked { holder: holder.clone() })?;
         loop {
             let count = client.query().table_name(&options.table).select(Select::Count).consistent_read(true);
