@@ -54,6 +54,8 @@ fn the_demo_is_watched_steered_and_reported() {
 
     tmux.text("q");
     tmux.shows(&["leasehold demo", "no limit was exceeded, no item was lost", "LEFT 0"]);
+    let screen = tmux.screen();
+    assert!(!screen.contains('─'), "a bar of the progress stays above the report:\n{screen}");
     assert_eq!(tmux.modes(), "0 1");
 }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use leasehold_tui::charset::Charset;
 use leasehold_tui::watch::input::Input;
+use leasehold_tui::watch::session::DEMO_IS_OVER;
 use tokio::sync::mpsc;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::workload::{PoolWorkload, RunClock};
 use crate::output::shown;
@@ -62,7 +63,7 @@ impl Progress {
         let line = shown(&format!("{:6.1} s  {what}", self.start.elapsed().as_secs_f64()));
         match &self.shown {
             // What cannot be shown is no reason to stop.
-            ProgressDisplay::Bars { all, .. } => drop(all.println(line)),
+            ProgressDisplay::Bars { all, .. } => drop(on_terminal(all).println(line)),
             ProgressDisplay::Lines { .. } => drop(writeln!(std::io::stderr(), "{line}")),
         }
     }
@@ -78,8 +79,7 @@ impl Progress {
     /// The work is over: the bars go, the last line comes.
     pub(crate) fn finish(&self) {
         if let Some(dashboard) = &*self.dashboard() {
-            let over = "All work is done: q leaves and shows the report.";
-            let _ = dashboard.try_send(Input::Over(over.to_owned()));
+            let _ = dashboard.try_send(Input::Over(DEMO_IS_OVER.to_owned()));
             return;
         }
         self.show();
@@ -98,7 +98,8 @@ impl Progress {
             return;
         }
         match &self.shown {
-            ProgressDisplay::Bars { each, .. } => {
+            ProgressDisplay::Bars { all, each } => {
+                on_terminal(all);
                 for (bar, workload) in each.iter().zip(&self.workloads) {
                     bar.set_message(told(workload));
                     bar.set_position(workload.counts.done.load(Relaxed));
@@ -132,7 +133,8 @@ fn bars(workloads: &[Arc<PoolWorkload>]) -> ProgressDisplay {
         Charset::Unicode => "━╸─",
         Charset::Ascii => "=>-",
     });
-    let all = MultiProgress::new();
+    // A dashboard may be about to take the terminal: bars that are there before it stay above the report.
+    let all = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
     let bar = |workload: &Arc<PoolWorkload>| {
         let bar = all.add(ProgressBar::new(workload.plan.items.len() as u64).with_style(style.clone()));
         bar.set_prefix(format!("{:width$}", workload.plan.prefix.as_str()));
@@ -140,6 +142,14 @@ fn bars(workloads: &[Arc<PoolWorkload>]) -> ProgressDisplay {
     };
     let each = workloads.iter().map(bar).collect();
     ProgressDisplay::Bars { all, each }
+}
+
+/// Bars that are drawn from now on, at the latest.
+fn on_terminal(all: &MultiProgress) -> &MultiProgress {
+    if all.is_hidden() {
+        all.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    all
 }
 
 /// A pool in a few words. The widths keep the columns of several bars in line.

@@ -71,11 +71,11 @@ pub(crate) fn text(report: &DemoReport, colour: bool, charset: Charset) -> Strin
 }
 
 /// What somebody may want to see after the first demo.
-const NEXT: &str = "\
+const NEXT: &str = "  \
   next: leasehold demo --kill 3    workers die while they hold a lease, and their slots come back
         leasehold watch            this dashboard on a table of yours
         make web-serve             the same in a browser, request by request
-        README.md, \"On AWS\"       a lease manager and a workflow of yours
+        README.md, \"On AWS\"        a lease manager and a workflow of yours
 
 ";
 
@@ -270,6 +270,13 @@ mod tests {
         assert!(!report.ok);
         assert!(text.contains("✘ losing: a was lost: nobody came"), "{text}");
         assert!(text.contains("✘ keeping: after the end there is still slot 0"), "{text}");
+    }
+
+    #[test]
+    fn every_line_of_a_report_is_indented() {
+        let text = text(&report(vec![pool("analytics")]), false, Charset::Unicode);
+        assert!(text.contains(NEXT), "{text}");
+        assert!(text.lines().all(|line| line.is_empty() || line.starts_with("  ")), "{text}");
     }
 
     #[test]

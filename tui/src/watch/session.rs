@@ -16,6 +16,9 @@ pub enum DashboardMode {
     Replay,
 }
 
+/// What the demo's dashboard tells once there is nothing left to watch.
+pub const DEMO_IS_OVER: &str = "All work is done: q leaves and shows the report.";
+
 /// Which table, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableChoice {
