@@ -116,7 +116,7 @@ bench-scaling: ## How a pool on several partitions would do: use, waits, fairnes
 bench-run: ## What many that wait at one pool cost a minute, and how soon a freed slot is taken (five minutes; ARGS="--waiters 1000 --seconds 30")
 	$(CARGO) run --locked --quiet --package leasehold --features embedded --example crowd -- $(ARGS)
 
-screenshots: ## Draw the dashboard's pictures in docs/ anew
+screenshots: ## Draw README's pictures of the dashboard and the demo in docs/ anew (scripts/record-demo records the demo)
 	$(CARGO) run --locked --quiet --example screenshots
 
 lint: ## Formatting, lints with warnings denied, the structure of each crate, the documents' links, what is depended on

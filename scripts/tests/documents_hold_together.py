@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Do the documents hold together? Links lead somewhere, every alarm and error has its heading and a command in the
-runbook, every item of the first run its commands, and the guide's dollars are those of the measured units.
+runbook, every item of the first run its commands, every picture is well-formed, and the guide's dollars are those of the
+measured units.
 
     documents_hold_together.py
 """
@@ -10,6 +11,7 @@ import re
 import subprocess
 import unicodedata
 import unittest
+import xml.etree.ElementTree
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,6 +86,18 @@ class Links(unittest.TestCase):
         for page in (ROOT / "docs/guide").glob("*.md"):
             if page.name != "README.md":
                 self.assertIn(page.name, index)
+
+
+class Pictures(unittest.TestCase):
+    def test_every_drawn_picture_is_well_formed_and_has_nothing_to_run(self):
+        pictures = sorted((ROOT / "docs").glob("*.svg"))
+        self.assertTrue(pictures)
+        known = {"svg", "style", "g", "rect", "text", "path"}
+        for picture in pictures:
+            with self.subTest(picture.name):
+                root = xml.etree.ElementTree.parse(picture).getroot()
+                self.assertEqual({one.tag.removeprefix("{http://www.w3.org/2000/svg}") for one in root.iter()} - known, set())
+                self.assertEqual([name for one in root.iter() for name in one.keys() if name.startswith("on")], [])
 
 
 class Runbook(unittest.TestCase):
