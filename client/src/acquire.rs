@@ -171,6 +171,11 @@ impl Acquire {
             // Behind a pointer: the futures of the SDK would be too deep a type.
             let granted = Box::pin(wait.wait(cancelled)).await?;
             let lease = Lease::keep(connection, &granted, length);
+            // Who was let in as the limit fell has only the short time in which it was to come for its lease. It is no less
+            // held for that: nobody begins to work with so little left.
+            if lease.remaining() < lease.length() / 2 {
+                whole(&lease).await?;
+            }
             // This process may have been frozen since.
             match lease.loss() {
                 Some(loss) => Err(Error::Lost { lease: lease.id().clone(), loss }),
@@ -179,6 +184,18 @@ impl Acquire {
         });
         let give_up = self.give_up.take();
         Acquiring(AcquiringState::Waiting { task, cancel: Some(cancel), give_up, connection: self.connection })
+    }
+}
+
+/// Has a lease for its whole length, unless it is lost before. Where the table does not answer in time, it is what it is.
+async fn whole(lease: &Lease) -> Result<(), Error> {
+    tokio::select! {
+        biased;
+        renewed = lease.renew() => match renewed {
+            Err(lost @ Error::Lost { .. }) => Err(lost),
+            _ => Ok(()),
+        },
+        loss = lease.lost() => Err(Error::Lost { lease: lease.id().clone(), loss }),
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leasehold::{Error, Event, Loss};
+use leasehold_store::SETTINGS_FRESH_FOR;
 use one_pool::Engine;
 
 #[tokio::test]
@@ -40,6 +41,31 @@ async fn never_more_than_the_limit_work_and_all_have_a_turn() {
     let (_, peak, done) = &*all;
     assert_eq!((done.load(SeqCst), engine.look().await.held), (12, 0));
     assert!((1..=3).contains(&peak.load(SeqCst)), "{peak:?}");
+}
+
+#[tokio::test]
+async fn who_was_let_in_as_the_limit_fell_has_a_whole_lease() {
+    let engine = Engine::new();
+    engine.pool(2, 60_000, 1_000).await;
+    let mut two = Vec::new();
+    for _ in 0..2 {
+        two.push(engine.client().acquire("p").await.expect("a lease"));
+    }
+    two.sort_by_key(|lease| lease.slot());
+    let second = two.pop().expect("two");
+    let client = engine.client();
+    let third = tokio::spawn(async move { client.acquire("p").await });
+    engine.until("the third waits", |pool| pool.waiting == 1).await;
+    // The third reads the settings anew when it comes for its lease; the second, which has just read them, gives its lease
+    // back by the limit of before.
+    tokio::time::sleep(SETTINGS_FRESH_FOR).await;
+    second.renew().await.expect("it is held");
+    engine.limit(1).await;
+    second.release().await.expect("it was held");
+    let third = third.await.expect("it ends").expect("a lease");
+    assert_eq!(third.slot(), 1, "above the limit");
+    let left = third.remaining();
+    assert!(left > Duration::from_secs(40), "what works under it would be ended at once: {left:?}");
 }
 
 #[tokio::test]

@@ -221,6 +221,12 @@ fn tell_wrong_clock(table: &Table, inputs: mpsc::Sender<Input>) {
 /// Carries out what somebody asked for, beside the dashboard, and tells it.
 fn changes(runner: Arc<CliRunner>, effect: DashboardEffect, inputs: mpsc::Sender<Input>) {
     tokio::spawn(async move {
+        let changed = match &effect {
+            DashboardEffect::ChangeLimit { prefix, .. } | DashboardEffect::EndOverride { prefix, .. } => {
+                Some(prefix.clone())
+            }
+            _ => None,
+        };
         let did = match effect {
             DashboardEffect::ChangeLimit { prefix, limit, why, lasts, expected } => {
                 let by = Author { who: actions::who(), why: why.into() };
@@ -236,6 +242,10 @@ fn changes(runner: Arc<CliRunner>, effect: DashboardEffect, inputs: mpsc::Sender
         };
         // Whoever asked may have left.
         let _ = inputs.send(did).await;
+        if let Some(prefix) = changed {
+            // Where that fails, the next sweep does it.
+            let _ = actions::settle_again(&runner, &prefix).await;
+        }
     });
 }
 

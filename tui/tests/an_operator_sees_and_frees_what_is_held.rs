@@ -4,12 +4,14 @@
 
 mod local_aws;
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sfn::types::ExecutionStatus;
-use leasehold_core::{AcquireOutcome, AcquireRequest, Holder, Lease, Mode, PoolName, RowKey, TaskToken};
+use leasehold_core::{AcquireOutcome, AcquireRequest, Holder, Lease, Mode, PoolName, ReleaseTarget, RowKey, TaskToken};
 use leasehold_store::Runner;
 use local_aws::{config, damage, document, on, refused, run, table, told, typed};
 use serde_json::json;
@@ -288,4 +290,28 @@ fn pools_that_are_not_there_are_named() {
         assert_eq!(ended.status, Some(1), "{ended:?}");
         assert!(ended.wrong.contains("pool p does not exist in table no-pools"), "{ended:?}");
     }
+}
+
+#[tokio::test]
+async fn a_slot_given_back_by_the_limit_of_before_is_granted_after_all() {
+    let name = "raised-again";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1", "--lease", "10m"]);
+    let lease = granted(name, "one", None).await;
+    queued(name, "two").await;
+    told(name, &["pool", "override", "p", "--drain", "--reason", "a test", "--yes"]);
+    let drained = Runner::new(table(name)).settings(&prefix()).await.expect("the settings");
+    let mut end = on(name);
+    end.args(["pool", "override", "p", "--end", "--yes"]).stdout(Stdio::piped());
+    let mut end = end.spawn().expect("the binary");
+    let mut told = BufReader::new(end.stdout.take().expect("its output")).lines();
+    let line = told.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("somebody still waits")));
+    assert!(line.is_some(), "the raise is told at once");
+    // Who still follows the limit of 0 hands its slot to nobody.
+    let released = Runner::new(table(name)).run(ReleaseTarget::Lease(lease.id), drained).await;
+    assert!(!released.expect("a release").already);
+    assert_eq!(document(name, &["leases", "p"])["held"], 0);
+    assert!(end.wait().expect("it ends").success());
+    let seen = document(name, &["leases", "p"]);
+    assert_eq!((&seen["held"], &seen["waiting"]), (&json!(1), &json!(0)), "{seen}");
 }

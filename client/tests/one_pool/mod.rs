@@ -121,6 +121,13 @@ impl Engine {
         }
     }
 
+    /// Lowers or raises the limit, as an operator does.
+    pub(crate) async fn limit(&self, limit: u64) {
+        let patch = PoolPatch { limit: Some(limit.try_into().expect("a limit")), ..PoolPatch::default() };
+        let set = SetPool { patch, expected: ExpectedSettings::Any, by: Author::new("the test", "") };
+        Runner::new(self.table()).administer(&p(), set).await.expect("a limit that is set");
+    }
+
     /// Takes a lease away, as an operator does.
     pub(crate) async fn force(&self, lease: &LeaseId) {
         Runner::new(self.table()).run_on(&p(), ReleaseTarget::Lease(lease.clone())).await.expect("a release");

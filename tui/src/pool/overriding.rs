@@ -8,7 +8,7 @@ use leasehold_core::{
     Millis, OverrideRow, PoolName, SetLimit, SetLimitOutcome, Timestamp,
 };
 use leasehold_store::limit_rows;
-use leasehold_tui::watch::actions::superseded;
+use leasehold_tui::watch::actions::{ALL_FOLLOW_AFTER, settle_again, superseded};
 use leasehold_tui::watch::text::{clock, settling, timestamp};
 use serde::Serialize;
 
@@ -25,7 +25,8 @@ use crate::target::{CliRunner, Target};
 /// For incidents: it takes effect at once, wins over the pool's settings and survives a deploy. It ends with --end or,
 /// with --for, by itself. All lists show who made it, when and why, and `leasehold pool history` keeps it.
 ///
-/// Leases that are held are kept. After the limit was raised, those who wait are granted leases now. After it was lowered,
+/// Leases that are held are kept. After the limit was raised, those who wait are granted leases now, and again 6 s later,
+/// when all callers follow it: the command waits for that if somebody still waits. After it was lowered,
 /// also by the end of an override, nobody is granted a lease until fewer than the new limit are held. Then the pool
 /// settles: for about two quiet periods somebody may still follow the old limit, so the slots up to it count as held. The
 /// answer says until when. Asks before it changes anything.
@@ -145,10 +146,31 @@ impl AfterChange {
         self.seen.as_ref()?.limit_was
     }
 
+    /// Whether somebody waits, whom a raised limit may let in.
+    pub(super) fn has_waiters(&self) -> bool {
+        self.seen.as_ref().is_some_and(|pool| pool.waiting > 0)
+    }
+
     /// What a lowered limit means for now, as every list says it: a line, if it settles.
     pub(super) fn settling(&self) -> String {
         let words = self.seen.as_ref().and_then(settling);
         words.map(|words| format!("{words}; leases that are held are kept\n")).unwrap_or_default()
+    }
+}
+
+/// What is said to those who raised a limit while somebody waits: a line.
+pub(super) fn lets_in_again() -> String {
+    let seconds = ALL_FOLLOW_AFTER.as_secs();
+    format!(
+        "somebody still waits: {seconds} s from now, when all callers follow this limit, free slots are granted again\n"
+    )
+}
+
+/// Then grants what is free.
+pub(super) async fn let_in_again(runner: &CliRunner, prefix: &PoolName) {
+    // Behind a pointer: the futures of the SDK would be too deep a type.
+    if let Err(error) = Box::pin(settle_again(runner, prefix)).await {
+        complain(&error.explain(runner.table().name(), prefix, "granting free slots of").to_string());
     }
 }
 
@@ -181,11 +203,17 @@ impl PoolOverrideOptions {
             LimitResult::NoOverride(limit) => (limit, limit, false),
         };
         let (settles_at_ms, limit_was) = (after.settles_at(), after.limit_was());
-        let table = table.name();
-        output.tell(
-            &text,
-            &PoolOverrideOutput { table, prefix, from, to, changed, settles_at_ms, limit_was, live: after.live },
-        )
+        let (table, has_waiters) = (table.name(), to > from && after.has_waiters());
+        let answer =
+            PoolOverrideOutput { table, prefix, from, to, changed, settles_at_ms, limit_was, live: after.live };
+        if has_waiters {
+            text += &lets_in_again();
+        }
+        output.tell(&text, &answer)?;
+        if has_waiters {
+            let_in_again(&runner, prefix).await;
+        }
+        Ok(())
     }
 
     async fn make(&self, runner: &CliRunner, rows: &LimitRows, limit: Limit) -> Result<LimitResult, CliError> {

@@ -11,7 +11,7 @@ use leasehold_store::{
 use serde::Serialize;
 
 use super::author::ChangedBy;
-use super::overriding::{AfterChange, OverrideOutput, limit};
+use super::overriding::{AfterChange, OverrideOutput, let_in_again, lets_in_again, limit};
 use crate::confirm::Yes;
 use crate::duration;
 use crate::error::CliError;
@@ -147,20 +147,26 @@ impl PoolSetOptions {
         let table = runner.table();
         let done = self.set(&runner).await?;
         let after = AfterChange::of(&runner, &self.prefix).await;
-        let text = done.words(table, &after);
-        output.tell(
-            &text,
-            &PoolSetOutput {
-                table: table.name(),
-                prefix: &self.prefix,
-                created: matches!(done.before, PoolBefore::Nothing),
-                changed: done.changed(),
-                settings: PoolSettingsOutput::of(&done.after),
-                settles_at_ms: after.settles_at(),
-                limit_was: after.limit_was(),
-                live: after.live,
-            },
-        )
+        let mut text = done.words(table, &after);
+        let has_waiters = done.raises() && after.live.is_none() && after.has_waiters();
+        let answer = PoolSetOutput {
+            table: table.name(),
+            prefix: &self.prefix,
+            created: matches!(done.before, PoolBefore::Nothing),
+            changed: done.changed(),
+            settings: PoolSettingsOutput::of(&done.after),
+            settles_at_ms: after.settles_at(),
+            limit_was: after.limit_was(),
+            live: after.live,
+        };
+        if has_waiters {
+            text += &lets_in_again();
+        }
+        output.tell(&text, &answer)?;
+        if has_waiters {
+            let_in_again(&runner, &self.prefix).await;
+        }
+        Ok(())
     }
 
     fn names_nothing(&self) -> bool {
@@ -261,6 +267,11 @@ impl PoolSettingsOutput {
 }
 
 impl PoolChange {
+    /// Whether the limit is higher now.
+    fn raises(&self) -> bool {
+        matches!(&self.before, PoolBefore::Settings(before) if before.limit < self.after.limit)
+    }
+
     /// The settings that are not what they were.
     fn changed(&self) -> Vec<&'static str> {
         let after = PoolSettingsOutput::of(&self.after).each();

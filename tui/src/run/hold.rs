@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leasehold::{Error, Lease, Loss};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::guard_message::{FromGuardian, ToGuardian};
 use super::guarded_command::GuardedCommand;
@@ -23,6 +23,9 @@ const OVERDUE_AFTER: Duration = Duration::from_millis(1_500);
 
 /// What ends so soon after the command is not spoken of.
 const LEFT_UNSAID: Duration = Duration::from_secs(1);
+
+/// How much later than its command, which has ended of it, this process may learn of a ctrl-C that both were sent.
+const SAME_KEY_WITHIN: Duration = Duration::from_millis(500);
 
 /// How a command is held.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +122,9 @@ impl Hold {
             }
         };
         let Some(status) = status else { return self.without_guardian(command, lease).await };
+        if i32::from(status) == 128 + SIGINT && command.shares_the_terminal() {
+            interrupted = interrupted || timeout(SAME_KEY_WITHIN, signals.ctrl_c()).await.is_ok();
+        }
         command.leave();
         let id = lease.id().clone();
         let killed = loss.filter(|_| kill);

@@ -50,6 +50,11 @@ impl Signals {
         }
     }
 
+    /// Until a terminal sends what ctrl-C does.
+    pub(crate) async fn ctrl_c(&mut self) {
+        while !matches!(self.next().await, Signal { number: SIGINT, to_all: true }) {}
+    }
+
     /// The next one that asks a process that waits to stop. Stops for a while if that is what is asked.
     pub(crate) async fn stop(&mut self) -> u8 {
         loop {

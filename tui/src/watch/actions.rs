@@ -2,12 +2,13 @@
 //! As operations of the protocol.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leasehold_core::{
     Author, EndOverride, EndOverrideOutcome, ExpectedOverride, LeaseId, Limit, LimitChanged, LimitSuperseded, Millis,
-    PoolName, ReleaseTarget, SetLimit, SetLimitOutcome,
+    PoolName, ReleaseTarget, SetLimit, SetLimitOutcome, SweepRequest,
 };
-use leasehold_store::{Clock, ExecutionStatusSource, Notifier, Runner, Table, history};
+use leasehold_store::{Clock, ExecutionStatusSource, Notifier, RunError, Runner, SETTINGS_FRESH_FOR, Table, history};
 
 use super::input::Input;
 
@@ -58,6 +59,22 @@ pub async fn end_override<N: Notifier, L: ExecutionStatusSource, C: Clock>(
             not_done(format!("the override of {prefix} is not ended: {why}"))
         }
     }
+}
+
+/// When nobody follows the limit of before a change any more whose settings were as old as they may be.
+pub const ALL_FOLLOW_AFTER: Duration = Duration::from_secs(SETTINGS_FRESH_FOR.as_secs() + 1);
+
+/// Puts a pool in order once more, when all follow its new limit. Who gives a slot back by the limit of before, under which
+/// nobody may be let in, hands it to nobody.
+///
+/// # Errors
+/// As [`Runner::run_on`].
+pub async fn settle_again<N: Notifier, L: ExecutionStatusSource, C: Clock>(
+    runner: &Runner<N, L, C>,
+    prefix: &PoolName,
+) -> Result<(), RunError> {
+    tokio::time::sleep(ALL_FOLLOW_AFTER).await;
+    runner.run_on(prefix, SweepRequest).await.map(|_| ())
 }
 
 /// Reads who changed a pool.
