@@ -86,7 +86,7 @@ the columns right of it are as old as SWEPT says; with --check they are of now.
 the list it says which pool has which trouble:
     broken        a row makes no sense: `leasehold doctor PREFIX` says what to do
     over limit    more hold a lease than the limit allows
-    starving      somebody waits and nothing moves
+    starving      somebody waits and nothing moves, and the limit is not 0
     waits         the first in the queue has waited for longer than --max-wait
     sweeps        the pool was swept before, but not within --max-sweep-age
 A pool that was never swept has no such trouble: nobody began to sweep it, as where only `leasehold run` is used.

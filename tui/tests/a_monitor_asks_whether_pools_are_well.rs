@@ -76,6 +76,22 @@ async fn a_sweep_that_is_missing_is_no_idle_pool() {
 }
 
 #[tokio::test]
+async fn a_pool_that_lets_nobody_in_is_in_no_trouble() {
+    let name = "drained";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--drain", "--lease", "1s", "--grace", "0s"]);
+    asks(name, "p", "one").await;
+    // As long as it takes until a pool that lets anybody in would be called starving.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    assert_eq!(document(name, &["leases", "p"])["state"], json!("starving"));
+    let well = check(name, &[]);
+    assert_eq!(well.status, Some(0), "{well:?}");
+    let doctor = on(name).args(["doctor", "p", "--output", "json"]).output().expect("the binary");
+    let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(found.contains("pool-drained") && !found.contains("queue-starving"), "{found}");
+}
+
+#[tokio::test]
 async fn a_check_ends_with_the_status_that_a_monitor_needs() {
     let name = "checked";
     told(name, &["table", "create"]);

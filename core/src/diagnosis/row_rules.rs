@@ -75,7 +75,10 @@ impl RowRules<'_> {
             }
         }
         let Occupancy { state, open, oldest_wait, .. } = self.occupancy();
-        if let (PoolState::Starving, Some(waits)) = (state, oldest_wait.filter(|waits| *waits > self.missed)) {
+        // Whoever set the limit to 0 wants nobody to be let in.
+        let lets_in = self.settings.limit.count() > 0;
+        if let (PoolState::Starving, Some(waits)) = (state, oldest_wait.filter(|waits| lets_in && *waits > self.missed))
+        {
             self.say(Finding::QueueStarving { waits, open }, Some(Remedy::Sweep));
         }
     }

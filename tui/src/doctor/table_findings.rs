@@ -31,7 +31,11 @@ pub(crate) async fn examine_table(table: &Table) -> Result<TableExamination, Cli
             return Err(StoreError::TableMissing { context, table: table.name().into() }.into());
         }
         Err(StoreError::Denied { why, .. }) => {
-            found.findings.push(describe_denied("dynamodb:DescribeTable", "its keys and its index", &why));
+            found.findings.push(describe_denied(
+                "dynamodb:DescribeTable",
+                "whether the keys and the index are right",
+                &why,
+            ));
             None
         }
         Err(other) => return Err(other.into()),
@@ -117,7 +121,7 @@ fn describe_denied(action: &str, what: &str, why: &str) -> FindingReport {
     FindingReport::new(
         Code::DescribeDenied,
         format!("{action} was denied: {why}."),
-        &format!("It is not known {what}."),
+        &format!("So this command cannot say {what}."),
         format!("Nothing needs it but this command. To know, use credentials that may {action}."),
     )
 }

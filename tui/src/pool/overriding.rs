@@ -321,7 +321,7 @@ fn lasts(text: &str) -> Result<Millis, String> {
 /// A limit as an option gives it.
 pub(super) fn limit(text: &str) -> Result<Limit, String> {
     match text.parse::<u64>() {
-        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in any more".into()),
+        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in for now".into()),
         count => count
             .ok()
             .and_then(|count| Limit::try_from(count).ok())

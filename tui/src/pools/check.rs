@@ -76,6 +76,8 @@ pub(super) fn troubles(
             PoolState::OverLimit => {
                 add(TroubleKind::OverLimit, format!("over limit: {} hold a lease, {} may", seen.held, seen.limit));
             }
+            // Whoever set the limit to 0 wants nobody to be let in.
+            PoolState::Starving if seen.limit.count() == 0 => {}
             PoolState::Starving => add(TroubleKind::Starving, "starving: somebody waits and nothing moves".into()),
             _ => {}
         }
