@@ -294,7 +294,8 @@ fn told_foreign(foreign: &[String]) -> String {
         text += &format!("and {} more such rows\n", foreign.len() - FOREIGN_TOLD);
     }
     if !foreign.is_empty() {
-        text += "they hide no pool and cost reading; `leasehold doctor` says what to do\n";
+        text +=
+            "all pools are listed all the same, but each such row costs reading; `leasehold doctor` says what to do\n";
     }
     text
 }

@@ -108,7 +108,8 @@ enum WaitFor {
 const AFTER: &str = "\
 How quickly it is CMD's turn: a waiter looks at its own row in the table, after 0.25 s first and then less and less
 often, every 2 s at most (a tenth of the lease if that is less). So a free slot may stand idle for up to 2.5 s before CMD
-starts. A look is one read of half a read unit: about 15 units a minute for each command that waits.
+starts. A look is one read of half a read unit: about 15 units a minute for each command that waits, and 25 to 38 with
+its part of the sweeps and the hand-overs.
 
 CMD finds in its environment: LEASEHOLD_PREFIX, LEASEHOLD_LEASE_ID, LEASEHOLD_SLOT (0, 1, ...: no two that run at
 the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: with a limit of 1, the

@@ -293,7 +293,7 @@ fn pools_that_are_not_there_are_named() {
 }
 
 #[tokio::test]
-async fn a_slot_given_back_by_the_limit_of_before_is_granted_after_all() {
+async fn a_slot_given_back_by_the_old_limit_is_granted_after_all() {
     let name = "raised-again";
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "1", "--lease", "10m"]);
