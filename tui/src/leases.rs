@@ -86,7 +86,7 @@ impl LeasesOptions {
         let live = limit_rows(runner.table(), &self.prefix).await?;
         let live = live.live_in_force().cloned().map(OverrideOutput::from);
         let table = runner.table().name();
-        let text = words(table, &pool, live.as_ref(), &leases);
+        let text = words(table, &pool, broken.is_some(), live.as_ref(), &leases);
         let answer = LeasesOutput {
             table,
             prefix: &self.prefix,
@@ -150,9 +150,17 @@ impl<'a> LeaseRow<'a> {
     }
 }
 
-fn words(table: &str, pool: &Occupancy, live: Option<&OverrideOutput>, leases: &[LeaseRow<'_>]) -> String {
+fn words(
+    table: &str,
+    pool: &Occupancy,
+    broken: bool,
+    live: Option<&OverrideOutput>,
+    leases: &[LeaseRow<'_>],
+) -> String {
     let Occupancy { prefix, limit, held, waiting, state, .. } = pool;
     let more = if pool.waiting_more { "+" } else { "" };
+    // What cannot be read may be a lease.
+    let state = if broken { "broken: not all of its rows can be read" } else { state.as_str() };
     let mut text = format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}");
     match settling(pool) {
         Some(words) => text += &format!("; {words}\n"),
