@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds;
-use aws_config::meta::region::RegionProviderChain;
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{Region, SdkConfig};
@@ -233,8 +233,11 @@ impl Target {
         if let Some(name) = &self.profile {
             profile = profile.profile_name(name);
         }
+        let environment = EnvironmentVariableRegionProvider::new().region().await;
+        // A variable that is set to nothing says nothing, as for AWS's own command.
+        let environment = environment.filter(|region| !region.as_ref().is_empty());
         let chain = RegionProviderChain::first_try(self.region.clone().map(Region::new))
-            .or_else(EnvironmentVariableRegionProvider::new())
+            .or_else(environment)
             .or_else(profile.build())
             .or_else(imds::region::ImdsRegionProvider::builder().imds_client(metadata.clone()).build());
         chain.region().await

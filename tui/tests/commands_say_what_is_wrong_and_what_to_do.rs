@@ -288,6 +288,9 @@ fn a_missing_profile_is_named_even_if_the_environment_has_keys() {
 fn a_missing_region_is_told_with_how_to_say_it() {
     let wrong = refused(bare(), 3, &["pools"]);
     assert!(wrong.contains("no region: add --region, set AWS_REGION"), "{wrong}");
+    let mut empty = bare();
+    empty.env("AWS_REGION", "");
+    assert!(refused(empty, 3, &["pools"]).contains("no region"), "a variable that is set to nothing says nothing");
 }
 
 #[test]
