@@ -287,7 +287,13 @@ impl PoolOverrideOptions {
 fn warning(rows: &LimitRows, limit: Limit, now: Timestamp) -> String {
     let lowered = rows.lowered_by(limit, now);
     let until = |lowered| clock(rows.in_force.followed_at(lowered));
-    let words = |lowered| format!(" Until {} UTC slots up to {} count as held.", until(lowered), lowered.from);
+    let words = |lowered| {
+        format!(
+            " Until {} UTC slots up to {} count as held: nobody may be let in until then, though slots are free.",
+            until(lowered),
+            lowered.from
+        )
+    };
     lowered.map(words).unwrap_or_default()
 }
 

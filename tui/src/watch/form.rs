@@ -167,7 +167,7 @@ impl Form {
         if let (FormChange::Limit(_), Some(limit)) = (&self.change, limit) {
             self.fields[0].hint = format!("0 to 10000, now {limit}");
         }
-        let settles = "Lowered, held leases end in their own time, and it settles for about two quiet periods.";
+        let settles = "Lowered, held leases end in their own time. For about two quiet periods nobody may be let in.";
         self.about = vec![now, then.into(), settles.into()];
     }
 
