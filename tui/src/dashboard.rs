@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use leasehold_core::occupancy::trace::Trace;
 use leasehold_core::{Author, Millis, Timestamp};
-use leasehold_store::{Clock, SystemClock, Table, list_pools};
+use leasehold_store::{Clock, StoreError, SystemClock, Table, list_pools};
 use leasehold_tui::watch::actions;
 use leasehold_tui::watch::input::{DashboardEffect, Input, ReplayCommand};
 use leasehold_tui::watch::poller::poll;
@@ -198,7 +198,22 @@ async fn choose(target: &Target, choice: TableChoice, next: &Mutex<Option<Watche
             *next.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
             Input::Switched
         }
-        Err(wrong) => Input::ActionDone { done: false, what: format!("table {name} is not shown: {wrong}") },
+        Err(wrong) => Input::ActionDone { done: false, what: not_reached(&name, &wrong) },
+    }
+}
+
+/// Why a table is not shown, in few words where there are: they have one line.
+fn not_reached(name: &str, wrong: &CliError) -> String {
+    let store = match wrong {
+        CliError::Store(wrong) | CliError::StoreAt { wrong, .. } => Some(wrong),
+        _ => None,
+    };
+    match (store, wrong) {
+        (Some(StoreError::TableMissing { .. }), _) => {
+            format!("table {name} is not shown: there is none in this region")
+        }
+        (Some(StoreError::Denied { .. }), _) => format!("table {name} is not shown: these credentials may not read it"),
+        (_, other) => format!("table {name} is not shown: {other}"),
     }
 }
 

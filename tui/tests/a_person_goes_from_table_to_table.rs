@@ -80,7 +80,7 @@ async fn another_table_is_shown_once_it_has_answered() {
     tmux.line("no-such-table");
     tmux.key("Enter");
     tmux.key("Enter");
-    tmux.shows(&["! table no-such-table is not shown", "staging-leases", "analytics"]);
+    tmux.shows(&["! table no-such-table is not shown: there is none in this region", "staging-leases", "analytics"]);
     tmux.text("t");
     tmux.key("C-u");
     tmux.line("production-leases");
