@@ -1,7 +1,7 @@
 //! Text in columns: how are times, names and links written so that they fit?
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{Holder, ID_BYTES, Millis, Timestamp, shortened};
+use leasehold_core::{Holder, ID_BYTES, Limit, Millis, Timestamp, shortened};
 use ratatui::text::Span;
 
 /// How many columns a text takes.
@@ -36,12 +36,14 @@ pub fn clock(at: Timestamp) -> String {
 
 /// What a lowered limit means for now, if it still settles: everywhere in the same words.
 pub fn settling(pool: &Occupancy) -> Option<String> {
-    let (until, was) = (clock(pool.settles_at?), pool.limit_was?);
+    let (until, before) = (clock(pool.settles_at?), pool.limit_was?);
+    // Where the row of before could not be read, the highest limit that there is stands for it.
+    let was = if before == Limit::HIGHEST { format!("up to {before}") } else { before.to_string() };
     Some(match (pool.is_closed(), pool.limit.count()) {
         (_, 0) => format!("everybody follows the limit of 0 from {until} UTC on (limit was {was})"),
         (true, _) => format!("closed until {until} UTC (limit was {was})"),
         (false, limit) => {
-            let closed = was.count().saturating_sub(limit);
+            let closed = before.count().saturating_sub(limit);
             let slots = if closed == 1 { "slot" } else { "slots" };
             format!("{closed} {slots} closed until {until} UTC (limit was {was})")
         }
