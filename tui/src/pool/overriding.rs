@@ -158,20 +158,25 @@ impl AfterChange {
     }
 }
 
-/// What is said to those who raised a limit while somebody waits: a line.
-pub(super) fn lets_in_again() -> String {
-    let seconds = ALL_FOLLOW_AFTER.as_secs();
-    format!(
-        "somebody still waits: {seconds} s from now, when all callers follow this limit, free slots are granted again\n"
-    )
-}
-
-/// Then grants what is free.
-pub(super) async fn let_in_again(runner: &CliRunner, prefix: &PoolName) {
+/// Tells what a change came to. If it raised the limit while somebody waits, it then grants free slots again, once all
+/// callers follow the new one.
+pub(super) async fn tell_change(
+    (runner, prefix): (&CliRunner, &PoolName),
+    raised_for_waiters: bool,
+    output: OutputFormat,
+    mut text: String,
+    answer: &impl Serialize,
+) -> Result<(), CliError> {
+    if raised_for_waiters {
+        let when = format!("{} s from now, when all callers follow this limit", ALL_FOLLOW_AFTER.as_secs());
+        text += &format!("somebody still waits: {when}, free slots are granted again\n");
+    }
+    output.tell(&text, answer)?;
     // Behind a pointer: the futures of the SDK would be too deep a type.
-    if let Err(error) = Box::pin(settle_again(runner, prefix)).await {
+    if raised_for_waiters && let Err(error) = Box::pin(settle_again(runner, prefix)).await {
         complain(&error.explain(runner.table().name(), prefix, "granting free slots of").to_string());
     }
+    Ok(())
 }
 
 /// What became of the limit.
@@ -203,17 +208,10 @@ impl PoolOverrideOptions {
             LimitResult::NoOverride(limit) => (limit, limit, false),
         };
         let (settles_at_ms, limit_was) = (after.settles_at(), after.limit_was());
-        let (table, has_waiters) = (table.name(), to > from && after.has_waiters());
+        let (table, raised_for_waiters) = (table.name(), to > from && after.has_waiters());
         let answer =
             PoolOverrideOutput { table, prefix, from, to, changed, settles_at_ms, limit_was, live: after.live };
-        if has_waiters {
-            text += &lets_in_again();
-        }
-        output.tell(&text, &answer)?;
-        if has_waiters {
-            let_in_again(&runner, prefix).await;
-        }
-        Ok(())
+        tell_change((&runner, prefix), raised_for_waiters, output, text, &answer).await
     }
 
     async fn make(&self, runner: &CliRunner, rows: &LimitRows, limit: Limit) -> Result<LimitResult, CliError> {

@@ -11,7 +11,7 @@ use leasehold_store::{
 use serde::Serialize;
 
 use super::author::ChangedBy;
-use super::overriding::{AfterChange, OverrideOutput, let_in_again, lets_in_again, limit};
+use super::overriding::{AfterChange, OverrideOutput, limit, tell_change};
 use crate::confirm::Yes;
 use crate::duration;
 use crate::error::CliError;
@@ -147,8 +147,8 @@ impl PoolSetOptions {
         let table = runner.table();
         let done = self.set(&runner).await?;
         let after = AfterChange::of(&runner, &self.prefix).await;
-        let mut text = done.words(table, &after);
-        let has_waiters = done.raises() && after.live.is_none() && after.has_waiters();
+        let text = done.words(table, &after);
+        let raised_for_waiters = done.raises() && after.live.is_none() && after.has_waiters();
         let answer = PoolSetOutput {
             table: table.name(),
             prefix: &self.prefix,
@@ -159,14 +159,7 @@ impl PoolSetOptions {
             limit_was: after.limit_was(),
             live: after.live,
         };
-        if has_waiters {
-            text += &lets_in_again();
-        }
-        output.tell(&text, &answer)?;
-        if has_waiters {
-            let_in_again(&runner, &self.prefix).await;
-        }
-        Ok(())
+        tell_change((&runner, &self.prefix), raised_for_waiters, output, text, &answer).await
     }
 
     fn names_nothing(&self) -> bool {
