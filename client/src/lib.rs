@@ -17,8 +17,8 @@
 //!     lease.release().await?; // Dropping it would do, too.
 //!
 //!     // Or all in one: given back however the work ends, and stopped if the lease is lost.
-//!     let sum = client.with("reports", |lease| async move { lease.slot() + 40 }).await?;
-//!     assert_eq!(sum, 40);
+//!     let slot = client.with("reports", |lease| async move { lease.slot() }).await?;
+//!     assert!(slot < 2, "it is one of the two: which one is drawn");
 //!     Ok(())
 //! }
 //! ```
