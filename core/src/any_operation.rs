@@ -12,6 +12,7 @@ use crate::operation::{Machine, Operation, Replies, Step};
 use crate::pool_settings::{PoolRetired, PoolRetiring, PoolSetting, RetirePool, SetPool, SetPoolOutcome};
 use crate::release::{Release, ReleaseTarget, Released};
 use crate::renew::{Renew, RenewRequest, Renewed};
+use crate::repair::{Repair, Repaired, Repairing};
 use crate::set_limit::{LimitOverriding, SetLimit, SetLimitOutcome};
 use crate::settings::Settings;
 use crate::status::{Snapshot, Status, StatusRequest};
@@ -95,4 +96,6 @@ any_operation! {
     SetPool(SetPool, PoolSetting, SetPoolOutcome),
     /// Of an operator who retires the pool.
     RetirePool(RetirePool, PoolRetiring, PoolRetired),
+    /// Of whoever puts a row right.
+    Repair(Repair, Repairing, Repaired),
 }

@@ -17,7 +17,8 @@ worlds [--seed N] [--seeds N] [--minutes N] [--threads N]   play random worlds, 
        [--each]                                             say what came of each world
        [--remove RULE]                                      take a rule of the protocol away
        [--removals]                                         take each away, and say when it is missed
-       [--holders N] [--crowds N] [--calm SECONDS] [--without FAULT,FAULT] [--no-troubles] [--steady-limits yes] [--chance N]
+       [--holders N] [--crowds N] [--calm SECONDS] [--without FAULT,FAULT] [--no-troubles] [--no-doctor]
+       [--steady-limits yes] [--chance N]
                                                             play a smaller world";
 
 /// What is asked for.
@@ -70,7 +71,7 @@ impl Asked {
                 "--removals" => asked.removals = true,
                 "--help" => return Ok(None),
                 option => {
-                    let value = if option == "--no-troubles" { String::new() } else { value()? };
+                    let value = if option.starts_with("--no-") { String::new() } else { value()? };
                     asked.smaller.read(option, &value).ok_or(format!("{option} {value}: {HELP}"))?;
                 }
             }

@@ -75,6 +75,7 @@ fn a_shell_under_a_lease_has_jobs_of_its_own() {
     let screen = tmux.until("the inner prompt", |screen| screen.lines().any(|line| line.starts_with("inner>")));
     assert!(!screen.contains("job control"), "{screen}");
     tmux.line("sleep 777");
+    tmux.runs("sleep");
     tmux.key("C-z");
     tmux.shows(&["Stopped"]);
     tmux.line("kill %1; fg");

@@ -85,6 +85,8 @@ pub mod property {
     pub const TABLE_TIME: &str = "time is the table's";
     /// When everybody is gone, everything is free.
     pub const LEAK: &str = "nothing leaks";
+    /// A doctor finds no damage where only callers were.
+    pub const NO_DAMAGE: &str = "no damage is found";
     /// Of changes that meet, the one that was asked for last stays.
     pub const NEWEST: &str = "the newest change stays";
     /// Every call ends.

@@ -38,6 +38,8 @@ pub(super) enum Event {
     Sweep { pool: u16 },
     /// A limit changes.
     Operate { pool: u16, at: u16 },
+    /// A doctor looks at a pool.
+    Examine { pool: u16, step: DoctorStep },
     /// A trouble begins, or ends.
     Trouble { at: u16, begins: bool },
     /// From now on nothing goes wrong.
@@ -61,6 +63,17 @@ pub(super) enum HolderTimer {
     WorkDone,
     /// To give its lease back, once more.
     Release,
+}
+
+/// How far a doctor's look at a pool has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DoctorStep {
+    /// Slots and queue, for the first time.
+    Before,
+    /// A piece of the holders' rows.
+    Holders(u8),
+    /// Slots and queue again, and what is read last.
+    After,
 }
 
 /// What befalls a holder.

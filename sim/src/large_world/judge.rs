@@ -222,6 +222,19 @@ impl World {
         }
     }
 
+    /// Only an override that has lapsed, on whatever clock, is cleared away.
+    pub(super) fn judge_cleared(&mut self, pool: u16, before: &[(RowKey, Option<Row>)], written: &Request) {
+        if !written.writes().iter().any(|write| write.intent == Intent::ClearOverride) {
+            return;
+        }
+        let old = before.iter().find_map(|(_, row)| if let Some(Row::Override(row)) = row { Some(row) } else { None });
+        let latest = self.time() + Millis(self.plan.pools[usize::from(pool)].grace);
+        if let Some(old) = old.filter(|old| old.is_in_force(latest)) {
+            let what = format!("the override of {} was cleared away, and had not lapsed", old.at);
+            self.breaks(property::NEWEST, what);
+        }
+    }
+
     /// While a slot is held, its holder's row points at it: so nobody holds two.
     fn judge_points(&mut self, at: usize, row: &SlotRow, held: &Held) {
         let pointer = holder_of(self.pools[at].table.row(RowKey::Holder(held.holder.hashed())));

@@ -13,6 +13,7 @@
 
 mod agenda;
 mod call;
+mod doctor;
 mod drain;
 mod executions;
 mod fault_kind;

@@ -1,6 +1,6 @@
 //! Worlds by name: what is aimed at that chance would seldom meet? Each is one sentence of what happens to a pool.
 
-use super::fault_kind::FaultKind;
+use super::fault_kind::{FaultKind, FaultRates};
 use super::plan::{
     CrowdPlan, LimitChange, MS, PoolPlan, SECOND, Shape, SweepPlan, TimesPlan, Trouble, TroubleKind, WorldPlan,
 };
@@ -21,6 +21,7 @@ const WORLDS: &[(&str, MakesPlan)] = &[
     ("waits-run-out", waits_run_out),
     ("limit-breathes", limit_breathes),
     ("operators-meet", operators_meet),
+    ("overrides-lapse", overrides_lapse),
     ("all-workers-die", all_workers_die),
     ("replies-past-expiry", replies_past_expiry),
     ("notices-lost", notices_lost),
@@ -224,6 +225,26 @@ fn operators_meet(name: &str, seed: u64) -> WorldPlan {
             let meet = changes[at as usize % changes.len()];
             // Apart by less than a request takes.
             meet.into_iter().zip(0..).map(move |(change, apart)| (10 * SECOND + 7 * at * SECOND + apart * MS, change))
+        })
+        .collect();
+    plan
+}
+
+/// Overrides that lapse, and operators who override again just as sweeps clear those away.
+fn overrides_lapse(name: &str, seed: u64) -> WorldPlan {
+    let mut plan = limit_flaps(name, seed);
+    let times = TimesPlan { settings_fresh: 50 * MS, call_within: 3 * SECOND, answer_within: SECOND, ..plan.times };
+    plan.times = TimesPlan { longest_freeze: SECOND, latest: SECOND, ..times };
+    (plan.clock_spread, plan.faults) = (0, FaultRates::NONE);
+    let pool = &mut plan.pools[0];
+    (pool.quiet, pool.grace, pool.sweeps) = (plan.times.quiet(), 500, SweepPlan::Always);
+    // Only then nobody can follow it any more.
+    let cleared_after = 2 * SECOND + (2 * pool.quiet + pool.grace) * MS;
+    pool.limits = (0..30u64)
+        .flat_map(|at| {
+            let from = SECOND + at * (cleared_after + 2 * SECOND);
+            let lapses = LimitChange::OverrideFor(if at % 2 == 0 { 20 } else { 2 }, 2_000);
+            [(from, lapses), (from + cleared_after + (30 + at) * MS, LimitChange::Override(5))]
         })
         .collect();
     plan

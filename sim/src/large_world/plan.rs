@@ -33,6 +33,8 @@ pub struct WorldPlan {
     pub clock_spread: u64,
     /// From when on nothing goes wrong any more, and nobody new comes, in microseconds.
     pub calm_at: u64,
+    /// How long after a look the doctor looks at a pool again and repairs what it finds, in microseconds; none: it never does.
+    pub doctor_every: Option<u64>,
     /// What is taken away of the protocol, to see that it is missed.
     pub without: Option<Removal>,
 }
@@ -245,6 +247,7 @@ impl WorldPlan {
             times: TimesPlan::ORDINARY,
             clock_spread: 0,
             calm_at: 60 * SECOND,
+            doctor_every: None,
             without: None,
         }
     }

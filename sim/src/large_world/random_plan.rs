@@ -87,6 +87,7 @@ pub fn random_world(seed: u64) -> WorldPlan {
     for _ in 0..draw.one_of(&[0, 0, 1, 2]) {
         trouble(&mut draw, &mut plan);
     }
+    plan.doctor_every = draw.one_of(&[None, None, Some(2 * SECOND), Some(30 * SECOND)]);
     plan
 }
 

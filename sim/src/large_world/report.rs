@@ -85,6 +85,10 @@ pub struct WorldReport {
     pub drained_after: u64,
     /// When it ended, in milliseconds since it began.
     pub ended_at: u64,
+    /// Looks of a doctor.
+    pub examinations: u64,
+    /// Repairs that it began.
+    pub repairs: u64,
     /// What went wrong.
     pub faults: FaultCounts,
     /// A number that two plays of one world share, and no two worlds.
@@ -114,6 +118,10 @@ pub struct WorldsTally {
     pub notices: u64,
     /// All grants.
     pub grants: u64,
+    /// Looks of a doctor.
+    pub examinations: u64,
+    /// Repairs that it began.
+    pub repairs: u64,
     /// What went wrong.
     pub faults: FaultCounts,
     /// The most that anybody was overtaken.
@@ -131,6 +139,8 @@ impl WorldsTally {
         self.requests += report.requests;
         self.notices += report.notices;
         self.grants += report.grants;
+        self.examinations += report.examinations;
+        self.repairs += report.repairs;
         self.most_overtaken = self.most_overtaken.max(report.most_overtaken);
         self.taken_by_late_ends += report.taken_by_late_ends;
         self.faults.add(&report.faults);
@@ -144,6 +154,8 @@ impl WorldsTally {
         self.requests += other.requests;
         self.notices += other.notices;
         self.grants += other.grants;
+        self.examinations += other.examinations;
+        self.repairs += other.repairs;
         self.most_overtaken = self.most_overtaken.max(other.most_overtaken);
         self.taken_by_late_ends += other.taken_by_late_ends;
         self.faults.add(&other.faults);
@@ -155,7 +167,7 @@ impl fmt::Display for WorldsTally {
         writeln!(
             f,
             "{} worlds, {} holders, {} calls, {} requests, {} notices, {} grants; overtaken at most {}; {} leases \
-             taken by late ends",
+             taken by late ends; {} looks of a doctor, {} repairs",
             self.worlds,
             self.holders,
             self.calls,
@@ -163,7 +175,9 @@ impl fmt::Display for WorldsTally {
             self.notices,
             self.grants,
             self.most_overtaken,
-            self.taken_by_late_ends
+            self.taken_by_late_ends,
+            self.examinations,
+            self.repairs
         )?;
         write!(f, "{} faults:", self.faults.sum())?;
         for kind in FaultKind::ALL {

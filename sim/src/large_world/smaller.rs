@@ -25,6 +25,8 @@ pub struct Smaller {
     pub calm: Option<u64>,
     /// Whether nothing goes wrong only for a time.
     pub no_troubles: bool,
+    /// Whether no doctor looks.
+    pub no_doctor: bool,
     /// Whether no limit changes.
     pub steady_limits: bool,
     /// Another seed.
@@ -40,6 +42,7 @@ impl Smaller {
             "--calm" => self.calm = Some(value.parse().ok()?),
             "--chance" => self.seed = Some(value.parse().ok()?),
             "--no-troubles" => self.no_troubles = true,
+            "--no-doctor" => self.no_doctor = true,
             "--steady-limits" => self.steady_limits = value == "yes",
             "--without" => {
                 let kinds: Option<Vec<FaultKind>> = value.split(',').map(FaultKind::named).collect();
@@ -73,6 +76,9 @@ impl Smaller {
         for kind in &self.without {
             plan.faults = plan.faults.with(*kind, 0);
         }
+        if self.no_doctor {
+            plan.doctor_every = None;
+        }
         if self.no_troubles {
             plan.troubles.clear();
         }
@@ -101,6 +107,7 @@ impl Smaller {
             ("--crowds", self.crowds.or(before.crowds).map(|crowds| crowds.to_string())),
             ("--calm", self.calm.or(before.calm).map(|calm| calm.to_string())),
             ("--no-troubles", (self.no_troubles || before.no_troubles).then(String::new)),
+            ("--no-doctor", (self.no_doctor || before.no_doctor).then(String::new)),
             ("--steady-limits", (self.steady_limits || before.steady_limits).then(|| "yes".into())),
             ("--remove", plan.without.map(|removal| removal.to_string())),
             ("--without", {
@@ -146,6 +153,9 @@ pub fn shrink(plan: &WorldPlan, states: &Arc<LeaseStates>) -> Option<(Smaller, W
     let calm = best.1.broken.as_ref().map_or(0, |broken| broken.at / 1_000 + 1);
     if !plan.troubles.is_empty() {
         try_one(&mut best, &|smaller| smaller.no_troubles = true);
+    }
+    if plan.doctor_every.is_some() {
+        try_one(&mut best, &|smaller| smaller.no_doctor = true);
     }
     if plan.pools.iter().any(|pool| !pool.limits.is_empty()) {
         try_one(&mut best, &|smaller| smaller.steady_limits = true);

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use leasehold_core::diagnosis::PoolReading;
 use leasehold_core::{Fence, HighWaterRow, Holder, Limit, Millis, PoolName, PoolRow, Reply, Request, Row, Timestamp};
 use rustc_hash::FxHashMap;
 
-use super::agenda::{Agenda, Event, HolderTimer, Strike};
+use super::agenda::{Agenda, DoctorStep, Event, HolderTimer, Strike};
 use super::call::Call;
 use super::fault_kind::{FaultKind, FaultRates};
 use super::machine_clock::{MachineState, right_time};
@@ -93,6 +94,8 @@ pub(super) struct World {
     /// Of whatever arrives late now, if it reports an end.
     pub(super) late_end: Option<ReportedEnd>,
     pub(super) reports: Vec<EndReport>,
+    /// What a doctor has read of each pool so far.
+    pub(super) readings: Vec<PoolReading>,
     /// How many holders are not done, and how many executions are to be redriven or reported.
     pub(super) open: u32,
     pub(super) expected: u32,
@@ -129,6 +132,7 @@ impl World {
             late_open: 0,
             late_end: None,
             reports: vec![],
+            readings: vec![],
             open: 0,
             expected: 0,
             drained_by: None,
@@ -185,6 +189,10 @@ impl World {
         let pool = u16::try_from(at).ok()?;
         for (change, (when, _)) in (0..).zip(&plan.limits) {
             self.agenda.at(*when, Event::Operate { pool, at: change });
+        }
+        self.readings.push(PoolReading::default());
+        if let Some(every) = self.plan.doctor_every {
+            self.agenda.at(every, Event::Examine { pool, step: DoctorStep::Before });
         }
         let first = self.rng.below(plan.sweep_every * MS + 1);
         match plan.sweeps {
@@ -352,6 +360,7 @@ impl World {
             Event::Catch { execution, holder } => self.release_all(execution, Some(holder)),
             Event::Sweep { pool } => self.sweep(pool, true),
             Event::Operate { pool, at } => self.operate(pool, at),
+            Event::Examine { pool, step } => self.examine(pool, step),
             Event::Trouble { at, begins } => self.trouble(at, begins),
             Event::Calm => self.calm(),
             Event::Arrive { .. }
@@ -453,6 +462,7 @@ impl World {
         if reply == Reply::Written {
             self.judge_writes(pool, &before, by);
             self.judge_settings(pool, request);
+            self.judge_cleared(pool, &before, request);
             self.forget_ended(pool, request);
         }
         self.redact_reply(pool, by, request, &mut reply);

@@ -114,6 +114,15 @@ impl Tmux {
         String::from_utf8_lossy(&told).trim().parse().expect("a number")
     }
 
+    /// Waits until this command is in the foreground: a signal from the keyboard discards what nobody has read before.
+    pub(crate) fn runs(&self, command: &str) {
+        let now = || {
+            let told = self.run(&["display-message", "-p", "#{pane_current_command}"]).stdout;
+            String::from_utf8_lossy(&told).trim().to_owned()
+        };
+        self.until(&format!("{command} in the foreground"), |_| now() == command);
+    }
+
     /// Waits until the screen is so.
     ///
     /// # Panics

@@ -298,7 +298,8 @@ fn workload(at: usize, json: &Value, pools: &[PoolShape]) -> Result<Workload, In
     let mut group = Object::of(json, &path)?;
     let otherwise = pools.first().map_or("", |pool| pool.prefix.as_str());
     let prefix = group.text("pool", 64, otherwise)?;
-    let name = group.text("name", 40, &prefix)?;
+    // As long as a pool's name, which it has otherwise.
+    let name = group.text("name", 64, &prefix)?;
     let Some(pool) = pools.iter().position(|pool| pool.prefix.as_str() == prefix) else {
         let known: Vec<&str> = pools.iter().map(|pool| pool.prefix.as_str()).collect();
         return Err(InvalidScenario::new(
