@@ -80,6 +80,8 @@ pub(crate) struct Delivered {
     pub(crate) dead: Vec<Lease>,
     /// Found closed before anybody told them: the lease is to be given back.
     pub(crate) untold: Vec<Lease>,
+    /// How many of those settled were told again.
+    pub(crate) renotified: u32,
     /// Whether one of those was refused for good, so that somebody has to mend what refuses it.
     pub(crate) refused: bool,
 }
@@ -124,6 +126,7 @@ impl Deliver {
             match deliveries.next().unwrap_or(Delivery::Unknown) {
                 Delivery::Delivered if tell.by == Teller::Caller => self.delivered.settled.push(tell.lease),
                 Delivery::Delivered => {
+                    self.delivered.renotified += u32::from(tell.by == Teller::Another);
                     self.delivered.settled.push(tell.lease.clone());
                     self.told.push(tell);
                 }
@@ -155,6 +158,7 @@ impl Deliver {
             if status == ExecutionStatus::Ended {
                 self.delivered.dead.push(tell.lease.clone());
             } else {
+                self.delivered.renotified += 1;
                 self.delivered.settled.push(tell.lease.clone());
             }
             self.told.push(tell);

@@ -403,7 +403,8 @@ impl Settle {
     }
 
     fn delivered(&mut self, delivered: Delivered) -> Step<Settled> {
-        let Delivered { settled, dead, untold, refused: _ } = delivered;
+        let Delivered { settled, dead, untold, renotified, refused: _ } = delivered;
+        self.tally.renotified += renotified;
         // Where nobody could be told, another round would tell nobody either.
         self.progress.done |= !settled.is_empty() || !dead.is_empty() || !untold.is_empty();
         self.returns.extend(dead.iter().map(Return::dead));

@@ -9,7 +9,7 @@ pub struct Tally {
     pub granted: u32,
     /// Expired leases that were taken from their holders.
     pub reclaimed: u32,
-    /// Callbacks sent again.
+    /// Leases told again that are known to be told now.
     pub renotified: u32,
     /// Leases extended because their execution runs.
     pub extended: u32,
@@ -27,10 +27,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Whether the call changed the pool, so that another one may find more to do. What is only told again, or extended,
-    /// is so every time.
+    /// Whether the call changed the pool, so that another one may find more to do. What is only extended is so every time.
     pub fn got_on(&self) -> bool {
-        self.granted + self.reclaimed + self.freed + self.left > 0
+        self.granted + self.reclaimed + self.renotified + self.freed + self.left > 0
     }
 }
 
@@ -86,13 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_told_again_or_extended_is_nothing_new() {
+    fn what_is_only_extended_is_nothing_new() {
         assert!(
-            !Tally { renotified: 1, extended: 1, missed: 1, outlasted: 1, more: true, ..Tally::default() }.got_on()
+            !Tally { extended: 1, missed: 1, outlasted: 1, more: true, ..Tally::default() }.got_on()
         );
         let changes = [
             Tally { granted: 1, ..Tally::default() },
             Tally { reclaimed: 1, ..Tally::default() },
+            Tally { renotified: 1, ..Tally::default() },
             Tally { freed: 1, ..Tally::default() },
             Tally { left: 1, ..Tally::default() },
         ];

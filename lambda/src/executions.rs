@@ -70,11 +70,6 @@ impl<'a> ExecutionLookup<'a> {
         ExecutionLookup { client, pace, observer, until, known: Mutex::default() }
     }
 
-    /// How many were asked for so far.
-    pub(crate) fn asked(&self) -> usize {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
     /// Waits until the next call may be made; false: there is no time left for one, and that is noted.
     async fn may_ask(&self, execution: &str) -> bool {
         let Some(at) = self.pace.next(Instant::now(), self.until) else {

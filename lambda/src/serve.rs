@@ -326,14 +326,12 @@ impl<'a, C: Clock + Clone> InvocationWork<'a, C> {
         let settings = self.settings().await?;
         let mut sum = Tally::default();
         for round in 1.. {
-            let asked = self.executions.asked();
             let (tally, trouble) = self.round(SweepRequest, &settings).await?;
             sum += tally;
             // What is said of the pool as it is, and not of what was done.
             (sum.more, sum.missed, sum.outlasted) = (tally.more, tally.missed, tally.outlasted);
             // A round that did nothing would do nothing again; neither would one after trouble.
-            let got_on = tally.got_on() || self.executions.asked() > asked;
-            if tally.more && got_on && trouble.is_none() && round < SWEEPS {
+            if tally.more && tally.got_on() && trouble.is_none() && round < SWEEPS {
                 self.keep(RoundsDone::Swept(sum));
                 continue;
             }

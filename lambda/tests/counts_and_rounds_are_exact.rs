@@ -12,15 +12,18 @@ use serde_json::{Value, json};
 /// More than one round of a sweep tells.
 const SLOTS: u32 = 120;
 
+/// More than one pass of the core's rounds tells.
+const MORE_THAN_ONE_PASS: u32 = 900;
+
 fn sweep() -> Value {
     json!({ "action": "sweep" })
 }
 
 /// A pool all of whose leases may or may not have been told.
-async fn pool_maybe_told() -> ServedPool {
-    let pool = ServedPool::of(SLOTS.into()).await;
+async fn pool_maybe_told(slots: u32) -> ServedPool {
+    let pool = ServedPool::of(slots.into()).await;
     let prefix = "analytics".parse().expect("a prefix");
-    for slot in 0..SLOTS {
+    for slot in 0..slots {
         let held = Held {
             holder: Holder::new(execution(), &format!("item-{slot}"), None).expect("a holder"),
             attempt: Attempt::first(Timestamp(BEGIN)),
@@ -56,7 +59,7 @@ async fn a_lease_had_anew_by_a_newer_attempt_is_counted() {
 
 #[tokio::test]
 async fn one_sweep_confirms_all_whose_executions_run() {
-    let pool = pool_maybe_told().await;
+    let pool = pool_maybe_told(SLOTS).await;
     pool.tasks.execution_is(execution(), "RUNNING");
     (0..SLOTS).for_each(|slot| pool.tasks.close(&token(slot)));
     let swept = pool.answer(sweep()).await;
@@ -67,8 +70,18 @@ async fn one_sweep_confirms_all_whose_executions_run() {
 }
 
 #[tokio::test]
+async fn one_sweep_sees_to_more_than_one_pass_tells() {
+    let pool = pool_maybe_told(MORE_THAN_ONE_PASS).await;
+    pool.tasks.execution_is(execution(), "RUNNING");
+    (0..MORE_THAN_ONE_PASS).for_each(|slot| pool.tasks.close(&token(slot)));
+    let swept = pool.answer(sweep()).await;
+    assert_eq!(swept.get("more"), None, "{swept}");
+    assert_eq!(pool.tasks.requests("SendTaskSuccess").len(), MORE_THAN_ONE_PASS as usize);
+}
+
+#[tokio::test]
 async fn a_sweep_that_tells_nobody_does_not_try_again() {
-    let pool = pool_maybe_told().await;
+    let pool = pool_maybe_told(SLOTS).await;
     pool.tasks.fail_always(Some(StepFunctionsFault::Error(400, "ThrottlingException")));
     let swept = pool.answer(sweep()).await;
     assert_eq!(swept["more"], true, "{swept}");

@@ -107,7 +107,9 @@ fn a_command_learns_of_the_windows_size() {
 fn a_job_in_the_background_comes_to_the_foreground() {
     let tmux = shell("background");
     tmux.line("lh -- sh -c 'echo rea''dy; read l; echo \"<$l>\"' &");
-    tmux.shows(&["ready"]);
+    let screen = tmux.shows(&["ready"]);
+    // The shell says so with its next prompt.
+    until("it waits for the terminal", || state(&number(&screen, "[1] ")) == 'T');
     tmux.line("");
     tmux.shows(&["Stopped"]);
     tmux.line("fg");

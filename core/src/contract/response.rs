@@ -92,7 +92,7 @@ pub enum Response {
         granted: u32,
         /// Expired leases taken from their holders.
         reclaimed: u32,
-        /// Callbacks sent again.
+        /// Leases told again that are known to be told now.
         renotified: u32,
         /// Leases extended because their execution runs.
         extended: u32,

@@ -19,7 +19,7 @@ impl Settle {
         let mut outbox = Outbox::default();
         for (pending, reply) in pending.into_iter().zip(replies.of_table()) {
             match (reply, pending) {
-                (Reply::Written, pending) => self.written(pending, &mut outbox, now),
+                (Reply::Written, pending) => self.written(pending, &mut outbox),
                 // Somebody else told it, or took it: nothing is left to do.
                 (Reply::Refused(_), Pending::Marked(..)) => {}
                 (Reply::Refused(refusals), pending) => self.refused(pending, refusals, &mut outbox),
@@ -35,7 +35,7 @@ impl Settle {
         }
     }
 
-    fn written(&mut self, pending: Pending, outbox: &mut Outbox, now: Timestamp) {
+    fn written(&mut self, pending: Pending, outbox: &mut Outbox) {
         match pending {
             Pending::Granted { from, opening, place: _, tell } => {
                 self.progress.done = true;
@@ -60,11 +60,7 @@ impl Settle {
                 self.progress.left = true;
                 self.tally.left += 1;
             }
-            Pending::Marked(lease, token) => {
-                // What has expired meanwhile is not told.
-                self.tally.renotified += u32::from(now < lease.expires_at);
-                outbox.tells.push(Tell { lease, token, by: Teller::Another });
-            }
+            Pending::Marked(lease, token) => outbox.tells.push(Tell { lease, token, by: Teller::Another }),
         }
     }
 
