@@ -77,6 +77,27 @@ describe("a change", () => {
     await close();
   });
 
+  test("that ends where it began leaves the slider to what is shown", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    await show(page, 9000);
+    // To and fro in one drag: a browser tells of no change then.
+    const slider = page.getByLabel("Limit", { exact: true });
+    const began = await slider.evaluate((range) => Number(range.value) / Number(range.max));
+    await drag(page, "Limit", [0.9, began]);
+    assert.deepEqual((await actions(page)).map((action) => action.at_ms), [10_000, 30_000], "only the story's own changes");
+    await show(page, 12_000);
+    await drawn(page);
+    assert.equal(await slider.getAttribute("aria-valuetext"), "18");
+    // The same of the moment that is shown.
+    const scrub = page.locator("#scrub");
+    const at = await scrub.evaluate((range) => Number(range.value) / Number(range.max));
+    await drag(page, "Moment", [0.9, at]);
+    await show(page, 3000);
+    await drawn(page);
+    assert.equal(await scrub.inputValue(), "3000");
+    await close();
+  });
+
   test("that is dragged to and fro while it plays leaves the limit that was chosen", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 300);

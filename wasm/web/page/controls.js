@@ -1,5 +1,6 @@
 // What can a visitor change, and what does it change in the scenario? One table of controls, and the form made of it.
 
+import { onDrag } from "./drag.js";
 import { number, percent, shorten, span } from "./words.js";
 
 const times = [1, 2, 5, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000];
@@ -49,6 +50,8 @@ export class Controls {
     this.workload = null;
     this.shape = "";
     this.shownLimits = "";
+    /** The limits that were changed live. @type {Map<string, number>} */
+    this.inForce = new Map();
     /** The sliders that are being dragged: what they show is theirs until they are let go. @type {Set<HTMLInputElement>} */
     this.dragged = new Set();
     this.shelf = new Shelf();
@@ -77,6 +80,7 @@ export class Controls {
       this.#build();
     }
     this.shownLimits = "";
+    this.inForce = inForce;
     for (const update of this.updates) update(inForce);
   }
 
@@ -85,6 +89,7 @@ export class Controls {
     const now = JSON.stringify([...inForce]);
     if (now === this.shownLimits) return;
     this.shownLimits = now;
+    this.inForce = inForce;
     for (const update of this.updates.slice(0, this.scenario.pools.length)) update(inForce);
   }
 
@@ -146,15 +151,21 @@ export class Controls {
       input.setAttribute("aria-valuetext", say(value));
     };
     // While it is dragged it only says what it would be; where it is let go counts, once.
-    input.addEventListener("input", () => {
-      this.dragged.add(input);
-      show(steps[Number(input.value)]);
+    onDrag(input, {
+      moved: () => {
+        this.dragged.add(input);
+        show(steps[Number(input.value)]);
+      },
+      chosen: () => {
+        this.dragged.delete(input);
+        set(steps[Number(input.value)]);
+      },
+      ended: () => {
+        this.dragged.delete(input);
+        update(this.inForce);
+      },
     });
-    input.addEventListener("change", () => {
-      this.dragged.delete(input);
-      set(steps[Number(input.value)]);
-    });
-    this.updates.push((inForce) => {
+    const update = (inForce) => {
       if (this.dragged.has(input)) return;
       const value = current(inForce);
       // A link may carry a value between two steps: it gets a step of its own.
@@ -164,7 +175,8 @@ export class Controls {
       input.step = "1";
       input.value = String(steps.indexOf(value));
       show(value);
-    });
+    };
+    this.updates.push(update);
     box.append(label, output, input);
     return box;
   }
@@ -208,7 +220,7 @@ export class Controls {
     select.addEventListener("change", () => {
       this.workload = select.value === "0" ? null : Number(select.value) - 1;
       // The limits stand first and do not change with it.
-      for (const update of this.updates.slice(this.scenario.pools.length)) update(new Map());
+      for (const update of this.updates.slice(this.scenario.pools.length)) update(this.inForce);
     });
     box.append(label, select);
     return box;

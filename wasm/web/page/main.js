@@ -4,6 +4,7 @@ import { Captions } from "./captions.js";
 import { onColours, readColours } from "./colours.js";
 import { Controls } from "./controls.js";
 import { chartWindow, Doors } from "./doors.js";
+import { onDrag } from "./drag.js";
 import { latest, readLink, scenarioLink, storyLink } from "./link.js";
 import { priceNote, showNumbers, whyOneWaits } from "./numbers.js";
 import { Player, speeds } from "./player.js";
@@ -287,12 +288,15 @@ function connect() {
     player.seekNow(0);
     captions.say("Back to the start.");
   });
-  parts.scrub.addEventListener("input", () => {
-    scrubbing = true;
-    player.pause();
-    player.seek(Number(parts.scrub.value));
+  onDrag(parts.scrub, {
+    moved: () => {
+      scrubbing = true;
+      player.pause();
+      player.seek(Number(parts.scrub.value));
+    },
+    chosen: () => (scrubbing = false),
+    ended: () => (scrubbing = false),
   });
-  parts.scrub.addEventListener("change", () => (scrubbing = false));
   parts.speed.addEventListener("input", () => player.setSpeed(speeds[Number(parts.speed.value)]));
   parts.kill.addEventListener("click", () => act({ do: "kill" }, "A worker dies on each side."));
   parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply gets lost on each side."));
