@@ -148,6 +148,46 @@ describe("links", () => {
     await Promise.all([paced.close(), own.close(), close()]);
   });
 
+  test("carry the request that is chosen, and the job whose requests are listed", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 1500);
+    const { id, job } = await page.evaluate(() => globalThis.leasehold.player.world.recent(1, 30).findLast((brief) => brief.job >= 0));
+    await page.locator(`.request[data-id="${id}"]`).click();
+    const chosen = (one) => one.evaluate(() => [globalThis.leasehold.doors.chosen, document.getElementById("request-detail").innerText, document.getElementById("request-list").innerText, document.querySelector('.request[aria-selected="true"]')?.dataset.id]);
+    const link = await copied(page);
+    const other = await open({ hash: link });
+    assert.deepEqual(await chosen(other.page), await chosen(page), link);
+    assert.equal((await chosen(page))[0], job);
+    await page.getByRole("button", { name: `Only the requests of job ${job}` }).click();
+    const alone = await open({ hash: await copied(page) });
+    assert.match(await alone.page.locator("#request-whose").innerText(), new RegExp(`The requests of job ${job} alone`));
+    assert.deepEqual(await chosen(alone.page), await chosen(page));
+    assert.equal(await alone.page.evaluate(() => location.hash), new URL(page.url()).hash, "and the address goes on saying it");
+    await Promise.all([alone.close(), other.close(), close()]);
+  });
+
+  test("carry the recording that is shown beside, its moment and its pool", async () => {
+    const many = [header, ...Array.from({ length: 8 }, (_, at) => ({ ...looks.find((look) => look.pool), pool: { ...looks.find((look) => look.pool).pool, prefix: `pool-${at}` } })), ...looks];
+    const routes = { "traces/demo.jsonl": many.map((line) => JSON.stringify(line)).join("\n") };
+    const { page, close } = await open({ routes, hash: "#story=thundering-herd" });
+    await show(page, 700);
+    await page.getByLabel("Address of a recording").fill("traces/demo.jsonl");
+    await page.getByRole("button", { name: "Load", exact: true }).click();
+    await page.locator(".trace-view .pool").first().waitFor();
+    assert.match(await page.evaluate(() => location.hash), /^#story=thundering-herd&trace=/, "reloaded, it is there again");
+    await page.getByLabel("Moment of the recording").fill("700");
+    await page.getByLabel("Pool", { exact: true }).selectOption("batch");
+    const link = await copied(page);
+    const other = await open({ routes, hash: link });
+    await other.page.locator(".trace-view .pool").first().waitFor();
+    const seen = (one) => one.evaluate(() => [globalThis.leasehold.player.now, document.querySelector(".trace-view").innerText, document.getElementById("trace-pool").value]);
+    assert.deepEqual(await seen(other.page), await seen(page), link);
+    await drop(page, "demo.jsonl", recorded);
+    await page.locator("#link").click();
+    await page.getByRole("button", { name: "Copied, without the recording: its file stays on this machine" }).waitFor();
+    await Promise.all([other.close(), close()]);
+  });
+
   test("to a moment that nobody would wait for go to the latest that can be had", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows&at=1e99" });
     assert.equal(await now(page), 1_800_000);
@@ -206,10 +246,8 @@ describe("links", () => {
     "no JSON": `#s=${packed("hello")}`,
     "an unknown field": `#s=${packed({ colour: "red" })}`,
     "a limit that is too high": `#s=${packed({ pools: [{ prefix: "a", limit: 1e9 }] })}`,
-    "a moment that is none": `#s=${packed({ seed: 7 })}&at=soon`,
     "an unknown story": "#story=nobody-wrote-this",
     "something else": "#utm=1",
-    "a speed that is none": "#story=two-workflows&speed=1e9",
     "a story's name that every object has": "#story=__proto__&pace=constructor",
     "nested without end": `#s=${packed(`${"[".repeat(5000)}${"]".repeat(5000)}`)}`,
     "a text that is turned": `#s=${packed({ mode: "\u202eqqq" })}`,
@@ -222,11 +260,60 @@ describe("links", () => {
       const alert = page.locator("#problem");
       assert.equal(await alert.isVisible(), true);
       assert.match(await alert.innerText(), /^This link .+\. Here is the first story instead\.$/s);
+      assert.ok(await page.evaluate((given) => location.hash === new URL(given, location.href).hash, hash), "the address still has it");
       await works(page);
       assert.deepEqual(seen.complaints, []);
       await close();
     });
   }
+
+  test("that are bad leave what is shown, where something is", async () => {
+    const { page, seen, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 700);
+    await page.getByLabel("Pools", { exact: true }).press("ArrowLeft");
+    await show(page, 900);
+    await page.getByLabel("Limit", { exact: true }).press("ArrowLeft");
+    const [before, address] = [await shownBy(page), await page.evaluate(() => location.hash)];
+    for (const hash of Object.values(bad)) {
+      await page.evaluate((given) => (location.hash = given), hash);
+      await page.waitForFunction((was) => location.hash === was, address);
+      assert.match(await page.locator("#problem").innerText(), /^This link .+\. The page stays as it was\.$/s);
+      assert.deepEqual(await shownBy(page), before, hash);
+    }
+    // What a slider took out it still puts back.
+    await page.getByLabel("Pools", { exact: true }).press("ArrowRight");
+    assert.deepEqual(await page.evaluate(() => globalThis.leasehold.player.world.scenario().pools.map((pool) => pool.prefix)), ["analytics", "batch"]);
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  const partly = {
+    "at=soon": /^This link is shown without its moment: it is \u201csoon\u201d, not a number of milliseconds\.$/,
+    "at=-1": /without its moment: it is \u201c-1\u201d/,
+    "speed=3": /^This link is shown without its speed: it is \u201c3\u201d, not one of 0\.01, /,
+    "jobs=9": /^This link is shown without the jobs that it names: there is no workload \u201c9\u201d\.$/,
+    "jobs=2": /without the jobs that it names: there is no workload \u201c2\u201d/,
+    "at=600&request=99999999": /^This link is shown without its request: there was no such request until now\.$/,
+    "at=600&job=99999": /^This link is shown without its job: job 99999 did not come yet\.$/,
+    "at=600&job=%3Cb%3E&request=x": /^This link is shown without its job: .+\. It is shown without its request: .+\.$/,
+  };
+  for (const [part, expected] of Object.entries(partly)) {
+    test(`that are bad in a part (${part}) show the rest, and say which part`, async () => {
+      const { page, seen, close } = await open({ hash: `#story=thundering-herd&${part}` });
+      assert.match(await page.locator("#problem").innerText(), expected);
+      assert.equal(await page.locator(".story input:checked").getAttribute("value"), "thundering-herd");
+      await works(page);
+      assert.deepEqual(seen.complaints, []);
+      await close();
+    });
+  }
+
+  test("to a word on the page keep the moment in the address", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd&at=1500" });
+    await page.locator("a.term").first().click();
+    await page.waitForFunction(() => location.hash === "#story=thundering-herd&at=1500");
+    await close();
+  });
 });
 
 describe("traces", () => {

@@ -11,7 +11,7 @@ import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { TraceShow } from "./trace.js";
-import { harmless, moment, pace } from "./words.js";
+import { harmless, moment, pace as paceOf, shorten } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -51,6 +51,8 @@ let paced = null;
 /** What was done when, as the scenario records it. @type {any[]} */
 let actions = [];
 let scrubbing = false;
+/** What stands behind the "#" of the address. */
+let address = "";
 let dueNumbers = 0;
 let dueCaptions = 0;
 let dueList = 0;
@@ -129,10 +131,10 @@ function isStory(id) {
   parts.storyText.textContent = preset ? preset.story : "Your own scenario. A link carries all of it, with each thing that you did and when.";
 }
 
-function load(scenario, { story: id, at = 0, speed = null, keepPlaying = false }) {
+function load(scenario, { story: id, at = 0, speed = null, pace = paced, keepPlaying = false }) {
   const playing = player.playing;
   player.pause();
-  paced = id ?? paced;
+  paced = id ?? pace;
   // A visitor who chose a speed keeps it, but not for another story.
   const own = speed !== null || (id === null && player.world !== null && player.score === null);
   const reached = player.load(scenario, { at, score: own ? null : scoreOf(paced) });
@@ -143,61 +145,88 @@ function load(scenario, { story: id, at = 0, speed = null, keepPlaying = false }
   if (keepPlaying && playing) player.play();
 }
 
+function presetOf(id) {
+  return presets.find((one) => one.id === id);
+}
+
 function loadStory(id, { jobs = null, ...how } = {}) {
-  const preset = presets.find((one) => one.id === id);
-  if (preset === undefined) throw new Error(`there is no story named \u201c${id}\u201d`);
   controls.forget(jobs);
-  load(preset.scenario, { ...how, story: id });
+  load(presetOf(id).scenario, { ...how, story: id });
 }
 
 /** The address is always that of what is shown. */
 function writeLink(at = 0) {
-  history.replaceState(null, "", linkTo(at));
+  keepAddress(linkTo(at));
+}
+
+/** @param {string} hash */
+function keepAddress(hash) {
+  address = hash;
+  history.replaceState(null, "", hash);
 }
 
 /** @param {number} at ms */
 function linkTo(at) {
-  const how = { at: Math.min(at, latest), speed: player.score === null ? player.speed : null, pace: null, jobs: controls.jobs };
+  const { job, id: request } = requests;
+  const how = { at: Math.min(at, latest), speed: player.score === null ? player.speed : null, pace: null, jobs: controls.jobs, trace: trace.link };
+  // At the start nobody has asked for anything.
+  Object.assign(how, at > 0 ? { job, request } : { job: null, request: null });
   if (story !== null) return storyLink(story, how);
   // The pace of a story that was changed is kept, too.
   return scenarioLink(player.World.short(player.world.scenario()), { ...how, pace: hasPace(paced) ? paced : null });
 }
 
+/** Why a link cannot be shown, in a sentence; nothing if it can. @param {import("./link.js").Link} link */
+function refusal(link) {
+  if (link.kind === "bad") return `This link does not carry a scenario: ${link.why}.`;
+  if (link.kind === "story" && presetOf(link.id) === undefined) return `This link names a story that is not on this page: \u201c${shorten(link.id, 40)}\u201d.`;
+  if (link.kind !== "scenario") return "";
+  try {
+    new player.World(link.scenario).free();
+    return "";
+  } catch (error) {
+    return `This link carries a scenario that cannot be simulated: ${sentenceOf(error)}`;
+  }
+}
+
+/** @param {string} hash @returns {boolean} whether the page is at the start of a story that nobody has seen yet */
 function follow(hash) {
   const link = readLink(hash);
-  const first = () => loadStory(presets[0].id);
-  const late = "at" in link && link.at > latest;
-  if (late) link.at = latest;
-  try {
-    switch (link.kind) {
-      case "story":
-        loadStory(link.id, { at: link.at, speed: link.speed, jobs: link.jobs });
-        break;
-      case "scenario":
-        controls.forget(link.jobs);
-        paced = hasPace(link.pace) ? link.pace : null;
-        load(link.scenario, { story: null, at: link.at, speed: link.speed });
-        break;
-      case "trace":
-        first();
-        history.replaceState(null, "", hash);
-        trace.fetch(link.address);
-        return false;
-      case "bad":
-        first();
-        problem(`This link does not carry a scenario: ${link.why}. Here is the first story instead.`);
-        return false;
-      default:
-        first();
-        return true;
+  const refused = refusal(link);
+  if (refused !== "") {
+    // Nothing is lost of what a visitor has; the link stays in the address where there is nothing else yet.
+    if (player.world !== null) {
+      problem(`${refused} The page stays as it was.`);
+      keepAddress(address);
+      return false;
     }
-    if (late) problem(`This link goes to a later moment than minute ${latest / 60_000}: it is shown at that.`);
-    return link.at === 0;
-  } catch (error) {
-    first();
-    problem(`This link carries a scenario that cannot be simulated: ${sentenceOf(error)} Here is the first story instead.`);
+    loadStory(presets[0].id);
+    problem(`${refused} Here is the first story instead.`);
+    history.replaceState(null, "", hash);
     return false;
   }
+  const { at = 0, speed = null, pace = null, jobs = null, trace: recording = null, without = [] } = link;
+  const how = { at: Math.min(at, latest), speed };
+  if (link.kind === "scenario") {
+    controls.forget(jobs);
+    load(link.scenario, { ...how, story: null, pace: hasPace(pace) ? pace : null });
+  } else if (link.kind === "story") {
+    loadStory(link.id, { ...how, jobs });
+  } else if (player.world === null || recording === null) {
+    loadStory(presets[0].id);
+  }
+  const said = [parts.problem.textContent];
+  if (at > latest) said.push(`This link goes to a later moment than minute ${latest / 60_000}: it is shown at that.`);
+  if (jobs !== null && controls.jobs !== jobs) without.push(`the jobs that it names: there is no workload \u201c${jobs}\u201d`);
+  without.push(...requests.restore(link));
+  if (without.length > 0) said.push(`This link is shown without ${without.join(". It is shown without ")}.`);
+  problem(said.filter(Boolean).join(" "));
+  if (at > 0) writeLink(how.at);
+  if (recording !== null) {
+    keepAddress(hash);
+    trace.fetch(recording.address, recording);
+  }
+  return at === 0 && said.length === 1 && recording === null;
 }
 
 const hooks = {
@@ -259,8 +288,8 @@ const hooks = {
     parts.play.querySelector("use").setAttribute("href", player.playing ? "#i-pause" : "#i-play");
     const index = speeds.indexOf(player.speed);
     if (index >= 0) parts.speed.value = String(index);
-    parts.speedIs.textContent = pace(player.speed);
-    parts.speed.setAttribute("aria-valuetext", `${pace(player.speed)} of real time`);
+    parts.speedIs.textContent = paceOf(player.speed);
+    parts.speed.setAttribute("aria-valuetext", `${paceOf(player.speed)} of real time`);
     if (played && !player.playing && !requests.busy) requests.refresh();
     played = player.playing;
   },
@@ -303,13 +332,13 @@ function connect() {
   parts.link.addEventListener("click", async () => {
     const text = parts.link.querySelector("span");
     const late = player.now > latest ? `, at minute ${latest / 60_000}: the latest a link can carry` : "";
-    const href = new URL(linkTo(player.now), location.href).href;
-    history.replaceState(null, "", href);
+    const unsent = trace.isFile ? ", without the recording: its file stays on this machine" : "";
+    writeLink(player.now);
     try {
-      await navigator.clipboard.writeText(href);
-      text.textContent = `Copied${late}`;
+      await navigator.clipboard.writeText(new URL(address, location.href).href);
+      text.textContent = `Copied${late}${unsent}`;
     } catch {
-      text.textContent = `It is in the address bar${late}`;
+      text.textContent = `It is in the address bar${late}${unsent}`;
     }
     captions.say(text.textContent);
     clearTimeout(sayingCopied);
@@ -330,7 +359,8 @@ function connect() {
   });
   addEventListener("hashchange", () => {
     // An anchor within the page changes nothing of what is shown, and the address goes on saying that.
-    if (readLink(location.hash).kind === "none") writeLink();
+    const link = readLink(location.hash);
+    if (link.kind === "none" && !link.trace) keepAddress(address);
     else follow(location.hash);
   });
   document.addEventListener("visibilitychange", () => {
@@ -351,7 +381,7 @@ function connect() {
 // Where there is little room, what can be changed waits to be asked for.
 if (!matchMedia("(min-width: 40rem)").matches) get("scenario").open = false;
 
-const trace = new TraceShow(get("trace"));
+const trace = new TraceShow(get("trace"), () => writeLink());
 
 async function start() {
   readColours();

@@ -79,6 +79,31 @@ export class Requests {
     this.only.whose.textContent = job === null ? this.everybody : `The requests of job ${job} alone, newest first.`;
   }
 
+  /**
+   * What a link says is chosen.
+   * @param {{job?: number|null, request?: number|null}} chosen
+   * @returns {string[]} what of it there is not, in words
+   */
+  restore({ job = null, request = null }) {
+    const world = this.hooks.world();
+    const without = [];
+    const there = (find, called) => {
+      try {
+        find();
+        return true;
+      } catch (error) {
+        without.push(`${called}: ${error.message ?? error}`);
+        return false;
+      }
+    };
+    if (job !== null && there(() => world.job(job), "its job")) {
+      this.#list(job);
+      this.hooks.chosen(job);
+    }
+    if (request !== null && there(() => world.request(request), "its request")) this.choose(request);
+    return without;
+  }
+
   /** The show is at an earlier moment now: what was asked later is not yet asked. @param {number} now ms */
   rewound(now) {
     if (this.askedAt > now) this.clear();

@@ -33,9 +33,12 @@ const frameOf = `
   <ol class="trace-log" data-log></ol>`;
 
 export class TraceShow {
-  /** @param {HTMLElement} section */
-  constructor(section) {
+  /** @param {HTMLElement} section @param {() => void} opened called when a visitor chose another recording */
+  constructor(section, opened) {
     this.section = section;
+    this.opened = opened;
+    /** Where on this site the recording is; none if it is a visitor's file. @type {string|null} */
+    this.address = null;
     this.Replay = null;
     /** @type {Replay|null} */
     this.replay = null;
@@ -59,14 +62,25 @@ export class TraceShow {
     this.Replay = Replay;
   }
 
+  /** A recording that no link can carry. */
+  get isFile() {
+    return this.replay !== null && this.address === null;
+  }
+
+  /** What a link carries of the recording, if there is one that it can. @returns {import("./link.js").TraceLink|null} */
+  get link() {
+    if (this.replay === null || this.address === null) return null;
+    return { address: this.address, at: this.moment === this.replay.from() ? null : this.moment, pool: this.chosen };
+  }
+
   #connect() {
     const file = document.getElementById("trace-file");
     const address = document.getElementById("trace-url");
     file.addEventListener("change", () => {
-      if (file.files[0]) this.read(file.files[0]);
+      if (file.files[0]) this.#take(file.files[0]);
       file.value = "";
     });
-    const load = () => this.fetch(address.value);
+    const load = () => this.fetch(address.value).then(this.opened);
     document.getElementById("trace-load").addEventListener("click", load);
     address.addEventListener("keydown", (event) => {
       if (event.key === "Enter") load();
@@ -88,9 +102,15 @@ export class TraceShow {
       depth = 0;
       document.body.classList.remove("dropping");
       const dropped = event.dataTransfer?.files[0];
-      if (dropped) this.read(dropped);
+      if (dropped) this.#take(dropped);
       else this.refuse("This is not a file. Drop a file that leasehold record wrote.");
     });
+  }
+
+  /** @param {File} file */
+  async #take(file) {
+    await this.read(file);
+    this.opened();
   }
 
   /** @param {string} text */
@@ -113,8 +133,11 @@ export class TraceShow {
     }
   }
 
-  /** @param {string} address on this site: the page asks no other */
-  async fetch(address) {
+  /**
+   * @param {string} address on this site: the page asks no other
+   * @param {{at?: number|null, pool?: string|null}} [how] what of it to show
+   */
+  async fetch(address, how = {}) {
     const trimmed = address.trim();
     if (trimmed === "") {
       this.refuse("Write the address of a recording first, for example traces/demo.jsonl.");
@@ -135,14 +158,17 @@ export class TraceShow {
       const answer = await fetch(url, { credentials: "omit" });
       if (!answer.ok) throw new Error(`the site answered ${answer.status}`);
       if (Number(answer.headers.get("content-length")) > largest) throw new Error("it is larger than 256 MB");
-      this.open(await answer.text(), trimmed);
+      this.open(await answer.text(), trimmed, { ...how, address: trimmed });
     } catch (error) {
       this.refuse(`${trimmed} could not be loaded: ${error.message ?? error}.`);
     }
   }
 
-  /** @param {string} text @param {string} name */
-  open(text, name) {
+  /**
+   * @param {string} text @param {string} name
+   * @param {{address?: string|null, at?: number|null, pool?: string|null}} [how]
+   */
+  open(text, name, { address = null, at = null, pool = null } = {}) {
     let replay;
     try {
       replay = new this.Replay(text);
@@ -152,10 +178,13 @@ export class TraceShow {
     }
     this.replay?.free();
     this.replay = replay;
+    this.address = address;
     this.message.hidden = true;
     this.pause();
     this.#build(name);
-    this.show(replay.from());
+    const moment = Math.min(replay.to(), Math.max(replay.from(), at ?? replay.from()));
+    this.chosen = replay.at(moment).pools.some((one) => one.prefix === pool) ? pool : null;
+    this.show(moment);
     this.view.scrollIntoView({ block: "nearest" });
   }
 
