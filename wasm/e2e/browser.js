@@ -51,17 +51,17 @@ export function origin() {
 
 /**
  * A page of its own, with everything it asked for and complained about.
- * @param {{hash?: string, width?: number, height?: number, dark?: boolean, calm?: boolean, routes?: Record<string, string>, wait?: boolean}} [how]
+ * @param {{hash?: string, width?: number, height?: number, dark?: boolean, calm?: boolean, routes?: Record<string, string>, wait?: boolean, timezone?: string}} [how]
  *   calm (by default): a visitor who asked for less motion, so that nothing plays by itself
  */
-export async function open({ hash = "", width = 1280, height = 800, dark = false, calm = true, routes = {}, wait = true } = {}) {
+export async function open({ hash = "", width = 1280, height = 800, dark = false, calm = true, routes = {}, wait = true, timezone = "UTC" } = {}) {
   const context = await shared.browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? "dark" : "light",
     reducedMotion: calm ? "reduce" : "no-preference",
     permissions: ["clipboard-read", "clipboard-write"],
     locale: "en-GB",
-    timezoneId: "UTC",
+    timezoneId: timezone,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);

@@ -91,7 +91,7 @@ describe("a change", () => {
     // The same of the moment that is shown.
     const scrub = page.locator("#scrub");
     const at = await scrub.evaluate((range) => Number(range.value) / Number(range.max));
-    await drag(page, "Moment", [0.9, at]);
+    await drag(page, "Time", [0.9, at]);
     await show(page, 3000);
     await drawn(page);
     assert.equal(await scrub.inputValue(), "3000");
@@ -148,7 +148,7 @@ describe("a change", () => {
     assert.match(await pool.locator(".pool-over").innerText(), /^closed until 1\d\.\d{3} s$/);
     const { settles_at_ms: until, held, limit } = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0]);
     assert.ok(held < limit, "slots look free");
-    assert.match(await page.locator('[data-door="leasehold"] [data-caption]').innerText(), /Settling until 1\d\.\d{3} s: /);
+    assert.match(await page.locator('[data-door="leasehold"] [data-caption]').innerText(), /Settling until 1\d\.\d{3}\u00a0s: /);
     await show(page, until + 4000);
     await drawn(page);
     assert.equal(await pool.locator(".pool-over").innerText(), "");

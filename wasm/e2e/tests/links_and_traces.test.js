@@ -502,14 +502,46 @@ describe("traces", () => {
       band.show(shown, { from: 0, to: 1, moment: shown.at_ms, dt: 0 });
       return document.querySelector(".trace-view .pool-over").textContent;
     }, pool);
-    assert.equal(await toldOf(closed), "closed until 08:20:14");
+    assert.equal(await toldOf(closed), "closed until 08:20:14 UTC");
     // In the words of the dashboard.
     const lowered = { ...closed, open: 0, limit_was: 7 };
-    assert.equal(await toldOf(lowered), "closed until 08:20:14 (limit was 7)");
-    assert.equal(await toldOf({ ...lowered, state: "full", held: 4 }), "closed until 08:20:14 (limit was 7)");
-    assert.equal(await toldOf({ ...lowered, state: "ok", open: 1 }), "3 slots closed until 08:20:14 (limit was 7)");
-    assert.equal(await toldOf({ ...lowered, limit: 0 }), "everybody follows the limit of 0 from 08:20:14 on (limit was 7)");
+    assert.equal(await toldOf(lowered), "closed until 08:20:14 UTC (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, state: "full", held: 4 }), "closed until 08:20:14 UTC (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, state: "ok", open: 1 }), "3 slots closed until 08:20:14 UTC (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, limit: 0 }), "everybody follows the limit of 0 from 08:20:14 UTC on (limit was 7)");
     assert.equal(await toldOf({ ...lowered, state: "ok", settles_at_ms: null, limit_was: null }), "");
+    // The highest limit also stands for one that nobody could read.
+    const unread = { ...lowered, limit_was: 10_000 };
+    assert.equal(await toldOf(unread), "closed until 08:20:14 UTC (limit was up to 10000, the highest there is)");
+    assert.equal(await toldOf({ ...unread, state: "ok", open: 1 }), "up to 9996 slots closed until 08:20:14 UTC (limit was up to 10000, the highest there is)");
+    await close();
+  });
+
+  test("tell the time in UTC wherever they are looked at, and say so", async () => {
+    const { page, close } = await open({ timezone: "America/New_York" });
+    const at = Date.UTC(2026, 0, 2, 23, 20, 5);
+    await drop(page, "night.jsonl", `${JSON.stringify(header)}\n${JSON.stringify({ ...looks.find((look) => look.pool), at_ms: at })}\n`);
+    await page.locator(".trace-view .pool").first().waitFor();
+    assert.equal(await page.locator(".trace-clock").innerText(), "2 Jan 2026, 23:20:05 UTC");
+    assert.match(await page.locator("[data-happened]").innerText(), /^What happened \(UTC\)$/);
+    await close();
+  });
+
+  test("say in words what a state means, and who changed the limit, how long and why", async () => {
+    const { page, close } = await open();
+    const { pool } = looks.find((look) => look.pool?.held > 0);
+    const at = Date.UTC(2026, 0, 2, 8, 20, 0);
+    const show = async (changes) => {
+      await drop(page, "states.jsonl", `${JSON.stringify(header)}\n${JSON.stringify({ at_ms: at, pool: { ...pool, at_ms: at, ...changes } })}\n`);
+      await page.waitForFunction((state) => globalThis.leasehold.trace.replay?.at(globalThis.leasehold.trace.moment).pools[0].state === state, changes.state ?? pool.state);
+      return page.locator(".trace-view .pool-head").innerText();
+    };
+    assert.match(await show({ state: "starving", waiting: 3, oldest_wait_ms: 600_000 }), /starving: jobs wait, and nothing moves/);
+    assert.match(await show({ state: "full" }), /\nfull\n/);
+    assert.doesNotMatch(await show({ state: "ok" }), /override|starving|full/);
+    const override = { at_ms: at - 5000, who: "ana\u202e", why: "the database is slow", until_ms: at + 60_000 };
+    assert.match(await show({ state: "idle", override }), /limit by override of ana\ufffd until 08:21:00 UTC: the database is slow/);
+    assert.doesNotMatch(await show({ state: "ok", override: { ...override, until_ms: undefined } }), /until/);
     await close();
   });
 

@@ -64,7 +64,7 @@ function harmless(said) {
 }
 
 /** How a link says that nothing else was chosen. */
-const began = { at: 0, speed: null, pace: null, jobs: null };
+const began = { at: 0, speed: null, pace: null, jobs: null, job: null, request: null, trace: null };
 
 /** Plays what a link carries, or hears why not. */
 function play(scenario) {
@@ -85,8 +85,9 @@ function play(scenario) {
 
 function follow(hash) {
   const link = readLink(hash);
-  assert.ok(["none", "story", "scenario", "trace", "bad"].includes(link.kind), link.kind);
+  assert.ok(["none", "story", "scenario", "bad"].includes(link.kind), link.kind);
   if (link.kind === "bad") harmless(link.why);
+  for (const part of link.without ?? []) harmless(part);
   if ("at" in link) assert.ok(link.at >= 0 && Number.isFinite(Math.min(link.at, latest)));
   if (link.kind === "scenario") play(link.scenario);
 }
@@ -129,7 +130,7 @@ describe("the page's readers", () => {
       }
     });
     const links = whole.map((scenario, at) => scenarioLink(scenario, { ...began, at: at * 500 }));
-    bear(follow, [...links, "#story=two-workflows&at=1500", "#trace=traces/demo.jsonl", "#at=-1", `#at=${"\u202e\u0007x".repeat(500)}`, "#numbers", ""]);
+    bear(follow, [...links, "#story=two-workflows&at=1500", "#trace=traces/demo.jsonl", "#story=two-workflows&at=1500&job=3&request=77&trace=traces/demo.jsonl&trace-at=1795381909787&trace-pool=batch", "#at=-1", `#at=${"\u202e\u0007x".repeat(500)}`, "#numbers", ""]);
   });
 
   test("bear any scenario", async () => {

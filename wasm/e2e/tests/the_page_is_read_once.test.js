@@ -56,7 +56,7 @@ describe("the page is read once", () => {
   });
 
   test("every caption of every story is short, and fits the place that is kept for it", async () => {
-    for (const width of [360, 560, 768, 1280]) {
+    for (const width of [360, 560, 768, 1280, 1920]) {
       const { page, close } = await open({ width });
       const found = await page.evaluate(async () => {
         const { sentence, standing } = await import("./page/captions.js");
@@ -104,6 +104,16 @@ describe("the page is read once", () => {
     await close();
   });
 
+  test("both sides stand beside each other at each width, also where one of them settles", async () => {
+    for (const width of [320, 360, 560, 700, 768, 900, 1024, 1280, 1920]) {
+      const { page, close } = await open({ width, hash: "#story=raise-the-limit&at=31000" });
+      await drawn(page);
+      const tops = await page.locator(".door").evaluateAll((doors) => doors.map((door) => [...door.querySelectorAll(".caption, .pool, canvas")].map((one) => one.getBoundingClientRect().top)));
+      assert.deepEqual(tops[0], tops[1], `${width} px`);
+      await close();
+    }
+  });
+
   test("its terms are explained in the words of the glossary, where each link leads", async () => {
     const { page, close } = await open();
     const glossary = await readFile(new URL("../../../docs/glossary.md", import.meta.url), "utf8");
@@ -128,8 +138,98 @@ describe("the page is read once", () => {
     const why = await page.locator("#why").innerText();
     const shown = (measure, side) => page.locator(`[data-measure="${measure}"] td`).nth(side).innerText();
     assert.ok(doors[1].wait_p50_ms > doors[0].wait_p50_ms && doors[0].pools[0].peak > 10);
-    assert.ok(why.includes(`${await shown("p50", 1)} against ${await shown("p50", 0)}, because it keeps the limit`), why);
+    const [here, there] = [await shown("p50", 1), await shown("p50", 0)].map((text) => text.replace(" ", "\u00a0"));
+    assert.ok(why.includes(`median wait is ${here} against ${there}, because it keeps the limit`), why);
     assert.ok(why.includes(`up to ${doors[0].pools[0].peak} jobs at once, where 10 may`), why);
+    await close();
+  });
+
+  test("it names no limit that was another one, and says that a lowered limit costs time", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit&at=31000" });
+    const { doors } = await page.evaluate(() => globalThis.leasehold.player.world.numbers());
+    assert.ok(doors[0].peak > doors[0].pools[0].limit + doors[0].most_over, "more ran at once while the limit was higher");
+    const why = (await page.locator("#why").innerText()).replaceAll("\u00a0", " ");
+    assert.ok(why.includes(`ran up to ${doors[0].most_over} jobs more than its limit allowed`), why);
+    assert.doesNotMatch(why, new RegExp(`where ${doors[0].pools[0].limit} may`));
+    assert.match(why, /After the limit was lowered, Leasehold let nobody in until the old limit was surely forgotten\.$/);
+    await show(page, 29_000);
+    assert.doesNotMatch(await page.locator("#why").innerText(), /lowered/, "it is not lowered yet");
+    await close();
+  });
+
+  test("it gives no reason that is not so, where neither side keeps the limit", async () => {
+    const { page, close } = await open();
+    const told = await page.evaluate(async () => {
+      const { whyOneWaits } = await import("./page/numbers.js");
+      const door = (over, wait) => ({ most_over: over, wait_p50_ms: wait, wait_p99_ms: 2 * wait, pools: [{ prefix: "p", limit: 3, peak: 3 + over, most_over: over }] });
+      return whyOneWaits({ doors: [door(2, 1000), door(1, 3000)] }, { queues: true, lowered: false });
+    });
+    assert.doesNotMatch(told, /because it keeps the limit/);
+    assert.match(told, /Neither side kept the limit here/);
+    await close();
+  });
+
+  test("before the first request no side is praised", async () => {
+    const { page, close } = await open();
+    for (const id of await stories(page)) {
+      await page.locator(`.story input[value="${id}"]`).check();
+      assert.deepEqual(await page.locator("[data-verdict-text]").allInnerTexts(), ["No job has come yet", "No job has come yet"], id);
+    }
+    await close();
+  });
+
+  test("a promise that is not made says why, and explains its term", async () => {
+    const hash = (changes) => `#s=${Buffer.from(JSON.stringify(changes)).toString("base64url")}&at=1500`;
+    const clocks = await open({ hash: hash({ clocks: { skew_ms: 10_000 } }) });
+    const verdict = clocks.page.locator('[data-door="leasehold"] [data-verdict]');
+    assert.equal(await verdict.innerText(), "Not promised: clocks differ by more than the grace");
+    assert.equal(await verdict.locator("a").getAttribute("href"), "#word-grace");
+    assert.equal(await verdict.locator("svg").isVisible(), false, "no place is kept for a sign that is not shown");
+    await clocks.close();
+    const quiet = await open({ hash: hash({ leases: { quiet_ms: 1000 } }) });
+    assert.equal(await quiet.page.locator('[data-door="leasehold"] [data-verdict]').innerText(), "Not promised: the quiet period is too short");
+    await quiet.close();
+  });
+
+  test("pools are called by their names, and a number stays with its unit", async () => {
+    const { page, close } = await open({ width: 360, hash: "#story=two-workflows&at=1000" });
+    assert.match(await page.locator('[data-door="counting"] [data-caption]').innerText(), /^analytics: 19 of 15 run/);
+    for (const [story, at] of [["raise-the-limit", 31_000], ["two-workflows", 300], ["thundering-herd", 12_000]]) {
+      await page.locator(`.story input[value="${story}"]`).check();
+      await show(page, at);
+      await drawn(page);
+      for (const text of [...(await page.locator("[data-caption]").allInnerTexts()), await page.locator("#why").innerText()]) {
+        assert.doesNotMatch(text, /\d (ms|s|min|%)\b/, "a line may end there");
+      }
+    }
+    assert.match(await page.locator("#why").innerText(), /\d\u00a0s/);
+    await close();
+  });
+
+  test("each word that names a state or a control is explained", async () => {
+    const { page, close } = await open();
+    const terms = await page.locator(".words dt").allInnerTexts();
+    for (const term of ["settling", "starving", "workload", "quiet period", "fence"]) assert.ok(terms.includes(term), term);
+    await close();
+  });
+
+  test("slots that nobody may have while a limit settles do not look free", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit&at=29000" });
+    const numbered = () =>
+      page.evaluate(() => {
+        const { doors, player } = globalThis.leasehold;
+        const stage = doors.bands[1][0].stage;
+        const written = [];
+        const { fillText } = stage.context;
+        stage.context.fillText = (text, ...where) => written.push(text) && fillText.call(stage.context, text, ...where);
+        player.redraw();
+        stage.context.fillText = fillText;
+        return written.filter((text) => /^\d+$/.test(text)).length;
+      });
+    assert.ok((await numbered()) > 0);
+    await show(page, 31_000);
+    assert.equal(await numbered(), 0, "no number invites anybody");
+    assert.match(await page.locator(".legend").innerText(), /closed while its limit settles/);
     await close();
   });
 
@@ -140,7 +240,7 @@ describe("the page is read once", () => {
       await drawn(page);
       const captions = await page.locator("[data-caption]").allInnerTexts();
       for (const text of captions) {
-        const dated = text.match(/^([\d.]+) s: /);
+        const dated = text.match(/^([\d.]+)\u00a0s: /);
         if (dated) assert.ok(at - Number(dated[1]) * 1000 <= 101, `${at}: ${text}`);
         else assert.match(text, /\d+ of \d+ run/, `${at}: ${text}`);
       }

@@ -126,6 +126,47 @@ describe("without a mouse", () => {
     await close();
   });
 
+  test("each slider of the time has a name that is seen, also on a phone", async () => {
+    for (const width of [320, 360, 640, 768, 1280]) {
+      const { page, close } = await open({ width, height: 740, hash: "#story=two-workflows&at=2345" });
+      for (const [id, name] of [["scrub", "Time"], ["speed", "Speed"]]) {
+        const label = page.locator(`label[for="${id}"]`);
+        const { width: wide, height } = await label.boundingBox();
+        assert.ok(wide > 15 && height > 8, `${width} px: ${name} is ${wide} by ${height}`);
+        assert.equal(await label.innerText(), name);
+        assert.ok((await page.locator(`#${id}`).boundingBox()).width > 80, `${width} px: ${name} can be aimed at`);
+      }
+      assert.equal(await page.locator("#step span").evaluate((text) => text.getBoundingClientRect().width > 10), width >= 640, `${width} px: Step`);
+      assert.ok((await page.locator(".transport").boundingBox()).height <= 112, `${width} px: it leaves room for what it moves`);
+      await close();
+    }
+  });
+
+  test("nothing is cut off where a pool settles, and no name touches its value", async () => {
+    const pools = [{ prefix: "W".repeat(64), limit: 6 }];
+    const workloads = [{ name: "w", pool: pools[0].prefix, burst: 40, burst_over_ms: 2000, per_minute: 170 }];
+    const actions = [{ at_ms: 10_000, do: "limit", pool: pools[0].prefix, limit: 2 }];
+    const hash = `#s=${Buffer.from(JSON.stringify({ pools: [...pools, { prefix: "other", limit: 3 }], workloads, actions })).toString("base64url")}&at=16000`;
+    for (const width of [320, 360, 768, 1280]) {
+      const { page, close } = await open({ width, hash });
+      await page.evaluate(() => document.getElementById("scenario").setAttribute("open", ""));
+      assert.match(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), /^closed until/);
+      const found = await page.evaluate(() => {
+        const outside = [...document.querySelectorAll(".pool-head p, .pool-head h3")].filter((one) => one.getBoundingClientRect().right > one.closest(".door").getBoundingClientRect().right - 3).map((one) => one.textContent);
+        const touching = [...document.querySelectorAll(".control")].filter((one) => {
+          const [label, output] = [one.querySelector("label"), one.querySelector("output")];
+          if (output === null) return false;
+          const range = document.createRange();
+          range.selectNodeContents(label);
+          return [...range.getClientRects()].some((line) => line.right > output.getBoundingClientRect().left - 6);
+        });
+        return { outside, touching: touching.map((one) => one.textContent) };
+      });
+      assert.deepEqual(found, { outside: [], touching: [] }, `${width} px`);
+      await close();
+    }
+  });
+
   test("nothing is cut off or wider than the screen, from 320 px to 2560 px", async () => {
     for (const width of [320, 360, 414, 768, 1024, 1280, 1600, 2560]) {
       const { page, close } = await open({ width });

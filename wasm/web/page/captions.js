@@ -2,7 +2,7 @@
 
 import { COUNTING, LEASEHOLD } from "./rows.js";
 import { does, who } from "./requests.js";
-import { moment, plural, shorten, span } from "./words.js";
+import { moment, plural, shorten, span, unbroken } from "./words.js";
 
 /** @typedef {{seq: number, at_ms: number, door: number|null, pool: number|null, what: string, [more: string]: any}} Said */
 
@@ -148,7 +148,7 @@ export function standing(pools) {
     const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so no job gets in`;
     return `${pools.length > 1 ? `${shorten(pool.prefix, 20)}: ` : ""}${pool.held} of ${pool.limit} run, ${waits}${closed}.`;
   });
-  return capital(each.join(" "));
+  return each.join(" ");
 }
 
 /** Chooses what to show under each door, and what to say aloud. */
@@ -219,7 +219,7 @@ export class Captions {
       this.shown[door] = best;
       this.shownAt[door] = real;
       // Dated, as it may stay while the numbers go on.
-      this.places[door].textContent = `${moment(best.at_ms)}: ${text}`;
+      this.places[door].textContent = unbroken(`${moment(best.at_ms)}: ${text}`);
       this.places[door].classList.toggle("alarm", isAlarm(best));
     }
     if (this.unsaid !== null && real - this.spokenAt > 5000) {
@@ -234,7 +234,7 @@ export class Captions {
     if (before !== null && (real - this.shownAt[door] < 3000 || frame.now_ms - before.at_ms < 1000)) return;
     this.shown[door] = null;
     this.shownAt[door] = real;
-    const text = frame.now_ms === 0 ? "The first job has not come yet." : standing(frame.doors[door].pools);
+    const text = frame.now_ms === 0 ? "The first job has not come yet." : unbroken(standing(frame.doors[door].pools));
     if (this.places[door].textContent !== text) this.places[door].textContent = text;
     this.places[door].classList.remove("alarm");
   }
@@ -263,7 +263,7 @@ export class Captions {
   step(brief) {
     const text = `${who(brief)} ${does(brief)}${brief.reply ? `: ${brief.reply}` : ""}.`;
     const place = this.places[brief.door];
-    place.textContent = text[0].toUpperCase() + text.slice(1);
+    place.textContent = unbroken(capital(text));
     place.classList.remove("alarm");
     this.shown[brief.door] = null;
   }

@@ -74,6 +74,7 @@ export class Doors {
           overflow: this.overflow[index],
           places: which === rows.LEASEHOLD,
           over: pool.held > pool.ceiling,
+          closed: pool.settles_at_ms !== null,
           ...arrays,
           pool: index,
           counts: which === rows.COUNTING && arrays.requests.length <= rows.request.stride * mostCounts,
@@ -111,7 +112,7 @@ export class Doors {
     // It fills from the left, and only then moves on.
     const from = Math.max(0, frame.now_ms - window);
     const to = from + window;
-    const said = `held, ${from > 0 ? "last" : "first"} ${span(window)}`;
+    const said = `leases held, ${from > 0 ? "last" : "first"} ${span(window)}`;
     for (const index of new Set(charts.map((chart) => chart.index))) {
       // Both doors have the same scale, so that they can be compared.
       const courses = [0, 1].map((door) => this.#course(world, frame, door, index, from));
@@ -136,22 +137,25 @@ export class Doors {
     return points;
   }
 
-  /** @param {any} numbers @param {boolean} promised */
-  verdicts(numbers, promised) {
+  /** @param {any} numbers @param {any} scenario */
+  verdicts(numbers, scenario) {
     const [counting, leasehold] = numbers.doors;
     const say = (which, text, broke) => {
       const article = this.articles[which];
       const place = article.querySelector("[data-verdict-text]");
-      if (place.textContent !== text) place.textContent = text;
+      const parts = [text].flat();
+      const whole = parts.map((part) => part.textContent ?? part).join("");
+      if (place.textContent !== whole) place.replaceChildren(...parts);
       article.classList.toggle("broke", broke);
     };
     const verdict = (door) => {
-      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 ? "No job has come yet" : "Never above its limit";
+      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 || numbers.now_ms === 0 ? "No job has come yet" : "Never above its limit";
       return `Up to ${number(door.most_over)} too many`;
     };
     say(0, verdict(counting), counting.most_over > 0);
-    this.articles[1].classList.toggle("unpromised", !promised && leasehold.most_over === 0);
-    if (!promised && leasehold.most_over === 0) say(1, "Not promised: clocks differ too much", false);
+    const unpromised = !numbers.promised && leasehold.most_over === 0;
+    this.articles[1].classList.toggle("unpromised", unpromised);
+    if (unpromised) say(1, missing(scenario), false);
     else say(1, verdict(leasehold), leasehold.most_over > 0);
   }
 }
@@ -206,6 +210,21 @@ function passing({ limit, wished, held, settles }) {
   if (held > limit) return [`${held - limit} more may finish`, "The limit was lowered: jobs that run may finish."];
   if (settles !== null) return [`closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];
   return ["", ""];
+}
+
+/** On what the promise would rest, and does not. @returns {(string|Element)[]} */
+function missing({ clocks, leases }) {
+  if (clocks.skew_ms > leases.grace_ms) return ["Not promised: clocks differ by more than the ", term("grace")];
+  return ["Not promised: the ", term("quiet period"), " is too short"];
+}
+
+/** A word that is explained on the page. @param {string} word */
+function term(word) {
+  const link = document.createElement("a");
+  link.className = "term";
+  link.href = `#word-${word.replaceAll(" ", "-")}`;
+  link.textContent = word;
+  return link;
 }
 
 /** How much of the past the charts show, for a speed. @param {number} speed */

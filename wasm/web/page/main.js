@@ -113,6 +113,17 @@ function limitsInForce(actions, now) {
   return limits;
 }
 
+/** Whether a limit was lowered by now. @param {any} scenario @param {number} now ms */
+function wasLowered({ pools, actions }, now) {
+  const limits = new Map(pools.map((pool) => [pool.prefix, pool.limit]));
+  return actions.some((action) => {
+    if (action.do !== "limit" || action.at_ms > now) return false;
+    const before = limits.get(action.pool);
+    limits.set(action.pool, action.limit);
+    return action.limit < before;
+  });
+}
+
 /** A change at this moment: what was recorded for later is gone, it is no story any more, and the link is another. */
 function forked() {
   problem("");
@@ -268,9 +279,9 @@ const hooks = {
       dueNumbers = real + 250;
       const numbers = world.numbers();
       showNumbers(parts.numbers, numbers);
-      doors.verdicts(numbers, frame.promised);
+      doors.verdicts(numbers, controls.scenario);
       controls.limits(limitsInForce(actions, frame.now_ms));
-      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, player.queues)]]) {
+      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms) })]]) {
         if (place.textContent !== text) place.textContent = text;
       }
       parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));

@@ -1,6 +1,6 @@
 // What does it come to at each door? The table of peaks, waits, requests and dollars.
 
-import { dollars, number, percent, span, trim } from "./words.js";
+import { dollars, number, percent, plural, span, trim, unbroken } from "./words.js";
 
 /** What stands in each row, by its name in the page; and when that is bad. @type {Record<string, [(door: any) => string, ((door: any) => boolean)?]>} */
 const measures = {
@@ -29,23 +29,33 @@ export function showNumbers(body, numbers) {
 
 /**
  * Why does one side wait longer? In one or two sentences, with the figures that stand above.
- * @param {any} numbers @param {boolean} queues whether jobs wait in a queue at leasehold
+ * @param {any} numbers
+ * @param {{queues: boolean, lowered: boolean}} how queues: jobs wait in a queue at leasehold; lowered: a limit was lowered by now
  */
-export function whyOneWaits({ doors: [counting, leasehold] }, queues) {
+export function whyOneWaits(numbers, how) {
+  return unbroken(reason(numbers, how));
+}
+
+function reason({ doors: [counting, leasehold] }, { queues, lowered }) {
   const [there, here] = [counting, leasehold].map((door) => door.wait_p50_ms);
   if (!Number.isFinite(there) || !Number.isFinite(here)) return "The waits are compared here once jobs have waited.";
-  const waits = `${span(here)} against ${span(there)}`;
+  const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
+  // A settling pool is told of where it makes the difference.
+  const settled = lowered && here > there ? " After the limit was lowered, Leasehold let nobody in until the old limit was surely forgotten." : "";
+  if (leasehold.most_over > 0) return `${waits}. ${counting.most_over > 0 ? "Neither side kept the limit here" : "Leasehold did not keep the limit here"}: what its promise rests on does not hold.${settled}`;
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   if (here > there && worst.most_over > 0) {
     const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";
-    return `Leasehold\u2019s jobs wait ${waits}, because it keeps the limit. Count, then put ran up to ${number(worst.peak)} jobs at once${named}, where ${number(worst.limit)} may: a job that gets in although there is no room does not wait.`;
+    // A limit that has changed since is not the one that was exceeded.
+    const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
+    return `${waits}, because it keeps the limit. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${settled}`;
   }
   if (here > there) {
     const order = queues ? "its queue serves the jobs in the order in which they came" : "it claims each slot by itself";
-    return `Leasehold\u2019s jobs wait ${waits} here: ${order}. Count, then put lets in the jobs that happen to ask when there is room; 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.`;
+    return `${waits}: ${order}. Count, then put lets in the jobs that happen to ask when there is room. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.${settled}`;
   }
-  if (here < there) return `Leasehold\u2019s jobs wait ${waits}${queues ? ": a free slot goes to the first in the queue at once. At Count, then put a job that was refused waits until it asks again" : ""}.`;
-  return `Both wait ${span(here)} in the median.`;
+  if (here < there) return `${waits}${queues ? ": a free slot goes to the first in the queue at once. At Count, then put a job that was refused waits until it asks again" : ""}.`;
+  return `The median wait is ${span(here)} on both sides.`;
 }
 
 /** @param {any} prices @param {any} numbers what was spent, or null */

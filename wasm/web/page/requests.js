@@ -3,7 +3,7 @@
 import { kind } from "./rows.js";
 import { harmless, moment, span } from "./words.js";
 
-const doors = ["Count", "Lease"];
+const doors = ["Count", "Leasehold"];
 
 const signs = {
   done: ["\u00b7", "done"],

@@ -14,6 +14,7 @@ import * as rows from "./rows.js";
  * @property {number} overflow how many cells beyond the limit to leave room for, the same at both doors
  * @property {boolean} places slots that lie in the table, not only places one imagines
  * @property {boolean} over more hold than may
+ * @property {boolean} closed nobody may have the slots that nobody holds, for now
  * @property {Float64Array} jobs
  * @property {Float64Array} requests
  * @property {boolean} counts the number that a caller counted is written beside it while it flies
@@ -151,13 +152,15 @@ export class Stage {
       ctx.fillStyle = colours["line-strong"];
       ctx.fill(this.places);
     } else if (grid.size > 7) {
-      ctx.strokeStyle = colours["hold-line"];
+      ctx.strokeStyle = colours[view.closed ? "wait" : "hold-line"];
+      ctx.setLineDash(view.closed ? [2, 3] : []);
       ctx.stroke(this.places);
+      ctx.setLineDash([]);
     } else {
-      ctx.fillStyle = colours["hold-soft"];
+      ctx.fillStyle = colours[view.closed ? "line" : "hold-soft"];
       ctx.fill(this.places);
     }
-    if (view.places && grid.size >= 22) {
+    if (view.places && !view.closed && grid.size >= 22) {
       ctx.font = fonts.plain;
       ctx.fillStyle = colours["ink-soft"];
       ctx.textAlign = "center";
@@ -421,6 +424,7 @@ export class Stage {
         tooMany.lineTo(x - half, y);
         tooMany.closePath();
       } else {
+        if (view.closed && cell < view.limit) ctx.clearRect(x - size / 2, y - size / 2, size, size);
         const side = size > 9 ? size - 4 : size - 1;
         const top = y - side / 2;
         // The work done fills the square from below; where squares are small nobody would see it.

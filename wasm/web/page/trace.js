@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
-import { harmless, number, plural, shorten, span } from "./words.js";
+import { harmless, number, plural, shorten, span, unbroken } from "./words.js";
 
 /** @typedef {import("../pkg/leasehold_wasm.js").Replay} Replay */
 
@@ -11,8 +11,11 @@ const largest = 256 * 1024 * 1024;
 const together = 6;
 /** The last moment that a date can show. */
 const lastMoment = 8.64e15;
-const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+/** The highest limit that a pool can have (core/src/types.rs). */
+const highestLimit = 10_000;
+// As the dashboard tells it, so that two who talk of a moment mean the same one.
+const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium", timeZone: "UTC" });
+const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", timeZone: "UTC" });
 
 /** A file may name any number as a moment. @param {Intl.DateTimeFormat} format @param {number} ms since the epoch */
 function written(format, ms) {
@@ -29,7 +32,7 @@ const frameOf = `
   </div>
   <p class="trace-pools" data-pick hidden><label for="trace-pool">Pool</label> <select id="trace-pool"></select></p>
   <div class="trace-bands" data-bands></div>
-  <h3 data-happened>What happened</h3>
+  <h3 data-happened>What happened <span class="small soft">(UTC)</span></h3>
   <ol class="trace-log" data-log></ol>`;
 
 export class TraceShow {
@@ -196,7 +199,7 @@ export class TraceShow {
     const part = (key) => this.view.querySelector(`[data-${key}]`);
     this.parts = { play: part("play"), scrub: part("scrub"), clock: part("clock"), bands: part("bands"), log: part("log"), pick: part("pick") };
     part("title").textContent = `Table ${shorten(table, 80)}`;
-    part("about").textContent = [name, region, program, `${plural(looks, "look")} at ${plural(pools, "pool")}`, span(lasts)].filter(Boolean).map((text) => shorten(text, 120)).join(" \u00b7 ");
+    part("about").textContent = [name, region, program, `${plural(looks, "look")} at ${plural(pools, "pool")}`, lasts > 0 ? span(lasts) : ""].filter(Boolean).map((text) => shorten(text, 120)).join(" \u00b7 ");
     const notes = [note && `Not all of it could be read: ${harmless(note)}.`, looks === 0 && "It holds no look at any pool: the recording ended before the first."].filter(Boolean);
     part("note").textContent = notes.join(" ");
     part("note").hidden = notes.length === 0;
@@ -261,7 +264,7 @@ export class TraceShow {
     const from = this.replay.from();
     const length = Math.max(1, this.replay.to() - from);
     this.parts.scrub.value = String(Math.round(((moment - from) / length) * 1000));
-    const text = written(date, moment);
+    const text = `${written(date, moment)} UTC`;
     this.parts.clock.textContent = text;
     this.parts.scrub.setAttribute("aria-valuetext", text);
     this.#pick(pools);
@@ -308,7 +311,7 @@ export class TraceShow {
         name.className = "mono";
         name.textContent = shorten(event.prefix, 40);
         const text = document.createElement("span");
-        text.textContent = harmless(tell(event));
+        text.textContent = unbroken(harmless(tell(event)));
         item.append(when, name, text);
         return item;
       }),
@@ -327,7 +330,7 @@ class TraceBand {
   constructor(prefix, line) {
     this.element = document.createElement("section");
     this.element.className = "pool";
-    this.element.innerHTML = `<header class="pool-head"><h4></h4><p class="pool-held"><strong></strong> of <span></span></p><p class="pool-over"></p><p class="pool-waits"></p></header>
+    this.element.innerHTML = `<header class="pool-head"><h4></h4><p class="pool-held"><strong></strong> of <span></span></p><p class="pool-over"></p><p class="pool-waits"></p><p class="pool-override" hidden></p></header>
       <canvas class="stage still" aria-hidden="true"></canvas><canvas class="chart" aria-hidden="true"></canvas>`;
     const name = this.element.querySelector("h4");
     name.textContent = shorten(prefix, 40);
@@ -361,6 +364,9 @@ class TraceBand {
     const summary = pool.detail === "summary";
     const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
     this.element.querySelector(".pool-waits").textContent = summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
+    const override = this.element.querySelector(".pool-override");
+    override.hidden = !pool.override;
+    override.textContent = overrideOf(pool);
     this.element.classList.toggle("over", over);
     this.element.classList.toggle("passing", !over && pool.state !== "starving");
 
@@ -380,6 +386,7 @@ class TraceBand {
       overflow: Math.max(0, highest - pool.limit),
       places: true,
       over,
+      closed: Number.isFinite(pool.settles_at_ms) && pool.open === 0,
       jobs: Float64Array.from(jobs),
       requests: new Float64Array(),
       counts: false,
@@ -396,7 +403,7 @@ class TraceBand {
       points.push({ at: this.line[at], most: held, limit: this.line[at + rows.traceLine.limit], until: how.moment });
     }
     const most = 1.12 * Math.max(4, ...points.map((point) => Math.max(point.most, point.limit)));
-    this.chart.draw({ from: how.from, to: how.to, most, points, said: `held, the whole ${span(how.to - how.from)}` });
+    this.chart.draw({ from: how.from, to: how.to, most, points, said: how.to > how.from ? `leases held, the whole ${span(how.to - how.from)}` : "leases held" });
   }
 }
 
@@ -408,7 +415,10 @@ function stateOf(pool) {
       return `${pool.held - pool.limit} above the limit`;
     case "settling":
       return settles === "" ? "settling" : settles;
+    case "starving":
+      return "starving: jobs wait, and nothing moves";
     case "full":
+      return settles === "" ? "full" : settles;
     case "ok":
     case "idle":
       return settles;
@@ -420,11 +430,25 @@ function stateOf(pool) {
 /** What a lowered limit means while it settles, in the words of the dashboard. */
 function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }) {
   if (!Number.isFinite(until)) return "";
-  const before = Number.isFinite(was) ? ` (limit was ${was})` : "";
-  const moment = written(time, until);
+  // The highest limit stands for one that nobody could read, too.
+  const unread = was === highestLimit;
+  const before = unread ? ` (limit was up to ${was}, the highest there is)` : Number.isFinite(was) ? ` (limit was ${was})` : "";
+  const moment = `${written(time, until)} UTC`;
   if (limit === 0) return `everybody follows the limit of 0 from ${moment} on${before}`;
-  if (open > 0 && Number.isFinite(was)) return `${plural(Math.max(0, was - limit), "slot")} closed until ${moment}${before}`;
+  if (open > 0 && Number.isFinite(was)) return `${unread ? "up to " : ""}${slots(Math.max(0, was - limit))} closed until ${moment}${before}`;
   return `closed until ${moment}${before}`;
+}
+
+/** As the dashboard writes it: no number is grouped. @param {number} count */
+function slots(count) {
+  return `${count} ${count === 1 ? "slot" : "slots"}`;
+}
+
+/** Who set the limit, until when and why. */
+function overrideOf({ override }) {
+  if (!override) return "";
+  const until = Number.isFinite(override.until_ms) ? ` until ${written(time, override.until_ms)} UTC` : "";
+  return `limit by override of ${shorten(override.who, 60)}${until}: ${shorten(override.why, 200)}`;
 }
 
 /** The most that are drawn of those a sweep only counted. */

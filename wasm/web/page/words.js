@@ -17,6 +17,11 @@ export function moment(ms) {
   return `${Math.floor(tenths / 600)}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")} min`;
 }
 
+/** A text in which no line ends between a number and its unit. @param {string} text */
+export function unbroken(text) {
+  return text.replace(/(\d) (?=(ms|s|min|%)(?![a-z]))/g, "$1\u00a0");
+}
+
 /** @param {number} value @param {number} digits */
 export function trim(value, digits) {
   return value.toFixed(digits).replace(/\.0+$/, "").replace(/(\.\d*?)0+$/, "$1");
