@@ -261,6 +261,34 @@ describe("the page is read once", () => {
     await close();
   });
 
+  test("a request is told in whole sentences, none of them long or untrue", async () => {
+    const { page, close } = await open({ hash: "#story=a-bad-day&at=20000" });
+    const ids = await page.evaluate(() => {
+      const { world } = globalThis.leasehold.player;
+      const kinds = new Map();
+      for (const brief of [0, 1].flatMap((door) => world.recent(door, 256))) kinds.set(`${brief.operation} ${brief.what.replace(/\d+/g, "")} ${brief.reply}`, [brief.id, brief.kind]);
+      return [...kinds.values()];
+    });
+    const details = await page.evaluate(async (all) => {
+      const told = [];
+      for (const [id] of all) {
+        history.replaceState(null, "", "#");
+        const came = new Promise((done) => addEventListener("hashchange", done, { once: true }));
+        location.hash = `#story=a-bad-day&at=20000&request=${id}`;
+        await came;
+        told.push([...document.querySelectorAll("#request-detail :is(h3, p, li)")].map((one) => one.innerText));
+      }
+      return told;
+    }, ids);
+    const texts = details.flat();
+    assert.ok(ids.length > 15 && texts.some((text) => text.startsWith("All of these writes")), `${ids.length} kinds`);
+    assert.deepEqual([...new Set(judged(texts))], []);
+    for (const text of texts.filter((one) => one.includes("Only if"))) assert.match(text, /\)\. [A-Z].*\.$/s);
+    // Another condition of a transaction may refuse the write all the same.
+    for (const [at, [, kind]] of ids.entries()) if (kind === 2) assert.ok(!details[at].some((text) => text.includes("nothing can refuse it")), details[at].join(" | "));
+    await close();
+  });
+
   test("one row is called one row", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows&at=1500" });
     const texts = await page.evaluate(async () => {

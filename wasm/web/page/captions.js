@@ -2,7 +2,7 @@
 
 import { COUNTING, LEASEHOLD } from "./rows.js";
 import { does, who } from "./requests.js";
-import { moment, plural, shorten, span, unbroken } from "./words.js";
+import { capital, moment, plural, shorten, span, unbroken } from "./words.js";
 
 /** @typedef {{seq: number, at_ms: number, door: number|null, pool: number|null, what: string, [more: string]: any}} Said */
 
@@ -60,10 +60,6 @@ export function sentence(said, pool) {
   const text = words(said);
   if (text === "") return "";
   return capital(pool === null ? text : `in ${shorten(pool, 20)}, ${text}`);
-}
-
-function capital(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }
 
 /** @param {Said} said */

@@ -231,7 +231,7 @@ export class Controls {
     box.className = "control seed";
     const label = document.createElement("label");
     label.htmlFor = "c-seed";
-    label.textContent = "Seed of the random numbers";
+    label.textContent = "Random seed";
     const input = document.createElement("input");
     input.type = "number";
     input.id = "c-seed";

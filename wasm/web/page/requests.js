@@ -1,7 +1,7 @@
 // What did each request ask of the table, under which conditions, and what was there? The list and the one chosen.
 
 import { kind } from "./rows.js";
-import { harmless, moment, span } from "./words.js";
+import { capital, harmless, moment, span } from "./words.js";
 
 const doors = ["Count", "Leasehold"];
 
@@ -220,9 +220,9 @@ export function does(brief) {
 function describe(detail) {
   const parts = [];
   const title = document.createElement("h3");
-  title.textContent = `${who(detail)} ${does(detail)}`.replace(/^./, (letter) => letter.toUpperCase());
+  title.textContent = capital(`${who(detail)} ${does(detail)}`);
   parts.push(title);
-  const lines = [harmless(detail.machine), detail.step ? `It ${detail.step}.` : ""].filter(Boolean);
+  const lines = [sentence(harmless(detail.machine)), detail.step ? `It ${detail.step}.` : ""].filter(Boolean);
   for (const line of lines) parts.push(element("p", "small soft", line));
   const times = [
     ["asked", detail.asked_ms],
@@ -231,16 +231,16 @@ function describe(detail) {
   ].filter(([, at]) => at !== null && at !== undefined);
   parts.push(element("p", "small", times.map(([name, at]) => `${name} at ${moment(at)}`).join(", ") + (detail.replied_ms ? ` (${span(detail.replied_ms - detail.asked_ms)})` : "")));
   parts.push(element("p", "answer", answerOf(detail)));
+  if (detail.clock_ahead_ms) parts.push(element("p", "small soft", `The caller\u2019s clock is ${span(Math.abs(detail.clock_ahead_ms))} ${detail.clock_ahead_ms > 0 ? "ahead" : "behind"}.`));
+  for (const text of [detail.notice, detail.execution]) if (text) parts.push(element("p", "small", text));
+  if (detail.kind === kind.transaction) parts.push(element("p", "small soft", "All of these writes are made, or none of them."));
   if (hasJob(detail)) {
     const only = element("button", "", `Only the requests of job ${detail.job}`);
     only.type = "button";
     only.dataset.job = String(detail.job);
     parts.push(only);
   }
-  if (detail.clock_ahead_ms) parts.push(element("p", "small soft", `The caller\u2019s clock is ${span(Math.abs(detail.clock_ahead_ms))} ${detail.clock_ahead_ms > 0 ? "ahead" : "behind"}.`));
-  for (const text of [detail.notice, detail.execution]) if (text) parts.push(element("p", "small", text));
-  if (detail.kind === kind.transaction) parts.push(element("p", "small soft", "All of these writes are made, or none of them."));
-  for (const write of detail.writes ?? []) parts.push(...describeWrite(write));
+  for (const write of detail.writes ?? []) parts.push(...describeWrite(write, detail.kind === kind.transaction));
   if (detail.read) {
     const { what, rows, more } = detail.read;
     parts.push(element("h4", "", `Read ${what}`));
@@ -259,7 +259,7 @@ function answerOf({ table, caller }) {
   return `The table\u2019s answer: ${table}. What the caller learned: ${caller}.`;
 }
 
-function describeWrite(write) {
+function describeWrite(write, amongOthers) {
   const verbs = { put: "Puts", delete: "Deletes", update: "Updates", check: "Checks" };
   const parts = [element("h4", "", "")];
   parts[0].append(`${verbs[write.change] ?? write.change} `, element("code", "", write.row));
@@ -272,13 +272,13 @@ function describeWrite(write) {
       const mark = element("span", "sign", sign);
       mark.setAttribute("aria-hidden", "true");
       const text = element("span");
-      text.append("Only if ", element("code", "", condition.says), ` (${state}). `, element("span", "soft", condition.means ?? ""));
+      text.append("Only if ", element("code", "", condition.says), ` (${state}). `, element("span", "soft", sentence(condition.means ?? "")));
       item.append(mark, text);
       list.append(item);
     }
     parts.push(list);
   } else {
-    parts.push(element("p", "small", "Without any condition: nothing can refuse it."));
+    parts.push(element("p", "small", amongOthers ? "Without a condition of its own." : "Without any condition: nothing can refuse it."));
   }
   parts.push(rowTable(null, write.to ?? [], write.before ?? null));
   return parts;
@@ -311,6 +311,11 @@ function rowTable(name, pairs, before) {
   }
   table.append(body);
   return table;
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return text === "" ? "" : `${capital(text)}.`;
 }
 
 function note(text) {

@@ -55,6 +55,11 @@ export function pace(speed) {
   return `${speed < 1 ? `1/${Math.round(1 / speed)}` : trim(speed, 1)}\u00d7`;
 }
 
+/** @param {string} text */
+export function capital(text) {
+  return text.replace(/^./u, (letter) => letter.toUpperCase());
+}
+
 /** The first few, then how many more. @param {(string|number)[]} items @param {number} most */
 export function list(items, most = 3) {
   if (items.length <= 1) return items.join("");
