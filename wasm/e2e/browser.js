@@ -51,10 +51,11 @@ export function origin() {
 
 /**
  * A page of its own, with everything it asked for and complained about.
- * @param {{hash?: string, width?: number, height?: number, dark?: boolean, calm?: boolean, routes?: Record<string, string>, wait?: boolean, timezone?: string}} [how]
+ * @param {{hash?: string, width?: number, height?: number, dark?: boolean, calm?: boolean, routes?: Record<string, string>, wait?: boolean, timezone?: string, letters?: number}} [how]
+ *   letters: the size of letters that a visitor set, px
  *   calm (by default): a visitor who asked for less motion, so that nothing plays by itself
  */
-export async function open({ hash = "", width = 1280, height = 800, dark = false, calm = true, routes = {}, wait = true, timezone = "UTC" } = {}) {
+export async function open({ hash = "", width = 1280, height = 800, dark = false, calm = true, routes = {}, wait = true, timezone = "UTC", letters = 16 } = {}) {
   const context = await shared.browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? "dark" : "light",
@@ -65,6 +66,7 @@ export async function open({ hash = "", width = 1280, height = 800, dark = false
   });
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
+  if (letters !== 16) await (await context.newCDPSession(page)).send("Page.setFontSizes", { fontSizes: { standard: letters, fixed: letters } });
   const seen = { complaints: [], asked: [] };
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) seen.complaints.push(`${message.type()}: ${message.text()}`);

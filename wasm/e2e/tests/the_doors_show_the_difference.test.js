@@ -124,6 +124,17 @@ describe("the two doors", () => {
     await close();
   });
 
+  test("kill nobody where no job has come, and say so", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    await page.getByRole("button", { name: "Kill a worker" }).click();
+    assert.equal(await page.locator("#problem").innerText(), "No worker dies: no job has come yet, or all have gone.");
+    assert.equal(await page.locator(".story input:checked").getAttribute("value"), "thundering-herd", "nothing was changed");
+    await show(page, 700);
+    await page.getByRole("button", { name: "Kill a worker" }).click();
+    assert.equal(await page.locator("#problem").isVisible(), false);
+    await close();
+  });
+
   test("lose a reply on demand, and leasehold finds out what was done", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 20);

@@ -229,7 +229,7 @@ describe("the page is read once", () => {
     assert.ok((await numbered()) > 0);
     await show(page, 31_000);
     assert.equal(await numbered(), 0, "no number invites anybody");
-    assert.match(await page.locator(".legend").innerText(), /closed while its limit settles/);
+    assert.match(await page.locator(".legend").innerText(), /closed while settling/);
     await close();
   });
 

@@ -167,6 +167,21 @@ describe("without a mouse", () => {
     }
   });
 
+  test("letters of twice the size leave all of it to be read, on a phone too", async () => {
+    for (const width of [360, 768, 1280]) {
+      const { page, close } = await open({ width, height: 740, letters: 32, hash: "#story=raise-the-limit&at=31000" });
+      assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize), "32px");
+      const found = await page.evaluate(() => {
+        const cut = [...document.querySelectorAll("button, h1, h2, h3, .verdict, .caption, .pool-head p, .numbers th, .numbers td, .control label, .control output, .clock")].filter((one) => one.offsetParent !== null && !one.closest(".unseen") && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline");
+        const outside = [...document.querySelectorAll("button, input, .pool-head p")].filter((one) => one.offsetParent !== null && !one.closest(".unseen, .story-picker") && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1);
+        return { cut: cut.map((one) => one.textContent), outside: outside.map((one) => one.id || one.textContent), wide: document.documentElement.scrollWidth > document.documentElement.clientWidth };
+      });
+      assert.deepEqual(found, { cut: [], outside: [], wide: false }, `${width} px`);
+      assert.ok((await page.locator(".transport").boundingBox()).height < 740 / 3 || (await page.locator(".transport").evaluate((bar) => getComputedStyle(bar).position)) !== "sticky", `${width} px: the bar covers little`);
+      await close();
+    }
+  });
+
   test("nothing is cut off or wider than the screen, from 320 px to 2560 px", async () => {
     for (const width of [320, 360, 414, 768, 1024, 1280, 1600, 2560]) {
       const { page, close } = await open({ width });

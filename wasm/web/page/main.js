@@ -308,6 +308,10 @@ const hooks = {
 
 function act(action, said) {
   try {
+    if (action.do === "kill" && player.world.frame().doors.every((door) => door.in_flight === 0)) {
+      problem("No worker dies: no job has come yet, or all have gone.");
+      return;
+    }
     player.act(action);
     forked();
     captions.expect(["died", "lost"], performance.now());

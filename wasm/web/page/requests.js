@@ -268,7 +268,7 @@ function describeWrite(write, amongOthers) {
     for (const condition of write.conditions) {
       const item = element("li", `condition${condition.held === false ? " failed" : ""}`);
       const sign = condition.held === true ? "\u2022" : condition.held === false ? "\u00d7" : "?";
-      const state = condition.held === true ? "held" : condition.held === false ? "did not hold" : "not tried";
+      const state = condition.held === true ? "true" : condition.held === false ? "not true" : "not tried";
       const mark = element("span", "sign", sign);
       mark.setAttribute("aria-hidden", "true");
       const text = element("span");

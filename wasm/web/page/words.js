@@ -60,13 +60,6 @@ export function capital(text) {
   return text.replace(/^./u, (letter) => letter.toUpperCase());
 }
 
-/** The first few, then how many more. @param {(string|number)[]} items @param {number} most */
-export function list(items, most = 3) {
-  if (items.length <= 1) return items.join("");
-  if (items.length <= most) return `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
-  return `${items.slice(0, most).join(", ")} and ${items.length - most} more`;
-}
-
 /** A text that others wrote, without what turns, hides or ends the text around it (core/src/harmless.rs). @param {string} text */
 export function harmless(text) {
   return String(text).replace(/[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu, "\ufffd");
