@@ -193,6 +193,8 @@ describe("links", () => {
     assert.equal(await now(page), 1_800_000);
     assert.match(await page.locator("#problem").innerText(), /later moment than minute 30/);
     assert.equal(await page.locator("#clock").innerText(), "30:00.0 min");
+    await show(page, 1000);
+    assert.equal(await page.locator("#problem").isVisible(), false, "another moment is shown now");
     await close();
   });
 

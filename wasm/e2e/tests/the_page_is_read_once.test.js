@@ -157,6 +157,14 @@ describe("the page is read once", () => {
     await close();
   });
 
+  test("it says why more requests may cost less", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd&at=12000" });
+    const { doors } = await page.evaluate(() => globalThis.leasehold.player.world.numbers());
+    assert.ok(doors[1].per_job.requests > doors[0].per_job.requests && doors[1].dollars_per_million_jobs.total < doors[0].dollars_per_million_jobs.total);
+    assert.match(await page.locator("#prices").innerText(), /Leasehold makes more requests, but a request costs far less than a transition\./);
+    await close();
+  });
+
   test("it gives no reason that is not so, where neither side keeps the limit", async () => {
     const { page, close } = await open();
     const told = await page.evaluate(async () => {

@@ -32,7 +32,7 @@ const ofWorld = [
   { id: "delay", name: "Network delay, one way", values: times, say: span, of: field("network", "delay_ms") },
   { id: "lost", name: "Messages lost", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "request_lost", "reply_lost") },
   { id: "dies", name: "Workers and calls that die", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "worker_dies", "call_dies") },
-  { id: "throttled", name: "Requests refused as too many", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "throttled") },
+  { id: "throttled", name: "Requests refused (too many)", values: shares, say: (value) => off(value, percent(value / 100)), of: field("failures", "throttled") },
   { id: "skew", name: "Clocks differ by up to", values: [0, 50, 100, 200, 500, 800, 1000, 1500, 2000, 5000, 10_000], say: (value) => off(value, span(value)), of: field("clocks", "skew_ms") },
   { id: "lease", name: "A lease lasts", values: [1000, 2000, 3000, 5000, 8000, 10_000, 15_000, 20_000, 30_000, 60_000, 120_000, 300_000], say: span, of: field("leases", "lease_ms") },
   { id: "again", name: "If refused, ask again after", values: [100, 200, 500, 1000, 2000, 3000, 5000, 10_000, 30_000], say: span, of: field("poll", "every_ms") },
@@ -211,7 +211,7 @@ export class Controls {
     box.className = "control";
     const label = document.createElement("label");
     label.htmlFor = "c-workload";
-    label.textContent = "Jobs below are of";
+    label.textContent = "Change the jobs of";
     const select = document.createElement("select");
     select.id = "c-workload";
     const names = ["all workloads", ...this.scenario.workloads.map((workload) => shorten(workload.name, 40))];

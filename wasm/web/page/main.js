@@ -35,9 +35,11 @@ const parts = {
   link: get("link"),
 };
 
-function problem(text) {
+/** @param {string} text @param {{passing?: boolean}} [how] passing: it is true of the moment that is shown, and of no other */
+function problem(text, { passing = false } = {}) {
   parts.problem.textContent = harmless(text);
   parts.problem.hidden = text === "";
+  toldOf = passing && text !== "" ? player.now : null;
 }
 
 const captions = new Captions([...document.querySelectorAll("[data-caption]")], get("announce"));
@@ -51,6 +53,8 @@ let paced = null;
 /** What was done when, as the scenario records it. @type {any[]} */
 let actions = [];
 let scrubbing = false;
+/** The moment that the problem shown is about, ms; null if it stays. @type {number|null} */
+let toldOf = null;
 /** What stands behind the "#" of the address. */
 let address = "";
 let dueNumbers = 0;
@@ -150,7 +154,7 @@ function load(scenario, { story: id, at = 0, speed = null, pace = paced, keepPla
   const own = speed !== null || (id === null && player.world !== null && player.score === null);
   const reached = player.load(scenario, { at, score: own ? null : scoreOf(paced) });
   if (speed !== null) player.setSpeed(speed);
-  problem(reached ? "" : `This moment takes too long to simulate here: it is shown at ${moment(player.now)}. Play to go on.`);
+  problem(reached ? "" : `This moment takes too long to simulate here: it is shown at ${moment(player.now)}. Play to go on.`, { passing: true });
   isStory(id);
   writeLink(at);
   if (keepPlaying && playing) player.play();
@@ -231,7 +235,7 @@ function follow(hash) {
   if (jobs !== null && controls.jobs !== jobs) without.push(`the jobs that it names: there is no workload \u201c${jobs}\u201d`);
   without.push(...requests.restore(link));
   if (without.length > 0) said.push(`This link is shown without ${without.join(". It is shown without ")}.`);
-  problem(said.filter(Boolean).join(" "));
+  problem(said.filter(Boolean).join(" "), { passing: without.length === 0 });
   if (at > 0) writeLink(how.at);
   if (recording !== null) {
     keepAddress(hash);
@@ -254,6 +258,7 @@ const hooks = {
   shown({ dt, real, heavy = false, stepped, jumped }) {
     const world = player.world;
     const frame = world.frame();
+    if (toldOf !== null && toldOf !== frame.now_ms) problem("");
     if (jumped) {
       doors.forget();
       captions.clear();
@@ -309,7 +314,7 @@ const hooks = {
 function act(action, said) {
   try {
     if (action.do === "kill" && player.world.frame().doors.every((door) => door.in_flight === 0)) {
-      problem("No worker dies: no job has come yet, or all have gone.");
+      problem("No worker dies: no job has come yet, or all have gone.", { passing: true });
       return;
     }
     player.act(action);

@@ -62,5 +62,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered }) {
 export function priceNote(prices, numbers) {
   const [counting, leasehold] = (numbers?.doors ?? []).map((door) => door.dollars_per_million_jobs);
   const split = counting && leasehold ? ` Transitions alone: ${dollars(counting.transitions)} and ${dollars(leasehold.transitions)}; each time a job asks again costs one. Lambda\u2019s time is not counted.` : "";
-  return `Prices of ${prices.as_of}, ${prices.region}, on demand: $${prices.write_per_million} per million writes, $${prices.read_per_million} per million reads, $${prices.transition_per_million} per million state transitions. All that was spent is divided by the jobs done.${split}`;
+  const [less, more] = (numbers?.doors ?? []).map((door) => door.per_job?.requests);
+  const why = more > less && leasehold.total < counting.total ? " Leasehold makes more requests, but a request costs far less than a transition." : "";
+  return `Prices of ${prices.as_of}, ${prices.region}, on demand: $${prices.write_per_million} per million writes, $${prices.read_per_million} per million reads, $${prices.transition_per_million} per million state transitions. All that was spent is divided by the jobs done.${split}${why}`;
 }
