@@ -394,11 +394,11 @@ describe("traces", () => {
 
   const whole = recorded.split("\n");
   const bad = {
-    "empty": ["", /line 1/],
-    "no trace": ["hello", /line 1: not a trace/],
+    "empty": ["", /Line 1/],
+    "no trace": ["hello", /Line 1: not a trace/],
     "of a newer program": ['{"leasehold_trace":99}', /newer/],
-    "without one good line": [[whole[0], "{", "{}"].join("\n"), /line 2/],
-    "binary": ["\u0000\u0001\u0002", /line 1/],
+    "without one good line": [[whole[0], "{", "{}"].join("\n"), /Line 2/],
+    "binary": ["\u0000\u0001\u0002", /Line 1/],
   };
   for (const [name, [text, expected]] of Object.entries(bad)) {
     test(`that are bad (${name}) say so, and the page works`, async () => {

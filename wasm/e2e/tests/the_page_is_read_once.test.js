@@ -170,10 +170,13 @@ describe("the page is read once", () => {
     const told = await page.evaluate(async () => {
       const { whyOneWaits } = await import("./page/numbers.js");
       const door = (over, wait) => ({ most_over: over, wait_p50_ms: wait, wait_p99_ms: 2 * wait, pools: [{ prefix: "p", limit: 3, peak: 3 + over, most_over: over }] });
-      return whyOneWaits({ doors: [door(2, 1000), door(1, 3000)] }, { queues: true, lowered: false });
+      const both = whyOneWaits({ doors: [door(2, 1000), door(1, 3000)] }, { queues: true, lowered: false });
+      return [both, whyOneWaits({ doors: [door(0, 1000), door(0, 3000)] }, { queues: false, lowered: false })];
     });
-    assert.doesNotMatch(told, /because it keeps the limit/);
-    assert.match(told, /Neither side kept the limit here/);
+    for (const text of told) assert.doesNotMatch(text, /because it keeps the limit/);
+    assert.match(told[0], /Neither side kept the limit here/);
+    assert.match(told[1], /on both sides a job that finds no room asks again later/);
+    assert.deepEqual(judged(told), []);
     await close();
   });
 
@@ -211,6 +214,19 @@ describe("the page is read once", () => {
       }
     }
     assert.match(await page.locator("#why").innerText(), /\d\u00a0s/);
+    await close();
+  });
+
+  test("each story explains its terms where they are met, once", async () => {
+    const { page, close } = await open();
+    const links = {};
+    for (const id of await stories(page)) {
+      await page.locator(`.story input[value="${id}"]`).check();
+      links[id] = await page.locator("#story-text a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
+      assert.equal(new Set(links[id]).size, links[id].length, id);
+      for (const href of links[id]) assert.equal(await page.locator(`${href} dt`).count(), 1, href);
+    }
+    assert.deepEqual([links["clocks-disagree"], links["poll-against-queue"]], [["#word-grace"], ["#word-queue"]]);
     await close();
   });
 

@@ -108,7 +108,7 @@ describe("whatever is read", () => {
       return told;
     }, texts);
     assert.ok(said.played > 50 && said.noted > 20 && said.refused.length > 5, JSON.stringify([said.played, said.noted, said.refused.length]));
-    for (const problem of said.refused) assert.match(problem, /^changed\.jsonl is not a recording that can be shown\. line \d+: /);
+    for (const problem of said.refused) assert.match(problem, /^changed\.jsonl is not a recording that can be shown\. Line \d+: /);
     assert.deepEqual(seen.complaints, []);
     await close();
   });

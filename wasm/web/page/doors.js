@@ -3,6 +3,7 @@
 import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
+import { term } from "./terms.js";
 import { moment, number, shorten, span } from "./words.js";
 
 /** More than so many requests on their way at once, and no number is written beside them. */
@@ -216,15 +217,6 @@ function passing({ limit, wished, held, settles }) {
 function missing({ clocks, leases }) {
   if (clocks.skew_ms > leases.grace_ms) return ["Not promised: clocks differ by more than the ", term("grace")];
   return ["Not promised: the ", term("quiet period"), " is too short"];
-}
-
-/** A word that is explained on the page. @param {string} word */
-function term(word) {
-  const link = document.createElement("a");
-  link.className = "term";
-  link.href = `#word-${word.replaceAll(" ", "-")}`;
-  link.textContent = word;
-  return link;
 }
 
 /** How much of the past the charts show, for a speed. @param {number} speed */

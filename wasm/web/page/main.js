@@ -10,6 +10,7 @@ import { priceNote, showNumbers, whyOneWaits } from "./numbers.js";
 import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
+import { withTerms } from "./terms.js";
 import { TraceShow } from "./trace.js";
 import { harmless, moment, pace as paceOf, shorten } from "./words.js";
 
@@ -143,7 +144,7 @@ function isStory(id) {
   story = id;
   markStory(parts.stories, id);
   const preset = presets.find((one) => one.id === id);
-  parts.storyText.textContent = preset ? preset.story : "Your own scenario. A link carries all of it, with each thing that you did and when.";
+  parts.storyText.replaceChildren(...withTerms(preset ? preset.story : "Your own scenario. A link carries all of it, with each thing that you did and when."));
 }
 
 function load(scenario, { story: id, at = 0, speed = null, pace = paced, keepPlaying = false }) {

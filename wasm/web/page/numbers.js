@@ -42,7 +42,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered }) {
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " After the limit was lowered, Leasehold let nobody in until the old limit was surely forgotten." : "";
-  if (leasehold.most_over > 0) return `${waits}. ${counting.most_over > 0 ? "Neither side kept the limit here" : "Leasehold did not keep the limit here"}: what its promise rests on does not hold.${settled}`;
+  if (leasehold.most_over > 0) return `${waits}. ${counting.most_over > 0 ? "Neither side kept the limit here" : "Leasehold did not keep the limit here"}, as clocks or caches are worse than Leasehold’s promise allows.${settled}`;
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   if (here > there && worst.most_over > 0) {
     const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";
@@ -51,7 +51,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered }) {
     return `${waits}, because it keeps the limit. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${settled}`;
   }
   if (here > there) {
-    const order = queues ? "its queue serves the jobs in the order in which they came" : "it claims each slot by itself";
+    const order = queues ? "its queue serves the jobs in the order in which they came" : "on both sides a job that finds no room asks again later";
     return `${waits}: ${order}. Count, then put lets in the jobs that happen to ask when there is room. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.${settled}`;
   }
   if (here < there) return `${waits}${queues ? ": a free slot goes to the first in the queue at once. At Count, then put a job that was refused waits until it asks again" : ""}.`;

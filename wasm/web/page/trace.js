@@ -3,7 +3,7 @@
 import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
-import { harmless, number, plural, shorten, span, unbroken } from "./words.js";
+import { capital, harmless, number, plural, shorten, span, unbroken } from "./words.js";
 
 /** @typedef {import("../pkg/leasehold_wasm.js").Replay} Replay */
 
@@ -176,7 +176,7 @@ export class TraceShow {
     try {
       replay = new this.Replay(text);
     } catch (error) {
-      this.refuse(`${name} is not a recording that can be shown. ${harmless(error.message ?? error)}`);
+      this.refuse(`${name} is not a recording that can be shown. ${capital(harmless(error.message ?? error))}`);
       return;
     }
     this.replay?.free();
