@@ -182,6 +182,9 @@ describe("links", () => {
     await other.page.locator(".trace-view .pool").first().waitFor();
     const seen = (one) => one.evaluate(() => [globalThis.leasehold.player.now, document.querySelector(".trace-view").innerText, document.getElementById("trace-pool").value]);
     assert.deepEqual(await seen(other.page), await seen(page), link);
+    // A link to a recording alone leaves the scenario, and the address goes on saying both.
+    await page.evaluate(() => (location.hash = "#trace=traces/demo.jsonl"));
+    await page.waitForFunction(() => location.hash === "#story=thundering-herd&trace=traces/demo.jsonl");
     await drop(page, "demo.jsonl", recorded);
     await page.locator("#link").click();
     await page.getByRole("button", { name: "Copied, without the recording: its file stays on this machine" }).waitFor();

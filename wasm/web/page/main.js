@@ -230,6 +230,11 @@ function follow(hash) {
     loadStory(link.id, { ...how, jobs });
   } else if (player.world === null || recording === null) {
     loadStory(presets[0].id);
+  } else {
+    // A link to a recording alone leaves the scenario.
+    keepAddress(address);
+    trace.fetch(recording.address, recording).then(() => writeLink());
+    return false;
   }
   const said = [parts.problem.textContent];
   if (at > latest) said.push(`This link goes to a later moment than minute ${latest / 60_000}: it is shown at that.`);
