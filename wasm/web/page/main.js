@@ -205,6 +205,11 @@ function refusal(link) {
   }
 }
 
+/** @param {string[]} without the parts of a link that make no sense */
+function leftOut(without) {
+  return without.length === 0 ? "" : `This link is shown without ${without.join(". It is shown without ")}.`;
+}
+
 /** @param {string} hash @returns {boolean} whether the page is at the start of a story that nobody has seen yet */
 function follow(hash) {
   const link = readLink(hash);
@@ -233,6 +238,7 @@ function follow(hash) {
   } else {
     // A link to a recording alone leaves the scenario.
     keepAddress(address);
+    problem(leftOut(without));
     trace.fetch(recording.address, recording).then(() => writeLink());
     return false;
   }
@@ -240,14 +246,15 @@ function follow(hash) {
   if (at > latest) said.push(`This link goes to a later moment than minute ${latest / 60_000}: it is shown at that.`);
   if (jobs !== null && controls.jobs !== jobs) without.push(`the jobs that it names: there is no workload \u201c${jobs}\u201d`);
   without.push(...requests.restore(link));
-  if (without.length > 0) said.push(`This link is shown without ${without.join(". It is shown without ")}.`);
-  problem(said.filter(Boolean).join(" "), { passing: without.length === 0 });
+  said.push(leftOut(without));
+  const all = said.filter(Boolean);
+  problem(all.join(" "), { passing: without.length === 0 });
   if (at > 0) writeLink(how.at);
   if (recording !== null) {
     keepAddress(hash);
     trace.fetch(recording.address, recording);
   }
-  return at === 0 && said.length === 1 && recording === null;
+  return at === 0 && all.length === 0 && recording === null;
 }
 
 const hooks = {
