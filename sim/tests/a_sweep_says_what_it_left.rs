@@ -50,7 +50,7 @@ fn tasks_that_nobody_can_tell_are_tried_once_in_a_sweep() {
     let mut pool = untold(30);
     let tally = pool.sweep(T + 2_000);
     // One round's worth; the others are the next sweep's.
-    assert_eq!((pool.told.len(), tally.renotified, tally.more), (1, 25, true));
+    assert_eq!((pool.told.len(), tally.renotified, tally.more), (1, 0, true));
     pool.delivery = Delivery::Delivered;
     pool.told.clear();
     let tally = pool.sweep(T + 3_000);
@@ -62,8 +62,9 @@ fn a_lease_that_has_expired_is_not_told_again() {
     let mut pool = untold(1);
     let end = T + 1_000 + pool.settings.lease.0;
     assert!(pool.settings.grace > Millis(0));
-    assert_eq!(pool.sweep(end - 1).renotified, 1);
-    assert_eq!(pool.sweep(end).renotified, 0);
+    pool.sweep(end - 1);
+    assert_eq!(pool.told.len(), 1);
+    pool.sweep(end);
     assert_eq!(pool.told.len(), 1);
 }
 

@@ -51,7 +51,7 @@ const PINNED: [(fn() -> CheckedWorld, usize); 42] = [
     (release_by_holder, 58_055),
     (older_releases, 3_339),
     (newer_attempts, 423_880),
-    (notices, 63_627),
+    (notices, 64_531),
     (events, 1_919),
     (redrive, 60_616),
     (lowered, 199_457),
