@@ -106,10 +106,15 @@ pub enum PoolState {
     /// The limit was lowered, perhaps by the end of an override, and not everybody surely follows yet: nobody is let in
     /// until [`settles_at`](Occupancy::settles_at), though fewer than the limit hold a lease; or more do, as before.
     Settling,
-    /// Someone waits and nothing moves. Either a slot has been open for longer than the time between two
-    /// sweeps and was not granted; or the first in the queue has waited for a whole lease duration plus grace,
-    /// and nobody holds a lease that has not expired (the limit is 0, say). Holders that live and take longer
-    /// than their lease, which is renewed or extended, are no such case: the pool is full.
+    /// The limit is 0, and leases from before have not all ended; or somebody may still follow the limit before. A lease
+    /// that was granted after that makes it [`OverLimit`](PoolState::OverLimit), as far as slots were read.
+    Draining,
+    /// The limit is 0, and nobody holds a lease: nobody is let in, whoever waits.
+    Drained,
+    /// Someone waits and nothing moves, though the limit lets somebody in. Either a slot has been open for longer than the
+    /// time between two sweeps and was not granted; or the first in the queue has waited for a whole lease duration plus
+    /// grace, and nobody holds a lease that has not expired. Holders that live and take longer than their lease, which is
+    /// renewed or extended, are no such case: the pool is full.
     ///
     /// A free slot does not say since when it is free: for it the first one's wait counts, so the moment
     /// between a raised limit and the grants may show as starving. A summary has no slots: only the first reason shows.
@@ -128,6 +133,8 @@ impl PoolState {
         match self {
             PoolState::OverLimit => "over limit",
             PoolState::Settling => "settling",
+            PoolState::Draining => "draining",
+            PoolState::Drained => "drained",
             PoolState::Starving => "starving",
             PoolState::Full => "full",
             PoolState::Ok => "ok",
@@ -250,7 +257,12 @@ impl Occupancy {
             queue,
             overridden: None,
         };
-        unjudged.judged(free, starving)
+        let granted_at_zero = |lease: &LeaseView| match settings.lowered {
+            Some(lowered) => lease.acquired_at > settings.followed_at(lowered),
+            None => true,
+        };
+        let broken = unjudged.slots.iter().filter_map(|row| row.lease.as_ref()).any(granted_at_zero);
+        unjudged.judged(free, starving, broken)
     }
 
     /// A pool as its last sweep left it: cheap to read for all pools of a table, as old as its `at` says. The limit, and
@@ -282,7 +294,9 @@ impl Occupancy {
             queue: vec![],
             overridden: None,
         };
-        unjudged.judged(free, starving)
+        // When they were granted is not known.
+        let broken = summary.held > 0 && settings.lowered.is_none();
+        unjudged.judged(free, starving, broken)
     }
 
     /// Whether nobody is let in while a lowered limit settles.
@@ -290,12 +304,17 @@ impl Occupancy {
         self.settles_at.is_some() && self.open == 0
     }
 
-    /// The same, in one word: the first that holds. `free` slots below the limit are held by nobody.
-    fn judged(self, free: u32, starving: bool) -> Occupancy {
+    /// The same, in one word: the first that holds. `free` slots below the limit are held by nobody; leases of a pool with a
+    /// limit of 0 are not all from before that if it is `broken`.
+    fn judged(self, free: u32, starving: bool, broken: bool) -> Occupancy {
         let (limit, highest) = (self.limit.count(), self.limit_was.unwrap_or(self.limit).count());
         let settling = self.is_closed() && (free > 0 || self.held > limit);
-        let state = if self.held > highest {
+        let state = if self.held > highest && (limit > 0 || broken || self.settles_at.is_some()) {
             PoolState::OverLimit
+        } else if limit == 0 && (self.held, self.expired, self.settles_at) == (0, 0, None) {
+            PoolState::Drained
+        } else if limit == 0 {
+            PoolState::Draining
         } else if settling {
             PoolState::Settling
         } else if starving {

@@ -217,7 +217,6 @@ fn a_summary_settles_too() {
 #[test]
 fn idle_ok_and_full() {
     assert_eq!(look(100, 2, vec![free(0)], vec![]).state, PoolState::Idle);
-    assert_eq!(look(100, 0, vec![], vec![]).state, PoolState::Idle);
     assert_eq!(look(100, 2, vec![held(0, "a", 90, 390)], vec![]).state, PoolState::Ok);
     // Expired, and not cleared away: not idle.
     assert_eq!(look(500, 2, vec![held(0, "a", 90, 390)], vec![]).state, PoolState::Ok);
@@ -226,7 +225,38 @@ fn idle_ok_and_full() {
     assert_eq!(look(100, 2, both(), vec![waits("c", 95)]).state, PoolState::Full);
     // Expired, but within the grace: still nobody else's.
     assert_eq!(look(391, 2, both(), vec![]).state, PoolState::Full);
-    assert_eq!(look(100, 0, vec![], vec![waits("c", 95)]).state, PoolState::Full);
+}
+
+#[test]
+fn a_limit_of_0_drains_until_nobody_holds_a_lease() {
+    // Lowered at 100; everybody follows from 175 on.
+    let drained = |at, slots, queue| look_by(&lowered(11, 0), at, slots, queue).state;
+    assert_eq!(drained(110, vec![], vec![]), PoolState::Draining, "somebody may still follow the limit of 11");
+    assert_eq!(drained(175, vec![], vec![]), PoolState::Drained);
+    assert_eq!(drained(9_999, vec![free(3)], vec![waits("c", 100)]), PoolState::Drained, "whoever waits");
+    let since = |at, acquired| drained(at, vec![held(0, "a", acquired, 900)], vec![waits("c", 100)]);
+    assert_eq!(
+        (since(174, 90), since(175, 90), since(800, 175)),
+        (PoolState::Draining, PoolState::Draining, PoolState::Draining)
+    );
+    assert_eq!(since(900, 90), PoolState::Draining, "expired, and not cleared away");
+    assert_eq!(since(800, 176), PoolState::OverLimit, "granted when everybody followed the limit of 0");
+    // Where the limit was always 0 nobody can have been let in.
+    assert_eq!(look(100, 0, vec![], vec![waits("c", 95)]).state, PoolState::Drained);
+    assert_eq!(look(100, 0, vec![held(0, "a", 90, 390)], vec![]).state, PoolState::OverLimit);
+}
+
+#[test]
+fn a_summary_drains_too() {
+    let at = |seconds, held, from: Option<u64>| {
+        let lowered = from.map(|from| Lowered { from: settings(from).limit, at: Timestamp::seconds(1_000) });
+        let settings = Settings { lowered, ..settings(0) };
+        Occupancy::summarised(&summary(held, 3, Some(10)), &settings, Timestamp::seconds(seconds)).state
+    };
+    assert_eq!((at(1_074, 0, Some(7)), at(1_075, 0, Some(7))), (PoolState::Draining, PoolState::Drained));
+    assert_eq!((at(1_010, 7, Some(7)), at(1_010, 8, Some(7))), (PoolState::Draining, PoolState::OverLimit));
+    assert_eq!(at(1_075, 7, Some(7)), PoolState::Draining);
+    assert_eq!((at(1_075, 0, None), at(1_075, 1, None)), (PoolState::Drained, PoolState::OverLimit));
 }
 
 #[test]
@@ -245,12 +275,10 @@ fn waiting_long_in_a_queue_that_moves_is_not_starving() {
 
 #[test]
 fn who_waits_for_a_whole_lease_while_nobody_holds_one_starves() {
-    let drained = |since| look(10_000, 0, vec![], vec![waits("c", since)]).state;
-    assert_eq!(drained(9_694), PoolState::Starving);
-    assert_eq!(drained(9_695), PoolState::Full, "the first has not waited for so long");
-    // Above the limit, and dead since a moment ago or alive.
-    let with = |expires| look(10_000, 0, vec![held(0, "a", 100, expires)], vec![waits("c", 9_694)]).state;
-    assert_eq!((with(10_000), with(10_001)), (PoolState::Starving, PoolState::OverLimit));
+    // It died a moment ago, or lives.
+    let with = |expires, since| look(10_000, 1, vec![held(0, "a", 100, expires)], vec![waits("c", since)]).state;
+    assert_eq!((with(10_000, 9_694), with(10_001, 9_694)), (PoolState::Starving, PoolState::Full));
+    assert_eq!(with(10_000, 9_695), PoolState::Full, "the first has not waited for so long");
 }
 
 #[test]
@@ -273,9 +301,9 @@ fn a_slot_that_stays_open_while_someone_waits_is_starving_them() {
 
 #[test]
 fn a_state_reads_as_words_and_fills_a_column() {
-    use PoolState::{Full, Idle, Ok, OverLimit, Settling, Starving};
-    let words = [OverLimit, Settling, Starving, Full, Ok, Idle].map(PoolState::as_str);
-    assert_eq!(words, ["over limit", "settling", "starving", "full", "ok", "idle"]);
+    use PoolState::{Drained, Draining, Full, Idle, Ok, OverLimit, Settling, Starving};
+    let words = [OverLimit, Settling, Draining, Drained, Starving, Full, Ok, Idle].map(PoolState::as_str);
+    assert_eq!(words, ["over limit", "settling", "draining", "drained", "starving", "full", "ok", "idle"]);
     assert_eq!(format!("[{:<10}]", PoolState::Ok), "[ok        ]");
 }
 

@@ -34,7 +34,7 @@ cut after 60 columns.
 With --output json:
 
     {\"table\": NAME, \"prefix\", \"at_ms\": now, \"limit\", \"held\", \"waiting\", \"waiting_more\": whether there are more
-     than that, \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
+     than that, \"state\": \"over_limit\", \"settling\", \"draining\", \"drained\", \"starving\", \"full\", \"ok\" or \"idle\",
      \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
      \"override\": null or {\"limit\", \"at_ms\", \"until_ms\": null if it stays until it is ended, \"who\", \"why\"},
      \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",

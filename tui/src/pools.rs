@@ -1,4 +1,4 @@
-//! `leasehold pools`: how do all pools of the table stand, as their last sweeps saw them?
+//! `leasehold pools`: how do all pools of the table stand, as their last sweeps saw them, or as they are now?
 
 mod check;
 
@@ -20,7 +20,8 @@ use check::PoolTrouble;
 
 /// List all pools: how full they were at their last sweep, who waited, and how old that is
 ///
-/// One query of the table's directory, however many leases there are. `leasehold leases PREFIX` reads one pool live.
+/// One query of the table's directory, however many leases there are. Pools that no sweep has told of lately are read as
+/// they are now, up to 100 of them. `leasehold leases PREFIX` reads one pool live.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct PoolsOptions {
@@ -41,7 +42,8 @@ pub(crate) struct PoolsOptions {
     #[arg(requires = "check", allow_hyphen_values = true)]
     max_wait: Millis,
 
-    /// With --check: a sweep may be so long ago; 0s: sweeps are not checked [default: three sweeps, at least 3m]
+    /// With --check: a sweep may be so long ago; 0s: sweeps are not checked [default: three sweeps, at least 3m, while the
+    /// pool is in use]
     #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "check", allow_hyphen_values = true)]
     max_sweep_age: Option<Millis>,
 }
@@ -76,36 +78,43 @@ impl Sort {
 
 const AFTER: &str = "\
 STATE is the first that holds: `over limit` (more hold a lease than the limit allows: leases from before it was
-lowered, else the pool is broken), `settling` (the limit was lowered: nobody is let in until that time), `starving`
-(somebody waits and nothing moves), `full` (all slots are held), `ok`, `idle`; `never swept` if there is no summary
-yet, `stale` if three sweeps or more are missing (the row tells the past), and `broken` if a row of the pool makes
+lowered, else the pool is broken), `settling` (the limit was lowered: nobody is let in until that time), `draining`
+(the limit is 0, and leases from before last), `drained` (the limit is 0, and nobody holds a lease), `starving`
+(somebody waits and nothing moves), `full` (all slots are held), `ok`, `idle`; and `broken` if a row of the pool makes
 no sense; the reason is below. LIMIT is the one in force now; OVERRIDE says who made it, if an operator did. HELD and
-the columns right of it are as old as SWEPT says; with --check they are of now.
+the columns right of it are as old as SWEPT says. They are of now with --check, and where no sweep was for three times
+as long as it should be: as where only `leasehold run` is used, and nobody runs anything now. Of such pools the first
+100 are read; the others are `never swept` if there was no sweep yet, else `stale` (the row tells the past).
 
 --check reads the slots and the head of the queue of each listed pool (about one read unit a pool of 15 slots). Below
 the list it says which pool has which trouble:
     broken        a row makes no sense: `leasehold doctor PREFIX` says what to do
     over limit    more hold a lease than the limit allows
-    starving      somebody waits and nothing moves, and the limit is not 0
+    starving      somebody waits and nothing moves
     waits         the first in the queue has waited for longer than --max-wait
-    sweeps        the pool was swept before, but not within --max-sweep-age
-A pool that was never swept has no such trouble: nobody began to sweep it, as where only `leasehold run` is used.
+    sweeps        the pool is in use and was swept before, but not for three sweeps; with --max-sweep-age: not for so
+                  long, in use or not
+A pool that was never swept has no such trouble: nobody began to sweep it. Where only `leasehold run` is used, it
+sweeps while it waits or holds a lease; a pool that nobody uses misses no sweep.
 
 Exit status: 0 done, and with --check nothing is wrong; 1 with --check: something is wrong with a listed pool, or no
 pool is listed; 2 the options make no sense; 3 the table cannot be used.
 
-With --output json (null: never swept, or the row cannot be read):
+With --output json (null: not read, or the row cannot be read):
 
     {\"table\": NAME, \"at_ms\": now, \"pools\": [{\"prefix\", \"limit\": in force now, \"held\", \"waiting\",
      \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
-     \"state\": \"over_limit\", \"settling\", \"starving\", \"full\", \"ok\" or \"idle\",
+     \"state\": \"over_limit\", \"settling\", \"draining\", \"drained\", \"starving\", \"full\", \"ok\" or \"idle\",
      \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
-     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"stale\": whether sweeps are missing, \"trouble\": what is wrong}],
+     \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"stale\": whether the row tells the past, \"trouble\": what is wrong}],
      \"check\": null without --check, else [{\"prefix\", \"kind\": \"broken\", \"over_limit\", \"starving\", \"waits\" or
      \"sweeps\", \"what\": in words}], empty if nothing is wrong,
      \"foreign\": [the keys of rows in the directory that are none of leasehold's]}
 
 Times are milliseconds; those that end in `at_ms` since 1970, as the pool's sweep read its clock.";
+
+/// How many pools are read of which no sweep has told lately: about a unit each.
+const UNSWEPT_READ: usize = 100;
 
 /// How many rows that are none of leasehold's are told of one by one.
 const FOREIGN_TOLD: usize = 3;
@@ -151,10 +160,12 @@ impl PoolsOptions {
         let mut pools: Vec<PoolsRow> =
             listed.into_iter().map(|(prefix, listed)| PoolsRow::of(prefix, listed, now)).collect();
         let all = pools.len();
+        // What was not asked for is not read; of the others the state may be another one now.
+        pools.retain(|pool| self.names(&pool.prefix));
         if self.check {
-            // What was not asked for is not read; of the others the state may be another one now.
-            pools.retain(|pool| self.names(&pool.prefix));
             check::read_now(&table, &mut pools).await?;
+        } else {
+            check::read_unswept(&table, &mut pools, UNSWEPT_READ).await?;
         }
         let now = table.now();
         pools.retain(|pool| self.lists(pool));
@@ -173,6 +184,9 @@ impl PoolsOptions {
         }
         text += &told_foreign(&foreign);
         let well = check.as_ref().is_none_or(|check| check.is_empty() && !pools.is_empty());
+        for pool in &mut pools {
+            pool.stale = pool.stale.map(|_| pool.tells_the_past());
+        }
         output.tell(&text, &PoolsOutput { table: table.name(), at_ms: now, pools, check, foreign })?;
         Ok(u8::from(!well))
     }
@@ -201,8 +215,19 @@ impl PoolsOptions {
 }
 
 /// The words for a state, as they are listed.
-const STATE_WORDS: [&str; 9] =
-    ["over limit", "settling", "starving", "full", "ok", "idle", "broken", "never swept", "stale"];
+const STATE_WORDS: [&str; 11] = [
+    "over limit",
+    "settling",
+    "draining",
+    "drained",
+    "starving",
+    "full",
+    "ok",
+    "idle",
+    "broken",
+    "never swept",
+    "stale",
+];
 
 impl PoolsRow {
     fn of(prefix: PoolName, listed: ListedPool, now: Timestamp) -> PoolsRow {
@@ -277,7 +302,7 @@ impl PoolsRow {
             or_dash(self.waiting.map(|waiting| format!("{waiting}{more}"))),
             or_dash(self.oldest_wait_ms.map(duration::seconds)),
             state,
-            or_dash(self.swept_at_ms.map(|at| format!("{} ago", duration::seconds(now.since(at))))),
+            self.swept_at_ms.map_or("never".into(), |at| format!("{} ago", duration::seconds(now.since(at)))),
             or_dash(self.live.as_ref().map(|live| words_cell(&format!("by {}: {}", live.who, live.why)))),
         ]
     }

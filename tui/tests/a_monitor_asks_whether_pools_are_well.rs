@@ -4,7 +4,10 @@
 
 mod local_aws;
 
-use leasehold_core::{AcquireRequest, Holder, Limit, Mode, PoolName, Row, RowKey, Slot, SummaryRow, Timestamp};
+use leasehold_core::{
+    AcquireRequest, Attempt, Fence, Held, Holder, Limit, Lowered, Millis, Mode, Notice, OverrideRow, PoolName, PoolRow,
+    Row, RowKey, Slot, SlotRow, SummaryRow, Timestamp,
+};
 use leasehold_store::{Clock, Runner, SystemClock};
 use leasehold_testkit::put_row;
 use local_aws::{Ended, damage, document, on, refused, run, table, told};
@@ -20,12 +23,30 @@ async fn asks(table_name: &str, pool: &str, who: &str) {
     Runner::new(table(table_name)).run_on(&prefix(pool), ask).await.expect("an answer");
 }
 
+fn ago(seconds: u64) -> Timestamp {
+    Timestamp(SystemClock.now().0 - seconds * 1_000)
+}
+
 /// A sweep that long ago, which found the pool empty.
 async fn swept(table_name: &str, pool: &str, seconds: u64) {
-    let at = Timestamp(SystemClock.now().0 - seconds * 1_000);
+    let at = ago(seconds);
     let limit = Limit::try_from(2).expect("a limit");
     let row = SummaryRow { at, limit, held: 0, waiting: 0, waiting_more: false, waiting_since: None };
     put_row(&table(table_name), &prefix(pool), Row::Summary(row)).await;
+}
+
+/// The first slot, held for so long, and for longer yet.
+fn held_for(seconds: u64) -> SlotRow {
+    let held = Held {
+        holder: Holder::new("long", "", None).expect("a holder"),
+        attempt: Attempt::default(),
+        acquired_at: ago(seconds),
+        expires_at: SystemClock.now() + Millis::seconds(60),
+        label: None,
+        renewed_at: None,
+        notice: Notice::Asked,
+    };
+    SlotRow { slot: Slot(0), fence: Fence(1), held: Some(held) }
 }
 
 fn listed(words: &str) -> Vec<&str> {
@@ -62,17 +83,39 @@ async fn pools_are_listed_by_name_or_state_and_in_any_order() {
 }
 
 #[tokio::test]
+async fn a_pool_that_no_sweep_tells_of_is_read() {
+    let name = "unswept";
+    told(name, &["table", "create"]);
+    for pool in ["p", "q"] {
+        told(name, &["pool", "set", pool, "--limit", "2"]);
+        asks(name, pool, "one").await;
+    }
+    // A `leasehold run` swept last, while it held a lease; nobody has used the pool since.
+    swept(name, "q", 240).await;
+    let words = told(name, &["pools"]);
+    let held = |pool: &str| format!("{pool}          1      2        0            -  ok     ");
+    assert!(words.contains(&(held("p") + "never")) && words.contains(&(held("q") + "4m")), "{words}");
+    let pools = document(name, &["pools"])["pools"].clone();
+    assert_eq!((&pools[0]["held"], &pools[0]["stale"], &pools[1]["stale"]), (&json!(1), &json!(null), &json!(false)));
+    assert_eq!(listed(&told(name, &["pools", "--filter", "ok"])), ["p", "q"]);
+}
+
+#[tokio::test]
 async fn a_sweep_that_is_missing_is_no_idle_pool() {
     let name = "stale";
     told(name, &["table", "create"]);
-    told(name, &["pool", "set", "p", "--limit", "2"]);
-    swept(name, "p", 179).await;
-    assert!(told(name, &["pools"]).contains(" idle "), "three sweeps may be missing");
-    swept(name, "p", 240).await;
+    // More than are read one by one.
+    for number in 0..102 {
+        let pool = format!("p{number:03}");
+        put_row(&table(name), &prefix(&pool), Row::Pool(PoolRow::new(Limit::try_from(2).expect("a limit")))).await;
+        swept(name, &pool, if number == 0 { 120 } else { 240 }).await;
+    }
     let words = told(name, &["pools"]);
-    assert!(words.contains(" stale, was idle  4m"), "{words}");
-    assert_eq!(document(name, &["pools"])["pools"][0]["stale"], json!(true));
-    assert_eq!(listed(&told(name, &["pools", "--filter", "stale"])), ["p"]);
+    let line = |pool: &str| words.lines().find(|line| line.starts_with(pool)).expect("the pool").to_owned();
+    assert!(line("p000").contains(" idle "), "three sweeps may be missing: {words}");
+    assert!(line("p100").contains(" idle") && line("p101").contains(" stale, was idle  4m"), "{words}");
+    assert_eq!(document(name, &["pools"])["pools"][101]["stale"], json!(true));
+    assert_eq!(listed(&told(name, &["pools", "--filter", "stale"])), ["p101"]);
 }
 
 #[tokio::test]
@@ -83,12 +126,46 @@ async fn a_pool_that_lets_nobody_in_is_in_no_trouble() {
     asks(name, "p", "one").await;
     // As long as it takes until a pool that lets anybody in would be called starving.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    assert_eq!(document(name, &["leases", "p"])["state"], json!("starving"));
+    assert_eq!(document(name, &["leases", "p"])["state"], json!("drained"));
+    assert!(told(name, &["leases", "p"]).contains("0 of 0 held, 1 waiting, drained"));
+    assert!(told(name, &["pool", "show", "p"]).contains("0 of 0 held, 1 waiting, drained"));
     let well = check(name, &[]);
-    assert_eq!(well.status, Some(0), "{well:?}");
+    assert!(well.status == Some(0) && well.told.contains("  drained  "), "{well:?}");
+    assert_eq!(listed(&told(name, &["pools", "--filter", "drained"])), ["p"]);
     let doctor = on(name).args(["doctor", "p", "--output", "json"]).output().expect("the binary");
     let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(found.contains("pool-drained") && !found.contains("queue-starving"), "{found}");
+}
+
+#[tokio::test]
+async fn a_pool_whose_holders_end_is_in_no_trouble() {
+    let name = "draining";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    put_row(&table(name), &prefix("p"), Row::Slot(held_for(300))).await;
+    told(name, &["pool", "override", "p", "--drain", "--reason", "a test", "--yes"]);
+    let words = told(name, &["leases", "p"]);
+    assert!(words.contains(", draining; nobody is let in any more from "), "{words}");
+    // When everybody follows the limit of 0, and the lease from before lasts.
+    let lowered = Lowered { from: Limit::try_from(1).expect("a limit"), at: ago(200) };
+    let live = OverrideRow {
+        limit: Limit::try_from(0).expect("a limit"),
+        lowered: Some(lowered),
+        at: ago(200),
+        until: None,
+        who: "ann".into(),
+        why: "a test".into(),
+    };
+    put_row(&table(name), &prefix("p"), Row::Override(live)).await;
+    let words = told(name, &["leases", "p"]);
+    assert!(words.contains("1 of 0 held, 0 waiting, draining\n"), "{words}");
+    let well = check(name, &[]);
+    assert!(well.status == Some(0) && well.told.contains("  draining  "), "{well:?}");
+    let doctor = on(name).args(["doctor", "p", "--output", "json"]).output().expect("the binary");
+    let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(found.contains("pool-drained") && !found.contains("over-limit"), "{found}");
+    told(name, &["release", "p:0:1", "--yes"]);
+    assert_eq!(document(name, &["leases", "p"])["state"], json!("drained"));
 }
 
 #[tokio::test]
@@ -104,7 +181,7 @@ async fn a_check_ends_with_the_status_that_a_monitor_needs() {
     assert_eq!((well.status, &*well.wrong), (Some(0), ""), "{well:?}");
     // As it is now: nobody has swept it.
     assert!(
-        well.told.contains("p          1      1        0            -  full   -")
+        well.told.contains("p          1      1        0            -  full   never")
             && well.told.ends_with("2 pools checked: nothing is wrong\n"),
         "{well:?}"
     );
@@ -116,7 +193,11 @@ async fn a_check_ends_with_the_status_that_a_monitor_needs() {
     assert!(waits.told.contains("! p: waits: the first in the queue has waited for "), "{waits:?}");
     assert!(waits.status == Some(1) && waits.told.ends_with("2 pools checked: 1 in trouble\n"), "{waits:?}");
 
+    // Nobody uses it, as where a `leasehold run` has ended: it needs no sweep, unless somebody wants one.
     swept(name, "q", 600).await;
+    assert_eq!(check(name, &["--filter", "q"]).status, Some(0));
+    assert_eq!(check(name, &["--filter", "q", "--max-sweep-age", "9m"]).status, Some(1));
+    put_row(&table(name), &prefix("q"), Row::Slot(held_for(300))).await;
     let stopped = check(name, &["--filter", "q"]);
     assert!(stopped.told.contains("! q: sweeps: the last was 10m ago, more than 3m"), "{stopped:?}");
     assert_eq!(stopped.status, Some(1));

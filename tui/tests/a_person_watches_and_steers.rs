@@ -68,7 +68,7 @@ fn keys_pressed_in_a_row_change_a_limit_in_that_order() {
     tmux.key("Up");
     // More often than there are slots: 0 is the least.
     tmux.text("------");
-    tmux.shows(&["0/0", "everybody follows the limit of 0 from"]);
+    tmux.shows(&["0/0", "nobody is let in any more from"]);
     tmux.text("++++");
     tmux.shows(&["4/4", "± limit by leasehold demo: by hand"]);
     tmux.text("q");

@@ -161,7 +161,8 @@ async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
     granted(name, "one", None).await;
     queued(name, "two").await;
     let unswept = document(name, &["pools"]);
-    assert_eq!(unswept["pools"][0]["held"], json!(null), "nobody has counted yet: {unswept}");
+    let first = &unswept["pools"][0];
+    assert_eq!((&first["held"], &first["swept_at_ms"]), (&json!(1), &json!(null)), "nobody has swept yet: {unswept}");
 
     let swept = document(name, &["sweep", "p"]);
     let nothing = json!({"table": name, "prefix": "p", "granted": 0, "reclaimed": 0, "renotified": 0, "extended": 0,
@@ -174,8 +175,8 @@ async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
     let first = json!({"prefix": "p", "limit": 1, "held": 1, "waiting": 1, "waiting_more": false,
         "oldest_wait_ms": oldest, "state": "full", "swept_at_ms": at, "stale": false, "trouble": null,
         "settles_at_ms": null, "limit_was": null, "override": null});
-    let second = json!({"prefix": "quiet-one", "limit": 7, "held": null, "waiting": null, "waiting_more": null,
-        "oldest_wait_ms": null, "state": null, "swept_at_ms": null, "stale": null, "trouble": null,
+    let second = json!({"prefix": "quiet-one", "limit": 7, "held": 0, "waiting": 0, "waiting_more": false,
+        "oldest_wait_ms": null, "state": "idle", "swept_at_ms": null, "stale": null, "trouble": null,
         "settles_at_ms": null, "limit_was": null, "override": null});
     assert_eq!((pool(0), pool(1), &listed["pools"][2]), (first, second, &json!(null)));
 
@@ -183,7 +184,7 @@ async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
     let lines: Vec<Vec<&str>> = words.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["PREFIX", "HELD", "LIMIT", "WAITING", "OLDEST", "WAIT", "STATE", "SWEPT", "OVERRIDE"]);
     assert_eq!((&lines[1][..4], lines[1][5]), (&["p", "1", "1", "1"][..], "full"), "{words}");
-    assert_eq!(lines[2], ["quiet-one", "-", "7", "-", "-", "never", "swept", "-", "-"]);
+    assert_eq!(lines[2], ["quiet-one", "0", "7", "0", "-", "idle", "never", "-"]);
 }
 
 #[tokio::test]

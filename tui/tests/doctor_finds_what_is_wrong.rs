@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use leasehold_core::{
     Fence, HighWaterRow, HolderState, Lowered, Millis, Notice, OverrideRow, PoolPatch, PoolRow, Row, RowKey, Slot,
-    SlotRow, TaskToken,
+    SlotRow, SummaryRow, TaskToken,
 };
 use leasehold_store::rows;
 use patient::{
@@ -251,6 +251,13 @@ async fn missed_sweeps_are_found_only_in_a_pool_that_is_used() {
     patient.put([Row::Pool(PoolRow::new(limit(2)))]).await;
     patient.put([Row::HighWater(HighWaterRow { slots: 2, ..HighWaterRow::default() })]).await;
     finds(&patient, &[], 0);
+    patient.put_lease(slot_row(0, 1, "one", ago(170), ahead(100))).await;
+    finds(&patient, &[], 0);
+    patient.put_lease(slot_row(0, 1, "one", ago(200), ahead(100))).await;
+    finds(&patient, &["sweep-not-running"], 1);
+    // As where a `leasehold run` of today follows one of yesterday: it will sweep.
+    let swept = |at| SummaryRow { at, limit: limit(2), held: 1, waiting: 0, waiting_more: false, waiting_since: None };
+    patient.put([Row::Summary(swept(ago(86_400)))]).await;
     patient.put_lease(slot_row(0, 1, "one", ago(170), ahead(100))).await;
     finds(&patient, &[], 0);
     patient.put_lease(slot_row(0, 1, "one", ago(200), ahead(100))).await;

@@ -15,7 +15,7 @@ use leasehold_tui::watch::input::{Input, Subscription};
 use leasehold_tui::watch::poller::poll;
 use leasehold_tui::watch::state::DashboardState;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use scenes::{WATCH, dashboard, limit, prefix};
+use scenes::{WATCH, dashboard, limit, prefix, screen as drawn};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -24,6 +24,16 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 /// So many pools with a limit of 15, of which some are held; each was swept once.
 async fn table(engine: &Embedded, pools: usize) -> Table {
+    let table = table_without_sweeps(engine, pools).await;
+    let runner = Runner::new(table);
+    for number in 0..pools {
+        runner.run_on(&prefix(&format!("pool-{number:03}")), SweepRequest).await.expect("a sweep");
+    }
+    engine.table("leases")
+}
+
+/// The same, and nobody has ever swept: as where only `leasehold run` is used.
+async fn table_without_sweeps(engine: &Embedded, pools: usize) -> Table {
     let table = engine.table("leases");
     create_table(&table).await.expect("a table");
     let runner = Runner::new(table.clone());
@@ -38,7 +48,6 @@ async fn table(engine: &Embedded, pools: usize) -> Table {
             let ask = AcquireRequest { holder, attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None };
             runner.run_on(&prefix, ask).await.expect("a lease");
         }
-        runner.run_on(&prefix, SweepRequest).await.expect("a sweep");
     }
     engine.table("leases")
 }
@@ -106,6 +115,50 @@ async fn only_the_pools_on_screen_are_read_live() {
     assert!(live.len() <= 2 * wanted.len(), "{live:?}");
     // The others are there, as their last sweep left them.
     assert!(dashboard.listed().all(|pool| pool.seen.is_some()));
+}
+
+#[tokio::test]
+async fn pools_that_no_sweep_tells_of_are_read_now_and_then() {
+    let engine = Embedded::memory().expect("an engine");
+    let mut watching = Watching::new(table_without_sweeps(&engine, 60).await, NARROW, Duration::from_millis(100));
+    watching.until(|_, input| matches!(input, Input::Listed(_))).await;
+    let screen = drawn(&watching.dashboard);
+    assert!(screen.contains("60 pools  ? 60 not read yet"), "{screen}");
+    watching.until(|dashboard, _| dashboard.pools().iter().all(|pool| pool.seen.is_some())).await;
+    let screen = drawn(&watching.dashboard);
+    // 15 each of 0, 5, 10 and 15 leases.
+    assert!(screen.contains("15 full") || screen.contains("■ 15"), "{screen}");
+    assert!(screen.contains("450/900 held") && !screen.contains("not read"), "{screen}");
+    // Within a minute they are not read again: what is on screen alone is.
+    watching.round().await;
+    let (_, reads) = watching.used();
+    for _ in 0..3 {
+        watching.round().await;
+    }
+    let shown = watching.dashboard.subscription().pools.len() as u64;
+    assert_eq!(watching.used().1 - reads, 3 * 2 * shown);
+}
+
+#[tokio::test]
+async fn many_such_pools_take_no_more_than_their_part() {
+    let engine = Embedded::memory().expect("an engine");
+    let mut watching = Watching::new(table_without_sweeps(&engine, 200).await, NARROW, Duration::from_millis(100));
+    watching.round().await;
+    let begin = tokio::time::Instant::now();
+    let (before, _) = watching.used();
+    let mut rounds = 0;
+    while begin.elapsed() < Duration::from_secs(3) {
+        watching.round().await;
+        rounds += 1;
+    }
+    let shown = watching.dashboard.subscription().pools.len();
+    let screens = f64::from(rounds) * shown as f64 * 1.5;
+    let units = watching.used().0 - before - screens;
+    // 10 a second, 20 at once after a rest, and one reading more than there were units for.
+    let most = 10.0 * begin.elapsed().as_secs_f64() + 20.0 + 16.0 * 1.5;
+    assert!(units < most, "{units} of {most} units");
+    let unread = watching.dashboard.pools().iter().filter(|pool| pool.seen.is_none()).count();
+    assert!((1..150).contains(&unread), "{unread} are still to be read");
 }
 
 #[tokio::test]

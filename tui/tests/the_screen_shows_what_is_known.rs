@@ -193,6 +193,21 @@ fn a_limit_that_settles_says_until_when_nobody_gets_in() {
 }
 
 #[test]
+fn a_limit_of_0_drains_and_is_drained() {
+    let mut dashboard = with(WIDE, &example());
+    let nobody = scene("analytics", 0, 0, 4);
+    let lowered = |since| Some(Lowered { from: limit(20), at: ago(since) });
+    dashboard.apply(Input::Seen(Box::new(nobody.look_by(vec![], lowered(30_000)))));
+    let shown = screen(&dashboard);
+    assert!(shown.contains("▽ draining") && shown.contains("▽ nobody is let in any more from"), "{shown}");
+    dashboard.apply(Input::Tick(Timestamp(NOW.0 + 1)));
+    let later = Occupancy { at: Timestamp(NOW.0 + 1), ..nobody.look_by(vec![], lowered(90_000)) };
+    dashboard.apply(Input::Seen(Box::new(later)));
+    let shown = screen(&dashboard);
+    assert!(shown.contains("□ drained") && shown.contains("□ 1 drained") && !shown.contains("full"), "{shown}");
+}
+
+#[test]
 fn an_error_before_anything_was_read() {
     let mut dashboard = dashboard(WATCH, NARROWEST);
     dashboard.apply(Input::Tick(NOW));

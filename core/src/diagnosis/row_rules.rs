@@ -47,7 +47,8 @@ impl RowRules<'_> {
         let used_since = held.chain(queue.iter().map(|place| place.ticket.at)).min();
         let last = self.reading.summary.as_ref().map(|summary| summary.at);
         let Some(used_since) = used_since.filter(|_| !self.reading.damaged.contains(&RowKey::Summary)) else { return };
-        if self.now.since(last.unwrap_or(used_since)) > self.missed {
+        // While nobody used it, nobody had to sweep: `leasehold run` sweeps while it holds a lease or waits for one.
+        if self.now.since(last.map_or(used_since, |last| last.max(used_since))) > self.missed {
             let finding = Finding::SweepNotRunning { last, sweep_every: self.settings.sweep_every };
             self.say(finding, Some(Remedy::Sweep));
         }
@@ -75,10 +76,7 @@ impl RowRules<'_> {
             }
         }
         let Occupancy { state, open, oldest_wait, .. } = self.occupancy();
-        // Whoever set the limit to 0 wants nobody to be let in.
-        let lets_in = self.settings.limit.count() > 0;
-        if let (PoolState::Starving, Some(waits)) = (state, oldest_wait.filter(|waits| lets_in && *waits > self.missed))
-        {
+        if let (PoolState::Starving, Some(waits)) = (state, oldest_wait.filter(|waits| *waits > self.missed)) {
             self.say(Finding::QueueStarving { waits, open }, Some(Remedy::Sweep));
         }
     }
@@ -91,11 +89,12 @@ impl RowRules<'_> {
 
     fn limit(&mut self) {
         let limit = self.settings.limit;
-        let Occupancy { held, slots, .. } = self.occupancy();
+        let Occupancy { held, slots, state, .. } = self.occupancy();
         let above =
             slots.iter().filter(|row| row.above_limit && row.lease.as_ref().is_some_and(|lease| !lease.expired));
         let leases = u32::try_from(above.count()).unwrap_or(u32::MAX);
-        if held > limit.count() {
+        // Leases of a pool that drains are from before.
+        if held > limit.count() && state != PoolState::Draining {
             self.say(Finding::OverLimit { held, limit }, None);
         } else if leases > 0 {
             self.say(Finding::SlotsAboveLimit { leases, limit }, None);

@@ -1,7 +1,7 @@
 //! `leasehold pools --check`: what is wrong with a pool, for a monitor that calls it?
 
 use futures_util::future::join_all;
-use leasehold_core::occupancy::PoolState;
+use leasehold_core::occupancy::{Occupancy, PoolState};
 use leasehold_core::{Millis, PoolName, Timestamp};
 use leasehold_store::{StoreError, Table, look};
 use serde::Serialize;
@@ -34,8 +34,24 @@ pub(super) enum TroubleKind {
 
 /// Reads the slots and queues of these pools as they are now. A pool that was retired meanwhile is left out.
 pub(super) async fn read_now(table: &Table, pools: &mut Vec<PoolsRow>) -> Result<(), CliError> {
+    read_some(table, pools, usize::MAX, |_| true).await
+}
+
+/// The same for as many as `most` of which no sweep has told lately, as where only `leasehold run` is used.
+pub(super) async fn read_unswept(table: &Table, pools: &mut Vec<PoolsRow>, most: usize) -> Result<(), CliError> {
+    let unswept = |pool: &PoolsRow| pool.trouble.is_none() && (pool.seen.is_none() || pool.tells_the_past());
+    read_some(table, pools, most, unswept).await
+}
+
+async fn read_some(
+    table: &Table,
+    pools: &mut Vec<PoolsRow>,
+    most: usize,
+    wanted: impl Fn(&PoolsRow) -> bool,
+) -> Result<(), CliError> {
     let mut gone = vec![];
-    for some in pools.chunks_mut(AT_ONCE) {
+    let mut wanted: Vec<&mut PoolsRow> = pools.iter_mut().filter(|pool| wanted(pool)).take(most).collect();
+    for some in wanted.chunks_mut(AT_ONCE) {
         let looks = join_all(some.iter().map(|pool| look(table, &pool.prefix, || table.now()))).await;
         for (pool, look) in some.iter_mut().zip(looks) {
             match look {
@@ -76,8 +92,6 @@ pub(super) fn troubles(
             PoolState::OverLimit => {
                 add(TroubleKind::OverLimit, format!("over limit: {} hold a lease, {} may", seen.held, seen.limit));
             }
-            // Whoever set the limit to 0 wants nobody to be let in.
-            PoolState::Starving if seen.limit.count() == 0 => {}
             PoolState::Starving => add(TroubleKind::Starving, "starving: somebody waits and nothing moves".into()),
             _ => {}
         }
@@ -86,14 +100,25 @@ pub(super) fn troubles(
             add(TroubleKind::Waits, format!("waits: the first in the queue has waited for {waits}, more than {most}"));
         }
     }
+    // Unless somebody asks, no sweep is missed where nobody holds or waits: `leasehold run` sweeps as long as it does.
+    let needed_since = match max_sweep_age {
+        Some(_) => pool.swept_at_ms,
+        None => pool.seen.as_ref().and_then(used_since).zip(pool.swept_at_ms).map(|(used, swept)| used.max(swept)),
+    };
     let may = max_sweep_age.or(pool.oldest_sweep).filter(|age| age.0 > 0);
-    if let (Some(at), Some(may)) = (pool.swept_at_ms, may)
-        && now.since(at) > may
+    if let (Some(since), Some(at), Some(may)) = (needed_since, pool.swept_at_ms, may)
+        && now.since(since) > may
     {
         let (age, may) = (duration::seconds(now.since(at)), duration::words(may));
         add(TroubleKind::Sweeps, format!("sweeps: the last was {age} ago, more than {may}"));
     }
     found
+}
+
+/// Since when somebody has held a lease of the pool or waited for one without a break, as far as it shows.
+fn used_since(seen: &Occupancy) -> Option<Timestamp> {
+    let held = seen.slots.iter().filter_map(|slot| slot.lease.as_ref()).map(|lease| lease.acquired_at);
+    held.chain(seen.queue.iter().map(|waiter| waiter.since)).min()
 }
 
 /// What is wrong, a line each, and how many pools that is of.

@@ -227,11 +227,13 @@ pub enum ReplayCommand {
     Start,
 }
 
-/// What is on screen, and so is to be read.
+/// What is on screen, and what else is to be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subscription {
     /// The pools to read live, the chosen one first.
     pub pools: Vec<PoolName>,
+    /// Now and then the others are to be read too, where no sweep tells of them.
+    pub unswept: bool,
     /// Nothing is to be read.
     pub paused: bool,
     /// How often everything was asked to be read at once.

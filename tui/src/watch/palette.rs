@@ -76,7 +76,7 @@ impl Palette {
     pub fn state(self, state: PoolState) -> Style {
         match state {
             PoolState::OverLimit => self.alarm(),
-            PoolState::Settling | PoolState::Starving => self.warn(),
+            PoolState::Settling | PoolState::Draining | PoolState::Drained | PoolState::Starving => self.warn(),
             PoolState::Full => self.busy(),
             PoolState::Ok => self.good(),
             PoolState::Idle => self.quiet(),
@@ -89,6 +89,8 @@ pub fn sign(state: PoolState) -> &'static str {
     match state {
         PoolState::OverLimit => "▲",
         PoolState::Settling => "◇",
+        PoolState::Draining => "▽",
+        PoolState::Drained => "□",
         PoolState::Starving => "◆",
         PoolState::Full => "■",
         PoolState::Ok => "●",
@@ -97,8 +99,16 @@ pub fn sign(state: PoolState) -> &'static str {
 }
 
 /// All states, the most alarming first.
-pub const STATES: [PoolState; 6] =
-    [PoolState::OverLimit, PoolState::Starving, PoolState::Settling, PoolState::Full, PoolState::Ok, PoolState::Idle];
+pub const STATES: [PoolState; 8] = [
+    PoolState::OverLimit,
+    PoolState::Starving,
+    PoolState::Settling,
+    PoolState::Draining,
+    PoolState::Drained,
+    PoolState::Full,
+    PoolState::Ok,
+    PoolState::Idle,
+];
 
 /// What a colour of the fixed part of the 256-colour table looks like: red, green, blue.
 pub fn rgb(index: u8) -> (u8, u8, u8) {

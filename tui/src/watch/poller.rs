@@ -1,8 +1,8 @@
 //! The poller: what is read, and how often?
-//! The directory for all pools, then only the pools on screen; never more than a small budget, so that what the
-//! watching costs follows what is shown and not how large the table is.
+//! The directory for all pools, then the pools on screen, and now and then those that no sweep tells of; never more than
+//! a small budget, so that what the watching costs follows what is shown and not how large the table is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -24,8 +24,15 @@ const DIRECTORY_UNIT: Duration = Duration::from_millis(100);
 /// How many units a second the pools on screen may take. A pool with a limit of 15 takes 1 unit a look.
 const UNITS_A_SECOND: f64 = 50.0;
 
-/// How many units may be taken at once after a rest.
-const BURST: f64 = 100.0;
+/// The units of so many seconds may be taken at once after a rest.
+const RESTED: f64 = 2.0;
+
+/// How often a pool is read that is not on screen, and that no sweep has told of for too long: as where only
+/// `leasehold run` is used. Sweeps would tell as often.
+const UNSWEPT_EVERY: Duration = Duration::from_secs(60);
+
+/// How many of the units a second may be taken for those; with more pools than that, each is read the less often.
+const UNSWEPT_UNITS_A_SECOND: f64 = 10.0;
 
 /// How many pools are read at the same time.
 const AT_ONCE: usize = 16;
@@ -100,7 +107,10 @@ struct TableReader {
     inputs: mpsc::Sender<Input>,
     directory_due: Instant,
     read_at: HashMap<PoolName, Instant>,
+    /// The pools that no sweep has told of lately, the next to be read first.
+    unswept: VecDeque<PoolName>,
     budget: ReadBudget,
+    unswept_budget: ReadBudget,
     costs: ReadCosts,
 }
 
@@ -108,8 +118,17 @@ impl TableReader {
     fn new(table: Table, every: Duration, inputs: mpsc::Sender<Input>) -> TableReader {
         let now = Instant::now();
         let costs = ReadCosts { since: now, spent: VecDeque::new(), used: table.meter().used() };
-        let budget = ReadBudget { left: BURST, at: now };
-        TableReader { table, every, inputs, directory_due: now, read_at: HashMap::new(), budget, costs }
+        TableReader {
+            table,
+            every,
+            inputs,
+            directory_due: now,
+            read_at: HashMap::new(),
+            unswept: VecDeque::new(),
+            budget: ReadBudget::of(UNITS_A_SECOND),
+            unswept_budget: ReadBudget::of(UNSWEPT_UNITS_A_SECOND),
+            costs,
+        }
     }
 
     /// Everything is due.
@@ -127,6 +146,7 @@ impl TableReader {
         let begin = Instant::now();
         if begin >= self.directory_due {
             let listed = self.directory().await?;
+            self.note_unswept(&listed);
             if self.inputs.send(Input::Listed(listed)).await.is_err() {
                 return Ok(None);
             }
@@ -146,14 +166,55 @@ impl TableReader {
                 return Ok(Some(Instant::now()));
             }
         }
-        if !due.is_empty() && self.inputs.send(Input::Cost(self.costs.per_minute())).await.is_err() {
+        let unswept = self.due_unswept(want, begin);
+        if !unswept.is_empty() {
+            let before = self.budget.left;
+            if !self.read(&unswept).await? {
+                return Ok(None);
+            }
+            self.unswept_budget.spend(before - self.budget.left);
+        }
+        if !(due.is_empty() && unswept.is_empty())
+            && self.inputs.send(Input::Cost(self.costs.per_minute())).await.is_err()
+        {
             return Ok(None);
         }
         if self.read_at.len() > 10 * want.pools.len() + 1_000 {
-            let every = self.every;
+            let every = self.every.max(UNSWEPT_EVERY);
             self.read_at.retain(|_, read| begin.duration_since(*read) < every);
         }
         Ok(Some((begin + self.every).min(self.directory_due)))
+    }
+
+    /// Keeps which pools the directory says nothing new of. Those that were waiting for their turn keep their order.
+    fn note_unswept(&mut self, listed: &PoolDirectory) {
+        // What is wrong with a pool is known; there is nothing to be read of one without settings.
+        let unswept = |pool: &&DirectoryEntry| {
+            pool.trouble.is_none() && pool.limit.is_some() && (pool.summary.is_none() || pool.stale)
+        };
+        let mut new: BTreeSet<&PoolName> = listed.pools.iter().filter(unswept).map(|pool| &pool.prefix).collect();
+        self.unswept.retain(|known| new.remove(known));
+        self.unswept.extend(new.into_iter().cloned());
+    }
+
+    /// The next of those to be read now, if there are units left for them.
+    fn due_unswept(&mut self, want: &Subscription, now: Instant) -> Vec<PoolName> {
+        let mut due = vec![];
+        if !want.unswept || self.budget.rest().is_some() || self.unswept_budget.rest().is_some() {
+            return due;
+        }
+        for _ in 0..self.unswept.len() {
+            let Some(next) = self.unswept.pop_front() else { break };
+            self.unswept.push_back(next.clone());
+            let fresh = self.read_at.get(&next).is_some_and(|read| now.duration_since(*read) < UNSWEPT_EVERY);
+            if !fresh && !want.pools.contains(&next) {
+                due.push(next);
+                if due.len() == AT_ONCE {
+                    break;
+                }
+            }
+        }
+        due
     }
 
     async fn directory(&mut self) -> Result<PoolDirectory, StoreError> {
@@ -222,14 +283,19 @@ fn damaged(PoolLook { pool: rest, damaged }: PoolLook) -> DamagedPool {
 
 /// Units that may be spent: they come back with time.
 struct ReadBudget {
+    units_a_second: f64,
     left: f64,
     at: Instant,
 }
 
 impl ReadBudget {
+    fn of(units_a_second: f64) -> ReadBudget {
+        ReadBudget { units_a_second, left: units_a_second * RESTED, at: Instant::now() }
+    }
+
     fn refill(&mut self) {
-        let now = Instant::now();
-        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * UNITS_A_SECOND).min(BURST);
+        let (now, per_second) = (Instant::now(), self.units_a_second);
+        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * per_second).min(per_second * RESTED);
         self.at = now;
     }
 
@@ -241,7 +307,7 @@ impl ReadBudget {
     /// Until when nothing may be spent, if it is so.
     fn rest(&mut self) -> Option<Instant> {
         self.refill();
-        (self.left < 0.0).then(|| self.at + Duration::from_secs_f64(-self.left / UNITS_A_SECOND))
+        (self.left < 0.0).then(|| self.at + Duration::from_secs_f64(-self.left / self.units_a_second))
     }
 }
 

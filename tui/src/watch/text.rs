@@ -40,7 +40,7 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
     // Where the row of before could not be read, the highest limit that there is stands for it.
     let was = if before == Limit::HIGHEST { format!("up to {before}") } else { before.to_string() };
     Some(match (pool.is_closed(), pool.limit.count()) {
-        (_, 0) => format!("everybody follows the limit of 0 from {until} UTC on (limit was {was})"),
+        (_, 0) => format!("nobody is let in any more from {until} UTC on (limit was {was})"),
         (true, _) => format!("closed until {until} UTC (limit was {was})"),
         (false, limit) => {
             let closed = before.count().saturating_sub(limit);

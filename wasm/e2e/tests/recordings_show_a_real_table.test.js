@@ -204,8 +204,12 @@ describe("traces", () => {
     assert.equal(await toldOf(lowered), "closed until 08:20:14 UTC (limit was 7)");
     assert.equal(await toldOf({ ...lowered, state: "full", held: 4 }), "closed until 08:20:14 UTC (limit was 7)");
     assert.equal(await toldOf({ ...lowered, state: "ok", open: 1 }), "3 slots closed until 08:20:14 UTC (limit was 7)");
-    assert.equal(await toldOf({ ...lowered, limit: 0 }), "everybody follows the limit of 0 from 08:20:14 UTC on (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, limit: 0 }), "nobody is let in any more from 08:20:14 UTC on (limit was 7)");
     assert.equal(await toldOf({ ...lowered, state: "ok", settles_at_ms: null, limit_was: null }), "");
+    // A limit of 0.
+    const none = { ...lowered, limit: 0, open: 0, settles_at_ms: null, limit_was: null };
+    assert.equal(await toldOf({ ...none, state: "draining", held: 2 }), "draining");
+    assert.equal(await toldOf({ ...none, state: "drained", held: 0 }), "drained");
     // The highest limit also stands for one that nobody could read.
     const unread = { ...lowered, limit_was: 10_000 };
     assert.equal(await toldOf(unread), "closed until 08:20:14 UTC (limit was up to 10000, the highest there is)");

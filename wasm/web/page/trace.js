@@ -414,7 +414,8 @@ function stateOf(pool) {
     case "over_limit":
       return `${pool.held - pool.limit} above the limit`;
     case "settling":
-      return settles === "" ? "settling" : settles;
+    case "draining":
+      return settles === "" ? pool.state : settles;
     case "starving":
       return "starving: jobs wait, and nothing moves";
     case "full":
@@ -434,7 +435,7 @@ function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }) {
   const unread = was === highestLimit;
   const before = unread ? ` (limit was up to ${was}, the highest there is)` : Number.isFinite(was) ? ` (limit was ${was})` : "";
   const moment = `${written(time, until)} UTC`;
-  if (limit === 0) return `everybody follows the limit of 0 from ${moment} on${before}`;
+  if (limit === 0) return `nobody is let in any more from ${moment} on${before}`;
   if (open > 0 && Number.isFinite(was)) return `${unread ? "up to " : ""}${slots(Math.max(0, was - limit))} closed until ${moment}${before}`;
   return `closed until ${moment}${before}`;
 }

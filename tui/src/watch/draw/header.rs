@@ -123,13 +123,14 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let (mut held, mut limit, mut waiting, mut more) = (0u64, 0u64, 0u64, false);
     let mut states = [0u32; STATES.len()];
     let mut oldest: Option<(Millis, &PoolPane)> = None;
-    let (mut unreadable, mut stale) = (0, 0);
+    let (mut unreadable, mut stale, mut unseen) = (0, 0, 0);
     for pool in dashboard.pools() {
         if pool.trouble.is_some() {
             unreadable += 1;
             continue;
         }
         stale += u32::from(pool.tells_the_past());
+        unseen += u32::from(pool.seen.is_none());
         limit += u64::from(pool.limit.map_or(0, |limit| limit.count()));
         let Some(seen) = pool.known() else { continue };
         held += u64::from(seen.held);
@@ -153,6 +154,9 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     }
     if stale > 0 {
         words.push((format!("? {stale} stale"), palette.warn()));
+    }
+    if unseen > 0 {
+        words.push((format!("? {unseen} not read yet"), palette.warn()));
     }
     let before = words.len();
     words.extend(

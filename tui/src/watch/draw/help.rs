@@ -52,8 +52,9 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
     for state in STATES {
         add(&format!("{} {state}", sign(state)), palette.state(state), meaning(state));
     }
-    let stale = "not on screen, and its sweeps are missing: what the last one saw is no longer so";
+    let stale = "its sweeps are missing, and it was not read yet: what the last one saw is no longer so";
     add("? stale", palette.warn(), stale);
+    add("? not read", palette.warn(), "it was never swept, and was not read yet");
     add("× unreadable", palette.alarm(), "its rows make no sense; its slots' place says why");
     add("", Style::new(), "");
     let slots =
@@ -75,7 +76,8 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
         (_, None) => add("watching costs", palette.heading(), "not known yet"),
     }
     if dashboard.session.mode != DashboardMode::Replay {
-        let words = "Pools on screen are read live, the others are as their last sweep left them.";
+        let words = "Pools on screen are read live, the others are as their last sweep left them. Those without sweeps, as \
+                     where only `leasehold run` is used, are read about once a minute.";
         add("how old", palette.heading(), words);
     }
     rows
@@ -87,6 +89,8 @@ fn meaning(state: PoolState) -> &'static str {
         PoolState::Settling => {
             "the limit was lowered, or an override ended: nobody is let in until the time above the slots"
         }
+        PoolState::Draining => "the limit is 0, and leases from before last; nobody new is let in",
+        PoolState::Drained => "the limit is 0, and nobody holds a lease; nobody is let in",
         PoolState::Starving => "someone waits and nothing moves: a slot stays open, or nobody holds a living lease",
         PoolState::Full => "all slots are held; that some wait is normal",
         PoolState::Ok => "some slots are held, others open",

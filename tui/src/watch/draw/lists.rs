@@ -1,7 +1,7 @@
 //! The slots and the queue: who holds the chosen pool's slots, and who waits for one?
 //! One line a slot, one line a waiter.
 
-use leasehold_core::occupancy::{Detail, LeaseView, Occupancy, SlotView, WaiterView};
+use leasehold_core::occupancy::{Detail, LeaseView, Occupancy, PoolState, SlotView, WaiterView};
 use leasehold_core::{Millis, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -131,13 +131,15 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
 
 /// What is to be said of the limit, above the slots: as many lines as [`DashboardState::notes`] counts.
 fn notes(dashboard: &DashboardState) -> impl Iterator<Item = (String, Style)> {
-    let palette = dashboard.palette;
-    let settling = dashboard.settling().map(|words| (format!("◇ {words}"), palette.warn()));
+    let tones = dashboard.palette;
+    let drains = dashboard.chosen().is_some_and(|pool| pool.limit.is_some_and(|limit| limit.count() == 0));
+    let settles = palette::sign(if drains { PoolState::Draining } else { PoolState::Settling });
+    let settling = dashboard.settling().map(|words| (format!("{settles} {words}"), tones.warn()));
     let live = dashboard.overridden().map(|live| {
         let until = live.until.map(|until| format!(" until {} UTC", text::moment(until))).unwrap_or_default();
-        (format!("± limit by {}{until}: {}", live.who, live.why), palette.busy())
+        (format!("± limit by {}{until}: {}", live.who, live.why), tones.busy())
     });
-    let damaged = dashboard.damaged().map(|words| (format!("× {words}"), palette.alarm()));
+    let damaged = dashboard.damaged().map(|words| (format!("× {words}"), tones.alarm()));
     damaged.into_iter().chain(settling).chain(live)
 }
 

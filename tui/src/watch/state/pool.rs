@@ -17,7 +17,7 @@ pub struct PoolPane {
     pub limit: Option<Limit>,
     /// The limit somebody here has just asked for, until it is seen.
     pub(super) asked: Option<Limit>,
-    /// The newest look; none if it was never swept and is not on screen.
+    /// The newest look; none if it was never swept and was not read yet.
     pub seen: Option<Occupancy>,
     /// Its last sweep is longer ago than it should be: what that saw is no longer so.
     pub(super) stale: bool,
@@ -73,7 +73,7 @@ impl PoolPane {
             _ if self.trouble.is_some() => "unreadable",
             _ if self.tells_the_past() => "stale",
             Some(state) => state.as_str(),
-            None => "not seen",
+            None => "not read",
         }
     }
 
@@ -92,7 +92,7 @@ impl PoolPane {
     fn weight(&self, order: PoolOrder) -> u64 {
         match order {
             // Nobody knows: after what is known to be wrong.
-            PoolOrder::Trouble if self.trouble.is_none() && self.tells_the_past() => 9,
+            PoolOrder::Trouble if self.trouble.is_none() && self.tells_the_past() => 11,
             order => order.weight(self.trouble.is_some(), self.seen.as_ref()),
         }
     }
@@ -143,11 +143,13 @@ impl PoolOrder {
     pub fn weight(self, unreadable: bool, seen: Option<&Occupancy>) -> u64 {
         match self {
             PoolOrder::Name => 0,
-            PoolOrder::Trouble if unreadable => 12,
+            PoolOrder::Trouble if unreadable => 14,
             PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
-                PoolState::OverLimit => 11,
-                PoolState::Starving => 10,
-                PoolState::Settling => 8,
+                PoolState::OverLimit => 13,
+                PoolState::Starving => 12,
+                PoolState::Settling => 10,
+                PoolState::Draining => 9,
+                PoolState::Drained => 8,
                 PoolState::Full => 7,
                 PoolState::Ok => 6,
                 PoolState::Idle => 5,

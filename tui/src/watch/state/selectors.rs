@@ -122,13 +122,13 @@ impl DashboardState {
         seen.oldest_wait.map(|wait| wait + self.passed(seen))
     }
 
-    /// What is on screen, and so is to be read.
+    /// What is on screen, and what else is to be read.
     pub fn subscription(&self) -> Subscription {
         let lines = self.layout().lines(Pane::Pools);
         let chosen = self.chosen.iter().cloned();
         let visible = self.listed().skip(self.pool_cursor.top).take(lines).map(|pool| pool.prefix.clone());
         let visible = visible.filter(|prefix| Some(prefix) != self.chosen.as_ref());
         let pools = chosen.chain(visible).collect();
-        Subscription { pools, paused: self.paused.is_some(), refreshed: self.refreshed }
+        Subscription { pools, unswept: true, paused: self.paused.is_some(), refreshed: self.refreshed }
     }
 }
