@@ -151,6 +151,17 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the request was denied because of the credentials themselves, or of the time that it was signed with: then
+    /// every request is denied, and no policy mends that.
+    pub fn is_not_signed_in(&self) -> bool {
+        matches!(self, StoreError::Denied { why, .. } if denied_advice(why) != POLICY_ADVICE)
+    }
+}
+
+/// What to do about a denial by a policy.
+const POLICY_ADVICE: &str = "check the credentials and that their policy allows it";
+
 /// What to do about a denial, by what AWS said: signing in again mends no clock, and a policy mends neither.
 fn denied_advice(why: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
@@ -161,7 +172,7 @@ fn denied_advice(why: &str) -> &'static str {
     } else if says(&["UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature", "SignatureDoesNotMatch"]) {
         "AWS does not know these credentials: check the access key and its secret, or the profile"
     } else {
-        "check the credentials and that their policy allows it"
+        POLICY_ADVICE
     }
 }
 

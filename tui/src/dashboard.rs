@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::error::CliError;
-use crate::output::colours;
+use crate::output::{colours, complain};
 use crate::recording::{RecordingFile, between_looks, region};
 use crate::stop_signal::stop_signal;
 use crate::stored_demo;
@@ -267,15 +267,18 @@ fn changes(runner: Arc<CliRunner>, effect: DashboardEffect, inputs: mpsc::Sender
 async fn replay(file: &Path) -> Result<LeaveReason, CliError> {
     let text = std::fs::read_to_string(file).map_err(|why| CliError::Unreadable { path: file.into(), why })?;
     let trace = Trace::parse(&text).map_err(|wrong| CliError::Usage(format!("{}: {wrong}", file.display())))?;
+    let note = trace.note.clone().map(|note| format!("{}: {note}", file.display()));
+    if trace.entries.is_empty() {
+        let nothing =
+            "it holds no look at any pool: the recording ended before the first; record anew (leasehold record)";
+        let why = trace.note.iter().map(String::as_str).chain([nothing]).collect::<Vec<_>>().join("; ");
+        return Err(CliError::Usage(format!("{}: {why}", file.display())));
+    }
     let location = trace.header.region.clone().unwrap_or_else(|| "recorded".into());
     let session = session(&trace.header.table, &location, DashboardMode::Replay, STEP);
     let (channels, _subscription) = Channels::new();
     let (plays, told) = mpsc::unbounded_channel();
     let inputs = channels.inputs.clone();
-    if let Some(note) = &trace.note {
-        // Nobody else has anything to say yet: there is room.
-        let _ = inputs.send(Input::Note(note.clone())).await;
-    }
     let playing = tokio::spawn(play(ReplayPlayer::new(trace), told, inputs));
     let carry_out = move |effect| {
         if let DashboardEffect::Replay(play) = effect {
@@ -286,6 +289,8 @@ async fn replay(file: &Path) -> Result<LeaveReason, CliError> {
     // The player says what time it is.
     let left = show(&mut DashboardState::new(session), channels, || Timestamp(0), |_| {}, carry_out).await;
     playing.abort();
+    // On a narrow screen it was cut.
+    note.iter().for_each(|note| complain(note));
     Ok(left?)
 }
 

@@ -107,6 +107,7 @@ impl DoctorOptions {
             match self.look_at(table, &prefix).await {
                 Ok(Some(found)) => findings.extend(found),
                 Ok(None) => continue,
+                Err(CliError::Store(denied)) if denied.is_not_signed_in() => return Err(denied.into()),
                 Err(CliError::Store(StoreError::Denied { why, .. })) => {
                     findings.push(read_denied("dynamodb:Query on the table", &why).of_pool(&prefix));
                 }

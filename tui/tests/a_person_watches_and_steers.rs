@@ -169,6 +169,30 @@ fn what_is_no_recording_is_refused_in_words() {
     tmux.shows(&["not a trace", "LEFT 2"]);
 }
 
+#[test]
+fn what_is_wrong_with_a_recording_is_told_in_words() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = |name: &str| folder.join(format!("{name}-{}.jsonl", std::process::id())).display().to_string();
+    let whole = include_str!("recordings/demo.jsonl");
+    let mut lines: Vec<&str> = whole.lines().collect();
+    let (alone, damaged) = (file("alone"), file("damaged"));
+    std::fs::write(&alone, format!("{}\n", lines[0])).expect("written");
+    lines[2] = "{\"at_ms\": oops}";
+    std::fs::write(&damaged, lines.join("\n") + "\n").expect("written");
+
+    let tmux = Tmux::shell(WIDE, &[]);
+    tmux.start(&format!("watch --replay {alone}"));
+    tmux.shows(&["holds no look at any pool", "LEFT 2"]);
+    tmux.line("clear");
+    tmux.start(&format!("watch --replay {damaged}"));
+    tmux.shows(&["REPLAY", "line 3 makes no sense and is left out"]);
+    tmux.text("q");
+    tmux.shows(&["damaged-", "line 3 makes no sense and is left out", "LEFT 0"]);
+    for file in [alone, damaged] {
+        std::fs::remove_file(file).expect("removed");
+    }
+}
+
 /// A table with a full pool of 3 that one more waits for, and an idle one.
 async fn busy(table: &Table) {
     let runner = Runner::new(table.clone());
@@ -285,8 +309,9 @@ async fn a_table_is_watched_and_changed_by_hand() {
     tmux.shows(&["READ-ONLY", "Pools 2", "/3 "]);
     tmux.text("+x");
     tmux.text("?");
+    assert!(!tmux.shows(&["this help"]).contains("a higher limit"));
+    tmux.key("End");
     tmux.shows(&["read capacity units", "requests a minute"]);
-    assert!(!tmux.screen().contains("a higher limit"));
     assert!(!tmux.coloured().contains("38;5;"), "{}", tmux.coloured());
     tmux.text("qq");
     tmux.shows(&["LEFT 0"]);

@@ -178,8 +178,25 @@ fn a_denial_is_told_with_what_mends_it() {
     ] {
         let body = format!("{{\"__type\":\"com.amazon.coral.service#{code}\",\"message\":\"{message}\"}}");
         let url = answering("400 Bad Request", "application/x-amz-json-1.0", &body);
-        let wrong = refused(signed_in(), 3, &["--endpoint-url", &url, "pools"]);
-        assert!(wrong.contains(code) && wrong.contains(advice), "{code}: {wrong}");
+        let commands: [&[&str]; 6] = [
+            &["pools"],
+            &["pools", "--check"],
+            &["leases", "p"],
+            &["pool", "show", "p"],
+            &["pool", "history", "p"],
+            &["table", "create"],
+        ];
+        for command in commands {
+            let wrong = refused(signed_in(), 3, &[&["--endpoint-url", &url], command].concat());
+            assert!(wrong.contains(code) && wrong.contains(advice), "{command:?} {code}: {wrong}");
+        }
+        // What a policy denies is a finding; where nobody is signed in there is nothing to be found.
+        if code != "AccessDeniedException" {
+            for command in [&["doctor"][..], &["doctor", "p"]] {
+                let wrong = refused(signed_in(), 3, &[&["--endpoint-url", &url], command].concat());
+                assert!(wrong.contains(code) && wrong.contains(advice), "{command:?} {code}: {wrong}");
+            }
+        }
     }
 }
 

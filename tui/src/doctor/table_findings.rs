@@ -30,6 +30,7 @@ pub(crate) async fn examine_table(table: &Table) -> Result<TableExamination, Cli
             let context = ErrorContext("examining the table".into());
             return Err(StoreError::TableMissing { context, table: table.name().into() }.into());
         }
+        Err(denied) if denied.is_not_signed_in() => return Err(denied.into()),
         Err(StoreError::Denied { why, .. }) => {
             found.findings.push(describe_denied(
                 "dynamodb:DescribeTable",

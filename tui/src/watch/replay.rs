@@ -19,6 +19,8 @@ pub struct ReplayPlayer {
     played: ReplayPosition,
     /// The part of a millisecond that a slow replay has not shown yet.
     rest: f64,
+    /// What is to be told of the recording itself.
+    note: Option<String>,
 }
 
 impl ReplayPlayer {
@@ -28,12 +30,15 @@ impl ReplayPlayer {
         let from = first.unwrap_or(trace.header.recorded_at);
         let to = trace.entries.last().map_or(from, |entry| entry.at);
         let played = ReplayPosition { from, at: from, to, playing: true, speed: 1.0 };
-        ReplayPlayer { entries: trace.entries, shown: 0, played, rest: 0.0 }
+        ReplayPlayer { entries: trace.entries, shown: 0, played, rest: 0.0, note: trace.note }
     }
 
     /// What is there at the beginning.
     pub fn start(&mut self) -> Vec<Input> {
-        self.jump(self.played.from)
+        let mut inputs = self.jump(self.played.from);
+        // It is said when it is as late as the recording begins: it would be over before.
+        inputs.extend(self.note.clone().map(Input::Note));
+        inputs
     }
 
     /// What is seen while so much real time passes.

@@ -52,8 +52,7 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
     for state in STATES {
         add(&format!("{} {state}", sign(state)), palette.state(state), meaning(state));
     }
-    let stale = "its sweeps are missing, and it was not read yet: what the last one saw is no longer so";
-    add("? stale", palette.warn(), stale);
+    add("? stale", palette.warn(), "its sweeps are missing, and it was not read yet: what is known is old");
     add("? not read", palette.warn(), "it was never swept, and was not read yet");
     add("× unreadable", palette.alarm(), "its rows make no sense; its slots' place says why");
     add("", Style::new(), "");
