@@ -76,6 +76,13 @@ pub enum Finding {
         /// The least that makes sense.
         least: Millis,
     },
+    /// A lease is so short that a slow request or a pause of its holder's machine ends it.
+    LeaseShort {
+        /// What it is.
+        lease: Millis,
+        /// The least that is advised.
+        least: Millis,
+    },
     /// An expired lease keeps its slot for as long again as it lasted.
     GraceLong {
         /// How long after its end.
@@ -230,6 +237,12 @@ pub enum Remedy {
     Sweep,
     /// One conditional write on what was read.
     Write(Box<Repair>),
+}
+
+/// What does not fit in these settings, each by itself or with others. `cached_for` is how long callers go on with settings
+/// that they have read.
+pub fn misfits(settings: &Settings, cached_for: Millis) -> Vec<Finding> {
+    settings_rules::misfits(settings, cached_for)
 }
 
 /// A finding, and its remedy if there is a safe one.

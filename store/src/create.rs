@@ -31,6 +31,8 @@ pub enum TableCreated {
     New,
     /// It was there already, with the right shape.
     Existed,
+    /// It was there already, with the right shape; TTL was off, and is on now.
+    TtlTurnedOn,
 }
 
 /// Makes the table if it is not there: on demand, with the directory index and TTL; returns when it is ready.
@@ -53,8 +55,10 @@ pub async fn create_table(table: &Table) -> Result<TableCreated, StoreError> {
         }
     };
     check_shape(table, &ready(table).await?)?;
-    turn_on_ttl(table).await?;
-    Ok(found)
+    Ok(match (turn_on_ttl(table).await?, found) {
+        (true, TableCreated::Existed) => TableCreated::TtlTurnedOn,
+        (_, found) => found,
+    })
 }
 
 fn table_request(
@@ -104,13 +108,14 @@ fn check_shape(table: &Table, found: &TableDescription) -> Result<(), StoreError
     Err(StoreError::OtherShape { table: table.name().into(), found, expected: TABLE_SHAPE })
 }
 
-async fn turn_on_ttl(table: &Table) -> Result<(), StoreError> {
+/// Whether it was off.
+async fn turn_on_ttl(table: &Table) -> Result<bool, StoreError> {
     let context = || ErrorContext(format!("turning on TTL on {TTL}"));
     if time_to_live(table).await?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL).build();
     let ttl = ttl.map_err(|e| table.store_error(context(), Verdict::Rejected(e.to_string())))?;
     let set = table.client().update_time_to_live().table_name(table.name()).time_to_live_specification(ttl);
-    set.send().await.map(drop).map_err(|e| table.store_error(context(), verdict(&e)))
+    set.send().await.map(|_| true).map_err(|e| table.store_error(context(), verdict(&e)))
 }

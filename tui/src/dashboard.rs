@@ -33,17 +33,13 @@ const STEP: Duration = Duration::from_millis(50);
 ///
 /// Reads only the pools on screen, never with strong consistency. `?` lists the keys and counts the cost of the
 /// reading. `+`, `-` and `x` change a limit or free a lease, after asking. `y` copies an id, `o` opens an execution in
-/// the AWS console, `t` goes to another table, region or profile.
+/// the AWS console, `t` goes to another table, region or profile. With --store nothing can be changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = AFTER_WATCH)]
 pub(crate) struct WatchOptions {
     /// Play back what `leasehold record` saved, instead of watching a table
     #[arg(long, value_name = "FILE", conflicts_with_all = ["read_only", "record", "every"])]
     replay: Option<PathBuf>,
-
-    /// Watch the table that `leasehold demo --store FILE` keeps, while it runs or later; nothing can be changed
-    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
-    store: Option<PathBuf>,
 
     /// Nothing can be changed
     #[arg(long)]
@@ -87,11 +83,8 @@ impl WatchOptions {
             target.refuse("a recording says itself which table it is of")?;
             return replay(&file).await;
         }
-        let mut watched = match &self.store {
-            Some(file) => {
-                target.refuse("--store FILE is the table of a demo")?;
-                Watched::stored(file)?
-            }
+        let mut watched = match target.store()? {
+            Some(file) => Watched::stored(file)?,
             None => Watched::reached(target.clone()).await?,
         };
         loop {

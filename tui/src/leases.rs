@@ -73,20 +73,19 @@ struct LeaseRow<'a> {
 }
 
 impl LeasesOptions {
-    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+    /// The exit status.
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<u8, CliError> {
         let runner = target.runner().await?;
         let settings = runner.settings(&self.prefix).await?;
         let (pool, broken) = match look(&runner, &settings).await {
-            Err(CliError::Store(broken @ StoreError::BadRow { .. })) => {
-                (what_can_be_read(&runner, &settings).await?, Some(broken))
-            }
-            looked => (looked?, None),
+            Err(CliError::Store(StoreError::BadRow { .. })) => what_can_be_read(&runner, &settings).await?,
+            looked => (looked?, false),
         };
         let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
         let live = limit_rows(runner.table(), &self.prefix).await?;
         let live = live.live_in_force().cloned().map(OverrideOutput::from);
         let table = runner.table().name();
-        let text = words(table, &pool, broken.is_some(), live.as_ref(), &leases);
+        let text = words(table, &pool, broken, live.as_ref(), &leases);
         let answer = LeasesOutput {
             table,
             prefix: &self.prefix,
@@ -104,22 +103,27 @@ impl LeasesOptions {
         };
         output.tell(&text, &answer)?;
         // What can be read is told all the same, and the status says that it is not all.
-        broken.map_or(Ok(()), |broken| Err(broken.into()))
+        Ok(if broken { UNREADABLE } else { 0 })
     }
 }
 
-/// The pool without its rows that make no sense, each of which is complained of: who holds those slots is not known.
-async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<Occupancy, CliError> {
+/// The exit status where not all of the pool's rows make sense: as if the table could not be used.
+const UNREADABLE: u8 = 3;
+
+/// The pool without its rows that make no sense, each of which is complained of: who holds those slots is not known. Whether
+/// there are such rows.
+async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<(Occupancy, bool), CliError> {
     let table = runner.table();
     let PoolExamination { reading, damaged, .. } = examine(table, &settings.prefix, || table.now()).await?;
-    for row in damaged {
+    for row in &damaged {
         complain(&format!("not shown: {row}; {}", row.advice()));
     }
     let Places { slots, mut queue } = reading.after;
     let most = usize::try_from(COUNTED).unwrap_or(usize::MAX);
     let more = queue.len() > most;
     queue.truncate(most);
-    Ok(Occupancy::of(&Snapshot { at: reading.at, limit: settings.limit, slots, queue, more }, settings))
+    let snapshot = Snapshot { at: reading.at, limit: settings.limit, slots, queue, more };
+    Ok((Occupancy::of(&snapshot, settings), !damaged.is_empty()))
 }
 
 impl<'a> LeaseRow<'a> {

@@ -108,7 +108,12 @@ const TABLELESS: [&str; 5] = ["demo", "states", "schema", "completions", "man"];
 fn arguments() -> clap::Command {
     let all = Leasehold::command();
     let global: Vec<Arg> = all.get_arguments().filter(|one| one.is_global_set()).cloned().collect();
-    let without = |command: clap::Command| command.args(global.iter().map(|one| one.clone().hide(true)));
+    let without = |command: clap::Command| {
+        // The demo has a --store of its own.
+        let own = |one: &&Arg| command.get_arguments().any(|arg| arg.get_id() == one.get_id());
+        let hidden: Vec<Arg> = global.iter().filter(|one| !own(one)).map(|one| one.clone().hide(true)).collect();
+        command.args(hidden)
+    };
     TABLELESS.into_iter().fold(all, |all, name| all.mut_subcommand(name, without))
 }
 
@@ -130,7 +135,7 @@ fn run(Leasehold { command, target, output }: Leasehold) -> Result<u8, CliError>
         TopCommand::Table(command) => on_a_table(&target, command.run(&target, output)),
         TopCommand::Pool(command) => on_a_table(&target, command.run(&target, output)),
         TopCommand::Pools(options) => block_on(options.run(&target, output)).map_err(|error| error.at(target.asked())),
-        TopCommand::Leases(options) => on_a_table(&target, options.run(&target, output)),
+        TopCommand::Leases(options) => block_on(options.run(&target, output)).map_err(|error| error.at(target.asked())),
         TopCommand::Sweep(options) => on_a_table(&target, options.run(&target, output)),
         TopCommand::Release(options) => on_a_table(&target, options.run(&target, output)),
         TopCommand::Doctor(options) => block_on(options.run(&target, output)).map_err(|error| error.at(target.asked())),
@@ -144,7 +149,7 @@ fn on_a_table(target: &Target, work: impl Future<Output = Result<(), CliError>>)
 
 /// Runs a command that uses no table.
 fn without_a_table(target: &Target, work: impl FnOnce() -> Result<(), CliError>) -> Result<u8, CliError> {
-    target.refuse("this command uses no table")?;
+    target.refuse_all("this command uses no table")?;
     work().map(|()| 0)
 }
 

@@ -1,7 +1,8 @@
 //! `leasehold release`: how is a lease taken from its holder by force?
 //! It is given to whoever waits.
 
-use leasehold_core::{LeaseId, ReleaseTarget};
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::{LeaseId, ReleaseTarget, Settings};
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
 
@@ -27,17 +28,28 @@ pub(crate) struct ReleaseOptions {
 }
 
 const AFTER: &str = "\
-Releasing a lease that is gone is no mistake: the answer says so, and the exit status is 0.
+A lease that has ended, or that never was, is no mistake: the answer says that there was nothing to release, and the
+exit status is 0. Check the id then: nothing was freed.
 
 With --output json:
 
-    {\"table\": NAME, \"lease_id\": ID, \"released\": false if it was already expired or missing}";
+    {\"table\": NAME, \"lease_id\": ID, \"released\": false if there was nothing to release,
+     \"why\": null if it was released, else \"ended\" or \"never_granted\"}";
 
 #[derive(Debug, Serialize)]
 struct ReleaseOutput<'a> {
     table: &'a str,
     lease_id: String,
     released: bool,
+    why: Option<NothingToRelease>,
+}
+
+/// Why there is nothing to release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum NothingToRelease {
+    Ended,
+    NeverGranted,
 }
 
 impl ReleaseOptions {
@@ -48,8 +60,8 @@ impl ReleaseOptions {
         let settings = runner.settings(&id.prefix).await?;
         let pool = look(&runner, &settings).await?;
         let slot = pool.slots.iter().find(|row| (row.slot, row.fence) == (id.slot, id.fence));
-        let released = match slot.and_then(|row| row.lease.as_ref()) {
-            None => false,
+        let why = match slot.and_then(|row| row.lease.as_ref()) {
+            None => Some(missing(id, &pool, &settings)),
             Some(lease) => {
                 let (since, until) = (timestamp(lease.acquired_at), timestamp(lease.expires_at));
                 let about = format!(
@@ -59,13 +71,27 @@ impl ReleaseOptions {
                 );
                 self.yes.or_asked(&about, "release")?;
                 let ran = runner.run(ReleaseTarget::Lease(id.clone()), settings).await;
-                !ran.map_err(|error| error.explain(table, &id.prefix, "releasing a lease of"))?.already
+                let ran = ran.map_err(|error| error.explain(table, &id.prefix, "releasing a lease of"))?;
+                ran.already.then_some(NothingToRelease::Ended)
             }
         };
-        let text = match released {
-            true => format!("lease {id} in table {table} is released\n"),
-            false => format!("lease {id} in table {table} is already expired or missing: nothing was changed\n"),
+        let nothing = "there was nothing to release, and nothing was changed";
+        let text = match why {
+            None => format!("lease {id} in table {table} is released\n"),
+            Some(NothingToRelease::Ended) => format!("lease {id} in table {table} has already ended: {nothing}\n"),
+            Some(NothingToRelease::NeverGranted) => {
+                format!("lease {id} in table {table} was never granted: {nothing}; check its id\n")
+            }
         };
-        output.tell(&text, &ReleaseOutput { table, lease_id: id.to_string(), released })
+        output.tell(&text, &ReleaseOutput { table, lease_id: id.to_string(), released: why.is_none(), why })
     }
+}
+
+/// Why nobody holds this lease. The fence of a slot grows with every grant, and slots that were folded away are no older than
+/// the pool's high-water mark says.
+fn missing(id: &LeaseId, pool: &Occupancy, settings: &Settings) -> NothingToRelease {
+    let slot = pool.slots.iter().find(|row| row.slot == id.slot);
+    let folded = settings.high_water.unwrap_or_default().fence;
+    let newest = slot.map(|row| row.fence).filter(|fence| fence.0 > 0).unwrap_or(folded);
+    if id.fence <= newest { NothingToRelease::Ended } else { NothingToRelease::NeverGranted }
 }

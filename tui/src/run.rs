@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use leasehold::{Acquire, Client, Error, Event, Lease};
 use leasehold_core::{Holder, InvalidValue, Millis, PoolName, Timestamp};
-use leasehold_tui::watch::text::timestamp;
+use leasehold_tui::watch::text::{hidden_character, timestamp};
 use signal_hook::consts::SIGINT;
 use tokio::sync::oneshot;
 
@@ -315,6 +315,9 @@ fn lease(text: &str) -> Result<Millis, String> {
 }
 
 fn label(text: &str) -> Result<String, String> {
-    let fits = text.len() <= leasehold_core::ID_BYTES && !text.contains(char::is_control);
-    if fits { Ok(text.into()) } else { Err("expected at most 1024 bytes on one line".into()) }
+    match hidden_character(text) {
+        Some(hidden) => Err(hidden),
+        None if text.len() <= leasehold_core::ID_BYTES => Ok(text.into()),
+        None => Err("expected at most 1024 bytes on one line".into()),
+    }
 }

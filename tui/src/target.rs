@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use aws_config::imds;
 use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
-use aws_config::{Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
@@ -23,6 +24,7 @@ use leasehold_tui::watch::session::TableChoice;
 
 use crate::error::CliError;
 use crate::output::complain;
+use crate::stored_demo;
 
 /// The table's name where nothing says another: that of the example and of Terraform's `table` module.
 const TABLE: &str = "regional-concurrency-leases";
@@ -64,13 +66,33 @@ pub(crate) struct Target {
     #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     endpoint_url: Option<String>,
 
+    /// The table that `leasehold demo --store FILE` keeps in this file, while it runs or later, instead of one at AWS
+    #[arg(long, global = true, value_name = "FILE")]
+    store: Option<PathBuf>,
+
     /// Where the table was looked for, once it was.
     #[arg(skip)]
     asked: OnceLock<String>,
 }
 
 impl Target {
-    /// For a command that uses no such table: none of the flags may be given.
+    /// For a command that uses no table at all: none of the flags may be given.
+    pub(crate) fn refuse_all(&self, why: &str) -> Result<(), CliError> {
+        match &self.store {
+            Some(_) => Err(CliError::Usage(format!("--store: {why}"))),
+            None => self.refuse(why),
+        }
+    }
+
+    /// The file that a demo keeps its table in, if that is meant.
+    pub(crate) fn store(&self) -> Result<Option<&Path>, CliError> {
+        match &self.store {
+            Some(file) => self.refuse("--store names a file that has one table").map(|()| Some(file.as_path())),
+            None => Ok(None),
+        }
+    }
+
+    /// For a command that uses no table at AWS: none of the flags may be given that say which.
     pub(crate) fn refuse(&self, why: &str) -> Result<(), CliError> {
         let given = [
             ("--table", &self.table),
@@ -98,7 +120,7 @@ impl Target {
             #[command(flatten)]
             target: Target,
         }
-        const FLAGS: [&str; 4] = ["--table", "--region", "--profile", "--endpoint-url"];
+        const FLAGS: [&str; 5] = ["--table", "--region", "--profile", "--endpoint-url", "--store"];
         let mut flags = vec![OsString::from("leasehold")];
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -152,10 +174,16 @@ impl Target {
         let table = Some(table_name(&table).map_err(usage)?);
         let region = given(region).map(|region| self::region(&region)).transpose().map_err(usage)?;
         let endpoint_url = self.endpoint_url.clone();
-        Ok(Target { table, region, profile: given(profile), endpoint_url, asked: OnceLock::new() })
+        Ok(Target { table, region, profile: given(profile), endpoint_url, ..Target::default() })
     }
 
     async fn found(&self) -> Result<(Table, SdkConfig), CliError> {
+        if let Some(file) = self.store()? {
+            let table = stored_demo::open(file)?;
+            let _ = self.asked.set(format!("store {}", file.display()));
+            // Nothing of AWS can be reached: a demo sees to its own callbacks.
+            return Ok((table, SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build()));
+        }
         let name = self.table_name()?;
         let config = self.config(&name).await?;
         let region = config.region().map(Region::as_ref).unwrap_or_default();

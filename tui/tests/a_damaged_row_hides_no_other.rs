@@ -39,3 +39,14 @@ async fn a_damaged_slot_hides_no_other_on_the_dashboard() {
         tmux.shows(&["LEFT 0"]);
     }
 }
+
+#[tokio::test]
+async fn a_damaged_row_is_told_once_by_the_list() {
+    let patient = damaged_slot().await;
+    let mut leases = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    let ended = leases.args(["leases", "p", "--store"]).arg(&patient.file).output().expect("the binary runs");
+    let (told, wrong) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(3), "{told}{wrong}");
+    assert!(told.contains("nightly-import"), "{told}");
+    assert_eq!((wrong.lines().count(), wrong.matches("slot#00001").count()), (1, 1), "{wrong}");
+}

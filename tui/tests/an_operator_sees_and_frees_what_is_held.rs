@@ -207,7 +207,7 @@ async fn a_freed_lease_goes_to_the_first_that_waits() {
     let lease = granted(name, "one", None).await.id.to_string();
     queued(name, "two").await;
     let done = document(name, &["release", &lease, "--yes"]);
-    assert_eq!(done, json!({"table": name, "lease_id": lease, "released": true}));
+    assert_eq!(done, json!({"table": name, "lease_id": lease, "released": true, "why": null}));
     let seen = document(name, &["leases", "p"]);
     assert_eq!((&seen["leases"][0]["holder"]["execution"], &seen["leases"][0]["fence"]), (&json!("two"), &json!(2)));
     assert_eq!(
@@ -216,9 +216,22 @@ async fn a_freed_lease_goes_to_the_first_that_waits() {
     );
     assert_eq!(seen["queue"], json!([]));
     // The old name frees nothing of whoever has the slot now.
-    assert_eq!(document(name, &["release", &lease, "--yes"])["released"], false);
-    assert!(told(name, &["release", &lease, "--yes"]).contains("already expired or missing: nothing was changed"));
+    let nothing = |lease: &str, why: &str| {
+        let answer = document(name, &["release", lease, "--yes"]);
+        assert_eq!((&answer["released"], &answer["why"]), (&json!(false), &json!(why)), "{lease}");
+        told(name, &["release", lease, "--yes"])
+    };
+    assert!(nothing(&lease, "ended").contains("has already ended: there was nothing to release"));
     assert_eq!(document(name, &["leases", "p"])["leases"][0]["fence"], 2);
+    // A lease that never was: a later one of a slot, a slot that nobody has had, and one that the pool has not.
+    for never in ["p:0:3", "p:7:1"] {
+        let words = nothing(never, "never_granted");
+        assert!(
+            words.contains(&format!("lease {never} in table freed was never granted: there was nothing")),
+            "{words}"
+        );
+    }
+    assert!(refused(on(name), 1, &["release", "q:0:1", "--yes"]).contains("pool q does not exist"));
 }
 
 /// How long an execution may take to get as far as is expected.

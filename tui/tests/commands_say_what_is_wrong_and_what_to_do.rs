@@ -47,6 +47,36 @@ fn words_that_would_move_a_terminals_cursor_are_refused() {
 }
 
 #[test]
+fn a_character_that_is_not_seen_is_named_with_its_place() {
+    for (words, named) in [
+        ("ab\u{202e}c", "character 3 is U+202E, which turns the direction of the text"),
+        ("\u{200b}ab", "character 1 is U+200B, which nobody sees"),
+        ("größer\u{2066}", "character 7 is U+2066, which turns"),
+        ("a\u{7}", "character 2 is U+0007, a control character"),
+        ("a\u{2028}b", "character 2 is U+2028, which ends a line"),
+    ] {
+        let commands: [&[&str]; 5] = [
+            &["pool", "override", "p", "--limit", "1", "--yes", "--reason", words],
+            &["pool", "override", "p", "--limit", "1", "--reason", "x", "--yes", "--who", words],
+            &["pool", "set", "p", "--limit", "1", "--yes", "--reason", words],
+            &["pool", "rm", "p", "--yes", "--reason", words],
+            &["run", "--prefix", "p", "--label", words, "--", "true"],
+        ];
+        for command in commands {
+            let wrong = refused(unreachable(), 2, command);
+            assert!(wrong.contains(named) && wrong.contains("leave it out"), "{command:?}: {wrong}");
+        }
+    }
+    // What scripts and pictures need is no such character.
+    let wrong = refused(
+        unreachable(),
+        3,
+        &["pool", "set", "p", "--limit", "1", "--yes", "--reason", "👩\u{200d}💻 می\u{200c}خواهم"],
+    );
+    assert!(!wrong.contains("U+"), "{wrong}");
+}
+
+#[test]
 fn what_is_told_of_moves_no_cursor_either() {
     let wrong = refused(bare(), 2, &["demo", "no\u{1b}[31m-file.toml"]);
     assert!(wrong.starts_with("leasehold: no\\u{1b}[31m-file.toml cannot be read: "), "{wrong}");

@@ -7,7 +7,9 @@ mod local_aws;
 use std::io::{Read, Write};
 use std::process::Stdio;
 
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+};
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Author, ExpectedOverride, Holder, Lease, Limit, LimitChanged, Millis, Mode,
     PoolName, PoolRow, Reply, Request, Row, RowKey, SetLimit, SetLimitOutcome,
@@ -540,4 +542,40 @@ async fn what_the_commands_make_is_what_the_store_makes() {
     assert_eq!(create_table(&table("by-command")).await, Ok(TableCreated::Existed));
     create_table(&table("by-store")).await.expect("a table");
     assert_eq!(document("by-store", &["table", "create"])["created"], false);
+}
+
+#[test]
+fn times_that_are_too_short_are_made_with_a_warning() {
+    told("short", &["table", "create"]);
+    let set = ["pool", "set", "p", "--limit", "1", "--lease", "2s", "--grace", "0s"];
+    let misfits = document("short", &set)["misfits"].clone();
+    let codes: Vec<&str> = misfits.as_array().expect("a list").iter().filter_map(|one| one["code"].as_str()).collect();
+    assert_eq!(codes, ["settings-grace-short", "settings-lease-short"]);
+    let words = told("short", &set);
+    for line in [
+        "! The grace is 0s; callers may differ about the time by 2s. A lease may be taken by another while",
+        "! A lease lasts 2s; 10s or longer is advised. Its holder renews it well before its end.",
+        "leasehold pool set p --grace 5s",
+    ] {
+        assert!(words.contains(line), "{words}");
+    }
+    // Before anybody says yes.
+    let (status, asked) = typed("short", &["pool", "set", "p", "--grace", "1s"], "p\n");
+    assert!(status == Some(0) && asked.matches("! The grace is 1s").count() == 2, "{asked}");
+    let words = told("short", &["pool", "set", "p", "--lease", "5m", "--grace", "5s", "--yes"]);
+    assert!(!words.contains('!'), "{words}");
+}
+
+#[tokio::test]
+async fn a_table_whose_ttl_is_off_is_told_when_it_is_on() {
+    told("no-ttl", &["table", "create"]);
+    let off = TimeToLiveSpecification::builder().enabled(false).attribute_name("ttl").build().expect("a specification");
+    let client = aws_sdk_dynamodb::Client::from_conf(config().build());
+    let off = client.update_time_to_live().table_name("no-ttl").time_to_live_specification(off);
+    off.send().await.expect("TTL is off");
+    let words = told("no-ttl", &["table", "create"]);
+    assert!(words.contains("its TTL was off and is on now, for the attribute ttl"), "{words}");
+    let again = document("no-ttl", &["table", "create"]);
+    assert_eq!((&again["created"], &again["ttl_turned_on"]), (&json!(false), &json!(false)));
+    assert!(told("no-ttl", &["table", "create"]).contains("nothing was changed"));
 }

@@ -3,7 +3,8 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says why")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -225,7 +226,6 @@ fn an_item_nobody_does_in_time_is_lost_and_the_status_is_1() {
 /// Sends a signal once the run has begun; the exit status and what was told.
 fn stopped(signal: &str, arguments: &[&str]) -> (Option<i32>, String) {
     use std::io::{BufRead, BufReader, Read};
-    use std::process::Stdio;
 
     let file = scenario("quick.toml");
     let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
@@ -250,4 +250,51 @@ fn a_run_that_is_stopped_gives_its_leases_back_and_says_so() {
     assert_eq!(stopped("-TERM", &["--store", &file]).0, Some(143));
     // Nothing of it is in the way of the next.
     assert_eq!(pool(&report(&quick(&["--json", "--store", &file])), "analytics")["peak_held"], 4);
+}
+
+#[test]
+fn a_demos_table_is_read_and_changed_by_every_command() {
+    let folder = Folder::new("operated");
+    let file = folder.file("demo.db");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    demo.arg("demo").arg(scenario("steered.toml")).args(["--json", "--store", &file]);
+    let mut demo = demo.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let on_store = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let output = command.args(arguments).args(["--store", &file]).output().expect("the binary runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let well = |arguments: &[&str], words: &str| {
+        let (status, told, wrong) = on_store(arguments);
+        assert!(status == Some(0) && told.contains(words), "{arguments:?}: {status:?} {told}{wrong}");
+        told
+    };
+    let begun = Instant::now();
+    while !on_store(&["leases", "batch"]).1.contains("batch:0:") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the demo grants no lease");
+        std::thread::yield_now();
+    }
+    well(&["doctor"], "nothing is wrong");
+    let leases = well(&["leases", "analytics"], "pool analytics in table leasehold-demo");
+    assert!(leases.contains("analytics:0:"), "{leases}");
+    assert!(demo.wait().expect("its end").success());
+
+    well(&["doctor"], "2 pools looked at");
+    well(&["pools"], "analytics");
+    well(&["pools", "--check"], "nothing is wrong");
+    well(&["pool", "show", "analytics"], "settings:");
+    well(&["pool", "history", "analytics"], "leasehold demo");
+    well(&["pool", "override", "analytics", "--limit", "2", "--reason", "a test", "--yes"], "is 2 now");
+    well(&["release", "analytics:0:99999", "--yes"], "was never granted");
+    well(&["sweep", "analytics"], "analytics");
+    // Somebody's own settings are judged again.
+    well(&["pool", "set", "analytics", "--grace", "1s", "--yes"], "! The grace is 1s");
+    let (status, told, _) = on_store(&["doctor"]);
+    assert!(status == Some(1) && told.contains("settings-grace-short, pool analytics"), "{told}");
+
+    let (status, _, wrong) = on_store(&["pools", "--table", "leases"]);
+    assert!(status == Some(2) && wrong.contains("--table: --store names a file"), "{wrong}");
+    let (status, _, wrong) = on_store(&["completions", "bash"]);
+    assert!(status == Some(2) && wrong.contains("--store: this command uses no table"), "{wrong}");
 }

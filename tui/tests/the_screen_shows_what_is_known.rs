@@ -180,6 +180,22 @@ fn a_limit_by_an_override_says_whose_and_why() {
 }
 
 #[test]
+fn dialogs_fit_a_very_small_screen() {
+    let mut dashboard = with((40, 12), &example());
+    press(&mut dashboard, KeyCode::Char('+'));
+    assert_snapshot!("a_change_of_the_limit_on_a_very_small_screen", screen(&dashboard));
+    types(&mut dashboard, "\nmonth end\n\nanalytic\n");
+    let shown = screen(&dashboard);
+    assert!(shown.contains("! type analytics to confirm") && shown.contains("month end"), "{shown}");
+    press(&mut dashboard, KeyCode::Esc);
+    press(&mut dashboard, KeyCode::Enter);
+    press(&mut dashboard, KeyCode::Enter);
+    assert_snapshot!("a_lease_on_a_very_small_screen", screen(&dashboard));
+    press(&mut dashboard, KeyCode::Char('x'));
+    assert_snapshot!("a_release_on_a_very_small_screen", screen(&dashboard));
+}
+
+#[test]
 fn a_limit_that_settles_says_until_when_nobody_gets_in() {
     let mut dashboard = with(WIDE, &example());
     // Lowered from 20, with quiet periods of 35 s and a grace of 5 s; 9 of 15 slots are held.

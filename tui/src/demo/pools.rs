@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::scenario::PoolPlan;
 use super::task_tokens::{OwnRun, WaitingTasks};
 use crate::operation::own_row_as_it_is;
-use crate::stored_demo::TABLE;
+use crate::stored_demo::{AUTHOR, TABLE};
 
 /// How long settings are used before they are read again: part of a pool's quiet period.
 const FRESH_FOR: Duration = Duration::from_millis(500);
@@ -84,7 +84,7 @@ impl DemoTable {
 
 /// Who sets the demo's pools.
 fn by() -> Author {
-    Author::new("leasehold demo", "the demo's plan")
+    Author::new(AUTHOR, "the demo's plan")
 }
 
 impl DemoPool {

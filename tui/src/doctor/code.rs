@@ -57,6 +57,7 @@ codes! {
     SettingsInvalid "settings-invalid" Error,
     SettingsQuietShort "settings-quiet-short" Error,
     SettingsGraceShort "settings-grace-short" Warning,
+    SettingsLeaseShort "settings-lease-short" Note,
     SettingsGraceLong "settings-grace-long" Warning,
     SettingsSweepSlow "settings-sweep-slow" Warning,
     SettingsHoldShort "settings-hold-short" Warning,
@@ -78,6 +79,22 @@ codes! {
     MarkMissing "mark-missing" Error,
     OverLimit "over-limit" Warning,
     SlotsAboveLimit "slots-above-limit" Note,
+}
+
+impl Code {
+    /// Whether it is about times among a pool's settings that are too short or do not fit each other.
+    pub(crate) fn is_of_times(self) -> bool {
+        matches!(
+            self,
+            Code::SettingsQuietShort
+                | Code::SettingsGraceShort
+                | Code::SettingsLeaseShort
+                | Code::SettingsGraceLong
+                | Code::SettingsSweepSlow
+                | Code::SettingsHoldShort
+                | Code::SettingsWaitShort
+        )
+    }
 }
 
 #[cfg(test)]

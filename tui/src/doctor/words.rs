@@ -2,7 +2,7 @@
 //! call. None advises to delete a slot's row: its fence would start again.
 
 use leasehold_core::diagnosis::{Diagnosed, Finding, FoundLease};
-use leasehold_core::{HolderState, LeaseId, Millis, PoolName, RowKey, Slot, quoted};
+use leasehold_core::{HolderState, LeaseId, Millis, PoolName, RowKey, Settings, Slot, quoted};
 use leasehold_store::{RowError, rows};
 use leasehold_tui::watch::text::timestamp;
 
@@ -16,6 +16,12 @@ const BY_REPAIR: &str = "`--repair` does that.";
 /// A finding on a pool, in words.
 pub(crate) fn finding(prefix: &PoolName, (finding, remedy): Diagnosed) -> FindingReport {
     Pool(prefix).words(finding).of_pool(prefix).with(remedy)
+}
+
+/// What does not fit in a pool's settings, in words.
+pub(crate) fn misfits(settings: &Settings, cached_for: Millis) -> Vec<FindingReport> {
+    let found = leasehold_core::diagnosis::misfits(settings, cached_for).into_iter();
+    found.map(|one| finding(&settings.prefix, (one, None))).collect()
 }
 
 /// A row that makes no sense.
@@ -113,6 +119,13 @@ impl Pool<'_> {
                 format!("The grace is {}; callers may differ about the time by {}.", time(grace), time(least)),
                 "A lease may be taken by another while its holder still believes that it lasts.",
                 set("--grace 5s"),
+            )
+            .of_row("pool"),
+            Finding::LeaseShort { lease, least } => FindingReport::new(
+                Code::SettingsLeaseShort,
+                format!("A lease lasts {}; {} or longer is advised.", time(lease), time(least)),
+                "Its holder renews it well before its end. A slow request, or a machine that pauses for seconds, is enough to lose it.",
+                set("--lease 5m"),
             )
             .of_row("pool"),
             Finding::GraceLong { grace, lease } => FindingReport::new(

@@ -2,6 +2,7 @@
 
 use leasehold_core::Author;
 use leasehold_tui::watch::actions::who;
+use leasehold_tui::watch::text::hidden_character;
 
 /// Who makes a change, and why.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,7 +27,10 @@ impl ChangedBy {
 }
 
 fn one_line(text: &str) -> Result<String, String> {
-    let fits = (1..=1_024).contains(&text.trim().len());
-    let fits = fits && !text.trim().contains(char::is_control);
-    if fits { Ok(text.trim().into()) } else { Err("expected 1 to 1024 bytes on one line".into()) }
+    let words = text.trim();
+    match hidden_character(words) {
+        Some(hidden) => Err(hidden),
+        None if (1..=1_024).contains(&words.len()) => Ok(words.into()),
+        None => Err("expected 1 to 1024 bytes on one line".into()),
+    }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::author::ChangedBy;
 use super::overriding::{AfterChange, OverrideOutput, limit, tell_change};
 use crate::confirm::Yes;
+use crate::doctor::{FindingReport, misfits};
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::own_row_as_it_is;
@@ -89,6 +90,9 @@ pub(crate) struct PoolSetOptions {
 }
 
 const AFTER: &str = "\
+Settings that are too short, or do not fit each other, are made all the same. The question and the answer say what
+is wrong with them, what that means, and what is advised.
+
 A TIME is a number and a unit, or several: 500ms, 5s, 10m, 1h30m, 2d. A bare number is of seconds.
 
 With --output json, with the defaults of settings that were never given:
@@ -96,7 +100,8 @@ With --output json, with the defaults of settings that were never given:
     {\"table\": NAME, \"prefix\": PREFIX, \"created\": whether it was made now, \"changed\": [names of settings],
      \"settings\": {\"limit\", \"lease_ms\", \"grace_ms\", \"quiet_ms\", \"longest_wait_ms\", \"longest_hold_ms\",
      \"sweep_every_ms\"}, \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit
-     was lowered, \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}}";
+     was lowered, \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"},
+     \"misfits\": [settings that do not fit, as findings of `leasehold doctor`]}";
 
 #[derive(Debug, Serialize)]
 struct PoolSetOutput<'a> {
@@ -109,6 +114,7 @@ struct PoolSetOutput<'a> {
     limit_was: Option<Limit>,
     #[serde(rename = "override")]
     live: Option<OverrideOutput>,
+    misfits: Vec<FindingReport>,
 }
 
 /// A pool's settings, with the defaults of what its row leaves out.
@@ -158,6 +164,7 @@ impl PoolSetOptions {
             settles_at_ms: after.settles_at(),
             limit_was: after.limit_was(),
             live: after.live,
+            misfits: misfits(&done.after),
         };
         tell_change((&runner, &self.prefix), raised_for_waiters, output, text, &answer).await
     }
@@ -308,7 +315,7 @@ impl PoolChange {
             }
             _ => format!("Pool {prefix} in table {name} is to be changed"),
         };
-        format!("{what}; leases that are held are kept:\n{}", settings.trim_end())
+        format!("{what}; leases that are held are kept:\n{settings}{}", told_misfits(&self.after)).trim_end().into()
     }
 
     fn words(&self, table: &Table, after: &AfterChange) -> String {
@@ -324,12 +331,19 @@ impl PoolChange {
             PoolBefore::Settings(_) => format!("pool {prefix} in table {name} is changed\n"),
         };
         text += &self.settings(|_| true);
+        text += &told_misfits(&self.after);
         text += &after.settling();
         if let Some(OverrideOutput { limit, who, why, .. }) = &after.live {
             text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
         }
         text
     }
+}
+
+/// What does not fit in these settings: a line each.
+fn told_misfits(settings: &Settings) -> String {
+    let line = |FindingReport { wrong, means, advice, .. }: FindingReport| format!("! {wrong} {means} {advice}\n");
+    misfits(settings).into_iter().map(line).collect()
 }
 
 /// Before the first row of a pool is written: that the table is one of leasehold's, as far as one may look. The keys alone may

@@ -10,9 +10,14 @@ use crate::target::Target;
 
 /// Make the table, if it is not there
 ///
-/// On demand, with the directory index and TTL; returns when it can be used. For local use: on AWS, Terraform's
-/// `table` module makes it, with encryption, point-in-time recovery and deletion protection as options. A table of
-/// this name that is there already is left as it is; with another shape, it is refused.
+/// It is billed on demand, and has the index `directory`. TTL (time to live) is on for the attribute `ttl`: so DynamoDB
+/// deletes the rows of holders that ended long ago, at no cost. The command returns when the table can be used.
+///
+/// For local use: on AWS, Terraform's `table` module makes the table, with encryption, point-in-time recovery and
+/// deletion protection as options.
+///
+/// A table of this name that is there already is kept. If its TTL is off, it is turned on; nothing else is changed. A
+/// table with other keys or another index is refused.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct TableCreateOptions {}
@@ -20,24 +25,30 @@ pub(crate) struct TableCreateOptions {}
 const AFTER: &str = "\
 With --output json:
 
-    {\"table\": NAME, \"created\": whether it was made now}";
+    {\"table\": NAME, \"created\": whether it was made now, \"ttl_turned_on\": whether it was there, and its TTL was off}";
 
 #[derive(Debug, Serialize)]
 struct TableCreateOutput<'a> {
     table: &'a str,
     created: bool,
+    ttl_turned_on: bool,
 }
 
 impl TableCreateOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let table = target.table().await?;
-        let created = create_table(&table).await? == TableCreated::New;
+        let done = create_table(&table).await?;
         let name = table.name();
-        let text = if created {
-            format!("table {name} is made and ready\n")
-        } else {
-            format!("table {name} is there already, with the right shape: nothing was changed\n")
+        let text = match done {
+            TableCreated::New => format!("table {name} is made and ready\n"),
+            TableCreated::Existed => {
+                format!("table {name} is there already, with the right shape: nothing was changed\n")
+            }
+            TableCreated::TtlTurnedOn => format!(
+                "table {name} is there already, with the right shape; its TTL was off and is on now, for the attribute ttl\n"
+            ),
         };
-        output.tell(&text, &TableCreateOutput { table: name, created })
+        let (created, ttl_turned_on) = (done == TableCreated::New, done == TableCreated::TtlTurnedOn);
+        output.tell(&text, &TableCreateOutput { table: name, created, ttl_turned_on })
     }
 }

@@ -90,7 +90,9 @@ pub async fn release<N: Notifier, L: ExecutionStatusSource, C: Clock>(
 ) -> Input {
     let (slot, prefix) = (lease.slot, &lease.prefix);
     match runner.run_on(prefix, ReleaseTarget::Lease(lease.clone())).await {
-        Ok(released) if released.already => did(format!("that lease on {slot} of {prefix} had ended already")),
+        Ok(released) if released.already => {
+            not_done(format!("that lease on {slot} of {prefix} had already ended: there was nothing to free"))
+        }
         Ok(_) => did(format!("{slot} of {prefix} was taken from its holder")),
         Err(why) => not_done(format!("{slot} of {prefix} is not freed: {why}")),
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use leasehold_core::occupancy::{Occupancy, Overridden};
-use leasehold_core::{ExpectedOverride, LeaseId, Limit, Millis, PoolName, Timestamp};
+use leasehold_core::{ExpectedOverride, LeaseId, Limit, Millis, PoolName, Timestamp, is_harmless};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 use tui_input::{Input as LineInput, InputRequest};
@@ -152,22 +152,22 @@ impl Form {
         let limit = self.seen.as_ref().map(|seen| seen.limit);
         let now = match self.seen.as_ref().map(|seen| (seen.limit, &seen.live)) {
             Some((limit, Some(Overridden { who, why, .. }))) => {
-                format!("The limit is {limit}, by an override of {who}: {why}.")
+                format!("The limit is {limit}, by an override of {who}: {}.", text::clip(why, LONGEST))
             }
             Some((limit, None)) => format!("The limit is {limit}, by the pool's settings."),
             None => "The limit in force is being read.".into(),
         };
         let replaces = self.seen.as_ref().is_some_and(|seen| seen.live.is_some());
         let then = match &self.change {
-            FormChange::Limit(_) if replaces => "The new override replaces that one, and outlives a deploy.",
-            FormChange::Limit(_) => "An override wins over the settings and outlives a deploy.",
+            FormChange::Limit(_) if replaces => "Yours replaces that one, and outlives a deploy.",
+            FormChange::Limit(_) => "An override outlives a deploy.",
             FormChange::End(_) => "Ended, the limit of the settings is in force again.",
             FormChange::Release(_) | FormChange::Table => return,
         };
         if let (FormChange::Limit(_), Some(limit)) = (&self.change, limit) {
             self.fields[0].hint = format!("0 to 10000, now {limit}");
         }
-        let settles = "Lowered, held leases end in their own time. For about two quiet periods nobody may be let in.";
+        let settles = "After a lowering nobody may be let in for about two quiet periods; held leases stay.";
         self.about = vec![now, then.into(), settles.into()];
     }
 
@@ -267,7 +267,11 @@ impl Form {
                     _ => {}
                 }
             }
-            InputRequest::InsertChar(c) if c.is_control() => {}
+            // As where something was pasted.
+            InputRequest::InsertChar(c) if !is_harmless(c) => {
+                self.wrong =
+                    text::hidden_character(&c.to_string()).map(|wrong| wrong.replacen("character 1", "that", 1));
+            }
             request => field.edit(request, longest),
         }
     }
@@ -470,6 +474,15 @@ mod tests {
         press(&mut form, [KeyCode::Tab]);
         types(&mut form, &"x".repeat(300));
         assert_eq!(form.fields[1].value().len(), LONGEST);
+    }
+
+    #[test]
+    fn a_reason_takes_no_character_that_is_not_seen() {
+        let mut form = form();
+        types(&mut form, "\nab\u{202e}");
+        assert_eq!(form.fields[1].value(), "ab");
+        let wrong = form.wrong.clone().unwrap_or_default();
+        assert_eq!(wrong, "that is U+202E, which turns the direction of the text: leave it out");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Text in columns: how are times, names and links written so that they fit?
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{Holder, ID_BYTES, Limit, Millis, Timestamp, shortened};
+use leasehold_core::{Holder, ID_BYTES, Limit, Millis, Timestamp, is_harmless, shortened};
 use ratatui::text::Span;
 
 /// How many columns a text takes.
@@ -48,6 +48,21 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
             format!("{closed} {slots} closed until {until} UTC (limit was {was})")
         }
     })
+}
+
+/// What is wrong with somebody's own words, if a character in them is not shown as it is: whoever reads them later would not
+/// see it. Characters are counted from 1.
+pub fn hidden_character(words: &str) -> Option<String> {
+    let (at, c) = words.chars().enumerate().find(|(_, c)| !is_harmless(*c))?;
+    let what = match c {
+        c if c.is_control() => "a control character",
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            "which turns the direction of the text"
+        }
+        '\u{2028}' | '\u{2029}' => "which ends a line",
+        _ => "which nobody sees",
+    };
+    Some(format!("character {} is U+{:04X}, {what}: leave it out", at + 1, u32::from(c)))
 }
 
 /// The day and time, UTC: `2024-11-22 10:11:12`.

@@ -56,11 +56,17 @@ pub(super) fn details(dashboard: &DashboardState, scrolled: usize, area: Rect, b
     }
     let changes = matches!(dashboard.session.mode, DashboardMode::Watch { read_only: false } | DashboardMode::Demo);
     let free = changes && dashboard.focus == Pane::Slots && dashboard.slot().is_some_and(|slot| slot.lease.is_some());
-    let more = if lines.len() > room { " · pgdn more" } else { "" };
-    let free = if free { " · x frees it" } else { "" };
     let held = dashboard.focus == Pane::Queue || dashboard.slot().is_some_and(|slot| slot.lease.is_some());
-    let mut keys = format!("esc closes · ↑↓ the next{more}{free}");
-    for word in ["y Y copy ids", "o console"].iter().filter(|_| held) {
+    // As many as there is room for, those first that matter most.
+    let words = [
+        (lines.len() > room, "pgdn more"),
+        (free, "x frees it"),
+        (true, "↑↓ the next"),
+        (held, "y Y copy ids"),
+        (held, "o console"),
+    ];
+    let mut keys = if inner.width < 40 { "esc".to_owned() } else { "esc closes".to_owned() };
+    for (_, word) in words.iter().filter(|(there, _)| *there) {
         if text::width(&keys) + 3 + text::width(word) <= usize::from(inner.width) {
             keys += &format!(" · {word}");
         }
@@ -176,51 +182,99 @@ pub(super) fn text(dashboard: &DashboardState, what: &str, text: &str, area: Rec
     put(buf, at, 1, height.saturating_sub(1), keys, palette.quiet());
 }
 
-/// A form with its fields.
+/// A form with its fields. Where there is little room, each field takes one line, and nothing else but what is needed to decide
+/// is there.
 pub(super) fn form(dashboard: &DashboardState, form: &Form, area: Rect, buf: &mut Buffer) {
     let palette = dashboard.palette;
     let width = 72.min(area.width.saturating_sub(2));
-    let columns = usize::from(width.saturating_sub(4));
-    let mut about: Vec<String> = form.about.iter().flat_map(|words| wrap(words, columns)).collect();
-    // Where there is little room, what is asked comes first.
-    about.truncate(usize::from(area.height).saturating_sub(form.fields.len() * 2 + 5));
-    let height = (about.len() + form.fields.len() * 2 + 5) as u16;
-    let inner = popup(dashboard, &form.title, (width, height), area, buf);
+    let wrapped = |width: u16| -> Vec<String> {
+        form.about.iter().flat_map(|words| wrap(words, usize::from(width.saturating_sub(4)))).collect()
+    };
+    let (about, fields) = (wrapped(width), form.fields.len() as u16);
+    let roomy = about.len() as u16 + fields * 2 + 5;
+    let keys = "enter goes on · tab moves · esc changes nothing";
+    if roomy <= area.height && text::width(keys) + 4 <= usize::from(width) {
+        let inner = popup(dashboard, &form.title, (width, roomy), area, buf);
+        let mut y = 0;
+        for line in &about {
+            put(buf, inner, 0, y, line, Style::new());
+            y += 1;
+        }
+        for index in 0..form.fields.len() {
+            self::field(dashboard, form, index, inner, y + 1, buf);
+            y += 2;
+        }
+        if let Some(wrong) = &form.wrong {
+            put(buf, inner, 2, y, &format!("! {wrong}"), palette.warn());
+        }
+        put(buf, inner, 0, inner.height.saturating_sub(1), keys, palette.quiet());
+        return;
+    }
+    let columns = usize::from(area.width.saturating_sub(4));
+    // What is wrong is what has to be known first; then what is to be typed, if its field is too small to say it.
+    let mut first: Vec<(String, Style)> = vec![];
+    if let Some(wrong) = &form.wrong {
+        first.extend(wrap(&format!("! {wrong}"), columns).into_iter().map(|line| (line, palette.warn())));
+    }
+    let hint = &form.fields[form.at].hint;
+    if form.fields[form.at].value().is_empty() && text::width(hint) + 3 > columns.saturating_sub(FIELD_NAMES) {
+        first.extend(wrap(hint, columns).into_iter().map(|line| (line, palette.quiet())));
+    }
+    let room = usize::from(area.height.saturating_sub(fields + 2));
+    first.truncate(room);
+    let about = shortened_to(wrapped(area.width), room - first.len());
+    let height = first.len() as u16 + about.len() as u16 + fields + 2;
+    let inner = popup(dashboard, &text::clip(&form.title, columns.saturating_sub(2)), (area.width, height), area, buf);
     let mut y = 0;
-    for line in &about {
-        put(buf, inner, 0, y, line, Style::new());
+    for (line, style) in first.into_iter().chain(about.into_iter().map(|line| (line, Style::new()))) {
+        put(buf, inner, 0, y, &line, style);
         y += 1;
     }
-    y += 1;
-    for (index, field) in form.fields.iter().enumerate() {
-        let here = index == form.at;
-        put(buf, inner, 0, y, if here { "▸" } else { " " }, palette.focus());
-        put(buf, inner, 2, y, field.name, if here { palette.heading() } else { Style::new() });
-        let box_ = Rect { x: inner.x + 13, y: inner.y + y, width: inner.width.saturating_sub(13), height: 1 }
-            .intersection(inner);
-        let room = usize::from(box_.width.saturating_sub(1));
-        // What is before the cursor is being typed: it stays on screen.
-        let before: String = field.value().chars().take(field.cursor()).collect();
-        let skipped = text::width(&before).saturating_sub(room);
-        if field.value().is_empty() {
-            put(buf, box_, u16::from(here), 0, &text::shorten(&field.hint, room.saturating_sub(1)), palette.quiet());
-        } else {
-            let shown: String = field.value().chars().skip(skipped).collect();
-            put(buf, box_, 0, 0, &shown, Style::new().add_modifier(Modifier::UNDERLINED));
-        }
-        if here {
-            let x = text::width(&before).min(room) as u16;
-            match field.value().chars().nth(field.cursor()) {
-                Some(under) => put(buf, box_, x, 0, &under.to_string(), Style::new().add_modifier(Modifier::REVERSED)),
-                None => put(buf, box_, x, 0, "▏", palette.focus()),
-            };
-        }
-        y += 2;
+    for index in 0..form.fields.len() {
+        self::field(dashboard, form, index, inner, y + index as u16, buf);
     }
-    match &form.wrong {
-        Some(wrong) => put(buf, inner, 2, y.saturating_sub(1), &format!("! {wrong}"), palette.warn()),
-        None => put(buf, inner, 2, y.saturating_sub(1), "", Style::new()),
-    };
-    let keys = "enter goes on · tab moves · esc changes nothing";
-    put(buf, inner, 0, inner.height.saturating_sub(1), keys, palette.quiet());
+    let frame = Rect { x: inner.x, y: inner.y + inner.height, width: inner.width, height: 1 };
+    put(buf, frame.intersection(area), 1, 0, " enter goes on · esc cancels ", palette.quiet());
+}
+
+/// So many lines; where there were more, the last one says so.
+fn shortened_to(mut lines: Vec<String>, room: usize) -> Vec<String> {
+    if lines.len() > room {
+        lines.truncate(room);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{}…", last.trim_end_matches(|c: char| !c.is_alphanumeric()));
+        }
+    }
+    lines
+}
+
+/// How many columns the names of fields take, with the mark before them.
+const FIELD_NAMES: usize = 13;
+
+/// One field on its line.
+fn field(dashboard: &DashboardState, form: &Form, index: usize, inner: Rect, y: u16, buf: &mut Buffer) {
+    let palette = dashboard.palette;
+    let (field, here) = (&form.fields[index], index == form.at);
+    put(buf, inner, 0, y, if here { "▸" } else { " " }, palette.focus());
+    put(buf, inner, 2, y, field.name, if here { palette.heading() } else { Style::new() });
+    let names = FIELD_NAMES as u16;
+    let box_ = Rect { x: inner.x + names, y: inner.y + y, width: inner.width.saturating_sub(names), height: 1 };
+    let box_ = box_.intersection(inner);
+    let room = usize::from(box_.width.saturating_sub(1));
+    // What is before the cursor is being typed: it stays on screen.
+    let before: String = field.value().chars().take(field.cursor()).collect();
+    let skipped = text::width(&before).saturating_sub(room);
+    if field.value().is_empty() {
+        put(buf, box_, u16::from(here), 0, &text::shorten(&field.hint, room.saturating_sub(1)), palette.quiet());
+    } else {
+        let shown: String = field.value().chars().skip(skipped).collect();
+        put(buf, box_, 0, 0, &shown, Style::new().add_modifier(Modifier::UNDERLINED));
+    }
+    if here {
+        let x = text::width(&before).min(room) as u16;
+        match field.value().chars().nth(field.cursor()) {
+            Some(under) => put(buf, box_, x, 0, &under.to_string(), Style::new().add_modifier(Modifier::REVERSED)),
+            None => put(buf, box_, x, 0, "▏", palette.focus()),
+        };
+    }
 }
