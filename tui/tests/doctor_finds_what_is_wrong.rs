@@ -214,6 +214,10 @@ async fn settings_that_do_not_fit_each_other_are_found() {
         patient.set(patch).await;
         finds(&patient, &[code], 1);
     }
+    // Only a note: it may be meant.
+    let patient = Patient::with_limit(2).await;
+    patient.set(patch(|it| it.lease = seconds(9))).await;
+    finds(&patient, &["settings-lease-short"], 0);
     let patient = Patient::with_limit(2).await;
     patient.put([Row::Pool(PoolRow { lease: Some(Millis(0)), ..PoolRow::new(limit(2)) })]).await;
     finds(&patient, &["settings-invalid"], 1);

@@ -282,6 +282,22 @@ fn every_list_shows_an_override_and_until_when_it_lasts() {
 }
 
 #[test]
+fn a_long_reason_is_cut_in_lists_alone() {
+    let table = "long-reason";
+    told(table, &["table", "create"]);
+    told(table, &["pool", "set", "p", "--limit", "5"]);
+    let why = format!("{}the end", "because of many things ".repeat(20));
+    told(table, &["pool", "override", "p", "--limit", "2", "--reason", &why, "--yes"]);
+    let listed = told(table, &["pools"]);
+    assert!(listed.trim_end().ends_with('…') && listed.lines().all(|line| line.chars().count() < 150), "{listed}");
+    for command in [&["pool", "show", "p"][..], &["pool", "history", "p"], &["leases", "p"]] {
+        let words = told(table, command);
+        assert!(words.contains(&why) && !words.contains('…'), "{command:?}: {words}");
+    }
+    assert_eq!(document(table, &["pools"])["pools"][0]["override"]["why"], json!(why));
+}
+
+#[test]
 fn a_pools_history_says_who_changed_what_and_why() {
     let table = "history";
     told(table, &["table", "create"]);

@@ -60,10 +60,14 @@ async fn granted(name: &str, who: &str) -> Lease {
 fn a_table_is_made_once_and_then_left_as_it_is() {
     assert_eq!(told("created", &["table", "create"]), "table created is made and ready\n");
     assert!(told("created", &["table", "create"]).contains("nothing was changed"));
-    assert_eq!(document("created", &["table", "create"]), json!({"table": "created", "created": false}));
+    assert_eq!(
+        document("created", &["table", "create"]),
+        json!({"table": "created", "created": false, "ttl_turned_on": false})
+    );
     // A flag wins over the environment, before the command and after it.
-    assert_eq!(document("x-x", &["--table", "other", "table", "create"]), json!({"table": "other", "created": true}));
-    assert_eq!(document("x-x", &["table", "create", "--table", "other"]), json!({"table": "other", "created": false}));
+    let other = |created| json!({"table": "other", "created": created, "ttl_turned_on": false});
+    assert_eq!(document("x-x", &["--table", "other", "table", "create"]), other(true));
+    assert_eq!(document("x-x", &["table", "create", "--table", "other"]), other(false));
 }
 
 #[tokio::test]
@@ -104,7 +108,7 @@ async fn a_pool_has_defaults_and_setting_it_again_changes_nothing() {
     let settings = json!({"limit": 15, "lease_ms": 300_000, "grace_ms": 5_000, "quiet_ms": 35_000,
         "longest_wait_ms": 86_400_000, "longest_hold_ms": 0, "sweep_every_ms": 60_000});
     let expected = json!({"table": "set", "prefix": "p", "created": true, "changed": [], "settings": settings,
-        "settles_at_ms": null, "limit_was": null, "override": null});
+        "settles_at_ms": null, "limit_was": null, "override": null, "misfits": []});
     assert_eq!(made, expected);
     assert_eq!(pool_row("set").await, Some(PoolRow::new(limit(15))));
 

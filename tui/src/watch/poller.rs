@@ -169,8 +169,12 @@ impl TableReader {
         let unswept = self.due_unswept(want, begin);
         if !unswept.is_empty() {
             let before = self.budget.left;
-            if !self.read(&unswept).await? {
-                return Ok(None);
+            match self.read(&unswept).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                // Whoever may read some pools alone sees those; the others stay as they are known.
+                Err(StoreError::Denied { .. }) => self.read_at.extend(unswept.iter().map(|pool| (pool.clone(), begin))),
+                Err(error) => return Err(error),
             }
             self.unswept_budget.spend(before - self.budget.left);
         }
