@@ -56,7 +56,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
         inner = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     }
     if rows.is_empty() {
-        nothing(dashboard, "The limit is 0: the pool is drained, nobody is granted a lease.", inner, buf);
+        nothing(dashboard, "The limit is 0: nobody is granted a lease.", inner, buf);
         return;
     }
     // A column of air on the right.
