@@ -52,6 +52,17 @@ fn what_may_only_not_be_described_is_a_note() {
     assert_eq!((status, codes), (Some(0), vec!["describe-denied".to_owned(); 2]), "{ended:?}");
 }
 
+#[test]
+fn whoever_may_list_pools_alone_is_told_that_list() {
+    let name = "listed-alone";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    let door = DenyingDoor::that_allows(|action| action != "dynamodb:Query");
+    let ended = run(door.command(name), &["pools"]);
+    assert_eq!((ended.status, &*ended.wrong), (Some(0), ""), "{ended:?}");
+    assert!(ended.told.contains("p          -      1        -            -  never swept"), "{ended:?}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_wrong_clock_is_found() {
