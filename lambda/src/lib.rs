@@ -40,6 +40,7 @@
 //!
 //! A write whose reply was lost counts nowhere, though it may have happened.
 
+mod account;
 mod config;
 mod executions;
 mod failure;

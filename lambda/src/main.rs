@@ -54,6 +54,7 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
         let invocation = Invocation {
             request_id: &context.request_id,
             function_name: &context.env_config.function_name,
+            function_arn: &context.invoked_function_arn,
             time_left: Duration::from_millis(context.deadline).saturating_sub(now),
         };
         let handled = manager.handle(&event.payload, invocation).await;

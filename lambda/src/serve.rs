@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::account::of_the_same_account;
 use crate::config::{Config, Misconfigured};
 use crate::executions::{CallPacer, ExecutionLookup};
 use crate::failure::InvocationFailure;
@@ -50,6 +51,8 @@ pub struct Invocation<'a> {
     pub request_id: &'a str,
     /// The function's name.
     pub function_name: &'a str,
+    /// Its ARN, as it was called.
+    pub function_arn: &'a str,
     /// How long it may take.
     pub time_left: Duration,
 }
@@ -177,6 +180,7 @@ impl<C: Clock + Clone> LeaseManager<C> {
         record.action = Some(event.action());
         let request = event.for_pool(&server.prefix, invocation.request_id)?;
         (record.holder, record.lease_id) = concerns(&request);
+        of_the_same_account(&request, invocation.function_arn).map_err(ContractError::from)?;
 
         let before = server.table.meter().used();
         let work = InvocationWork::new(server, &self.clock, invocation.time_left, started, observer, &request);

@@ -12,7 +12,7 @@ use leasehold_core::{Millis, PoolRow, Row};
 use leasehold_store::{Embedded, create_table};
 use leasehold_testkit::{HttpReply, ScriptedHttp, embedded_table, put_row};
 use pool::{BEGIN, ServedPool, acquire, execution, queue, release};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn assert_says(said: &str, words: &[&str]) {
     for word in words {
@@ -39,6 +39,23 @@ async fn a_wrong_event_names_the_field_and_what_was_expected() {
         assert_says(&said, &words);
     }
     assert_eq!(pool.acquire("item-1").await["status"], "acquired", "nothing was taken meanwhile");
+}
+
+#[tokio::test]
+async fn a_task_of_another_account_is_refused_before_it_waits() {
+    let pool = ServedPool::of(1).await;
+    let elsewhere = "arn:aws:states:eu-central-1:210987654321:execution:nightly:7";
+    let mut event = queue("item-1", "token-1");
+    event["execution"] = json!(elsewhere);
+    let (name, said) = pool.failure(event).await;
+    assert_eq!(name, "InvalidRequest");
+    assert_says(&said, &["execution", "account 123456789012", "task token", "poll", elsewhere]);
+    let status = pool.answer(json!({ "action": "status" })).await;
+    assert_eq!((&status["current_running"], &status["waiting"]), (&json!(0), &json!(0)));
+    assert_eq!(pool.tasks.requests("SendTaskSuccess"), Vec::<Value>::new());
+
+    let polls = json!({ "action": "acquire", "execution": elsewhere });
+    assert_eq!(pool.answer(polls).await["status"], "acquired", "who polls may be of any account");
 }
 
 #[tokio::test]

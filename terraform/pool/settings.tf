@@ -3,7 +3,7 @@
 # A limit that an operator changes live lies in another row, `override`: it wins over this one, and a deploy keeps it.
 
 # The provider puts the row only if there is none, and shows the next line if there is.
-resource "aws_dynamodb_table_item" "settings" { # "The conditional request failed"? Somebody else made this pool: README, "A pool that exists".
+resource "aws_dynamodb_table_item" "settings" { # "The conditional request failed" means that the pool exists: choose another lease_prefix, or take the pool over as in the README under "A pool that exists".
   count = local.create
 
   region = var.region

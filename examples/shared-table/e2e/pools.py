@@ -23,12 +23,13 @@ class Pool:
     function: str
 
     def rows(self, kind: str = "") -> list[Row]:
-        """The pool's rows whose sort key begins so (`slot#`, `wait#`, `holder#`, ...)."""
+        """The pool's rows whose sort key begins so (`slot#`, `wait#`, `holder#`, ...); all, if nothing is said."""
+        begins = " AND begins_with(SK, :kind)" if kind else ""
         pages = self.aws.client("dynamodb").get_paginator("query").paginate(
             TableName=self.table,
             ConsistentRead=True,
-            KeyConditionExpression="PK = :pool AND begins_with(SK, :kind)",
-            ExpressionAttributeValues={":pool": {"S": f"LEASES#{self.prefix}"}, ":kind": {"S": kind}},
+            KeyConditionExpression=f"PK = :pool{begins}",
+            ExpressionAttributeValues={":pool": {"S": f"LEASES#{self.prefix}"}} | ({":kind": {"S": kind}} if kind else {}),
         )
         read = TypeDeserializer().deserialize
         return [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]

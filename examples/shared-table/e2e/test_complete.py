@@ -78,22 +78,6 @@ def test_reports_and_the_archive_share_two_leases(root: Root, aws: Aws, tell: Te
     )
 
 
-def test_a_pool_that_somebody_else_made_is_said_so(root: Root) -> None:
-    state = root.folder / "terraform.tfstate"
-    ours = state.read_text()
-    settings = "module.pool.aws_dynamodb_table_item.settings[0]"
-    root.run("state", "rm", settings)
-    try:
-        told = root.run("apply", "-no-color", "-auto-approve", f"-target={settings}", allowed=(1,)).stderr
-    finally:
-        state.write_text(ours)
-    # Terraform shows the line that the resource begins with, whatever the provider says.
-    assert "ConditionalCheckFailed" in told
-    assert 'Somebody else made this pool: README, "A pool that exists"' in told
-    assert "\n## A pool that exists\n" in (ROOT / "terraform" / "pool" / "README.md").read_text()
-    assert root.pending() is None, "and left as it was"
-
-
 def test_destroying_all_of_it_leaves_nothing(root: Root, aws: Aws, before: set[str], tell: Tell) -> None:
     made = standing(aws) - before
     kinds = {one.partition(" ")[0] for one in made}

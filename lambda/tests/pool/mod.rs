@@ -173,7 +173,8 @@ pub(crate) fn status_change(status: &str, at: u64) -> Value {
 }
 
 pub(crate) fn invocation(request_id: &str, time_left: Duration) -> Invocation<'_> {
-    Invocation { request_id, function_name: "lease-manager-analytics", time_left }
+    let function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:lease-manager-analytics";
+    Invocation { request_id, function_name: "lease-manager-analytics", function_arn, time_left }
 }
 
 /// The log line of a call, at the usual level.

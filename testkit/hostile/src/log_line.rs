@@ -29,7 +29,8 @@ thread_local! {
 /// One event, as Lambda hands it over.
 pub(crate) fn judge(input: &[u8]) {
     let event = InvocationEvent::from_slice(input);
-    let invocation = Invocation { request_id: "request-1", function_name: "f", time_left: Duration::from_secs(30) };
+    let (function_arn, time_left) = ("arn:aws:lambda:eu-central-1:123456789012:function:f", Duration::from_secs(30));
+    let invocation = Invocation { request_id: "request-1", function_name: "f", function_arn, time_left };
     let handled = MANAGER.with(|(runtime, manager)| runtime.block_on(manager.handle(&event, invocation)));
     let line = handled.record.line(&Reporting::default());
     let read: Value = serde_json::from_str(&line).expect("one line of JSON");
