@@ -60,6 +60,7 @@ test-terraform: ## The modules and examples: formatting, README tables, validate
 	python3 scripts/tests/lambda_package_says_what_it_is.py
 	python3 scripts/tests/modules_know_every_metric.py
 	python3 scripts/tests/modules_fit_older_providers.py
+	python3 scripts/tests/modules_fit_terraform_1_6.py
 	python3 terraform/states/tests/interpreter_agrees.py
 
 test-second-opinion: ## The rendered machines on a second interpreter of Step Functions (ARGS="-k cancelled" for some of it)

@@ -62,6 +62,14 @@ async fn the_package_answers_fails_by_name_and_writes_one_line_a_call() {
     assert_eq!((warned.failed, &warned.answer["status"]), (false, &json!("wait")));
     assert!(warned.log.contains("HeldByAncestor") && warned.log.contains("child waits, e#1 holds"), "{}", warned.log);
 
+    // Lambda says of which account the function is.
+    let elsewhere = "arn:aws:states:us-east-1:210987654321:execution:nightly:7";
+    let waits = json!({ "action": "acquire", "execution": elsewhere, "task_token": "token" });
+    let refused = invoke(&aws, "lease-manager", &waits);
+    assert_eq!((refused.failed, &refused.answer["errorType"]), (true, &json!("InvalidRequest")));
+    let said = refused.answer["errorMessage"].as_str().expect("a sentence");
+    assert!(said.contains("account 000000000000"), "{said}");
+
     create_function(&aws, "no-pool", &package, &environment("nobody"));
     let missing = invoke(&aws, "no-pool", &acquire("1"));
     assert_eq!((missing.failed, &missing.answer["errorType"]), (true, &json!("PoolNotFound")));
