@@ -101,9 +101,20 @@ fn a_release_is_found_where_binstall_looks() {
 }
 
 #[test]
+fn no_release_is_made_where_binstall_would_look_elsewhere() {
+    let elsewhere = "https://example.com/somebody/elses";
+    let asked = Command::new("python3").arg(format!("{ROOT}/scripts/dist")).args(["--repository", elsewhere]).output();
+    let asked = asked.expect("python3");
+    let said = String::from_utf8_lossy(&asked.stderr);
+    assert!(!asked.status.success() && said.contains("tui/Cargo.toml") && said.contains(elsewhere), "{asked:?}");
+}
+
+#[test]
 fn a_tag_is_released_as_the_version_that_it_names() {
     let workflow = fs::read_to_string(Path::new(ROOT).join(".github/workflows/release.yml")).expect("the workflow");
-    for step in ["scripts/dist --version", "make dist", "scripts/dist --notes", "target/dist/*"] {
+    for step in
+        ["scripts/dist --version", "scripts/dist --repository", "make dist", "scripts/dist --notes", "target/dist/*"]
+    {
         assert!(workflow.contains(step), "{step}");
     }
     assert_eq!(dist(&["--version"], "022").trim(), VERSION);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use leasehold::LeaseHandle;
 use leasehold_tui::process_ids::ProcessIds;
-use rustix::process::{Pid, Signal, getpid};
+use rustix::process::{Signal, getpid};
 use tokio::sync::mpsc;
 
 use super::descendants::{adopt_orphans, descendants, signal_all};
@@ -209,7 +209,7 @@ fn connect(name: &str) -> std::io::Result<UnixStream> {
 /// Whether the other end of it is this child.
 #[cfg(target_os = "linux")]
 fn is_of(socket: &UnixStream, child: &Child) -> bool {
-    rustix::net::sockopt::socket_peercred(socket).is_ok_and(|peer| peer.pid == Pid::from_child(child))
+    rustix::net::sockopt::socket_peercred(socket).is_ok_and(|peer| peer.pid == rustix::process::Pid::from_child(child))
 }
 
 #[cfg(not(target_os = "linux"))]
