@@ -86,9 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_only_extended_is_nothing_new() {
-        assert!(
-            !Tally { extended: 1, missed: 1, outlasted: 1, more: true, ..Tally::default() }.got_on()
-        );
+        assert!(!Tally { extended: 1, missed: 1, outlasted: 1, more: true, ..Tally::default() }.got_on());
         let changes = [
             Tally { granted: 1, ..Tally::default() },
             Tally { reclaimed: 1, ..Tally::default() },

@@ -281,7 +281,7 @@ async fn settings_that_cannot_be_read_are_replaced_with_a_limit() {
     assert!(words.starts_with("the settings of pool p in table unreadable, which made no sense, are replaced\n"));
     assert!(words.contains("\n  limit         2\n  lease         5m\n"), "{words}");
     // Nobody knows which limit callers followed.
-    assert!(words.contains("(limit was up to 10000)"), "{words}");
+    assert!(words.contains("(limit was up to 10000, the highest there is)"), "{words}");
     assert_eq!(pool_row(name).await.map(|row| (row.limit, row.lease)), Some((limit(2), None)));
     assert!(told(name, &["leases", "p"]).contains("0 of 2 held"));
 }
@@ -317,7 +317,7 @@ async fn an_override_that_cannot_be_read_is_ended_or_replaced() {
     told(name, &["pool", "override", "p", "--limit", "3", "--reason", "slow", "--yes"]);
     damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
     let words = told(name, &["pool", "override", "p", "--limit", "4", "--reason", "less", "--yes"]);
-    assert!(words.contains("is 4 now") && words.contains("(limit was up to 10000)"), "{words}");
+    assert!(words.contains("is 4 now") && words.contains("(limit was up to 10000, the highest there is)"), "{words}");
     assert!(told(name, &["leases", "p"]).contains("0 of 4 held"));
 
     // So it is from the dashboard.

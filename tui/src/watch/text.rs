@@ -38,7 +38,8 @@ pub fn clock(at: Timestamp) -> String {
 pub fn settling(pool: &Occupancy) -> Option<String> {
     let (until, before) = (clock(pool.settles_at?), pool.limit_was?);
     // Where the row of before could not be read, the highest limit that there is stands for it.
-    let was = if before == Limit::HIGHEST { format!("up to {before}") } else { before.to_string() };
+    let was =
+        if before == Limit::HIGHEST { format!("up to {before}, the highest there is") } else { before.to_string() };
     Some(match (pool.is_closed(), pool.limit.count()) {
         (_, 0) => format!("nobody is let in any more from {until} UTC on (limit was {was})"),
         (true, _) => format!("closed until {until} UTC (limit was {was})"),
