@@ -80,11 +80,9 @@ pub(crate) async fn damage(table: &str, prefix: &PoolName, key: RowKey, attribut
     update.send().await.expect("the row is damaged");
 }
 
-/// The binary with nothing of this machine's own AWS set-up in its environment. It heeds signals also where the tests run in
-/// the background of a script, which has them ignored.
+/// The binary with nothing of this machine's own AWS set-up in its environment.
 pub(crate) fn bare() -> Command {
-    let mut command = Command::new("env");
-    command.args(["--default-signal=HUP,INT,QUIT", env!("CARGO_BIN_EXE_leasehold")]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
     without_aws(&mut command);
     command
 }
