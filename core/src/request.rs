@@ -82,8 +82,8 @@ impl Hash for Write {
 pub enum Condition {
     /// A slot: its fence is this one.
     SlotFence(Fence),
-    /// A slot: there is no row, or its fence is this one.
-    SlotAbsentOrFence(Fence),
+    /// A slot: there is no row, or it is free, under this fence.
+    SlotAbsentOrFree(Fence),
     /// A slot: held, under this fence.
     SlotLease(Fence),
     /// A slot: held under this fence, by a lease that expires exactly then.

@@ -113,8 +113,9 @@ fn opened(settings: &Settings, from: &SlotRow, opening: Opening, unchanged: Guar
         (Opening::Returned, None) => (Guard::ReleaseConfirmed, Condition::SlotConfirmed(from.fence)),
         (Opening::Untold, _) => (Guard::ReturnUntold, Condition::SlotUntold(from.fence)),
         (Opening::Ended(renewed), _) => (Guard::ReturnUnrenewed, Condition::SlotRenewed(from.fence, renewed)),
-        // One that was never granted has the high-water mark's fence, and no row.
-        _ if from.fence == settings.lowest_fence() => (unchanged, Condition::SlotAbsentOrFence(from.fence)),
+        // One that was never granted has the high-water mark's fence, and no row. Who goes by an older mark may grant it under
+        // that fence meanwhile: an unchanged fence does not say that it is free still.
+        _ if from.fence == settings.lowest_fence() => (unchanged, Condition::SlotAbsentOrFree(from.fence)),
         _ => (unchanged, Condition::SlotFence(from.fence)),
     }
 }
@@ -296,7 +297,7 @@ pub(crate) fn point_again(
 pub(crate) fn raise_fence(slot: Slot, found: Option<Fence>, lowest: Fence, to: Fence) -> Request {
     let condition = match found {
         Some(fence) => Condition::SlotFree(fence),
-        None => Condition::SlotAbsentOrFence(lowest),
+        None => Condition::SlotAbsentOrFree(lowest),
     };
     let row = Row::Slot(SlotRow { slot, fence: to, held: None });
     Request::Write(put(row, vec![(Guard::ClaimSlotUnchanged, condition)], Intent::Free(Opening::Free, None)))

@@ -177,7 +177,9 @@ fn met(condition: &Condition, row: Option<&Row>) -> bool {
     };
     match condition {
         Condition::SlotFence(fence) => slot.is_some_and(|row| row.fence == *fence),
-        Condition::SlotAbsentOrFence(fence) => row.is_none() || slot.is_some_and(|row| row.fence == *fence),
+        Condition::SlotAbsentOrFree(fence) => {
+            row.is_none() || slot.is_some_and(|row| row.fence == *fence && row.held.is_none())
+        }
         Condition::SlotLease(fence) => leased(*fence).is_some(),
         Condition::SlotExpires(fence, at) => leased(*fence).is_some_and(|held| held.expires_at == *at),
         Condition::SlotRenewed(fence, at) => leased(*fence).is_some_and(|held| held.renewed_at == *at),

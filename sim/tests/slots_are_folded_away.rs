@@ -4,7 +4,9 @@
 
 mod scripted_pool;
 
-use leasehold_core::{Fence, HighWaterRow, Intent, Lowering, Reply, Row, RowKey, Slot, SlotRow, Tally, Timestamp};
+use leasehold_core::{
+    AcquireOutcome, Fence, HighWaterRow, Intent, Lowering, Reply, Row, RowKey, Slot, SlotRow, Tally, Timestamp,
+};
 use scripted_pool::{Pool, T, limit, poll};
 
 /// When everybody follows a limit that a sweep saw at `T`: two quiet periods and the grace later.
@@ -64,6 +66,33 @@ fn a_fence_that_was_folded_away_is_never_granted_again() {
         .map(|id| if id.slot.0 < 2 { 10 } else { id.fence.0 })
         .collect();
     assert!(fences.iter().all(|fence| *fence == 10), "{fences:?}");
+}
+
+#[test]
+fn a_slot_without_a_row_is_taken_once_whatever_mark_was_read() {
+    for (older, newer) in [(0, 1), (4, 5), (0, 3), (3, 0)] {
+        let mark = |fence| Some(HighWaterRow { slots: 1, fence: Fence(fence), lower: None });
+        let mut pool = Pool::new(1);
+        pool.settings.high_water = mark(newer);
+        // Just before it claims the slot that it saw free, another takes it who goes by an older mark.
+        let mut another = Some(Pool::new(1));
+        pool.trouble = Box::new(move |table, request| {
+            if request.writes().iter().any(|write| matches!(write.intent, Intent::Claim(..)))
+                && let Some(mut another) = another.take()
+            {
+                another.settings.high_water = mark(older);
+                std::mem::swap(&mut another.table, table);
+                let lease = another.lease(poll("another", Some(1)), T);
+                assert_eq!(lease.id.fence, Fence(older + 1));
+                std::mem::swap(&mut another.table, table);
+            }
+            None
+        });
+        let outcome = pool.acquire(poll("late", Some(1)), T).expect("an answer");
+        assert!(!matches!(outcome, AcquireOutcome::Acquired(_)), "{older} and {newer}: {outcome:?}");
+        let held = pool.slots()[0].held.as_ref().map(|held| held.holder.clone());
+        assert_eq!(held, Some(scripted_pool::holder("another")), "{older} and {newer}");
+    }
 }
 
 #[test]

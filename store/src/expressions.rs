@@ -194,9 +194,11 @@ impl ExpressionTerms {
     fn condition(&mut self, condition: &Condition) -> String {
         match *condition {
             // No row ever has fence 0: the first grant makes it 1.
-            Condition::SlotAbsentOrFence(Fence(0)) => self.absent(rows::FENCE),
-            Condition::SlotAbsentOrFence(fence) => {
-                format!("({} OR {})", self.absent(rows::FENCE), self.equals(rows::FENCE, number(fence.0)))
+            Condition::SlotAbsentOrFree(Fence(0)) => self.absent(rows::FENCE),
+            Condition::SlotAbsentOrFree(fence) => {
+                let free =
+                    format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.absent(rows::EXECUTION));
+                format!("({} OR ({free}))", self.absent(rows::FENCE))
             }
             Condition::SlotConfirmed(fence) => {
                 let lease = format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.held());
@@ -322,7 +324,7 @@ mod tests {
 
     #[test]
     fn fence_zero_is_a_row_that_is_not_there() {
-        let said = said(&[Condition::SlotAbsentOrFence(Fence(0))], Mutation::Delete);
+        let said = said(&[Condition::SlotAbsentOrFree(Fence(0))], Mutation::Delete);
         assert_eq!(said.condition.as_deref(), Some("attribute_not_exists(#fence)"));
         assert!(said.terms.values.is_empty());
     }
@@ -381,7 +383,7 @@ mod tests {
         let damaged = Unreadable { why: "limit is -5".into(), image: image.as_slice().into() };
         let conditions = [
             Condition::SlotFence(Fence(1)),
-            Condition::SlotAbsentOrFence(Fence(1)),
+            Condition::SlotAbsentOrFree(Fence(1)),
             Condition::SlotConfirmed(Fence(1)),
             Condition::SlotPending(Fence(1)),
             Condition::SlotUntold(Fence(1)),

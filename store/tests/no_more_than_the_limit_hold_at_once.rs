@@ -30,7 +30,7 @@ fn claim(slot: u32, by: u32) -> Request {
         label: None,
     };
     let row = SlotRow { slot: Slot(slot), fence: Fence(1), held: Some(held) };
-    let conditions = vec![(Guard::ClaimSlotUnchanged, Condition::SlotAbsentOrFence(Fence(0)))];
+    let conditions = vec![(Guard::ClaimSlotUnchanged, Condition::SlotAbsentOrFree(Fence(0)))];
     let (key, intent) = (RowKey::Slot(Slot(slot)), Intent::Claim(Opening::Free, None));
     Request::Write(Write { key, conditions, mutation: Mutation::Put(Row::Slot(row)), intent })
 }

@@ -30,8 +30,8 @@ fn ticket(ticket: Ticket) -> String {
 /// A condition, as it is asked of the row.
 fn says(condition: &Condition) -> String {
     match condition {
-        Condition::SlotAbsentOrFence(Fence(0)) => "there is no such row: the slot was never granted".to_owned(),
-        Condition::SlotAbsentOrFence(fence) => format!("there is no such row, or fence = {}", fence.0),
+        Condition::SlotAbsentOrFree(Fence(0)) => "there is no such row: the slot was never granted".to_owned(),
+        Condition::SlotAbsentOrFree(fence) => format!("there is no such row, or fence = {} and it is free", fence.0),
         Condition::SlotFence(fence) => format!("fence = {}", fence.0),
         Condition::SlotLease(fence) => format!("fence = {} and it is held", fence.0),
         Condition::SlotConfirmed(fence) => format!("fence = {}, it is held, and its holder knows", fence.0),

@@ -346,14 +346,14 @@ impl Drawn {
         let expires_at = held.map(|held| held.expires_at);
         let renewed_at = held.map_or_else(|| self.maybe(Drawn::time), |held| held.renewed_at);
         let expires_at = expires_at.unwrap_or_else(|| self.time());
-        let lease = if fence.0 > 0 { Condition::SlotLease(fence) } else { Condition::SlotAbsentOrFence(fence) };
+        let lease = if fence.0 > 0 { Condition::SlotLease(fence) } else { Condition::SlotAbsentOrFree(fence) };
         // A slot that is there at all is worth more than one more refusal.
         if there.is_none() && self.0.bool() {
-            return vec![Condition::SlotAbsentOrFence(fence)];
+            return vec![Condition::SlotAbsentOrFree(fence)];
         }
         match self.0.u8(0..15) {
             12 | 13 => vec![Condition::SlotRenewed(fence, renewed_at)],
-            7 => vec![Condition::SlotAbsentOrFence(fence)],
+            7 => vec![Condition::SlotAbsentOrFree(fence)],
             8 => vec![Condition::SlotConfirmed(fence)],
             9 => vec![Condition::SlotPending(fence)],
             10 => vec![Condition::SlotUntold(fence)],

@@ -26,9 +26,11 @@ pub(crate) fn judge(input: &[u8]) {
         }
         Err(refused) => {
             assert_harmless(&refused.to_string());
-            // They know a leap second, a point without digits, and take anything for the point.
+            // They know a leap second, a point without digits, take anything for the point, and a zone after it for nothing.
             let pointless = text.len() > 20 && text.get(19..20) != Some(".");
-            let other = text.get(17..19) == Some("60") || text.ends_with(".Z") || pointless;
+            let digits = |rest: &str| rest.trim_end_matches(['Z', 'z']).bytes().all(|byte| byte.is_ascii_digit());
+            let zoned = text.get(20..).is_some_and(|rest| !digits(rest));
+            let other = text.get(17..19) == Some("60") || text.ends_with(".Z") || pointless || zoned;
             assert!(theirs.is_none() || other, "{text}: they say {theirs:?}");
         }
     }

@@ -155,9 +155,11 @@ impl TableReader {
         let fresh = |read: &Instant| begin.duration_since(*read) < self.every.mul_f64(0.8);
         let due: Vec<PoolName> =
             want.pools.iter().filter(|prefix| !self.read_at.get(*prefix).is_some_and(fresh)).cloned().collect();
+        let mut rest = None;
         for some in due.chunks(AT_ONCE) {
-            if let Some(rest) = self.budget.rest() {
-                return Ok(Some(rest));
+            rest = self.budget.rest();
+            if rest.is_some() {
+                break;
             }
             if !self.read(some).await? {
                 return Ok(None);
@@ -178,7 +180,8 @@ impl TableReader {
             }
             self.unswept_budget.spend(before - self.budget.left);
         }
-        if !(due.is_empty() && unswept.is_empty())
+        if rest.is_none()
+            && !(due.is_empty() && unswept.is_empty())
             && self.inputs.send(Input::Cost(self.costs.per_minute())).await.is_err()
         {
             return Ok(None);
@@ -187,7 +190,7 @@ impl TableReader {
             let every = self.every.max(UNSWEPT_EVERY);
             self.read_at.retain(|_, read| begin.duration_since(*read) < every);
         }
-        Ok(Some((begin + self.every).min(self.directory_due)))
+        Ok(Some(rest.unwrap_or((begin + self.every).min(self.directory_due))))
     }
 
     /// Keeps which pools the directory says nothing new of. Those that were waiting for their turn keep their order.
@@ -201,10 +204,11 @@ impl TableReader {
         self.unswept.extend(new.into_iter().cloned());
     }
 
-    /// The next of those to be read now, if there are units left for them.
+    /// The next of those to be read now, if there are units left of their own: a screen that takes all units of its own does
+    /// not keep them from being read.
     fn due_unswept(&mut self, want: &Subscription, now: Instant) -> Vec<PoolName> {
         let mut due = vec![];
-        if !want.unswept || self.budget.rest().is_some() || self.unswept_budget.rest().is_some() {
+        if !want.unswept || self.unswept_budget.rest().is_some() {
             return due;
         }
         for _ in 0..self.unswept.len() {
