@@ -160,7 +160,7 @@ fn missed_in(removal: Removal) -> Result<&'static str, &'static str> {
         Removal::Rule(rule) => match rule {
             Ablation::Tombstones => "replies-past-expiry",
             Ablation::WhenItEnded => "redrives",
-            Ablation::AboveLimit => "operators-meet",
+            Ablation::AboveLimit => "leases-outlast-a-lowering",
             Ablation::TableTime => "clocks-wrong",
             Ablation::SecondLook => "joins-meet-releases",
             Ablation::Lapse | Ablation::Quiet => {

@@ -22,6 +22,7 @@ const WORLDS: &[(&str, MakesPlan)] = &[
     ("limit-breathes", limit_breathes),
     ("operators-meet", operators_meet),
     ("overrides-lapse", overrides_lapse),
+    ("leases-outlast-a-lowering", leases_outlast_a_lowering),
     ("all-workers-die", all_workers_die),
     ("replies-past-expiry", replies_past_expiry),
     ("notices-lost", notices_lost),
@@ -247,6 +248,33 @@ fn overrides_lapse(name: &str, seed: u64) -> WorldPlan {
             [(from, lapses), (from + cleared_after + (30 + at) * MS, LimitChange::Override(5))]
         })
         .collect();
+    plan
+}
+
+/// Work that goes on above a lowered limit for long after everybody follows that, while others ask.
+fn leases_outlast_a_lowering(name: &str, seed: u64) -> WorldPlan {
+    let times =
+        TimesPlan { settings_fresh: SECOND, call_within: 3 * SECOND, answer_within: SECOND, ..TimesPlan::BOUNDED };
+    let times = TimesPlan { longest_freeze: SECOND, latest: SECOND, ..times };
+    let pool = PoolPlan {
+        quiet: times.quiet(),
+        grace: 500,
+        limits: vec![(20 * SECOND, LimitChange::Override(5))],
+        ..PoolPlan::new(20)
+    };
+    let mut plan = WorldPlan::new(name, seed, vec![pool]);
+    plan.times = times;
+    let polls = |crowd: CrowdPlan, from: u64, until: u64| CrowdPlan {
+        queues: false,
+        renews: true,
+        begin: (from * SECOND, until * SECOND),
+        ..crowd
+    };
+    plan.crowds = vec![
+        polls(CrowdPlan::new(Shape::Alone, 20, (20, 300)), 0, 5),
+        polls(CrowdPlan::new(Shape::Alone, 60, (5, 20)), 40, 250),
+    ];
+    plan.calm_at = 320 * SECOND;
     plan
 }
 
