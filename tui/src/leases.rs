@@ -3,8 +3,9 @@
 
 use leasehold_core::diagnosis::Places;
 use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, WaiterView};
-use leasehold_core::{COUNTED, Fence, LeaseId, Limit, PoolName, Settings, Slot, Snapshot, Timestamp};
-use leasehold_store::{PoolExamination, StoreError, examine, limit_rows};
+use leasehold_core::{COUNTED, Fence, LeaseId, Limit, PoolName, RowKey, Settings, Slot, Snapshot, Timestamp};
+use leasehold_store::rows::row_key;
+use leasehold_store::{PoolExamination, RowError, StoreError, examine, limit_rows};
 use leasehold_tui::watch::text::{settling, timestamp};
 use serde::Serialize;
 
@@ -31,12 +32,13 @@ NOTE: `expired` (not the holder's any more), `not told` (its callback is not kno
 arrived), `above the limit` (held since before the limit was lowered), and the holder's label,
 cut after 60 columns.
 
-With --output json:
+With --output json (null: not known, as a row cannot be read):
 
     {\"table\": NAME, \"prefix\", \"at_ms\": now, \"limit\", \"held\", \"waiting\", \"waiting_more\": whether there are more
      than that, \"state\": \"over_limit\", \"settling\", \"draining\", \"drained\", \"starving\", \"full\", \"ok\" or \"idle\",
      \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
      \"override\": null or {\"limit\", \"at_ms\", \"until_ms\": null if it stays until it is ended, \"who\", \"why\"},
+     \"trouble\": null, or which rows cannot be read and what to do,
      \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",
      \"acquired_at_ms\", \"expires_at_ms\", \"lapses_at_ms\": when another may take it, \"renewed_at_ms\",
      \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its callback may not have arrived}],
@@ -50,14 +52,15 @@ struct LeasesOutput<'a> {
     prefix: &'a PoolName,
     at_ms: Timestamp,
     limit: Limit,
-    held: u32,
-    waiting: u32,
-    waiting_more: bool,
-    state: PoolState,
+    held: Option<u32>,
+    waiting: Option<u32>,
+    waiting_more: Option<bool>,
+    state: Option<PoolState>,
     settles_at_ms: Option<Timestamp>,
     limit_was: Option<Limit>,
     #[serde(rename = "override")]
     live: Option<OverrideOutput>,
+    trouble: Option<String>,
     leases: &'a [LeaseRow<'a>],
     queue: &'a [WaiterView],
 }
@@ -77,42 +80,87 @@ impl LeasesOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<u8, CliError> {
         let runner = target.runner().await?;
         let settings = runner.settings(&self.prefix).await?;
-        let (pool, broken) = match look(&runner, &settings).await {
+        let (pool, unread) = match look(&runner, &settings).await {
             Err(CliError::Store(StoreError::BadRow { .. })) => what_can_be_read(&runner, &settings).await?,
-            looked => (looked?, false),
+            looked => (looked?, Unread::default()),
         };
         let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
         let live = limit_rows(runner.table(), &self.prefix).await?;
         let live = live.live_in_force().cloned().map(OverrideOutput::from);
         let table = runner.table().name();
-        let text = words(table, &pool, broken, live.as_ref(), &leases);
+        let text = words(table, &pool, &unread, live.as_ref(), &leases);
         let answer = LeasesOutput {
             table,
             prefix: &self.prefix,
             at_ms: pool.at,
             limit: pool.limit,
-            held: pool.held,
-            waiting: pool.waiting,
-            waiting_more: pool.waiting_more,
-            state: pool.state,
+            held: unread.slots.is_empty().then_some(pool.held),
+            waiting: unread.places.is_empty().then_some(pool.waiting),
+            waiting_more: unread.places.is_empty().then_some(pool.waiting_more),
+            state: unread.is_empty().then_some(pool.state),
             settles_at_ms: pool.settles_at,
             limit_was: pool.limit_was,
             live,
+            trouble: unread.trouble(),
             leases: &leases,
             queue: &pool.queue,
         };
         output.tell(&text, &answer)?;
         // What can be read is told all the same, and the status says that it is not all.
-        Ok(if broken { UNREADABLE } else { 0 })
+        Ok(if unread.is_empty() { 0 } else { UNREADABLE })
     }
 }
 
 /// The exit status where not all of the pool's rows make sense: as if the table could not be used.
 const UNREADABLE: u8 = 3;
 
-/// The pool without its rows that make no sense, each of which is complained of: who holds those slots is not known. Whether
-/// there are such rows.
-async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<(Occupancy, bool), CliError> {
+/// The rows of a pool that make no sense: a lease or a place in the queue may lie on them.
+#[derive(Debug, Default)]
+struct Unread {
+    slots: Vec<RowError>,
+    places: Vec<RowError>,
+    others: Vec<RowError>,
+}
+
+impl Unread {
+    fn of(damaged: Vec<RowError>) -> Unread {
+        let mut unread = Unread::default();
+        for row in damaged {
+            let kind = match row_key(&row.sk) {
+                Some(RowKey::Slot(_)) => &mut unread.slots,
+                Some(RowKey::Wait(_)) => &mut unread.places,
+                _ => &mut unread.others,
+            };
+            kind.push(row);
+        }
+        unread
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &RowError> {
+        self.slots.iter().chain(&self.places).chain(&self.others)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows().next().is_none()
+    }
+
+    /// What is wrong with them, in the words of the other lists.
+    fn trouble(&self) -> Option<String> {
+        let told: Vec<String> = self.rows().map(|row| format!("{row}; {}", row.advice())).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// How many cannot be read, for the line that counts the others.
+    fn counted(&self) -> String {
+        let counted = [(self.slots.len(), "slot"), (self.places.len(), "place"), (self.others.len(), "other row")];
+        let some = counted.into_iter().filter(|(count, _)| *count > 0);
+        let words = some.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
+        format!("broken: {} cannot be read", words.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The pool without its rows that make no sense, each of which is complained of: who holds those slots is not known.
+async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<(Occupancy, Unread), CliError> {
     let table = runner.table();
     let PoolExamination { reading, damaged, .. } = examine(table, &settings.prefix, || table.now()).await?;
     for row in &damaged {
@@ -123,7 +171,7 @@ async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<(Oc
     let more = queue.len() > most;
     queue.truncate(most);
     let snapshot = Snapshot { at: reading.at, limit: settings.limit, slots, queue, more };
-    Ok((Occupancy::of(&snapshot, settings), !damaged.is_empty()))
+    Ok((Occupancy::of(&snapshot, settings), Unread::of(damaged)))
 }
 
 impl<'a> LeaseRow<'a> {
@@ -157,15 +205,19 @@ impl<'a> LeaseRow<'a> {
 fn words(
     table: &str,
     pool: &Occupancy,
-    broken: bool,
+    unread: &Unread,
     live: Option<&OverrideOutput>,
     leases: &[LeaseRow<'_>],
 ) -> String {
     let Occupancy { prefix, limit, held, waiting, state, .. } = pool;
     let more = if pool.waiting_more { "+" } else { "" };
     // What cannot be read may be a lease.
-    let state = if broken { "broken: not all of its rows can be read" } else { state.as_str() };
-    let mut text = format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}");
+    let at_least = |rows: &[RowError]| if rows.is_empty() { "" } else { "at least " };
+    let (least_held, least_waiting) = (at_least(&unread.slots), at_least(&unread.places));
+    let state = if unread.is_empty() { state.to_string() } else { unread.counted() };
+    let mut text = format!(
+        "pool {prefix} in table {table}: {least_held}{held} of {limit} held, {least_waiting}{waiting}{more} waiting, {state}"
+    );
     match settling(pool) {
         Some(words) => text += &format!("; {words}\n"),
         None => text.push('\n'),

@@ -50,3 +50,31 @@ async fn a_damaged_row_is_told_once_by_the_list() {
     assert!(told.contains("nightly-import"), "{told}");
     assert_eq!((wrong.lines().count(), wrong.matches("slot#00001").count()), (1, 1), "{wrong}");
 }
+
+#[tokio::test]
+async fn nobody_is_told_of_a_free_pool_that_may_be_held() {
+    let patient = Patient::with_limit(2).await;
+    patient.put_item("slot#00000", &[("fence", s("abc"))]).await;
+    let leases = |output: &str| {
+        let mut leases = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        leases
+            .args(["leases", "p", "--output", output, "--store"])
+            .arg(&patient.file)
+            .output()
+            .expect("the binary runs")
+    };
+    let ended = leases("json");
+    assert_eq!(ended.status.code(), Some(3));
+    let seen: serde_json::Value = serde_json::from_slice(&ended.stdout).expect("a document");
+    assert_eq!((&seen["held"], &seen["state"]), (&serde_json::Value::Null, &serde_json::Value::Null), "{seen}");
+    assert_eq!((&seen["waiting"], &seen["limit"]), (&0.into(), &2.into()), "{seen}");
+    let trouble = seen["trouble"].as_str().expect("the trouble");
+    assert!(trouble.contains("slot#00000") && trouble.contains("\"abc\""), "{trouble}");
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../schemas/leases.json")).expect("a schema");
+    for name in ["held", "waiting", "waiting_more", "state", "trouble"] {
+        let kinds = schema["properties"][name]["type"].as_array().expect("kinds");
+        assert!(kinds.contains(&"null".into()), "{name}");
+    }
+    let told = String::from_utf8(leases("text").stdout).expect("text");
+    assert!(told.contains("at least 0 of 2 held, 0 waiting, broken: 1 slot cannot be read"), "{told}");
+}
