@@ -18,8 +18,9 @@ pub enum Event {
         pool: PoolName,
         /// How long it is waited for at most.
         patience: Duration,
-        /// Nobody at all is let in: the limit is 0.
-        closed: bool,
+        /// Which slots are closed for now though they are free, and why, as "is closed until 12:03:41 UTC (its limit was
+        /// lowered)"; none: all are held.
+        closed: Option<String>,
     },
     /// A renewal did not get through; it is tried again.
     RenewalFailed {
@@ -62,7 +63,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Queued { pool, patience, closed } => {
-                let state = if *closed { "lets nobody in, its limit is 0" } else { "is full" };
+                let state = closed.as_deref().unwrap_or("is full");
                 write!(f, "pool {pool} {state}: waiting in its queue, for at most {patience:?}")
             }
             Event::RenewalFailed { lease, why, .. } => {

@@ -87,6 +87,7 @@
 mod acquire;
 mod builder;
 mod client;
+mod closure;
 mod connection;
 mod error;
 mod event;

@@ -18,6 +18,7 @@ use leasehold_store::{RunError, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::closure::why_closed;
 use crate::connection::{Connection, Ending};
 use crate::error::{Error, may_pass, trouble_may_pass};
 use crate::event::Event;
@@ -135,7 +136,7 @@ impl Wait {
                 AcquireResult::Queued => {
                     backoff.reset();
                     if !std::mem::replace(&mut told, true) {
-                        let (pool, closed) = (self.pool.clone(), settings.limit.count() == 0);
+                        let (pool, closed) = (self.pool.clone(), why_closed(&self.connection, &self.pool).await);
                         let patience = Duration::from_millis(patience.0);
                         self.connection.tell(&Event::Queued { pool, patience, closed });
                     }
@@ -216,7 +217,9 @@ impl Wait {
             AcquireOutcome::Queued => AcquireResult::Queued,
             AcquireOutcome::Wait(RetryAdvice { held, waiting, waiting_more, .. }) => {
                 let more = if waiting_more { " or more" } else { "" };
-                AcquireResult::Full(format!("{held} of {} are held and {waiting}{more} wait", settings.limit))
+                let full = format!("{held} of {} are held and {waiting}{more} wait", settings.limit);
+                let closed = Box::pin(why_closed(&self.connection, &self.pool)).await;
+                AcquireResult::Full(closed.map_or(full.clone(), |closed| format!("it {closed}; {full}")))
             }
         })
     }

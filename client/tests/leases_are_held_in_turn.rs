@@ -128,7 +128,7 @@ async fn impatience_is_an_error_that_says_what_to_do() {
     );
     assert_eq!(engine.look().await.waiting, 0);
     let events = events.lock().expect("events");
-    assert!(matches!(&events[..], [Event::Queued { closed: false, .. }]), "{events:?}");
+    assert!(matches!(&events[..], [Event::Queued { closed: None, .. }]), "{events:?}");
 }
 
 #[tokio::test]

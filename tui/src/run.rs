@@ -255,7 +255,7 @@ fn tell(event: &Event, quiet: bool, kill: bool) {
         Event::Queued { .. } if quiet => return,
         Event::Queued { pool, patience, closed } => {
             let patience = duration::whole(*patience);
-            let closed = if *closed { "lets nobody in, its limit is 0" } else { "is full" };
+            let closed = closed.as_deref().unwrap_or("is full");
             format!("pool {pool} {closed}: waiting in its queue, for at most {patience} (ctrl-C leaves it)")
         }
         Event::RenewalFailed { lease, expires_at, why } => {
