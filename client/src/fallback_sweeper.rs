@@ -28,6 +28,8 @@ pub(crate) struct FallbackSweeper {
     looks: Instant,
     /// How far apart such looks are, if nobody else waits.
     apart: Duration,
+    /// How many times as far apart they are, as many wait.
+    spread: u32,
 }
 
 impl FallbackSweeper {
@@ -38,6 +40,7 @@ impl FallbackSweeper {
             next: Instant::now(),
             looks: Instant::now() + apart.mul_f64(fastrand::f64()),
             apart,
+            spread: 1,
         };
         all.again();
         all
@@ -72,6 +75,11 @@ impl FallbackSweeper {
         }
     }
 
+    /// By how much those who wait are spread out, as it was last seen how many they are.
+    pub(crate) fn crowd(&self) -> u32 {
+        self.spread
+    }
+
     /// Whether it is time to look for a lease that has lapsed.
     pub(crate) fn may_have_lapsed(&self) -> bool {
         Instant::now() >= self.looks
@@ -86,8 +94,8 @@ impl FallbackSweeper {
             Ok(Some(Row::Summary(SummaryRow { waiting, .. }))) => waiting,
             _ => 0,
         };
-        let spread = (waiting / WAITERS_AT_FULL_RATE).clamp(1, SPREAD_AT_MOST);
-        self.looks = Instant::now() + (self.apart * spread).mul_f64(0.5 + fastrand::f64());
+        self.spread = (waiting / WAITERS_AT_FULL_RATE).clamp(1, SPREAD_AT_MOST);
+        self.looks = Instant::now() + (self.apart * self.spread).mul_f64(0.5 + fastrand::f64());
         let windows = settings.limit.count().div_ceil(SLOTS_LOOKED_AT).max(1);
         let from = fastrand::u32(0..windows) * SLOTS_LOOKED_AT;
         let window = Request::Slots(Slot(from), Slot(from + SLOTS_LOOKED_AT - 1));

@@ -96,6 +96,7 @@ mod keeper;
 mod lease;
 mod lease_timer;
 mod pauses;
+mod reopening;
 mod wait;
 
 pub use acquire::{Acquire, Acquiring};

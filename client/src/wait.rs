@@ -3,7 +3,7 @@
 //! slot; asking again as the same attempt then brings the lease.
 //!
 //! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do, but to look now and then
-//! whether a lease has lapsed, as that of a waiter that died. What is left, a sweep sees to.
+//! whether a lease has lapsed, as that of a waiter that died, or the pool has opened again. What is left, a sweep sees to.
 //!
 //! What was sent to the table may still happen: a wait that is cancelled ends its request first, then leaves the queue.
 
@@ -25,6 +25,7 @@ use crate::event::Event;
 use crate::fallback_sweeper::FallbackSweeper;
 use crate::lease_timer::{ClockReading, LeaseTimer};
 use crate::pauses::{Backoff, LookPauses};
+use crate::reopening::Reopening;
 
 /// How long leaving the queue may take.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
@@ -112,7 +113,7 @@ impl Wait {
         let patient = self.ask.mode != Mode::Poll;
         let until = began + if patient { Duration::from_millis(patience.0) } else { ASK_FOR };
         let (mut pauses, mut backoff) = (LookPauses::new(&settings), Backoff::new());
-        let mut sweep = FallbackSweeper::new(&settings);
+        let (mut sweep, mut reopening) = (FallbackSweeper::new(&settings), Reopening::new(&settings));
         let mut told = false;
         // By the table's time, which the settings' reply told.
         self.ask.attempt.get_or_insert_with(|| Attempt::first(self.connection.runner.now()));
@@ -154,7 +155,7 @@ impl Wait {
                 let left = until.saturating_duration_since(Instant::now());
                 let last = left.is_zero();
                 if !last {
-                    pause(pauses.next().min(left), cancelled).await?;
+                    pause(pauses.next().min(left).min(reopening.due_in()), cancelled).await?;
                 }
                 match self.look().await? {
                     QueueStanding::Turn => break,
@@ -167,6 +168,7 @@ impl Wait {
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
                     QueueStanding::Nowhere => break,
                 }
+                reopening.see_to_it(&self.connection, &self.pool, sweep.crowd()).await;
                 if sweep.is_due() {
                     sweep.unless_fresh(&self.connection, &self.pool).await;
                 }

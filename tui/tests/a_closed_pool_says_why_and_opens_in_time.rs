@@ -6,13 +6,25 @@
 mod local_aws;
 mod runs;
 
+use std::time::{Duration, SystemTime};
+
+use leasehold_core::{Limit, OverrideRow, Row, Timestamp};
+use leasehold_testkit::put_row;
 use local_aws::{document, told};
-use runs::{Run, pool};
+use runs::{Run, pool, until, waiting};
+
+/// How late a waiter may get in: long before the sweep, which comes half a minute later at the earliest.
+const IN_TIME: Duration = Duration::from_secs(15);
 
 fn refused_words(table: &str) -> String {
     let (status, told, wrong) = Run::start(table, &["--wait", "0s"], "echo started").end();
     assert_eq!((status, &*told), (Some(124), ""), "{wrong}");
     wrong
+}
+
+fn late(since: u64) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock");
+    now.saturating_sub(Duration::from_millis(since))
 }
 
 #[test]
@@ -41,4 +53,46 @@ fn who_is_not_let_in_reads_why_and_until_when() {
     let wrong = refused_words(table);
     assert!(wrong.contains(&drained), "{wrong}");
     Run::start(table, &[], "echo started").wrong(&drained);
+}
+
+#[test]
+fn a_waiter_gets_in_once_a_lowering_has_settled() {
+    let table = "settled";
+    pool(table, &["--limit", "2", "--quiet", "5s", "--grace", "1s"]);
+    let mut holders = [(); 2].map(|()| Run::start(table, &[], "echo ready; read end"));
+    holders.iter_mut().for_each(|holder| assert_eq!(holder.line(), "ready"));
+    // It waits since before the lowering.
+    let mut waiter = Run::start(table, &[], "echo started");
+    until("it waits", || waiting(table) == 1);
+    let made = ["pool", "override", "p", "--limit", "1", "--reason", "a test", "--yes"];
+    let opens = document(table, &made)["settles_at_ms"].as_u64().expect("a time");
+    for holder in holders {
+        holder.end();
+    }
+    assert_eq!(waiter.line(), "started");
+    assert!(late(opens) < IN_TIME, "{:?}", late(opens));
+    assert_eq!(waiter.end().0, Some(0));
+}
+
+#[tokio::test]
+async fn a_waiter_gets_in_once_an_override_lapses() {
+    let name = "lapsed";
+    pool(name, &["--limit", "1", "--quiet", "5s", "--grace", "1s"]);
+    let (table, prefix) = (local_aws::table(name), "p".parse().expect("a name"));
+    let opens = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock").as_millis() + 8_000;
+    let opens = u64::try_from(opens).expect("a time");
+    let live = OverrideRow {
+        limit: Limit::try_from(0).expect("a limit"),
+        lowered: None,
+        at: Timestamp(opens - 30_000),
+        until: Some(Timestamp(opens)),
+        who: "ann".into(),
+        why: "a test".into(),
+    };
+    put_row(&table, &prefix, Row::Override(live)).await;
+    let mut waiter = Run::start(name, &[], "echo started");
+    waiter.wrong("drained by ann until ");
+    assert_eq!(waiter.line(), "started");
+    assert!(late(opens) < IN_TIME, "{:?}", late(opens));
+    assert_eq!(waiter.end().0, Some(0));
 }
