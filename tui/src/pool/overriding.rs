@@ -223,6 +223,11 @@ impl PoolOverrideOptions {
                  once, {until}; leases that are held are kept.",
                 row.why
             ),
+            _ if rows.in_force.limit == limit => {
+                format!(
+                    "The limit of pool {prefix} in table {table} is {limit}, and stays so: the override lasts {until}."
+                )
+            }
             _ => format!(
                 "The limit of pool {prefix} in table {table} is {}. An override makes it {limit} at once, {until}; leases \
                  that are held are kept.",
@@ -298,6 +303,9 @@ fn warning(rows: &LimitRows, limit: Limit, now: Timestamp) -> String {
 impl LimitResult {
     fn words(&self, prefix: &PoolName, table: &str) -> String {
         match self {
+            LimitResult::Overridden(LimitChanged { from, to, .. }) if from == to => {
+                format!("the limit of pool {prefix} in table {table} stays {to}\n")
+            }
             LimitResult::Overridden(LimitChanged { from, to, .. }) => {
                 format!("the limit of pool {prefix} in table {table} is {to} now; it was {from}\n")
             }

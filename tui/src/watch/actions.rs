@@ -24,7 +24,12 @@ pub async fn change_limit<N: Notifier, L: ExecutionStatusSource, C: Clock>(
     let new = SetLimit { limit, who: by.who, why: by.why, lasts, expected };
     match runner.administer(prefix, new).await {
         Ok(SetLimitOutcome::Set(LimitChanged { from, to, .. })) => {
-            changed(prefix, to, format!("the limit of {prefix} is {to} now, it was {from}"))
+            let what = if from == to {
+                format!("the limit of {prefix} stays {to}")
+            } else {
+                format!("the limit of {prefix} is {to} now, it was {from}")
+            };
+            changed(prefix, to, what)
         }
         Ok(SetLimitOutcome::Superseded(by)) => {
             not_done(format!("the limit of {prefix} is not changed: {}", superseded(&by)))
