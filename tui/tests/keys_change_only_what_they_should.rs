@@ -337,6 +337,25 @@ fn what_lies_over_the_screen_is_put_away_by_q_and_escape() {
 }
 
 #[test]
+fn a_dialog_stays_about_what_it_was_opened_for() {
+    for size in [(120, 40), (80, 24)] {
+        let mut dashboard = dashboard(WATCH, size);
+        watched(&mut dashboard, &example());
+        types(&mut dashboard, "\n\n");
+        assert_eq!((dashboard.focus, &dashboard.overlay), (Pane::Slots, &Some(Overlay::Details(0))));
+        let slot = dashboard.slot().cloned();
+        for key in [KeyCode::Tab, KeyCode::Tab, KeyCode::BackTab, KeyCode::Left, KeyCode::Right] {
+            press(&mut dashboard, key);
+            assert_eq!((dashboard.focus, &dashboard.overlay), (Pane::Slots, &Some(Overlay::Details(0))), "{key:?}");
+        }
+        assert_eq!(dashboard.slot().cloned(), slot);
+        press(&mut dashboard, KeyCode::Esc);
+        press(&mut dashboard, KeyCode::Tab);
+        assert_eq!(dashboard.focus, Pane::Queue);
+    }
+}
+
+#[test]
 fn tab_goes_through_every_pane_and_back() {
     for (size, panes) in [((120, 40), 4), ((80, 24), 5)] {
         let mut dashboard = dashboard(WATCH, size);

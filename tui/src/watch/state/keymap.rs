@@ -103,6 +103,8 @@ impl DashboardState {
             ) => {
                 *line = (*line + 10).min(MOST_LINES);
             }
+            // What lies over the panes is about the one below it.
+            (KeyAction::NextPane | KeyAction::PaneBefore | KeyAction::Left | KeyAction::Right, Some(_)) => {}
             (KeyAction::Help, _) => self.overlay = Some(Overlay::Help(0)),
             (KeyAction::Quit, None) => return Some(DashboardEffect::Quit),
             (KeyAction::Interrupt, _) => return Some(DashboardEffect::Interrupt),
