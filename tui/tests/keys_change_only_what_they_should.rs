@@ -139,6 +139,41 @@ fn a_pool_long_off_screen_is_not_told_of_with_all_that_happened() {
 }
 
 #[test]
+fn a_pool_that_comes_back_says_what_is_not_known_in_one_line() {
+    let mut dashboard = watching();
+    let before = scene("batch", 5, 5, 0);
+    dashboard.apply(Input::Seen(Box::new(before.look())));
+    dashboard.log.clear();
+    // Forty seconds later each slot has had thirty leases more, the last of which is held.
+    let later = Scene { at: Timestamp(before.at.0 + 40_000), first: 900, fence: 70, ..before.clone() };
+    dashboard.apply(Input::Seen(Box::new(later.look())));
+    let said = |verb: &str| -> Vec<String> {
+        let told = dashboard.log.lines().iter().filter(|line| line.verb == verb);
+        told.map(|line| line.rest.within(200)).collect()
+    };
+    assert_eq!(said("unseen"), ["145 leases came and went in 40s"]);
+    let released = said("released");
+    assert_eq!(released.len(), 5);
+    assert!(released.iter().all(|line| line.contains(" after at most ")), "{released:?}");
+    assert_eq!(dashboard.log.lines().len(), 1 + 5 + 5);
+}
+
+#[test]
+fn a_lease_that_was_watched_to_its_end_says_how_long_it_was_held() {
+    let mut dashboard = watching();
+    let before = Scene { since: 60_000, ..scene("batch", 5, 5, 0) };
+    dashboard.apply(Input::Seen(Box::new(before.look())));
+    dashboard.log.clear();
+    let later = Scene { at: Timestamp(before.at.0 + 2_000), since: 62_000, ..before };
+    let mut slots: Vec<_> = (0..5).map(|number| later.slot(number)).collect();
+    slots[4].held = None;
+    dashboard.apply(Input::Seen(Box::new(later.look_at(slots))));
+    let told = dashboard.log.lines().iter().find(|line| line.verb == "released").expect("a release");
+    let rest = told.rest.within(200);
+    assert!(rest.contains(" after 1m0") && !rest.contains("at most"), "{rest}");
+}
+
+#[test]
 fn nothing_is_changed_before_it_was_asked_for_twice() {
     let mut dashboard = watching();
     for keys in ["+", "-", "\n\nx"] {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use leasehold_core::occupancy::{PastLease, PoolEvent, PoolEventKind};
-use leasehold_core::{Holder, PoolName, Timestamp};
+use leasehold_core::{Holder, Millis, PoolName, Timestamp};
 
 use super::text;
 
@@ -79,10 +79,23 @@ const LEAST: usize = 6;
 pub struct Log(VecDeque<DashboardLogLine>);
 
 impl Log {
-    /// Adds what happened to a pool.
-    pub fn tell(&mut self, prefix: &PoolName, events: Vec<PoolEvent>) {
-        for event in events {
-            if let Some((sign, verb, rest, weight)) = words(&event.what) {
+    /// Adds what happened to a pool between two looks. Of looks far apart, leases that came and went unseen are one line,
+    /// however many slots they were on.
+    pub fn tell(&mut self, prefix: &PoolName, events: Vec<PoolEvent>, (since, until): (Timestamp, Timestamp)) {
+        let slot_unseen = |event: &PoolEvent| match event.what {
+            PoolEventKind::Unseen { leases, .. } => Some(leases),
+            _ => None,
+        };
+        let slots = events.iter().filter_map(slot_unseen).count();
+        let in_one = slots > 1 && until.since(since) > UNSURE;
+        if in_one {
+            let leases: u64 = events.iter().filter_map(slot_unseen).sum();
+            let rest = format!("{leases} leases came and went in {}", text::length(until.since(since))).into();
+            let (sign, verb, weight) = ("…", "unseen", Weight::Plain);
+            self.add(DashboardLogLine { at: until, prefix: Some(prefix.clone()), sign, verb, rest, weight });
+        }
+        for event in events.iter().filter(|event| !in_one || slot_unseen(event).is_none()) {
+            if let Some((sign, verb, rest, weight)) = words(&event.what, event.at.since(since)) {
                 self.add(DashboardLogLine { at: event.at, prefix: Some(prefix.clone()), sign, verb, rest, weight });
             }
         }
@@ -108,11 +121,20 @@ impl Log {
 
 type EventWords = (&'static str, &'static str, LogText, Weight);
 
-/// An event in words. Renewals and arrivals are no news: the slots and the queue show them.
-fn words(what: &PoolEventKind) -> Option<EventWords> {
+/// How much a length may be too long before that is said: usual looks are no further apart.
+const UNSURE: Millis = Millis::seconds(5);
+
+/// An event in words, of which nobody knows when in the time since the last look it was. Renewals and arrivals are no news:
+/// the slots and the queue show them.
+fn words(what: &PoolEventKind, unsure: Millis) -> Option<EventWords> {
+    let after = |length: Millis| {
+        // A tenth more or less is as good as sure.
+        let most = if unsure > UNSURE && unsure.0.saturating_mul(10) > length.0 { "at most " } else { "" };
+        format!(" after {most}{}", text::length(length))
+    };
     let past = |past: &PastLease| {
         let PastLease { slot, holder, held_for, .. } = past;
-        LogText::of(format!("{slot} of "), holder, format!(" after {}", text::length(*held_for)))
+        LogText::of(format!("{slot} of "), holder, after(*held_for))
     };
     Some(match what {
         PoolEventKind::LimitChanged { from, to, overridden } => {
@@ -143,12 +165,7 @@ fn words(what: &PoolEventKind) -> Option<EventWords> {
         PoolEventKind::LeftQueue { holder, waited, gave_up, .. } => {
             let why = if *gave_up { "gave up" } else { "left the queue" };
             let (sign, weight) = if *gave_up { ("!", Weight::Warning) } else { ("‹", Weight::Plain) };
-            (
-                sign,
-                "left",
-                LogText::of(String::new(), holder, format!(" {why} after {}", text::length(*waited))),
-                weight,
-            )
+            (sign, "left", LogText::of(String::new(), holder, format!(" {why}{}", after(*waited))), weight)
         }
         PoolEventKind::Renewed { .. } | PoolEventKind::Extended { .. } | PoolEventKind::Queued { .. } => return None,
     })

@@ -357,11 +357,12 @@ impl DashboardState {
         // A pool that comes back on screen is not told of with everything that happened meanwhile.
         let before = pool.seen.take().filter(|before| whole && look.at.since(before.at) <= CONNECTED);
         let events = before.as_ref().map(|before| changes(before, &look)).unwrap_or_default();
+        let between = (before.map_or(look.at, |before| before.at), look.at);
         pool.seen = Some(look);
         if !events.is_empty() {
             let prefix = pool.prefix.clone();
             let before = self.log.lines().len();
-            self.log.tell(&prefix, events);
+            self.log.tell(&prefix, events, between);
             self.keep_log_in_place(before);
         }
     }
