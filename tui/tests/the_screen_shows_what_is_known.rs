@@ -125,7 +125,14 @@ fn many(dashboard: &mut DashboardState) -> &DashboardState {
         let mut summary = scene.swept(30);
         let prefix = prefix(&format!("team-{:03}.workload-{number:05}", number % 250));
         summary.prefix = prefix.clone();
-        DirectoryEntry { prefix, limit: Some(limit(20)), summary: Some(summary), stale: false, trouble: None }
+        DirectoryEntry {
+            prefix,
+            limit: Some(limit(20)),
+            rules: None,
+            summary: Some(summary),
+            stale: false,
+            trouble: None,
+        }
     });
     dashboard.apply(Input::Tick(NOW));
     dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: pools.collect() }));

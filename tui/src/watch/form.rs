@@ -9,7 +9,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 use tui_input::{Input as LineInput, InputRequest};
 
-use super::input::DashboardEffect;
+use super::input::{DashboardEffect, LimitRules};
 use super::session::TableChoice;
 use super::text;
 
@@ -18,6 +18,9 @@ const LONGEST: usize = 200;
 
 /// The most digits that a limit has.
 const LIMIT_DIGITS: usize = 5;
+
+/// Which of what should be known before says what a new limit comes to.
+const CONSEQUENCE: usize = 2;
 
 /// A form on the screen.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,7 @@ pub struct Form {
     change: FormChange,
     /// What was seen of the pool when it was last looked at; none: nothing yet.
     seen: Option<SeenLimit>,
+    rules: Option<LimitRules>,
 }
 
 /// What whoever fills in a form has seen of a pool's limit.
@@ -122,7 +126,7 @@ pub enum FormResult {
 
 impl Form {
     /// For another limit; `to` is what the field starts with, `from` the limit as far as it is known.
-    pub fn limit(prefix: PoolName, from: Limit, to: u32, seen: Option<&Occupancy>) -> Form {
+    pub fn limit(prefix: PoolName, from: Limit, to: u32, seen: Option<&Occupancy>, rules: Option<LimitRules>) -> Form {
         let fields = vec![
             FormField::new("New limit", to.to_string(), format!("0 to 10000, now {from}")),
             FormField::new("Reason", String::new(), "kept with the change, for the next who looks".into()),
@@ -130,19 +134,26 @@ impl Form {
             confirmation(&prefix),
         ];
         let title = format!("Override the limit of {prefix}");
-        Form::about_limit(title, fields, FormChange::Limit(prefix), seen)
+        Form::about_limit(title, fields, FormChange::Limit(prefix), seen, rules)
     }
 
     /// For the end of an override.
-    pub fn end(prefix: PoolName, seen: &Occupancy) -> Form {
+    pub fn end(prefix: PoolName, seen: &Occupancy, rules: Option<LimitRules>) -> Form {
         let reason = FormField::new("Reason", String::new(), "kept in the history; may be left out".into());
         let fields = vec![reason, confirmation(&prefix)];
-        Form::about_limit(format!("End the override of {prefix}"), fields, FormChange::End(prefix), Some(seen))
+        let title = format!("End the override of {prefix}");
+        Form::about_limit(title, fields, FormChange::End(prefix), Some(seen), rules)
     }
 
-    fn about_limit(title: String, fields: Vec<FormField>, change: FormChange, seen: Option<&Occupancy>) -> Form {
+    fn about_limit(
+        title: String,
+        fields: Vec<FormField>,
+        change: FormChange,
+        seen: Option<&Occupancy>,
+        rules: Option<LimitRules>,
+    ) -> Form {
         let seen = seen.map(SeenLimit::of);
-        let mut form = Form { title, about: vec![], fields, at: 0, wrong: None, change, seen };
+        let mut form = Form { title, about: vec![], fields, at: 0, wrong: None, change, seen, rules };
         form.tell();
         form
     }
@@ -167,8 +178,27 @@ impl Form {
         if let (FormChange::Limit(_), Some(limit)) = (&self.change, limit) {
             self.fields[0].hint = format!("0 to 10000, now {limit}");
         }
-        let settles = "After a lowering nobody may be let in for about two quiet periods; held leases stay.";
-        self.about = vec![now, then.into(), settles.into()];
+        let consequence = self.consequence();
+        self.about = vec![now, then.into(), consequence];
+    }
+
+    /// What the change comes to: a rise is in force at once, a lowering settles.
+    fn consequence(&self) -> String {
+        let from = self.seen.as_ref().map(|seen| seen.limit);
+        let to = match &self.change {
+            FormChange::End(_) => self.rules.map(|rules| rules.limit),
+            _ => self.fields[0].value().parse::<u64>().ok().and_then(|to| Limit::try_from(to).ok()),
+        };
+        match (from.zip(to), self.rules) {
+            (Some((from, to)), _) if to > from => format!("The limit becomes {to} at once; held leases stay."),
+            (Some((from, to)), _) if to == from => format!("The limit stays {to}; held leases stay."),
+            (to, Some(LimitRules { settles_for, .. })) => {
+                let to = to.map(|(_, to)| format!("The limit becomes {to}. ")).unwrap_or_default();
+                let settles = settles_for.0.div_ceil(1_000);
+                format!("{to}After a lowering nobody may be let in for {settles} s; held leases stay.")
+            }
+            (_, None) => "After a lowering nobody may be let in for about two quiet periods; held leases stay.".into(),
+        }
     }
 
     /// The pool was looked at: what it is about may have changed since somebody read it, who is then asked again.
@@ -217,7 +247,7 @@ impl Form {
         ];
         let title = format!("Free {} of {} by force", lease.slot, lease.prefix);
         let fields = vec![confirmation(&lease.prefix)];
-        Form { title, about, fields, at: 0, wrong: None, change: FormChange::Release(lease), seen: None }
+        Form { title, about, fields, at: 0, wrong: None, change: FormChange::Release(lease), seen: None, rules: None }
     }
 
     /// For another table. Nothing is changed by it, so nothing is to be confirmed.
@@ -231,7 +261,7 @@ impl Form {
             "This table stays on screen until the other one has answered. Profiles are those of ~/.aws/config.".into(),
         ];
         let (title, change) = ("Watch another table".into(), FormChange::Table);
-        Form { title, about, fields, at: 0, wrong: None, change, seen: None }
+        Form { title, about, fields, at: 0, wrong: None, change, seen: None, rules: None }
     }
 
     /// What a key does to it.
@@ -273,6 +303,9 @@ impl Form {
                     text::hidden_character(&c.to_string()).map(|wrong| wrong.replacen("character 1", "that", 1));
             }
             request => field.edit(request, longest),
+        }
+        if numeric {
+            self.about[CONSEQUENCE] = self.consequence();
         }
     }
 
@@ -362,8 +395,12 @@ mod tests {
 
     use super::*;
 
+    fn rules() -> Option<LimitRules> {
+        Some(LimitRules { limit: limit(5), settles_for: Millis::seconds(75) })
+    }
+
     fn form() -> Form {
-        Form::limit("batch".parse().expect("a prefix"), limit(5), 6, Some(&pool(5, None)))
+        Form::limit("batch".parse().expect("a prefix"), limit(5), 6, Some(&pool(5, None)), rules())
     }
 
     fn limit(count: u64) -> Limit {
@@ -400,6 +437,22 @@ mod tests {
             expected: ExpectedOverride::Made(None),
         };
         assert_eq!(filled, FormResult::Done(expected));
+    }
+
+    #[test]
+    fn a_rise_is_at_once_and_a_lowering_says_how_long_it_settles() {
+        let mut form = form();
+        assert_eq!(form.about[2], "The limit becomes 6 at once; held leases stay.");
+        types(&mut form, "--");
+        let lowered = "The limit becomes 4. After a lowering nobody may be let in for 75 s; held leases stay.";
+        assert_eq!(form.about[2], lowered);
+        // Somebody else raised it meanwhile: the same number is another change.
+        form.follow(&pool(3, Some(("ann", 7))));
+        assert_eq!(form.about[2], "The limit becomes 4 at once; held leases stay.");
+        let ended = |from| Form::end("batch".parse().expect("a prefix"), &pool(from, Some(("ann", 7))), rules()).about;
+        assert_eq!(ended(2)[2], "The limit becomes 5 at once; held leases stay.");
+        let lowered = "The limit becomes 5. After a lowering nobody may be let in for 75 s; held leases stay.";
+        assert_eq!((ended(9)[2].as_str(), ended(5)[2].as_str()), (lowered, "The limit stays 5; held leases stay."));
     }
 
     #[test]
@@ -444,7 +497,7 @@ mod tests {
 
     #[test]
     fn an_override_is_ended_as_it_was_seen() {
-        let mut form = Form::end("batch".parse().expect("a prefix"), &pool(2, Some(("ann", 7))));
+        let mut form = Form::end("batch".parse().expect("a prefix"), &pool(2, Some(("ann", 7))), rules());
         let (prefix, why) = ("batch".parse().expect("a prefix"), String::new());
         let expected = ExpectedOverride::Made(Some(Timestamp(7)));
         let ends = DashboardEffect::EndOverride { prefix, why, expected };

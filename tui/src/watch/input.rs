@@ -121,12 +121,23 @@ pub struct DirectoryEntry {
     pub prefix: PoolName,
     /// The limit in force.
     pub limit: Option<Limit>,
+    /// The limit of its settings, and how long a lowered one settles.
+    pub rules: Option<LimitRules>,
     /// What its last sweep saw.
     pub summary: Option<Occupancy>,
     /// That sweep is longer ago than it should be: the summary tells the past.
     pub stale: bool,
     /// What is wrong with one of its rows.
     pub trouble: Option<String>,
+}
+
+/// What becomes of a pool's limit when an override is made or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitRules {
+    /// The limit of its settings.
+    pub limit: Limit,
+    /// How long a lowered limit settles.
+    pub settles_for: Millis,
 }
 
 /// What the watching costs.

@@ -12,7 +12,7 @@ use leasehold_store::{ListedPool, PoolLook, RowError, StoreError, Table, list_po
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::input::{DamagedPool, DirectoryEntry, Input, PoolDirectory, ReadCost, Subscription};
+use super::input::{DamagedPool, DirectoryEntry, Input, LimitRules, PoolDirectory, ReadCost, Subscription};
 
 /// How often the directory is read at most: sweeps bring news once a minute by default.
 const DIRECTORY_EVERY: Duration = Duration::from_secs(10);
@@ -274,7 +274,11 @@ fn listing(prefix: PoolName, row: &ListedPool, now: Timestamp) -> DirectoryEntry
     let summary = settings.as_ref().and_then(|settings| row.seen(settings, now));
     let oldest = settings.as_ref().map(Settings::oldest_sweep);
     let stale = summary.as_ref().zip(oldest).is_some_and(|(summary, oldest)| now.since(summary.at) > oldest);
-    DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, summary, stale, trouble }
+    let rules = settings.as_ref().zip(row.pool.as_ref()).map(|(settings, pool)| {
+        let settles_for = settings.quiet + settings.quiet + settings.grace;
+        LimitRules { limit: pool.limit, settles_for }
+    });
+    DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, rules, summary, stale, trouble }
 }
 
 /// A pool of which some rows make no sense.

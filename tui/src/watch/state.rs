@@ -305,6 +305,7 @@ impl DashboardState {
             if pool.seen.is_none() {
                 pool.limit = listing.limit;
             }
+            pool.rules = listing.rules;
             // What its rows said themselves is newer.
             if pool.read_at.is_none_or(|read| listed.at.since(read) > CONNECTED) {
                 (pool.trouble, pool.damaged) = (listing.trouble, None);

@@ -8,7 +8,7 @@ use leasehold_core::{
     SummaryRow, Ticket, Timestamp, WaitRow,
 };
 use leasehold_tui::watch::draw::draw;
-use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReadCost};
+use leasehold_tui::watch::input::{DirectoryEntry, Input, LimitRules, PoolDirectory, ReadCost};
 use leasehold_tui::watch::session::{DashboardMode, Session};
 use leasehold_tui::watch::state::DashboardState;
 use ratatui::buffer::Buffer;
@@ -139,6 +139,7 @@ impl Scene {
         DirectoryEntry {
             prefix: prefix(self.name),
             limit: Some(limit(self.limit)),
+            rules: Some(LimitRules { limit: limit(self.limit), settles_for: Millis::seconds(75) }),
             summary: Some(self.swept(45)),
             stale: false,
             trouble: None,

@@ -228,6 +228,7 @@ impl DashboardState {
             self.say(true, "no pool is chosen".into());
             return None;
         };
+        let rules = pool.rules;
         let (prefix, Some(from)) = (pool.prefix.clone(), pool.asked.or(pool.limit)) else {
             self.say(true, "its limit is not known yet".into());
             return None;
@@ -244,14 +245,15 @@ impl DashboardState {
             let (why, lasts, expected) = ("by hand".into(), None, ExpectedOverride::Any);
             return Some(DashboardEffect::ChangeLimit { prefix, limit, why, lasts, expected });
         }
-        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to, pool.known())));
+        self.overlay = Some(Overlay::Form(Form::limit(prefix, from, to, pool.known(), rules)));
         None
     }
 
     fn end_override(&mut self) {
+        let rules = self.chosen().and_then(|pool| pool.rules);
         let seen = self.chosen().and_then(|pool| pool.seen.as_ref());
         match seen.filter(|seen| seen.overridden.is_some()) {
-            Some(seen) => self.overlay = Some(Overlay::Form(Form::end(seen.prefix.clone(), seen))),
+            Some(seen) => self.overlay = Some(Overlay::Form(Form::end(seen.prefix.clone(), seen, rules))),
             None => self.say(true, "no override is in force".into()),
         }
     }

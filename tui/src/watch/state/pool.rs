@@ -7,6 +7,7 @@ use leasehold_core::occupancy::{Detail, Occupancy, PoolState};
 use leasehold_core::{Limit, PoolName, Slot, Timestamp};
 
 use crate::watch::history::History;
+use crate::watch::input::LimitRules;
 
 /// One pool, as far as it is known.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct PoolPane {
     pub limit: Option<Limit>,
     /// The limit somebody here has just asked for, until it is seen.
     pub(super) asked: Option<Limit>,
+    /// What becomes of its limit when that is changed, as the directory says.
+    pub(super) rules: Option<LimitRules>,
     /// The newest look; none if it was never swept and was not read yet.
     pub seen: Option<Occupancy>,
     /// Its last sweep is longer ago than it should be: what that saw is no longer so.
@@ -38,6 +41,7 @@ impl PoolPane {
             prefix,
             limit: None,
             asked: None,
+            rules: None,
             seen,
             stale: false,
             trouble,
