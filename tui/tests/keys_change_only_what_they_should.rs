@@ -159,7 +159,7 @@ fn a_pool_that_comes_back_says_what_is_not_known_in_one_line() {
 }
 
 #[test]
-fn a_lease_that_was_watched_to_its_end_says_how_long_it_was_held() {
+fn a_lease_watched_to_its_end_says_how_long_it_was_held() {
     let mut dashboard = watching();
     let before = Scene { since: 60_000, ..scene("batch", 5, 5, 0) };
     dashboard.apply(Input::Seen(Box::new(before.look())));
