@@ -162,11 +162,25 @@ impl LimitRows {
         if let Some(LiveRow::Unreadable(_)) = &self.live {
             return Lowered::from_unknown(limit, now);
         }
-        let Settings { quiet, grace, .. } = self.in_force;
-        let until = self.live_in_force().and_then(|live| live.until);
-        let next = until.filter(|until| *until <= now + quiet + grace).map(|_| self.pool.limit);
+        let next = self.lapses_soon(now).then_some(self.pool.limit);
         let in_use = next.into_iter().fold(self.in_force.highest_in_use(now), Limit::max);
         (limit < in_use).then_some(Lowered { from: in_use, at: now })
+    }
+
+    /// The same once an override gives this limit. One that gives the limit of the override before, for another reason or
+    /// another while, lowers nothing: what settles by then goes on to settle, from when it began.
+    pub fn lowered_by_override(&self, limit: Limit, now: Timestamp) -> Option<Lowered> {
+        let lowered = self.lowered_by(limit, now)?;
+        let kept = self.live_in_force().filter(|live| live.limit == limit).and_then(|live| live.lowered);
+        // Its lapse meanwhile would be a change.
+        Some(kept.filter(|_| !self.lapses_soon(now)).unwrap_or(lowered))
+    }
+
+    /// Whether the override may lapse before a change of now is surely written, on anybody's clock.
+    fn lapses_soon(&self, now: Timestamp) -> bool {
+        let Settings { quiet, grace, .. } = self.in_force;
+        let until = self.live_in_force().and_then(|live| live.until);
+        until.is_some_and(|until| until <= now + quiet + grace)
     }
 
     /// The override that gives the limit, if one does.

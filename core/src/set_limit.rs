@@ -110,7 +110,7 @@ impl LimitOverriding {
             }
             _ => {}
         }
-        let lowered = found.lowered_by(limit, now);
+        let lowered = found.lowered_by_override(limit, now);
         // Later than the one before, whatever the clocks say: the time tells two changes apart.
         let at = found.live_at().map_or(self.change.asked_at, |at| self.change.asked_at.max(at + Millis(1)));
         let until = self.request.lasts.map(|lasts| at.max(now) + lasts);
@@ -173,6 +173,27 @@ mod tests {
         let changed = LimitChanged { from: limit(5), to: limit(3), lowered };
         let step = machine.resume(replies(empty_pool()), NOW);
         assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(changed))));
+    }
+
+    #[test]
+    fn an_override_by_the_same_limit_settles_no_longer() {
+        let made_at = NOW - Millis::seconds(8);
+        let live = |to, from, until| {
+            let lowered = Some(Lowered { from: limit(from), at: made_at });
+            OverrideRow { lowered, until, ..by_ann(to, made_at) }
+        };
+        let lowered = |live| {
+            let (mut machine, _) = start(3, ExpectedOverride::Any);
+            let step = machine.resume(replies(own_rows(five(), Some(live))), NOW);
+            let Some(Row::Override(row)) = puts(&step).pop() else { panic!("{step:?}") };
+            row.lowered
+        };
+        assert_eq!(lowered(live(3, 5, None)), Some(Lowered { from: limit(5), at: made_at }));
+        // Another limit is another lowering; and so is a lapse that may come first.
+        assert_eq!(lowered(live(4, 5, None)), Some(Lowered { from: limit(5), at: NOW }));
+        let soon = Some(NOW + Millis::seconds(10));
+        assert_eq!(lowered(live(3, 4, soon)), Some(Lowered { from: limit(5), at: NOW }));
+        assert_eq!(lowered(live(3, 5, soon)), Some(Lowered { from: limit(5), at: NOW }));
     }
 
     #[test]

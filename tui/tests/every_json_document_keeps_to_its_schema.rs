@@ -212,6 +212,8 @@ fn an_override_is_made_with_a_reason_and_ended() {
     let again = ["pool", "override", "p", "--limit", "3", "--reason", "the partner is slow", "--who", "ann", "--yes"];
     let again = told(table, &again);
     assert!(again.starts_with("the limit of pool p in table overrides stays 3\n"), "{again}");
+    let settles = document(table, &["leases", "p"])["settles_at_ms"].clone();
+    assert_eq!(settles, made["settles_at_ms"], "since the first of both");
     let seen = keeps(table, 1, &["leases", "p"]);
     assert_eq!((&seen["limit"], &seen["override"]["why"]), (&json!(3), &json!("the partner is slow")));
     assert!(told(table, &["leases", "p"]).contains("\nan override by ann since "), "for people, too");

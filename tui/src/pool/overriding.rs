@@ -5,7 +5,7 @@ use std::sync::Arc;
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{
     EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitRows, LimitSuperseded, LiveRow,
-    Millis, OverrideRow, PoolName, SetLimit, SetLimitOutcome, Timestamp,
+    Lowered, Millis, OverrideRow, PoolName, SetLimit, SetLimitOutcome, Timestamp,
 };
 use leasehold_store::limit_rows;
 use leasehold_tui::watch::actions::{ALL_FOLLOW_AFTER, settle_again, superseded};
@@ -237,7 +237,7 @@ impl PoolOverrideOptions {
         if let Some(OverrideRow { who, why, .. }) = rows.live_in_force() {
             about += &format!(" It replaces the override by {who} ({why}).");
         }
-        about += &warning(rows, limit, runner.now());
+        about += &warning(rows, rows.lowered_by_override(limit, runner.now()));
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let by = self.by.author();
         let new = SetLimit {
@@ -275,7 +275,7 @@ impl PoolOverrideOptions {
             }
             _ => return Ok(LimitResult::NoOverride(limit)),
         };
-        about += &warning(rows, limit, runner.now());
+        about += &warning(rows, rows.lowered_by(limit, runner.now()));
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         match runner.administer(prefix, EndOverride { by: self.by.author(), expected: rows.as_shown() }).await {
             Ok(EndOverrideOutcome::Ended(changed)) => Ok(LimitResult::Ended(changed)),
@@ -286,9 +286,8 @@ impl PoolOverrideOptions {
     }
 }
 
-/// What is to be said of a limit that will settle once it is this one, if it will: a sentence after others.
-fn warning(rows: &LimitRows, limit: Limit, now: Timestamp) -> String {
-    let lowered = rows.lowered_by(limit, now);
+/// What is to be said of a limit that will settle, if it will: a sentence after others.
+fn warning(rows: &LimitRows, lowered: Option<Lowered>) -> String {
     let until = |lowered| clock(rows.in_force.followed_at(lowered));
     let words = |lowered| {
         format!(
