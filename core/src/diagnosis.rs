@@ -11,6 +11,7 @@ mod settings_rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::occupancy::Occupancy;
 use crate::repair::Repair;
 use crate::rows::{HighWaterRow, HolderRow, HolderState, OverrideRow, PoolRow, RowKey, SlotRow, SummaryRow, WaitRow};
 use crate::settings::Settings;
@@ -123,7 +124,7 @@ pub enum Finding {
         /// Whether an override says so, else the settings.
         overridden: bool,
     },
-    /// The pool is in use and nobody sweeps it.
+    /// The pool is in use and nobody sweeps it any more.
     SweepNotRunning {
         /// When it was swept last, if it was.
         last: Option<Timestamp>,
@@ -131,7 +132,12 @@ pub enum Finding {
         sweep_every: Millis,
     },
     /// A lease that ended long ago still lies on its slot.
-    LeaseLeft(FoundLease),
+    LeaseLeft {
+        /// The lease.
+        lease: FoundLease,
+        /// Whether a sweep should have cleared it away.
+        due: bool,
+    },
     /// A holder that has waited long to be told of its lease.
     NoticeStuck(FoundLease),
     /// A waiter that should have been told long ago that it waited too long.
@@ -243,6 +249,13 @@ pub enum Remedy {
 /// that they have read.
 pub fn misfits(settings: &Settings, cached_for: Millis) -> Vec<Finding> {
     settings_rules::misfits(settings, cached_for)
+}
+
+/// Since when somebody has held a lease of the pool or waited for one without a break, as far as it shows. Until nobody
+/// does, sweeps are due. A lease that another may take is held by nobody.
+pub fn used_since(seen: &Occupancy) -> Option<Timestamp> {
+    let leases = seen.slots.iter().filter_map(|slot| slot.lease.as_ref()).filter(|lease| !lease.lapsed);
+    leases.map(|lease| lease.acquired_at).chain(seen.queue.iter().map(|waiter| waiter.since)).min()
 }
 
 /// A finding, and its remedy if there is a safe one.

@@ -71,15 +71,15 @@ pub use operation::{
     TaskCallback, TaskResult,
 };
 pub use pool_settings::{
-    ExpectedSettings, PoolPatch, PoolRetired, PoolRetiring, PoolSetting, RetirePool, SetPool, SetPoolOutcome,
+    ExpectedSettings, PoolRetired, PoolRetiring, PoolSetting, RetirePool, SetPool, SetPoolOutcome,
 };
 pub use release::{Release, ReleaseTarget, Released};
 pub use renew::{Renew, RenewRequest, Renewed};
 pub use repair::{Repair, Repaired, Repairing};
 pub use request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Refusal, Reply, Request, Write};
 pub use rows::{
-    Held, HighWaterRow, HolderRow, HolderState, LiveRow, Lowered, Lowering, Notice, OverrideRow, PoolRow, Row, RowKey,
-    SettingsRow, SlotRow, SummaryRow, Unreadable, WaitRow,
+    Held, HighWaterRow, HolderRow, HolderState, LiveRow, Lowered, Lowering, NEWER_EDITION, Notice, OverrideRow,
+    PoolPatch, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow, Unreadable, WaitRow,
 };
 pub use set_limit::{LimitOverriding, SetLimit, SetLimitOutcome};
 pub use settings::{COUNTED, Settings};

@@ -292,7 +292,12 @@ mod tests {
 
     #[test]
     fn an_override_that_can_not_be_read_may_be_any() {
-        let unreadable = Unreadable { why: "no limit".into(), image: b"{}".as_slice().into() };
+        let unreadable = Unreadable {
+            why: "no limit".into(),
+            image: b"{}".as_slice().into(),
+            newer_edition: None,
+            remains: Box::default(),
+        };
         let replies = [five().map(Row::Pool), Some(Row::Unreadable(RowKey::Override, unreadable))].map(Reply::Row);
         let found = LimitRows::from_replies(&"p".parse().expect("a name"), replies, NOW).expect("rows");
         assert_eq!((found.as_shown(), found.in_force.limit), (ExpectedOverride::Any, limit(5)));

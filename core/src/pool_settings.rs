@@ -12,30 +12,11 @@ use crate::history::{Author, HistoryKey, HistoryRow, PoolChange, SettingChanges}
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::{failure_of, settings_row};
 use crate::request::{Reply, Request};
-use crate::rows::{Lowered, PoolRow, RowKey, SettingsRow};
+use crate::rows::{Lowered, PoolPatch, PoolRow, RowKey, SettingsRow};
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};
 use crate::types::{Limit, PoolName};
 use crate::writes;
-
-/// The settings that a change names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct PoolPatch {
-    /// How many may hold at once.
-    pub limit: Option<Limit>,
-    /// How long a lease lasts.
-    pub lease: Option<Millis>,
-    /// The most that two clocks differ.
-    pub grace: Option<Millis>,
-    /// Settings cache + longest operation.
-    pub quiet: Option<Millis>,
-    /// How long a waiter may wait.
-    pub longest_wait: Option<Millis>,
-    /// How long sweeps may keep a lease alive.
-    pub longest_hold: Option<Millis>,
-    /// The time between two sweeps.
-    pub sweep_every: Option<Millis>,
-}
 
 impl PoolPatch {
     /// The row that this makes of what lies there (none: there is no pool yet).
@@ -48,9 +29,12 @@ impl PoolPatch {
             (Some(SettingsRow::Valid(row)), _) => row.clone(),
             (None, Some(limit)) => PoolRow::new(limit),
             (None, None) => return Err(Failure::PoolNotFound),
-            (Some(SettingsRow::Unreadable(_)), Some(limit)) => {
+            (Some(SettingsRow::Unreadable(row)), _) if row.newer_edition.is_some() => {
+                return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row")));
+            }
+            (Some(SettingsRow::Unreadable(row)), Some(limit)) => {
                 // Whichever limit it said, callers may still follow it.
-                PoolRow { lowered: Lowered::from_unknown(limit, now), ..PoolRow::new(limit) }
+                PoolRow { lowered: Lowered::from_unknown(limit, now), ..row.remains.row(name, limit, now) }
             }
             (Some(SettingsRow::Unreadable(row)), None) => {
                 return Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row")));
@@ -76,6 +60,31 @@ impl PoolPatch {
         }
         Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
         Ok(row)
+    }
+}
+
+impl PoolPatch {
+    /// The settings that are left of a row that makes no sense, with this limit: those that make sense by themselves.
+    fn row(&self, name: &PoolName, limit: Limit, now: Timestamp) -> PoolRow {
+        let new = PoolRow::new(limit);
+        let each = [
+            PoolRow { lease: self.lease, ..new.clone() },
+            PoolRow { grace: self.grace, ..new.clone() },
+            PoolRow { quiet: self.quiet, ..new.clone() },
+            PoolRow { longest_wait: self.longest_wait, ..new.clone() },
+            PoolRow { longest_hold: self.longest_hold, ..new.clone() },
+            PoolRow { sweep_every: self.sweep_every, ..new.clone() },
+        ];
+        let makes_sense = |row: &PoolRow| Settings::from_rows(name.clone(), row, None, None, now).is_ok();
+        each.into_iter().filter(makes_sense).fold(new, |row, one| PoolRow {
+            lease: row.lease.or(one.lease),
+            grace: row.grace.or(one.grace),
+            quiet: row.quiet.or(one.quiet),
+            longest_wait: row.longest_wait.or(one.longest_wait),
+            longest_hold: row.longest_hold.or(one.longest_hold),
+            sweep_every: row.sweep_every.or(one.sweep_every),
+            ..row
+        })
     }
 }
 
@@ -321,7 +330,12 @@ mod tests {
     }
 
     fn unreadable() -> SettingsRow {
-        SettingsRow::Unreadable(Unreadable { why: "no limit".into(), image: b"{}".as_slice().into() })
+        SettingsRow::Unreadable(Unreadable {
+            why: "no limit".into(),
+            image: b"{}".as_slice().into(),
+            newer_edition: None,
+            remains: Box::default(),
+        })
     }
 
     /// What a change comes to, if each of its steps gets one of these replies at this time.

@@ -70,6 +70,9 @@ impl Row {
     }
 }
 
+/// Which value of a pool is wrong where its rows are of an edition of the protocol that this program does not know yet.
+pub const NEWER_EDITION: &str = "edition of the pool's rows";
+
 /// A row that lies there and makes no sense: damage from outside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unreadable {
@@ -77,11 +80,19 @@ pub struct Unreadable {
     pub why: Arc<str>,
     /// The row as it lies there, in the table's own form: only compared, never read.
     pub image: Arc<[u8]>,
+    /// The edition of the protocol that it says, where this program knows only older ones.
+    pub newer_edition: Option<u64>,
+    /// What of a pool's settings can be read all the same.
+    pub remains: Box<PoolPatch>,
 }
 
 impl Unreadable {
     /// As the reason why a pool is misconfigured.
     pub(crate) fn as_invalid(&self, what: &'static str) -> InvalidValue {
+        if let Some(edition) = self.newer_edition {
+            let expected = "one that this program knows: use a newer leasehold";
+            return InvalidValue { what: NEWER_EDITION, got: edition.to_string(), expected };
+        }
         InvalidValue { what, got: format!("makes no sense ({})", self.why), expected: "a row that leasehold wrote" }
     }
 }
@@ -102,6 +113,25 @@ pub enum LiveRow {
     Valid(OverrideRow),
     /// A row that makes no sense.
     Unreadable(Unreadable),
+}
+
+/// The settings that a change names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PoolPatch {
+    /// How many may hold at once.
+    pub limit: Option<Limit>,
+    /// How long a lease lasts.
+    pub lease: Option<Millis>,
+    /// The most that two clocks differ.
+    pub grace: Option<Millis>,
+    /// Settings cache + longest operation.
+    pub quiet: Option<Millis>,
+    /// How long a waiter may wait.
+    pub longest_wait: Option<Millis>,
+    /// How long sweeps may keep a lease alive.
+    pub longest_hold: Option<Millis>,
+    /// The time between two sweeps.
+    pub sweep_every: Option<Millis>,
 }
 
 /// A pool's settings, kept by Terraform or `leasehold pool set`. What is absent has a default.

@@ -1,9 +1,9 @@
 //! The store's errors: what went wrong, in words for a person? What was tried, on which table and pool, what is wrong,
 //! what to do. The only home of the sentences that say so, also of "there is no such pool".
 
-use leasehold_core::{Failure, InvalidValue, PoolName};
+use leasehold_core::{Failure, InvalidValue, NEWER_EDITION, PoolName};
 
-use crate::rows::RowError;
+use crate::rows::{EDITION_SPOKEN, RowError};
 
 /// A request or a reading that gave nothing usable. Never a grant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,10 +94,7 @@ pub enum StoreError {
         prefix: String,
     },
     /// The pool's own rows make no sense.
-    #[error(
-        "pool {prefix} in table {table} is misconfigured: {why}; set it again (`leasehold pool set {prefix} --limit N`, \
-         or Terraform), or end its override (`leasehold pool override {prefix} --end`)"
-    )]
+    #[error("pool {prefix} in table {table} {}", misconfigured(prefix, why, *newer_edition))]
     PoolMisconfigured {
         /// The table's name.
         table: String,
@@ -105,6 +102,8 @@ pub enum StoreError {
         prefix: String,
         /// Which value, and what was expected.
         why: String,
+        /// The edition of the protocol that its rows are of, where this program knows only older ones.
+        newer_edition: Option<u64>,
     },
     /// A task had to be told that it is over first, and it is not known whether it was.
     #[error(
@@ -235,7 +234,8 @@ impl StoreError {
         match failure {
             Failure::PoolNotFound => StoreError::PoolNotFound { table, prefix },
             Failure::PoolMisconfigured(invalid) => {
-                StoreError::PoolMisconfigured { table, prefix, why: invalid.to_string() }
+                let newer_edition = (invalid.what == NEWER_EDITION).then(|| invalid.got.parse().ok()).flatten();
+                StoreError::PoolMisconfigured { table, prefix, why: invalid.to_string(), newer_edition }
             }
             Failure::Throttled => StoreError::Throttled { context, table, why },
             Failure::HolderConflict(_) | Failure::Lost(_) => StoreError::Declined { context, table, why },
@@ -262,6 +262,13 @@ impl StoreError {
             StoreError::PoolNotFound { .. } => Failure::PoolNotFound,
             StoreError::Throttled { .. } => Failure::Throttled,
             StoreError::TasksUnavailable { .. } => Failure::TasksUnavailable,
+            StoreError::PoolMisconfigured { newer_edition: Some(edition), .. } => {
+                Failure::PoolMisconfigured(InvalidValue {
+                    what: NEWER_EDITION,
+                    got: edition.to_string(),
+                    expected: "one that this program knows: use a newer leasehold",
+                })
+            }
             StoreError::PoolMisconfigured { why, .. } => Failure::PoolMisconfigured(InvalidValue {
                 what: "the pool's row",
                 got: why.clone(),
@@ -269,6 +276,18 @@ impl StoreError {
             }),
             _ => Failure::Unavailable,
         }
+    }
+}
+
+fn misconfigured(prefix: &str, why: &str, newer_edition: Option<u64>) -> String {
+    match newer_edition {
+        Some(edition) => {
+            format!("is of edition {edition}, this program knows {EDITION_SPOKEN}: use a newer leasehold")
+        }
+        None => format!(
+            "is misconfigured: {why}; set it again (`leasehold pool set {prefix} --limit N`, or Terraform), or end its \
+             override (`leasehold pool override {prefix} --end`)"
+        ),
     }
 }
 
@@ -323,7 +342,8 @@ mod tests {
         let why = "limit x".to_owned();
         let tasks = StoreError::TasksUnavailable { context: context.clone(), table: table.clone(), why: why.clone() };
         assert_eq!(tasks.failure(), Failure::TasksUnavailable);
-        let wrong = StoreError::PoolMisconfigured { table: table.clone(), prefix, why: why.clone() };
+        let wrong =
+            StoreError::PoolMisconfigured { table: table.clone(), prefix, why: why.clone(), newer_edition: None };
         assert!(matches!(wrong.failure(), Failure::PoolMisconfigured(value) if value.got == why));
         let denied = StoreError::Denied { context, table, why };
         assert_eq!(denied.failure(), Failure::Unavailable);
@@ -335,7 +355,12 @@ mod tests {
 
     #[test]
     fn a_pool_that_makes_no_sense_is_the_reason_only_of_that() {
-        let wrong = || StoreError::PoolMisconfigured { table: "leases".into(), prefix: "p".into(), why: "x".into() };
+        let wrong = || StoreError::PoolMisconfigured {
+            table: "leases".into(),
+            prefix: "p".into(),
+            why: "x".into(),
+            newer_edition: None,
+        };
         assert_eq!(explained(wrong().failure(), Some(wrong())), wrong());
         assert!(matches!(explained(wrong().failure(), Some(throttled())), StoreError::PoolMisconfigured { .. }));
         let missing = || StoreError::PoolNotFound { table: "leases".into(), prefix: "p".into() };

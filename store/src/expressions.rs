@@ -365,7 +365,12 @@ mod tests {
     #[test]
     fn a_damaged_row_is_unchanged_only_where_nothing_was_added() {
         let image = br#"[{"name":"limit","kind":"S","value":"two"},{"name":"managed by","kind":"L","value":null}]"#;
-        let damaged = Unreadable { why: "limit is a text".into(), image: image.as_slice().into() };
+        let damaged = Unreadable {
+            why: "limit is a text".into(),
+            image: image.as_slice().into(),
+            newer_edition: None,
+            remains: Box::default(),
+        };
         let said = said(&[Condition::OverrideUnreadable(damaged)], Mutation::Delete);
         let condition = "attribute_exists(#PK) AND attribute_not_exists(#lowered_from) AND \
                          attribute_not_exists(#lowered_at) AND attribute_not_exists(#made_at) AND attribute_not_exists(#until) AND \
@@ -380,7 +385,12 @@ mod tests {
         let ticket = Ticket { at: Timestamp(1), own: 2 };
         let attempt = Attempt::first(Timestamp(4));
         let image = br#"[{"name":"limit","kind":"N","value":"-5"},{"name":"who","kind":"L","value":null}]"#;
-        let damaged = Unreadable { why: "limit is -5".into(), image: image.as_slice().into() };
+        let damaged = Unreadable {
+            why: "limit is -5".into(),
+            image: image.as_slice().into(),
+            newer_edition: None,
+            remains: Box::default(),
+        };
         let conditions = [
             Condition::SlotFence(Fence(1)),
             Condition::SlotAbsentOrFree(Fence(1)),

@@ -77,3 +77,4 @@ pub use tasks::{
     BestEffortNotifier, DeliveryReport, send_callback, step_functions_client, step_functions_client_from,
     step_functions_error,
 };
+pub use unreadable::shown_attribute;

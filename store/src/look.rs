@@ -42,14 +42,16 @@ pub async fn look(
     let queue = table.query(ReadMode::Eventual, expressions::beginning(prefix, rows::WAITS), most + 1);
     let (own, queue) = join(slots, queue).await;
     let (own, queue) = (own.map_err(failed)?, queue.map_err(failed)?);
-    let misconfigured =
-        |why: String| StoreError::PoolMisconfigured { table: table.name().into(), prefix: prefix.to_string(), why };
+    let misconfigured = |why: String, newer_edition| {
+        let (table, prefix) = (table.name().into(), prefix.to_string());
+        StoreError::PoolMisconfigured { table, prefix, why, newer_edition }
+    };
     let (mut pool, mut live, mut mark, mut slots, mut places) = (None, None, None, Vec::new(), Vec::new());
     let mut damaged = Vec::new();
     let more = queue.len() > most;
     for item in own.iter().chain(queue.iter().take(most)) {
         match row_or_unreadable(item) {
-            Ok((_, Some(wrong))) => return Err(misconfigured(wrong.to_string())),
+            Ok((_, Some(wrong))) => return Err(misconfigured(wrong.to_string(), wrong.newer_edition())),
             Ok((Row::Pool(row), None)) => pool = Some(row),
             Ok((Row::Override(row), None)) => live = Some(row),
             Ok((Row::HighWater(row), None)) => mark = Some(row),
@@ -63,7 +65,7 @@ pub async fn look(
     let Some(pool) = pool else { return Ok(None) };
     let at = now();
     let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref(), mark, at)
-        .map_err(|wrong| misconfigured(wrong.to_string()))?;
+        .map_err(|wrong| misconfigured(wrong.to_string(), None))?;
     let snapshot = Snapshot { at, limit: settings.limit, slots, queue: places, more };
     let overridden = live.filter(|live| live.is_in_force(at)).map(Into::into);
     let mut pool = Occupancy { overridden, ..Occupancy::of(&snapshot, &settings) };

@@ -65,7 +65,8 @@ fn explained(table: &Table, prefix: &PoolName, failure: Failure, trouble: Option
             StoreError::of_failure(&failure, table.name(), prefix, context)
         }
         (_, Some(StoreError::BadRow { table, row, .. })) => {
-            StoreError::PoolMisconfigured { table, prefix: prefix.to_string(), why: row.to_string() }
+            let newer_edition = row.newer_edition();
+            StoreError::PoolMisconfigured { table, prefix: prefix.to_string(), why: row.to_string(), newer_edition }
         }
         (_, Some(trouble)) => trouble,
     }

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
     Attempt, Author, HistoryKey, HistoryRow, Holder, HolderKey, HolderRow, HolderState, Lowered, Millis, Notice,
-    OverrideRow, PoolChange, PoolName, PoolRow, Row, RowKey, Slot, SummaryRow, TaskDigest, Ticket, Timestamp, WaitRow,
+    OverrideRow, PoolChange, PoolName, PoolPatch, PoolRow, Row, RowKey, Slot, SummaryRow, TaskDigest, Ticket,
+    Timestamp, WaitRow,
 };
 
 use self::item_reader::ItemReader;
@@ -116,7 +117,7 @@ const SET: &str = "settings";
 
 /// A row that is not what this crate would have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("row {sk} of {pk}: attribute {attribute} is {found}, expected {expected}")]
+#[error("{}", self.words())]
 pub struct RowError {
     /// Its partition key, as far as it could be read.
     pub pk: String,
@@ -131,10 +132,25 @@ pub struct RowError {
 }
 
 impl RowError {
+    fn words(&self) -> String {
+        let RowError { pk, sk, attribute, found, expected } = self;
+        match self.newer_edition() {
+            Some(edition) => format!("row {sk} of {pk} is of edition {edition}, this program knows {EDITION_SPOKEN}"),
+            None => format!("row {sk} of {pk}: attribute {attribute} is {found}, expected {expected}"),
+        }
+    }
+
+    /// The edition of the protocol that a pool's row says, where it is a later one than this program knows.
+    pub fn newer_edition(&self) -> Option<u64> {
+        let found = self.found.strip_prefix("the number ").filter(|_| self.attribute == EDITION)?;
+        found.parse().ok().filter(|edition| *edition > EDITION_SPOKEN)
+    }
+
     /// What to do about it: a clause. A row that keeps a fence is never deleted, or the fence would start again and a late
     /// holder of an older lease would pass for the new one.
-    pub fn advice(&self) -> &'static str {
-        match row_key(&self.sk) {
+    pub fn advice(&self) -> String {
+        let advice = match row_key(&self.sk) {
+            Some(RowKey::Pool) if self.newer_edition().is_some() => "use a newer leasehold",
             Some(RowKey::Pool) => "set the pool again (`leasehold pool set PREFIX --limit N`, or Terraform)",
             Some(RowKey::Override) => "end the override (`leasehold pool override PREFIX --end`)",
             Some(RowKey::Summary) => "the next sweep writes it anew (`leasehold sweep PREFIX`)",
@@ -142,7 +158,10 @@ impl RowError {
                 "correct that row, with a fence higher than any before, and do not delete it"
             }
             _ => "correct or delete that row",
-        }
+        };
+        // As far as the row says whose it is.
+        let prefix = self.pk.strip_prefix("LEASES#").filter(|name| name.parse::<PoolName>().is_ok());
+        advice.replace("PREFIX", prefix.unwrap_or("PREFIX"))
     }
 }
 
@@ -305,6 +324,11 @@ fn write_settings(set: &mut impl FnMut(&str, AttributeValue), pool: &PoolRow) {
         }
     }
     write_lowered(set, pool.lowered);
+}
+
+/// What can be read of a pool's settings that make no sense as a whole.
+pub(crate) fn remains(item: &Item) -> PoolPatch {
+    ItemReader(item).remains()
 }
 
 /// The row that an item is, and whose pool's.

@@ -70,7 +70,7 @@ pub async fn table_shape(table: &Table) -> Result<Option<TableShape>, StoreError
 pub async fn time_to_live(table: &Table) -> Result<Option<String>, StoreError> {
     let asked = table.client().describe_time_to_live().table_name(table.name());
     let told = table.repeat(RequestKind::Read, || async { asked.clone().send().await.map_err(|e| verdict(&e)) }).await;
-    let told = told.map_err(|e| table.store_error(ErrorContext("looking at the table's TTL".into()), e))?;
+    let told = told.map_err(|e| table.store_error(ErrorContext("looking at the TTL".into()), e))?;
     Ok(told.time_to_live_description.and_then(|ttl| {
         let on = matches!(ttl.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
         on.then(|| ttl.attribute_name.unwrap_or_default())
@@ -82,6 +82,6 @@ pub(crate) async fn describe(table: &Table) -> Result<Option<TableDescription>, 
     match table.repeat(RequestKind::Read, || async { described.clone().send().await.map_err(|e| verdict(&e)) }).await {
         Ok(described) => Ok(described.table),
         Err(Verdict::Missing) => Ok(None),
-        Err(verdict) => Err(table.store_error(ErrorContext("looking at the table".into()), verdict)),
+        Err(verdict) => Err(table.store_error(ErrorContext("looking at the keys and the index".into()), verdict)),
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use leasehold_core::{Row, RowKey, Unreadable};
+use leasehold_core::{Row, RowKey, SHOWN_CHARS, Unreadable, quoted, shortened};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{self, Item, RowError};
@@ -29,7 +29,12 @@ pub(crate) fn row_or_unreadable(item: &Item) -> Result<(Row, Option<RowError>), 
     let own = [RowKey::Pool, RowKey::Override].into_iter().find(|key| rows::sort(key) == wrong.sk);
     match own {
         Some(key) => {
-            let unreadable = Unreadable { why: wrong.to_string().into(), image: image(item) };
+            let unreadable = Unreadable {
+                why: wrong.to_string().into(),
+                image: image(item),
+                newer_edition: wrong.newer_edition(),
+                remains: if key == RowKey::Pool { Box::new(rows::remains(item)) } else { Box::default() },
+            };
             Ok((Row::Unreadable(key, unreadable), Some(wrong)))
         }
         None => Err(wrong),
@@ -62,6 +67,16 @@ fn attribute((name, value): (&String, &AttributeValue)) -> AttributeImage {
         _ => ("BS", None),
     };
     AttributeImage { name: name.clone(), kind: kind.into(), value }
+}
+
+/// An attribute of a row that makes no sense as it lies there, shortened; none: it has no such attribute.
+pub fn shown_attribute(row: &Unreadable, name: &str) -> Option<String> {
+    let found = attributes(row).into_iter().find(|attribute| attribute.name == name)?;
+    Some(match (found.value, &*found.kind) {
+        (Some(text), "S") => quoted(&text),
+        (Some(value), _) => shortened(&value, SHOWN_CHARS),
+        (None, _) => "something else".into(),
+    })
 }
 
 impl AttributeImage {

@@ -118,9 +118,8 @@ fn damages() -> Vec<Vec<(&'static str, AttributeValue)>> {
         // What somebody else calls an attribute may be no name in an expression.
         vec![("limit", s("5")), ("managed by", s("a team")), ("größe", n("7")), ("a.b-c#d", n("1")), ("size", n("2"))],
         vec![("lease_ms", n("60000"))],
-        // Of the first edition of the protocol, and of one to come.
+        // Of the first edition of the protocol.
         vec![("edition", n("1")), ("limit", n("5"))],
-        vec![("edition", n("3")), ("limit", n("5"))],
     ]
 }
 
@@ -335,4 +334,15 @@ async fn replies<T>(table: &Table, step: Step<T>) -> Vec<Reply> {
 /// As [`replies`], to resume with.
 async fn perform<T>(table: &Table, step: Step<T>) -> Replies {
     replies(table, step).await.into_iter().map(Into::into).collect()
+}
+
+#[tokio::test]
+async fn a_pool_of_an_edition_to_come_is_never_set() {
+    let damaged = DamagedTable::embedded().await;
+    damaged.damage(RowKey::Pool, &[("edition", n("3")), ("limit", n("5"))]).await;
+    let before = damaged.read(RowKey::Pool).await;
+    let set = SetPool { patch: to_limit(9), by: Author::new("ann", "a test"), expected: ExpectedSettings::Any };
+    let refused = damaged.runner().administer(&prefix(), set).await.map_err(|error| error.failure);
+    assert!(matches!(&refused, Err(Failure::PoolMisconfigured(wrong)) if wrong.got == "3"), "{refused:?}");
+    assert_eq!(damaged.read(RowKey::Pool).await, before);
 }

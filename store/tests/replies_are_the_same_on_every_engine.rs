@@ -188,9 +188,7 @@ fn no_changes() -> PoolChange {
 /// A reply without the words for what is wrong with a damaged row, which only an engine has.
 fn without_words(reply: &Reply) -> Reply {
     let row = |row: &Row| match row {
-        Row::Unreadable(key, Unreadable { image, .. }) => {
-            Row::Unreadable(*key, Unreadable { why: "".into(), image: image.clone() })
-        }
+        Row::Unreadable(key, row) => Row::Unreadable(*key, Unreadable { why: "".into(), ..row.clone() }),
         row => row.clone(),
     };
     let refusal = |refusal: &Refusal| match refusal {

@@ -312,8 +312,7 @@ impl PoolsRow {
 fn told_foreign(foreign: &[String]) -> String {
     let mut text = String::new();
     for keys in foreign.iter().take(FOREIGN_TOLD) {
-        text +=
-            &format!("broken: the directory has a row that leasehold did not write: {}\n", shortened(keys, ID_BYTES));
+        text += &format!("note: the directory has a row that leasehold did not write: {}\n", shortened(keys, ID_BYTES));
     }
     if foreign.len() > FOREIGN_TOLD {
         text += &format!("and {} more such rows\n", foreign.len() - FOREIGN_TOLD);

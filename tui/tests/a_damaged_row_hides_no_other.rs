@@ -22,7 +22,7 @@ async fn a_damaged_slot_hides_no_other_on_the_dashboard() {
     for size in [(120, 40), (80, 24), (60, 20)] {
         let tmux = Tmux::shell(size, &[]);
         tmux.start(&format!("watch --every 0.3s --store {}", patient.file.display()));
-        tmux.shows(&["unreadable"]);
+        tmux.shows(&["broken"]);
         tmux.key("Enter");
         let screen = tmux.shows(&["nightly-import", "attribute fence", "free", "nobody is let in while a row"]);
         assert!(!screen.contains("idle"), "{screen}");
@@ -34,7 +34,7 @@ async fn a_damaged_slot_hides_no_other_on_the_dashboard() {
         tmux.until("the list alone", |screen| !screen.contains("Slot 1 of p"));
         // Nothing of it flickers while the directory of pools is read again.
         tmux.text("r");
-        tmux.shows(&["nightly-import", "unreadable"]);
+        tmux.shows(&["nightly-import", "broken"]);
         tmux.text("q");
         tmux.shows(&["LEFT 0"]);
     }

@@ -157,6 +157,7 @@ async fn a_pool_whose_holders_end_is_in_no_trouble() {
         why: "a test".into(),
     };
     put_row(&table(name), &prefix("p"), Row::Override(live)).await;
+    swept(name, "p", 20).await;
     let words = told(name, &["leases", "p"]);
     assert!(words.contains("1 of 0 held, 0 waiting, draining\n"), "{words}");
     let well = check(name, &[]);

@@ -149,6 +149,13 @@ async fn a_row_of_somebody_else_in_the_directory_is_listed() {
     let words = told(name, &["pools"]);
     assert!(words.contains("\np ") && words.contains("that leasehold did not write: ORDERS 42\n"), "{words}");
     assert_eq!(document(name, &["pools"])["foreign"], json!(["ORDERS 42"]));
+    // It counts for neither of those that a monitor asks.
+    let checked = told(name, &["pools", "--check"]);
+    assert!(
+        checked.contains("nothing is wrong\nnote: the directory has a row") && !checked.contains("broken"),
+        "{checked}"
+    );
+    assert!(told(name, &["doctor"]).contains("note index-foreign-row\n"));
 }
 
 #[tokio::test]

@@ -224,6 +224,37 @@ async fn settings_that_do_not_fit_each_other_are_found() {
 }
 
 #[tokio::test]
+async fn the_advice_on_a_setting_ends_its_finding() {
+    let seconds = |seconds| Some(Millis::seconds(seconds));
+    let cases = [
+        ("settings-grace-long", (seconds(5), seconds(1), None), "The grace (5s) is not shorter than the lease (1s)."),
+        (
+            "settings-grace-long",
+            (seconds(300), seconds(300), None),
+            "The grace (5m) is not shorter than the lease (5m).",
+        ),
+        (
+            "settings-grace-long",
+            (seconds(600), seconds(5), None),
+            "The grace (10m) is not shorter than the lease (5s).",
+        ),
+        ("settings-wait-short", (None, seconds(172_800), seconds(60)), "A waiter gives up after 1m; a lease lasts 2d."),
+    ];
+    for (code, (grace, lease, longest_wait), wrong) in cases {
+        let patient = Patient::with_limit(2).await;
+        patient.set(PoolPatch { grace, lease, longest_wait, ..PoolPatch::default() }).await;
+        let said = patient.examined(&["p"]);
+        assert_eq!(said.finding(code)["wrong"], wrong);
+        let advice = said.finding(code)["advice"].as_str().unwrap_or_default().to_owned();
+        let advised: Vec<&str> = advice.split('`').nth(1).expect("a command").split(' ').skip(1).collect();
+        let mut set = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let done = set.args(advised).args(["--yes", "--store"]).arg(&patient.file).output().expect("the binary runs");
+        assert!(done.status.success(), "{advice}: {done:?}");
+        finds(&patient, &[], 0);
+    }
+}
+
+#[tokio::test]
 async fn a_forgotten_override_is_found_and_a_new_one_is_not() {
     let patient = Patient::with_limit(2).await;
     let live = |at| OverrideRow {
@@ -259,6 +290,10 @@ async fn missed_sweeps_are_found_only_in_a_pool_that_is_used() {
     finds(&patient, &[], 0);
     patient.put_lease(slot_row(0, 1, "one", ago(200), ahead(100))).await;
     finds(&patient, &["sweep-not-running"], 1);
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    let checked = check.args(["pools", "--check", "--store"]).arg(&patient.file).output().expect("the binary runs");
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.code() == Some(1) && said.contains("none came since somebody uses it"), "{said}");
     // As where a `leasehold run` of today follows one of yesterday: it will sweep.
     let swept = |at| SummaryRow { at, limit: limit(2), held: 1, waiting: 0, waiting_more: false, waiting_since: None };
     patient.put([Row::Summary(swept(ago(86_400)))]).await;
@@ -268,6 +303,24 @@ async fn missed_sweeps_are_found_only_in_a_pool_that_is_used() {
     finds(&patient, &["sweep-not-running"], 1);
     patient.put_summary().await;
     finds(&patient, &[], 0);
+}
+
+#[tokio::test]
+async fn a_dead_holder_of_a_pool_nobody_sweeps_is_a_note() {
+    let patient = Patient::with_limit(2).await;
+    let swept =
+        SummaryRow { at: ago(86_400), limit: limit(2), held: 1, waiting: 0, waiting_more: false, waiting_since: None };
+    patient.put_lease(slot_row(0, 5, "one", ago(900), ago(600))).await;
+    for summary in [None, Some(Row::Summary(swept))] {
+        patient.delete(RowKey::Summary).await;
+        patient.put(summary).await;
+        let said = finds(&patient, &["lease-left"], 0);
+        let told = said.finding("lease-left").to_string();
+        assert!(told.contains("Nothing is lost") && !told.contains("should have"), "{told}");
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let checked = check.args(["pools", "--check", "--store"]).arg(&patient.file).output().expect("the binary runs");
+        assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    }
 }
 
 #[tokio::test]
@@ -384,9 +437,11 @@ async fn more_leases_than_the_limit_are_found() {
     for who in ["one", "two", "three"] {
         patient.granted(who).await;
     }
-    let lowered = Some(Lowered { from: limit(3), at: now() });
-    patient.put([Row::Pool(PoolRow { lowered, ..PoolRow::new(limit(2)) })]).await;
+    let lowered = |at| Row::Pool(PoolRow { lowered: Some(Lowered { from: limit(3), at }), ..PoolRow::new(limit(2)) });
+    patient.put([lowered(ago(600))]).await;
     finds(&patient, &["over-limit"], 1);
+    patient.put([lowered(now())]).await;
+    finds(&patient, &["slots-above-limit"], 0);
 }
 
 #[tokio::test]

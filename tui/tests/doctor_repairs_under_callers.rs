@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Fence, HighWaterRow, HolderState, Mode, Notice, Reply, Request, Row,
-    RowKey, Slot, SlotRow, SweepRequest, TaskToken, Timestamp,
+    RowKey, Slot, SlotRow, SummaryRow, SweepRequest, TaskToken, Timestamp,
 };
 use leasehold_store::{Runner, Table, look};
-use patient::{Patient, TABLE, ago, ahead, holder, holder_row, holding, now, place, prefix, slot_row, waiting};
+use patient::{Patient, TABLE, ago, ahead, holder, holder_row, holding, limit, now, place, prefix, slot_row, waiting};
 
 /// How often the doctor may have to come before what callers hold just now can be put right.
 const VISITS: usize = 60;
@@ -272,7 +272,9 @@ async fn a_sweep_does_what_was_left_undone() {
                     patient.put([waiting(&starves), Row::Wait(starves)]).await;
                 }
                 "sweep-not-running" => {
-                    patient.delete(RowKey::Summary).await;
+                    let (at, limit, waiting_since) = (ago(300), limit(2), None);
+                    let old = SummaryRow { at, limit, held: 0, waiting: 0, waiting_more: false, waiting_since };
+                    patient.put([Row::Summary(old)]).await;
                     patient.put_lease(slot_row(0, 9, "one", ago(250), ahead(600))).await;
                 }
                 _ => patient.put_item("summary", &[]).await,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Diagnosed, Finding, FoundLease, Places, PoolReading, Remedy, SWEEPS_MISSED};
+use super::{Diagnosed, Finding, FoundLease, Places, PoolReading, Remedy, SWEEPS_MISSED, used_since};
 use crate::occupancy::{Occupancy, PoolState};
 use crate::repair::Repair;
 use crate::rows::{HighWaterRow, HolderRow, HolderState, RowKey, SlotRow, WaitRow};
@@ -42,27 +42,35 @@ impl RowRules<'_> {
 
     /// Is the pool swept while somebody needs it?
     fn sweeps(&mut self) {
-        let Places { slots, queue } = &self.reading.after;
-        let held = slots.iter().filter_map(|row| row.held.as_ref()).map(|held| held.acquired_at);
-        let used_since = held.chain(queue.iter().map(|place| place.ticket.at)).min();
-        let last = self.reading.summary.as_ref().map(|summary| summary.at);
-        let Some(used_since) = used_since.filter(|_| !self.reading.damaged.contains(&RowKey::Summary)) else { return };
+        let last = self.last_sweep();
         // While nobody used it, nobody had to sweep: `leasehold run` sweeps while it holds a lease or waits for one.
-        if self.now.since(last.map_or(used_since, |last| last.max(used_since))) > self.missed {
+        let since = used_since(&self.occupancy()).map(|used| last.map_or(used, |last| last.max(used)));
+        if since.is_some_and(|since| self.now.since(since) > self.settings.oldest_sweep()) {
             let finding = Finding::SweepNotRunning { last, sweep_every: self.settings.sweep_every };
             self.say(finding, Some(Remedy::Sweep));
         }
     }
 
+    fn last_sweep(&self) -> Option<Timestamp> {
+        self.reading.summary.as_ref().map(|summary| summary.at)
+    }
+
+    /// Whether somebody sweeps, or should: not where nobody did lately and nobody had to.
+    fn sweeps_are_due(&self) -> bool {
+        let lately = |last| self.now.since(last) <= self.settings.oldest_sweep();
+        self.last_sweep().is_some_and(lately) || used_since(&self.occupancy()).is_some()
+    }
+
     /// What a sweep should have done.
     fn left_undone(&mut self) {
-        let reading = self.reading;
+        let (reading, due) = (self.reading, self.sweeps_are_due());
         for row in &reading.after.slots {
             let Some(held) = &row.held else { continue };
             let lapsed = self.now.since(self.settings.reclaimable_at(held.expires_at));
             let untold = self.now.since(held.acquired_at);
             if lapsed > self.missed {
-                self.found.extend(FoundLease::on(row, lapsed).map(|it| (Finding::LeaseLeft(it), Some(Remedy::Sweep))));
+                let left = FoundLease::on(row, lapsed).map(|lease| Finding::LeaseLeft { lease, due });
+                self.found.extend(left.map(|left| (left, Some(Remedy::Sweep))));
             } else if held.pending_token().is_some() && untold > self.missed {
                 self.found
                     .extend(FoundLease::on(row, untold).map(|it| (Finding::NoticeStuck(it), Some(Remedy::Sweep))));
@@ -93,8 +101,8 @@ impl RowRules<'_> {
         let above =
             slots.iter().filter(|row| row.above_limit && row.lease.as_ref().is_some_and(|lease| !lease.expired));
         let leases = u32::try_from(above.count()).unwrap_or(u32::MAX);
-        // Leases of a pool that drains are from before.
-        if held > limit.count() && state != PoolState::Draining {
+        // Leases of a pool that drains or settles are from before.
+        if state == PoolState::OverLimit {
             self.say(Finding::OverLimit { held, limit }, None);
         } else if leases > 0 {
             self.say(Finding::SlotsAboveLimit { leases, limit }, None);

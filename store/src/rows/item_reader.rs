@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
     Attempt, Fence, Held, HighWaterRow, Holder, HolderState, Limit, Lowered, Lowering, Millis, Notice, PoolChange,
-    PoolRow, SHOWN_CHARS, Slot, SlotRow, TaskDigest, TaskToken, Timestamp, quoted, shortened,
+    PoolPatch, PoolRow, SHOWN_CHARS, Slot, SlotRow, TaskDigest, TaskToken, Timestamp, quoted, shortened,
 };
 
 use super::{
@@ -124,6 +124,20 @@ impl<'a> ItemReader<'a> {
             longest_hold: self.maybe_length(LONGEST_HOLD_MS)?,
             sweep_every: self.maybe_length(SWEEP_EVERY_MS)?,
         })
+    }
+
+    /// What can be read of settings that make no sense as a whole.
+    pub(super) fn remains(&self) -> PoolPatch {
+        let length = |name| self.maybe_length(name).ok().flatten();
+        PoolPatch {
+            limit: self.limit().ok(),
+            lease: length(LEASE_MS),
+            grace: length(GRACE_MS),
+            quiet: length(QUIET_MS),
+            longest_wait: length(LONGEST_WAIT_MS),
+            longest_hold: length(LONGEST_HOLD_MS),
+            sweep_every: length(SWEEP_EVERY_MS),
+        }
     }
 
     pub(super) fn change(&self) -> Result<PoolChange, RowError> {

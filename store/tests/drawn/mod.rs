@@ -401,5 +401,10 @@ impl Drawn {
 
 /// A damaged row that lies there so.
 fn unreadable(image: &str) -> Unreadable {
-    Unreadable { why: "it is damaged".into(), image: image.as_bytes().into() }
+    Unreadable {
+        why: "it is damaged".into(),
+        image: image.as_bytes().into(),
+        newer_edition: None,
+        remains: Box::default(),
+    }
 }

@@ -44,7 +44,7 @@ codes! {
     TableKeys "table-keys" Error,
     IndexMissing "index-missing" Error,
     IndexShape "index-shape" Error,
-    IndexForeignRow "index-foreign-row" Warning,
+    IndexForeignRow "index-foreign-row" Note,
     TtlOff "ttl-off" Warning,
     DescribeDenied "describe-denied" Note,
     ReadDenied "read-denied" Error,

@@ -6,7 +6,7 @@ use leasehold_core::{HolderState, LeaseId, Millis, PoolName, RowKey, Settings, S
 use leasehold_store::{RowError, rows};
 use leasehold_tui::watch::text::timestamp;
 
-use super::code::Code;
+use super::code::{Code, Severity};
 use super::report::FindingReport;
 use crate::duration;
 
@@ -32,7 +32,10 @@ pub(crate) fn damaged(prefix: &PoolName, wrong: &RowError) -> FindingReport {
             Code::EditionOther,
             what,
             "The pool's rows are of another edition of the protocol: this version neither reads nor writes them.",
-            "Use a version of leasehold that speaks it, or carry the pool over (docs/guide/upgrading.md).",
+            match wrong.newer_edition() {
+                Some(_) => "Use a newer leasehold. Do not set the pool with this one: its settings would be lost.",
+                None => "Use a version of leasehold that speaks it, or carry the pool over (docs/guide/upgrading.md).",
+            },
         )
     } else {
         let means = match rows::row_key(&wrong.sk) {
@@ -130,9 +133,13 @@ impl Pool<'_> {
             .of_row("pool"),
             Finding::GraceLong { grace, lease } => FindingReport::new(
                 Code::SettingsGraceLong,
-                format!("The grace is {}, as long as a lease of {} or longer.", time(grace), time(lease)),
+                format!("The grace ({}) is not shorter than the lease ({}).", time(grace), time(lease)),
                 "The slot of a dead holder stays closed for as long again as its lease lasted.",
-                set("--grace 5s"),
+                set(match (lease > Millis::seconds(5), grace < Millis::seconds(300)) {
+                    (true, _) => "--grace 5s",
+                    (false, true) => "--lease 5m",
+                    (false, false) => "--lease 5m --grace 5s",
+                }),
             )
             .of_row("pool"),
             Finding::SweepSlow { lease, sweep_every } => FindingReport::new(
@@ -154,7 +161,7 @@ impl Pool<'_> {
                 Code::SettingsWaitShort,
                 format!("A waiter gives up after {}; a lease lasts {}.", time(longest_wait), time(lease)),
                 "Waiters may be failed (WaitedTooLong) before a single lease has ended.",
-                set("--longest-wait 1d"),
+                set(&format!("--longest-wait {}", time(lease.max(Millis::seconds(24 * 3_600))))),
             )
             .of_row("pool"),
             Finding::OverrideOld { live, since } => FindingReport::new(
@@ -195,13 +202,18 @@ impl Pool<'_> {
                      safe: `--repair` does one.",
                 )
             }
-            Finding::LeaseLeft(lease) => FindingReport::new(
-                Code::LeaseLeft,
-                format!("Lease {} of {} has been over for {} and is still there.", self.id(&lease), lease.holder, ago(lease.since)),
-                "Nothing is lost: the next caller takes the slot. But a sweep should have cleared it away.",
-                "See whether sweeps run. A sweep now clears it away: `--repair` does one.",
-            )
-            .of_row(self.slot(lease.slot)),
+            Finding::LeaseLeft { lease, due } => {
+                let (id, row) = (self.id(&lease), self.slot(lease.slot));
+                let wrong = format!("Lease {id} of {} has been over for {} and is still there.", lease.holder, ago(lease.since));
+                let (means, advice) = if due {
+                    ("Nothing is lost: the next caller takes the slot. But a sweep should have cleared it away.",
+                     "See whether sweeps run. A sweep now clears it away: `--repair` does one.")
+                } else {
+                    ("Nothing is lost: the next caller takes the slot.", "Nothing has to be done. A sweep clears it away: `--repair` does one.")
+                };
+                let report = FindingReport::new(Code::LeaseLeft, wrong, means, advice).of_row(row);
+                FindingReport { severity: if due { report.severity } else { Severity::Note }, ..report }
+            }
             Finding::NoticeStuck(lease) => FindingReport::new(
                 Code::NoticeStuck,
                 format!("The holder of lease {}, {}, has waited for {} to be told of it.", self.id(&lease), lease.holder, ago(lease.since)),

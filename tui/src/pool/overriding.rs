@@ -116,17 +116,20 @@ impl From<OverrideRow> for OverrideOutput {
 /// A pool after a change: what is in force, and until when it settles. The change is told even where this cannot be read.
 pub(super) struct AfterChange {
     pub(super) live: Option<OverrideOutput>,
+    /// What is wrong with the override, where it makes no sense.
+    pub(super) senseless_override: Option<Arc<str>>,
     seen: Option<Occupancy>,
 }
 
 impl AfterChange {
     pub(super) async fn of(runner: &CliRunner, prefix: &PoolName) -> AfterChange {
-        let (mut live, mut seen) = (None, None);
+        let (mut live, mut senseless_override, mut seen) = (None, None, None);
         match limit_rows(runner.table(), prefix).await {
             Ok(rows) => {
                 live = rows.live_in_force().cloned().map(OverrideOutput::from);
                 if let Some(LiveRow::Unreadable(row)) = &rows.live {
-                    complain(&format!("the override in force cannot be shown: {}", row.why));
+                    senseless_override = Some(Arc::clone(&row.why));
+                    return AfterChange { live, senseless_override, seen };
                 }
                 match look(runner, &Arc::new(rows.in_force)).await {
                     Ok(pool) => seen = Some(pool),
@@ -135,7 +138,7 @@ impl AfterChange {
             }
             Err(wrong) => complain(&format!("the override in force cannot be shown: {wrong}")),
         }
-        AfterChange { live, seen }
+        AfterChange { live, senseless_override, seen }
     }
 
     pub(super) fn settles_at(&self) -> Option<Timestamp> {
@@ -332,7 +335,7 @@ fn lasts(text: &str) -> Result<Millis, String> {
 /// A limit as an option gives it.
 pub(super) fn limit(text: &str) -> Result<Limit, String> {
     match text.parse::<u64>() {
-        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in for now".into()),
+        Ok(0) => Err("expected a whole number from 1 to 10000; --drain lets nobody in any more".into()),
         count => count
             .ok()
             .and_then(|count| Limit::try_from(count).ok())

@@ -63,8 +63,8 @@ impl PoolRmOptions {
         let table = runner.table().name();
         let settings = match runner.settings(prefix).await {
             Ok(settings) => Some(settings),
-            // Rows that make no sense can still be removed.
-            Err(StoreError::PoolMisconfigured { .. }) if self.force => None,
+            // Rows that make no sense can still be removed, not those of a later version.
+            Err(StoreError::PoolMisconfigured { newer_edition: None, .. }) if self.force => None,
             Err(wrong) => return Err(wrong.into()),
         };
         let before = self.look(&runner, settings.as_ref()).await?;

@@ -6,7 +6,7 @@ use leasehold_core::{
     SettingsRow, Timestamp,
 };
 use leasehold_store::{
-    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, table_shape,
+    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, shown_attribute, table_shape,
 };
 use serde::Serialize;
 
@@ -139,8 +139,34 @@ struct PoolChange {
 enum PoolBefore {
     Nothing,
     Settings(Box<Settings>),
-    /// A row that makes no sense: what is wrong with it.
-    Unreadable(String),
+    /// A row that makes no sense.
+    Unreadable(SenselessRow),
+}
+
+/// A row of settings that makes no sense.
+struct SenselessRow {
+    /// What is wrong with it.
+    why: String,
+    /// Each setting as it lies there, in the order of [`PoolSettingsOutput::each`].
+    was: [String; 7],
+}
+
+impl SenselessRow {
+    /// `readable`: what of it makes sense; `raw`: an attribute that does not, as it lies there.
+    fn new(why: &str, readable: &PoolPatch, prefix: &PoolName, raw: impl Fn(&str) -> Option<String>) -> SenselessRow {
+        let limit = readable.limit.map(|limit| limit.to_string());
+        let limit = limit.or_else(|| raw("limit")).unwrap_or_else(|| "missing".into());
+        let mut was = PoolSettingsOutput::of(&Settings::new(prefix.clone(), Limit::HIGHEST)).each();
+        let PoolPatch { lease, grace, quiet, longest_wait, longest_hold, sweep_every, .. } = *readable;
+        let times = [lease, grace, quiet, longest_wait, longest_hold, sweep_every];
+        for ((name, _, value), time) in was.iter_mut().skip(1).zip(times) {
+            if let Some(shown) = time.map(duration::words).or_else(|| raw(name)) {
+                *value = shown;
+            }
+        }
+        was[0].2 = limit;
+        SenselessRow { why: why.into(), was: was.map(|(_, _, value)| value) }
+    }
 }
 
 impl PoolSetOptions {
@@ -202,7 +228,7 @@ impl PoolSetOptions {
             if seen.is_none() {
                 is_ours(table).await?;
             }
-            if !shown.changed().is_empty() {
+            if matches!(shown.before, PoolBefore::Unreadable(_)) || !shown.changed().is_empty() {
                 self.yes.or_told("changing a pool", &shown.about(table), prefix.as_str())?;
             }
             let expected = ExpectedSettings::Exactly(seen.map(Box::new));
@@ -226,13 +252,21 @@ impl PoolSetOptions {
             None => PoolBefore::Nothing,
             Some(SettingsRow::Valid(row)) => match Settings::from_rows(self.prefix.clone(), row, None, None, now) {
                 Ok(settings) => PoolBefore::Settings(Box::new(settings)),
-                Err(wrong) => PoolBefore::Unreadable(wrong.to_string()),
+                Err(wrong) => {
+                    let PoolRow { limit, lease, grace, quiet, longest_wait, longest_hold, sweep_every, .. } = *row;
+                    let limit = Some(limit);
+                    let readable = PoolPatch { limit, lease, grace, quiet, longest_wait, longest_hold, sweep_every };
+                    PoolBefore::Unreadable(SenselessRow::new(&wrong.to_string(), &readable, &self.prefix, |_| None))
+                }
             },
-            Some(SettingsRow::Unreadable(row)) => PoolBefore::Unreadable(row.why.to_string()),
+            Some(SettingsRow::Unreadable(row)) => {
+                let raw = |name: &str| shown_attribute(row, name);
+                PoolBefore::Unreadable(SenselessRow::new(&row.why, &row.remains, &self.prefix, raw))
+            }
         };
         let after = Settings::from_rows(self.prefix.clone(), after, None, None, now).map_err(|wrong| {
             let (table, prefix, why) = (table.name().into(), self.prefix.to_string(), wrong.to_string());
-            StoreError::PoolMisconfigured { table, prefix, why }
+            StoreError::PoolMisconfigured { table, prefix, why, newer_edition: None }
         })?;
         Ok(PoolChange { before, after })
     }
@@ -281,22 +315,26 @@ impl PoolChange {
                 let both = PoolSettingsOutput::of(before).each().into_iter().zip(after);
                 both.filter(|(was, is)| was != is).map(|(was, _)| was.0).collect()
             }
-            PoolBefore::Unreadable(_) => after.into_iter().map(|(setting, ..)| setting).collect(),
+            PoolBefore::Unreadable(before) => {
+                let both = before.was.iter().zip(after);
+                both.filter(|(was, is)| **was != is.2).map(|(_, is)| is.0).collect()
+            }
         }
     }
 
     /// The settings, a line each; what each was before, where that is something else.
     fn settings(&self, shown: impl Fn(&str) -> bool) -> String {
         let before = match &self.before {
-            PoolBefore::Settings(before) => Some(PoolSettingsOutput::of(before).each()),
-            PoolBefore::Nothing | PoolBefore::Unreadable(_) => None,
+            PoolBefore::Settings(before) => Some(PoolSettingsOutput::of(before).each().map(|(_, _, value)| value)),
+            PoolBefore::Unreadable(before) => Some(before.was.clone()),
+            PoolBefore::Nothing => None,
         };
         let changed = self.changed();
         let mut lines = String::new();
         for (at, (setting, label, value)) in PoolSettingsOutput::of(&self.after).each().into_iter().enumerate() {
             if shown(setting) {
                 let was = before.as_ref().filter(|_| changed.contains(&setting));
-                let was = was.map(|before| format!("{} -> ", before[at].2)).unwrap_or_default();
+                let was = was.map(|before| format!("{} -> ", before[at])).unwrap_or_default();
                 lines += &format!("  {label:14}{was}{value}\n");
             }
         }
@@ -306,11 +344,13 @@ impl PoolChange {
     /// What is asked about, before it is done.
     fn about(&self, table: &Table) -> String {
         let (prefix, name, changed) = (&self.after.prefix, table.name(), self.changed());
-        let settings = self.settings(|setting| changed.contains(&setting));
+        let senseless = matches!(self.before, PoolBefore::Unreadable(_));
+        let settings = self.settings(|setting| senseless || changed.contains(&setting));
         let what = match &self.before {
-            PoolBefore::Unreadable(why) => {
+            PoolBefore::Unreadable(SenselessRow { why, .. }) => {
                 format!(
-                    "The settings of pool {prefix} in table {name} make no sense ({why}). These are to replace them"
+                    "The settings of pool {prefix} in table {name} make no sense ({why}). These are to replace them, as \
+                     far as they can be read they stay"
                 )
             }
             _ => format!("Pool {prefix} in table {name} is to be changed"),
@@ -333,6 +373,12 @@ impl PoolChange {
         text += &self.settings(|_| true);
         text += &told_misfits(&self.after);
         text += &after.settling();
+        if let Some(why) = &after.senseless_override {
+            text += &format!(
+                "! nobody is let in until its override is ended, which makes no sense ({why}): `leasehold pool override \
+                 {prefix} --end`\n"
+            );
+        }
         if let Some(OverrideOutput { limit, who, why, .. }) = &after.live {
             text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use leasehold_core::occupancy::{Occupancy, PoolState};
-use leasehold_core::{Limit, PoolName, Settings, StatusRequest, Timestamp};
-use leasehold_store::{EDITION, history, limit_rows};
+use leasehold_core::{Limit, LiveRow, PoolName, Settings, StatusRequest, Timestamp};
+use leasehold_store::{EDITION, StoreError, history, limit_rows};
 use leasehold_tui::watch::noted;
 use leasehold_tui::watch::text::settling;
 use serde::Serialize;
@@ -61,6 +61,10 @@ impl PoolShowOptions {
         let runner = target.runner().await?;
         let (table, prefix) = (runner.table(), &self.prefix);
         let rows = limit_rows(table, prefix).await?;
+        if let Some(LiveRow::Unreadable(row)) = &rows.live {
+            let (table, prefix, why) = (table.name().into(), prefix.to_string(), row.why.to_string());
+            return Err(StoreError::PoolMisconfigured { table, prefix, why, newer_edition: None }.into());
+        }
         let in_force = Arc::new(rows.in_force.clone());
         let snapshot = runner.run(StatusRequest, Arc::clone(&in_force)).await;
         let snapshot = snapshot.map_err(|error| error.explain(table.name(), prefix, "looking at"))?;

@@ -1,7 +1,8 @@
 //! `leasehold pools --check`: what is wrong with a pool, for a monitor that calls it?
 
 use futures_util::future::join_all;
-use leasehold_core::occupancy::{Occupancy, PoolState};
+use leasehold_core::diagnosis::used_since;
+use leasehold_core::occupancy::PoolState;
 use leasehold_core::{Millis, PoolName, Timestamp};
 use leasehold_store::{StoreError, Table, look};
 use serde::Serialize;
@@ -107,22 +108,25 @@ pub(super) fn troubles(
     // Unless somebody asks, no sweep is missed where nobody holds or waits: `leasehold run` sweeps as long as it does.
     let needed_since = match max_sweep_age {
         Some(_) => pool.swept_at_ms,
-        None => pool.seen.as_ref().and_then(used_since).zip(pool.swept_at_ms).map(|(used, swept)| used.max(swept)),
+        None => {
+            let used = pool.seen.as_ref().and_then(used_since);
+            used.map(|used| pool.swept_at_ms.map_or(used, |swept| used.max(swept)))
+        }
     };
     let may = max_sweep_age.or(pool.oldest_sweep).filter(|age| age.0 > 0);
-    if let (Some(since), Some(at), Some(may)) = (needed_since, pool.swept_at_ms, may)
+    if let (Some(since), Some(may)) = (needed_since, may)
         && now.since(since) > may
     {
-        let (age, may) = (duration::seconds(now.since(at)), duration::words(may));
-        add(TroubleKind::Sweeps, format!("sweeps: the last was {age} ago, more than {may}"));
+        let (age, may) = (duration::seconds(now.since(pool.swept_at_ms.unwrap_or(since))), duration::words(may));
+        add(
+            TroubleKind::Sweeps,
+            match pool.swept_at_ms {
+                Some(_) => format!("sweeps: the last was {age} ago, more than {may}"),
+                None => format!("sweeps: none came since somebody uses it, for {age}, more than {may}"),
+            },
+        );
     }
     found
-}
-
-/// Since when somebody has held a lease of the pool or waited for one without a break, as far as it shows.
-fn used_since(seen: &Occupancy) -> Option<Timestamp> {
-    let held = seen.slots.iter().filter_map(|slot| slot.lease.as_ref()).map(|lease| lease.acquired_at);
-    held.chain(seen.queue.iter().map(|waiter| waiter.since)).min()
 }
 
 /// What is wrong, a line each, and how many pools that is of.

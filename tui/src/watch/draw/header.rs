@@ -123,10 +123,10 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let (mut held, mut limit, mut waiting, mut more) = (0u64, 0u64, 0u64, false);
     let mut states = [0u32; STATES.len()];
     let mut oldest: Option<(Millis, &PoolPane)> = None;
-    let (mut unreadable, mut stale, mut unseen) = (0, 0, 0);
+    let (mut broken, mut stale, mut unseen) = (0, 0, 0);
     for pool in dashboard.pools() {
         if pool.trouble.is_some() {
-            unreadable += 1;
+            broken += 1;
             continue;
         }
         stale += u32::from(pool.tells_the_past());
@@ -149,8 +149,8 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let counted = || STATES.into_iter().zip(states).filter(|(_, count)| *count > 0);
     let plus = if more { "+" } else { "" };
     let mut words = vec![(format!("{} {pools}", dashboard.count()), palette.heading())];
-    if unreadable > 0 {
-        words.push((format!("× {unreadable} unreadable"), palette.alarm()));
+    if broken > 0 {
+        words.push((format!("× {broken} broken"), palette.alarm()));
     }
     if stale > 0 {
         words.push((format!("? {stale} stale"), palette.warn()));

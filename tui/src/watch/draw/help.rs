@@ -54,7 +54,7 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
     }
     add("? stale", palette.warn(), "its sweeps are missing, and it was not read yet: what is known is old");
     add("? not read", palette.warn(), "it was never swept, and was not read yet");
-    add("× unreadable", palette.alarm(), "its rows make no sense; its slots' place says why");
+    add("× broken", palette.alarm(), "its rows make no sense; its slots' place says why");
     add("", Style::new(), "");
     let slots =
         "● held  ○ free  ! expired, still to be cleared  ? its holder may not have been told  ▲ above the limit";

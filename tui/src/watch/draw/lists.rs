@@ -28,7 +28,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
         )));
     }
     if chosen.is_some_and(|pool| pool.trouble.is_some()) {
-        title.push(Span::styled("  × unreadable", palette.alarm()));
+        title.push(Span::styled("  × broken", palette.alarm()));
     } else if let Some(state) = chosen.and_then(PoolPane::state) {
         title.push(Span::styled(format!("  {} {state}", palette::sign(state)), palette.state(state)));
     }
@@ -89,7 +89,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     list(dashboard, Pane::Slots, dashboard.slot_cursor, rows, inner, buf, |buf, row, y| {
         let damage = pool.damage(row.slot);
         let (sign, words, mut style) = match damage {
-            Some(_) => ("×", "unreadable", palette.alarm()),
+            Some(_) => ("×", "broken", palette.alarm()),
             None => told(dashboard, row),
         };
         if dashboard.is_stale() {

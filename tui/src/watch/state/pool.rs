@@ -74,7 +74,7 @@ impl PoolPane {
     /// The word for its state in lists.
     pub fn state_word(&self) -> &'static str {
         match self.state() {
-            _ if self.trouble.is_some() => "unreadable",
+            _ if self.trouble.is_some() => "broken",
             _ if self.tells_the_past() => "stale",
             Some(state) => state.as_str(),
             None => "not read",
@@ -143,11 +143,11 @@ impl PoolOrder {
         }
     }
 
-    /// How much a pool matters in this order, by what was seen of it; `unreadable` are those with rows that make no sense.
-    pub fn weight(self, unreadable: bool, seen: Option<&Occupancy>) -> u64 {
+    /// How much a pool matters in this order, by what was seen of it; `broken` are those with rows that make no sense.
+    pub fn weight(self, broken: bool, seen: Option<&Occupancy>) -> u64 {
         match self {
             PoolOrder::Name => 0,
-            PoolOrder::Trouble if unreadable => 14,
+            PoolOrder::Trouble if broken => 14,
             PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
                 PoolState::OverLimit => 13,
                 PoolState::Starving => 12,

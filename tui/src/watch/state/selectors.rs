@@ -70,7 +70,7 @@ impl DashboardState {
     /// What rows that can not be read mean for the chosen pool, if there are any beside others that can.
     pub fn damaged(&self) -> Option<String> {
         let pool = self.chosen().filter(|pool| pool.damaged.is_some())?;
-        Some(format!("nobody is let in while a row is unreadable; run: leasehold doctor {}", pool.prefix))
+        Some(format!("nobody is let in while a row makes no sense; run: leasehold doctor {}", pool.prefix))
     }
 
     /// How many lines above the slots say something of the pool.
