@@ -92,10 +92,9 @@ the list it says which pool has which trouble:
     over limit    more hold a lease than the limit allows
     starving      somebody waits and nothing moves
     waits         the first in the queue has waited for longer than --max-wait
-    sweeps        the pool is in use and was swept before, but not for three sweeps; with --max-sweep-age: not for so
+    sweeps        the pool is in use, and was not swept for three sweeps, or never; with --max-sweep-age: not for so
                   long, in use or not
-A pool that was never swept has no such trouble: nobody began to sweep it. Where only `leasehold run` is used, it
-sweeps while it waits or holds a lease; a pool that nobody uses misses no sweep.
+Where only `leasehold run` is used, it sweeps while it waits or holds a lease; a pool that nobody uses misses no sweep.
 
 Exit status: 0 done, and with --check nothing is wrong; 1 with --check: something is wrong with a listed pool, or no
 pool is listed; 2 the options make no sense; 3 the table cannot be used.
