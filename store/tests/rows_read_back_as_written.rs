@@ -97,14 +97,17 @@ fn a_pool_that_terraform_wrote_needs_only_edition_and_limit() {
 #[test]
 fn a_pool_of_another_edition_is_not_read() {
     let pool = rows::item(&prefix(), &Row::Pool(PoolRow::new(Limit::try_from(15).expect("a limit"))));
-    let editions = [(None, "missing"), (Some(n("1")), "the number 1"), (Some(n("3")), "the number 3")];
-    for (edition, found) in editions {
+    let expected = "expected 2, whose rows this version of leasehold reads and writes";
+    let editions = [
+        (None, format!("attribute edition is missing, {expected}")),
+        (Some(n("1")), format!("attribute edition is the number 1, {expected}")),
+        (Some(n("3")), "is of edition 3, this program knows 2".to_owned()),
+    ];
+    for (edition, says) in editions {
         let mut item = pool.clone();
         item.remove("edition");
         item.extend(edition.map(|edition| ("edition".to_owned(), edition)));
         let why = rows::row(&item).expect_err("it is not ours").to_string();
-        let says =
-            format!("attribute edition is {found}, expected 2, whose rows this version of leasehold reads and writes");
         assert!(why.contains(&says), "{why}");
     }
 }
