@@ -33,7 +33,7 @@ pub(crate) struct Reopening {
 
 impl Reopening {
     pub(crate) fn new(settings: &Settings) -> Reopening {
-        let settles = Duration::from_millis((settings.quiet + settings.quiet + settings.grace).0);
+        let settles = Duration::from_millis(settings.settles_for().0);
         let now = Instant::now();
         Reopening { looks: now, apart: LOOKS_APART.min(settles / 2), opens: None, due: now, sweeps: 0 }
     }
@@ -59,7 +59,7 @@ impl Reopening {
                 }
                 self.sweeps -= 1;
                 let _ = Box::pin(connection.runner.run_on(pool, SweepRequest)).await;
-                self.due = Instant::now() + AGAIN_AFTER + (SPREAD * crowd).mul_f64(fastrand::f64());
+                self.due = Instant::now() + AGAIN_AFTER + spread(crowd);
             }
             Err(_) => self.due = Instant::now() + AGAIN_AFTER,
         }
@@ -78,10 +78,14 @@ impl Reopening {
         }
         (self.opens, self.sweeps) = (opens, SWEEPS);
         if let Some((at, _)) = opens {
-            self.due =
-                Instant::now() + Duration::from_millis(at.since(now).0) + (SPREAD * crowd).mul_f64(fastrand::f64());
+            self.due = Instant::now() + Duration::from_millis(at.since(now).0) + spread(crowd);
         }
     }
+}
+
+/// A chance part of the time over which those who wait are spread.
+fn spread(crowd: u32) -> Duration {
+    (SPREAD * crowd).mul_f64(fastrand::f64())
 }
 
 /// When slots can be had next that cannot be had now, and what the limit is then: a lowering has settled, or an override

@@ -242,7 +242,12 @@ impl Settings {
     /// was written nobody is granted a lease while more than the new limit are held. By that the checker and the demo's
     /// ledger judge.
     pub fn followed_at(&self, lowered: Lowered) -> Timestamp {
-        lowered.at + self.quiet + self.quiet + self.grace
+        lowered.at + self.settles_for()
+    }
+
+    /// How long after a lowering that is.
+    pub fn settles_for(&self) -> Millis {
+        self.quiet + self.quiet + self.grace
     }
 
     /// How old the last sweep may be. An older one says that sweeps are missing, and tells the past: a few are late or fail now

@@ -28,6 +28,12 @@ impl Timestamp {
     pub fn since(self, earlier: Timestamp) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// The time of day, UTC: `12:03:41`.
+    pub fn time_of_day(self) -> String {
+        let seconds = self.0 / 1_000;
+        format!("{:02}:{:02}:{:02}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
+    }
 }
 
 impl Millis {

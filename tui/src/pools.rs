@@ -8,7 +8,6 @@ use leasehold_core::occupancy::{Detail, Occupancy, PoolState};
 use leasehold_core::{ID_BYTES, Limit, Millis, PoolName, Settings, Timestamp, shortened};
 use leasehold_store::{Directory, ListedPool, directory};
 use leasehold_tui::watch::state::{PoolOrder, passes};
-use leasehold_tui::watch::text::clock;
 use serde::Serialize;
 
 use crate::duration;
@@ -290,7 +289,7 @@ impl PoolsRow {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let more = if self.waiting_more == Some(true) { "+" } else { "" };
         let state = match (self.state_word(), self.state, self.settles_at_ms) {
-            ("settling", _, Some(until)) => format!("settling until {}", clock(until)),
+            ("settling", _, Some(until)) => format!("settling until {}", until.time_of_day()),
             ("stale", Some(state), _) => format!("stale, was {state}"),
             (word, ..) => word.into(),
         };

@@ -9,7 +9,7 @@ use leasehold_core::{
 };
 use leasehold_store::limit_rows;
 use leasehold_tui::watch::actions::{ALL_FOLLOW_AFTER, settle_again, superseded};
-use leasehold_tui::watch::text::{clock, settling, timestamp};
+use leasehold_tui::watch::text::{settling, timestamp};
 use serde::Serialize;
 
 use super::author::ChangedBy;
@@ -291,7 +291,7 @@ impl PoolOverrideOptions {
 
 /// What is to be said of a limit that will settle, if it will: a sentence after others.
 fn warning(rows: &LimitRows, lowered: Option<Lowered>) -> String {
-    let until = |lowered| clock(rows.in_force.followed_at(lowered));
+    let until = |lowered| rows.in_force.followed_at(lowered).time_of_day();
     let words = |lowered| {
         format!(
             " Until {} UTC slots up to {} count as held: nobody may be let in until then, though slots are free.",

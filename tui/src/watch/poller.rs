@@ -274,10 +274,8 @@ fn listing(prefix: PoolName, row: &ListedPool, now: Timestamp) -> DirectoryEntry
     let summary = settings.as_ref().and_then(|settings| row.seen(settings, now));
     let oldest = settings.as_ref().map(Settings::oldest_sweep);
     let stale = summary.as_ref().zip(oldest).is_some_and(|(summary, oldest)| now.since(summary.at) > oldest);
-    let rules = settings.as_ref().zip(row.pool.as_ref()).map(|(settings, pool)| {
-        let settles_for = settings.quiet + settings.quiet + settings.grace;
-        LimitRules { limit: pool.limit, settles_for }
-    });
+    let rules = settings.as_ref().zip(row.pool.as_ref());
+    let rules = rules.map(|(settings, pool)| LimitRules { limit: pool.limit, settles_for: settings.settles_for() });
     DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, rules, summary, stale, trouble }
 }
 

@@ -28,15 +28,9 @@ pub fn length(time: Millis) -> String {
     }
 }
 
-/// The time of day, UTC: `12:03:41`.
-pub fn clock(at: Timestamp) -> String {
-    let seconds = at.0 / 1_000;
-    format!("{:02}:{:02}:{:02}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60)
-}
-
 /// What a lowered limit means for now, if it still settles: everywhere in the same words.
 pub fn settling(pool: &Occupancy) -> Option<String> {
-    let (until, before) = (clock(pool.settles_at?), pool.limit_was?);
+    let (until, before) = (pool.settles_at?.time_of_day(), pool.limit_was?);
     // Where the row of before could not be read, the highest limit that there is stands for it.
     let was =
         if before == Limit::HIGHEST { format!("up to {before}, the highest there is") } else { before.to_string() };

@@ -63,7 +63,7 @@ impl HeaderParts {
         };
         let endpoint = session.endpoint.clone().unwrap_or_default();
         let mut place = [account, session.location.clone(), endpoint];
-        let (mut program, mut clock) = (true, format!("{} UTC", text::clock(dashboard.now)));
+        let (mut program, mut clock) = (true, format!("{} UTC", dashboard.now.time_of_day()));
         let rest = |program: bool, place: &[String], clock: &str| {
             let spaced = |long: usize, space: usize| if long > 0 { long + space } else { 0 };
             let place: usize = place.iter().map(|part| spaced(text::width(part), 3)).sum();

@@ -46,7 +46,7 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
             Weight::Warning => palette.warn(),
             Weight::Alarm => palette.alarm(),
         };
-        put(buf, inner, 1, y16, &text::clock(line.at), palette.quiet());
+        put(buf, inner, 1, y16, &line.at.time_of_day(), palette.quiet());
         put(buf, inner, 10, y16, line.sign, style);
         // What concerns no pool is a sentence of its own.
         let verb = if line.prefix.is_some() { line.verb } else { "" };
