@@ -309,4 +309,12 @@ fn no_control_group_is_left_behind() {
     assert_eq!(run.end().0, Some(1));
     // Where none can be made there was none before.
     assert_eq!(groups(&own), "", "made: {made:?}");
+    // A killed guardian leaves one behind. The next run removes it.
+    let mut run = Run::start(table, &[], "echo ready; read line");
+    assert_eq!(run.line(), "ready");
+    let killed = guardian(&run);
+    kill("KILL", &killed);
+    run.end();
+    assert_eq!(Run::start(table, &[], "true").end().0, Some(0));
+    assert_eq!(groups(&killed), "", "the killed guardian's");
 }

@@ -2,28 +2,46 @@
 //! Only a help: what multiplies faster than it can be listed is killed with it in one write. Where none can be made, because
 //! that is not allowed or the system has none, the guardian does without.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::getpid;
+use rustix::time::Timespec;
 
-/// A group of its own, below that of this process. Gone when dropped, unless somebody is in it.
+/// What every group's name begins with. The guardian's number follows.
+const NAMED: &str = "leasehold-run-";
+
+/// How long the system may take until those who have ended have left a group.
+const LEFT_WITHIN: Duration = Duration::from_secs(2);
+
+/// A group of its own, below that of this process. Gone when dropped.
 #[derive(Debug)]
 pub(crate) struct ControlGroup {
     folder: PathBuf,
     parent: PathBuf,
+    /// Held as long as the guardian lives, however it ends: by it others know that the group is not left behind.
+    _lock: File,
 }
 
 impl ControlGroup {
     /// Makes one, if that can be done.
     pub(crate) fn make() -> Option<ControlGroup> {
+        ControlGroup::make_named(&getpid().as_raw_nonzero().to_string())
+    }
+
+    fn make_named(name: &str) -> Option<ControlGroup> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
         let parent = own_folder(&mounts, &groups)?;
-        let folder = parent.join(format!("leasehold-run-{}", getpid().as_raw_nonzero()));
+        remove_left_behind(&parent);
+        let folder = parent.join(format!("{NAMED}{name}"));
         fs::create_dir(&folder).ok()?;
-        let group = ControlGroup { folder, parent };
+        let lock = locked(&folder)?;
+        let group = ControlGroup { folder, parent, _lock: lock };
         // Since Linux 5.14; without it the group is of no use here.
         group.folder.join("cgroup.kill").exists().then_some(group)
     }
@@ -45,8 +63,39 @@ impl Drop for ControlGroup {
         for process in left.lines() {
             let _ = fs::write(self.parent.join("cgroup.procs"), process);
         }
-        let _ = fs::remove_dir(&self.folder);
+        remove(&self.folder);
     }
+}
+
+/// Removes a group. One who has ended, and was waited for, may still be in it for a moment.
+fn remove(folder: &Path) {
+    let until = Instant::now() + LEFT_WITHIN;
+    while fs::remove_dir(folder).is_err_and(|wrong| wrong.kind() == io::ErrorKind::ResourceBusy)
+        && Instant::now() < until
+    {
+        // Told when the last one leaves; looked at again soon, as it may have left meanwhile.
+        let again = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+        let events = File::open(folder.join("cgroup.events"));
+        let mut watched: Vec<_> = events.iter().map(|file| PollFd::new(file, PollFlags::PRI)).collect();
+        let _ = poll(&mut watched, Some(&again));
+    }
+}
+
+/// Removes the groups of guardians that were killed. One in which somebody still is stays.
+fn remove_left_behind(parent: &Path) {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(NAMED)) {
+        if let Some(_lock) = locked(&entry.path()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+/// The lock on a group's folder, unless another process has it.
+fn locked(folder: &Path) -> Option<File> {
+    let file = File::open(folder).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(file)
 }
 
 /// Puts this process into that group.
@@ -88,11 +137,56 @@ mod tests {
         // Where none can be made there is nothing to try: without permission, or without cgroup v2.
         let Some(group) = ControlGroup::make() else { return };
         let folder = group.folder().to_owned();
-        let mut child = std::process::Command::new("sleep").arg("777").spawn().expect("it starts");
-        fs::write(folder.join("cgroup.procs"), child.id().to_string()).expect("it joins");
+        let mut child = sleeper_in(&folder);
         group.kill();
         assert!(!child.wait().expect("it ends").success());
         drop(group);
         assert!(!folder.exists());
+    }
+
+    fn sleeper_in(folder: &Path) -> std::process::Child {
+        let child = std::process::Command::new("sleep").arg("777").spawn().expect("it starts");
+        fs::write(folder.join("cgroup.procs"), child.id().to_string()).expect("it joins");
+        child
+    }
+
+    #[test]
+    fn a_group_is_removed_although_the_last_one_leaves_it_late() {
+        let Some(group) = ControlGroup::make_named(&format!("late-{}", getpid().as_raw_nonzero())) else { return };
+        // In a group below, from where nobody is brought back: the folder is busy until that is gone.
+        let (folder, below) = (group.folder().to_owned(), group.folder().join("below"));
+        fs::create_dir(&below).expect("a group");
+        let mut child = sleeper_in(&below);
+        let ends = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            child.kill().expect("it ends");
+            child.wait().expect("it ends");
+            remove(&below);
+        });
+        drop(group);
+        ends.join().expect("it ends");
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_group_that_was_left_behind_is_removed_by_the_next_run() {
+        let Some(mut group) = ControlGroup::make_named(&format!("next-{}", getpid().as_raw_nonzero())) else { return };
+        let parent = group.parent.clone();
+        let left = parent.join(format!("{NAMED}of-a-killed-one-{}", getpid().as_raw_nonzero()));
+        let used = parent.join(format!("{NAMED}of-a-killed-one-in-use-{}", getpid().as_raw_nonzero()));
+        for folder in [&left, &used] {
+            fs::create_dir(folder).expect("a group");
+        }
+        let mut child = sleeper_in(&used);
+        remove_left_behind(&parent);
+        let there = [&left, &used, &group.folder].map(|folder| folder.exists());
+        child.kill().expect("it ends");
+        child.wait().expect("it ends");
+        remove(&used);
+        assert_eq!(there, [false, true, true], "left behind, in use, and one whose guardian lives");
+        // Killed: the lock is gone, the folder is not.
+        group._lock = File::open("/dev/null").expect("a file");
+        remove_left_behind(&parent);
+        assert!(!group.folder().exists());
     }
 }

@@ -187,6 +187,14 @@ impl SocketListener {
     }
 }
 
+/// Outside Linux the address is a file.
+#[cfg(not(target_os = "linux"))]
+impl Drop for SocketListener {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(std::env::temp_dir().join(&self.name));
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn address(name: &str) -> std::io::Result<std::os::unix::net::SocketAddr> {
     use std::os::linux::net::SocketAddrExt;
