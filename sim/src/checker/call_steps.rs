@@ -3,10 +3,11 @@
 use leasehold_core::{AnyOutcome, Effect, InFlight, Step, Timestamp};
 
 use super::Coverage;
+use super::ablations::Ablation;
 use super::invariants::{self, Violation};
 use super::state::{Call, Caller, Engine, WorldState};
 use super::step_memo::{self, Next, Told};
-use super::world::{Ablation, Shared};
+use super::world::{OldSettings, Shared};
 use crate::digest::Hashed;
 
 impl Shared {
@@ -16,23 +17,23 @@ impl Shared {
         state: &mut WorldState,
         by: Caller,
         skew: u64,
-        stale: bool,
+        old: OldSettings,
         engine: Engine,
         step: Step<AnyOutcome>,
         seen: &mut Coverage,
     ) -> Result<(), Violation> {
-        let next = self.next(state.now, by, skew, stale, engine, step);
+        let next = self.next(state.now, by, skew, old, engine, step);
         self.act(state, by, next, seen)
     }
 
     /// What a step of a call's machine makes of the call.
-    fn next(&self, now: u64, by: Caller, skew: u64, stale: bool, engine: Engine, step: Step<AnyOutcome>) -> Next {
+    fn next(&self, now: u64, by: Caller, skew: u64, old: OldSettings, engine: Engine, step: Step<AnyOutcome>) -> Next {
         match step {
             Step::Perform { effects, .. } => {
                 let looks_back = self.world.is_ablated(Ablation::SecondClock);
                 let stepped = if looks_back { Timestamp(now + skew) } else { Timestamp(0) };
                 let in_flight = InFlight::new(effects);
-                let call = Call { by, skew, engine, in_flight, half: None, stepped, frozen: false, stale };
+                let call = Call { by, skew, engine, in_flight, half: None, stepped, frozen: false, old };
                 Next::Waits(Hashed::new(call))
             }
             Step::Done(outcome) => Next::Over(Box::new(outcome)),
@@ -79,21 +80,24 @@ impl Shared {
     }
 
     fn resume(&self, now: u64, call: Call) -> Result<Next, Violation> {
-        let Call { by, skew, mut engine, in_flight, stepped, stale, .. } = call;
+        let Call { by, skew, mut engine, in_flight, stepped, old, .. } = call;
         let asked = in_flight.iter().any(|(effect, _)| matches!(effect, Effect::Request(_)));
         let looks_back = self.world.is_ablated(Ablation::SecondClock) && asked;
         let clock = if looks_back { stepped } else { Timestamp(now + skew) };
         let saw = invariants::waiters_in(&in_flight);
         let step = engine.resume(in_flight.into_replies(), clock);
         self.judge_order(by, saw, &step)?;
-        Ok(self.next(now, by, skew, stale, engine, step))
+        Ok(self.next(now, by, skew, old, engine, step))
     }
 
-    /// The settings have changed: every call under way began with the old ones.
-    pub(super) fn all_are_stale(&self, state: &mut WorldState) -> Result<(), Violation> {
+    /// These settings have changed: every call under way began with the old ones.
+    pub(super) fn all_are_old(&self, state: &mut WorldState, changed: OldSettings) -> Result<(), Violation> {
         for call in std::mem::take(&mut state.calls) {
-            let stale = |call, _| Ok(Next::Waits(Hashed::new(Call { stale: true, ..call })));
-            if let Next::Waits(call) = step_memo::step(call, Told::Stale, false, (0, false), stale)? {
+            let age = |call: Call, _| {
+                let old = OldSettings { rows: call.old.rows || changed.rows, mark: call.old.mark || changed.mark };
+                Ok(Next::Waits(Hashed::new(Call { old, ..call })))
+            };
+            if let Next::Waits(call) = step_memo::step(call, Told::Changed(changed), false, (0, false), age)? {
                 state.add_hashed_call(call);
             }
         }

@@ -2,18 +2,18 @@
 //! the executions; ended, and what its client makes of the answer.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, AnyOperation, AnyOutcome, Attempt, Condition, Delivery, EndOverrideOutcome,
     ExecutionStatus, Failure, FailureReason, Intent, Lease, LeaseId, Limit, Millis, Mode, Mutation, Notice, Operation,
-    ReleaseTarget, Released, Renewed, Reply, Request, Row, RowKey, SetLimitOutcome, SetPoolOutcome, Settings,
-    SettingsRow, TaskCallback, TaskResult, Timestamp, Write,
+    ReleaseTarget, Released, Renewed, Reply, Request, Row, SetLimitOutcome, SetPoolOutcome, SettingsRow, TaskCallback,
+    TaskResult, Timestamp, Write,
 };
 
+use super::ablations::Ablation;
 use super::invariants::{self, Violation};
-use super::state::{Call, Caller, ClientState, Engine, Stage, Task, ToldLease, WorldState};
-use super::world::{Ablation, OperatorAction, SettingsOf, Shared};
+use super::state::{Call, Caller, ClientState, Engine, MarkBefore, Stage, Task, ToldLease, WorldState};
+use super::world::{OldSettings, OperatorAction, SettingsOf, Shared};
 use super::{Coverage, property};
 use crate::count_then_put::CountThenPut;
 use crate::digest::Hashed;
@@ -35,8 +35,7 @@ impl Shared {
             let (caller, step) =
                 CountThenPut::start(self.prefix.clone(), holder, self.world.limit, self.settings.lease);
             let step = step.map(AnyOutcome::Acquire);
-            let stale = settings != SettingsOf::Now;
-            return self.go_on(state, by, skew, stale, Engine::CountThenPut(caller), step, seen);
+            return self.go_on(state, by, skew, settings.old(), Engine::CountThenPut(caller), step, seen);
         }
         let token = self.token(client, begun).filter(|_| plan.token);
         let request = AcquireRequest {
@@ -83,41 +82,6 @@ impl Shared {
         self.begin_call(state, by, skew, SettingsOf::Now, target, seen)
     }
 
-    /// The settings that a call which begins now reads, or has cached from before a change; none: there is no pool.
-    pub(super) fn settings_now(&self, state: &WorldState, of: SettingsOf) -> Option<Arc<Settings>> {
-        if self.world.operator_plan.is_none() {
-            return Some(self.settings(self.settings.limit, None));
-        }
-        let now = state.own_rows();
-        let before = state.rows_before.as_deref().unwrap_or(&now).clone();
-        let (pool, live) = match of {
-            SettingsOf::Now => now,
-            SettingsOf::Before => before,
-            SettingsOf::PoolBefore => (before.0, now.1),
-            SettingsOf::OverrideBefore => (now.0, before.1),
-        };
-        // Cached from before a change, they are of the moment before it: an override may have lapsed since.
-        let read_at = if of == SettingsOf::Now { state.now } else { state.changed_at.unwrap_or(state.now) - 1 };
-        let given = Settings::from_rows(self.prefix.clone(), &pool?, live.as_ref(), None, Timestamp(read_at)).ok()?;
-        let lapse = live.and_then(|live| live.until).filter(|_| self.world.is_ablated(Ablation::Lapse));
-        let lowered = given.lowered.filter(|lowered| Some(lowered.at) != lapse);
-        let high_water =
-            if let Some(Row::HighWater(mark)) = state.table.row(RowKey::HighWater) { Some(*mark) } else { None };
-        let settings = self.settings(given.limit, lowered);
-        Some(Arc::new(Settings { high_water, lapsed: given.lapsed, ..(*settings).clone() }))
-    }
-
-    /// Time has passed: an override that ends by itself now is a change of the limit, though nobody writes anything.
-    pub(super) fn override_lapses(&self, state: &mut WorldState) -> Result<(), Violation> {
-        let rows = state.own_rows();
-        if rows.1.as_ref().is_none_or(|live| live.until != Some(Timestamp(state.now))) {
-            return Ok(());
-        }
-        state.changed_at = Some(state.now);
-        state.rows_before = Some(Arc::new(rows));
-        self.all_are_stale(state)
-    }
-
     pub(super) fn begin_call(
         &self,
         state: &mut WorldState,
@@ -137,7 +101,7 @@ impl Shared {
             return Ok(());
         };
         let (machine, step) = operation.into().start(settings, Timestamp(state.now + skew), entropy);
-        self.go_on(state, by, skew, of != SettingsOf::Now, Engine::Leasehold(Box::new(machine)), step, seen)
+        self.go_on(state, by, skew, of.old(), Engine::Leasehold(Box::new(machine)), step, seen)
     }
 
     /// Serves a request, and judges what it changed. A write that is served late has nobody's call any more.
@@ -152,7 +116,7 @@ impl Shared {
         let request = without_notes(request);
         let request = request.as_ref();
         let before = invariants::touched(&state.table, request);
-        let rows_before = state.own_rows();
+        let (rows_before, mark_before) = (state.own_rows(), state.mark());
         let mut reply = if ablated(Ablation::Attempts) {
             state.table.serve_ignoring(&of_any_attempt(request, state), &self.world.without.guards)
         } else {
@@ -178,9 +142,11 @@ impl Shared {
                 }
             }
             if state.own_rows() != rows_before {
-                state.changed_at = Some(state.now);
-                state.rows_before = Some(Arc::new(rows_before));
-                self.all_are_stale(state)?;
+                self.rows_changed(state, rows_before)?;
+            }
+            if let Some(mark) = mark_before.filter(|before| state.mark() != Some(*before)) {
+                state.mark_before = Some(MarkBefore { mark, moved_at: state.now, after_rows: true });
+                self.all_are_old(state, OldSettings { rows: false, mark: true })?;
             }
             self.judge_writes(state, by, &before, seen)?;
         }
@@ -545,7 +511,7 @@ impl Hashed<Call> {
     /// Who it is, for a person.
     pub(crate) fn name(&self, shared: &Shared) -> String {
         let clock = if self.skew > 0 { format!(" (clock +{})", self.skew) } else { String::new() };
-        let old = if self.stale { ", old settings" } else { "" };
+        let old = if self.old == OldSettings::default() { "" } else { ", old settings" };
         match self.by {
             Caller::Acquire(client, attempt) => {
                 format!("acquire by {}, attempt {attempt}{clock}{old}", shared.holder(client))

@@ -5,11 +5,12 @@
 
 use leasehold_core::{Attempt, ExecutionEnded, Failure, HolderState, LossReason, Millis, Row, RowKey, Timestamp};
 
+use super::ablations::Ablation;
 use super::calls::close;
 use super::invariants::Violation;
 use super::state::{Caller, EndReport, Stage, WorldState};
 use super::transition::{Transition, small};
-use super::world::{Ablation, SettingsOf, Shared};
+use super::world::{SettingsOf, Shared};
 use super::{Coverage, property};
 
 impl Shared {

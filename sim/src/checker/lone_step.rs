@@ -86,11 +86,12 @@ fn alone(
     action: Transition,
     common: &mut Common,
 ) -> Result<Option<LoneStep>, Violation> {
-    let own_rows = state.own_rows();
+    let (own_rows, mark) = (state.own_rows(), state.mark());
     let mut seen = Coverage::default();
     judged(shared, &mut state, action, &mut seen)?;
     // Calls with old settings are marked.
-    if state.own_rows() != own_rows || state.calls.len() > 1 || state.late.len() > 1 {
+    let marked = state.own_rows() != own_rows || state.mark() != mark;
+    if marked || state.calls.len() > 1 || state.late.len() > 1 {
         return Ok(None);
     }
     let (call, late) = (state.calls.pop(), state.late.pop());

@@ -28,6 +28,8 @@
 //! - **Time to live.** A tombstone is kept for ever, or with an ablation not at all; never for a while.
 //! - **More than one pool**, and settings older than those before the last change.
 
+mod ablations;
+mod aged_settings;
 mod call_steps;
 mod calls;
 mod dead_waiters;
@@ -48,9 +50,10 @@ mod wrong_clocks;
 
 use std::fmt;
 
+pub use ablations::{Ablation, Ablations};
 pub use faults::Faults;
 pub use invariants::Violation;
-pub use world::{Ablation, Ablations, CheckedWorld, Client, OperatorAction, OperatorPlan, Order};
+pub use world::{CheckedWorld, Client, OperatorAction, OperatorPlan, Order};
 
 use crate::rng::Rng;
 use search::{Manner, search};

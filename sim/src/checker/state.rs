@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    AnyMachine, AnyOutcome, Attempt, Fence, InFlight, Limit, Machine, OverrideRow, PoolRow, Replies, Request, Row,
-    RowKey, Slot, SlotRow, Step, Timestamp,
+    AnyMachine, AnyOutcome, Attempt, Fence, HighWaterRow, InFlight, Limit, Machine, OverrideRow, PoolRow, Replies,
+    Request, Row, RowKey, Slot, SlotRow, Step, Timestamp,
 };
 
 use super::faults::Faults;
 use super::shared_list::SharedList;
-use super::world::Shared;
+use super::world::{OldSettings, Shared};
 use crate::count_then_put::CountThenPut;
 use crate::digest::Hashed;
 use crate::table::MemoryTable;
@@ -34,6 +34,8 @@ pub(crate) struct WorldState {
     pub(crate) changed_at: Option<u64>,
     /// The pool's own rows as they were before that.
     pub(crate) rows_before: Option<Arc<OwnRows>>,
+    /// The high-water mark as it was before it was moved last.
+    pub(crate) mark_before: Option<MarkBefore>,
     /// The overrides that are done, where several operators make one.
     pub(crate) limit_sets: Option<LimitSets>,
     /// The limit of the override that was ended.
@@ -145,8 +147,18 @@ pub(crate) struct Call {
     pub(crate) stepped: Timestamp,
     /// All answers are there, but it is frozen.
     pub(crate) frozen: bool,
-    /// It uses settings that are not those of now.
-    pub(crate) stale: bool,
+    /// Which of its settings are not those of now.
+    pub(crate) old: OldSettings,
+}
+
+/// A high-water mark that was moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct MarkBefore {
+    pub(crate) mark: HighWaterRow,
+    /// When it was moved, in true time.
+    pub(crate) moved_at: u64,
+    /// The pool's own rows have not changed since.
+    pub(crate) after_rows: bool,
 }
 
 /// Whose call it is.
@@ -254,6 +266,7 @@ impl WorldState {
             operators: world.operator_plan.map_or(0, |change| change.operators.iter().flatten().count() as u8),
             changed_at: None,
             rows_before: None,
+            mark_before: None,
             limit_sets: None,
             ended_limit: None,
             pool_limit: None,
@@ -267,6 +280,11 @@ impl WorldState {
         let pool = if let Some(Row::Pool(row)) = row(RowKey::Pool) { Some(row) } else { None };
         let live = if let Some(Row::Override(row)) = row(RowKey::Override) { Some(row) } else { None };
         (pool, live)
+    }
+
+    /// The high-water mark.
+    pub(crate) fn mark(&self) -> Option<HighWaterRow> {
+        if let Some(Row::HighWater(mark)) = self.table.row(RowKey::HighWater) { Some(*mark) } else { None }
     }
 
     /// How many slots are held, expired or not.

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::invariants::Violation;
 use super::state::Call;
+use super::world::OldSettings;
 use crate::digest::{Hashed, digest};
 
 /// How many steps are kept: beyond that all are forgotten, and made anew.
@@ -33,8 +34,8 @@ pub(crate) enum Told {
     AnswersAnew(Vec<(usize, EffectReply)>),
     /// That it may go on.
     Thaw,
-    /// Nothing: the settings that it uses are not those of now any more.
-    Stale,
+    /// Nothing: these of its settings are not those of now any more.
+    Changed(OldSettings),
 }
 
 /// Which step: digests of the call and of what it is told when.

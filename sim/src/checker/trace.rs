@@ -41,6 +41,8 @@ fn line(shared: &Shared, state: &WorldState, action: Transition) -> String {
         SettingsOf::Before => ", with old settings",
         SettingsOf::PoolBefore => ", with the pool's row of before the change",
         SettingsOf::OverrideBefore => ", with the override of before the change",
+        SettingsOf::MarkBefore => ", with an old high-water mark",
+        SettingsOf::AllBefore => ", with old settings and an old high-water mark",
     };
     let ice = |freeze: bool| if freeze { "; then the caller is frozen" } else { "" };
     let request = |at: u8, request: u8| {

@@ -201,19 +201,6 @@ impl Shared {
         actions
     }
 
-    /// Which settings a call that begins now may have.
-    fn settings_of(&self, state: &WorldState) -> Vec<SettingsOf> {
-        let cached =
-            |change: super::world::OperatorPlan| state.changed_at.is_some_and(|at| state.now < at + change.cache);
-        match self.world.operator_plan.filter(|change| cached(*change)) {
-            None => vec![SettingsOf::Now],
-            Some(change) if change.torn => {
-                vec![SettingsOf::Now, SettingsOf::Before, SettingsOf::PoolBefore, SettingsOf::OverrideBefore]
-            }
-            Some(_) => vec![SettingsOf::Now, SettingsOf::Before],
-        }
-    }
-
     fn actions_of(&self, state: &WorldState, at: u8, call: &Call, actions: &mut Vec<Transition>) {
         if call.frozen {
             actions.push(Transition::Thaw { call: at });
@@ -409,15 +396,19 @@ impl Shared {
                     let over = |call: &Hashed<Call>| matches!(call.by, Caller::Operator(_, begun) if now >= begun + change.quiet);
                     state.calls.retain(|call| !over(call));
                 }
-                if let (Some(change), Some(at)) = (self.world.operator_plan, state.changed_at) {
+                if let Some(plan) = self.world.operator_plan {
                     // A call ends before its deadline, and its writes are served or never: nobody uses old
                     // settings after the quiet period.
-                    if state.now >= at + change.quiet {
-                        let (late, calls): (Vec<_>, Vec<_>) = state.calls.drain(..).partition(|call| call.stale);
-                        state.calls = calls;
-                        late.iter().for_each(|call| self.invocation_failed(state, call.by));
+                    let over = |changed: Option<u64>| changed.is_some_and(|at| state.now >= at + plan.quiet);
+                    let (rows, mark) = (over(state.changed_at), over(state.mark_before.map(|before| before.moved_at)));
+                    let (late, calls): (Vec<_>, Vec<_>) =
+                        state.calls.drain(..).partition(|call| rows && call.old.rows || mark && call.old.mark);
+                    state.calls = calls;
+                    late.iter().for_each(|call| self.invocation_failed(state, call.by));
+                    if rows {
                         state.late.clear();
                     }
+                    state.mark_before = state.mark_before.filter(|_| !mark);
                 }
                 Ok(())
             }

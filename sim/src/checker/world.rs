@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use leasehold_core::{
-    Guard, HighWaterRow, Holder, Limit, Lowered, Millis, OverrideRow, PoolName, PoolRow, Row, Settings, TaskToken,
-    Timestamp,
+    Fence, Guard, HighWaterRow, Holder, Limit, Lowered, Lowering, Millis, OverrideRow, PoolName, PoolRow, Row,
+    Settings, Slot, SlotRow, TaskToken, Timestamp,
 };
 
+use super::ablations::{Ablation, Ablations};
 use super::faults::Faults;
 use crate::strategy::Strategy;
 use crate::table::MemoryTable;
@@ -47,6 +48,8 @@ pub struct CheckedWorld {
     pub torn: bool,
     /// What operators do meanwhile; none: nobody changes the pool.
     pub operator_plan: Option<OperatorPlan>,
+    /// The fence of a slot just above the limit, which was lowered long ago: the next sweep folds it away.
+    pub slot_above: Option<u64>,
     /// How long a lease, and how long a wait, every client asks for; none: what the pool gives.
     pub asks_for: Option<(u64, u64)>,
     /// Whether clients release by who they are instead of by their lease.
@@ -147,7 +150,8 @@ pub enum OperatorAction {
     RetirePool,
 }
 
-/// Which of the pool's rows a call's settings are from: as they are now, or as they were before the last change.
+/// Which of the pool's rows a call's settings are from: as they are now, or as they were before the last change. The high-water
+/// mark is read after the others, so it is as it is now where that is not said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SettingsOf {
     /// Both as they are now.
@@ -158,46 +162,29 @@ pub(crate) enum SettingsOf {
     PoolBefore,
     /// The override as it was before, the pool's row as it is now: read around the change.
     OverrideBefore,
+    /// Both as they are now, the high-water mark as it was before it was moved last: cached.
+    MarkBefore,
+    /// All three as they were before.
+    AllBefore,
 }
 
-/// What is taken away from the world, from outside: the code under test is the same.
-#[derive(Clone, Debug, Default)]
-pub struct Ablations {
-    /// Conditions that the table does not check.
-    pub guards: Vec<Guard>,
-    /// Something that the code is not told, or that is not done for it.
-    pub also: Option<Ablation>,
+/// What of a call's settings has changed since they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct OldSettings {
+    /// The pool's own rows.
+    pub(crate) rows: bool,
+    /// The high-water mark.
+    pub(crate) mark: bool,
 }
 
-/// What the code is not told, or is not done for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ablation {
-    /// Tombstones are not kept.
-    Tombstones,
-    /// Which attempt a row belongs to is not known.
-    Attempts,
-    /// The second look at the queue shows nobody.
-    SecondLook,
-    /// Expired leases can be taken at once.
-    Grace,
-    /// That a callback is unconfirmed is not shown.
-    Unconfirmed,
-    /// Tokens are not failed, only said to be.
-    Revoke,
-    /// Leases above the limit are not shown.
-    AboveLimit,
-    /// A lowered limit is believed to be followed at once.
-    Quiet,
-    /// The end of an override that lapsed is believed to be followed at once.
-    Lapse,
-    /// An execution whose task is closed is said to have ended.
-    ClosedMeansEnded,
-    /// An execution's end is reported as if it had only just come.
-    WhenItEnded,
-    /// A lease that was granted is told without looking at the clock again.
-    SecondClock,
-    /// A wrong local clock is not corrected by the table's.
-    TableTime,
+impl SettingsOf {
+    /// What of them is not as it is now.
+    pub(crate) fn old(self) -> OldSettings {
+        OldSettings {
+            rows: !matches!(self, SettingsOf::Now | SettingsOf::MarkBefore),
+            mark: matches!(self, SettingsOf::MarkBefore | SettingsOf::AllBefore),
+        }
+    }
 }
 
 impl CheckedWorld {
@@ -219,6 +206,7 @@ impl CheckedWorld {
             order: Order::ReadsTogether,
             torn: false,
             operator_plan: None,
+            slot_above: None,
             asks_for: None,
             release_by_holder: false,
             may_describe: true,
@@ -358,6 +346,15 @@ impl CheckedWorld {
     pub fn torn(mut self) -> Self {
         self.torn = true;
         self
+    }
+
+    /// With a free slot above the limit, and callers that go on for so long with what they have read.
+    pub fn slot_above(self, fence: u64, cache: u64, quiet: u64) -> Self {
+        let limit = self.limit;
+        let mut world = self.change(limit, cache, quiet);
+        world.plan().operators = [None; 3];
+        world.slot_above = Some(fence);
+        world
     }
 
     /// With a limit that changes.
@@ -538,7 +535,11 @@ impl Shared {
         let live = self.world.operator_plan.and_then(|change| change.override_limit);
         if self.world.operator_plan.is_some() {
             let slots = self.settings.limit.count().max(live.unwrap_or(0));
-            table.put(Row::HighWater(HighWaterRow { slots, ..HighWaterRow::default() }));
+            let level = HighWaterRow { slots, ..HighWaterRow::default() };
+            let lower = Some(Lowering { to: self.settings.limit, since: Timestamp(0) });
+            let above = self.world.slot_above.map(Fence);
+            table.put(Row::HighWater(above.map_or(level, |_| HighWaterRow { slots: slots + 1, lower, ..level })));
+            above.into_iter().for_each(|fence| table.put(Row::Slot(SlotRow { slot: Slot(slots), fence, held: None })));
         }
         if let Some(Ok(limit)) = live.map(|limit| Limit::try_from(u64::from(limit))) {
             let (at, who, why) = (Timestamp(BEGIN - 1), "operator".into(), "before".into());
