@@ -1,101 +1,108 @@
 //! Any operation: all of them as one type, for whoever tries every operation against every other.
 //!
-//! The checker and the simulator keep calls of all kinds side by side. Everybody else starts one operation and knows its
-//! outcome.
+//! The checker keeps calls of all kinds side by side, the simulator those of some. Everybody else starts one operation and knows
+//! its outcome.
 
-use std::sync::Arc;
+use crate::acquire::AcquireRequest;
+use crate::end_override::EndOverride;
+use crate::execution_ended::{ExecutionEnded, ReleaseAll};
+use crate::pool_settings::{RetirePool, SetPool};
+use crate::release::ReleaseTarget;
+use crate::renew::RenewRequest;
+use crate::repair::Repair;
+use crate::set_limit::SetLimit;
+use crate::status::StatusRequest;
+use crate::sweep::SweepRequest;
 
-use crate::acquire::{Acquire, AcquireOutcome, AcquireRequest};
-use crate::end_override::{EndOverride, EndOverrideOutcome, OverrideEnding};
-use crate::execution_ended::{ExecutionEnded, ExecutionFreed, FreeExecution, ReleaseAll};
-use crate::operation::{Machine, Operation, Replies, Step};
-use crate::pool_settings::{PoolRetired, PoolRetiring, PoolSetting, RetirePool, SetPool, SetPoolOutcome};
-use crate::release::{Release, ReleaseTarget, Released};
-use crate::renew::{Renew, RenewRequest, Renewed};
-use crate::repair::{Repair, Repaired, Repairing};
-use crate::set_limit::{LimitOverriding, SetLimit, SetLimitOutcome};
-use crate::settings::Settings;
-use crate::status::{Snapshot, Status, StatusRequest};
-use crate::sweep::{Sweep, SweepRequest};
-use crate::tally::Tally;
-use crate::time::Timestamp;
-
-macro_rules! any_operation {
-    ($($(#[doc = $doc:literal])* $name:ident($request:ty, $machine:ty, $outcome:ty),)*) => {
-        /// Any operation.
+/// Some operations as one type, the machines that run them as one, and what they come to as one: for whoever keeps calls of
+/// several kinds side by side. Those that are not named are not linked.
+#[macro_export]
+macro_rules! operations {
+    (
+        $(#[doc = $what:literal])* $operation:ident, $machine:ident, $outcome:ident:
+        $($(#[doc = $doc:literal])* $name:ident($request:ty),)*
+    ) => {
+        $(#[doc = $what])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum AnyOperation {
+        pub enum $operation {
             $($(#[doc = $doc])* $name($request),)*
         }
 
-        /// Any operation under way.
+        /// One of these operations under way.
         #[allow(clippy::large_enum_variant, reason = "the commonest is the largest")]
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum AnyMachine {
-            $($(#[doc = $doc])* $name($machine),)*
+        pub enum $machine {
+            $($(#[doc = $doc])* $name(<$request as $crate::Operation>::Machine),)*
         }
 
-        /// What any operation came to.
+        /// What one of these operations came to.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum AnyOutcome {
-            $($(#[doc = $doc])* $name($outcome),)*
+        pub enum $outcome {
+            $($(#[doc = $doc])* $name(<$request as $crate::Operation>::Outcome),)*
         }
 
-        impl Operation for AnyOperation {
-            type Outcome = AnyOutcome;
-            type Machine = AnyMachine;
+        impl $crate::Operation for $operation {
+            type Outcome = $outcome;
+            type Machine = $machine;
 
-            fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (AnyMachine, Step<AnyOutcome>) {
+            fn start(
+                self,
+                settings: std::sync::Arc<$crate::Settings>,
+                now: $crate::Timestamp,
+                entropy: u64,
+            ) -> ($machine, $crate::Step<$outcome>) {
                 match self {
-                    $(AnyOperation::$name(request) => {
+                    $($operation::$name(request) => {
                         let (machine, step) = request.start(settings, now, entropy);
-                        (AnyMachine::$name(machine), step.map(AnyOutcome::$name))
+                        ($machine::$name(machine), step.map($outcome::$name))
                     })*
                 }
             }
         }
 
-        impl Machine for AnyMachine {
-            type Outcome = AnyOutcome;
+        impl $crate::Machine for $machine {
+            type Outcome = $outcome;
 
-            fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<AnyOutcome> {
+            fn resume(&mut self, replies: $crate::Replies, now: $crate::Timestamp) -> $crate::Step<$outcome> {
                 match self {
-                    $(AnyMachine::$name(machine) => machine.resume(replies, now).map(AnyOutcome::$name),)*
+                    $($machine::$name(machine) => machine.resume(replies, now).map($outcome::$name),)*
                 }
             }
         }
 
-        $(impl From<$request> for AnyOperation {
-            fn from(request: $request) -> AnyOperation {
-                AnyOperation::$name(request)
+        $(impl From<$request> for $operation {
+            fn from(request: $request) -> $operation {
+                $operation::$name(request)
             }
         })*
     };
 }
 
-any_operation! {
+operations! {
+    /// Any operation.
+    AnyOperation, AnyMachine, AnyOutcome:
     /// Of a holder that asks for a lease.
-    Acquire(AcquireRequest, Acquire, AcquireOutcome),
+    Acquire(AcquireRequest),
     /// Of a holder that gives its lease back, or leaves the queue.
-    Release(ReleaseTarget, Release, Released),
+    Release(ReleaseTarget),
     /// Of a holder that keeps its lease longer.
-    Renew(RenewRequest, Renew, Renewed),
+    Renew(RenewRequest),
     /// Of whoever puts the pool in order.
-    Sweep(SweepRequest, Sweep, Tally),
+    Sweep(SweepRequest),
     /// Of an execution that has ended.
-    ExecutionEnded(ExecutionEnded, FreeExecution, ExecutionFreed),
+    ExecutionEnded(ExecutionEnded),
     /// Of an execution that gives back all that it has.
-    ReleaseAll(ReleaseAll, FreeExecution, ExecutionFreed),
+    ReleaseAll(ReleaseAll),
     /// Of whoever looks.
-    Status(StatusRequest, Status, Snapshot),
+    Status(StatusRequest),
     /// Of an operator who overrides the limit.
-    SetLimit(SetLimit, LimitOverriding, SetLimitOutcome),
+    SetLimit(SetLimit),
     /// Of an operator who ends the override.
-    EndOverride(EndOverride, OverrideEnding, EndOverrideOutcome),
+    EndOverride(EndOverride),
     /// Of an operator who sets the pool.
-    SetPool(SetPool, PoolSetting, SetPoolOutcome),
+    SetPool(SetPool),
     /// Of an operator who retires the pool.
-    RetirePool(RetirePool, PoolRetiring, PoolRetired),
+    RetirePool(RetirePool),
     /// Of whoever puts a row right.
-    Repair(Repair, Repairing, Repaired),
+    Repair(Repair),
 }

@@ -1,10 +1,10 @@
 //! Calls: what is on its way between callers, table and tasks? A call runs one engine; each step of it sends messages,
 //! which take their time there and back.
 
-use leasehold_core::{AnyOutcome, Delivery, Effect, EffectReply, ExecutionStatus, Failure, Replies, Reply};
+use leasehold_core::{Delivery, Effect, EffectReply, ExecutionStatus, Failure, Replies, Reply};
 
 use super::draws::DrawKey;
-use super::engine::Engine;
+use super::engine::{Engine, PlayedOutcome};
 use super::slab_map::SlabMap;
 
 /// What a call is there for.
@@ -89,7 +89,7 @@ pub(crate) struct Sent {
 }
 
 /// What a call came to.
-pub(crate) type CallOutcome = Result<AnyOutcome, Failure>;
+pub(crate) type CallOutcome = Result<PlayedOutcome, Failure>;
 
 /// Where something is. Moments are microseconds since the start.
 #[derive(Clone, Debug)]

@@ -1,11 +1,11 @@
 //! The life of a call: how does it get on? Its function is invoked, its engine gives a step, what the step asks for
 //! travels to the table and back, and so on until it is done, dead, or out of time.
 
-use leasehold_core::{AnyOutcome, Effect, EffectReply, ExecutionStatus, Failure, Reply, Request, Row, Step};
+use leasehold_core::{Effect, EffectReply, ExecutionStatus, Failure, Reply, Request, Row, Step};
 
 use super::call::{Call, CallOutcome, CallPurpose, Leg, Sent, unanswered};
 use super::draws::{Draw, DrawKey};
-use super::engine::Engine;
+use super::engine::{Engine, PlayedOutcome};
 use super::event_queue::EventKind;
 use super::lane::Lane;
 use super::network::Way;
@@ -58,7 +58,7 @@ impl Lane {
     }
 
     /// Carries out a step of a call.
-    fn carry_out(&mut self, number: u32, step: Step<AnyOutcome>) {
+    fn carry_out(&mut self, number: u32, step: Step<PlayedOutcome>) {
         let Some(call) = self.calls.under_way.get_mut(number) else { return };
         call.round += 1;
         let (effects, pause) = match step {

@@ -1,20 +1,20 @@
 //! The start of a call: what runs in it, under each strategy, and what is it asked for?
 
 use leasehold_core::{
-    AcquireRequest, AnyOperation, AnyOutcome, Attempt, Effect, ExecutionEnded, ExpectedOverride, Millis, Mode,
-    Operation, ReleaseTarget, RenewRequest, Request, SetLimit, Settings, Step, SweepRequest, TaskToken, Timestamp,
+    AcquireRequest, Attempt, Effect, ExecutionEnded, ExpectedOverride, Millis, Mode, Operation, ReleaseTarget,
+    RenewRequest, Request, SetLimit, Settings, Step, SweepRequest, TaskToken, Timestamp,
 };
 
 use super::call::{Call, CallPurpose};
 use super::draws::Draw;
-use super::engine::Engine;
+use super::engine::{Engine, PlayedOperation, PlayedOutcome};
 use super::lane::Lane;
 use crate::count_then_put::{self, CountThenPut};
 use crate::strategy::Strategy;
 
 impl Lane {
     /// What runs in this call from now on, on its own clock, and its first step. None: what it was for is over.
-    pub(crate) fn start_engine(&self, call: &Call, now: Timestamp) -> Option<(Engine, Step<AnyOutcome>)> {
+    pub(crate) fn start_engine(&self, call: &Call, now: Timestamp) -> Option<(Engine, Step<PlayedOutcome>)> {
         // Its function may have read the settings some time ago.
         let cached = self.draws.of(Draw::Cached, call.key).below(self.scenario.leases.cache + 1);
         let settings = self.pools[call.pool].settings_at(self.queue.now().saturating_sub(cached));
@@ -34,7 +34,7 @@ impl Lane {
         call: &Call,
         settings: &Settings,
         now: Timestamp,
-    ) -> Option<(Engine, Step<AnyOutcome>)> {
+    ) -> Option<(Engine, Step<PlayedOutcome>)> {
         let single = |request: Request| Step::Perform { effects: vec![Effect::Request(request)], pause: Millis(0) };
         let job = self.fleet.jobs.get(call.purpose.job()?)?;
         Some(match call.purpose {
@@ -42,7 +42,7 @@ impl Lane {
                 let prefix = self.pools[call.pool].prefix.clone();
                 let (caller, step) =
                     CountThenPut::start(prefix, job.holder.clone(), settings.limit.count(), settings.lease);
-                (Engine::CountThenPut(caller), step.map(AnyOutcome::Acquire))
+                (Engine::CountThenPut(caller), step.map(PlayedOutcome::Acquire))
             }
             CallPurpose::Release { .. } => (Engine::Single(now), single(count_then_put::remove(&job.holder))),
             CallPurpose::Renew { .. } => {
@@ -53,13 +53,13 @@ impl Lane {
     }
 
     /// What the protocol is asked for.
-    fn operation(&self, call: &Call) -> Option<AnyOperation> {
+    fn operation(&self, call: &Call) -> Option<PlayedOperation> {
         let job = |job: u32| self.fleet.jobs.get(job);
         Some(match call.purpose {
             CallPurpose::Acquire { job: number, task } => {
                 let job = job(number).filter(|job| job.task == task)?;
                 let token = if self.scenario.queue { Some(TaskToken::new(&job.token()).ok()?) } else { None };
-                AnyOperation::Acquire(AcquireRequest {
+                PlayedOperation::Acquire(AcquireRequest {
                     holder: job.holder.clone(),
                     attempt: Some(Attempt { entered: job.entered, redrive: 0, retry: job.retry }),
                     mode: if self.scenario.queue { Mode::Queue(token) } else { Mode::Poll },
@@ -69,24 +69,24 @@ impl Lane {
                 })
             }
             CallPurpose::Release { job: number } => {
-                AnyOperation::Release(ReleaseTarget::Lease(job(number)?.lease.as_ref()?.id.clone()))
+                PlayedOperation::Release(ReleaseTarget::Lease(job(number)?.lease.as_ref()?.id.clone()))
             }
             CallPurpose::Renew { job: number } => {
-                AnyOperation::Renew(RenewRequest { id: job(number)?.lease.as_ref()?.id.clone(), lease: None })
+                PlayedOperation::Renew(RenewRequest { id: job(number)?.lease.as_ref()?.id.clone(), lease: None })
             }
-            CallPurpose::Sweep => AnyOperation::Sweep(SweepRequest),
+            CallPurpose::Sweep => PlayedOperation::Sweep(SweepRequest),
             CallPurpose::ExecutionEnded { job: number } => {
                 let job = job(number)?;
                 // Whatever was entered in the millisecond of the end was entered before.
                 let at = self.clock(0) + Millis(1);
-                AnyOperation::ExecutionEnded(ExecutionEnded {
+                PlayedOperation::ExecutionEnded(ExecutionEnded {
                     execution: job.holder.execution().into(),
                     at,
                     redrive: None,
                     after: None,
                 })
             }
-            CallPurpose::Limit => AnyOperation::SetLimit(SetLimit {
+            CallPurpose::Limit => PlayedOperation::SetLimit(SetLimit {
                 limit: self.pools[call.pool].operator.wish,
                 who: "operator".into(),
                 why: "a live change".into(),

@@ -1,14 +1,34 @@
 //! Engines: what runs in a call, one step after the other?
 
-use leasehold_core::{AnyMachine, AnyOutcome, Failure, Machine, Released, Replies, Reply, Step, Timestamp};
+use leasehold_core::{
+    AcquireRequest, ExecutionEnded, Failure, Machine, ReleaseTarget, Released, RenewRequest, Replies, Reply, SetLimit,
+    Step, SweepRequest, Timestamp,
+};
 
 use crate::count_then_put::CountThenPut;
+
+leasehold_core::operations! {
+    /// What the simulated callers ask for: no others, as the page would have to load them.
+    PlayedOperation, PlayedMachine, PlayedOutcome:
+    /// Of a job that asks for a lease.
+    Acquire(AcquireRequest),
+    /// Of a job that gives its lease back.
+    Release(ReleaseTarget),
+    /// Of a job that keeps its lease longer.
+    Renew(RenewRequest),
+    /// Of the schedule.
+    Sweep(SweepRequest),
+    /// Of an execution that has ended.
+    ExecutionEnded(ExecutionEnded),
+    /// Of the operator.
+    SetLimit(SetLimit),
+}
 
 /// What runs in a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
     /// One of the protocol's machines.
-    Leasehold(Box<AnyMachine>),
+    Leasehold(Box<PlayedMachine>),
     /// A caller that counts, then puts.
     CountThenPut(CountThenPut),
     /// One write without a condition, and no more (count, then put: renew and release); until when the lease it puts
@@ -18,12 +38,12 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// Its next step, once all replies to the one before have come.
-    pub(crate) fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<AnyOutcome> {
+    pub(crate) fn resume(&mut self, replies: Replies, now: Timestamp) -> Step<PlayedOutcome> {
         match self {
             Engine::Leasehold(machine) => machine.resume(replies, now),
-            Engine::CountThenPut(caller) => caller.resume(replies, now).map(AnyOutcome::Acquire),
+            Engine::CountThenPut(caller) => caller.resume(replies, now).map(PlayedOutcome::Acquire),
             Engine::Single(_) => Step::Done(match replies.table() {
-                [Reply::Written] => Ok(AnyOutcome::Release(Released { lease: None, already: false })),
+                [Reply::Written] => Ok(PlayedOutcome::Release(Released { lease: None, already: false })),
                 _ => Err(Failure::Unavailable),
             }),
         }

@@ -1,13 +1,14 @@
 //! The life of a job: how does it go on? What its timers and its calls' outcomes make of it.
 
 use leasehold_core::{
-    AcquireOutcome, AnyOutcome, Delivery, Failure, FailureReason, Lease, Row, RowKey, SetLimitOutcome, Tally,
-    TaskCallback, TaskResult, Timestamp,
+    AcquireOutcome, Delivery, Failure, FailureReason, Lease, Row, RowKey, SetLimitOutcome, Tally, TaskCallback,
+    TaskResult, Timestamp,
 };
 
 use super::call::{CallOutcome, CallPurpose};
 use super::clock::{ms, when};
 use super::draws::Draw;
+use super::engine::PlayedOutcome;
 use super::event_queue::{EventKind, JobTimer};
 use super::job::{Job, Phase};
 use super::lane::Lane;
@@ -166,9 +167,9 @@ impl Lane {
         let pool = job.pool;
         match outcome {
             // A callback tells the task.
-            Ok(AnyOutcome::Acquire(AcquireOutcome::Acquired(_) | AcquireOutcome::Queued)) if queues => {}
-            Ok(AnyOutcome::Acquire(AcquireOutcome::Acquired(lease))) => self.lease_told(number, &lease),
-            Ok(AnyOutcome::Acquire(AcquireOutcome::Wait(advice))) => {
+            Ok(PlayedOutcome::Acquire(AcquireOutcome::Acquired(_) | AcquireOutcome::Queued)) if queues => {}
+            Ok(PlayedOutcome::Acquire(AcquireOutcome::Acquired(lease))) => self.lease_told(number, &lease),
+            Ok(PlayedOutcome::Acquire(AcquireOutcome::Wait(advice))) => {
                 let held = advice.held;
                 let until = now + self.strategy.pause(advice.retry_after, self.scenario.poll_every);
                 let epoch = job.pauses(Phase::Pausing, now, until);
@@ -198,21 +199,23 @@ impl Lane {
         let retry_at = self.queue.now() + RETRY;
         let epoch = |job: u32| self.fleet.jobs.get(job).map_or(0, |job| job.epoch);
         match (purpose, outcome) {
-            (CallPurpose::Release { job }, Ok(AnyOutcome::Release(_))) => self.job_done(job),
+            (CallPurpose::Release { job }, Ok(PlayedOutcome::Release(_))) => self.job_done(job),
             (CallPurpose::Release { job }, _) => self.remind_at(retry_at, job, epoch(job), JobTimer::Release),
-            (CallPurpose::Renew { job }, Ok(AnyOutcome::Renew(renewed))) => self.renewed(job, Some(renewed.expires_at)),
-            (CallPurpose::Renew { job }, Ok(AnyOutcome::Release(_))) => self.renewed(job, expires_at),
+            (CallPurpose::Renew { job }, Ok(PlayedOutcome::Renew(renewed))) => {
+                self.renewed(job, Some(renewed.expires_at))
+            }
+            (CallPurpose::Renew { job }, Ok(PlayedOutcome::Release(_))) => self.renewed(job, expires_at),
             (CallPurpose::Renew { job }, Err(Failure::Lost(_))) => self.loses_lease(job),
             (CallPurpose::Renew { job }, _) => {
                 let soon = self.queue.now() + self.scenario.leases.lease / 16;
                 self.remind_at(soon, job, epoch(job), JobTimer::Renew);
             }
-            (CallPurpose::Sweep, Ok(AnyOutcome::Sweep(tally))) => self.swept(pool, tally),
-            (CallPurpose::ExecutionEnded { job }, Ok(AnyOutcome::ExecutionEnded(freed))) if freed.more.is_none() => {
+            (CallPurpose::Sweep, Ok(PlayedOutcome::Sweep(tally))) => self.swept(pool, tally),
+            (CallPurpose::ExecutionEnded { job }, Ok(PlayedOutcome::ExecutionEnded(freed))) if freed.more.is_none() => {
                 self.bury(job)
             }
             (CallPurpose::ExecutionEnded { job }, _) => self.queue.at(retry_at, EventKind::EndReported { job }),
-            (CallPurpose::Limit, Ok(AnyOutcome::SetLimit(outcome))) => self.limit_answered(pool, outcome),
+            (CallPurpose::Limit, Ok(PlayedOutcome::SetLimit(outcome))) => self.limit_answered(pool, outcome),
             (CallPurpose::Limit, _) => self.queue.at(retry_at, EventKind::LimitRetried { pool }),
             _ => {}
         }
