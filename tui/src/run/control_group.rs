@@ -30,13 +30,10 @@ pub(crate) struct ControlGroup {
 impl ControlGroup {
     /// Makes one, if that can be done.
     pub(crate) fn make() -> Option<ControlGroup> {
-        ControlGroup::make_named(&getpid().as_raw_nonzero().to_string())
+        ControlGroup::make_below(parent_group()?, &getpid().as_raw_nonzero().to_string())
     }
 
-    fn make_named(name: &str) -> Option<ControlGroup> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let parent = own_folder(&mounts, &groups)?;
+    fn make_below(parent: PathBuf, name: &str) -> Option<ControlGroup> {
         remove_left_behind(&parent);
         let folder = parent.join(format!("{NAMED}{name}"));
         fs::create_dir(&folder).ok()?;
@@ -98,6 +95,12 @@ fn locked(folder: &Path) -> Option<File> {
     Some(file)
 }
 
+/// The folder of the group that this process is in.
+fn parent_group() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    own_folder(&mounts, &fs::read_to_string("/proc/self/cgroup").ok()?)
+}
+
 /// Puts this process into that group.
 pub(crate) fn join(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("cgroup.procs"), "0")
@@ -150,9 +153,27 @@ mod tests {
         child
     }
 
+    /// A group of a test's own, below which no run of another makes or removes any. None where none can be made.
+    struct TestParent(PathBuf);
+
+    impl TestParent {
+        fn make(name: &str) -> Option<TestParent> {
+            let folder = parent_group()?.join(format!("leasehold-test-{name}-{}", getpid().as_raw_nonzero()));
+            fs::create_dir(&folder).ok()?;
+            Some(TestParent(folder))
+        }
+    }
+
+    impl Drop for TestParent {
+        fn drop(&mut self) {
+            remove(&self.0);
+        }
+    }
+
     #[test]
     fn a_group_is_removed_although_the_last_one_leaves_it_late() {
-        let Some(group) = ControlGroup::make_named(&format!("late-{}", getpid().as_raw_nonzero())) else { return };
+        let Some(parent) = TestParent::make("late") else { return };
+        let Some(group) = ControlGroup::make_below(parent.0.clone(), "1") else { return };
         // In a group below, from where nobody is brought back: the folder is busy until that is gone.
         let (folder, below) = (group.folder().to_owned(), group.folder().join("below"));
         fs::create_dir(&below).expect("a group");
@@ -170,23 +191,20 @@ mod tests {
 
     #[test]
     fn a_group_that_was_left_behind_is_removed_by_the_next_run() {
-        let Some(mut group) = ControlGroup::make_named(&format!("next-{}", getpid().as_raw_nonzero())) else { return };
-        let parent = group.parent.clone();
-        let left = parent.join(format!("{NAMED}of-a-killed-one-{}", getpid().as_raw_nonzero()));
-        let used = parent.join(format!("{NAMED}of-a-killed-one-in-use-{}", getpid().as_raw_nonzero()));
+        let Some(parent) = TestParent::make("left") else { return };
+        let folder = |name: &str| parent.0.join(format!("{NAMED}{name}"));
+        let (left, used) = (folder("left"), folder("used"));
         for folder in [&left, &used] {
             fs::create_dir(folder).expect("a group");
         }
         let mut child = sleeper_in(&used);
-        remove_left_behind(&parent);
-        let there = [&left, &used, &group.folder].map(|folder| folder.exists());
+        let Some(first) = ControlGroup::make_below(parent.0.clone(), "first") else { return };
+        let second = ControlGroup::make_below(parent.0.clone(), "second");
+        let there = [&left, &used, &first.folder].map(|folder| folder.exists());
         child.kill().expect("it ends");
         child.wait().expect("it ends");
+        drop(second);
         remove(&used);
         assert_eq!(there, [false, true, true], "left behind, in use, and one whose guardian lives");
-        // Killed: the lock is gone, the folder is not.
-        group._lock = File::open("/dev/null").expect("a file");
-        remove_left_behind(&parent);
-        assert!(!group.folder().exists());
     }
 }
