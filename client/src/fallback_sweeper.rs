@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use leasehold_core::{PoolName, Reply, Request, Row, RowKey, Settings, Slot, SlotRow, SummaryRow, SweepRequest};
+use leasehold_store::StoreError;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -88,10 +89,18 @@ impl FallbackSweeper {
     /// Sweeps if a lease has lapsed among the slots it looks at: all of them, or some from a random one on. A waiter that died
     /// with a slot in its hands costs a short lease, and not the time to the next sweep. The next look is the later, the
     /// more waiters share this.
-    pub(crate) async fn if_lapsed(&mut self, connection: &Connection, settings: &Settings) {
+    ///
+    /// # Errors
+    /// When the pool is not there any more.
+    pub(crate) async fn if_lapsed(&mut self, connection: &Connection, settings: &Settings) -> Result<(), StoreError> {
         let (table, pool) = (connection.table(), &settings.prefix);
         let waiting = match table.glance(pool, RowKey::Summary).await {
             Ok(Some(Row::Summary(SummaryRow { waiting, .. }))) => waiting,
+            // No sweep yet; or the pool was retired, and nobody will ever let in whoever waits.
+            Ok(None) => match connection.runner.settings(pool).await {
+                Err(retired @ StoreError::PoolNotFound { .. }) => return Err(retired),
+                _ => 0,
+            },
             _ => 0,
         };
         self.spread = (waiting / WAITERS_AT_FULL_RATE).clamp(1, SPREAD_AT_MOST);
@@ -99,12 +108,13 @@ impl FallbackSweeper {
         let windows = settings.limit.count().div_ceil(SLOTS_LOOKED_AT).max(1);
         let from = fastrand::u32(0..windows) * SLOTS_LOOKED_AT;
         let window = Request::Slots(Slot(from), Slot(from + SLOTS_LOOKED_AT - 1));
-        let Reply::Slots(slots) = table.send(pool, &window).await.reply else { return };
+        let Reply::Slots(slots) = table.send(pool, &window).await.reply else { return Ok(()) };
         let now = connection.runner.now();
         let lapsed =
             |row: &SlotRow| row.held.as_ref().is_some_and(|held| now >= settings.reclaimable_at(held.expires_at));
         if slots.iter().any(lapsed) {
             let _ = Box::pin(connection.runner.run_on(pool, SweepRequest)).await;
         }
+        Ok(())
     }
 }

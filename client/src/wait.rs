@@ -161,7 +161,7 @@ impl Wait {
                     QueueStanding::Turn => break,
                     _ if last => return Err(self.no_lease(patience, waited(patience)).into()),
                     QueueStanding::Waits if sweep.may_have_lapsed() => {
-                        sweep.if_lapsed(&self.connection, &settings).await;
+                        sweep.if_lapsed(&self.connection, &settings).await?;
                     }
                     QueueStanding::Waits => backoff.reset(),
                     QueueStanding::NoAnswer => pause(backoff.next().min(left), cancelled).await?,

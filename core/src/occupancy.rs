@@ -96,21 +96,13 @@ pub enum Detail {
     Summary,
 }
 
-/// A pool in one word.
+/// A pool in one word; the most alarming first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolState {
     /// More hold a lease than the limit allows, or, while it settles, than the limit before. Where leases from before a
     /// lowering last longer than it takes to settle, this is right, and passes; at any other time the pool is broken.
     OverLimit,
-    /// The limit was lowered, perhaps by the end of an override, and not everybody surely follows yet: nobody is let in
-    /// until [`settles_at`](Occupancy::settles_at), though fewer than the limit hold a lease; or more do, as before.
-    Settling,
-    /// The limit is 0, and leases from before have not all ended; or somebody may still follow the limit before. A lease
-    /// that was granted after that makes it [`OverLimit`](PoolState::OverLimit), as far as slots were read.
-    Draining,
-    /// The limit is 0, and nobody holds a lease: nobody is let in, whoever waits.
-    Drained,
     /// Someone waits and nothing moves, though the limit lets somebody in. Either a slot has been open for longer than the
     /// time between two sweeps and was not granted; or the first in the queue has waited for a whole lease duration plus
     /// grace, and nobody holds a lease that has not expired. Holders that live and take longer than their lease, which is
@@ -119,26 +111,65 @@ pub enum PoolState {
     /// A free slot does not say since when it is free: for it the first one's wait counts, so the moment
     /// between a raised limit and the grants may show as starving. A summary has no slots: only the first reason shows.
     Starving,
-    /// No slot is open, as all are held. That some wait is normal here.
+    /// The limit was lowered, perhaps by the end of an override, and not everybody surely follows yet: nobody is let in
+    /// until [`settles_at`](Occupancy::settles_at), though fewer than the limit hold a lease; or more do, as before.
+    Settling,
+    /// The limit is 0, and leases from before have not all ended; or somebody may still follow the limit before. A lease
+    /// that was granted after that makes it [`OverLimit`](PoolState::OverLimit), as far as slots were read.
+    Draining,
+    /// The limit is 0, and nobody holds a lease: nobody is let in, whoever waits.
+    Drained,
+    /// No slot is open: they are held, or carry a lease that expired so lately that nobody else may have it yet. That some
+    /// wait is normal here.
     Full,
-    /// Slots are open, others are held.
+    /// Slots are open: whoever waits is let in next.
     Ok,
-    /// Nobody holds, nobody waits.
+    /// Nobody holds, nobody waits. Expired leases that nobody has cleared away yet are nobody's.
     Idle,
 }
 
 impl PoolState {
+    /// All of them, in the order in which they are listed everywhere: the most alarming first.
+    pub const ALL: [PoolState; 8] = [
+        PoolState::OverLimit,
+        PoolState::Starving,
+        PoolState::Settling,
+        PoolState::Draining,
+        PoolState::Drained,
+        PoolState::Full,
+        PoolState::Ok,
+        PoolState::Idle,
+    ];
+
     /// In words for a person.
     pub fn as_str(self) -> &'static str {
         match self {
             PoolState::OverLimit => "over limit",
+            PoolState::Starving => "starving",
             PoolState::Settling => "settling",
             PoolState::Draining => "draining",
             PoolState::Drained => "drained",
-            PoolState::Starving => "starving",
             PoolState::Full => "full",
             PoolState::Ok => "ok",
             PoolState::Idle => "idle",
+        }
+    }
+
+    /// What it means, in a line for a person.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            PoolState::OverLimit => {
+                "more hold a lease than the limit allows: leases from before it was lowered, else the pool is broken"
+            }
+            PoolState::Starving => {
+                "somebody waits and nothing moves: a slot stays open, or nobody holds a living lease"
+            }
+            PoolState::Settling => "the limit was lowered, or an override ended: nobody is let in until the time shown",
+            PoolState::Draining => "the limit is 0, and leases from before last; nobody new is let in",
+            PoolState::Drained => "the limit is 0, and nobody holds a lease; nobody is let in",
+            PoolState::Full => "no slot is free; that some wait is normal",
+            PoolState::Ok => "slots are free; whoever waits is let in next",
+            PoolState::Idle => "nobody holds a lease, nobody waits",
         }
     }
 }
@@ -319,7 +350,7 @@ impl Occupancy {
             PoolState::Settling
         } else if starving {
             PoolState::Starving
-        } else if (self.held, self.expired, self.waiting) == (0, 0, 0) {
+        } else if (self.held, self.waiting) == (0, 0) {
             PoolState::Idle
         } else if self.open == 0 {
             PoolState::Full

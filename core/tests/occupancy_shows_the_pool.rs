@@ -218,13 +218,30 @@ fn a_summary_settles_too() {
 fn idle_ok_and_full() {
     assert_eq!(look(100, 2, vec![free(0)], vec![]).state, PoolState::Idle);
     assert_eq!(look(100, 2, vec![held(0, "a", 90, 390)], vec![]).state, PoolState::Ok);
-    // Expired, and not cleared away: not idle.
-    assert_eq!(look(500, 2, vec![held(0, "a", 90, 390)], vec![]).state, PoolState::Ok);
     let both = || vec![held(0, "a", 90, 390), held(1, "b", 90, 390)];
     assert_eq!(look(100, 2, both(), vec![]).state, PoolState::Full);
     assert_eq!(look(100, 2, both(), vec![waits("c", 95)]).state, PoolState::Full);
     // Expired, but within the grace: still nobody else's.
-    assert_eq!(look(391, 2, both(), vec![]).state, PoolState::Full);
+    assert_eq!(look(391, 2, both(), vec![waits("c", 95)]).state, PoolState::Full);
+}
+
+#[test]
+fn leases_that_expired_are_nobodys_by_rows_and_by_summary() {
+    let dead = || vec![held(0, "a", 90, 390), held(1, "b", 90, 390)];
+    // Within the grace, and after it, until a sweep clears them away.
+    for at in [391, 500, 9_999] {
+        let seen = look(at, 2, dead(), vec![]);
+        assert_eq!((seen.held, seen.expired, seen.state), (0, 2, PoolState::Idle), "{at}");
+    }
+    assert_eq!(Occupancy::summarised(&summary(0, 0, None), &settings(2), SWEPT).state, PoolState::Idle);
+    assert_eq!(look(500, 2, dead(), vec![waits("c", 495)]).state, PoolState::Ok, "let in next");
+}
+
+#[test]
+fn states_are_listed_with_the_most_alarming_first() {
+    assert!(PoolState::ALL.is_sorted());
+    let words = PoolState::ALL.map(PoolState::as_str);
+    assert_eq!(words, ["over limit", "starving", "settling", "draining", "drained", "full", "ok", "idle"]);
 }
 
 #[test]

@@ -224,7 +224,9 @@ mod tests {
     use ratatui::style::Style;
 
     use super::*;
-    use crate::watch::palette::{self, STATES};
+    use leasehold_core::occupancy::PoolState;
+
+    use crate::watch::palette;
 
     fn of(set: &[(&str, &str)]) -> Charset {
         Charset::of_locale(|name| set.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned()))
@@ -285,10 +287,11 @@ mod tests {
 
     #[test]
     fn states_differ_in_ascii_too() {
-        let mut signs: Vec<String> = STATES.iter().map(|state| Charset::Ascii.spell(palette::sign(*state))).collect();
+        let mut signs: Vec<String> =
+            PoolState::ALL.iter().map(|state| Charset::Ascii.spell(palette::sign(*state))).collect();
         signs.sort();
         signs.dedup();
-        assert!(signs.len() == STATES.len() && signs.iter().all(|sign| sign.len() == 1), "{signs:?}");
+        assert!(signs.len() == PoolState::ALL.len() && signs.iter().all(|sign| sign.len() == 1), "{signs:?}");
     }
 
     /// The Rust files of a folder.

@@ -29,7 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::error::CliError;
-use crate::output::{colours, write};
+use crate::output::{colours, terminal_columns, write};
 use crate::stop_signal::stop_signal;
 
 /// Runs it: whether all went well, as the exit status tells it.
@@ -65,8 +65,10 @@ pub(crate) fn run(options: DemoOptions) -> Result<bool, CliError> {
         Err(CliError::Stopped { signal, left })
     })?;
     let colour = std::io::stdout().is_terminal() && colours();
-    let text =
-        if options.json { render::json(&report) } else { render::text(&report, colour, Charset::of_environment()) };
+    let text = match options.json {
+        true => render::json(&report),
+        false => render::text(&report, colour, Charset::of_environment(), terminal_columns()),
+    };
     write(text.as_bytes())?;
     Ok(report.ok)
 }

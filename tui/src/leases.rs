@@ -6,14 +6,15 @@ use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, Waite
 use leasehold_core::{COUNTED, Fence, LeaseId, Limit, PoolName, RowKey, Settings, Slot, Snapshot, Timestamp};
 use leasehold_store::rows::row_key;
 use leasehold_store::{PoolExamination, RowError, StoreError, examine, limit_rows};
-use leasehold_tui::watch::text::{settling, timestamp};
+use leasehold_tui::watch::text::{held, settling, timestamp};
 use serde::Serialize;
 
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::look;
-use crate::output::{Alignment, OutputFormat, columns, complain, words_cell};
+use crate::output::{Alignment, OutputFormat, columns_that_fit, complain, words_cell};
 use crate::pool::OverrideOutput;
+use crate::pools::states_in_json;
 use crate::target::{CliRunner, Target};
 
 /// Say who holds a lease of a pool and who waits, since when and until when
@@ -21,22 +22,29 @@ use crate::target::{CliRunner, Target};
 /// Reads the pool's slots and the first 100 of its queue as they are now. If a row makes no sense, the reason goes to
 /// standard error, the rest is printed, and the exit status is 3.
 #[derive(Clone, Debug, clap::Args)]
-#[command(verbatim_doc_comment, after_long_help = AFTER)]
+#[command(verbatim_doc_comment, after_long_help = after_help())]
 pub(crate) struct LeasesOptions {
     /// The pool
     prefix: PoolName,
 }
 
+fn after_help() -> String {
+    format!("{AFTER}     than that, \"state\": {},\n{AFTER_STATE}", states_in_json())
+}
+
 const AFTER: &str = "\
-NOTE: `expired` (not the holder's any more), `not told` (its callback is not known to have
-arrived), `above the limit` (held since before the limit was lowered), and the holder's label,
-cut after 60 columns.
+NOTE: `expired` (not the holder's any more; another may have its slot when the grace is over), `not told` (its callback
+is not known to have arrived), `above the limit` (held since before the limit was lowered), and the holder's label, cut
+after 60 columns. On a terminal, a HOLDER that is too long for a line is cut in its middle. An expired lease is not
+counted as held. `leasehold pools --help` says what the states mean.
 
 With --output json (null: not known, as a row cannot be read):
 
     {\"table\": NAME, \"prefix\", \"at_ms\": now, \"limit\", \"held\", \"waiting\", \"waiting_more\": whether there are more
-     than that, \"state\": \"over_limit\", \"settling\", \"draining\", \"drained\", \"starving\", \"full\", \"ok\" or \"idle\",
-     \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
+";
+
+const AFTER_STATE: &str = "\
+\x20    \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
      \"override\": null or {\"limit\", \"at_ms\", \"until_ms\": null if it stays until it is ended, \"who\", \"why\"},
      \"trouble\": null, or which rows cannot be read and what to do,
      \"leases\": [{\"lease_id\", \"slot\", \"fence\", \"above_limit\", \"holder\": {\"execution\", \"key\", \"parent\"}, \"label\",
@@ -184,12 +192,14 @@ impl<'a> LeaseRow<'a> {
 
     fn cells(&self) -> [String; 6] {
         let LeaseView { holder, acquired_at, expires_at, label, .. } = self.lease;
-        let special = [
-            (self.lease.expired, "expired"),
-            (self.lease.unconfirmed, "not told"),
-            (self.above_limit, "above the limit"),
-        ];
-        let notes = special.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).map(str::to_owned);
+        let LeaseView { expired, lapsed, lapses_at, .. } = self.lease;
+        let expired = expired.then(|| match lapsed {
+            true => "expired, the next may have it".to_owned(),
+            false => format!("expired, the next may have it from {} UTC on", lapses_at.time_of_day()),
+        });
+        let special = [(self.lease.unconfirmed, "not told"), (self.above_limit, "above the limit")];
+        let special = special.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note.to_owned());
+        let notes = expired.into_iter().chain(special);
         let notes = notes.chain(label.as_deref().map(words_cell));
         [
             self.lease_id.clone(),
@@ -209,14 +219,15 @@ fn words(
     live: Option<&OverrideOutput>,
     leases: &[LeaseRow<'_>],
 ) -> String {
-    let Occupancy { prefix, limit, held, waiting, state, .. } = pool;
+    let Occupancy { prefix, waiting, state, .. } = pool;
     let more = if pool.waiting_more { "+" } else { "" };
     // What cannot be read may be a lease.
     let at_least = |rows: &[RowError]| if rows.is_empty() { "" } else { "at least " };
     let (least_held, least_waiting) = (at_least(&unread.slots), at_least(&unread.places));
     let state = if unread.is_empty() { state.to_string() } else { unread.counted() };
     let mut text = format!(
-        "pool {prefix} in table {table}: {least_held}{held} of {limit} held, {least_waiting}{waiting}{more} waiting, {state}"
+        "pool {prefix} in table {table}: {least_held}{}, {least_waiting}{waiting}{more} waiting, {state}",
+        held(pool)
     );
     match settling(pool) {
         Some(words) => text += &format!("; {words}\n"),
@@ -231,7 +242,7 @@ fn words(
             [Alignment::Left, Alignment::Right, Alignment::Left, Alignment::Left, Alignment::Left, Alignment::Left];
         let rows: Vec<_> = leases.iter().map(LeaseRow::cells).collect();
         text.push('\n');
-        text += &columns(std::array::from_fn(|at| (headings[at], sides[at])), &rows);
+        text += &columns_that_fit(std::array::from_fn(|at| (headings[at], sides[at])), &rows, 4);
     }
     if !pool.queue.is_empty() {
         let row = |(at, waiter): (usize, &WaiterView)| {
@@ -248,7 +259,7 @@ fn words(
             ("HOLDER", Alignment::Left),
         ];
         text.push('\n');
-        text += &columns(headings, &rows);
+        text += &columns_that_fit(headings, &rows, 4);
     }
     text
 }

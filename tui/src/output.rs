@@ -1,12 +1,13 @@
 //! Command output: how is a command's answer told?
 //! In words or as one JSON document, on standard output.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 use leasehold_core::{harmless, harmless_json};
 use leasehold_tui::charset::Charset;
-use leasehold_tui::watch::text::{clip, width};
+use leasehold_tui::watch::text::{clip, shorten, width};
+use ratatui::crossterm::terminal::size;
 use serde::Serialize;
 
 use crate::error::CliError;
@@ -75,20 +76,53 @@ pub(crate) fn write(told: &[u8]) -> Result<(), CliError> {
     }
 }
 
-/// A table of cells under headings: the columns as wide as their widest cell, numbers to the right.
-pub(crate) fn columns<const N: usize>(headings: [(&str, Alignment); N], rows: &[[String; N]]) -> String {
-    columns_in(Charset::of_environment(), headings, rows)
+/// How many columns the terminal has that standard output goes to; none: it goes elsewhere, or nobody knows.
+pub(crate) fn terminal_columns() -> Option<usize> {
+    let (columns, _) = std::io::stdout().is_terminal().then(size)?.ok()?;
+    (columns > 0).then_some(usize::from(columns))
 }
 
-fn columns_in<const N: usize>(charset: Charset, headings: [(&str, Alignment); N], rows: &[[String; N]]) -> String {
+/// A table of cells under headings: the columns as wide as their widest cell, numbers to the right.
+pub(crate) fn columns<const N: usize>(headings: [(&str, Alignment); N], rows: &[[String; N]]) -> String {
+    columns_in(Charset::of_environment(), headings, rows, (None, 0))
+}
+
+/// The same, where the cells of one column are cut in the middle so that a line fits the terminal: names, of which the end
+/// tells most.
+pub(crate) fn columns_that_fit<const N: usize>(
+    headings: [(&str, Alignment); N],
+    rows: &[[String; N]],
+    cut: usize,
+) -> String {
+    columns_in(Charset::of_environment(), headings, rows, (terminal_columns(), cut))
+}
+
+/// The least columns of a name that is cut.
+const LEAST_NAME: usize = 24;
+
+fn columns_in<const N: usize>(
+    charset: Charset,
+    headings: [(&str, Alignment); N],
+    rows: &[[String; N]],
+    (room, cut): (Option<usize>, usize),
+) -> String {
     // A cell is one line, whatever others wrote into it.
-    let rows: Vec<[String; N]> =
+    let mut rows: Vec<[String; N]> =
         rows.iter().map(|row| row.each_ref().map(|cell| charset.spell(&harmless(cell).replace('\n', "\\n")))).collect();
     let mut widths = headings.map(|(heading, _)| heading.len());
     for row in &rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
             *widest = (*widest).max(width(cell));
         }
+    }
+    let long = widths.iter().sum::<usize>() + 2 * N.saturating_sub(1);
+    if let Some(over) = room.and_then(|room| long.checked_sub(room)).filter(|over| *over > 0) {
+        widths[cut] = widths[cut].saturating_sub(over).max(widths[cut].min(LEAST_NAME));
+        for row in &mut rows {
+            row[cut] = charset.spell(&shorten(&row[cut], widths[cut]));
+        }
+        // In ASCII the sign of a cut is wider.
+        widths[cut] = rows.iter().map(|row| width(&row[cut])).max().unwrap_or(0).max(headings[cut].0.len());
     }
     let mut text = String::new();
     let mut line = |cells: [&str; N]| {
@@ -140,9 +174,9 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [["a".to_owned(), "10".to_owned()], ["longer-ü".to_owned(), "9".to_owned()]];
         let headings = [("PREFIX", Alignment::Left), ("LIMIT", Alignment::Right)];
-        let text = columns_in(Charset::Unicode, headings, &rows);
+        let text = columns_in(Charset::Unicode, headings, &rows, (None, 0));
         assert_eq!(text, "PREFIX    LIMIT\na            10\nlonger-ü      9\n");
-        let text = columns_in(Charset::Ascii, headings, &rows);
+        let text = columns_in(Charset::Ascii, headings, &rows, (None, 0));
         assert_eq!(text, "PREFIX         LIMIT\na                 10\nlonger-\\u{fc}      9\n");
     }
 
@@ -151,11 +185,30 @@ mod tests {
         let names = ["plain", "漢字", "e\u{301}", "שלום", "👩\u{200d}💻", "two\nlines", "esc\u{1b}[2J", "\u{ff21}"];
         let rows = names.map(|name| [name.to_owned(), "|".to_owned()]);
         for charset in [Charset::Unicode, Charset::Ascii] {
-            let text = columns_in(charset, [("HOLDER", Alignment::Left), ("NOTE", Alignment::Left)], &rows);
+            let text = columns_in(charset, [("HOLDER", Alignment::Left), ("NOTE", Alignment::Left)], &rows, (None, 0));
             let lines: Vec<&str> = text.lines().skip(1).collect();
             assert_eq!(lines.len(), names.len(), "{text}");
             let places: Vec<usize> = lines.iter().map(|line| width(line)).collect();
             assert!(places.iter().all(|place| *place == places[0]), "{places:?}\n{text}");
+        }
+    }
+
+    #[test]
+    fn long_names_are_cut_so_that_a_line_fits_the_terminal() {
+        let names =
+            ["漢字の長い名前がここに並んでいて幅が広い-0007", "cron@host#item-2024-11-22-acme-international-0008", "x"];
+        let rows = names.map(|name| ["p:0:1".to_owned(), name.to_owned(), "note".to_owned()]);
+        let headings = [("LEASE", Alignment::Left), ("HOLDER", Alignment::Left), ("NOTE", Alignment::Left)];
+        let text = columns_in(Charset::Unicode, headings, &rows, (Some(46), 1));
+        assert!(text.lines().all(|line| width(line) <= 46), "{text}");
+        let places: Vec<_> = text.lines().filter_map(|line| Some(width(&line[..line.find("note")?]))).collect();
+        assert!(places.len() == 3 && places.iter().all(|place| *place == places[0]), "{text}");
+        assert!(text.contains("…") && text.contains("-0007  ") && text.contains("-0008  "), "{text}");
+        // No name is cut to nothing; and where there is room, or no terminal, none is cut.
+        let narrow = columns_in(Charset::Unicode, headings, &rows, (Some(20), 1));
+        assert!(narrow.lines().any(|line| width(line) == 5 + 2 + LEAST_NAME + 2 + 4), "{narrow}");
+        for room in [None, Some(200)] {
+            assert!(!columns_in(Charset::Unicode, headings, &rows, (room, 1)).contains('…'));
         }
     }
 }

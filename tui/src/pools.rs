@@ -7,12 +7,13 @@ use std::cmp::Reverse;
 use leasehold_core::occupancy::{Detail, Occupancy, PoolState};
 use leasehold_core::{ID_BYTES, Limit, Millis, PoolName, Settings, Timestamp, shortened};
 use leasehold_store::{Directory, ListedPool, directory};
-use leasehold_tui::watch::state::{PoolOrder, passes};
+use leasehold_tui::watch::listed_state::ListedState;
+use leasehold_tui::watch::state::{PoolOrder, has_name, passes};
 use serde::Serialize;
 
 use crate::duration;
 use crate::error::CliError;
-use crate::output::{Alignment, OutputFormat, columns, words_cell};
+use crate::output::{Alignment, OutputFormat, columns_that_fit, words_cell};
 use crate::pool::OverrideOutput;
 use crate::target::Target;
 use check::PoolTrouble;
@@ -22,7 +23,7 @@ use check::PoolTrouble;
 /// One query of the table's directory, however many leases there are. Pools that no sweep has told of lately are read as
 /// they are now, up to 100 of them. `leasehold leases PREFIX` reads one pool live.
 #[derive(Clone, Debug, clap::Args)]
-#[command(verbatim_doc_comment, after_long_help = AFTER)]
+#[command(verbatim_doc_comment, after_long_help = after_help())]
 pub(crate) struct PoolsOptions {
     /// List only pools that have each of these words in their name, or whose state begins with it: "team-a full"
     #[arg(long, value_name = "WORDS")]
@@ -75,15 +76,24 @@ impl Sort {
     }
 }
 
-const AFTER: &str = "\
-STATE is the first that holds: `over limit` (more hold a lease than the limit allows: leases from before it was
-lowered, else the pool is broken), `settling` (the limit was lowered: nobody is let in until that time), `draining`
-(the limit is 0, and leases from before last), `drained` (the limit is 0, and nobody holds a lease), `starving`
-(somebody waits and nothing moves), `full` (all slots are held), `ok`, `idle`; and `broken` if a row of the pool makes
-no sense; the reason is below. LIMIT is the one in force now; OVERRIDE says who made it, if an operator did. HELD and
-the columns right of it are as old as SWEPT says. They are of now with --check, and where no sweep was for three times
-as long as it should be: as where only `leasehold run` is used, and nobody runs anything now. Of such pools the first
-100 are read; the others are `never swept` if there was no sweep yet, else `stale` (the row tells the past).
+/// The states in the order of `--sort trouble`, then what else is to be known.
+fn after_help() -> String {
+    let meaning = |state: ListedState| format!("    {:14}{}\n", state.as_str(), state.meaning());
+    let states: String = ListedState::ALL.into_iter().map(meaning).collect();
+    format!("STATE, the most alarming first:\n{states}{AFTER}     \"state\": {},\n{AFTER_STATE}", states_in_json())
+}
+
+/// The states that JSON may tell, as a help lists them.
+pub(crate) fn states_in_json() -> String {
+    let words = PoolState::ALL.map(|state| serde_json::to_string(&state).unwrap_or_default());
+    let (last, others) = words.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    format!("{} or {last}", others.join(", "))
+}
+
+const AFTER: &str = "
+LIMIT is the one in force now; OVERRIDE says who made it, if an operator did. HELD and the columns right of it are as
+old as SWEPT says. They are of now with --check, and where no sweep was for three times as long as it should be: as
+where only `leasehold run` is used, and nobody runs anything now. Of such pools the first 100 are read.
 
 --check reads the slots and the head of the queue of each listed pool (about one read unit a pool of 15 slots). Below
 the list it says which pool has which trouble:
@@ -102,8 +112,10 @@ With --output json (null: not read, or the row cannot be read):
 
     {\"table\": NAME, \"at_ms\": now, \"pools\": [{\"prefix\", \"limit\": in force now, \"held\", \"waiting\",
      \"waiting_more\": whether there are more than that, \"oldest_wait_ms\": null if nobody waits,
-     \"state\": \"over_limit\", \"settling\", \"draining\", \"drained\", \"starving\", \"full\", \"ok\" or \"idle\",
-     \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
+";
+
+const AFTER_STATE: &str = "\
+\x20    \"settles_at_ms\": until when slots up to \"limit_was\" count as held, both null unless the limit was lowered,
      \"override\": null or {\"limit\", \"at_ms\", \"until_ms\", \"who\", \"why\"}, \"swept_at_ms\", \"stale\": whether the row tells the past, \"trouble\": what is wrong}],
      \"check\": null without --check, else [{\"prefix\", \"kind\": \"broken\", \"over_limit\", \"starving\", \"waits\" or
      \"sweeps\", \"what\": in words}], empty if nothing is wrong,
@@ -168,7 +180,7 @@ impl PoolsOptions {
         let now = table.now();
         pools.retain(|pool| self.lists(pool));
         let order = self.sort.order();
-        let weight = |pool: &PoolsRow| Reverse(order.weight(pool.trouble.is_some(), pool.seen.as_ref()));
+        let weight = |pool: &PoolsRow| Reverse(order.weight(pool.listed_state(), pool.seen.as_ref()));
         pools.sort_by_key(weight);
         let check = self.check.then(|| self.troubles(&pools, now));
         let mut text = if pools.is_empty() && all > 0 {
@@ -196,36 +208,20 @@ impl PoolsOptions {
 
     /// Whether a pool of this name can be listed, whatever its state is.
     fn names(&self, prefix: &PoolName) -> bool {
-        let states = STATE_WORDS;
-        let is_state = |term: &str| states.iter().any(|state| state.starts_with(term));
-        self.terms().iter().all(|term| is_state(term) || passes(prefix, "", &[term]))
+        let is_state = |term: &str| ListedState::ALL.iter().any(|state| state.as_str().starts_with(term));
+        self.terms().iter().all(|term| is_state(term) || has_name(prefix, term))
     }
 
     fn lists(&self, pool: &PoolsRow) -> bool {
         let terms = self.terms();
         let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
-        passes(&pool.prefix, pool.state_word(), &terms)
+        passes(&pool.prefix, pool.listed_state(), &terms)
     }
 
     fn troubles(&self, pools: &[PoolsRow], now: Timestamp) -> Vec<PoolTrouble> {
         pools.iter().flat_map(|pool| check::troubles(pool, self.max_wait, self.max_sweep_age, now)).collect()
     }
 }
-
-/// The words for a state, as they are listed.
-const STATE_WORDS: [&str; 11] = [
-    "over limit",
-    "settling",
-    "draining",
-    "drained",
-    "starving",
-    "full",
-    "ok",
-    "idle",
-    "broken",
-    "never swept",
-    "stale",
-];
 
 impl PoolsRow {
     fn of(prefix: PoolName, listed: ListedPool, now: Timestamp) -> PoolsRow {
@@ -275,23 +271,24 @@ impl PoolsRow {
         self.stale == Some(true) && self.seen.as_ref().is_some_and(|seen| seen.detail == Detail::Summary)
     }
 
-    /// Its state in a word or two.
-    fn state_word(&self) -> &'static str {
+    fn listed_state(&self) -> ListedState {
         match (&self.trouble, self.state) {
-            (Some(_), _) => "broken",
-            (None, Some(_)) if self.tells_the_past() => "stale",
-            (None, Some(state)) => state.as_str(),
-            (None, None) => "never swept",
+            (Some(_), _) => ListedState::Broken,
+            (None, Some(_)) if self.tells_the_past() => ListedState::Stale,
+            (None, Some(state)) => ListedState::Known(state),
+            (None, None) => ListedState::NotRead,
         }
     }
 
     fn cells(&self, now: Timestamp) -> [String; 8] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let more = if self.waiting_more == Some(true) { "+" } else { "" };
-        let state = match (self.state_word(), self.state, self.settles_at_ms) {
-            ("settling", _, Some(until)) => format!("settling until {}", until.time_of_day()),
-            ("stale", Some(state), _) => format!("stale, was {state}"),
-            (word, ..) => word.into(),
+        let state = match (self.listed_state(), self.state, self.settles_at_ms) {
+            (ListedState::Known(PoolState::Settling), _, Some(until)) => {
+                format!("settling until {}", until.time_of_day())
+            }
+            (ListedState::Stale, Some(state), _) => format!("stale, was {state}"),
+            (state, ..) => state.as_str().into(),
         };
         [
             self.prefix.to_string(),
@@ -337,7 +334,7 @@ fn words(table: &str, pools: &[PoolsRow], now: Timestamp) -> String {
         ("OVERRIDE", Alignment::Left),
     ];
     let rows: Vec<_> = pools.iter().map(|pool| pool.cells(now)).collect();
-    columns(headings, &rows)
+    columns_that_fit(headings, &rows, 7)
 }
 
 /// What is wrong with the rows of those that can not be read.

@@ -50,19 +50,19 @@ pub(crate) struct StatesOptions {
     label_path: Option<String>,
 
     /// How long a lease lasts, in seconds; at most, and by default, the pool's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| seconds(text, YEAR), allow_negative_numbers = true)]
     lease_seconds: Option<u32>,
 
     /// Queue mode: how long to wait in the queue, in seconds; at most, and by default, as long as the pool says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=31_536_000))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| seconds(text, YEAR), allow_negative_numbers = true)]
     wait_seconds: Option<u32>,
 
     /// Queue mode: ask again if the task was not told within this time; more than the pool's longest wait
-    #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = clap::value_parser!(u32).range(1..=99_999_999))]
+    #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = |text: &str| seconds(text, 99_999_999), allow_negative_numbers = true)]
     acquire_timeout_seconds: u32,
 
     /// The function's own timeout: the states give up a call half a minute later [default: 900, Lambda's longest]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=900))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| seconds(text, 900), allow_negative_numbers = true)]
     function_timeout_seconds: Option<u32>,
 
     /// Path of a text with which the keys of a Map's or Parallel's branches begin: ReleaseAll frees no others
@@ -244,6 +244,15 @@ fn loses_lease(work: &Map<String, Value>, jsonata: bool) -> Option<&'static str>
 
 fn print(document: &impl Serialize) -> Result<(), CliError> {
     OutputFormat::Json.tell("", document)
+}
+
+/// A year: the longest that an execution lasts.
+const YEAR: u32 = 31_536_000;
+
+/// A number of seconds, from 1 to this.
+fn seconds(text: &str, most: u32) -> Result<u32, String> {
+    let read = text.parse().ok().filter(|seconds| (1..=most).contains(seconds));
+    read.ok_or_else(|| format!("expected a whole number of seconds, from 1 to {most}, without a unit"))
 }
 
 /// A function's ARN, as Lambda's API reference writes it (2024); a version or an alias may follow its name.

@@ -319,6 +319,28 @@ fn whoever_waits_too_long_is_told_so_and_leaves_the_queue() {
 }
 
 #[test]
+fn who_waits_for_a_pool_that_is_retired_is_told_so() {
+    let table = "retired";
+    pool(table, &["--limit", "1", "--lease", "5s", "--grace", "1s"]);
+    let mut holder = Run::start(table, &[], "echo ready; read end");
+    assert_eq!(holder.line(), "ready");
+    let mut run = Run::start(table, &[], "echo started");
+    run.wrong("waiting in its queue");
+    until("it waits", || waiting(table) == 1);
+    let left = told(table, &["pool", "rm", "p", "--force", "--yes"]);
+    assert!(left.contains("left behind: 1 held, 1 waiting") && left.contains("ends with status 125"), "{left}");
+    let (status, told, wrong) = run.end();
+    assert_eq!((status, &*told), (Some(125), ""), "{wrong}");
+    assert!(wrong.contains("pool p does not exist in table retired"), "{wrong}");
+    // Its holder cannot renew, and is ended when the lease is over.
+    let input = holder.input.take();
+    let (status, told, wrong) = holder.end();
+    drop(input);
+    assert_eq!((status, &*told), (Some(123), ""), "{wrong}");
+    assert!(wrong.contains("sh was ended: its lease p:0:1 is lost: it was not renewed in time"), "{wrong}");
+}
+
+#[test]
 fn ctrl_c_while_waiting_leaves_the_queue() {
     let table = "impatient";
     pool(table, &["--limit", "1"]);

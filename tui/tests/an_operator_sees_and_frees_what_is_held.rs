@@ -324,11 +324,55 @@ async fn a_lease_is_freed_only_if_somebody_says_so() {
 #[test]
 fn pools_that_are_not_there_are_named() {
     told("no-pools", &["table", "create"]);
-    for arguments in [&["leases", "p"][..], &["sweep", "p"], &["release", "p:0:1", "--yes"]] {
+    for arguments in [
+        &["leases", "p"][..],
+        &["sweep", "p"],
+        &["release", "p:0:1", "--yes"],
+        &["doctor", "p"],
+        &["record", "--prefix", "p", "--for", "1s", "--out", "never-made.jsonl"],
+        &["pool", "show", "p"],
+        &["pool", "history", "p"],
+        &["pool", "rm", "p", "--yes"],
+        &["pool", "rm", "p", "--yes", "--force"],
+        &["pool", "override", "p", "--end"],
+        &["pool", "override", "p", "--drain", "--reason", "none", "--yes"],
+    ] {
         let ended = run(on("no-pools"), arguments);
         assert_eq!(ended.status, Some(1), "{ended:?}");
         assert!(ended.wrong.contains("pool p does not exist in table no-pools"), "{ended:?}");
+        assert_eq!(ended.told, "", "{ended:?}");
     }
+    // One that was retired is not there, and its history is.
+    told("no-pools", &["pool", "set", "gone", "--limit", "1"]);
+    told("no-pools", &["pool", "rm", "gone", "--yes"]);
+    assert!(told("no-pools", &["pool", "history", "gone"]).contains("retired"));
+}
+
+#[tokio::test]
+async fn a_lease_that_expired_is_nobodys_in_every_list() {
+    let name = "dead-holder";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1", "--lease", "1s", "--grace", "1h"]);
+    granted(name, "dead", None).await;
+    let expired = || told(name, &["leases", "p"]).contains("1 expired");
+    while !expired() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let leases = told(name, &["leases", "p"]);
+    assert!(leases.contains("0 of 1 held, 1 expired, 0 waiting, idle\n"), "{leases}");
+    assert!(leases.contains("expired, the next may have it from ") && leases.contains(" UTC on"), "{leases}");
+    assert!(told(name, &["pool", "show", "p"]).contains("0 of 1 held, 1 expired, 0 waiting, idle\n"));
+    for swept in [false, true] {
+        if swept {
+            told(name, &["sweep", "p"]);
+        }
+        let pools = document(name, &["pools"]);
+        assert_eq!((&pools["pools"][0]["state"], &pools["pools"][0]["held"]), (&json!("idle"), &json!(0)), "{swept}");
+    }
+    assert_eq!(document(name, &["leases", "p"])["state"], "idle");
+    assert_eq!(ask(name, "waits", Mode::Queue(None), None).await, AcquireOutcome::Queued);
+    let leases = told(name, &["leases", "p"]);
+    assert!(leases.contains("0 of 1 held, 1 expired, 1 waiting, full\n"), "{leases}");
 }
 
 #[tokio::test]

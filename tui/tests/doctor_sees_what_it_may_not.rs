@@ -60,7 +60,7 @@ fn whoever_may_list_pools_alone_is_told_that_list() {
     let door = DenyingDoor::that_allows(|action| action != "dynamodb:Query");
     let ended = run(door.command(name), &["pools"]);
     assert_eq!((ended.status, &*ended.wrong), (Some(0), ""), "{ended:?}");
-    assert!(ended.told.contains("p          -      1        -            -  never swept"), "{ended:?}");
+    assert!(ended.told.contains("p          -      1        -            -  not read"), "{ended:?}");
 }
 
 #[cfg(target_os = "linux")]

@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use leasehold_core::occupancy::PoolState;
+use leasehold_tui::watch::listed_state::ListedState;
+
 fn leasehold(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_leasehold")).args(arguments).output().expect("the binary runs")
 }
@@ -106,4 +109,34 @@ fn a_folder_that_cannot_be_made_is_named() {
     let output = leasehold(&["man", "/dev/null/man"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/dev/null/man cannot be written"), "{output:?}");
+}
+
+/// Whether all these are there, one after another; other words may stand between them.
+fn in_order(text: &str, words: &[String]) -> bool {
+    let found: Vec<_> = words.iter().map(|word| text.find(word.as_str())).collect();
+    found.iter().all(Option::is_some) && found.is_sorted()
+}
+
+#[test]
+fn states_are_listed_in_one_order_everywhere() {
+    let help = |command: &str| {
+        let output = leasehold(&[command, "--help"]);
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let listed = ListedState::ALL.map(|state| format!("\n    {:14}{}\n", state.as_str(), state.meaning()));
+    assert!(in_order(&help("pools"), &listed), "{}", help("pools"));
+    let words = PoolState::ALL.map(|state| serde_json::to_string(&state).expect("JSON"));
+    let (last, others) = words.split_last().expect("states");
+    for command in ["pools", "leases"] {
+        let line = format!("\"state\": {} or {last},\n", others.join(", "));
+        assert!(help(command).contains(&line), "{command}: {}", help(command));
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let schemas = ["pools", "pool-show", "leases", "record"].map(|name| format!("schemas/{name}.json"));
+    let others = ["../lambda/schemas/answer.json", "../docs/contract.md"].map(String::from);
+    for file in schemas.into_iter().chain(others) {
+        let text = std::fs::read_to_string(folder.join(&file)).expect("the file");
+        let list = text.find("\"over_limit\"").map(|at| text[at..].chars().take(400).collect::<String>());
+        assert!(in_order(&list.expect("a list of states"), &words), "{file}");
+    }
 }

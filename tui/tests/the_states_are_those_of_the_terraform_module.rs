@@ -114,6 +114,23 @@ fn a_task_says_how_long_it_waits_and_a_poll_does_not() {
 }
 
 #[test]
+fn what_is_no_number_of_seconds_is_told_what_is_one() {
+    for (option, most) in [
+        ("--lease-seconds", "31536000"),
+        ("--wait-seconds", "31536000"),
+        ("--acquire-timeout-seconds", "99999999"),
+        ("--function-timeout-seconds", "900"),
+    ] {
+        for number in ["0", "-1", "5m", "", "1.5", "100000000"] {
+            let (status, told, wrong) = states(&["--function-arn", ARN, "--single-holder", option, number]);
+            assert_eq!((status, &*told), (Some(2), ""), "{option} {number:?}");
+            let expected = format!("expected a whole number of seconds, from 1 to {most}, without a unit");
+            assert!(wrong.contains(option) && wrong.contains(&expected), "{option} {number:?}: {wrong}");
+        }
+    }
+}
+
+#[test]
 fn no_call_is_given_up_while_the_function_is_at_work() {
     let own = ["--function-arn", ARN, "--single-holder"];
     for (mode, acquire) in [("queue", 86_580), ("poll", 150)] {

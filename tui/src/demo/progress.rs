@@ -10,6 +10,8 @@ use std::time::Duration;
 use leasehold_tui::charset::Charset;
 use leasehold_tui::watch::input::Input;
 use leasehold_tui::watch::session::DEMO_IS_OVER;
+use leasehold_tui::watch::text::shorten;
+use ratatui::crossterm::terminal::size;
 use tokio::sync::mpsc;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -124,9 +126,14 @@ fn lines() -> ProgressDisplay {
 }
 
 fn bars(workloads: &[Arc<PoolWorkload>]) -> ProgressDisplay {
-    let width = workloads.iter().map(|workload| workload.plan.prefix.as_str().len()).max().unwrap_or(0);
+    let columns = size().map_or(WIDE, |(columns, _)| usize::from(columns)).max(1);
+    let longest = workloads.iter().map(|workload| workload.plan.prefix.as_str().len()).max().unwrap_or(0);
+    // A line that is wrapped would be drawn again and again: name and bar give way to the counts.
+    let width = longest.min(columns / 3);
+    let bar = columns.saturating_sub(4 + width + TOLD).clamp(6, 30);
     // `NO_COLOR` is respected by the styles themselves.
-    let Ok(style) = ProgressStyle::with_template("  {prefix:.bold} {bar:30.cyan/dim} {wide_msg}") else {
+    let Ok(style) = ProgressStyle::with_template(&format!("  {{prefix:.bold}} {{bar:{bar}.cyan/dim}} {{wide_msg}}"))
+    else {
         return lines();
     };
     let style = style.progress_chars(match Charset::of_environment() {
@@ -137,7 +144,7 @@ fn bars(workloads: &[Arc<PoolWorkload>]) -> ProgressDisplay {
     let all = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
     let bar = |workload: &Arc<PoolWorkload>| {
         let bar = all.add(ProgressBar::new(workload.plan.items.len() as u64).with_style(style.clone()));
-        bar.set_prefix(format!("{:width$}", workload.plan.prefix.as_str()));
+        bar.set_prefix(format!("{:width$}", shorten(workload.plan.prefix.as_str(), width)));
         bar
     };
     let each = workloads.iter().map(bar).collect();
@@ -151,6 +158,12 @@ fn on_terminal(all: &MultiProgress) -> &MultiProgress {
     }
     all
 }
+
+/// How many columns there are where nobody knows.
+const WIDE: usize = 80;
+
+/// How many columns a pool's few words take.
+const TOLD: usize = 7 + 5 + 6 + 8 + 8 + 5;
 
 /// A pool in a few words. The widths keep the columns of several bars in line.
 fn told(workload: &PoolWorkload) -> String {

@@ -3,10 +3,11 @@
 
 use leasehold_core::{harmless, harmless_json};
 use leasehold_tui::charset::Charset;
+use leasehold_tui::watch::text::{width, wrap};
 
 use super::report::{DemoReport, PoolReport, RequestCost};
 
-/// The widest a block of columns gets; more pools than fit make another block below.
+/// The widest that a report gets; more pools than fit make another block below.
 const WIDTH: usize = 100;
 
 /// How many violations or losses of one kind are told in full.
@@ -48,36 +49,71 @@ const TABLE: [&[ReportLine]; 4] = [
     ],
 ];
 
-/// The table and the verdict, with colours or without.
-pub(crate) fn text(report: &DemoReport, colour: bool, charset: Charset) -> String {
+/// The table and the verdict, with colours or without, in lines of so many columns, if that is known.
+pub(crate) fn text(report: &DemoReport, colour: bool, charset: Charset, columns: Option<usize>) -> String {
     let paint = Paint(colour);
+    let columns = columns.unwrap_or(WIDTH).clamp(LEAST_WIDTH, WIDTH);
     let place = if report.store == "memory" { "in memory" } else { &report.store };
     let summary = format!("{} mode, table {place}, {}", report.mode, time(report.seconds));
-    let mut text = format!("\n  {}  {}\n", paint.bold("leasehold demo"), paint.dim(&summary));
-    for pools in blocks(&report.pools) {
+    let mut text = format!("\n  {}", paint.bold(TITLE));
+    let indent = if TITLE.len() + 4 + width(&summary) > columns { "\n  " } else { "  " };
+    for line in wrap(&summary, columns - 2) {
+        text.push_str(&format!("{indent}{}", paint.dim(&line)));
+    }
+    text.push('\n');
+    for pools in blocks(&report.pools, columns) {
         text.push('\n');
         text.push_str(&block(pools, &paint, charset));
     }
     text.push('\n');
     for (good, line) in verdict(report) {
-        let mark = if good { paint.green(&charset.spell("✔")) } else { paint.red(&charset.spell("✘")) };
-        text.push_str(&format!("  {mark} {}\n", charset.spell_lines(&harmless(&line))));
+        let sign = charset.spell(if good { "✔" } else { "✘" });
+        let indent = 3 + width(&sign);
+        let mark = if good { paint.green(&sign) } else { paint.red(&sign) };
+        for (at, line) in wrap(&charset.spell_lines(&harmless(&line)), columns - indent).iter().enumerate() {
+            text.push_str(&if at == 0 { format!("  {mark} {line}\n") } else { format!("{:indent$}{line}\n", "") });
+        }
     }
     text.push('\n');
     if report.ok {
-        text.push_str(NEXT);
+        text.push_str(&next(columns));
     }
     text
 }
 
-/// What somebody may want to see after the first demo.
-const NEXT: &str = "  \
-  next: leasehold demo --kill 3    workers die while they hold a lease, and their slots come back
-        leasehold watch            this dashboard on a table of yours
-        make web-serve             the same in a browser, request by request
-        README.md, \"On AWS\"        a lease manager and a workflow of yours
+const TITLE: &str = "leasehold demo";
 
-";
+/// The least columns that a report is made for: those of its table for one pool.
+const LEAST_WIDTH: usize = 38;
+
+/// What somebody may want to see after the first demo.
+const NEXT: [(&str, &str); 4] = [
+    ("leasehold demo --kill 3", "workers die while they hold a lease, and their slots come back"),
+    ("leasehold watch", "this dashboard on a table of yours"),
+    ("make web-serve", "the same in a browser, request by request"),
+    ("README.md, \"On AWS\"", "a lease manager and a workflow of yours"),
+];
+
+/// The same: what it is stands beside, or where there is little room below.
+fn next(columns: usize) -> String {
+    let mut text = String::new();
+    let beside = NEXT.iter().all(|(_, what)| NEXT_COLUMNS + what.len() <= columns);
+    for (at, (command, what)) in NEXT.into_iter().enumerate() {
+        let head = if at == 0 { "  next: " } else { "        " };
+        if beside {
+            text += &format!("{head}{command:27}{what}\n");
+            continue;
+        }
+        text += &format!("{head}{command}\n");
+        for line in wrap(what, columns - 10) {
+            text += &format!("          {line}\n");
+        }
+    }
+    text + "\n"
+}
+
+/// Where what a command shows begins.
+const NEXT_COLUMNS: usize = 8 + 27;
 
 /// The report as one JSON object.
 pub(crate) fn json(report: &DemoReport) -> String {
@@ -89,9 +125,9 @@ pub(crate) fn json(report: &DemoReport) -> String {
 }
 
 /// As many pools at a time as fit beside one another.
-fn blocks(pools: &[PoolReport]) -> std::slice::Chunks<'_, PoolReport> {
+fn blocks(pools: &[PoolReport], columns: usize) -> std::slice::Chunks<'_, PoolReport> {
     let widest = pools.iter().map(|pool| pool.prefix.len()).max().unwrap_or(0).max(12) + 3;
-    pools.chunks((WIDTH.saturating_sub(24) / widest).max(1))
+    pools.chunks((columns.saturating_sub(24) / widest).max(1))
 }
 
 fn block(pools: &[PoolReport], paint: &Paint, charset: Charset) -> String {
@@ -103,11 +139,11 @@ fn block(pools: &[PoolReport], paint: &Paint, charset: Charset) -> String {
     });
     let lines = || groups.iter().flatten();
     let first = lines().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let width = |column: usize| {
+    let wide = |column: usize| {
         let cells = lines().filter_map(|(_, cells)| cells[column].as_ref()).map(|cell| cell.chars().count());
         cells.max().unwrap_or(0).max(pools[column].prefix.len()).max(10)
     };
-    let widths: Vec<usize> = (0..pools.len()).map(width).collect();
+    let widths: Vec<usize> = (0..pools.len()).map(wide).collect();
     let mut text = format!("  {:first$}", "");
     for (pool, width) in pools.iter().zip(&widths) {
         text.push_str(&format!("   {}{}", " ".repeat(width - pool.prefix.len()), paint.bold(&pool.prefix)));
@@ -254,7 +290,7 @@ mod tests {
             vec![ReportedViolation { at: found.at.as_secs_f64(), who: found.who.to_string(), what: found.what }];
         let report = report(vec![pool("analytics"), broken]);
         assert!(!report.ok);
-        let text = text(&report, false, Charset::Unicode);
+        let text = text(&report, false, Charset::Unicode, None);
         let expected =
             "✘ batch: at 2.000 s batch-002 was granted a lease as number 2 of 1; held by batch-001, batch-002";
         assert!(text.contains(expected) && !text.contains('✔'), "{text}");
@@ -266,7 +302,7 @@ mod tests {
         losing.lost = vec![LostItem { item: "a".into(), why: "nobody came".into() }];
         keeping.still_held = vec!["slot 0: demo:1:a#a".into()];
         let report = report(vec![losing, keeping]);
-        let text = text(&report, false, Charset::Unicode);
+        let text = text(&report, false, Charset::Unicode, None);
         assert!(!report.ok);
         assert!(text.contains("✘ losing: a was lost: nobody came"), "{text}");
         assert!(text.contains("✘ keeping: after the end there is still slot 0"), "{text}");
@@ -274,16 +310,41 @@ mod tests {
 
     #[test]
     fn every_line_of_a_report_is_indented() {
-        let text = text(&report(vec![pool("analytics")]), false, Charset::Unicode);
-        assert!(text.contains(NEXT), "{text}");
+        let text = text(&report(vec![pool("analytics")]), false, Charset::Unicode, None);
+        assert!(text.contains(&next(WIDTH)), "{text}");
         assert!(text.lines().all(|line| line.is_empty() || line.starts_with("  ")), "{text}");
     }
 
     #[test]
     fn many_pools_are_told_in_blocks_that_fit() {
         let pools: Vec<PoolReport> = (0..20).map(|n| pool(&format!("workload-{n:02}"))).collect();
-        let text = text(&report(pools), false, Charset::Unicode);
+        let text = text(&report(pools), false, Charset::Unicode, None);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert!((0..20).all(|n| text.contains(&format!("workload-{n:02}"))), "{text}");
+    }
+
+    #[test]
+    fn a_report_on_a_narrow_terminal_wraps_at_words_and_stays_whole() {
+        let long = (0..9).map(|n| pool(&format!("workload-{n:02}"))).collect();
+        let mut losing = report(long);
+        losing.pools[3].lost =
+            vec![LostItem { item: "a".into(), why: "nobody came for it in all of the time that there was".into() }];
+        losing.store = "a folder with a long name/of a file that is long too.db".into();
+        let good = report(vec![pool("analytics"), pool("batch")]);
+        for columns in [38, 40, 60, 80, 97, 100] {
+            for charset in [Charset::Unicode, Charset::Ascii] {
+                for report in [&losing, &good] {
+                    let text = text(report, false, charset, Some(columns));
+                    assert!(text.lines().all(|line| width(line) <= columns), "{columns}: {text}");
+                    assert!(text.lines().all(|line| line.is_empty() || line.starts_with("  ")), "{columns}: {text}");
+                    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                    assert!(report.pools.iter().all(|pool| words.contains(&pool.prefix)), "{columns}: {text}");
+                }
+                let text = text(&good, false, charset, Some(columns));
+                let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(words.contains("workers die while they hold a lease, and their slots come back"), "{text}");
+                assert!(words.contains("no limit was exceeded, no item was lost, every slot is free"), "{text}");
+            }
+        }
     }
 }

@@ -34,8 +34,10 @@ pub(crate) struct PoolRmOptions {
     #[command(flatten)]
     yes: Yes,
 
-    /// Even while leases are held or somebody waits: holders keep theirs until it expires, but can't renew it, and
-    /// nobody tells those who wait, so their tasks end by their own timeout
+    /// Even while leases are held or somebody waits. Holders keep their lease until it expires, and cannot renew it: a
+    /// `leasehold run` whose command lasts longer ends that. Those who wait get no lease: a `leasehold run` ends with
+    /// status 125 within about a minute, as the pool does not exist. A workflow's task is told nothing: it waits until
+    /// its own timeout, asks again, and fails with PoolNotFound
     #[arg(long, verbatim_doc_comment)]
     force: bool,
 }
@@ -69,18 +71,19 @@ impl PoolRmOptions {
         };
         let before = self.look(&runner, settings.as_ref()).await?;
         let shown = before.as_ref().map_or_else(|| "can't be read".into(), words);
-        if let Some(before) = before.filter(|before| !self.force && before.busy()) {
+        if let Some(before) = before.as_ref().filter(|before| !self.force && before.busy()) {
             return Err(CliError::NotDone(format!(
                 "pool {prefix} in table {table} was not retired: {}; let nobody in any more (leasehold pool set {prefix} \
                  --drain) and let them end, or use --force (--help says what becomes of them)",
-                words(&before)
+                words(before)
             )));
         }
+        let fate = before.as_ref().map(Occupants::fate).unwrap_or_default();
         let about = format!(
             "Pool {prefix} in table {table}: {shown}.\n\
-             When it is retired nobody is granted a lease any more; its slots stay, so that their fences go on."
+             When it is retired nobody is granted a lease any more; its slots stay, so that their fences go on.\n{fate}"
         );
-        self.yes.or_asked(&about, prefix.as_str())?;
+        self.yes.or_asked(about.trim_end(), prefix.as_str())?;
         let retired = runner.administer(prefix, RetirePool { by: self.by.author() }).await;
         retired.map_err(|error| error.explain(table, prefix, "retiring"))?;
         // Somebody may have got in until just now. Retired it is, whether or not that can be seen.
@@ -88,7 +91,7 @@ impl PoolRmOptions {
         let mut text =
             format!("pool {prefix} in table {table} is retired; its slots stay, so that their fences go on\n");
         if let Some(left) = left.as_ref().filter(|left| left.busy()) {
-            text += &format!("left behind: {}\n", words(left));
+            text += &format!("left behind: {}\n{}", words(left), left.fate());
         }
         let answer = PoolRmOutput {
             table,
@@ -131,6 +134,20 @@ impl Occupants {
 
     fn busy(&self) -> bool {
         self.held > 0 || self.waiting > 0
+    }
+
+    /// What becomes of them when the pool is retired, a line each.
+    fn fate(&self) -> String {
+        let mut text = String::new();
+        if self.held > 0 {
+            text += "who holds a lease keeps it until it expires, and cannot renew it: a longer command of `leasehold run` \
+                     is then ended\n";
+        }
+        if self.waiting > 0 {
+            text += "who waits gets no lease: `leasehold run` ends with status 125 within about a minute; a workflow's task \
+                     is told nothing, and fails with PoolNotFound when it asks again after its timeout\n";
+        }
+        text
     }
 }
 

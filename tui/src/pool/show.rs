@@ -6,7 +6,7 @@ use leasehold_core::occupancy::{Occupancy, PoolState};
 use leasehold_core::{Limit, LiveRow, PoolName, Settings, StatusRequest, Timestamp};
 use leasehold_store::{EDITION, StoreError, history, limit_rows};
 use leasehold_tui::watch::noted;
-use leasehold_tui::watch::text::settling;
+use leasehold_tui::watch::text::{held, settling};
 use serde::Serialize;
 
 use super::history::ChangeOutput;
@@ -95,10 +95,9 @@ impl PoolShowOptions {
 
 impl PoolShowOutput<'_> {
     fn words(&self, seen: &Occupancy) -> String {
-        let PoolShowOutput { table, prefix, held, limit, waiting, state, .. } = self;
+        let PoolShowOutput { table, prefix, waiting, state, .. } = self;
         let more = if self.waiting_more { "+" } else { "" };
-        let mut text =
-            format!("pool {prefix} in table {table}: {held} of {limit} held, {waiting}{more} waiting, {state}");
+        let mut text = format!("pool {prefix} in table {table}: {}, {waiting}{more} waiting, {state}", held(seen));
         text += &settling(seen).map(|words| format!("; {words}\n")).unwrap_or_else(|| "\n".into());
         text += &self.live.as_ref().map(|live| live.words(prefix)).unwrap_or_default();
         for (label, value) in

@@ -13,6 +13,7 @@ pub mod history;
 pub mod input;
 pub mod keys;
 pub mod layout;
+pub mod listed_state;
 pub mod log;
 pub mod noted;
 pub mod palette;

@@ -8,6 +8,8 @@
 use leasehold_core::occupancy::PoolState;
 use ratatui::style::{Color, Modifier, Style};
 
+use super::listed_state::ListedState;
+
 /// Vermillion: something is wrong.
 pub const ALARM: Color = Color::Indexed(166);
 /// Brown orange: look at this.
@@ -72,6 +74,15 @@ impl Palette {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
+    /// A state's own, as it is listed.
+    pub fn listed(self, state: ListedState) -> Style {
+        match state {
+            ListedState::Broken => self.alarm(),
+            ListedState::Known(state) => self.state(state),
+            ListedState::Stale | ListedState::NotRead => self.warn(),
+        }
+    }
+
     /// A state's own.
     pub fn state(self, state: PoolState) -> Style {
         match state {
@@ -98,17 +109,14 @@ pub fn sign(state: PoolState) -> &'static str {
     }
 }
 
-/// All states, the most alarming first.
-pub const STATES: [PoolState; 8] = [
-    PoolState::OverLimit,
-    PoolState::Starving,
-    PoolState::Settling,
-    PoolState::Draining,
-    PoolState::Drained,
-    PoolState::Full,
-    PoolState::Ok,
-    PoolState::Idle,
-];
+/// The sign of a state in a list.
+pub fn listed_sign(state: ListedState) -> &'static str {
+    match state {
+        ListedState::Broken => "×",
+        ListedState::Known(state) => sign(state),
+        ListedState::Stale | ListedState::NotRead => "?",
+    }
+}
 
 /// What a colour of the fixed part of the 256-colour table looks like: red, green, blue.
 pub fn rgb(index: u8) -> (u8, u8, u8) {
@@ -158,8 +166,8 @@ mod tests {
 
     #[test]
     fn states_differ_in_sign_and_word() {
-        for one in STATES {
-            for other in STATES.into_iter().filter(|other| *other != one) {
+        for one in PoolState::ALL {
+            for other in PoolState::ALL.into_iter().filter(|other| *other != one) {
                 assert_ne!(sign(one), sign(other));
                 assert_ne!(one.as_str(), other.as_str());
             }
@@ -171,7 +179,7 @@ mod tests {
         let plain = Palette { colour: false };
         let styles =
             [plain.alarm(), plain.warn(), plain.busy(), plain.good(), plain.quiet(), plain.focus(), plain.chosen()];
-        for style in styles.into_iter().chain(STATES.map(|state| plain.state(state))) {
+        for style in styles.into_iter().chain(PoolState::ALL.map(|state| plain.state(state))) {
             assert_eq!((style.fg, style.bg), (None, None));
         }
     }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use leasehold_core::occupancy::{Detail, Occupancy, changes};
 use leasehold_core::{HistoryRow, Limit, Millis, PoolName, Timestamp};
 
-pub use pool::{PoolOrder, PoolPane, passes};
+pub use pool::{PoolOrder, PoolPane, has_name, passes};
 
 use super::form::Form;
 use super::input::{DamagedPool, DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition, SharedText};

@@ -45,6 +45,12 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
     })
 }
 
+/// How many hold a lease of how many that may, and how many slots carry an expired one: everywhere in the same words.
+pub fn held(Occupancy { held, limit, expired, .. }: &Occupancy) -> String {
+    let expired = if *expired > 0 { format!(", {expired} expired") } else { String::new() };
+    format!("{held} of {limit} held{expired}")
+}
+
 /// What is wrong with somebody's own words, if a character in them is not shown as it is: whoever reads them later would not
 /// see it. Characters are counted from 1.
 pub fn hidden_character(words: &str) -> Option<String> {
@@ -111,6 +117,44 @@ pub fn clip(text: &str, columns: usize) -> String {
         fits
     };
     text.chars().take_while(fits).chain((columns > 0).then_some('…')).collect()
+}
+
+/// Words in lines of at most so many columns; a word longer than a line is cut where the line ends.
+pub fn wrap(words: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in words.split_whitespace() {
+        let mut word = word;
+        loop {
+            let Some(line) = lines.last_mut() else { return lines };
+            let space = usize::from(!line.is_empty());
+            let left = columns.saturating_sub(width(line) + space);
+            if width(word) <= left {
+                line.push_str(&" ".repeat(space));
+                line.push_str(word);
+                break;
+            }
+            if width(word) > columns && line.is_empty() {
+                let mut room = columns;
+                let fits = |(_, c): &(usize, char)| {
+                    let wide = width(c.encode_utf8(&mut [0; 4]));
+                    let fits = wide <= room;
+                    room = room.saturating_sub(wide);
+                    fits
+                };
+                let end = word.char_indices().take_while(fits).map(|(at, c)| at + c.len_utf8()).last();
+                // A character wider than the whole line takes it alone.
+                let end = end.or_else(|| word.chars().next().map(char::len_utf8)).unwrap_or(word.len());
+                line.push_str(&word[..end]);
+                word = &word[end..];
+                if word.is_empty() {
+                    break;
+                }
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
 }
 
 /// A holder in so many columns: cut where that costs the least of what tells it from others.

@@ -4,8 +4,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Clear, Widget};
 
-use super::put;
+use super::{put, wrap};
 use crate::watch::keys::{self, KeyBinding};
 use crate::watch::state::DashboardState;
 use crate::watch::text;
@@ -21,7 +22,17 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     if let Some(said) = &dashboard.said {
         let style = if said.bad { palette.warn() } else { palette.heading() };
         let sign = if said.bad { "! " } else { "" };
-        put(buf, area, 1, 0, &text::shorten(&format!("{sign}{}", said.what), usize::from(area.width - 2)), style);
+        let (words, columns) = (format!("{sign}{}", said.what), usize::from(area.width.saturating_sub(2)));
+        let lines = wrap(&words, columns);
+        // It is said for some seconds only: so long it may cover the lines above.
+        let height = (lines.len() as u16).clamp(1, (area.y * 2 / 3).max(1));
+        let covered = Rect { y: area.y + area.height - height, height, ..area };
+        Clear.render(covered, buf);
+        for (y, line) in (0..height).zip(&lines) {
+            let cut = y + 1 == height && lines.len() > usize::from(height);
+            let line = if cut { text::clip(&format!("{line}…"), columns) } else { line.clone() };
+            put(buf, covered, 1, y, &line, style);
+        }
         return;
     }
     let mut x = 1;

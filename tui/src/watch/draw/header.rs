@@ -8,7 +8,8 @@ use ratatui::style::{Modifier, Style};
 
 use super::{put, put_right, wrap};
 use crate::watch::layout::PANES;
-use crate::watch::palette::{self, STATES};
+use crate::watch::listed_state::ListedState;
+use crate::watch::palette::listed_sign;
 use crate::watch::session::DashboardMode;
 use crate::watch::state::{DashboardState, PoolPane};
 use crate::watch::text;
@@ -121,24 +122,21 @@ fn minutes(time: Millis) -> String {
 fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     let palette = dashboard.palette;
     let (mut held, mut limit, mut waiting, mut more) = (0u64, 0u64, 0u64, false);
-    let mut states = [0u32; STATES.len()];
+    let mut states = [0u32; ListedState::ALL.len()];
     let mut oldest: Option<(Millis, &PoolPane)> = None;
-    let (mut broken, mut stale, mut unseen) = (0, 0, 0);
     for pool in dashboard.pools() {
-        if pool.trouble.is_some() {
-            broken += 1;
+        let listed = pool.listed_state();
+        if let Some(at) = ListedState::ALL.iter().position(|state| *state == listed) {
+            states[at] += 1;
+        }
+        if listed == ListedState::Broken {
             continue;
         }
-        stale += u32::from(pool.tells_the_past());
-        unseen += u32::from(pool.seen.is_none());
         limit += u64::from(pool.limit.map_or(0, |limit| limit.count()));
         let Some(seen) = pool.known() else { continue };
         held += u64::from(seen.held);
         waiting += u64::from(seen.waiting);
         more |= seen.waiting_more;
-        if let Some(at) = STATES.iter().position(|state| *state == seen.state) {
-            states[at] += 1;
-        }
         if let Some(wait) = dashboard.oldest_wait(pool)
             && oldest.is_none_or(|(longest, _)| wait > longest)
         {
@@ -146,22 +144,14 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
         }
     }
     let pools = if dashboard.count() == 1 { "pool" } else { "pools" };
-    let counted = || STATES.into_iter().zip(states).filter(|(_, count)| *count > 0);
     let plus = if more { "+" } else { "" };
     let mut words = vec![(format!("{} {pools}", dashboard.count()), palette.heading())];
-    if broken > 0 {
-        words.push((format!("× {broken} broken"), palette.alarm()));
-    }
-    if stale > 0 {
-        words.push((format!("? {stale} stale"), palette.warn()));
-    }
-    if unseen > 0 {
-        words.push((format!("? {unseen} not read yet"), palette.warn()));
-    }
-    let before = words.len();
-    words.extend(
-        counted().map(|(state, count)| (format!("{} {count} {state}", palette::sign(state)), palette.state(state))),
-    );
+    let counted = || ListedState::ALL.into_iter().zip(states).filter(|(_, count)| *count > 0);
+    let told = |(state, count): (ListedState, u32)| {
+        let yet = if state == ListedState::NotRead { " yet" } else { "" };
+        (format!("{} {count} {}{yet}", listed_sign(state), state.as_str()), palette.listed(state))
+    };
+    words.extend(counted().map(told));
     if dashboard.count() > 0 {
         words.push((format!("{held}/{limit} held"), Style::new()));
         words.push((format!("{waiting}{plus} waiting"), Style::new()));
@@ -172,9 +162,11 @@ fn totals(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
     });
     let long = |words: &[(String, Style)]| words.iter().map(|(word, _)| text::width(word) + 2).sum::<usize>();
     if long(&words) > usize::from(area.width) {
-        // The states' words are in the list below.
-        for (word, (state, count)) in words.iter_mut().skip(before).zip(counted()) {
-            word.0 = format!("{} {count}", palette::sign(state));
+        // The states' words are in the list below; of what is no state of its own the words stay.
+        for (word, (state, count)) in words.iter_mut().skip(1).zip(counted()) {
+            if matches!(state, ListedState::Known(_)) {
+                word.0 = format!("{} {count}", listed_sign(state));
+            }
         }
     }
     words.extend(longest);

@@ -1,13 +1,13 @@
 //! The help: what do the keys and signs mean, and what does the watching cost?
 
-use leasehold_core::occupancy::PoolState;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{popup, put, wrap};
 use crate::watch::keys;
-use crate::watch::palette::{STATES, sign};
+use crate::watch::listed_state::ListedState;
+use crate::watch::palette::listed_sign;
 use crate::watch::session::DashboardMode;
 use crate::watch::state::DashboardState;
 
@@ -49,12 +49,9 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
         add(&shown, palette.focus(), help);
     }
     add("", Style::new(), "");
-    for state in STATES {
-        add(&format!("{} {state}", sign(state)), palette.state(state), meaning(state));
+    for state in ListedState::ALL {
+        add(&format!("{} {}", listed_sign(state), state.as_str()), palette.listed(state), state.meaning());
     }
-    add("? stale", palette.warn(), "its sweeps are missing, and it was not read yet: what is known is old");
-    add("? not read", palette.warn(), "it was never swept, and was not read yet");
-    add("× broken", palette.alarm(), "its rows make no sense; its slots' place says why");
     add("", Style::new(), "");
     let slots =
         "● held  ○ free  ! expired, still to be cleared  ? its holder may not have been told  ▲ above the limit";
@@ -80,19 +77,4 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
         add("how old", palette.heading(), words);
     }
     rows
-}
-
-fn meaning(state: PoolState) -> &'static str {
-    match state {
-        PoolState::OverLimit => "more hold a lease than the limit allows: leases from before a lowering, else broken",
-        PoolState::Settling => {
-            "the limit was lowered, or an override ended: nobody is let in until the time above the slots"
-        }
-        PoolState::Draining => "the limit is 0, and leases from before last; nobody new is let in",
-        PoolState::Drained => "the limit is 0, and nobody holds a lease; nobody is let in",
-        PoolState::Starving => "someone waits and nothing moves: a slot stays open, or nobody holds a living lease",
-        PoolState::Full => "all slots are held; that some wait is normal",
-        PoolState::Ok => "some slots are held, others open",
-        PoolState::Idle => "nobody holds, nobody waits",
-    }
 }

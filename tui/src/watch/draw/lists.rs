@@ -1,7 +1,7 @@
 //! The slots and the queue: who holds the chosen pool's slots, and who waits for one?
 //! One line a slot, one line a waiter.
 
-use leasehold_core::occupancy::{Detail, LeaseView, Occupancy, PoolState, SlotView, WaiterView};
+use leasehold_core::occupancy::{Detail, LeaseView, PoolState, SlotView, WaiterView};
 use leasehold_core::{Millis, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -32,7 +32,7 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
     } else if let Some(state) = chosen.and_then(PoolPane::state) {
         title.push(Span::styled(format!("  {} {state}", palette::sign(state)), palette.state(state)));
     }
-    let aside = chosen.and_then(PoolPane::known).map(counts).unwrap_or_default();
+    let aside = chosen.and_then(PoolPane::known).map(text::held).unwrap_or_default();
     let part = (dashboard.slot_cursor.top, dashboard.slots().len());
     let inner = pane(dashboard, Pane::Slots, title, &aside, part, area, wide, buf);
     let (Some(pool), rows) = (chosen, dashboard.slots()) else {
@@ -141,11 +141,6 @@ fn notes(dashboard: &DashboardState) -> impl Iterator<Item = (String, Style)> {
     });
     let damaged = dashboard.damaged().map(|words| (format!("× {words}"), tones.alarm()));
     damaged.into_iter().chain(settling).chain(live)
-}
-
-fn counts(seen: &Occupancy) -> String {
-    let expired = if seen.expired > 0 { format!(", {} expired", seen.expired) } else { String::new() };
-    format!("{} of {} held{expired}", seen.held, seen.limit)
 }
 
 /// What is special about a slot: a sign, a word or two, and their style.

@@ -19,7 +19,7 @@ use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget};
 
 use super::layout::{LEAST, Pane};
 use super::state::{DashboardState, Overlay};
-use super::text;
+use super::text::{self, wrap};
 
 /// Draws all of it.
 pub fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
@@ -168,44 +168,6 @@ fn nothing(dashboard: &DashboardState, words: &str, area: Rect, buf: &mut Buffer
         let x = (usize::from(area.width).saturating_sub(text::width(&line)) / 2) as u16;
         put(buf, area, x, y, &line, dashboard.palette.quiet());
     }
-}
-
-/// Words in lines of at most so many columns; a word longer than a line is cut where the line ends.
-fn wrap(words: &str, columns: usize) -> Vec<String> {
-    let columns = columns.max(1);
-    let mut lines = vec![String::new()];
-    for word in words.split_whitespace() {
-        let mut word = word;
-        loop {
-            let Some(line) = lines.last_mut() else { return lines };
-            let space = usize::from(!line.is_empty());
-            let left = columns.saturating_sub(text::width(line) + space);
-            if text::width(word) <= left {
-                line.push_str(&" ".repeat(space));
-                line.push_str(word);
-                break;
-            }
-            if text::width(word) > columns && line.is_empty() {
-                let mut room = columns;
-                let fits = |(_, c): &(usize, char)| {
-                    let wide = text::width(c.encode_utf8(&mut [0; 4]));
-                    let fits = wide <= room;
-                    room = room.saturating_sub(wide);
-                    fits
-                };
-                let end = word.char_indices().take_while(fits).map(|(at, c)| at + c.len_utf8()).last();
-                // A character wider than the whole line takes it alone.
-                let end = end.or_else(|| word.chars().next().map(char::len_utf8)).unwrap_or(word.len());
-                line.push_str(&word[..end]);
-                word = &word[end..];
-                if word.is_empty() {
-                    break;
-                }
-            }
-            lines.push(String::new());
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -133,13 +133,8 @@ fn headings(dashboard: &DashboardState, at: &Columns, area: Rect, buf: &mut Buff
 fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y: u16, buf: &mut Buffer) {
     let palette = dashboard.palette;
     let quiet = palette.quiet();
-    let word = pool.state_word();
-    let (sign, style) = match (&pool.trouble, pool.state()) {
-        (Some(_), _) => ("×", palette.alarm()),
-        _ if pool.tells_the_past() => ("?", palette.warn()),
-        (None, Some(state)) => (palette::sign(state), palette.state(state)),
-        (None, None) => ("·", quiet),
-    };
+    let state = pool.listed_state();
+    let (word, sign, style) = (state.as_str(), palette::listed_sign(state), palette.listed(state));
     put(buf, area, 2, y, sign, style);
     let name = text::shorten(pool.prefix.as_str(), usize::from(at.name.1));
     put(buf, area, at.name.0, y, &name, Style::new());

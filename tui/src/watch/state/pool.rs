@@ -8,6 +8,7 @@ use leasehold_core::{Limit, PoolName, Slot, Timestamp};
 
 use crate::watch::history::History;
 use crate::watch::input::LimitRules;
+use crate::watch::listed_state::ListedState;
 
 /// One pool, as far as it is known.
 #[derive(Clone, Debug)]
@@ -71,19 +72,19 @@ impl PoolPane {
         self.known().map(|seen| seen.state)
     }
 
-    /// The word for its state in lists.
-    pub fn state_word(&self) -> &'static str {
+    /// Its state in lists.
+    pub fn listed_state(&self) -> ListedState {
         match self.state() {
-            _ if self.trouble.is_some() => "broken",
-            _ if self.tells_the_past() => "stale",
-            Some(state) => state.as_str(),
-            None => "not read",
+            _ if self.trouble.is_some() => ListedState::Broken,
+            _ if self.tells_the_past() => ListedState::Stale,
+            Some(state) => ListedState::Known(state),
+            None => ListedState::NotRead,
         }
     }
 
     /// Whether each of these is in its name, or begins its state.
     pub(super) fn has(&self, terms: &[&str]) -> bool {
-        passes(&self.prefix, self.state_word(), terms)
+        passes(&self.prefix, self.listed_state(), terms)
     }
 
     /// Its place in the list before or after another; two are never equal.
@@ -94,18 +95,18 @@ impl PoolPane {
 
     /// How much it matters in this order.
     fn weight(&self, order: PoolOrder) -> u64 {
-        match order {
-            // Nobody knows: after what is known to be wrong.
-            PoolOrder::Trouble if self.trouble.is_none() && self.tells_the_past() => 11,
-            order => order.weight(self.trouble.is_some(), self.seen.as_ref()),
-        }
+        order.weight(self.listed_state(), self.seen.as_ref())
     }
 }
 
 /// Whether each of these, in small letters, is in a pool's name or begins the word for its state.
-pub fn passes(prefix: &PoolName, state: &str, terms: &[&str]) -> bool {
-    let name = prefix.as_str().to_ascii_lowercase();
-    terms.iter().all(|term| state.starts_with(term) || name.contains(term))
+pub fn passes(prefix: &PoolName, state: ListedState, terms: &[&str]) -> bool {
+    terms.iter().all(|term| state.as_str().starts_with(term) || has_name(prefix, term))
+}
+
+/// Whether this, in small letters, is in a pool's name.
+pub fn has_name(prefix: &PoolName, term: &str) -> bool {
+    prefix.as_str().to_ascii_lowercase().contains(term)
 }
 
 /// How full it is, in thousandths; a limit of 0 that somebody holds a lease under is more than full.
@@ -143,21 +144,11 @@ impl PoolOrder {
         }
     }
 
-    /// How much a pool matters in this order, by what was seen of it; `broken` are those with rows that make no sense.
-    pub fn weight(self, broken: bool, seen: Option<&Occupancy>) -> u64 {
+    /// How much a pool matters in this order, by its state and what was seen of it.
+    pub fn weight(self, state: ListedState, seen: Option<&Occupancy>) -> u64 {
         match self {
             PoolOrder::Name => 0,
-            PoolOrder::Trouble if broken => 14,
-            PoolOrder::Trouble => seen.map_or(0, |seen| match seen.state {
-                PoolState::OverLimit => 13,
-                PoolState::Starving => 12,
-                PoolState::Settling => 10,
-                PoolState::Draining => 9,
-                PoolState::Drained => 8,
-                PoolState::Full => 7,
-                PoolState::Ok => 6,
-                PoolState::Idle => 5,
-            }),
+            PoolOrder::Trouble => state.alarm(),
             PoolOrder::Waiting => seen.map_or(0, |seen| u64::from(seen.waiting) * 2 + u64::from(seen.waiting_more)),
             // The earlier somebody began to wait, the longer they wait, whatever time it is.
             PoolOrder::LongestWait => {
