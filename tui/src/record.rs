@@ -44,8 +44,9 @@ pub(crate) struct RecordOptions {
 
 const AFTER_RECORD: &str = "\
 The first line is {\"leasehold_trace\":1,\"table\",\"region\",\"recorded_at_ms\",\"program\"}; every other line is
-{\"at_ms\",\"pool\":{...}}, a whole pool with its slots and queue, or {\"at_ms\",\"gone\":PREFIX}. `leasehold schema record`
-says it exactly. Times are in milliseconds since 1970.
+{\"at_ms\",\"pool\":{...}}, a whole pool with its slots and queue, or {\"at_ms\",\"gone\":PREFIX}, or
+{\"at_ms\",\"broken\":{\"prefix\",\"why\",\"slots\",\"rest\"}}, a pool of which not all rows can be read, with what could be.
+`leasehold schema record` says it exactly. Times are in milliseconds since 1970.
 A recording that was cut off can be played as far as it goes.
 
 Exit status: 0 stopped by ctrl-C or by --for; 1 a pool does not exist; 2 the options make no sense or the file
@@ -74,7 +75,7 @@ impl RecordOptions {
             }
         });
         let mut stop = std::pin::pin!(stop_signal());
-        let mut left_out = BTreeSet::new();
+        let mut told_broken = BTreeSet::new();
         loop {
             let mut input = tokio::select! {
                 Some(input) = incoming.recv() => input,
@@ -91,12 +92,12 @@ impl RecordOptions {
                 }
                 // Whoever reads standard error is told; the recording goes on when it can.
                 Input::Failed { why, .. } => complain(&format!("{why}; trying again")),
-                Input::Unreadable { prefix, why } if left_out.insert(prefix.clone()) => {
-                    complain(&format!("pool {prefix} is left out while it cannot be read: {why}"));
+                Input::Unreadable { prefix, why } if told_broken.insert(prefix.clone()) => {
+                    complain(&format!("pool {prefix} cannot be read, and is recorded as broken: {why}"));
                 }
-                Input::Damaged(look) if left_out.insert(look.rest.prefix.clone()) => {
+                Input::Damaged(look) if told_broken.insert(look.rest.prefix.clone()) => {
                     let (prefix, why) = (&look.rest.prefix, &look.why);
-                    complain(&format!("pool {prefix} is left out while it cannot be read: {why}"));
+                    complain(&format!("not all of pool {prefix} can be read, and it is recorded as broken: {why}"));
                 }
                 _ => {}
             }

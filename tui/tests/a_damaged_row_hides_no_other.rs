@@ -40,6 +40,24 @@ async fn a_damaged_slot_hides_no_other_on_the_dashboard() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_has_a_damaged_pool_with_its_trouble() {
+    let patient = damaged_slot().await;
+    let out = patient.file.with_extension("jsonl");
+    let mut record = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    let record = record.args(["record", "--every", "0.2", "--for", "1", "--out"]).arg(&out);
+    let ended = record.arg("--store").arg(&patient.file).output().expect("the binary runs");
+    let wrong = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && wrong.contains("recorded as broken: ") && wrong.contains("\"abc\""), "{wrong}");
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../schemas/record.json")).expect("a schema");
+    assert!(schema["oneOf"][3]["required"].as_array().is_some_and(|all| all.contains(&"broken".into())));
+    let tmux = Tmux::shell((120, 40), &[]);
+    tmux.start(&format!("watch --replay {}", out.display()));
+    tmux.shows(&["1 broken", "nightly-import", "attribute fence", "nobody is let in while a row"]);
+    tmux.text("q");
+    tmux.shows(&["LEFT 0"]);
+}
+
 #[tokio::test]
 async fn a_damaged_row_is_told_once_by_the_list() {
     let patient = damaged_slot().await;

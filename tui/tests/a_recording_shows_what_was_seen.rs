@@ -5,8 +5,8 @@
 mod scenes;
 
 use leasehold_core::occupancy::trace::Trace;
-use leasehold_core::{Millis, Timestamp};
-use leasehold_tui::watch::input::{Input, PoolDirectory, ReplayCommand};
+use leasehold_core::{Millis, Slot, Timestamp};
+use leasehold_tui::watch::input::{DamagedPool, Input, PoolDirectory, ReplayCommand};
 use leasehold_tui::watch::recorder::Recorder;
 use leasehold_tui::watch::replay::ReplayPlayer;
 use leasehold_tui::watch::session::DashboardMode;
@@ -72,6 +72,55 @@ fn played_to_its_end_it_shows_what_the_live_screen_shows() {
     };
     assert_eq!(told(&played), told(&live));
     assert_eq!(played.played.map(|played| played.playing), Some(false));
+}
+
+#[test]
+fn a_pool_that_cannot_be_read_is_broken_when_it_is_played_too() {
+    let mut inputs = watching();
+    let names: Vec<_> = every_state().iter().map(|scene| scene.look().prefix).collect();
+    let at = |second: u64| Timestamp(NOW.0 + second * 1_000);
+    let damaged = |second| {
+        let rest = Scene { at: at(second), ..every_state().remove(0) }.look();
+        let slots = [(Slot(1), "slot#00001: its fence is no number".to_owned())].into();
+        Input::Damaged(Box::new(DamagedPool {
+            rest,
+            slots,
+            why: "slot#00001: its fence is no number; correct it".into(),
+        }))
+    };
+    let unreadable = Input::Unreadable { prefix: names[1].clone(), why: "its settings make no sense".into() };
+    inputs.extend([(at(21), damaged(21)), (at(21), unreadable), (at(23), damaged(23))]);
+    // What its last sweep saw makes no pool readable.
+    let listed: Vec<_> = every_state().iter().filter(|scene| scene.name != "thumbnails").map(Scene::listing).collect();
+    inputs.push((at(24), Input::Listed(PoolDirectory { at: at(24), pools: listed })));
+    inputs.push((at(25), damaged(25)));
+    let recorded = recorded(&inputs);
+    let mut played = dashboard(DashboardMode::Replay, (120, 40));
+    let mut player = ReplayPlayer::new(Trace::parse(&recorded).expect("a trace"));
+    play(&mut played, player.start());
+    for _ in 0..300 {
+        play(&mut played, player.pass(Millis(100)));
+    }
+    let troubles = |dashboard: &DashboardState| {
+        let troubled = dashboard.listed().filter_map(|pool| Some((pool.prefix.clone(), pool.trouble.clone()?)));
+        troubled.collect::<Vec<_>>()
+    };
+    let told = troubles(&played);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|(name, why)| *name == names[0] && why.contains("no number; correct it")), "{told:?}");
+    assert!(told.iter().any(|(name, why)| *name == names[1] && why.contains("make no sense")), "{told:?}");
+    let slot = played.listed().find(|pool| pool.prefix == names[0]).and_then(|pool| pool.damage(Slot(1)));
+    assert_eq!(slot, Some("slot#00001: its fence is no number"));
+    // Also where it is all that the recording says of the pool.
+    let mut lines = recorded.lines();
+    let header = lines.next().expect("a header");
+    let broken: Vec<&str> = lines.filter(|line| line.contains("\"broken\"")).collect();
+    let text = [&[header][..], &broken].concat().join("\n");
+    let mut played = dashboard(DashboardMode::Replay, (120, 40));
+    let mut player = ReplayPlayer::new(Trace::parse(&text).expect("a trace"));
+    play(&mut played, player.start());
+    play(&mut played, player.told(ReplayCommand::Seek(60_000)));
+    assert_eq!(troubles(&played).len(), 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
-use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceError, TraceHeader};
+use leasehold_core::occupancy::trace::{BrokenPool, PoolSeen, Trace, TraceError, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEvent, changes};
 use leasehold_core::{PoolName, Timestamp};
 use serde::Serialize;
@@ -22,8 +22,30 @@ pub struct Recording {
     order: Vec<(Timestamp, usize, usize)>,
 }
 
-/// What was seen of a pool, in order; none: it was gone.
-type RecordedLooks = Vec<(Timestamp, Option<Box<Occupancy>>)>;
+/// What was seen of a pool, in order.
+type RecordedLooks = Vec<(Timestamp, PoolSeen)>;
+
+/// A pool as it was seen at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum RecordedPool<'a> {
+    /// All of it.
+    Whole(&'a Occupancy),
+    /// Not all of its rows could be read.
+    Broken {
+        /// Which, why, and what could be read.
+        broken: &'a BrokenPool,
+        /// Which.
+        prefix: &'a PoolName,
+    },
+}
+
+fn whole(seen: &PoolSeen) -> Option<&Occupancy> {
+    match seen {
+        PoolSeen::Pool(pool) => Some(pool),
+        PoolSeen::Gone(_) | PoolSeen::Broken(_) => None,
+    }
+}
 
 /// An event, and of which pool.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,11 +84,7 @@ impl Recording {
             if moments.last() != Some(&entry.at) {
                 moments.push(entry.at);
             }
-            let (prefix, seen) = match entry.seen {
-                PoolSeen::Pool(pool) => (pool.prefix.clone(), Some(pool)),
-                PoolSeen::Gone(prefix) => (prefix, None),
-            };
-            pools.entry(prefix).or_default().push((entry.at, seen));
+            pools.entry(entry.prefix().clone()).or_default().push((entry.at, entry.seen));
         }
         let pools: Vec<(PoolName, RecordedLooks)> = pools.into_iter().collect();
         let looks_of = |(pool, (_, looks)): (usize, &(PoolName, RecordedLooks))| {
@@ -89,7 +107,10 @@ impl Recording {
 
     /// How many looks it holds, as `leasehold record` counts them: each at one pool.
     pub fn looks(&self) -> usize {
-        self.pools.iter().map(|(_, looks)| looks.iter().filter(|(_, pool)| pool.is_some()).count()).sum()
+        self.pools
+            .iter()
+            .map(|(_, looks)| looks.iter().filter(|(_, seen)| !matches!(seen, PoolSeen::Gone(_))).count())
+            .sum()
     }
 
     /// How many pools were ever seen.
@@ -114,9 +135,15 @@ impl Recording {
     }
 
     /// Every pool as it was seen last at that moment, by name.
-    pub fn at(&self, at: Timestamp) -> Vec<&Occupancy> {
+    pub fn at(&self, at: Timestamp) -> Vec<RecordedPool<'_>> {
         let last = |looks: &RecordedLooks| looks.partition_point(|(seen, _)| *seen <= at).checked_sub(1);
-        self.pools.iter().filter_map(|(_, looks)| looks[last(looks)?].1.as_deref()).collect()
+        let seen = self.pools.iter().filter_map(|(prefix, looks)| Some((prefix, &looks[last(looks)?].1)));
+        let pools = seen.filter_map(|(prefix, seen)| match seen {
+            PoolSeen::Pool(pool) => Some(RecordedPool::Whole(pool)),
+            PoolSeen::Broken(broken) => Some(RecordedPool::Broken { broken, prefix }),
+            PoolSeen::Gone(_) => None,
+        });
+        pools.collect()
     }
 
     /// What was seen to have happened after one moment and until another, in the order in which it was seen.
@@ -125,8 +152,8 @@ impl Recording {
         let mut events = vec![];
         for (_, pool, look) in &self.order[seen(after).min(seen(until))..seen(until)] {
             let (prefix, looks) = &self.pools[*pool];
-            let before = look.checked_sub(1).and_then(|before| looks[before].1.as_ref());
-            let (Some(before), Some(now)) = (before, &looks[*look].1) else { continue };
+            let before = look.checked_sub(1).and_then(|before| whole(&looks[before].1));
+            let (Some(before), Some(now)) = (before, whole(&looks[*look].1)) else { continue };
             let told = changes(before, now).into_iter();
             events.extend(told.map(|event| RecordedEvent { prefix: prefix.clone(), event }));
         }
@@ -138,7 +165,7 @@ impl Recording {
         let looks = self.pools.iter().find(|(known, _)| known.as_str() == prefix);
         let looks = looks.map_or(&[][..], |(_, looks)| looks.as_slice());
         let seen: Vec<(Timestamp, Sample)> =
-            looks.iter().filter_map(|(at, pool)| Some((*at, Sample::from(pool.as_deref()?)))).collect();
+            looks.iter().filter_map(|(at, seen)| Some((*at, Sample::from(whole(seen)?)))).collect();
         let draw = |(first, Span { most_held, last, .. }): (usize, Span)| Point {
             at: seen[first].0.0,
             held: most_held,

@@ -2,10 +2,10 @@
 
 #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
 
-use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceEntry, TraceHeader};
+use leasehold_core::occupancy::trace::{BrokenPool, BrokenSlot, PoolSeen, Trace, TraceEntry, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEventKind};
 use leasehold_core::{Attempt, Fence, Held, Holder, Limit, Notice, Settings, Slot, SlotRow, Snapshot, Timestamp};
-use leasehold_wasm::Recording;
+use leasehold_wasm::{RecordedPool, Recording};
 
 /// A slot: its fence, and whether it is held.
 type Slots = [(u64, bool); 2];
@@ -53,7 +53,11 @@ fn recording() -> Recording {
 fn every_pool_shows_as_it_was_seen_last() {
     let recording = recording();
     let held = |at: u64| -> Vec<String> {
-        recording.at(Timestamp(at)).iter().map(|pool| format!("{} {}", pool.prefix, pool.held)).collect()
+        let shown = |pool: &RecordedPool| match pool {
+            RecordedPool::Whole(pool) => format!("{} {}", pool.prefix, pool.held),
+            RecordedPool::Broken { prefix, broken } => format!("{prefix} broken: {}", broken.why),
+        };
+        recording.at(Timestamp(at)).iter().map(shown).collect()
     };
     assert_eq!(held(999), [""; 0]);
     assert_eq!(held(1_000), ["a 0", "b 1"]);
@@ -61,6 +65,34 @@ fn every_pool_shows_as_it_was_seen_last() {
     assert_eq!(held(3_999), ["a 2", "b 0"]);
     assert_eq!(held(4_000), ["a 2"], "b is retired");
     assert_eq!(held(90_000), ["a 1"]);
+}
+
+#[test]
+fn a_broken_pool_shows_as_broken_until_it_is_read_again() {
+    let entry = |at, rest| {
+        let slots = vec![BrokenSlot { slot: Slot(1), why: "no fence".into() }];
+        let broken = BrokenPool { prefix: "a".parse().expect("prefix"), why: "row slot#00001".into(), slots, rest };
+        TraceEntry { at: Timestamp(at), seen: PoolSeen::Broken(Box::new(broken)) }
+    };
+    let header =
+        TraceHeader { table: "t".into(), region: None, recorded_at: Timestamp(900), program: "leasehold".into() };
+    let entries = vec![
+        TraceEntry::pool(Timestamp(1_000), look("a", 1_000, [(1, true), (1, false)])),
+        entry(2_000, Some(look("a", 2_000, [(2, true), (1, false)]))),
+        entry(3_000, None),
+        TraceEntry::pool(Timestamp(4_000), look("a", 4_000, [(2, false), (1, false)])),
+    ];
+    let recording = Recording::parse(&Trace { header, entries, note: None }.to_string()).expect("a trace");
+    let at = |at: u64| serde_json::to_value(recording.at(Timestamp(at))).expect("JSON")[0].take();
+    assert_eq!((&at(1_500)["held"], &at(1_500)["broken"]), (&1.into(), &serde_json::Value::Null));
+    let broken = at(2_500);
+    assert_eq!((&broken["prefix"], &broken["broken"]["why"]), (&"a".into(), &"row slot#00001".into()));
+    assert_eq!((&broken["broken"]["rest"]["held"], &broken["broken"]["slots"][0]["slot"]), (&1.into(), &1.into()));
+    assert_eq!(at(3_500)["broken"]["rest"], serde_json::Value::Null);
+    assert_eq!((&at(4_500)["held"], recording.looks()), (&0.into(), 4));
+    // Of what nobody could read nothing is told.
+    assert!(recording.events(Timestamp(0), Timestamp(9_000)).is_empty());
+    assert_eq!(recording.line("a", 10).len(), 2);
 }
 
 #[test]

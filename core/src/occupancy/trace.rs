@@ -22,10 +22,12 @@
 //! ```json
 //! {"at_ms":1700000000250,"pool":{"prefix":"analytics","at_ms":1700000000245,"detail":"rows","limit":15,"held":12}}
 //! {"at_ms":1700000000900,"gone":"batch"}
+//! {"at_ms":1700000001200,"broken":{"prefix":"nightly","why":"row slot#00001 ...","slots":[{"slot":1,"why":"..."}],"rest":{}}}
 //! ```
 //!
 //! `pool` is a whole [`Occupancy`] (above it is shortened) and replaces what was known of the pool; `gone` says
-//! that the pool was retired. `at_ms` is when the recorder saw it, on its own clock; it never decreases from line
+//! that the pool was retired; `broken` that not all of its rows can be read, and why: `slots` are those whose rows can not, `rest`
+//! is what the others show, if that can be told. (Programs from before there was `broken` leave those lines out.) `at_ms` is when the recorder saw it, on its own clock; it never decreases from line
 //! to line. The `at_ms` inside `pool` is the moment that the look shows: for a pool's rows about the same, for a
 //! summary the time of the sweep.
 //!
@@ -43,7 +45,7 @@ use serde_json::Value;
 use super::Occupancy;
 use crate::harmless::harmless_json;
 use crate::time::Timestamp;
-use crate::types::{PoolName, SHOWN_CHARS, shortened};
+use crate::types::{PoolName, SHOWN_CHARS, Slot, shortened};
 
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u64 = 1;
@@ -101,16 +103,19 @@ struct Line {
     pool: Option<Box<Occupancy>>,
     #[serde(default)]
     gone: Option<PoolName>,
+    #[serde(default)]
+    broken: Option<Box<BrokenPool>>,
 }
 
 impl TryFrom<Line> for TraceEntry {
     type Error = &'static str;
 
-    fn try_from(Line { at_ms, pool, gone }: Line) -> Result<TraceEntry, &'static str> {
-        let seen = match (pool, gone) {
-            (Some(pool), None) => PoolSeen::Pool(pool),
-            (None, Some(gone)) => PoolSeen::Gone(gone),
-            _ => return Err("not one of `pool` and `gone`"),
+    fn try_from(Line { at_ms, pool, gone, broken }: Line) -> Result<TraceEntry, &'static str> {
+        let seen = match (pool, gone, broken) {
+            (Some(pool), None, None) => PoolSeen::Pool(pool),
+            (None, Some(gone), None) => PoolSeen::Gone(gone),
+            (None, None, Some(broken)) => PoolSeen::Broken(broken),
+            _ => return Err("not one of `pool`, `gone` and `broken`"),
         };
         Ok(TraceEntry { at: at_ms, seen })
     }
@@ -124,6 +129,32 @@ pub enum PoolSeen {
     Pool(Box<Occupancy>),
     /// The pool is not there any more: it was retired.
     Gone(PoolName),
+    /// Not all of its rows can be read.
+    Broken(Box<BrokenPool>),
+}
+
+/// A pool of which not all rows can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenPool {
+    /// Which pool.
+    pub prefix: PoolName,
+    /// All that is wrong, and what to do.
+    pub why: String,
+    /// The slots whose rows can not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<BrokenSlot>,
+    /// What the other rows show; none if nothing can be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Occupancy>,
+}
+
+/// A slot whose row can not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenSlot {
+    /// Its number.
+    pub slot: Slot,
+    /// What is wrong with the row, and what to do.
+    pub why: String,
 }
 
 /// Why a text is no trace that can be read. Lines are counted from 1.
@@ -189,6 +220,7 @@ impl TraceEntry {
         match &self.seen {
             PoolSeen::Pool(pool) => &pool.prefix,
             PoolSeen::Gone(prefix) => prefix,
+            PoolSeen::Broken(broken) => &broken.prefix,
         }
     }
 }
@@ -305,7 +337,7 @@ mod tests {
     use crate::settings::Settings;
     use crate::status::Snapshot;
     use crate::time::Millis;
-    use crate::types::{Attempt, Fence, Holder, Limit, Slot, TaskToken, Ticket};
+    use crate::types::{Attempt, Fence, Holder, Limit, TaskToken, Ticket};
 
     fn pool(at: u64) -> Occupancy {
         let settings = Settings::new("analytics".parse().expect("prefix"), Limit::try_from(2).expect("limit"));
@@ -374,6 +406,22 @@ mod tests {
                 .starts_with("{\"at_ms\":1000,\"pool\":{\"prefix\":\"analytics\",\"at_ms\":1000,\"detail\":\"rows\"")
         );
         assert_eq!(lines[3], "{\"at_ms\":2000,\"gone\":\"batch\"}");
+    }
+
+    #[test]
+    fn a_broken_pool_reads_back_with_what_could_be_read_and_without() {
+        let broken = |slots, rest| {
+            let broken = BrokenPool { prefix: "analytics".parse().expect("prefix"), why: "row x".into(), slots, rest };
+            TraceEntry { at: Timestamp(3_000), seen: PoolSeen::Broken(Box::new(broken)) }
+        };
+        let slots = vec![BrokenSlot { slot: Slot(1), why: "fence is \"abc\"".into() }];
+        let all = Trace { entries: vec![broken(slots, Some(pool(2_990))), broken(vec![], None)], ..trace() };
+        assert_eq!(Trace::parse(&all.to_string()), Ok(all.clone()));
+        let last = "{\"at_ms\":3000,\"broken\":{\"prefix\":\"analytics\",\"why\":\"row x\"}}";
+        assert_eq!(all.to_string().lines().last(), Some(last));
+        let mixed = last.replace("\"broken\"", "\"gone\":\"a\",\"broken\"");
+        let text = format!("{}\n{mixed}\n", all.to_string().lines().next().expect("a header"));
+        assert!(matches!(Trace::parse(&text), Err(TraceError::BadLine { line: 2, .. })));
     }
 
     #[test]

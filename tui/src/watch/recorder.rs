@@ -1,11 +1,11 @@
 //! Recorder: how is what was seen kept?
 //! As a trace, line by line, as it is seen: what was written before a crash can be read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::occupancy::trace::{PoolSeen, TraceEntry, TraceHeader};
+use leasehold_core::occupancy::trace::{BrokenPool, BrokenSlot, PoolSeen, TraceEntry, TraceHeader};
 use leasehold_core::{PoolName, Timestamp};
 
 use super::input::Input;
@@ -17,6 +17,8 @@ pub struct Recorder<W> {
     last: Timestamp,
     /// Which pools there were, and of which moment their newest look was.
     known: HashMap<PoolName, Timestamp>,
+    /// Those of them that could not be read, or not all of them, when they were looked at last.
+    broken: HashSet<PoolName>,
     looks: u64,
 }
 
@@ -30,7 +32,7 @@ impl<W: Write> Recorder<W> {
         let header = TraceHeader { table: table.into(), region: region.map(Into::into), recorded_at: now, program };
         writeln!(out, "{}", header.to_line()?)?;
         out.flush()?;
-        Ok(Recorder { out, last: now, known: HashMap::new(), looks: 0 })
+        Ok(Recorder { out, last: now, known: HashMap::new(), broken: HashSet::new(), looks: 0 })
     }
 
     /// Keeps an input, if it is a look at pools.
@@ -41,14 +43,32 @@ impl<W: Write> Recorder<W> {
         // A clock that was set back must not make a trace that nobody can read.
         self.last = self.last.max(now);
         match input {
-            Input::Seen(look) => self.look(look)?,
+            Input::Seen(look) => {
+                self.broken.remove(&look.prefix);
+                self.look(look)?;
+            }
+            Input::Damaged(damaged) => {
+                let slots = damaged.slots.iter().map(|(slot, why)| BrokenSlot { slot: *slot, why: why.clone() });
+                let rest = Some(damaged.rest.clone());
+                let (prefix, why) = (damaged.rest.prefix.clone(), damaged.why.clone());
+                self.broken(BrokenPool { prefix, why, slots: slots.collect(), rest })?;
+            }
+            Input::Unreadable { prefix, why } => {
+                let (prefix, why) = (prefix.clone(), why.clone());
+                self.broken(BrokenPool { prefix, why, slots: vec![], rest: None })?;
+            }
             Input::Gone(prefix) => self.gone(prefix)?,
             Input::Listed(listed) => {
-                let there: std::collections::HashSet<&PoolName> =
-                    listed.pools.iter().map(|pool| &pool.prefix).collect();
+                let there: HashSet<&PoolName> = listed.pools.iter().map(|pool| &pool.prefix).collect();
                 let gone: Vec<PoolName> = self.known.keys().filter(|prefix| !there.contains(prefix)).cloned().collect();
                 gone.iter().try_for_each(|prefix| self.gone(prefix))?;
-                listed.pools.iter().filter_map(|pool| pool.summary.as_ref()).try_for_each(|look| self.look(look))?;
+                // What a sweep saw makes no pool readable.
+                let summaries = listed.pools.iter().filter_map(|pool| pool.summary.as_ref());
+                for look in summaries {
+                    if !self.broken.contains(&look.prefix) {
+                        self.look(look)?;
+                    }
+                }
             }
             _ => return Ok(()),
         }
@@ -70,7 +90,16 @@ impl<W: Write> Recorder<W> {
         writeln!(self.out, "{}", TraceEntry::pool(self.last, look.clone()).to_line()?)
     }
 
+    fn broken(&mut self, pool: BrokenPool) -> io::Result<()> {
+        self.known.insert(pool.prefix.clone(), self.last);
+        self.broken.insert(pool.prefix.clone());
+        self.looks += 1;
+        let entry = TraceEntry { at: self.last, seen: PoolSeen::Broken(Box::new(pool)) };
+        writeln!(self.out, "{}", entry.to_line()?)
+    }
+
     fn gone(&mut self, prefix: &PoolName) -> io::Result<()> {
+        self.broken.remove(prefix);
         if self.known.remove(prefix).is_none() {
             return Ok(());
         }

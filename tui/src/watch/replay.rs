@@ -4,11 +4,11 @@
 
 use std::collections::HashMap;
 
-use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceEntry};
+use leasehold_core::occupancy::trace::{BrokenPool, PoolSeen, Trace, TraceEntry};
 use leasehold_core::{Millis, PoolName, Timestamp};
 
 use super::history::KEPT;
-use super::input::{Input, ReplayCommand, ReplayPosition};
+use super::input::{DamagedPool, Input, ReplayCommand, ReplayPosition};
 
 /// A recording that is being played.
 #[derive(Clone, Debug)]
@@ -110,5 +110,16 @@ fn seen(entry: &TraceEntry) -> Input {
     match &entry.seen {
         PoolSeen::Pool(look) => Input::Seen(look.clone()),
         PoolSeen::Gone(prefix) => Input::Gone(prefix.clone()),
+        PoolSeen::Broken(broken) => {
+            let BrokenPool { prefix, why, slots, rest } = &**broken;
+            match rest {
+                Some(rest) => Input::Damaged(Box::new(DamagedPool {
+                    rest: rest.clone(),
+                    slots: slots.iter().map(|broken| (broken.slot, broken.why.clone())).collect(),
+                    why: why.clone(),
+                })),
+                None => Input::Unreadable { prefix: prefix.clone(), why: why.clone() },
+            }
+        }
     }
 }

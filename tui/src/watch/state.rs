@@ -17,7 +17,7 @@ use super::input::{DamagedPool, DashboardEffect, Input, PoolDirectory, ReadCost,
 use super::layout::Pane;
 use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
-use super::session::Session;
+use super::session::{DashboardMode, Session};
 use super::text::width;
 
 /// How long a message stays on screen at most: the keys are below it.
@@ -236,7 +236,7 @@ impl DashboardState {
             Input::Gone(prefix) => self.forget(&prefix),
             // One that was forgotten meanwhile does not come back for this.
             Input::Unreadable { prefix, why } => {
-                if self.places.contains_key(&prefix) {
+                if self.may_be_there(&prefix) {
                     let now = self.now;
                     let pool = self.pool_mut(&prefix);
                     (pool.trouble, pool.damaged, pool.read_at) = (Some(why), None, Some(now));
@@ -369,8 +369,13 @@ impl DashboardState {
     }
 
     /// A pool of which some rows can not be read: the others are shown.
+    /// Whether a pool that is told of is there: one that is listed, or in a recording, which has no lists, any.
+    fn may_be_there(&self, prefix: &PoolName) -> bool {
+        self.session.mode == DashboardMode::Replay || self.places.contains_key(prefix)
+    }
+
     fn see_the_rest(&mut self, DamagedPool { rest, slots, why }: DamagedPool) {
-        if !self.places.contains_key(&rest.prefix) {
+        if !self.may_be_there(&rest.prefix) {
             return;
         }
         self.failure = None;

@@ -355,20 +355,24 @@ class TraceBand {
     return known;
   }
 
-  show(pool, how) {
-    this.last = [pool, { ...how, dt: 0 }];
-    this.element.querySelector("strong").textContent = String(pool.held);
-    this.element.querySelector(".pool-held span").textContent = String(pool.limit);
-    const over = pool.state === "over_limit";
-    this.element.querySelector(".pool-over").textContent = stateOf(pool);
+  show(seen, how) {
+    this.last = [seen, { ...how, dt: 0 }];
+    const { broken } = seen;
+    const pool = broken === undefined ? seen : (broken.rest ?? unreadable(how.moment));
+    const unknown = broken !== undefined && !broken.rest;
+    // A lease may lie on a row that cannot be read.
+    this.element.querySelector("strong").textContent = unknown ? "?" : `${broken ? "at least " : ""}${pool.held}`;
+    this.element.querySelector(".pool-held span").textContent = unknown ? "?" : String(pool.limit);
+    const over = broken === undefined && pool.state === "over_limit";
+    this.element.querySelector(".pool-over").textContent = broken ? `broken: ${shorten(broken.why, 400)}` : stateOf(pool);
     const summary = pool.detail === "summary";
     const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
-    this.element.querySelector(".pool-waits").textContent = summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
+    this.element.querySelector(".pool-waits").textContent = unknown ? "" : summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
     const override = this.element.querySelector(".pool-override");
     override.hidden = !pool.override;
     override.textContent = overrideOf(pool);
-    this.element.classList.toggle("over", over);
-    this.element.classList.toggle("passing", !over && pool.state !== "starving");
+    this.element.classList.toggle("over", over || broken !== undefined);
+    this.element.classList.toggle("passing", broken === undefined && !over && pool.state !== "starving");
 
     const jobs = [];
     for (const waiter of pool.queue) jobs.push(this.#number(waiter.holder), 0, rows.phase.queued, waiter.since_ms, -1, -1, 0, 1);
@@ -405,6 +409,11 @@ class TraceBand {
     const most = 1.12 * Math.max(4, ...points.map((point) => Math.max(point.most, point.limit)));
     this.chart.draw({ from: how.from, to: how.to, most, points, said: how.to > how.from ? `leases held, the whole ${span(how.to - how.from)}` : "leases held" });
   }
+}
+
+/** What is drawn of a pool of which nothing can be read. @param {number} moment */
+function unreadable(moment) {
+  return { at_ms: moment, detail: "rows", limit: 0, held: 0, open: 0, waiting: 0, waiting_more: false, oldest_wait_ms: null, state: "idle", slots: [], queue: [] };
 }
 
 /** All that is told of a pool in a few words, where that is not plain to see. */
