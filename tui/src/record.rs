@@ -45,7 +45,7 @@ pub(crate) struct RecordOptions {
 const AFTER_RECORD: &str = "\
 The first line is {\"leasehold_trace\":1,\"table\",\"region\",\"recorded_at_ms\",\"program\"}; every other line is
 {\"at_ms\",\"pool\":{...}}, a whole pool with its slots and queue, or {\"at_ms\",\"gone\":PREFIX}, or
-{\"at_ms\",\"broken\":{\"prefix\",\"why\",\"slots\",\"rest\"}}, a pool of which not all rows can be read, with what could be.
+{\"at_ms\",\"broken\":PREFIX,\"why\",\"slots\",\"rest\"}, a pool of which not all rows can be read, with what could be.
 `leasehold schema record` says it exactly. Times are in milliseconds since 1970.
 A recording that was cut off can be played as far as it goes.
 

@@ -149,11 +149,11 @@ fn every_line_of_a_recording_keeps_to_it() {
     assert!(lines.iter().any(held) && lines.iter().any(waits), "there is something in it");
     let gone = json!({"at_ms": 1, "gone": "batch"});
     let broken = |rest: &Value| {
-        let slots = json!([{"slot": 1, "why": "its fence is no number"}]);
-        json!({"at_ms": 1, "broken": {"prefix": "a", "why": "a row", "slots": slots, "rest": rest}})
+        let slots = json!([[1, "its fence is no number"]]);
+        json!({"at_ms": 1, "broken": "a", "why": "a row", "slots": slots, "rest": rest})
     };
     let whole = lines.iter().find(|line| held(line)).expect("a look");
-    let least = json!({"at_ms": 1, "broken": {"prefix": "a", "why": "a row"}});
+    let least = json!({"at_ms": 1, "broken": "a", "why": "a row"});
     for (number, line) in lines.iter().chain([&gone, &broken(&whole["pool"]), &least]).enumerate() {
         assert_eq!(flaws(&schema, line, "line"), Vec::<String>::new(), "line {number}");
     }

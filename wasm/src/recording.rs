@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
-use leasehold_core::occupancy::trace::{BrokenPool, PoolSeen, Trace, TraceError, TraceHeader};
+use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceError, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEvent, changes};
 use leasehold_core::{PoolName, Timestamp};
 use serde::Serialize;
@@ -33,10 +33,12 @@ pub enum RecordedPool<'a> {
     Whole(&'a Occupancy),
     /// Not all of its rows could be read.
     Broken {
-        /// Which, why, and what could be read.
-        broken: &'a BrokenPool,
         /// Which.
         prefix: &'a PoolName,
+        /// Why.
+        broken: &'a str,
+        /// What could be read, if anything could.
+        rest: Option<&'a Occupancy>,
     },
 }
 
@@ -140,7 +142,9 @@ impl Recording {
         let seen = self.pools.iter().filter_map(|(prefix, looks)| Some((prefix, &looks[last(looks)?].1)));
         let pools = seen.filter_map(|(prefix, seen)| match seen {
             PoolSeen::Pool(pool) => Some(RecordedPool::Whole(pool)),
-            PoolSeen::Broken(broken) => Some(RecordedPool::Broken { broken, prefix }),
+            PoolSeen::Broken(pool) => {
+                Some(RecordedPool::Broken { prefix, broken: &pool.why, rest: pool.rest.as_deref() })
+            }
             PoolSeen::Gone(_) => None,
         });
         pools.collect()

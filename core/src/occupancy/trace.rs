@@ -22,7 +22,7 @@
 //! ```json
 //! {"at_ms":1700000000250,"pool":{"prefix":"analytics","at_ms":1700000000245,"detail":"rows","limit":15,"held":12}}
 //! {"at_ms":1700000000900,"gone":"batch"}
-//! {"at_ms":1700000001200,"broken":{"prefix":"nightly","why":"row slot#00001 ...","slots":[{"slot":1,"why":"..."}],"rest":{}}}
+//! {"at_ms":1700000001200,"broken":"nightly","why":"row slot#00001 ...","slots":[[1,"..."]],"rest":{"prefix":"nightly","limit":5}}
 //! ```
 //!
 //! `pool` is a whole [`Occupancy`] (above it is shortened) and replaces what was known of the pool; `gone` says
@@ -84,18 +84,16 @@ pub struct TraceHeader {
 }
 
 /// One line: what was seen, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Line")]
 pub struct TraceEntry {
     /// When, on the recorder's clock.
-    #[serde(rename = "at_ms")]
     pub at: Timestamp,
     /// What.
-    #[serde(flatten)]
     pub seen: PoolSeen,
 }
 
-/// An entry as it is read: without keeping the whole line first, which flattening does.
+/// An entry as it is read. One flat object: the page's size is counted, and each kind of object costs.
 #[derive(Deserialize)]
 struct Line {
     at_ms: Timestamp,
@@ -104,26 +102,52 @@ struct Line {
     #[serde(default)]
     gone: Option<PoolName>,
     #[serde(default)]
-    broken: Option<Box<BrokenPool>>,
+    broken: Option<PoolName>,
+    #[serde(default)]
+    why: Option<String>,
+    #[serde(default)]
+    slots: Vec<(Slot, String)>,
+    #[serde(default)]
+    rest: Option<Box<Occupancy>>,
+}
+
+/// The same as it is written.
+#[derive(Default, Serialize)]
+struct WrittenLine<'a> {
+    at_ms: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<&'a Occupancy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<&'a PoolName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken: Option<&'a PoolName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    slots: &'a [(Slot, String)],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rest: Option<&'a Occupancy>,
 }
 
 impl TryFrom<Line> for TraceEntry {
     type Error = &'static str;
 
-    fn try_from(Line { at_ms, pool, gone, broken }: Line) -> Result<TraceEntry, &'static str> {
-        let seen = match (pool, gone, broken) {
-            (Some(pool), None, None) => PoolSeen::Pool(pool),
-            (None, Some(gone), None) => PoolSeen::Gone(gone),
-            (None, None, Some(broken)) => PoolSeen::Broken(broken),
-            _ => return Err("not one of `pool`, `gone` and `broken`"),
+    fn try_from(line: Line) -> Result<TraceEntry, &'static str> {
+        let Line { at_ms, pool, gone, broken, why, slots, rest } = line;
+        let seen = match (pool, gone, broken, why) {
+            (Some(pool), None, None, _) => PoolSeen::Pool(pool),
+            (None, Some(gone), None, _) => PoolSeen::Gone(gone),
+            (None, None, Some(prefix), Some(why)) => {
+                PoolSeen::Broken(Box::new(BrokenPool { prefix, why, slots, rest }))
+            }
+            _ => return Err("not one of `pool`, `gone`, and `broken` with `why`"),
         };
         Ok(TraceEntry { at: at_ms, seen })
     }
 }
 
 /// What was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolSeen {
     /// A pool as it is now.
     Pool(Box<Occupancy>),
@@ -134,27 +158,16 @@ pub enum PoolSeen {
 }
 
 /// A pool of which not all rows can be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenPool {
     /// Which pool.
     pub prefix: PoolName,
     /// All that is wrong, and what to do.
     pub why: String,
-    /// The slots whose rows can not be read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub slots: Vec<BrokenSlot>,
+    /// The slots whose rows can not be read, and what is wrong with each.
+    pub slots: Vec<(Slot, String)>,
     /// What the other rows show; none if nothing can be shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rest: Option<Occupancy>,
-}
-
-/// A slot whose row can not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BrokenSlot {
-    /// Its number.
-    pub slot: Slot,
-    /// What is wrong with the row, and what to do.
-    pub why: String,
+    pub rest: Option<Box<Occupancy>>,
 }
 
 /// Why a text is no trace that can be read. Lines are counted from 1.
@@ -212,7 +225,16 @@ impl TraceEntry {
     /// # Errors
     /// When it can not be said in JSON, which no value of this type brings about.
     pub fn to_line(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self).map(harmless_json)
+        let line = WrittenLine { at_ms: self.at, ..WrittenLine::default() };
+        let line = match &self.seen {
+            PoolSeen::Pool(pool) => WrittenLine { pool: Some(pool), ..line },
+            PoolSeen::Gone(prefix) => WrittenLine { gone: Some(prefix), ..line },
+            PoolSeen::Broken(broken) => {
+                let BrokenPool { prefix, why, slots, rest } = &**broken;
+                WrittenLine { broken: Some(prefix), why: Some(why), slots, rest: rest.as_deref(), ..line }
+            }
+        };
+        serde_json::to_string(&line).map(harmless_json)
     }
 
     /// Which pool it is about.
@@ -414,10 +436,10 @@ mod tests {
             let broken = BrokenPool { prefix: "analytics".parse().expect("prefix"), why: "row x".into(), slots, rest };
             TraceEntry { at: Timestamp(3_000), seen: PoolSeen::Broken(Box::new(broken)) }
         };
-        let slots = vec![BrokenSlot { slot: Slot(1), why: "fence is \"abc\"".into() }];
-        let all = Trace { entries: vec![broken(slots, Some(pool(2_990))), broken(vec![], None)], ..trace() };
+        let slots = vec![(Slot(1), "fence is \"abc\"".into())];
+        let all = Trace { entries: vec![broken(slots, Some(Box::new(pool(2_990)))), broken(vec![], None)], ..trace() };
         assert_eq!(Trace::parse(&all.to_string()), Ok(all.clone()));
-        let last = "{\"at_ms\":3000,\"broken\":{\"prefix\":\"analytics\",\"why\":\"row x\"}}";
+        let last = "{\"at_ms\":3000,\"broken\":\"analytics\",\"why\":\"row x\"}";
         assert_eq!(all.to_string().lines().last(), Some(last));
         let mixed = last.replace("\"broken\"", "\"gone\":\"a\",\"broken\"");
         let text = format!("{}\n{mixed}\n", all.to_string().lines().next().expect("a header"));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::occupancy::trace::{BrokenPool, BrokenSlot, PoolSeen, TraceEntry, TraceHeader};
+use leasehold_core::occupancy::trace::{BrokenPool, PoolSeen, TraceEntry, TraceHeader};
 use leasehold_core::{PoolName, Timestamp};
 
 use super::input::Input;
@@ -48,8 +48,8 @@ impl<W: Write> Recorder<W> {
                 self.look(look)?;
             }
             Input::Damaged(damaged) => {
-                let slots = damaged.slots.iter().map(|(slot, why)| BrokenSlot { slot: *slot, why: why.clone() });
-                let rest = Some(damaged.rest.clone());
+                let slots = damaged.slots.iter().map(|(slot, why)| (*slot, why.clone()));
+                let rest = Some(Box::new(damaged.rest.clone()));
                 let (prefix, why) = (damaged.rest.prefix.clone(), damaged.why.clone());
                 self.broken(BrokenPool { prefix, why, slots: slots.collect(), rest })?;
             }

@@ -114,8 +114,8 @@ fn seen(entry: &TraceEntry) -> Input {
             let BrokenPool { prefix, why, slots, rest } = &**broken;
             match rest {
                 Some(rest) => Input::Damaged(Box::new(DamagedPool {
-                    rest: rest.clone(),
-                    slots: slots.iter().map(|broken| (broken.slot, broken.why.clone())).collect(),
+                    rest: (**rest).clone(),
+                    slots: slots.iter().cloned().collect(),
                     why: why.clone(),
                 })),
                 None => Input::Unreadable { prefix: prefix.clone(), why: why.clone() },

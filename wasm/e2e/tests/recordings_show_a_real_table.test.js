@@ -251,11 +251,11 @@ describe("traces", () => {
     const at = Date.UTC(2026, 0, 2, 8, 20, 0);
     const why = "row slot#00001 of LEASES#p: attribute fence is the text \"abc\"; correct that row";
     const show = async (broken) => {
-      await drop(page, "broken.jsonl", `${JSON.stringify(header)}\n${JSON.stringify({ at_ms: at, broken: { prefix: "p", why, ...broken } })}\n`);
-      await page.waitForFunction((rest) => Boolean(globalThis.leasehold.trace.replay?.at(globalThis.leasehold.trace.moment).pools[0].broken?.rest) === rest, Boolean(broken.rest));
+      await drop(page, "broken.jsonl", `${JSON.stringify(header)}\n${JSON.stringify({ at_ms: at, broken: "p", why, ...broken })}\n`);
+      await page.waitForFunction((rest) => ((pool) => pool?.broken && Boolean(pool.rest) === rest)(globalThis.leasehold.trace.replay?.at(globalThis.leasehold.trace.moment).pools[0]), Boolean(broken.rest));
       return page.locator(".trace-view .pool-head").innerText();
     };
-    const some = await show({ slots: [{ slot: 1, why }], rest: { ...pool, prefix: "p", at_ms: at } });
+    const some = await show({ slots: [[1, why]], rest: { ...pool, prefix: "p", at_ms: at } });
     assert.ok(some.includes(`broken: ${why}`) && some.includes(`at least ${pool.held} of ${pool.limit}`), some);
     const none = await show({});
     assert.ok(none.includes(`broken: ${why}`) && none.includes("? of ?") && !/waits|wait,/.test(none), none);

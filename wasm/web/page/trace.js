@@ -357,14 +357,14 @@ class TraceBand {
 
   show(seen, how) {
     this.last = [seen, { ...how, dt: 0 }];
-    const { broken } = seen;
-    const pool = broken === undefined ? seen : (broken.rest ?? unreadable(how.moment));
-    const unknown = broken !== undefined && !broken.rest;
+    const { broken, rest } = seen;
+    const pool = broken === undefined ? seen : (rest ?? unreadable(how.moment));
+    const unknown = broken !== undefined && !rest;
     // A lease may lie on a row that cannot be read.
-    this.element.querySelector("strong").textContent = unknown ? "?" : `${broken ? "at least " : ""}${pool.held}`;
+    this.element.querySelector("strong").textContent = unknown ? "?" : `${broken === undefined ? "" : "at least "}${pool.held}`;
     this.element.querySelector(".pool-held span").textContent = unknown ? "?" : String(pool.limit);
     const over = broken === undefined && pool.state === "over_limit";
-    this.element.querySelector(".pool-over").textContent = broken ? `broken: ${shorten(broken.why, 400)}` : stateOf(pool);
+    this.element.querySelector(".pool-over").textContent = broken === undefined ? stateOf(pool) : `broken: ${shorten(broken, 400)}`;
     const summary = pool.detail === "summary";
     const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
     this.element.querySelector(".pool-waits").textContent = unknown ? "" : summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
