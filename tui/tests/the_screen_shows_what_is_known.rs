@@ -463,3 +463,15 @@ fn any_size_can_be_drawn() {
         }
     }
 }
+
+#[test]
+fn what_is_told_is_told_whole_on_a_small_screen() {
+    let words = "this dashboard stays on its table: a file, or one that is being recorded";
+    for size in [(40, 10), (60, 15), (120, 40)] {
+        let mut dashboard = with(size, &every_state());
+        dashboard.apply(Input::ActionDone { done: false, what: words.into() });
+        let screen = screen(&dashboard);
+        let told: Vec<&str> = screen.lines().skip_while(|line| !line.starts_with(" ! ")).map(str::trim).collect();
+        assert_eq!(told.join(" "), format!("! {words}"), "{screen}");
+    }
+}
