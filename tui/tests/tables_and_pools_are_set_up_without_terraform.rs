@@ -232,6 +232,9 @@ fn a_pool_that_is_not_there_is_made_only_with_a_limit() {
 #[tokio::test]
 async fn a_drained_pool_lets_nobody_in() {
     told("drained", &["table", "create"]);
+    // A name that was mistyped makes no pool.
+    let wrong = refused(on("drained"), 1, &["pool", "set", "p", "--drain"]);
+    assert!(wrong.contains("pool p does not exist in table drained"), "{wrong}");
     told("drained", &["pool", "set", "p", "--limit", "2"]);
     granted("drained", "one").await;
     assert_eq!(document("drained", &["pool", "set", "p", "--drain", "--yes"])["settings"]["limit"], 0);

@@ -25,7 +25,7 @@ const TRIES: u8 = 5;
 
 /// Make a pool, or change its settings
 ///
-/// Settings that are not given stay as they are. A new pool needs --limit (or --drain); the rest has defaults.
+/// Settings that are not given stay as they are. A new pool needs --limit; the rest has defaults.
 /// Leases that are held are kept. After the limit was lowered nobody is granted a lease until fewer than
 /// the new limit are held, and for about two quiet periods the slots up to the old limit count as held.
 ///
@@ -221,6 +221,10 @@ impl PoolSetOptions {
             Some(Row::Unreadable(_, row)) => Some(SettingsRow::Unreadable(row)),
             _ => None,
         };
+        // A name that was mistyped in an emergency would drain nothing.
+        if self.drain && seen.is_none() {
+            return Err(StoreError::PoolNotFound { table: table.name().into(), prefix: prefix.to_string() }.into());
+        }
         for _ in 0..TRIES {
             let after = patch.apply(prefix, seen.as_ref(), table.now());
             let after = after.map_err(|failure| explained(RunError { failure, cause: None }))?;
