@@ -122,8 +122,10 @@ async fn a_sweep_that_is_missing_is_no_idle_pool() {
 async fn a_pool_that_lets_nobody_in_is_in_no_trouble() {
     let name = "drained";
     told(name, &["table", "create"]);
-    told(name, &["pool", "set", "p", "--limit", "1", "--lease", "1s", "--grace", "0s", "--quiet", "0s"]);
-    told(name, &["pool", "set", "p", "--drain", "--yes"]);
+    // As it is long after it was drained.
+    let (lease, grace) = (Some(Millis::seconds(1)), Some(Millis(0)));
+    let drained = PoolRow { lease, grace, ..PoolRow::new(Limit::try_from(0).expect("a limit")) };
+    put_row(&table(name), &prefix("p"), Row::Pool(drained)).await;
     asks(name, "p", "one").await;
     // As long as it takes until a pool that lets anybody in would be called starving.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
