@@ -272,6 +272,36 @@ describe("the page is read once", () => {
     await close();
   });
 
+  test("each step says what it came to, and says so until the next", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const told = await page.evaluate(async () => {
+      const captions = [...document.querySelectorAll("[data-caption]")];
+      const said = [];
+      let before = "";
+      for (let step = 0; step < 60; step += 1) {
+        document.getElementById("step").click();
+        const { now } = globalThis.leasehold.player;
+        // The pictures after a step move what it moved.
+        for (let picture = 0; picture < 3; picture += 1) await new Promise((done) => requestAnimationFrame(done));
+        const texts = captions.map((one) => one.textContent);
+        const dated = texts.filter((text) => text.startsWith(`${(now / 1000).toFixed(3)}\u00a0s: `));
+        const aloud = document.getElementById("announce").textContent;
+        said.push({ texts, dated: dated.length, moved: texts.join() !== before, aloud: dated.some((text) => text.endsWith(aloud)) && aloud !== "" });
+        before = texts.join();
+      }
+      return said;
+    });
+    for (const { texts, dated, moved, aloud } of told) {
+      assert.ok(dated > 0, texts.join(" / "));
+      assert.ok(moved, `the same twice: ${texts.join(" / ")}`);
+      assert.ok(aloud, `not said aloud: ${texts.join(" / ")}`);
+    }
+    const texts = told.flatMap((one) => one.texts);
+    assert.match(texts[0], /^0\.000\u00a0s: Job 0 comes to analytics\.$/);
+    assert.deepEqual(judged([...new Set(texts)]), []);
+    await close();
+  });
+
   test("requests are listed before anybody scrolls to them", async () => {
     const { page, close } = await open({ calm: false, width: 360, height: 740 });
     await page.locator(".stage").first().scrollIntoViewIfNeeded();

@@ -137,6 +137,20 @@ function words(said) {
   }
 }
 
+/** What is told of a step alone. @param {Said} said @param {string[]} pools */
+function quietly(said, pools) {
+  switch (said.what) {
+    case "arrived":
+      return `${job(said.job)} comes${pools.length > 1 ? ` to ${shorten(pools[said.pool], 20)}` : ""}.`;
+    case "over":
+      return `${job(said.job)} leaves, ${span(said.took_ms)} after it came.`;
+    case "swept":
+      return "the sweep ended.";
+    default:
+      return "";
+  }
+}
+
 /** How things stand, where nothing just happened. @param {{prefix: string, held: number, limit: number, waiting: number, settles_at_ms: number|null}[]} pools */
 export function standing(pools) {
   const each = pools.slice(0, 3).map((pool) => {
@@ -162,6 +176,8 @@ export class Captions {
     this.counted = new Map();
     this.shown = [null, null];
     this.shownAt = [-Infinity, -Infinity];
+    /** The moment of the step that is told. @type {number[]} */
+    this.steppedTo = [-1, -1];
     this.broke = [false, false];
     this.expected = new Set();
     this.expectedUntil = 0;
@@ -226,6 +242,7 @@ export class Captions {
 
   // What happened long ago is no caption of what is seen now.
   #rest(door, frame, real) {
+    if (this.steppedTo[door] === frame.now_ms) return;
     const before = this.shown[door];
     if (before !== null && (real - this.shownAt[door] < 3000 || frame.now_ms - before.at_ms < 1000)) return;
     this.shown[door] = null;
@@ -255,13 +272,24 @@ export class Captions {
     this.unsaid = { value, text: said.door === null ? text : `${door === COUNTING ? "Count, then put" : "Leasehold"}: ${text}` };
   }
 
-  /** A request that changed nothing worth a sentence of its own, when stepping. @param {any} brief */
-  step(brief) {
-    const text = `${who(brief)} ${does(brief)}${brief.reply ? `: ${brief.reply}` : ""}.`;
-    const place = this.places[brief.door];
-    place.textContent = unbroken(capital(text));
-    place.classList.remove("alarm");
-    this.shown[brief.door] = null;
+  /**
+   * What a step came to, where it is not worth a caption while the show goes on. It stays until the show goes on.
+   * @param {{at_ms: number, door: number|null, said: Said[], request: any}} stepped
+   * @param {string[]} pools
+   */
+  step({ at_ms: at, door, said, request }, pools) {
+    const told = [COUNTING, LEASEHOLD].find((which) => said.some((one) => worth(one) > 0 && one === this.shown[which]));
+    if (told !== undefined) return this.say(this.places[told].textContent);
+    const quiet = said.find((one) => quietly(one, pools) !== "");
+    const text = request ? `${who(request)} ${does(request)}${request.reply ? `: ${request.reply}` : ""}.` : quiet ? quietly(quiet, pools) : "";
+    if (text === "") return;
+    for (const which of request || quiet.door !== null ? [door] : [COUNTING, LEASEHOLD]) {
+      this.places[which].textContent = unbroken(`${moment(at)}: ${capital(text)}`);
+      this.places[which].classList.remove("alarm");
+      this.shown[which] = null;
+      this.steppedTo[which] = at;
+    }
+    this.say(capital(text));
   }
 
   /** @param {string} text @param {number} [real] */

@@ -282,11 +282,12 @@ const hooks = {
     const still = dt === 0 || stepped !== null;
     let room = heavy && !still ? 1 : 9;
     const due = (moment) => (still || real >= moment) && room-- > 0;
+    const pools = frame.doors[0].pools.map((pool) => pool.prefix);
     if (due(dueCaptions)) {
       dueCaptions = real + 90;
-      captions.take(world.events(captions.next), frame.doors[0].pools.map((pool) => pool.prefix), real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame });
+      captions.take(world.events(captions.next), pools, real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame });
     }
-    if (stepped?.request && stepped.said.length === 0) captions.step(stepped.request);
+    if (stepped !== null) captions.step(stepped, pools);
     if (!scrubbing) {
       const horizon = String(Math.ceil(player.horizon));
       if (parts.scrub.max !== horizon) parts.scrub.max = horizon;
