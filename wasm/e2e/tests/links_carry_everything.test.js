@@ -295,4 +295,43 @@ describe("links", () => {
     await page.waitForFunction(() => location.hash === "#story=thundering-herd&at=1500");
     await close();
   });
+
+  test("to a word lose nothing on the way back from it", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await page.locator("a.term").first().click();
+    await page.waitForFunction(() => location.hash === "#story=two-workflows");
+    await show(page, 2000);
+    await page.locator("#kill").click();
+    await page.locator("#c-limit-0").press("Home");
+    await show(page, 2500);
+    const done = await page.evaluate(() => globalThis.leasehold.player.world.scenario().actions);
+    assert.deepEqual(done.map((one) => one.do), ["kill", "limit"]);
+    const before = await page.evaluate(() => location.hash);
+    for (const way of ["goBack", "goForward", "goBack"]) {
+      await page[way]();
+      await page.waitForFunction((hash) => location.hash === hash, before);
+      assert.equal(await now(page), 2500, way);
+      assert.deepEqual(await page.evaluate(() => globalThis.leasehold.player.world.scenario().actions), done, way);
+    }
+    await close();
+  });
+
+  test("of before are shown again on the way back to them", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    const chosen = (id) => page.locator(`.story input[value="${id}"]:checked`).waitFor({ state: "attached" });
+    await page.evaluate(() => (location.hash = "#s=bad"));
+    await page.getByText("The page stays as it was.").waitFor();
+    await page.goBack();
+    await page.evaluate(() => (location.hash = "#story=a-worker-dies"));
+    await chosen("a-worker-dies");
+    await page.goBack();
+    await chosen("thundering-herd");
+    await page.goForward();
+    await chosen("a-worker-dies");
+    await page.reload();
+    await page.waitForSelector("html[data-ready]");
+    await page.goBack();
+    await chosen("thundering-herd");
+    await close();
+  });
 });

@@ -58,6 +58,8 @@ let scrubbing = false;
 let toldOf = null;
 /** What stands behind the "#" of the address. */
 let address = "";
+/** Which link it was that the page has followed last. Each entry of the history carries it. @type {string} */
+let followed = "";
 let dueNumbers = 0;
 let dueCaptions = 0;
 let dueList = 0;
@@ -178,7 +180,7 @@ function writeLink(at = 0) {
 /** @param {string} hash */
 function keepAddress(hash) {
   address = hash;
-  history.replaceState(null, "", hash);
+  history.replaceState({ followed }, "", hash);
 }
 
 /** @param {number} at ms */
@@ -227,6 +229,7 @@ function follow(hash) {
     return false;
   }
   const { at = 0, speed = null, pace = null, jobs = null, trace: recording = null, without = [] } = link;
+  if (player.world === null || link.kind !== "none") followed = history.state?.followed ?? String(performance.timeOrigin + performance.now());
   const how = { at: Math.min(at, latest), speed };
   if (link.kind === "scenario") {
     controls.forget(jobs);
@@ -394,7 +397,9 @@ function connect() {
   addEventListener("hashchange", () => {
     // An anchor within the page changes nothing of what is shown, and the address goes on saying that.
     const link = readLink(location.hash);
-    if (link.kind === "none" && !link.trace) keepAddress(address);
+    const within = link.kind === "none" && !link.trace;
+    // Nor does the way back from it: the entry before has the address of what was shown then.
+    if (within || history.state?.followed === followed) keepAddress(address);
     else follow(location.hash);
   });
   document.addEventListener("visibilitychange", () => {
