@@ -62,7 +62,11 @@ fn waits(name: &str, since: u64) -> WaitRow {
 }
 
 fn look(at: u64, slots: Vec<SlotRow>, queue: Vec<WaitRow>) -> Occupancy {
-    let settings = settings(3);
+    look_at_limit(3, at, slots, queue)
+}
+
+fn look_at_limit(limit: u64, at: u64, slots: Vec<SlotRow>, queue: Vec<WaitRow>) -> Occupancy {
+    let settings = settings(limit);
     let snapshot = Snapshot { at: s(at), limit: settings.limit, slots, queue, more: false };
     Occupancy::of(&snapshot, &settings)
 }
@@ -251,6 +255,19 @@ fn a_fence_that_did_not_grow_is_a_broken_one() {
     assert_eq!(slots(vec![free(0, 4)], vec![held(0, 4, "b", 101, 401)]), broken(4, 4));
     // Its row was deleted.
     assert_eq!(slots(vec![free(0, 4)], vec![]), broken(4, 0));
+}
+
+#[test]
+fn a_row_above_the_limit_that_was_folded_away_broke_no_fence() {
+    // The limit is 3: slots 3 and up are above it.
+    assert_eq!(slots(vec![free(3, 4)], vec![]), []);
+    let over = seen(102, PoolEventKind::Released(past(3, 4, "a", 52)));
+    assert_eq!(slots(vec![held(3, 4, "a", 50, 350)], vec![]), [over]);
+    // The limit has risen since, and the slot is granted from the high-water mark on.
+    let lowered = look_at_limit(1, 100, vec![free(2, 4)], vec![]);
+    assert_eq!(changes(&lowered, &look(102, vec![], vec![])).len(), 1, "the change of the limit alone");
+    let again = slots(vec![], vec![held(2, 9, "b", 101, 401)]);
+    assert_eq!(again, [told(101, granted(2, 9, "b", None))]);
 }
 
 #[test]

@@ -228,6 +228,13 @@ impl TwoLooks<'_> {
 
     fn slot(&mut self, old: &SlotView, new: &SlotView, waited: &BTreeMap<HolderKey, Timestamp>) {
         let slot = new.slot;
+        if new.fence == Fence(0) && (old.above_limit || new.above_limit) {
+            // A sweep folded the row away.
+            if let Some(over) = &old.lease {
+                self.ended(old, over, self.after.at);
+            }
+            return;
+        }
         let broken = PoolEventKind::FenceBroken { slot, before: old.fence, after: new.fence };
         // How many leases began on this slot.
         let Some(begun) = new.fence.0.checked_sub(old.fence.0) else { return self.seen(self.after.at, broken) };
@@ -250,8 +257,9 @@ impl TwoLooks<'_> {
                     self.ended(old, over, by);
                 }
                 let leases = begun - u64::from(begins.is_some());
-                if leases > 0 {
-                    self.unseen += leases;
+                self.unseen += leases;
+                // A row that is made anew counts on from the highest fence of those that were folded away.
+                if leases > 0 && old.fence > Fence(0) {
                     self.seen(by, PoolEventKind::Unseen { slot, leases });
                 }
                 if let Some(lease) = begins {
