@@ -221,6 +221,28 @@ describe("links", () => {
     }
   });
 
+  test("with long names that are alike tell them apart, wherever a name stands", async () => {
+    const names = ["eu-west-1", "us-east-1", "us-west-2", "eu-west-2"].flatMap((region) => [`team-orders-${region}-nightly-imports-of-the-stock`, `${region}-x`]).slice(0, 6);
+    const pools = names.map((prefix) => ({ prefix, limit: 5 }));
+    const workloads = names.map((pool, at) => ({ name: `w${at}`, pool, burst: 12 }));
+    for (const width of [320, 390, 768, 1024, 1440]) {
+      const { page, close } = await open({ hash: `#s=${packed({ pools, workloads })}&at=1200`, width });
+      await page.evaluate(() => document.getElementById("scenario").setAttribute("open", ""));
+      const seen = await page.evaluate(() => {
+        const cut = (one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > one.parentElement.getBoundingClientRect().right + 1;
+        const told = (selector) => [...document.querySelectorAll(selector)].filter((one) => !cut(one)).map((one) => one.textContent);
+        const tops = [...document.querySelectorAll("[data-door]")].map((door) => [...door.querySelectorAll(".stage")].map((one) => Math.round(one.getBoundingClientRect().top)));
+        return { heads: told(".pool-head h3"), limits: told('label[for^="c-limit"]'), tops };
+      });
+      assert.deepEqual(seen.heads, [...names, ...names], `${width} px`);
+      assert.deepEqual(seen.limits, names.map((name) => `Limit of ${name}`), `${width} px`);
+      assert.deepEqual(seen.tops[0], seen.tops[1], `${width} px: both sides beside each other`);
+      const captions = await page.locator("[data-caption]").allInnerTexts();
+      for (const caption of captions) for (const name of names.slice(0, 3)) assert.equal(caption.split(`${name}: `).length, 2, `${width} px: ${caption}`);
+      await close();
+    }
+  });
+
   const packed = (scenario) => Buffer.from(typeof scenario === "string" ? scenario : JSON.stringify(scenario)).toString("base64url");
   const bad = {
     "cut off": `#s=${packed({ seed: 7 }).slice(0, -3)}`,

@@ -70,7 +70,7 @@ describe("the page is read once", () => {
             const { events, next } = world.events(seen);
             seen = next;
             const { doors } = world.frame();
-            for (const door of doors) texts.add(standing(door.pools));
+            for (const door of doors) texts.add(standing(door.pools, preset.scenario.pools.map((pool) => pool.prefix)));
             for (const said of events) texts.add(`40.000 s: ${sentence(said, doors[0].pools.length > 1 && said.pool !== null ? doors[0].pools[said.pool].prefix : null)}`);
           }
           world.free();

@@ -2,7 +2,7 @@
 
 import { COUNTING, LEASEHOLD } from "./rows.js";
 import { does, who } from "./requests.js";
-import { capital, moment, plural, shorten, span, unbroken } from "./words.js";
+import { capital, moment, plural, span, unbroken } from "./words.js";
 
 /** @typedef {{seq: number, at_ms: number, door: number|null, pool: number|null, what: string, [more: string]: any}} Said */
 
@@ -59,7 +59,7 @@ const job = (number) => (isNumber(number) ? `job ${number}` : "a job that has le
 export function sentence(said, pool) {
   const text = words(said);
   if (text === "") return "";
-  return capital(pool === null ? text : `in ${shorten(pool, 20)}, ${text}`);
+  return capital(pool === null ? text : `in ${pool}, ${text}`);
 }
 
 /** @param {Said} said */
@@ -141,7 +141,7 @@ function words(said) {
 function quietly(said, pools) {
   switch (said.what) {
     case "arrived":
-      return `${job(said.job)} comes${pools.length > 1 ? ` to ${shorten(pools[said.pool], 20)}` : ""}.`;
+      return `${job(said.job)} comes${pools.length > 1 ? ` to ${pools[said.pool]}` : ""}.`;
     case "over":
       return `${job(said.job)} leaves, ${span(said.took_ms)} after it came.`;
     case "swept":
@@ -151,13 +151,14 @@ function quietly(said, pools) {
   }
 }
 
-/** How things stand, where nothing just happened. @param {{prefix: string, held: number, limit: number, waiting: number, settles_at_ms: number|null}[]} pools */
-export function standing(pools) {
-  const each = pools.slice(0, 3).map((pool) => {
+/** How things stand, where nothing just happened. @param {{held: number, limit: number, waiting: number, settles_at_ms: number|null}[]} pools @param {string[]} names */
+export function standing(pools, names) {
+  const each = pools.slice(0, 3).map((pool, at) => {
     const waits = pool.waiting === 0 ? "nobody waits" : plural(pool.waiting, "waits", "wait");
     const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so no job gets in`;
-    return `${pools.length > 1 ? `${shorten(pool.prefix, 20)}: ` : ""}${pool.held} of ${pool.limit} run, ${waits}${closed}.`;
+    return `${pools.length > 1 ? `${names[at]}: ` : ""}${pool.held} of ${pool.limit} run, ${waits}${closed}.`;
   });
+  if (pools.length > each.length) each.push(`And ${plural(pools.length - each.length, "more pool")}.`);
   return each.join(" ");
 }
 
@@ -195,7 +196,7 @@ export class Captions {
 
   /**
    * @param {{events: Said[], next: number}} news since the last time
-   * @param {string[]} pools
+   * @param {string[]} pools their names, short
    * @param {number} real ms of real time
    * @param {{patient: boolean, since: number, frame: any}} how patient: keep a caption long enough to be read;
    *   since: older things (ms) are not told; frame: how things stand now
@@ -216,7 +217,7 @@ export class Captions {
         if (said.at_ms >= since && value > 0 && (best === null || value >= this.#worth(best, real))) best = said;
       }
       if (best === null) {
-        this.#rest(door, frame, real);
+        this.#rest(door, frame, pools, real);
         continue;
       }
       const before = this.shown[door];
@@ -241,13 +242,13 @@ export class Captions {
   }
 
   // What happened long ago is no caption of what is seen now.
-  #rest(door, frame, real) {
+  #rest(door, frame, pools, real) {
     if (this.steppedTo[door] === frame.now_ms) return;
     const before = this.shown[door];
     if (before !== null && (real - this.shownAt[door] < 3000 || frame.now_ms - before.at_ms < 1000)) return;
     this.shown[door] = null;
     this.shownAt[door] = real;
-    const text = frame.now_ms === 0 ? "The first job has not come yet." : unbroken(standing(frame.doors[door].pools));
+    const text = frame.now_ms === 0 ? "The first job has not come yet." : unbroken(standing(frame.doors[door].pools, pools));
     if (this.places[door].textContent !== text) this.places[door].textContent = text;
     this.places[door].classList.remove("alarm");
   }

@@ -1,7 +1,7 @@
 // What can a visitor change, and what does it change in the scenario? One table of controls, and the form made of it.
 
 import { onDrag } from "./drag.js";
-import { number, percent, shorten, span } from "./words.js";
+import { harmless, number, percent, shorten, span } from "./words.js";
 
 const times = [1, 2, 5, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000];
 const shares = [0, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40];
@@ -99,7 +99,7 @@ export class Controls {
     this.dragged.clear();
     const { pools, workloads } = this.scenario;
     const parts = pools.map((pool, index) =>
-      this.#slider(`limit-${index}`, pools.length > 1 ? `Limit of ${shorten(pool.prefix, 28)}` : "Limit", limits, String, (inForce) => inForce.get(this.scenario.pools[index].prefix) ?? this.scenario.pools[index].limit, (value) => this.hooks.limit(this.scenario.pools[index].prefix, value)),
+      this.#slider(`limit-${index}`, pools.length > 1 ? `Limit of ${harmless(pool.prefix)}` : "Limit", limits, String, (inForce) => inForce.get(this.scenario.pools[index].prefix) ?? this.scenario.pools[index].limit, (value) => this.hooks.limit(this.scenario.pools[index].prefix, value)),
     );
     parts.push(this.#mode());
     if (workloads.length > 1) parts.push(this.#workloadPicker());

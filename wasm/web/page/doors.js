@@ -4,10 +4,13 @@ import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
 import { term } from "./terms.js";
-import { moment, number, shorten, span } from "./words.js";
+import { harmless, moment, number, span } from "./words.js";
 
 /** More than so many requests on their way at once, and no number is written beside them. */
 const mostCounts = 100;
+
+/** A longer name has a line of its own, so that what stands beside it moves nothing at one side alone. */
+const longName = 15;
 
 export class Doors {
   /**
@@ -170,8 +173,8 @@ class Band {
     this.element.innerHTML = `<header class="pool-head"><h3></h3><p class="pool-held"><strong></strong> of <span></span></p><p class="pool-over"></p><p class="pool-waits"></p></header>
       <canvas class="stage" aria-hidden="true"></canvas><canvas class="chart" aria-hidden="true"></canvas>`;
     const name = this.element.querySelector("h3");
-    name.textContent = shorten(prefix, 28);
-    name.title = prefix;
+    name.textContent = harmless(prefix);
+    this.element.classList.toggle("long-name", prefix.length > longName);
     this.element.setAttribute("aria-label", `Pool ${prefix}, ${door === rows.LEASEHOLD ? "Leasehold" : "Count, then put"}`);
     this.held = this.element.querySelector("strong");
     this.limit = this.element.querySelector(".pool-held span");

@@ -12,7 +12,7 @@ import { Requests } from "./requests.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { withTerms } from "./terms.js";
 import { TraceShow } from "./trace.js";
-import { harmless, moment, pace as paceOf, shorten } from "./words.js";
+import { harmless, moment, pace as paceOf, shorten, shortenAmong } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -53,6 +53,8 @@ let story = null;
 let paced = null;
 /** What was done when, as the scenario records it. @type {any[]} */
 let actions = [];
+/** What the pools are called in captions. @type {string[]} */
+let poolNames = [];
 let scrubbing = false;
 /** The moment that the problem shown is about, ms; null if it stays. @type {number|null} */
 let toldOf = null;
@@ -264,6 +266,8 @@ const hooks = {
   loaded() {
     const scenario = player.world.scenario();
     doors.build(scenario.pools);
+    const prefixes = scenario.pools.map((pool) => pool.prefix);
+    poolNames = prefixes.map((prefix) => shortenAmong(prefix, prefixes, 20));
     captions.clear();
     requests.clear();
     doors.chosen = -1;
@@ -285,12 +289,11 @@ const hooks = {
     const still = dt === 0 || stepped !== null;
     let room = heavy && !still ? 1 : 9;
     const due = (moment) => (still || real >= moment) && room-- > 0;
-    const pools = frame.doors[0].pools.map((pool) => pool.prefix);
     if (due(dueCaptions)) {
       dueCaptions = real + 90;
-      captions.take(world.events(captions.next), pools, real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame });
+      captions.take(world.events(captions.next), poolNames, real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame });
     }
-    if (stepped !== null) captions.step(stepped, pools);
+    if (stepped !== null) captions.step(stepped, poolNames);
     if (!scrubbing) {
       const horizon = String(Math.ceil(player.horizon));
       if (parts.scrub.max !== horizon) parts.scrub.max = horizon;

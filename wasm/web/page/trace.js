@@ -309,7 +309,7 @@ export class TraceShow {
         when.textContent = written(time, event.at_ms);
         const name = document.createElement("span");
         name.className = "mono";
-        name.textContent = shorten(event.prefix, 40);
+        name.textContent = harmless(event.prefix);
         const text = document.createElement("span");
         text.textContent = unbroken(harmless(tell(event)));
         item.append(when, name, text);
@@ -333,8 +333,7 @@ class TraceBand {
     this.element.innerHTML = `<header class="pool-head"><h4></h4><p class="pool-held"><strong></strong> of <span></span></p><p class="pool-over"></p><p class="pool-waits"></p><p class="pool-override" hidden></p></header>
       <canvas class="stage still" aria-hidden="true"></canvas><canvas class="chart" aria-hidden="true"></canvas>`;
     const name = this.element.querySelector("h4");
-    name.textContent = shorten(prefix, 40);
-    name.title = prefix;
+    name.textContent = harmless(prefix);
     const [stage, chart] = this.element.querySelectorAll("canvas");
     this.stage = new Stage(stage);
     this.chart = new Chart(chart);

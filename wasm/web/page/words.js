@@ -65,6 +65,12 @@ export function harmless(text) {
   return String(text).replace(/[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu, "\ufffd");
 }
 
+/** Shortened, but not to what another of the names is shortened to. @param {string} given @param {string[]} names @param {number} most */
+export function shortenAmong(given, names, most) {
+  const short = shorten(given, most);
+  return names.some((name) => name !== given && shorten(name, most) === short) ? harmless(given) : short;
+}
+
 /** Shortened in the middle, where names differ least. @param {string} given @param {number} most */
 export function shorten(given, most) {
   const name = harmless(given);
