@@ -185,6 +185,7 @@ describe("the page is read once", () => {
     for (const id of await stories(page)) {
       await page.locator(`.story input[value="${id}"]`).check();
       assert.deepEqual(await page.locator("[data-verdict-text]").allInnerTexts(), ["No job has come yet", "No job has come yet"], id);
+      assert.equal(await page.locator(".verdict svg:visible").count(), 0, id);
     }
     await close();
   });
@@ -320,7 +321,7 @@ describe("the page is read once", () => {
     const ids = await page.evaluate(() => {
       const { world } = globalThis.leasehold.player;
       const kinds = new Map();
-      for (const brief of [0, 1].flatMap((door) => world.recent(door, 256))) kinds.set(`${brief.operation} ${brief.what.replace(/\d+/g, "")} ${brief.reply}`, [brief.id, brief.kind]);
+      for (const brief of [0, 1].flatMap((door) => world.recent(door, 256))) kinds.set(`${brief.operation} ${brief.what.replace(/\d+/g, "")} ${brief.reply}`, [brief.id, brief.kind, brief.reply]);
       return [...kinds.values()];
     });
     const details = await page.evaluate(async (all) => {
@@ -338,6 +339,14 @@ describe("the page is read once", () => {
     assert.ok(ids.length > 15 && texts.some((text) => text.startsWith("All of these writes")), `${ids.length} kinds`);
     assert.deepEqual([...new Set(judged(texts))], []);
     for (const text of texts.filter((one) => one.includes("Only if"))) assert.match(text, /\)\. [A-Z].*\.$/s);
+    // No table is asked where Step Functions is.
+    for (const [at, [, kind, caller]] of ids.entries()) {
+      if (kind !== 3 && kind !== 4) continue;
+      const expected = caller === null ? "Step Functions has not answered yet." : caller === "no reply" ? "No answer came from Step Functions." : `Step Functions answered: ${caller}.`;
+      assert.ok(details[at].includes(expected), `${expected} in ${details[at].join(" | ")}`);
+      assert.ok(!details[at].some((text) => text.includes("The table")), details[at].join(" | "));
+    }
+    assert.ok(texts.some((text) => /^The message: \u201cYou have slot \d+ .*\.\u201d$/.test(text)), texts.filter((text) => text.includes("have slot")).join(" | "));
     // Another condition of a transaction may refuse the write all the same.
     for (const [at, [, kind]] of ids.entries()) if (kind === 2) assert.ok(!details[at].some((text) => text.includes("nothing can refuse it")), details[at].join(" | "));
     await close();

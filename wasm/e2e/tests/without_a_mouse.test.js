@@ -80,6 +80,18 @@ describe("without a mouse", () => {
     await close();
   });
 
+  test("a seed that is none is not taken", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const seed = page.locator("#c-seed");
+    for (const given of ["", "-1", "1.5", "4294967296"]) {
+      await seed.fill(given);
+      await seed.press("Enter");
+      assert.equal(await seed.inputValue(), "1", `"${given}"`);
+    }
+    assert.equal(await page.evaluate(() => location.hash), "#story=two-workflows");
+    await close();
+  });
+
   test("space plays and a dot steps, but not in a field", async () => {
     const { page, close } = await open();
     for (let step = 0; step < 5; step += 1) await page.keyboard.press(".");
@@ -187,7 +199,7 @@ describe("without a mouse", () => {
       const { page, close } = await open({ width });
       await show(page, 1500);
       const { content, screen, cut } = await page.evaluate(() => {
-        const cut = [...document.querySelectorAll("button, h1, h2, .verdict, .pool-held, .pool-waits, th, td, .control label, .control output")]
+        const cut = [...document.querySelectorAll("button, h1, h2, .verdict, .pool-held, .pool-waits, th, td, .control label, .control output, .request .what")]
           .filter((element) => element.offsetParent !== null && !element.closest(".unseen") && element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).display !== "inline")
           .map((element) => `${element.tagName} ${element.textContent.trim()}`);
         return { content: document.documentElement.scrollWidth, screen: document.documentElement.clientWidth, cut };

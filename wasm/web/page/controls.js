@@ -238,7 +238,7 @@ export class Controls {
     input.min = "0";
     input.max = "4294967295";
     input.addEventListener("change", () => {
-      const seed = Number(input.value);
+      const seed = input.value === "" ? Number.NaN : Number(input.value);
       if (Number.isInteger(seed) && seed >= 0 && seed <= 4294967295) this.#change((scenario) => (scenario.seed = seed));
       else input.value = String(this.scenario.seed);
     });

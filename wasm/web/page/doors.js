@@ -9,6 +9,9 @@ import { harmless, moment, number, span } from "./words.js";
 /** More than so many requests on their way at once, and no number is written beside them. */
 const mostCounts = 100;
 
+/** The verdict before there is anything to judge. */
+const unasked = "No job has come yet";
+
 /** A longer name has a line of its own, so that what stands beside it moves nothing at one side alone. */
 const longName = 15;
 
@@ -151,9 +154,10 @@ export class Doors {
       const whole = parts.map((part) => part.textContent ?? part).join("");
       if (place.textContent !== whole) place.replaceChildren(...parts);
       article.classList.toggle("broke", broke);
+      article.classList.toggle("unasked", text === unasked);
     };
     const verdict = (door) => {
-      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 || numbers.now_ms === 0 ? "No job has come yet" : "Never above its limit";
+      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 || numbers.now_ms === 0 ? unasked : "Never above its limit";
       return `Up to ${number(door.most_over)} too many`;
     };
     say(0, verdict(counting), counting.most_over > 0);

@@ -38,7 +38,7 @@ export function whyOneWaits(numbers, how) {
 
 function reason({ doors: [counting, leasehold] }, { queues, lowered }) {
   const [there, here] = [counting, leasehold].map((door) => door.wait_p50_ms);
-  if (!Number.isFinite(there) || !Number.isFinite(here)) return "The waits are compared here once jobs have waited.";
+  if (!Number.isFinite(there) || !Number.isFinite(here)) return "The waits are compared here once jobs have got in on both sides.";
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " After the limit was lowered, Leasehold let nobody in until the old limit was surely forgotten." : "";

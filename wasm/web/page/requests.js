@@ -232,7 +232,8 @@ function describe(detail) {
   parts.push(element("p", "small", times.map(([name, at]) => `${name} at ${moment(at)}`).join(", ") + (detail.replied_ms ? ` (${span(detail.replied_ms - detail.asked_ms)})` : "")));
   parts.push(element("p", "answer", answerOf(detail)));
   if (detail.clock_ahead_ms) parts.push(element("p", "small soft", `The caller\u2019s clock is ${span(Math.abs(detail.clock_ahead_ms))} ${detail.clock_ahead_ms > 0 ? "ahead" : "behind"}.`));
-  for (const text of [detail.notice, detail.execution]) if (text) parts.push(element("p", "small", text));
+  if (detail.notice) parts.push(element("p", "small", `The message: \u201c${sentence(harmless(detail.notice))}\u201d`));
+  if (detail.execution) parts.push(element("p", "small", `The execution: ${harmless(detail.execution)}.`));
   if (detail.kind === kind.transaction) parts.push(element("p", "small soft", "All of these writes are made, or none of them."));
   if (hasJob(detail)) {
     const only = element("button", "", `Only the requests of job ${detail.job}`);
@@ -252,11 +253,15 @@ function describe(detail) {
 }
 
 // What the table did and what the caller learned of it are not the same where a reply got lost.
-function answerOf({ table, caller }) {
+function answerOf({ kind: asked, table, caller }) {
+  if (asked === kind.notice || asked === kind.alive) {
+    if (!caller) return "Step Functions has not answered yet.";
+    return caller === "no reply" ? "No answer came from Step Functions." : `Step Functions answered: ${caller}.`;
+  }
   if (!table) return "The table has not answered yet.";
   if (!caller) return `The table\u2019s answer, still on its way: ${table}.`;
   if (caller === table) return `The answer: ${table}.`;
-  return `The table\u2019s answer: ${table}. What the caller learned: ${caller}.`;
+  return `The table\u2019s answer: ${table}. The caller learned: ${caller}.`;
 }
 
 function describeWrite(write, amongOthers) {

@@ -154,7 +154,7 @@ export class TraceShow {
       return;
     }
     if (url.origin !== location.origin) {
-      this.refuse(`The page only loads recordings from its own site (${location.host}), not from ${url.host || url.protocol}: save the file and drop it here.`);
+      this.refuse(`The page only loads recordings from its own site (${location.host}), not from ${url.host || url.protocol.replace(/:$/, "")}: save the file and drop it here.`);
       return;
     }
     try {
