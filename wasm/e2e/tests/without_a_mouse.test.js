@@ -100,6 +100,15 @@ describe("without a mouse", () => {
     await page.keyboard.press("Space");
     await page.waitForFunction((before) => globalThis.leasehold.player.now > before, stepped);
     await page.keyboard.press("Space");
+    // Also right after a story was chosen or a slider was moved, which keep the focus.
+    const playing = () => page.evaluate(() => globalThis.leasehold.player.playing);
+    for (const place of [".story input:checked", "#scrub", "#speed", "#c-limit-0", "#c-mode-queue"]) {
+      await page.locator(place).focus();
+      await page.keyboard.press("Space");
+      assert.equal(await playing(), true, place);
+      await page.keyboard.press("Space");
+      assert.equal(await playing(), false, place);
+    }
     const stopped = await now(page);
     await page.getByLabel("Address of a recording").focus();
     await page.keyboard.type("a. b");

@@ -389,7 +389,8 @@ function connect() {
   // One hand on the keyboard: where no field is in use, space plays and "." steps.
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest?.("input, select, textarea, button, summary, a, [role=listbox]")) return;
+    // A slider, and a choice that is made, do nothing with either key.
+    if (event.target.closest?.("input:not([type=range], [type=radio]:checked), select, textarea, button, summary, a, [role=listbox]")) return;
     if (event.key === " ") {
       event.preventDefault();
       parts.play.click();
