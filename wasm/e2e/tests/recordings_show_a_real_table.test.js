@@ -165,6 +165,31 @@ describe("traces", () => {
       return count;
     });
 
+  test("of pools with long names show each whole, at any width", async () => {
+    const lines = looks.filter((look) => look.pool).flatMap((look) => Array.from({ length: 8 }, (_, at) => ({ ...look, pool: { ...look.pool, prefix: `${"nightly-imports-of-".repeat(3)}${look.pool.prefix[0]}${at}` } })));
+    const text = [header, ...lines].map((line) => JSON.stringify(line)).join("\n");
+    for (const width of [320, 390, 768, 1280]) {
+      const { page, close } = await open({ width });
+      await drop(page, "long.jsonl", text);
+      await page.locator(".trace-view .pool").first().waitFor();
+      await page.evaluate(() => {
+        const { trace } = globalThis.leasehold;
+        trace.show(trace.replay.from() + 4000);
+      });
+      const seen = await page.evaluate(() => {
+        const inside = (one) => one.getBoundingClientRect().right <= one.closest(".pool, li, .trace-view").getBoundingClientRect().right + 1 && one.scrollWidth <= one.clientWidth + 1;
+        const names = [...document.querySelectorAll(".trace-bands h4, .trace-log .mono")];
+        const select = document.getElementById("trace-pool");
+        const wide = document.documentElement.scrollWidth > document.documentElement.clientWidth;
+        return { names: names.map((one) => one.textContent), cut: names.filter((one) => !inside(one)).length, select: select.getBoundingClientRect().right <= select.parentElement.getBoundingClientRect().right + 1, wide };
+      });
+      assert.ok(seen.names.length > 6, `${width} px: ${seen.names.length} names`);
+      for (const name of seen.names) assert.match(name, /^(nightly-imports-of-){3}[ab]\d$/);
+      assert.deepEqual([seen.cut, seen.select, seen.wide], [0, true, false], `${width} px`);
+      await close();
+    }
+  });
+
   test("that only have a sweep's counts draw as many as it counted", async () => {
     const { page, close } = await open();
     const { slots, queue, ...counts } = looks.find((look) => look.pool?.held > 0).pool;
