@@ -178,4 +178,23 @@ describe("a change", () => {
     assert.deepEqual((await shape()).pools.map((pool) => pool.prefix), ["herd", "pool-2"], "another story gets nothing back from this one");
     await close();
   });
+
+  test("before others says which of them are left out", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    const problem = page.locator("#problem");
+    await show(page, 5000);
+    await page.locator("#kill").click();
+    const told = "From here on the jobs go another way. Left out: limit 18 at 10.000 s, limit 9 at 30.000 s.";
+    assert.equal(await problem.innerText(), told);
+    await show(page, 12_000);
+    assert.equal(await problem.innerText(), told, "it is so later, too");
+    for (let kill = 0; kill < 5; kill += 1) await page.locator("#kill").click();
+    assert.equal(await problem.isVisible(), false, "nothing comes later");
+    await show(page, 2000);
+    await page.locator("#c-limit-0").press("ArrowLeft");
+    assert.match(await problem.innerText(), /Left out: a killed worker at 5\.000 s, a killed worker at 12\.000 s, a killed worker at 12\.000 s, 3 more\.$/);
+    await page.locator('.story input[value="raise-the-limit"]').click();
+    assert.equal(await problem.isVisible(), false);
+    await close();
+  });
 });

@@ -133,11 +133,20 @@ function wasLowered({ pools, actions }, now) {
   });
 }
 
+/** What was to be done later, in a few words. @param {any} action @param {boolean} named with the name of its pool */
+function planned({ do: what, at_ms: at, pool, limit }, named) {
+  const words = { limit: `limit ${limit}${named ? ` of ${harmless(pool)}` : ""}`, kill: "a killed worker", drop_reply: "a lost reply", drop_request: "a lost request" };
+  return `${words[what]} at ${moment(at)}`;
+}
+
 /** A change at this moment: what was recorded for later is gone, it is no story any more, and the link is another. */
 function forked() {
-  problem("");
   isStory(null);
   const scenario = player.world.scenario();
+  const gone = actions.filter((action) => action.at_ms > player.now).map((action) => planned(action, scenario.pools.length > 1));
+  const most = 3;
+  if (gone.length > most) gone.splice(most, gone.length, `${gone.length - most} more`);
+  problem(gone.length === 0 ? "" : `From here on the jobs go another way. Left out: ${gone.join(", ")}.`);
   actions = scenario.actions;
   controls.show(scenario, limitsInForce(actions, player.now));
   writeLink();
