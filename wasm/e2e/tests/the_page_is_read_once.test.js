@@ -180,6 +180,17 @@ describe("the page is read once", () => {
     await close();
   });
 
+  test("it blames no queue where failures are what jobs wait for", async () => {
+    const failures = { request_lost: 20, reply_lost: 20, worker_dies: 20, call_dies: 20, throttled: 20 };
+    const scenario = { failures, pools: [{ prefix: "p", limit: 40 }], workloads: [{ name: "w", pool: "p", burst: 20 }] };
+    const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}&at=5000` });
+    const why = await page.locator("#why").innerText();
+    assert.match(why, /messages and calls fail here/);
+    assert.doesNotMatch(why, /queue/);
+    assert.deepEqual(judged([why]), []);
+    await close();
+  });
+
   test("before the first request no side is praised", async () => {
     const { page, close } = await open();
     for (const id of await stories(page)) {

@@ -122,6 +122,11 @@ function limitsInForce(actions, now) {
   return limits;
 }
 
+/** Whether failures of one kind or another meet a tenth of all messages and calls. @param {any} scenario */
+function failsOften({ failures }) {
+  return Object.values(failures).reduce((sum, share) => sum + share, 0) >= 10;
+}
+
 /** Whether a limit was lowered by now. @param {any} scenario @param {number} now ms */
 function wasLowered({ pools, actions }, now) {
   const limits = new Map(pools.map((pool) => [pool.prefix, pool.limit]));
@@ -315,7 +320,7 @@ const hooks = {
       showNumbers(parts.numbers, numbers);
       doors.verdicts(numbers, controls.scenario);
       controls.limits(limitsInForce(actions, frame.now_ms));
-      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms) })]]) {
+      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms), failing: failsOften(controls.scenario) })]]) {
         if (place.textContent !== text) place.textContent = text;
       }
       parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));

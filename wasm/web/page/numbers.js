@@ -30,13 +30,14 @@ export function showNumbers(body, numbers) {
 /**
  * Why does one side wait longer? In one or two sentences, with the figures that stand above.
  * @param {any} numbers
- * @param {{queues: boolean, lowered: boolean}} how queues: jobs wait in a queue at leasehold; lowered: a limit was lowered by now
+ * @param {{queues: boolean, lowered: boolean, failing: boolean}} how queues: jobs wait in a queue at leasehold; lowered: a limit was
+ *   lowered by now; failing: many messages and calls fail
  */
 export function whyOneWaits(numbers, how) {
   return unbroken(reason(numbers, how));
 }
 
-function reason({ doors: [counting, leasehold] }, { queues, lowered }) {
+function reason({ doors: [counting, leasehold] }, { queues, lowered, failing }) {
   const [there, here] = [counting, leasehold].map((door) => door.wait_p50_ms);
   if (!Number.isFinite(there) || !Number.isFinite(here)) return "The waits are compared here once jobs have got in on both sides.";
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
@@ -50,6 +51,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered }) {
     const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
     return `${waits}, because it keeps the limit. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${settled}`;
   }
+  if (here > there && failing) return `${waits}: messages and calls fail here. A job makes more requests at Leasehold before it runs, and meets more of the failures.${settled}`;
   if (here > there) {
     const order = queues ? "its queue serves the jobs in the order in which they came" : "on both sides a job that finds no room asks again later";
     return `${waits}: ${order}. Count, then put lets in the jobs that happen to ask when there is room. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.${settled}`;
