@@ -203,6 +203,19 @@ describe("without a mouse", () => {
     }
   });
 
+  test("a request that is chosen far down the list is seen at once", async () => {
+    for (const width of [390, 768, 1000, 1024, 1279, 1440]) {
+      const { page, close } = await open({ width, height: 768, hash: "#story=two-workflows&at=3000" });
+      const [side, list] = await page.locator(".request-list-frame, .side").evaluateAll((both) => both.map((one) => one.getBoundingClientRect().bottom));
+      if (width > 992) assert.ok(Math.abs(list - side) < 40, `${width} px: no empty place beside what can be changed (${list}, ${side})`);
+      await page.locator(".request").nth(25).click();
+      const title = page.locator("#request-detail h3");
+      const { y } = await title.boundingBox();
+      assert.ok(y >= 0 && y < 640, `${width} px: ${y}`);
+      await close();
+    }
+  });
+
   test("nothing is cut off or wider than the screen, from 320 px to 2560 px", async () => {
     for (const width of [320, 360, 414, 768, 1024, 1280, 1600, 2560]) {
       const { page, close } = await open({ width });

@@ -48,7 +48,9 @@ export class Requests {
     this.onlyDoor = null;
     list.addEventListener("click", (event) => {
       const item = event.target.closest("[data-id]");
-      if (item) this.choose(Number(item.dataset.id));
+      if (!item) return;
+      this.choose(Number(item.dataset.id));
+      this.detail.firstElementChild.scrollIntoView({ block: "nearest" });
     });
     list.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.job !== null) this.#list(null);
