@@ -137,6 +137,11 @@ function words(said) {
   }
 }
 
+/** As it is said aloud, where nobody sees on which side it stands. @param {number|null} door @param {string} text */
+function spoken(door, text) {
+  return door === null ? text : `${door === COUNTING ? "Count, then put" : "Leasehold"}: ${text}`;
+}
+
 /** What is told of a step alone. @param {Said} said @param {string[]} pools */
 function quietly(said, pools) {
   switch (said.what) {
@@ -270,7 +275,7 @@ export class Captions {
     const value = worth(said);
     if (this.unsaid !== null && this.unsaid.value > value) return;
     const text = sentence(said, pools.length > 1 && said.pool !== null ? pools[said.pool] : null);
-    this.unsaid = { value, text: said.door === null ? text : `${door === COUNTING ? "Count, then put" : "Leasehold"}: ${text}` };
+    this.unsaid = { value, text: spoken(said.door, text) };
   }
 
   /**
@@ -279,8 +284,11 @@ export class Captions {
    * @param {string[]} pools
    */
   step({ at_ms: at, door, said, request }, pools) {
-    const told = [COUNTING, LEASEHOLD].find((which) => said.some((one) => worth(one) > 0 && one === this.shown[which]));
-    if (told !== undefined) return this.say(this.places[told].textContent);
+    const told = said.find((one) => worth(one) > 0 && one.seq === this.shown[one.door ?? LEASEHOLD]?.seq);
+    if (told !== undefined) {
+      this.unsaid = null;
+      return this.say(spoken(told.door, sentence(told, pools.length > 1 && told.pool !== null ? pools[told.pool] : null)));
+    }
     const quiet = said.find((one) => quietly(one, pools) !== "");
     const text = request ? `${who(request)} ${does(request)}${request.reply ? `: ${request.reply}` : ""}.` : quiet ? quietly(quiet, pools) : "";
     if (text === "") return;
@@ -290,7 +298,7 @@ export class Captions {
       this.shown[which] = null;
       this.steppedTo[which] = at;
     }
-    this.say(capital(text));
+    this.say(spoken(request || quiet.door !== null ? door : null, capital(text)));
   }
 
   /** @param {string} text @param {number} [real] */
