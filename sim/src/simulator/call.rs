@@ -4,7 +4,8 @@
 use leasehold_core::{Delivery, Effect, EffectReply, ExecutionStatus, Failure, Replies, Reply};
 
 use super::draws::DrawKey;
-use super::engine::{Engine, PlayedOutcome};
+use super::engine::Engine;
+use super::played_operation::PlayedOutcome;
 use super::slab_map::SlabMap;
 
 /// What a call is there for.

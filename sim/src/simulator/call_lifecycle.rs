@@ -5,10 +5,11 @@ use leasehold_core::{Effect, EffectReply, ExecutionStatus, Failure, Reply, Reque
 
 use super::call::{Call, CallOutcome, CallPurpose, Leg, Sent, unanswered};
 use super::draws::{Draw, DrawKey};
-use super::engine::{Engine, PlayedOutcome};
+use super::engine::Engine;
 use super::event_queue::EventKind;
 use super::lane::Lane;
 use super::network::Way;
+use super::played_operation::PlayedOutcome;
 use super::request_effect::{ReplySummary, RequestEffect};
 use super::request_log::RequestEntry;
 use super::scenario::FUNCTION_TIMEOUT;

@@ -7,8 +7,9 @@ use leasehold_core::{
 
 use super::call::{Call, CallPurpose};
 use super::draws::Draw;
-use super::engine::{Engine, PlayedOperation, PlayedOutcome};
+use super::engine::Engine;
 use super::lane::Lane;
+use super::played_operation::{PlayedOperation, PlayedOutcome};
 use crate::count_then_put::{self, CountThenPut};
 use crate::strategy::Strategy;
 

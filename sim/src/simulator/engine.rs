@@ -1,28 +1,9 @@
 //! Engines: what runs in a call, one step after the other?
 
-use leasehold_core::{
-    AcquireRequest, ExecutionEnded, Failure, Machine, ReleaseTarget, Released, RenewRequest, Replies, Reply, SetLimit,
-    Step, SweepRequest, Timestamp,
-};
+use leasehold_core::{Failure, Machine, Released, Replies, Reply, Step, Timestamp};
 
+use super::played_operation::{PlayedMachine, PlayedOutcome};
 use crate::count_then_put::CountThenPut;
-
-leasehold_core::operations! {
-    /// What the simulated callers ask for: no others, as the page would have to load them.
-    PlayedOperation, PlayedMachine, PlayedOutcome:
-    /// Of a job that asks for a lease.
-    Acquire(AcquireRequest),
-    /// Of a job that gives its lease back.
-    Release(ReleaseTarget),
-    /// Of a job that keeps its lease longer.
-    Renew(RenewRequest),
-    /// Of the schedule.
-    Sweep(SweepRequest),
-    /// Of an execution that has ended.
-    ExecutionEnded(ExecutionEnded),
-    /// Of the operator.
-    SetLimit(SetLimit),
-}
 
 /// What runs in a call.
 #[derive(Clone, Debug)]

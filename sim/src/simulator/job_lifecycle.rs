@@ -8,10 +8,10 @@ use leasehold_core::{
 use super::call::{CallOutcome, CallPurpose};
 use super::clock::{ms, when};
 use super::draws::Draw;
-use super::engine::PlayedOutcome;
 use super::event_queue::{EventKind, JobTimer};
 use super::job::{Job, Phase};
 use super::lane::Lane;
+use super::played_operation::PlayedOutcome;
 use super::sim_event::SimEventKind;
 use super::strategy_rules::Leftover;
 use crate::strategy::Strategy;

@@ -25,6 +25,7 @@ mod lane;
 mod network;
 mod observe;
 mod observer;
+mod played_operation;
 mod pool;
 mod pool_observer;
 mod pool_series;
