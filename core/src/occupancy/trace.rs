@@ -27,7 +27,8 @@
 //!
 //! `pool` is a whole [`Occupancy`] (above it is shortened) and replaces what was known of the pool; `gone` says
 //! that the pool was retired; `broken` that not all of its rows can be read, and why: `slots` are those whose rows can not, `rest`
-//! is what the others show, if that can be told. (Programs from before there was `broken` leave those lines out.) `at_ms` is when the recorder saw it, on its own clock; it never decreases from line
+//! is what the others show, if that can be told. (Programs from before there was `broken` leave those lines out.) `at_ms` is when the
+//! recorder saw it, on its own clock; it never decreases from line
 //! to line. The `at_ms` inside `pool` is the moment that the look shows: for a pool's rows about the same, for a
 //! summary the time of the sweep.
 //!
@@ -43,7 +44,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Occupancy;
-use crate::harmless::harmless_json;
+use crate::harmless::{harmless, harmless_json};
 use crate::time::Timestamp;
 use crate::types::{PoolName, SHOWN_CHARS, Slot, shortened};
 
@@ -138,6 +139,8 @@ impl TryFrom<Line> for TraceEntry {
             (Some(pool), None, None, _) => PoolSeen::Pool(pool),
             (None, Some(gone), None, _) => PoolSeen::Gone(gone),
             (None, None, Some(prefix), Some(why)) => {
+                let why = harmless(&why);
+                let slots = slots.into_iter().map(|(slot, why)| (slot, harmless(&why))).collect();
                 PoolSeen::Broken(Box::new(BrokenPool { prefix, why, slots, rest }))
             }
             _ => return Err("not one of `pool`, `gone`, and `broken` with `why`"),
@@ -162,7 +165,7 @@ pub enum PoolSeen {
 pub struct BrokenPool {
     /// Which pool.
     pub prefix: PoolName,
-    /// All that is wrong, and what to do.
+    /// All that is wrong, and what to do; as [`harmless`] tells it.
     pub why: String,
     /// The slots whose rows can not be read, and what is wrong with each.
     pub slots: Vec<(Slot, String)>,

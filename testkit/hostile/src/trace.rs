@@ -2,9 +2,9 @@
 
 use leasehold_core::Timestamp;
 use leasehold_core::occupancy::trace::Trace;
-use leasehold_wasm::Recording;
+use leasehold_wasm::{RecordedPool, Recording};
 
-use crate::words::assert_harmless;
+use crate::words::{assert_harmless, assert_nothing_hidden};
 
 /// How many points of a line are drawn.
 const POINTS: usize = 7;
@@ -39,7 +39,12 @@ pub(crate) fn judge(input: &[u8]) {
     let said = serde_json::to_string(&played.events(Timestamp(0), to)).expect("events are JSON");
     assert!(said.starts_with('['));
     for pool in played.at(to) {
-        let line = played.line(pool.prefix.as_str(), POINTS);
-        assert!((1..=POINTS).contains(&line.len()), "{} points", line.len());
+        match pool {
+            RecordedPool::Whole(pool) => {
+                let line = played.line(pool.prefix.as_str(), POINTS);
+                assert!((1..=POINTS).contains(&line.len()), "{} points", line.len());
+            }
+            RecordedPool::Broken { broken, .. } => assert_nothing_hidden(broken),
+        }
     }
 }

@@ -17,6 +17,11 @@ pub(crate) fn assert_harmless_lines(said: &str) {
     assert!(said.lines().count() <= 3, "{:?}", start(said));
 }
 
+/// Asserts the same of lines as long as whoever wrote them liked.
+pub(crate) fn assert_nothing_hidden(said: &str) {
+    said.split('\n').for_each(|line| assert!(!line.contains(harms), "{:?}", start(line)));
+}
+
 fn start(said: &str) -> String {
     said.chars().take(4 * LONGEST).collect()
 }

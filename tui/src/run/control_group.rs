@@ -194,11 +194,11 @@ mod tests {
         let Some(parent) = TestParent::make("left") else { return };
         let folder = |name: &str| parent.0.join(format!("{NAMED}{name}"));
         let (left, used) = (folder("left"), folder("used"));
+        let Some(first) = ControlGroup::make_below(parent.0.clone(), "first") else { return };
         for folder in [&left, &used] {
             fs::create_dir(folder).expect("a group");
         }
         let mut child = sleeper_in(&used);
-        let Some(first) = ControlGroup::make_below(parent.0.clone(), "first") else { return };
         let second = ControlGroup::make_below(parent.0.clone(), "second");
         let there = [&left, &used, &first.folder].map(|folder| folder.exists());
         child.kill().expect("it ends");
