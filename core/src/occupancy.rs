@@ -165,7 +165,7 @@ impl PoolState {
                 "somebody waits and nothing moves: a slot stays open, or nobody holds a living lease"
             }
             PoolState::Settling => "the limit was lowered, or an override ended: nobody is let in until the time shown",
-            PoolState::Draining => "the limit is 0, and leases from before last; nobody new is let in",
+            PoolState::Draining => "the limit is 0; leases from before last, or callers may still follow the old one",
             PoolState::Drained => "the limit is 0, and nobody holds a lease; nobody is let in",
             PoolState::Full => "no slot is free; that some wait is normal",
             PoolState::Ok => "slots are free; whoever waits is let in next",

@@ -265,7 +265,7 @@ pub const KEYS: &[KeyBinding] = &[
     row(&[Plain(KeyCode::Down), char('j')], "↓ j", KeyAction::Down, "one line up, or down", None, KeyScope::All),
     row(
         &[Plain(KeyCode::Left), char('h')],
-        "← h",
+        "←  h",
         KeyAction::Left,
         "the pane on the left, or on the right",
         None,
@@ -273,7 +273,7 @@ pub const KEYS: &[KeyBinding] = &[
     ),
     row(
         &[Plain(KeyCode::Right), char('l')],
-        "→ l",
+        "→  l",
         KeyAction::Right,
         "the pane on the left, or on the right",
         None,

@@ -9,6 +9,7 @@ use ratatui::text::Span;
 use super::{choose, nothing, pane, put};
 use crate::watch::layout::Pane;
 use crate::watch::log::Weight;
+use crate::watch::session::DashboardMode;
 use crate::watch::state::DashboardState;
 use crate::watch::text;
 
@@ -30,7 +31,11 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
     }
     let lines = dashboard.log.lines();
     if lines.is_empty() {
-        nothing(dashboard, "Nothing has changed since the dashboard was opened.", inner, buf);
+        let words = match dashboard.session.mode {
+            DashboardMode::Replay => "Nothing has changed in this recording so far.",
+            _ => "Nothing has changed since the dashboard was opened.",
+        };
+        nothing(dashboard, words, inner, buf);
         return;
     }
     let visible = || lines.iter().skip(dashboard.log_cursor.top).take(usize::from(inner.height));
