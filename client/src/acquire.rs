@@ -154,7 +154,8 @@ impl Acquire {
             mode: if wait.is_some_and(|wait| wait.0 == 0) { Mode::Poll } else { Mode::Queue(None) },
             lease,
             wait,
-            label: self.label.as_deref().map(Into::into),
+            // As the lease manager reads it: an empty text is none.
+            label: self.label.as_deref().filter(|label| !label.is_empty()).map(Into::into),
         })
     }
 

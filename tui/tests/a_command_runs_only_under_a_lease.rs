@@ -171,6 +171,17 @@ fn the_exit_status_and_the_output_are_the_commands() {
 }
 
 #[test]
+fn an_empty_label_or_key_is_none() {
+    let table = "empty-words";
+    pool(table, &["--limit", "1"]);
+    let mut run = Run::start(table, &["--key", "", "--label", ""], "echo ready; read end");
+    assert_eq!(run.line(), "ready");
+    let lease = &document(table, &["leases", "p"])["leases"][0];
+    assert_eq!((&lease["label"], lease["holder"].get("key")), (&json!(null), None), "{lease}");
+    assert_eq!(run.end().0, Some(1), "its input ended");
+}
+
+#[test]
 fn people_see_who_runs_what_and_no_arguments() {
     let table = "seen";
     pool(table, &["--limit", "1"]);
