@@ -58,6 +58,9 @@ impl Embedded {
             let why = "it has something else in it than a database".into();
             return Err(StoreError::Embedded { place, why });
         }
+        if path.is_dir() {
+            return Err(StoreError::Embedded { place, why: "it is a folder".into() });
+        }
         Embedded::start(&place, || Database::new(&place), true)
     }
 
@@ -82,7 +85,9 @@ impl Embedded {
         lasting: bool,
     ) -> Result<Self, StoreError> {
         let failed = |why: String| StoreError::Embedded { place: place.to_owned(), why };
-        let database = open().map_err(|e| failed(e.to_string()))?;
+        // The engine calls it an error of its own if there is no such folder, or the file may not be read.
+        let told = |e: DynoxideError| e.to_string().trim_start_matches("Internal error: ").to_owned();
+        let database = open().map_err(|e| failed(told(e)))?;
         let (calls, waiting) = mpsc::channel();
         let serve = move || serve(&database, &waiting, lasting);
         // Its calls block, and SQLite writes one at a time: one thread is all it can use.

@@ -38,7 +38,7 @@ const STEP: Duration = Duration::from_millis(50);
 #[command(after_long_help = AFTER_WATCH)]
 pub(crate) struct WatchOptions {
     /// Play back what `leasehold record` saved, instead of watching a table
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["read_only", "record", "every"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["read_only", "record", "every", "store"])]
     replay: Option<PathBuf>,
 
     /// Nothing can be changed

@@ -13,30 +13,47 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 const EXPECTED: &str = "a length of time, as in 500ms, 5s, 10m, 1h30m or 2d; a bare number is of seconds";
 
 /// Any length.
-pub(crate) fn parse(text: &str) -> Result<Millis, String> {
-    between(Millis(0), text)
+///
+/// # Errors
+/// What was expected.
+pub fn parse(text: &str) -> Result<Millis, String> {
+    at_least(Millis(0), text)
 }
 
 /// A length that is not zero.
-pub(crate) fn above_zero(text: &str) -> Result<Millis, String> {
-    between(Millis(1), text)
+///
+/// # Errors
+/// What was expected.
+pub fn above_zero(text: &str) -> Result<Millis, String> {
+    at_least(Millis(1), text)
 }
 
 /// A length of at least so much.
-pub(crate) fn between(shortest: Millis, text: &str) -> Result<Millis, String> {
+///
+/// # Errors
+/// What was expected.
+pub fn at_least(shortest: Millis, text: &str) -> Result<Millis, String> {
+    between(shortest, LONGEST, text)
+}
+
+/// A length of at least so much, and at most so much.
+///
+/// # Errors
+/// What was expected.
+pub fn between(shortest: Millis, longest: Millis, text: &str) -> Result<Millis, String> {
     let bare = text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|c| c.is_ascii_digit() || c == b'.');
     let read = if bare { format!("{text}s") } else { text.to_owned() };
     let length = humantime::parse_duration(&read).map_err(|_| format!("expected {EXPECTED}"))?;
     let whole = length.subsec_nanos() % 1_000_000 == 0;
     match u64::try_from(length.as_millis()).map(Millis) {
-        Ok(millis) if whole && (shortest..=LONGEST).contains(&millis) => Ok(millis),
+        Ok(millis) if whole && (shortest..=longest).contains(&millis) => Ok(millis),
         _ if !whole => Err("expected whole milliseconds".into()),
-        _ => Err(format!("expected a length of time from {} to {}", words(shortest), words(LONGEST))),
+        _ => Err(format!("expected a length of time from {} to {}", words(shortest), words(longest))),
     }
 }
 
 /// In words: `1h30m`. Every unit down to the last that is not zero.
-pub(crate) fn words(Millis(mut left): Millis) -> String {
+pub fn words(Millis(mut left): Millis) -> String {
     let mut text = String::new();
     for (unit, millis) in UNITS {
         if left >= millis {
@@ -48,16 +65,17 @@ pub(crate) fn words(Millis(mut left): Millis) -> String {
 }
 
 /// In words, of whole milliseconds of a program's own.
-pub(crate) fn whole(length: Duration) -> String {
+pub fn whole(length: Duration) -> String {
     words(Millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// In words, to the second, for times that nobody set: `1h30m5s`.
-pub(crate) fn seconds(length: Millis) -> String {
+pub fn seconds(length: Millis) -> String {
     words(Millis(length.0 / 1_000 * 1_000))
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 mod tests {
     use super::*;
 

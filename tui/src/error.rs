@@ -42,6 +42,12 @@ pub(crate) enum CliError {
         /// The region, and the endpoint if there is one.
         location: String,
     },
+    /// A file that was named as a demo's has no table in it.
+    #[error("{file} holds no table of a demo; check the path, or make one (`leasehold demo --store FILE`)")]
+    NoDemo {
+        /// The file.
+        file: String,
+    },
     /// Nothing says in which region the table is.
     #[error("no region: add --region, set AWS_REGION, or give the profile one (aws configure set region ...)")]
     NoRegion,
@@ -83,6 +89,9 @@ pub(crate) enum CliError {
     },
 }
 
+/// Begins where a table was looked for, if that is a demo's file.
+pub(crate) const STORE: &str = "store ";
+
 /// A path is checked in vain where the file is there, and is no text.
 fn unreadable(path: &Path, why: &std::io::Error) -> String {
     let path = path.display();
@@ -96,6 +105,9 @@ impl CliError {
     /// The same, with where the table was looked for: a wrong region is the commonest reason that it is missing.
     pub(crate) fn at(self, location: Option<&str>) -> CliError {
         match (self, location) {
+            (CliError::Store(StoreError::TableMissing { .. }), Some(location)) if location.starts_with(STORE) => {
+                CliError::NoDemo { file: location.trim_start_matches(STORE).into() }
+            }
             (CliError::Store(wrong), Some(location)) => CliError::StoreAt { wrong, location: location.into() },
             (other, _) => other,
         }
@@ -110,6 +122,7 @@ impl CliError {
             | CliError::StoreAt { wrong: StoreError::PoolNotFound { .. }, .. } => 1,
             CliError::Store(_)
             | CliError::StoreAt { .. }
+            | CliError::NoDemo { .. }
             | CliError::NoRegion
             | CliError::NoCredentials { .. }
             | CliError::System(_) => 3,

@@ -4,5 +4,6 @@
 compile_error!("the command `leasehold` runs on Linux and macOS; on Windows, build it in WSL");
 
 pub mod charset;
+pub mod duration;
 pub mod process_ids;
 pub mod watch;

@@ -6,7 +6,6 @@ mod confirm;
 mod dashboard;
 mod demo;
 mod doctor;
-mod duration;
 mod error;
 mod leases;
 mod operation;
@@ -28,8 +27,10 @@ mod target;
 
 use std::process::ExitCode;
 
+use clap::error::ContextValue;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::CliError;
+use leasehold_tui::duration;
 use output::OutputFormat;
 use target::Target;
 
@@ -90,13 +91,23 @@ fn main() -> ExitCode {
     output::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| refuse(wrong))))
 }
 
+/// How many characters of an argument are told, if it is what is wrong.
+const LONGEST_SHOWN: usize = 80;
+
 /// Tells what is wrong with the arguments, or the help that was asked for, and ends. An argument may be a name that others
 /// wrote. What is wrong begins as every complaint does: `leasehold run` ends with statuses that its command may end with too.
 fn refuse(wrong: clap::Error) -> ! {
     if !wrong.use_stderr() {
         wrong.exit()
     }
-    let text = wrong.to_string();
+    let mut text = wrong.to_string();
+    let given = wrong
+        .context()
+        .filter_map(|(_, value)| if let ContextValue::String(value) = value { Some(value) } else { None });
+    for long in given.filter(|value| value.chars().count() > LONGEST_SHOWN) {
+        let beginning: String = long.chars().take(LONGEST_SHOWN).collect();
+        text = text.replace(long.as_str(), &format!("{beginning}…"));
+    }
     output::complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     std::process::exit(wrong.exit_code())
 }

@@ -48,7 +48,8 @@ pub(crate) fn complain(words: &str) {
 }
 
 fn complaint(words: &str) -> String {
-    format!("leasehold: {}", harmless(words))
+    // A command that says its whole name says it as a person types it.
+    format!("leasehold: {}", harmless(words.strip_prefix("leasehold ").unwrap_or(words)))
 }
 
 /// The exit status of a command that came to this; what is wrong goes to standard error.

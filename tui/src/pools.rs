@@ -25,7 +25,7 @@ use check::PoolTrouble;
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = after_help())]
 pub(crate) struct PoolsOptions {
-    /// List only pools that have each of these words in their name, or whose state begins with it: "team-a full"
+    /// List only pools that have each of these words in their name, or in their state: "team-a full", "over limit"
     #[arg(long, value_name = "WORDS")]
     filter: Option<String>,
 
@@ -208,7 +208,7 @@ impl PoolsOptions {
 
     /// Whether a pool of this name can be listed, whatever its state is.
     fn names(&self, prefix: &PoolName) -> bool {
-        let is_state = |term: &str| ListedState::ALL.iter().any(|state| state.as_str().starts_with(term));
+        let is_state = |term: &str| ListedState::ALL.iter().any(|state| state.has_word(term));
         self.terms().iter().all(|term| is_state(term) || has_name(prefix, term))
     }
 

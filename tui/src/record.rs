@@ -38,7 +38,7 @@ pub(crate) struct RecordOptions {
     every: Duration,
 
     /// Stop after this time
-    #[arg(long = "for", value_name = "TIME", value_parser = between_looks)]
+    #[arg(long = "for", value_name = "TIME", value_parser = between_looks, allow_hyphen_values = true)]
     lasts: Option<Duration>,
 }
 

@@ -41,7 +41,7 @@ use crate::target::Target;
 ///
 /// Waits in the pool's queue for a slot, starts CMD, renews the lease while CMD runs, gives it back when CMD and what it
 /// started have ended, and ends with CMD's exit status. Everybody shares the pool's limit: workflows, cron jobs, CI jobs,
-/// people. If the lease is lost, CMD and all that it started are ended before another may run.
+/// people. If the lease cannot be renewed, CMD and all that it started are ended before another may run.
 ///
 /// Signals (INT, TERM, HUP, QUIT, USR1, USR2, TSTP, CONT) are passed on to CMD, except those that a terminal sends to
 /// it anyway. While waiting, INT, TERM, HUP and QUIT leave the queue.
@@ -119,8 +119,11 @@ target of a write can refuse an older one).
 The lease is lost if somebody releases it by force, or if it cannot be renewed in time: no network, a laptop that slept,
 a clock that jumped. Then CMD and everything that it started is ended, as consul lock does. A lease that cannot be renewed
 has not ended yet: TERM comes so early that KILL comes by the lease's end, and nobody else may run before the pool's grace
-is over after that. A lease that was released by force has ended: another may run while CMD has its time between TERM and
-KILL. Choose --warn-on-loss for a command that does more harm half-done than twice at once.
+is over after that. A lease that was released by force has ended, and the next renewal finds that out: within a third of
+the lease, 100 s of 5m. Until then, and while CMD has its time between TERM and KILL, another may run too. If CMD ends
+before, its own exit status is returned, with a warning.
+
+Choose --warn-on-loss for a command that does more harm half-done than twice at once.
 
 Everything means: children of children, in the background, in sessions of their own (setsid), on a terminal or not. Between
 this program and CMD is a small guardian. It adopts orphans (Linux) and ends everything in time even if this program is
@@ -312,7 +315,7 @@ fn unstarted(error: CliError, target: &Target) -> CliError {
 }
 
 fn lease(text: &str) -> Result<Millis, String> {
-    duration::between(Millis::seconds(1), text)
+    duration::at_least(Millis::seconds(1), text)
 }
 
 fn label(text: &str) -> Result<String, String> {

@@ -22,7 +22,7 @@ use leasehold_store::{BestEffortNotifier, NoCallbacks, SystemClock, Table, https
 
 use leasehold_tui::watch::session::TableChoice;
 
-use crate::error::CliError;
+use crate::error::{CliError, STORE};
 use crate::output::complain;
 use crate::stored_demo;
 
@@ -59,7 +59,7 @@ pub(crate) struct Target {
     region: Option<String>,
 
     /// The profile in ~/.aws whose credentials and region are used [default: $AWS_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = profile_name)]
     profile: Option<String>,
 
     /// Where DynamoDB's API is, if not at AWS: http://127.0.0.1:8000 [default: $AWS_ENDPOINT_URL]
@@ -180,7 +180,7 @@ impl Target {
     async fn found(&self) -> Result<(Table, SdkConfig), CliError> {
         if let Some(file) = self.store()? {
             let table = stored_demo::open(file)?;
-            let _ = self.asked.set(format!("store {}", file.display()));
+            let _ = self.asked.set(format!("{STORE}{}", file.display()));
             // Nothing of AWS can be reached: a demo sees to its own callbacks.
             return Ok((table, SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build()));
         }
@@ -354,6 +354,10 @@ fn table_name(text: &str) -> Result<String, String> {
     // A table of another account is named by its ARN.
     let fits = named || text.starts_with("arn:") && text.contains(":table/");
     if fits { Ok(text.into()) } else { Err("expected a table's name: 3 to 255 of A-Z a-z 0-9 . _ -".into()) }
+}
+
+fn profile_name(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("expected a profile's name, as in ~/.aws/config".into()) } else { Ok(text.into()) }
 }
 
 fn region(text: &str) -> Result<String, String> {

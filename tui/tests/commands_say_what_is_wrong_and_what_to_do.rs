@@ -253,6 +253,72 @@ fn an_endpoint_of_the_environment_is_checked_as_an_option_is() {
 }
 
 #[test]
+fn a_long_value_is_told_by_its_beginning() {
+    let long = "a".repeat(3_000);
+    for command in [
+        &["run", "--prefix", "p", "--label", &long, "--", "true"][..],
+        &["pools", "--check", "--max-wait", &long],
+        &["pools", "--filter", "p", &long],
+        &["release", &long],
+        &[&long],
+    ] {
+        let wrong = refused(unreachable(), 2, command);
+        assert!(wrong.contains("aaaaaaaa…") && wrong.len() < 400, "{} bytes: {wrong}", wrong.len());
+    }
+}
+
+#[test]
+fn a_time_is_refused_with_the_bounds_of_its_own_option() {
+    for (option, bounds) in [("--every", "from 100ms to 1d"), ("--for", "from 100ms to 1d")] {
+        for time in ["0s", "25h"] {
+            let wrong = refused(unreachable(), 2, &["record", "--out", "nowhere", option, time]);
+            assert!(wrong.contains(bounds), "{option} {time}: {wrong}");
+        }
+        let wrong = refused(unreachable(), 2, &["record", "--out", "nowhere", option, "-5s"]);
+        assert!(wrong.contains(option) && wrong.contains("expected a length of time"), "{option}: {wrong}");
+    }
+}
+
+#[test]
+fn an_empty_profile_is_refused_as_no_name() {
+    let wrong = refused(unreachable(), 2, &["pools", "--profile", ""]);
+    assert!(wrong.contains("--profile <NAME>") && wrong.contains("expected a profile's name"), "{wrong}");
+}
+
+#[test]
+fn a_store_without_a_demos_table_is_told_as_that() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("stores-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = |name: &str| folder.join(name).to_str().expect("a path").to_owned();
+    std::fs::write(path("empty"), "").expect("a file");
+    for command in [&["pools"][..], &["leases", "p"], &["doctor"], &["run", "--prefix", "p", "--", "true"]] {
+        let empty = path("empty");
+        let status = if command[0] == "run" { 125 } else { 3 };
+        let wrong = refused(bare(), status, &[&["--store", &empty], command].concat());
+        assert!(wrong.contains("holds no table of a demo") && !wrong.contains("region"), "{command:?}: {wrong}");
+    }
+    for (store, why) in [(path(""), "is a folder"), (path("none/of/it"), "could not be opened: unable to open")] {
+        let wrong = refused(bare(), 3, &["demo", "--plain", "--store", &store]);
+        assert!(wrong.contains(why) && !wrong.contains("Internal error"), "{store}: {wrong}");
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn a_recording_is_played_from_its_own_file_alone() {
+    let wrong = refused(bare(), 2, &["watch", "--replay", "a", "--store", "b"]);
+    assert!(wrong.contains("--replay") && wrong.contains("--store"), "{wrong}");
+}
+
+#[test]
+fn a_complaint_names_the_program_once() {
+    for command in [&["pool", "set", "p"][..], &["watch"], &["release", "p:0:1"], &["schema", "nope"]] {
+        let wrong = refused(unreachable(), 2, command);
+        assert!(wrong.starts_with("leasehold: ") && !wrong.contains("leasehold: leasehold"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_store_is_told_as_that() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no-store-{}", std::process::id()));
     std::fs::write(&file, "# notes, and no database\n").expect("a file");

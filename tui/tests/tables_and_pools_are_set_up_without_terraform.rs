@@ -363,6 +363,10 @@ async fn slots_that_still_count_from_a_change_are_told_before() {
     }
     let (_, shown) = typed(name, &["pool", "override", "p", "--limit", "9", "--reason", "hurry"], "no\n");
     assert!(!shown.contains("count as held"), "{shown}");
+    // Drained: it is not so that somebody is let in after that.
+    let (_, shown) = typed(name, &["pool", "override", "p", "--drain", "--reason", "stop"], "no\n");
+    let followed = "UTC somebody may still follow the limit of 8 and be let in; after that nobody is.";
+    assert!(shown.contains(followed) && !shown.contains("until then"), "{shown}");
 }
 
 #[tokio::test]

@@ -240,7 +240,7 @@ impl PoolOverrideOptions {
         if let Some(OverrideRow { who, why, .. }) = rows.live_in_force() {
             about += &format!(" It replaces the override by {who} ({why}).");
         }
-        about += &warning(rows, rows.lowered_by_override(limit, runner.now()));
+        about += &warning(rows, limit, rows.lowered_by_override(limit, runner.now()));
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let by = self.by.author();
         let new = SetLimit {
@@ -278,7 +278,7 @@ impl PoolOverrideOptions {
             }
             _ => return Ok(LimitResult::NoOverride(limit)),
         };
-        about += &warning(rows, rows.lowered_by(limit, runner.now()));
+        about += &warning(rows, limit, rows.lowered_by(limit, runner.now()));
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         match runner.administer(prefix, EndOverride { by: self.by.author(), expected: rows.as_shown() }).await {
             Ok(EndOverrideOutcome::Ended(changed)) => Ok(LimitResult::Ended(changed)),
@@ -290,16 +290,16 @@ impl PoolOverrideOptions {
 }
 
 /// What is to be said of a limit that will settle, if it will: a sentence after others.
-fn warning(rows: &LimitRows, lowered: Option<Lowered>) -> String {
-    let until = |lowered| rows.in_force.followed_at(lowered).time_of_day();
-    let words = |lowered| {
+fn warning(rows: &LimitRows, limit: Limit, lowered: Option<Lowered>) -> String {
+    let Some(lowered) = lowered else { return String::new() };
+    let (until, from) = (rows.in_force.followed_at(lowered).time_of_day(), lowered.from);
+    if limit.count() == 0 {
+        format!(" Until {until} UTC somebody may still follow the limit of {from} and be let in; after that nobody is.")
+    } else {
         format!(
-            " Until {} UTC slots up to {} count as held: nobody may be let in until then, though slots are free.",
-            until(lowered),
-            lowered.from
+            " Until {until} UTC slots up to {from} count as held: nobody may be let in until then, though slots are free."
         )
-    };
-    lowered.map(words).unwrap_or_default()
+    }
 }
 
 impl LimitResult {
@@ -329,7 +329,7 @@ fn not_changed(what: &str, prefix: &PoolName, table: &str, by: &LimitSuperseded)
 
 /// Shorter than that, and it would lapse while it still settles.
 fn lasts(text: &str) -> Result<Millis, String> {
-    duration::between(Millis::seconds(60), text)
+    duration::at_least(Millis::seconds(60), text)
 }
 
 /// A limit as an option gives it.

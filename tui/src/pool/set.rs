@@ -419,10 +419,10 @@ async fn is_ours(table: &Table) -> Result<(), StoreError> {
 
 /// Shorter than that, and nobody could renew it in time.
 fn lease(text: &str) -> Result<Millis, String> {
-    duration::between(Millis::seconds(1), text)
+    duration::at_least(Millis::seconds(1), text)
 }
 
 fn quiet(text: &str) -> Result<Millis, String> {
     let cached = u64::try_from(SETTINGS_FRESH_FOR.as_millis()).unwrap_or(u64::MAX);
-    duration::between(Millis(cached), text)
+    duration::at_least(Millis(cached), text)
 }

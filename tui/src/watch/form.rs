@@ -1,8 +1,6 @@
 //! Forms: how is a change asked for, so that nobody makes it by a slip?
 //! Fields to fill in, the last of which must be the pool's name, typed.
 
-use std::time::Duration;
-
 use leasehold_core::occupancy::{Occupancy, Overridden};
 use leasehold_core::{ExpectedOverride, LeaseId, Limit, Millis, PoolName, Timestamp, is_harmless};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
@@ -12,6 +10,7 @@ use tui_input::{Input as LineInput, InputRequest};
 use super::input::{DashboardEffect, LimitRules};
 use super::session::TableChoice;
 use super::text;
+use crate::duration;
 
 /// The longest reason, in characters.
 const LONGEST: usize = 200;
@@ -193,8 +192,14 @@ impl Form {
             (Some((from, to)), _) if to > from => format!("The limit becomes {to} at once; held leases stay."),
             (Some((from, to)), _) if to == from => format!("The limit stays {to}; held leases stay."),
             (to, Some(LimitRules { settles_for, .. })) => {
+                let drains = to.is_some_and(|(_, to)| to.count() == 0);
                 let to = to.map(|(_, to)| format!("The limit becomes {to}. ")).unwrap_or_default();
                 let settles = settles_for.0.div_ceil(1_000);
+                if drains {
+                    return format!(
+                        "{to}For {settles} s somebody may still follow the old one and be let in; held leases stay."
+                    );
+                }
                 format!("{to}After a lowering nobody may be let in for {settles} s; held leases stay.")
             }
             (_, None) => "After a lowering nobody may be let in for about two quiet periods; held leases stay.".into(),
@@ -373,15 +378,10 @@ impl Form {
 /// How long an override lasts; nothing: until it is ended.
 fn lasts(text: &str) -> Result<Option<Millis>, String> {
     const EXPECTED: &str = "nothing, or a time from 1m to 366d, as in 30m or 2h";
-    let longest = Duration::from_secs(366 * 24 * 3_600);
     match text {
         "" => Ok(None),
-        text => match humantime::parse_duration(text) {
-            Ok(time) if (Duration::from_secs(60)..=longest).contains(&time) => {
-                Ok(Some(Millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))))
-            }
-            _ => Err(EXPECTED.into()),
-        },
+        // As the option --for reads it: a bare number is of seconds.
+        text => duration::at_least(Millis::seconds(60), text).map(Some).map_err(|_| EXPECTED.into()),
     }
 }
 
@@ -428,7 +428,7 @@ mod tests {
     #[test]
     fn a_limit_needs_a_number_a_reason_and_the_pools_name() {
         let mut form = form();
-        let filled = types(&mut form, "++\nend of month\n2h\nbatch\n");
+        let filled = types(&mut form, "++\nend of month\n7200\nbatch\n");
         let expected = DashboardEffect::ChangeLimit {
             prefix: "batch".parse().expect("a prefix"),
             limit: limit(8),
@@ -446,6 +446,11 @@ mod tests {
         types(&mut form, "--");
         let lowered = "The limit becomes 4. After a lowering nobody may be let in for 75 s; held leases stay.";
         assert_eq!(form.about[2], lowered);
+        types(&mut form, "----");
+        let drained =
+            "The limit becomes 0. For 75 s somebody may still follow the old one and be let in; held leases stay.";
+        assert_eq!(form.about[2], drained);
+        types(&mut form, "++++");
         // Somebody else raised it meanwhile: the same number is another change.
         form.follow(&pool(3, Some(("ann", 7))));
         assert_eq!(form.about[2], "The limit becomes 4 at once; held leases stay.");

@@ -44,6 +44,11 @@ impl ListedState {
         }
     }
 
+    /// Whether this, in small letters, begins one of its words: `over limit` is found by both.
+    pub fn has_word(self, term: &str) -> bool {
+        self.as_str().split(' ').any(|word| word.starts_with(term))
+    }
+
     /// What it means, in a line for a person.
     pub fn meaning(self) -> &'static str {
         match self {
@@ -64,6 +69,14 @@ impl ListedState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_found_by_each_of_its_words() {
+        for state in ListedState::ALL {
+            assert!(state.as_str().split(' ').all(|word| state.has_word(word)), "{state:?}");
+        }
+        assert!(!ListedState::NotRead.has_word("ead") && ListedState::Stale.has_word("sta"));
+    }
 
     #[test]
     fn each_state_is_more_alarming_than_those_listed_after_it() {

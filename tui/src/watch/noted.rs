@@ -1,10 +1,9 @@
 //! Notes of a pool's history: how is a change told to a person?
 
-use std::time::Duration;
-
-use leasehold_core::{HistoryRow, PoolChange, SettingChange};
+use leasehold_core::{HistoryRow, Millis, PoolChange, SettingChange};
 
 use super::text::timestamp;
+use crate::duration;
 
 /// What was changed, in words.
 pub fn change(change: &PoolChange) -> String {
@@ -36,7 +35,7 @@ fn setting(SettingChange { setting, from, to }: &SettingChange) -> String {
     let name = setting.strip_suffix("_ms");
     let value = |value: Option<u64>| match (value, name) {
         (None, _) => "default".to_owned(),
-        (Some(time), Some(_)) => humantime::format_duration(Duration::from_millis(time)).to_string().replace(' ', ""),
+        (Some(time), Some(_)) => duration::words(Millis(time)),
         (Some(number), None) => number.to_string(),
     };
     format!("{} {} -> {}", name.unwrap_or(setting).replace('_', " "), value(*from), value(*to))
@@ -61,6 +60,9 @@ mod tests {
             told(PoolChange::Set(changes), ""),
             "2023-11-14T22:13:20Z by ann@desk: set limit 5 -> 7, lease default -> 1m30s"
         );
+        // In the units that options take: months and years have no length that all agree on.
+        let changes = "lease_ms 31622400000 2678400000".parse().expect("changes");
+        assert_eq!(told(PoolChange::Set(changes), ""), "2023-11-14T22:13:20Z by ann@desk: set lease 366d -> 31d");
         let until = Some(Timestamp::seconds(1_700_007_200));
         assert_eq!(
             told(PoolChange::Overridden { from: limit(7), to: limit(2), until }, "the partner is slow"),

@@ -99,9 +99,9 @@ impl PoolPane {
     }
 }
 
-/// Whether each of these, in small letters, is in a pool's name or begins the word for its state.
+/// Whether each of these, in small letters, is in a pool's name or begins a word of its state.
 pub fn passes(prefix: &PoolName, state: ListedState, terms: &[&str]) -> bool {
-    terms.iter().all(|term| state.as_str().starts_with(term) || has_name(prefix, term))
+    terms.iter().all(|term| state.has_word(term) || has_name(prefix, term))
 }
 
 /// Whether this, in small letters, is in a pool's name.
