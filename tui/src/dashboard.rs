@@ -64,8 +64,7 @@ impl WatchOptions {
     /// Opens the dashboard until somebody leaves.
     pub(crate) async fn run(self, target: &Target) -> Result<(), CliError> {
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-            let instead =
-                "leasehold watch needs a terminal; leasehold pools and leasehold leases print, leasehold record saves";
+            let instead = "watch needs a terminal; leasehold pools and leasehold leases print, leasehold record saves";
             return Err(CliError::Usage(instead.into()));
         }
         let left = tokio::select! {

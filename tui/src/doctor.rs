@@ -76,7 +76,7 @@ impl DoctorOptions {
         let work: Vec<FindingReport> = report.findings.iter().filter(|one| one.remedy.is_some()).cloned().collect();
         if self.repair && !work.is_empty() {
             let about = format!("{text}\n{}", plan(&work));
-            self.yes.or_told("leasehold doctor --repair", &about, "repair")?;
+            self.yes.or_told("doctor --repair", &about, "repair")?;
             let repairs = repairing::repair(runner, &work).await;
             report = Report { repairs, ..self.look(runner.table(), &clock).await? };
             text = format!("{}\n{}", report.repair_words(), report.words());

@@ -27,7 +27,7 @@ mod target;
 
 use std::process::ExitCode;
 
-use clap::error::ContextValue;
+use clap::error::{ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::CliError;
 use leasehold_tui::duration;
@@ -101,6 +101,9 @@ fn refuse(wrong: clap::Error) -> ! {
         wrong.exit()
     }
     let mut text = wrong.to_string();
+    if wrong.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        text = format!("a command is missing\n\n{text}");
+    }
     let given = wrong
         .context()
         .filter_map(|(_, value)| if let ContextValue::String(value) = value { Some(value) } else { None });

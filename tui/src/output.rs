@@ -48,8 +48,7 @@ pub(crate) fn complain(words: &str) {
 }
 
 fn complaint(words: &str) -> String {
-    // A command that says its whole name says it as a person types it.
-    format!("leasehold: {}", harmless(words.strip_prefix("leasehold ").unwrap_or(words)))
+    format!("leasehold: {}", harmless(words))
 }
 
 /// The exit status of a command that came to this; what is wrong goes to standard error.

@@ -184,7 +184,7 @@ impl PoolsOptions {
         pools.sort_by_key(weight);
         let check = self.check.then(|| self.troubles(&pools, now));
         let mut text = if pools.is_empty() && all > 0 {
-            format!("no pool of table {} is listed: {all} have other names or states\n", table.name())
+            format!("no pool of table {} is listed: {}\n", table.name(), others(all))
         } else {
             words(table.name(), &pools, now)
         };
@@ -341,4 +341,19 @@ fn words(table: &str, pools: &[PoolsRow], now: Timestamp) -> String {
 fn told_troubles(pools: &[PoolsRow]) -> String {
     let troubled = pools.iter().filter_map(|pool| Some((&pool.prefix, pool.trouble.as_ref()?)));
     troubled.map(|(prefix, trouble)| format!("pool {prefix}: {trouble}\n")).collect()
+}
+
+/// Of how many pools none is listed.
+fn others(all: usize) -> String {
+    if all == 1 { "1 has another name or state".into() } else { format!("{all} have other names or states") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_other_pool_is_told_as_one() {
+        assert_eq!([1, 2].map(others), ["1 has another name or state", "2 have other names or states"]);
+    }
 }

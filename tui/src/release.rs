@@ -54,7 +54,7 @@ enum NothingToRelease {
 
 impl ReleaseOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
-        self.yes.or_a_terminal("leasehold release")?;
+        self.yes.or_a_terminal("release")?;
         let (runner, id) = (target.runner().await?, &self.lease);
         let table = runner.table().name();
         let settings = runner.settings(&id.prefix).await?;

@@ -53,7 +53,7 @@ impl SchemaOptions {
         match SCHEMAS.iter().find(|(name, _)| *name == command) {
             Some((_, schema)) => crate::output::write(schema.as_bytes()),
             None => {
-                let why = format!("leasehold schema {command}: expected one of: {}", names.join(", "));
+                let why = format!("schema {command}: expected one of: {}", names.join(", "));
                 Err(CliError::Usage(why))
             }
         }

@@ -116,7 +116,7 @@ struct StatesOutput {
 impl StatesOptions {
     pub(crate) fn run(self) -> Result<(), CliError> {
         if self.key_path.is_none() && !self.single_holder {
-            let wrong = "leasehold states: name --key-path PATH (as in --key-path '$.resource_id'), or --single-holder where \
+            let wrong = "states: name --key-path PATH (as in --key-path '$.resource_id'), or --single-holder where \
                          each execution asks for one lease at a time";
             return Err(CliError::Usage(wrong.into()));
         }

@@ -35,6 +35,9 @@ const TABLE_VARIABLE: &str = "LEASEHOLD_TABLE";
 /// The environment variable that says where DynamoDB is, before the one for all of AWS.
 const DYNAMODB_ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 
+/// The environment variable that says where all of AWS is.
+const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
+
 /// How long the instance metadata service may take. On an EC2 instance it answers within milliseconds; anywhere
 /// else it is the last that is asked, and a person waits.
 const METADATA_WITHIN: Duration = Duration::from_millis(500);
@@ -210,11 +213,13 @@ impl Target {
     }
 
     async fn config(&self, table: &str) -> Result<SdkConfig, CliError> {
-        if let Ok(url) = std::env::var(DYNAMODB_ENDPOINT_VARIABLE)
-            && !url.is_empty()
-        {
-            endpoint(&url)
-                .map_err(|wrong| CliError::Usage(format!("{DYNAMODB_ENDPOINT_VARIABLE}={url:?}: {wrong}")))?;
+        // The SDK leaves out what is no address at all, tries it all the same, and then shows the whole request.
+        for variable in [DYNAMODB_ENDPOINT_VARIABLE, ENDPOINT_VARIABLE] {
+            if let Ok(url) = std::env::var(variable)
+                && !url.is_empty()
+            {
+                endpoint(&url).map_err(|wrong| CliError::Usage(format!("{variable}={url:?}: {wrong}")))?;
+            }
         }
         let providers = ProviderConfig::without_region().with_http_client(https::client());
         let metadata = imds::Client::builder()
@@ -246,12 +251,7 @@ impl Target {
         if self.endpoint_url.is_none()
             && let Some(url) = config.endpoint_url()
         {
-            let from = if std::env::var("AWS_ENDPOINT_URL").is_ok_and(|set| set == url) {
-                "AWS_ENDPOINT_URL"
-            } else {
-                "endpoint_url in ~/.aws"
-            };
-            endpoint(url).map_err(|wrong| CliError::Usage(format!("{from}={url:?}: {wrong}")))?;
+            endpoint(url).map_err(|wrong| CliError::Usage(format!("endpoint_url in ~/.aws={url:?}: {wrong}")))?;
         }
         Ok(config)
     }

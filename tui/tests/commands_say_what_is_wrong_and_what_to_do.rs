@@ -244,11 +244,13 @@ fn a_web_page_is_not_taken_for_an_answer_of_dynamodb() {
 #[test]
 fn an_endpoint_of_the_environment_is_checked_as_an_option_is() {
     for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"] {
-        let mut command = signed_in();
-        command.env(variable, "localhost:8000");
-        let wrong = refused(command, 2, &["pools"]);
-        let told = format!("{variable}=\"localhost:8000\": expected http:// or https:// and a host");
-        assert!(wrong.contains(&told) && wrong.lines().count() == 1, "{wrong}");
+        for url in ["localhost:8000", "localhost", "//localhost"] {
+            let mut command = signed_in();
+            command.env(variable, url);
+            let wrong = refused(command, 2, &["pools"]);
+            let told = format!("{variable}={url:?}: expected http:// or https:// and a host");
+            assert!(wrong.contains(&told) && wrong.lines().count() == 1, "{wrong}");
+        }
     }
 }
 
@@ -315,6 +317,10 @@ fn a_complaint_names_the_program_once() {
     for command in [&["pool", "set", "p"][..], &["watch"], &["release", "p:0:1"], &["schema", "nope"]] {
         let wrong = refused(unreachable(), 2, command);
         assert!(wrong.starts_with("leasehold: ") && !wrong.contains("leasehold: leasehold"), "{wrong}");
+    }
+    for command in [&[][..], &["pool"], &["table"]] {
+        let wrong = refused(unreachable(), 2, command);
+        assert!(wrong.starts_with("leasehold: a command is missing\n\n") && wrong.contains("Commands:"), "{wrong}");
     }
 }
 

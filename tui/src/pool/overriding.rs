@@ -62,7 +62,7 @@ pub(crate) struct PoolOverrideOptions {
     yes: Yes,
 }
 
-const WHAT: &str = "leasehold pool override";
+const WHAT: &str = "pool override";
 
 const AFTER: &str = "\
 --limit and --drain need a --reason. If there is no override to end, --end says so, and the exit status is 0.

@@ -60,7 +60,7 @@ struct PoolRmOutput<'a> {
 
 impl PoolRmOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
-        self.yes.or_a_terminal("leasehold pool rm")?;
+        self.yes.or_a_terminal("pool rm")?;
         let (runner, prefix) = (target.runner().await?, &self.prefix);
         let table = runner.table().name();
         let settings = match runner.settings(prefix).await {

@@ -172,7 +172,7 @@ impl SenselessRow {
 impl PoolSetOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         if self.names_nothing() {
-            let wrong = "leasehold pool set: name at least one setting, as in --limit 15; --help lists them";
+            let wrong = "pool set: name at least one setting, as in --limit 15; --help lists them";
             return Err(CliError::Usage(wrong.into()));
         }
         let runner = target.runner().await?;
