@@ -11,7 +11,7 @@ mod contract;
 mod demo;
 mod demo_scenario;
 // Of the program `leasehold`, which is no library.
-#[allow(dead_code, reason = "the program needs more of it")]
+#[allow(dead_code, unreachable_pub, reason = "the program needs more of it, and its library gives it to others")]
 #[path = "../../../tui/src/duration.rs"]
 mod duration;
 #[allow(dead_code, reason = "the program needs more of it")]
