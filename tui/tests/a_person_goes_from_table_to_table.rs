@@ -117,6 +117,7 @@ async fn ids_and_links_go_to_the_clipboard_or_a_browser() {
         tmux.shows(&["pool copied: analytics"]);
         tmux.copies("analytics");
         tmux.key("Enter");
+        tmux.shows(&["nightly:run-7"]);
         tmux.text("y");
         tmux.shows(&["lease id copied: analytics:0:1"]);
         tmux.copies("analytics:0:1");
@@ -126,6 +127,7 @@ async fn ids_and_links_go_to_the_clipboard_or_a_browser() {
         tmux.key("Escape");
         tmux.until("nothing over it", |screen| !screen.contains("esc closes"));
         tmux.key("Enter");
+        tmux.shows(&["nightly:run-7"]);
         tmux.text("o");
         // Whole, from edge to edge: for a terminal that took nothing.
         let screen = tmux.shows(&["link copied", "select it here"]);
@@ -152,8 +154,9 @@ async fn ids_and_links_go_to_the_clipboard_or_a_browser() {
     tmux.start("watch");
     tmux.shows(&["analytics", "● live"]);
     tmux.key("Enter");
+    tmux.shows(&["nightly:run-7"]);
     tmux.text("o");
-    tmux.shows(&["link opened in a browser: https://"]);
+    tmux.shows(&["link opened in a browser:", "https://"]);
     tmux.until("the page", |_| std::fs::read_to_string(&opened).is_ok_and(|link| link == LINK));
     tmux.text("q");
     tmux.shows(&["LEFT 0"]);

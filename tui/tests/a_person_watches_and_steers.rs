@@ -255,6 +255,7 @@ async fn a_table_is_watched_and_changed_by_hand() {
 
     // A slot is freed by force.
     tmux.key("Enter");
+    tmux.shows(&["Slots of analytics", "4 of 4 held"]);
     tmux.text("x");
     tmux.shows(&["Free slot 0 of analytics by force", "Its holder is not told"]);
     tmux.line("analytics");

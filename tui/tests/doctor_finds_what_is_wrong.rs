@@ -47,7 +47,7 @@ async fn a_pool_that_is_not_there_is_no_finding() {
     let none = Patient::table_alone().await.examined(&["p"]);
     assert!(none.status == Some(1) && none.wrong.contains("pool p does not exist"), "{none:?}");
     let none = Patient::nothing().examined(&["p"]);
-    assert!(none.status == Some(3) && none.wrong.contains("does not exist"), "{none:?}");
+    assert!(none.status == Some(3) && none.wrong.contains("holds no table of a demo"), "{none:?}");
 }
 
 async fn make_table(patient: &Patient, keys: [&str; 2], index: Option<([&str; 2], ProjectionType)>) {

@@ -273,14 +273,19 @@ impl DashboardState {
         Some((id, text::holder(&lease.holder, lease.label.as_deref())))
     }
 
+    /// Why there is nobody; but as long as the pool's rows were not read, nobody knows whether there is.
+    fn unless_unread(&self, why: &'static str) -> &'static str {
+        if self.age().is_some() { why } else { "its slots and its queue are not read yet" }
+    }
+
     /// Who holds the chosen slot, or is the chosen waiter.
     fn holder(&mut self) -> Option<Holder> {
         let (found, none) = match self.focus {
             Pane::Slots => {
                 let lease = self.slot().and_then(|slot| slot.lease.as_ref());
-                (lease.map(|lease| lease.holder.clone()), "nobody holds that slot")
+                (lease.map(|lease| lease.holder.clone()), self.unless_unread("nobody holds that slot"))
             }
-            Pane::Queue => (self.waiter().map(|waiter| waiter.holder.clone()), "nobody waits"),
+            Pane::Queue => (self.waiter().map(|waiter| waiter.holder.clone()), self.unless_unread("nobody waits")),
             _ => (None, "choose a slot or a waiter first"),
         };
         if found.is_none() {
@@ -294,7 +299,7 @@ impl DashboardState {
             Pane::Slots => match self.lease() {
                 Some((lease, _)) => Some(share("lease id", &lease.to_string())),
                 None => {
-                    self.say(true, "nobody holds that slot".into());
+                    self.say(true, self.unless_unread("nobody holds that slot").into());
                     None
                 }
             },
@@ -332,7 +337,7 @@ impl DashboardState {
             None if self.slot().zip(self.chosen()).is_some_and(|(slot, pool)| pool.damage(slot.slot).is_some()) => {
                 self.say(true, "that slot's row can not be read: enter says what is wrong".into());
             }
-            None => self.say(true, "nobody holds that slot".into()),
+            None => self.say(true, self.unless_unread("nobody holds that slot").into()),
         }
     }
 
