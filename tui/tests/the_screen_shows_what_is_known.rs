@@ -267,6 +267,27 @@ fn what_a_sweep_saw_long_ago_is_not_told_as_if_it_were_so() {
 }
 
 #[test]
+fn as_long_as_rows_are_not_read_nobody_is_said_to_be_absent() {
+    let mut dashboard = dashboard(WATCH, USUAL);
+    dashboard.apply(Input::Tick(NOW));
+    let pool = scene("batch", 5, 0, 0);
+    dashboard.apply(Input::Listed(PoolDirectory { at: NOW, pools: vec![pool.listing()] }));
+    press(&mut dashboard, KeyCode::Enter);
+    for (focus, absent) in [("Slots", "nobody holds that slot"), ("Queue", "nobody waits")] {
+        for key in ['y', 'o', 'Y'] {
+            press(&mut dashboard, KeyCode::Char(key));
+            let shown = screen(&dashboard);
+            assert!(shown.contains("its slots and its queue are not read yet"), "{focus} {key}: {shown}");
+        }
+        let mut read = dashboard.clone();
+        read.apply(Input::Seen(Box::new(pool.look())));
+        press(&mut read, KeyCode::Char('o'));
+        assert!(screen(&read).contains(absent), "{}", screen(&read));
+        press(&mut dashboard, KeyCode::Tab);
+    }
+}
+
+#[test]
 fn paused_it_stands_still() {
     let mut dashboard = with(USUAL, &example());
     press(&mut dashboard, KeyCode::Char(' '));
