@@ -80,6 +80,11 @@ impl DoctorOptions {
             let repairs = repairing::repair(runner, &work).await;
             report = Report { repairs, ..self.look(runner.table(), &clock).await? };
             text = format!("{}\n{}", report.repair_words(), report.words());
+        } else if self.repair {
+            text += match &report.findings[..] {
+                [] => "there is nothing to repair\n",
+                _ => "`leasehold doctor --repair` can do nothing about what was found; nothing was changed\n",
+            };
         } else if !work.is_empty() {
             text += &format!("of these, `leasehold doctor --repair` can do something about {}\n", work.len());
         }

@@ -106,9 +106,9 @@ enum WaitFor {
 }
 
 const AFTER: &str = "\
-How quickly it is CMD's turn: a waiter looks at its own row in the table, after 0.25 s first and then less and less
-often, every 2 s at most (a tenth of the lease if that is less). So a free slot may stand idle for up to 2.5 s before CMD
-starts. After a lowered limit has settled, or an override has lapsed, one of those who wait sweeps: that may take some
+How soon CMD starts after a slot is free: while it waits, this command looks at its own row in the table. It looks after
+0.25 s first, and then less and less often: every 2 s in the end (or every tenth of the lease, if that is less). So a free
+slot may stand idle for up to 2.5 s before CMD starts. After a lowered limit has settled, or an override has lapsed, one of those who wait sweeps: that may take some
 seconds more, and longer if many wait. A look is one read of half a read unit: about 15 units a minute for each command that waits, and 25 to 38 with
 its part of the sweeps and the hand-overs, and about 3 more to know when a closed pool opens.
 

@@ -418,6 +418,8 @@ fn a_command_that_is_not_there_waits_for_nothing() {
     let wrong = refused(bare(), 127, &run("no-such-command"));
     assert!(wrong.contains("leasehold: no-such-command was not found"), "{wrong}");
     refused(bare(), 127, &run("./no-such-command"));
+    let wrong = refused(bare(), 127, &run(""));
+    assert!(wrong.contains("leasehold: the command is an empty word"), "{wrong}");
     let wrong = refused(bare(), 126, &run(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")));
     assert!(wrong.contains("cannot be started: permission denied"), "{wrong}");
     let wrong = refused(bare(), 126, &run(env!("CARGO_MANIFEST_DIR")));

@@ -96,8 +96,7 @@ fn a_time_that_is_none_is_refused_with_what_was_expected() {
         assert!(wrong.contains("whole milliseconds"), "{flag}: {wrong}");
     }
     // Nothing may be zero but what zero turns off, or means that clocks agree.
-    for (flag, shortest) in [("--lease", "1s"), ("--longest-wait", "1ms"), ("--sweep-every", "1ms"), ("--quiet", "5s")]
-    {
+    for (flag, shortest) in [("--lease", "1s"), ("--longest-wait", "1ms"), ("--sweep-every", "1s"), ("--quiet", "5s")] {
         let wrong = refused(unreachable(), 2, &["pool", "set", "p", "--limit", "1", flag, "0s"]);
         assert!(wrong.contains(&format!("from {shortest} to")), "{flag}: {wrong}");
     }

@@ -71,6 +71,8 @@ fn a_wrong_clock_is_found() {
     told(name, &["pool", "set", "p", "--limit", "1"]);
     let right = run(on(name), &["doctor", "p"]);
     assert!(right.status == Some(0) && right.told.ends_with("nothing is wrong\n"), "{right:?}");
+    let repaired = run(on(name), &["doctor", "p", "--repair"]);
+    assert!(repaired.told.ends_with("nothing is wrong\nthere is nothing to repair\n"), "{repaired:?}");
     for (offset, words) in [("+25s", "25 s ahead of the table's"), ("-1h", "60 min behind the table's")] {
         let wrong = run(on_a_clock_off_by(offset, name), &["doctor", "p"]);
         assert_eq!((wrong.status, &*wrong.wrong), (Some(1), ""), "{wrong:?}");

@@ -78,7 +78,7 @@ pub(crate) struct PoolSetOptions {
     quiet: Option<Millis>,
 
     /// The time between two sweeps [default: 1m]
-    #[arg(long, value_name = "TIME", value_parser = duration::above_zero)]
+    #[arg(long, value_name = "TIME", value_parser = sweep_every)]
     #[arg(allow_hyphen_values = true)]
     sweep_every: Option<Millis>,
 
@@ -419,6 +419,11 @@ async fn is_ours(table: &Table) -> Result<(), StoreError> {
 
 /// Shorter than that, and nobody could renew it in time.
 fn lease(text: &str) -> Result<Millis, String> {
+    duration::at_least(Millis::seconds(1), text)
+}
+
+/// More often, and sweeps would only hinder each other.
+fn sweep_every(text: &str) -> Result<Millis, String> {
     duration::at_least(Millis::seconds(1), text)
 }
 

@@ -44,13 +44,16 @@ pub(crate) fn become_command(arguments: &[OsString]) -> CliError {
 }
 
 fn not_started(name: &OsStr, wrong: &std::io::Error) -> CliError {
-    let name = Path::new(name).display();
+    let shown = Path::new(name).display();
     match wrong.kind() {
+        ErrorKind::NotFound if name.is_empty() => {
+            CliError::Run { status: NOT_FOUND, words: "the command is an empty word; write its name after --".into() }
+        }
         ErrorKind::NotFound => CliError::Run {
             status: NOT_FOUND,
-            words: format!("{name} was not found, or its interpreter was not; check its name, and PATH"),
+            words: format!("{shown} was not found, or its interpreter was not; check its name, and PATH"),
         },
-        _ => CliError::Run { status: NOT_STARTED, words: format!("{name} cannot be started: {wrong}") },
+        _ => CliError::Run { status: NOT_STARTED, words: format!("{shown} cannot be started: {wrong}") },
     }
 }
 
