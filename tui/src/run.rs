@@ -108,9 +108,10 @@ enum WaitFor {
 const AFTER: &str = "\
 How soon CMD starts after a slot is free: while it waits, this command looks at its own row in the table. It looks after
 0.25 s first, and then less and less often: every 2 s in the end (or every tenth of the lease, if that is less). So a free
-slot may stand idle for up to 2.5 s before CMD starts. After a lowered limit has settled, or an override has lapsed, one of those who wait sweeps: that may take some
-seconds more, and longer if many wait. A look is one read of half a read unit: about 15 units a minute for each command that waits, and 25 to 38 with
-its part of the sweeps and the hand-overs, and about 3 more to know when a closed pool opens.
+slot may stand idle for up to 2.5 s before CMD starts. After a lowered limit has settled, or an override has lapsed, one
+of those who wait sweeps: that may take some seconds more, and longer if many wait. A look is one read of half a read
+unit: about 15 units a minute for each command that waits, and 25 to 38 with its part of the sweeps and the hand-overs,
+and about 3 more to know when a closed pool opens.
 
 CMD finds in its environment: LEASEHOLD_PREFIX, LEASEHOLD_LEASE_ID, LEASEHOLD_SLOT (0, 1, ...: no two that run at
 the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: with a limit of 1, the

@@ -430,7 +430,7 @@ fn every_help_shows_its_json_and_the_first_every_exit_status() {
         assert!(help.contains(words), "{words:?}: {help}");
     }
     let help = run(bare(), &["run", "--help"]).told;
-    assert!(help.contains("every 2 s at most"), "how often a waiting command asks the table: {help}");
+    assert!(help.contains("every 2 s in the end"), "how often a waiting command asks the table: {help}");
     let help = run(bare(), &["pools", "--help"]).told;
     for words in ["1 with --check: something is wrong", "--max-wait", "--max-sweep-age", "--filter", "--sort"] {
         assert!(help.contains(words), "{words:?}: {help}");
