@@ -28,6 +28,15 @@ pub fn above_zero(text: &str) -> Result<Millis, String> {
     at_least(Millis(1), text)
 }
 
+/// A length of at least a second: a shorter lease could not be renewed in time, and sweeps that come more often would only
+/// hinder each other.
+///
+/// # Errors
+/// What was expected.
+pub fn at_least_a_second(text: &str) -> Result<Millis, String> {
+    at_least(Millis::seconds(1), text)
+}
+
 /// A length of at least so much.
 ///
 /// # Errors

@@ -57,7 +57,7 @@ pub(crate) struct RunOptions {
     wait: Option<Millis>,
 
     /// How long the lease lasts if this program dies; it is renewed in time. At most, and by default, the pool's
-    #[arg(long, value_name = "TIME", value_parser = lease, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration::at_least_a_second, allow_hyphen_values = true)]
     lease: Option<Millis>,
 
     /// The item that CMD works on, shown as part of the holder's name
@@ -313,10 +313,6 @@ fn unstarted(error: CliError, target: &Target) -> CliError {
         own @ (CliError::Usage(_) | CliError::Stopped { .. } | CliError::Run { .. }) => own,
         other => CliError::Run { status: UNUSABLE, words: format!("{other}; the command was not started") },
     }
-}
-
-fn lease(text: &str) -> Result<Millis, String> {
-    duration::at_least(Millis::seconds(1), text)
 }
 
 fn label(text: &str) -> Result<String, String> {

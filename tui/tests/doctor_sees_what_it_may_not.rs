@@ -77,5 +77,7 @@ fn a_wrong_clock_is_found() {
         let wrong = run(on_a_clock_off_by(offset, name), &["doctor", "p"]);
         assert_eq!((wrong.status, &*wrong.wrong), (Some(1), ""), "{wrong:?}");
         assert!(wrong.told.contains("WARNING clock-wrong\n") && wrong.told.contains(words), "{wrong:?}");
+        let left = run(on_a_clock_off_by(offset, name), &["doctor", "p", "--repair"]);
+        assert!(left.told.ends_with("nothing about what was found; nothing was changed\n"), "{left:?}");
     }
 }

@@ -51,7 +51,7 @@ pub(crate) struct PoolSetOptions {
     drain: bool,
 
     /// How long a lease lasts; callers may ask for less [default: 5m]
-    #[arg(long, value_name = "TIME", value_parser = lease)]
+    #[arg(long, value_name = "TIME", value_parser = duration::at_least_a_second)]
     #[arg(allow_hyphen_values = true)]
     lease: Option<Millis>,
 
@@ -78,7 +78,7 @@ pub(crate) struct PoolSetOptions {
     quiet: Option<Millis>,
 
     /// The time between two sweeps [default: 1m]
-    #[arg(long, value_name = "TIME", value_parser = sweep_every)]
+    #[arg(long, value_name = "TIME", value_parser = duration::at_least_a_second)]
     #[arg(allow_hyphen_values = true)]
     sweep_every: Option<Millis>,
 
@@ -415,16 +415,6 @@ async fn is_ours(table: &Table) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Shorter than that, and nobody could renew it in time.
-fn lease(text: &str) -> Result<Millis, String> {
-    duration::at_least(Millis::seconds(1), text)
-}
-
-/// More often, and sweeps would only hinder each other.
-fn sweep_every(text: &str) -> Result<Millis, String> {
-    duration::at_least(Millis::seconds(1), text)
 }
 
 fn quiet(text: &str) -> Result<Millis, String> {
