@@ -111,6 +111,7 @@ fn throughput(experiment: &ExperimentReport, area: &Area<'_>, theme: Theme) -> R
         experiment.limit, experiment.work_ms, experiment.callers
     );
     area.draw(&Text::new(title, (16, 14), text(16, theme.ink))).map_err(said)?;
+    let mut told = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         let y = top + i32::try_from(at)? * (height + 4);
         let rate = row.spread(|run| run.jobs_per_second);
@@ -128,18 +129,23 @@ fn throughput(experiment: &ExperimentReport, area: &Area<'_>, theme: Theme) -> R
         let middle = y + height / 2;
         let whisker = PathElement::new([(x(rate.min), middle), (x(rate.max), middle)], theme.ink.stroke_width(2));
         area.draw(&whisker).map_err(said)?;
-        let told = if over {
-            format!("{:.0}, with {} at once of {}", rate.median, row.peak(), experiment.limit)
-        } else {
-            format!("{:.0}", rate.median)
-        };
         let beside = x(rate.max.max(rate.median)).max(if over { x(right) - 4 } else { 0 }) + 8;
-        area.draw(&Text::new(told, (beside, y + 5), text(14, if over { theme.over } else { theme.ink })))
-            .map_err(said)?;
+        told.push(if over {
+            (format!("{:.0}, with {} at once of {}", rate.median, row.peak(), experiment.limit), beside, y, theme.over)
+        } else {
+            (format!("{:.0}", rate.median), beside, y, theme.ink)
+        });
     }
     let bottom = top + i32::try_from(rows.len())? * (height + 4);
     let line = PathElement::new([(x(possible), top - 6), (x(possible), bottom)], theme.ink.stroke_width(1));
     area.draw(&line).map_err(said)?;
+    for (words, beside, y, colour) in told {
+        // The line of what is possible stops at a number, so that both can be read.
+        let end = beside + i32::try_from(words.len())? * 8;
+        let back = Rectangle::new([(beside - 3, y), (end, y + height)], theme.back.filled());
+        area.draw(&back).map_err(said)?;
+        area.draw(&Text::new(words, (beside, y + 5), text(14, colour))).map_err(said)?;
+    }
     area.draw(&Text::new(format!("{possible:.0} are possible"), (x(possible) - 60, bottom + 4), text(13, theme.ink)))
         .map_err(said)?;
     Ok(())
@@ -173,6 +179,8 @@ fn curves(lines: &[Line], title: &str, path: &Path, theme: Theme) -> Result<(), 
         .bold_line_style(theme.faint)
         .light_line_style(theme.back)
         .label_style(text(13))
+        .x_label_formatter(&|value| value.to_string())
+        .y_label_formatter(&|value| value.to_string())
         .draw()
         .map_err(said)?;
     let peers = [theme.over, RGBColor(191, 135, 0), RGBColor(26, 127, 55), RGBColor(130, 80, 223)];
