@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 PORT ?= 8080
-export OF SEED SAMPLE MINUTES FILES LEAST TARGET
+export OF SEED SAMPLE SKIP MINUTES FILES LEAST TARGET
 
 .PHONY: help demo dist lambda bench-lambda test test-rust test-terraform test-other-ways-in test-e2e test-provider test-provider-quick test-second-opinion test-web web web-serve web-picture bench-web check-deep sim mutants bench bench-cost bench-scaling screenshots lint lint-aws wasm-target advisories fuzz bench-peers profile bench-run chaos soak
 
@@ -93,7 +93,7 @@ soak: ## Run the demo's pools on and on, as fast as it goes: does memory, a row,
 	$(CARGO) build --locked --quiet --workspace --bins
 	target/debug/leasehold-chaos soak --minutes $(or $(MINUTES),10)
 
-mutants: ## Change the code in a hundred small ways: does a test see it? (OF="core store lambda", SEED=1, SAMPLE=100 or 0 for all, MINUTES=, FILES=, LEAST=90)
+mutants: ## Change the code in a hundred small ways: does a test see it? (OF="core store lambda", SEED=1, SAMPLE=100 or 0 for all, SKIP=, MINUTES=, FILES=, LEAST=90)
 	scripts/mutants
 
 fuzz: ## Give every reader what a fuzzer finds (MINUTES=10 in all, TARGET=trace for one; scripts/fuzz --inputs counts)
