@@ -394,6 +394,37 @@ mod tests {
     }
 
     #[test]
+    fn each_setting_that_can_be_read_of_an_unreadable_row_is_kept() {
+        let remains = PoolPatch {
+            limit: None,
+            lease: Some(Millis::seconds(60)),
+            grace: Some(Millis::seconds(2)),
+            quiet: Some(Millis::seconds(20)),
+            longest_wait: Some(Millis::seconds(600)),
+            longest_hold: Some(Millis::seconds(900)),
+            sweep_every: Some(Millis::seconds(30)),
+        };
+        let kept = |remains: PoolPatch| {
+            let SettingsRow::Unreadable(row) = unreadable() else { unreachable!() };
+            let row = SettingsRow::Unreadable(Unreadable { remains: Box::new(remains), ..row });
+            apply(&to_limit(3), Some(&row))
+        };
+        let with = |lease| PoolRow {
+            lease,
+            grace: remains.grace,
+            quiet: remains.quiet,
+            longest_wait: remains.longest_wait,
+            longest_hold: remains.longest_hold,
+            sweep_every: remains.sweep_every,
+            lowered: Some(Lowered { from: Limit::HIGHEST, at: NOW }),
+            ..PoolRow::new(limit(3))
+        };
+        assert_eq!(kept(remains.clone()), Ok(with(remains.lease)));
+        // A lease of no length makes no sense: the default takes its place, and the others stay.
+        assert_eq!(kept(PoolPatch { lease: Some(Millis(0)), ..remains.clone() }), Ok(with(None)));
+    }
+
+    #[test]
     fn a_lease_of_no_length_is_corrected_along_with_the_limit() {
         let before = SettingsRow::Valid(PoolRow { lease: Some(Millis(0)), ..PoolRow::new(limit(5)) });
         let refused = apply(&to_limit(7), Some(&before));
