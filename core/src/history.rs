@@ -182,6 +182,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_change_is_kept_for_two_years() {
+        let day = 86_400_000;
+        let row = HistoryRow {
+            key: HistoryKey { at: Timestamp(7 * day), own: 1 },
+            change: PoolChange::Retired,
+            by: Author::new("ann", "a test"),
+        };
+        assert_eq!(row.ttl(), Timestamp((7 + 2 * 366) * day));
+    }
+
+    #[test]
     fn only_what_is_another_was_changed_and_reads_back() {
         let before = [("limit", Some(5)), ("lease_ms", None), ("grace_ms", Some(1))];
         let after = [("limit", Some(7)), ("lease_ms", Some(60_000)), ("grace_ms", Some(1))];

@@ -346,6 +346,34 @@ mod tests {
     }
 
     #[test]
+    fn each_time_of_a_pool_is_its_rows_and_at_most_366_days() {
+        let most = Millis(366 * 86_400_000);
+        // Of six times that differ, one at most this long.
+        let read = |which: usize, longest: Millis| {
+            let time = |at: usize| Some(if at == which { longest } else { Millis(1_000 + at as u64) });
+            let row = PoolRow {
+                lease: time(0),
+                grace: time(1),
+                quiet: time(2),
+                longest_wait: time(3),
+                longest_hold: time(4),
+                sweep_every: time(5),
+                ..PoolRow::new(Limit::HIGHEST)
+            };
+            let read = Settings::from_rows("p".parse().expect("prefix"), &row, None, None, Timestamp(0));
+            read.map(|it| [it.lease, it.grace, it.quiet, it.longest_wait, it.longest_hold, it.sweep_every])
+        };
+        let names = ["lease", "grace", "quiet", "longest_wait", "longest_hold", "sweep_every"];
+        for (which, name) in names.into_iter().enumerate() {
+            let mut times = [1_000, 1_001, 1_002, 1_003, 1_004, 1_005].map(Millis);
+            times[which] = most;
+            assert_eq!(read(which, most), Ok(times));
+            let refused = read(which, Millis(most.0 + 1)).expect_err("too long").to_string();
+            assert!(refused.contains(name) && refused.contains("at most 366 days"), "{refused}");
+        }
+    }
+
+    #[test]
     fn with_nothing_above_every_slot_below_the_limit_is_free() {
         assert_eq!(settings(3).effective_limit(&held(&[0, 2]), Timestamp(0)), 3);
         assert_eq!(settings(0).effective_limit(&[], Timestamp(0)), 0);

@@ -1,0 +1,265 @@
+//! A diagnosis finds rows that do not agree with each other, only where they lay there all the time, and with each the
+//! write that is safe.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod spoiled_pool;
+
+use leasehold_core::diagnosis::{Finding, FoundLease, Remedy};
+use leasehold_core::{
+    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, Repair, RowKey, Slot, SlotRow, WaitRow,
+};
+use spoiled_pool::*;
+
+#[test]
+fn a_place_that_is_nothing_is_removed_if_it_lay_there_both_times() {
+    let place = place("w", seconds_ago(30));
+    let nothing = |row: Option<HolderRow>| {
+        let repair = Repair::RemovePlace { place: place.clone(), row: row.clone() };
+        [(Finding::PlaceIsNothing { place: place.clone(), row }, write(repair))]
+    };
+    assert_eq!(found(|it| it.without("w")), nothing(None));
+    let elsewhere = HolderState::Waiting { ticket: ticket("w", seconds_ago(29)), task: None };
+    let newer = Attempt { retry: 1, ..Attempt::default() };
+    for row in
+        [row("w", HolderState::Ended), row("w", elsewhere), HolderRow { attempt: newer, ..row("w", waiting(&place)) }]
+    {
+        let found = found(|it| drop(it.0.holders.insert(holder("w").hashed(), row.clone())));
+        assert_eq!(found, nothing(Some(row)));
+    }
+    let unread = found(|it| {
+        it.without("w");
+        it.0.damaged.insert(RowKey::Holder(holder("w").hashed()));
+    });
+    assert_eq!(unread, []);
+    let new_since = [
+        vec![],
+        vec![WaitRow { attempt: newer, ..place.clone() }],
+        vec![WaitRow { ticket: ticket("w", seconds_ago(31)), ..place.clone() }],
+    ];
+    for before in new_since {
+        let young = found(|it| {
+            it.without("w");
+            it.0.before.queue = before;
+        });
+        assert_eq!(young, []);
+    }
+}
+
+/// Points the row of `a` at its lease again, from what was found there.
+fn pointed(row: Option<HolderRow>) -> Option<Remedy> {
+    let Some(there) = held(0, 7, "a").held else { unreachable!() };
+    write(Repair::PointHolder {
+        slot: Slot(0),
+        fence: Fence(7),
+        holder: there.holder,
+        attempt: there.attempt,
+        expires_at: there.expires_at,
+        found: row,
+    })
+}
+
+#[test]
+fn a_lease_without_its_holders_row_gets_it_back() {
+    let missing = (Finding::HolderMissing(lease(0, Millis::seconds(60))), pointed(None));
+    assert_eq!(found(|it| it.without("a")), [missing]);
+    let unread = found(|it| {
+        it.without("a");
+        it.0.damaged.insert(RowKey::Holder(holder("a").hashed()));
+    });
+    assert_eq!(unread, []);
+}
+
+#[test]
+fn the_row_of_a_holder_whose_lease_another_may_take_may_be_gone() {
+    let grace = Millis::seconds(5);
+    let ended = |time: Millis| {
+        found(|it| {
+            it.without("a");
+            it.lease(0).expires_at = ago(time);
+        })
+    };
+    assert_eq!(ended(grace), []);
+    let ending = ended(Millis(grace.0 - 1));
+    assert!(matches!(ending[..], [(Finding::HolderMissing(_), Some(_))]), "{ending:?}");
+}
+
+#[test]
+fn only_a_lease_that_lay_there_all_the_time_is_held_against_its_holder() {
+    for before in [vec![], vec![free(0, 7)], vec![held(0, 6, "a")]] {
+        let young = found(|it| {
+            it.without("a");
+            it.0.before.slots = before;
+        });
+        assert_eq!(young, []);
+    }
+    let given_back = found(|it| {
+        it.without("a");
+        it.0.after.slots[0].held = None;
+    });
+    assert_eq!(given_back, []);
+}
+
+#[test]
+fn a_holders_row_that_points_elsewhere_is_mended_where_it_points_at_nothing() {
+    let elsewhere = |row: HolderRow, slots: [SlotRow; 2]| {
+        found(|it| {
+            it.slots(slots);
+            it.rows([row, self::row("w", waiting(&place("w", seconds_ago(30))))]);
+        })
+    };
+    let finding = |state| Finding::HolderElsewhere { lease: lease(0, Millis::seconds(60)), state };
+    let one = || [held(0, 7, "a"), free(1, 9)];
+    let stale = row("a", holding(1, 5));
+    assert_eq!(elsewhere(stale.clone(), one()), [(finding(stale.state), pointed(Some(stale)))]);
+    // Of a newer attempt, or no pointer at a slot: its owner may still write it.
+    let newer = HolderRow { attempt: Attempt { retry: 1, ..Attempt::default() }, ..row("a", holding(1, 5)) };
+    assert_eq!(elsewhere(newer.clone(), one()), [(finding(newer.state), None)]);
+    for state in [HolderState::Ended, waiting(&place("a", seconds_ago(30)))] {
+        assert_eq!(elsewhere(row("a", state), one()), [(finding(state), None)]);
+    }
+    // The fence counts as well as the slot.
+    let older = row("a", holding(0, 6));
+    assert_eq!(elsewhere(older.clone(), one()), [(finding(older.state), pointed(Some(older)))]);
+}
+
+#[test]
+fn a_row_of_another_holder_with_the_same_hash_says_nothing() {
+    let collides = found(|it| drop(it.0.holders.insert(holder("a").hashed(), row("z", HolderState::Ended))));
+    assert_eq!(collides, []);
+}
+
+#[test]
+fn a_holder_of_two_leases_is_found() {
+    let twice = found(|it| {
+        it.slots([held(0, 7, "a"), held(1, 9, "a")]);
+        it.without("b");
+    });
+    let second = FoundLease { holder: holder("a"), ..lease(1, Millis(0)) };
+    assert_eq!(twice, [(Finding::HolderHoldsTwice { first: lease(0, Millis(0)), second }, None)]);
+}
+
+#[test]
+fn a_row_that_points_at_anothers_lease_is_found() {
+    let astray = found(|it| drop(it.0.holders.insert(holder("z").hashed(), row("z", holding(1, 9)))));
+    let lease = lease(1, Millis(0));
+    assert_eq!(astray, [(Finding::HolderAstray { holder: holder("z"), lease }, None)]);
+    // An older lease of that slot has ended; a free slot is nobody's.
+    assert_eq!(found(|it| drop(it.0.holders.insert(holder("z").hashed(), row("z", holding(1, 8))))), []);
+    let given_back = found(|it| {
+        it.slots([held(0, 7, "a"), free(1, 9)]);
+    });
+    assert_eq!(given_back, []);
+}
+
+#[test]
+fn a_fence_that_went_back_is_raised_on_a_slot_that_is_free() {
+    let granted = |slot: u32, fences: [u64; 2], spoil: fn(&mut Patient)| {
+        found(|it| {
+            for (name, fence) in ["y", "z"].into_iter().zip(fences) {
+                it.0.holders.insert(holder(name).hashed(), row(name, holding(slot, fence)));
+            }
+            spoil(it);
+        })
+    };
+    let back = |slot: u32, found: u64, granted: u64, held| Finding::FenceWentBack {
+        slot: Slot(slot),
+        found: Fence(found),
+        granted: Fence(granted),
+        held,
+    };
+    let raised = |slot: u32, found: Option<u64>, lowest: u64, to: u64| {
+        write(Repair::RaiseFence { slot: Slot(slot), found: found.map(Fence), lowest: Fence(lowest), to: Fence(to) })
+    };
+    // The higher of two, whichever of them is read first.
+    for fences in [[20, 30], [30, 20]] {
+        assert_eq!(granted(1, fences, |_| {}), [(back(1, 9, 30, true), None)]);
+    }
+    let freed = |it: &mut Patient| {
+        it.slots([held(0, 7, "a"), free(1, 9)]);
+        it.without("b");
+    };
+    assert_eq!(granted(1, [8, 9], freed), []);
+    assert_eq!(granted(1, [8, 10], freed), [(back(1, 9, 10, false), raised(1, Some(9), 9, 10))]);
+    // A slot without a row counts as having the fence of the mark.
+    let folded = |it: &mut Patient| {
+        it.0.mark = Some(HighWaterRow { slots: 2, fence: Fence(9), lower: None });
+        it.slots([held(0, 7, "a")]);
+        it.without("b");
+    };
+    assert_eq!(granted(1, [8, 9], folded), []);
+    assert_eq!(granted(1, [8, 10], folded), [(back(1, 9, 10, false), raised(1, None, 9, 10))]);
+    let mark_unread = |it: &mut Patient| {
+        it.slots([held(0, 7, "a")]);
+        it.without("b");
+        it.0.damaged.insert(RowKey::HighWater);
+    };
+    assert_eq!(granted(1, [8, 10], mark_unread), []);
+    let slot_unread = |it: &mut Patient| {
+        it.slots([held(0, 7, "a")]);
+        it.without("b");
+        it.0.damaged.insert(RowKey::Slot(Slot(1)));
+    };
+    assert_eq!(granted(1, [8, 10], slot_unread), []);
+}
+
+#[test]
+fn a_mark_that_is_gone_is_made_again_above_all_that_is_known() {
+    let gone = |spoil: fn(&mut Patient)| {
+        found(|it| {
+            it.0.mark = None;
+            spoil(it);
+        })
+    };
+    let made = |slots: u32, fence: u64, rows: usize| {
+        let to = HighWaterRow { slots, fence: Fence(fence), lower: None };
+        (Finding::MarkMissing { slots: rows }, write(Repair::RaiseMark { found: None, to }))
+    };
+    assert_eq!(gone(|_| {}), [made(2, 9, 2)]);
+    // As high as the limit, and as the highest slot.
+    let fewer = gone(|it| {
+        it.slots([held(0, 7, "a")]);
+        it.without("b");
+    });
+    assert_eq!(fewer, [made(2, 7, 1)]);
+    let higher = gone(|it| {
+        it.slots([held(0, 7, "a"), held(1, 9, "b"), free(4, 3)]);
+    });
+    assert_eq!(higher, [made(5, 9, 3)]);
+    let limit_unread = gone(|it| {
+        it.0.pool = None;
+        it.slots([held(0, 7, "a")]);
+        it.without("b");
+    });
+    assert_eq!(limit_unread, [(Finding::PoolMissing, None), made(1, 7, 1)]);
+    // A fence that only a holder still knows.
+    let known = gone(|it| drop(it.0.holders.insert(holder("z").hashed(), row("z", holding(1, 30)))));
+    assert_eq!(known.last(), Some(&made(2, 30, 2)));
+    let never_used = gone(|it| {
+        it.slots([]);
+        it.queue([]);
+        it.rows([]);
+    });
+    assert_eq!(never_used, []);
+    let unread = gone(|it| _ = it.0.damaged.insert(RowKey::HighWater));
+    assert_eq!(unread, []);
+}
+
+#[test]
+fn a_lease_at_or_above_the_mark_raises_it() {
+    let marked = |slots: u32| HighWaterRow { slots, fence: Fence(3), lower: None };
+    assert_eq!(found(|it| it.0.mark = Some(marked(2))), []);
+    let above = |mark: HighWaterRow, lease: FoundLease| {
+        let to = HighWaterRow { slots: 2, ..mark };
+        (Finding::SlotAboveMark { lease, mark: mark.slots }, write(Repair::RaiseMark { found: Some(mark), to }))
+    };
+    for slots in [1, 0] {
+        assert_eq!(found(|it| it.0.mark = Some(marked(slots))), [above(marked(slots), lease(1, Millis(0)))]);
+    }
+    let nobody_there = found(|it| {
+        it.0.mark = Some(marked(1));
+        it.slots([held(0, 7, "a"), free(1, 9)]);
+        it.without("b");
+    });
+    assert_eq!(nobody_there, []);
+}
