@@ -132,6 +132,25 @@ fn a_right_environment_is_read_with_its_defaults() {
 }
 
 #[test]
+fn a_namespace_is_one_that_cloudwatch_takes() {
+    let with = |namespace: String| {
+        Config::read(move |name: &str| match name {
+            "LEASE_TABLE_NAME" => Some("leases".to_owned()),
+            "LEASE_PREFIX" => Some("analytics".to_owned()),
+            "LEASE_METRICS_NAMESPACE" => Some(namespace.clone()),
+            _ => None,
+        })
+    };
+    let longest = "n".repeat(255);
+    assert_eq!(with(longest.clone()).expect("a configuration").reporting.namespace, longest);
+    assert_eq!(with("Team/AWS/Leases:eu".into()).expect("a configuration").reporting.namespace, "Team/AWS/Leases:eu");
+    for wrong in ["n".repeat(256), "n".repeat(300), "AWS/Leases".into(), ":leases".into()] {
+        let said = with(wrong.clone()).expect_err("it is wrong").to_string();
+        assert_says(&said, &["LEASE_METRICS_NAMESPACE is", &wrong, "at most 255 bytes"]);
+    }
+}
+
+#[test]
 fn metrics_are_chosen_by_their_names() {
     let with = |metrics: &'static str| {
         Config::read(move |name: &str| match name {

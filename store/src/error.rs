@@ -320,6 +320,65 @@ mod tests {
     }
 
     #[test]
+    fn a_denial_says_what_would_mend_it() {
+        let advised = [
+            ("the security token included in the request is expired", "sign in again"),
+            ("ExpiredToken", "sign in again"),
+            ("your credentials have expired", "sign in again"),
+            ("Signature expired: 20260101", "this machine's clock"),
+            ("Signature not yet current", "this machine's clock"),
+            ("RequestTimeTooSkewed", "this machine's clock"),
+            ("UnrecognizedClientException", "does not know these credentials"),
+            ("InvalidClientTokenId", "does not know these credentials"),
+            ("InvalidSignatureException", "does not know these credentials"),
+            ("SignatureDoesNotMatch", "does not know these credentials"),
+            ("no policy allows it", "their policy"),
+        ];
+        for (why, advice) in advised {
+            let denied =
+                StoreError::Denied { context: ErrorContext("reading".into()), table: "leases".into(), why: why.into() };
+            let said = denied.to_string();
+            assert!(said.contains(&format!("was denied: {why}; ")) && said.contains(advice), "{said}");
+            assert_eq!(denied.is_not_signed_in(), advice != "their policy", "{said}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_the_table_lacks() {
+        let refused = |why: &str| {
+            let context = ErrorContext("reading".into());
+            StoreError::Rejected { context, table: "leases".into(), why: why.into() }.to_string()
+        };
+        let index = refused("The table does not have the specified index: directory");
+        assert!(index.ends_with("`table` module)") && index.contains("lacks the index `directory`"), "{index}");
+        let keys = refused("The provided key element does not match the schema");
+        assert!(keys.contains("check its keys (PK and SK, both strings)"), "{keys}");
+    }
+
+    #[test]
+    fn each_kind_of_row_that_makes_no_sense_has_its_advice() {
+        let row = |pk: &str, sk: &str, attribute, found: &str| {
+            RowError { pk: pk.into(), sk: sk.into(), attribute, found: found.into(), expected: "a limit" }.advice()
+        };
+        let advice = |sk: &str| row("LEASES#p", sk, "limit", "the text \"x\"");
+        assert_eq!(advice("pool"), "set the pool again (`leasehold pool set p --limit N`, or Terraform)");
+        assert_eq!(advice("override"), "end the override (`leasehold pool override p --end`)");
+        assert_eq!(advice("summary"), "the next sweep writes it anew (`leasehold sweep p`)");
+        for fenced in ["slot#00007", "slot#seven", "pool#high-water", "pool#other"] {
+            assert!(advice(fenced).ends_with("do not delete it"), "{fenced}");
+        }
+        for other in ["wait#x", "holder#x", "history#x", "x"] {
+            assert_eq!(advice(other), "correct or delete that row", "{other}");
+        }
+        let newer = (EDITION_SPOKEN + 1).to_string();
+        assert_eq!(row("LEASES#p", "pool", "edition", &format!("the number {newer}")), "use a newer leasehold");
+        let of = |found: u64| row("LEASES#p", "pool", "edition", &format!("the number {found}"));
+        assert!(of(EDITION_SPOKEN - 1).starts_with("set the pool again"));
+        // Whose row it is can not be read.
+        assert!(row("x", "pool", "limit", "missing").contains("pool set PREFIX"));
+    }
+
+    #[test]
     fn trouble_that_was_overcome_is_not_told_as_the_reason() {
         let gone = explained(Failure::PoolNotFound, Some(throttled()));
         assert_eq!(gone, StoreError::PoolNotFound { table: "leases".into(), prefix: "p".into() });

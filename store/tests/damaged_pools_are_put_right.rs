@@ -188,6 +188,34 @@ async fn puts_pools_right(damaged: &DamagedTable) {
 }
 
 #[tokio::test]
+async fn a_damaged_pool_keeps_each_setting_that_can_be_read() {
+    let damaged = DamagedTable::embedded().await;
+    let times = ["lease_ms", "grace_ms", "quiet_ms", "longest_wait_ms", "longest_hold_ms", "sweep_every_ms"]
+        .iter()
+        .zip(1_u64..);
+    let times: Vec<(&str, AttributeValue)> =
+        times.map(|(name, time)| (*name, n(&(time * 1_000).to_string()))).collect();
+    let row = |which: Option<usize>| PoolPatch {
+        limit: None,
+        lease: Some(Millis::seconds(1)).filter(|_| which != Some(0)),
+        grace: Some(Millis::seconds(2)).filter(|_| which != Some(1)),
+        quiet: Some(Millis::seconds(3)).filter(|_| which != Some(2)),
+        longest_wait: Some(Millis::seconds(4)).filter(|_| which != Some(3)),
+        longest_hold: Some(Millis::seconds(5)).filter(|_| which != Some(4)),
+        sweep_every: Some(Millis::seconds(6)).filter(|_| which != Some(5)),
+    };
+    damaged.damage(RowKey::Pool, &[&times[..], &[("limit", s("five"))]].concat()).await;
+    assert_eq!(*damaged.unreadable(RowKey::Pool).await.remains, row(None));
+    for which in 0..times.len() {
+        let mut one = times.clone();
+        one[which].1 = s("long");
+        damaged.damage(RowKey::Pool, &[&one[..], &[("limit", n("5"))]].concat()).await;
+        let remains = PoolPatch { limit: Some(limit(5)), ..row(Some(which)) };
+        assert_eq!(*damaged.unreadable(RowKey::Pool).await.remains, remains);
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_override_is_ended_or_replaced() {
     puts_overrides_right(&DamagedTable::embedded().await).await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use leasehold_core::{
-    Author, ExpectedSettings, Failure, Limit, Millis, PoolName, PoolPatch, PoolRetired, PoolRow, Reply, Request,
-    RetirePool, Row, RowKey, SetPool, SetPoolOutcome, SettingsRow,
+    Author, EndOverride, ExpectedOverride, ExpectedSettings, Failure, Limit, Millis, PoolName, PoolPatch, PoolRetired,
+    PoolRow, Reply, Request, RetirePool, Row, RowKey, SetLimit, SetPool, SetPoolOutcome, SettingsRow,
 };
 use leasehold_store::{Embedded, Runner, Table, TableCreated, create_table, list_pools};
 use leasehold_testkit::{LocalAws, embedded_table};
@@ -100,6 +100,38 @@ async fn settings_are_read_again_only_when_they_are_old() {
     assert_eq!(never.settings(&a).await.map(|settings| settings.limit.count()), Ok(9));
     assert_eq!(never.settings(&a).await.map(|settings| settings.limit.count()), Ok(9));
     assert_eq!(table.meter().used().reads, reads + 6);
+}
+
+#[tokio::test]
+async fn a_process_follows_its_own_change_at_once() {
+    let table = embedded_table("leases").await;
+    let a = prefix("a");
+    let runner = Runner::new(table.clone()).fresh_for(Duration::from_secs(3_600));
+    let by = || Author::new("ann", "a test");
+    let limit = |count: u64| Limit::try_from(count).expect("a limit");
+    let set = |count: u64| SetPool {
+        patch: PoolPatch { limit: Some(limit(count)), ..PoolPatch::default() },
+        by: by(),
+        expected: ExpectedSettings::Any,
+    };
+    let in_force = async || runner.settings(&a).await.expect("settings").limit.count();
+    runner.administer(&a, set(5)).await.expect("made");
+    assert_eq!(in_force().await, 5);
+    runner.administer(&a, set(9)).await.expect("set");
+    assert_eq!(in_force().await, 9);
+    let to_two = SetLimit {
+        limit: limit(2),
+        who: "ann".into(),
+        why: "a test".into(),
+        lasts: None,
+        expected: ExpectedOverride::Any,
+    };
+    runner.administer(&a, to_two).await.expect("overridden");
+    assert_eq!(in_force().await, 2);
+    runner.administer(&a, EndOverride { by: by(), expected: ExpectedOverride::Any }).await.expect("ended");
+    assert_eq!(in_force().await, 9);
+    runner.administer(&a, RetirePool { by: by() }).await.expect("retired");
+    runner.settings(&a).await.expect_err("the pool is gone");
 }
 
 #[tokio::test]
