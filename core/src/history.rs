@@ -94,6 +94,18 @@ pub enum PoolChange {
 }
 
 impl PoolChange {
+    /// The limit that it set, if it set one.
+    pub fn limit(&self) -> Option<u32> {
+        match self {
+            PoolChange::Made(to)
+            | PoolChange::Overridden { to, .. }
+            | PoolChange::Ended { to, .. }
+            | PoolChange::Lapsed { to, .. } => Some(to.count()),
+            PoolChange::Set(changes) => changes.iter().find(|change| &*change.setting == "limit")?.to?.try_into().ok(),
+            PoolChange::Retired => None,
+        }
+    }
+
     /// In one word.
     pub fn name(&self) -> &'static str {
         match self {
@@ -190,6 +202,25 @@ mod tests {
             by: Author::new("ann", "a test"),
         };
         assert_eq!(row.ttl(), Timestamp((7 + 2 * 366) * day));
+    }
+
+    #[test]
+    fn a_change_says_which_limit_it_set() {
+        let limit = |count: u64| Limit::try_from(count).expect("a limit");
+        let (from, to) = (limit(5), limit(7));
+        let set = |changes: &str| PoolChange::Set(changes.parse().expect("changes"));
+        let changes = [
+            (PoolChange::Made(to), Some(7)),
+            (PoolChange::Overridden { from, to, until: None }, Some(7)),
+            (PoolChange::Ended { from, to }, Some(7)),
+            (PoolChange::Lapsed { from, to }, Some(7)),
+            (set("lease_ms - 1;limit 5 7"), Some(7)),
+            (set("lease_ms 5 7"), None),
+            (PoolChange::Retired, None),
+        ];
+        for (change, limit) in changes {
+            assert_eq!(change.limit(), limit, "{change:?}");
+        }
     }
 
     #[test]

@@ -48,6 +48,12 @@ pub(crate) enum CliError {
         /// The file.
         file: String,
     },
+    /// A demo works on the file that was named for another.
+    #[error("another demo is at work on {file}; wait for its end, or name another file")]
+    DemoAtWork {
+        /// The file.
+        file: String,
+    },
     /// Nothing says in which region the table is.
     #[error("no region: add --region, set AWS_REGION, or give the profile one (aws configure set region ...)")]
     NoRegion,
@@ -123,6 +129,7 @@ impl CliError {
             CliError::Store(_)
             | CliError::StoreAt { .. }
             | CliError::NoDemo { .. }
+            | CliError::DemoAtWork { .. }
             | CliError::NoRegion
             | CliError::NoCredentials { .. }
             | CliError::System(_) => 3,

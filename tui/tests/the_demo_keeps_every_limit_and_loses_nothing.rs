@@ -186,6 +186,67 @@ fn two_runs_one_after_another_share_a_file() {
     assert_eq!((&report["store"], &pool(&report, "batch")["peak_held"]), (&file.into(), &2.into()));
 }
 
+/// A demo that somebody else may disturb, and its file.
+struct DisturbedDemo {
+    child: std::process::Child,
+    file: String,
+}
+
+impl DisturbedDemo {
+    /// Begins, and waits until somebody holds a lease.
+    fn start(folder: &Folder, options: &[&str]) -> DisturbedDemo {
+        let file = folder.file("store.db");
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        demo.arg("demo").arg(scenario("steered.toml")).args(options).args(["--store", &file]);
+        let child = demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+        let demo = DisturbedDemo { child, file };
+        let begun = Instant::now();
+        while !String::from_utf8_lossy(&demo.by_another(&["leases", "batch"]).stdout).contains("batch:0:") {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the demo grants no lease");
+            std::thread::yield_now();
+        }
+        demo
+    }
+
+    fn by_another(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        command.args(arguments).args(["--store", &self.file]).output().expect("the binary runs")
+    }
+
+    fn end(self) -> Output {
+        self.child.wait_with_output().expect("its end")
+    }
+}
+
+#[test]
+fn a_limit_that_somebody_else_raises_is_no_violation() {
+    let folder = Folder::new("raised");
+    let demo = DisturbedDemo::start(&folder, &["--json"]);
+    let raised = demo.by_another(&["pool", "override", "analytics", "--limit", "20", "--reason", "a rush", "--yes"]);
+    assert!(raised.status.success(), "{raised:?}");
+    let set = demo.by_another(&["pool", "set", "batch", "--limit", "5", "--yes"]);
+    assert!(set.status.success(), "{set:?}");
+    let report = report(&demo.end());
+    let (analytics, batch) = (pool(&report, "analytics"), pool(&report, "batch"));
+    assert!(analytics["peak_held"].as_u64() > Some(4) && batch["peak_held"].as_u64() > Some(2), "{report:#}");
+    assert_eq!((&analytics["limit"], &batch["limit"]), (&20.into(), &5.into()));
+    let by = analytics["limit_changes"][0]["by"].as_str().expect("who made it");
+    assert!(by.ends_with("(a rush)") && analytics["ideal"].is_null(), "{report:#}");
+}
+
+#[test]
+fn two_demos_never_work_on_one_file() {
+    let folder = Folder::new("alone");
+    let demo = DisturbedDemo::start(&folder, &["--json"]);
+    let second = demo.by_another(&["demo"]);
+    let told = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(3), "{told}");
+    assert!(told.contains("another demo is at work on") && told.contains("store.db"), "{told}");
+    assert_eq!(pool(&report(&demo.end()), "batch")["limit_changes"], Value::Array(vec![]));
+    assert!(!Path::new(&folder.file("store.db-demo")).exists());
+    report(&quick(&["--json", "--store", &folder.file("store.db")]));
+}
+
 #[test]
 fn the_report_for_people_ends_with_a_verdict() {
     let output = quick(&[]);

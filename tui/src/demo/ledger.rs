@@ -5,7 +5,7 @@
 //! A worker holds its lease from the moment it was told *acquired* until it asks to release, or, if it never
 //! does, until the lease expires as it was last told. After a change of the limit both the old and the new limit
 //! are fair until one quiet period after the change was answered; then a grant while more than the new limit are
-//! held is a violation.
+//! held is a violation. A change that somebody else made in the table is fair from then on: it was not asked for here.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub(crate) type Moment = Duration;
 pub(crate) struct Ledger {
     quiet: Duration,
     limits: Vec<LimitPeriod>,
+    /// Limits that somebody else set, and since when.
+    elsewhere: Vec<(Moment, u32)>,
     leases: Vec<LedgerEntry>,
 }
 
@@ -74,7 +76,8 @@ pub(crate) struct LimitViolation {
 impl Ledger {
     /// An empty one, of a pool with this limit and quiet period.
     pub(crate) fn new(limit: u32, quiet: Duration) -> Self {
-        Ledger { quiet, limits: vec![LimitPeriod { limit, from: Duration::ZERO, until: None }], leases: vec![] }
+        let limits = vec![LimitPeriod { limit, from: Duration::ZERO, until: None }];
+        Ledger { quiet, limits, elsewhere: vec![], leases: vec![] }
     }
 
     /// A worker was told that it has a lease.
@@ -127,6 +130,11 @@ impl Ledger {
         }
     }
 
+    /// Somebody else set this limit in the table.
+    pub(crate) fn limit_set_elsewhere(&mut self, limit: u32, at: Moment) {
+        self.elsewhere.push((at, limit));
+    }
+
     /// The limit asked for last.
     pub(crate) fn limit(&self) -> u32 {
         self.limits.last().map_or(0, |last| last.limit)
@@ -140,7 +148,9 @@ impl Ledger {
     /// The highest limit that somebody may have followed at this moment.
     fn allowed(&self, at: Moment) -> u32 {
         let fair = |limit: &&LimitPeriod| limit.from <= at && limit.until.is_none_or(|until| at <= until + self.quiet);
-        self.limits.iter().filter(fair).map(|limit| limit.limit).max().unwrap_or(0)
+        let own = self.limits.iter().filter(fair).map(|limit| limit.limit);
+        let elsewhere = self.elsewhere.iter().filter(|(from, _)| *from <= at).map(|(_, limit)| *limit);
+        own.chain(elsewhere).max().unwrap_or(0)
     }
 
     /// Goes through the leases in the order of time.
@@ -268,6 +278,16 @@ mod tests {
         ledger.limit_changed(at(1.0));
         // Neither a nor b is one; c is, because a still holds.
         assert_eq!(culprits(&ledger), [(at(60.0), "c".to_owned())]);
+    }
+
+    #[test]
+    fn a_limit_that_somebody_else_raised_is_fair_from_then_on() {
+        let grants = |told| {
+            let mut ledger = ledger(1, &[("a", 0.0, 99.0, None), ("b", told, 99.0, None)]);
+            ledger.limit_set_elsewhere(2, at(1.0));
+            culprits(&ledger).len()
+        };
+        assert_eq!((grants(0.9), grants(1.0), grants(90.0)), (1, 0, 0));
     }
 
     #[test]

@@ -83,9 +83,10 @@ A scenario is a TOML file; times are in seconds. A time given before the first p
 The JSON report (--json), times in seconds since the start:
 
     ok, run, mode, store, seconds, and for each of pools:
-    prefix, limit_at_start, limit (at the end), limit_changes [{at, limit}], items, done, lost [{item, why}], peak_held,
-    makespan, ideal (null: no slot would do it, or the speed was changed), over_ideal_percent (null also if items
-    were lost), wait {p50, p99, max}, died, reclaimed, reclaimed_after (the longest,
+    prefix, limit_at_start, limit (at the end), limit_changes [{at, limit, by (null: the demo)}], items, done,
+    lost [{item, why}], peak_held, makespan, ideal (null: no slot would do it, the speed was changed, or somebody
+    else changed the limit), over_ideal_percent (null also if items were lost),
+    wait {p50, p99, max}, died, reclaimed, reclaimed_after (the longest,
     from a worker's death to its slot being free or another's), asked_again, renewed, leases_lost,
     per_job {requests, read_units, write_units}, upkeep {requests, read_units, write_units} (sweeps, changes
     and looks), still_held [slot and holder], violations [{at, who, what}]

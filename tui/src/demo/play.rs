@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use leasehold_core::{
-    ExecutionFreed, ExpectedOverride, LimitChanged, ReleaseAll, SetLimit, SetLimitOutcome, SlotRow, Snapshot,
-    StatusRequest, SweepRequest,
+    Author, ExecutionFreed, ExpectedOverride, HistoryRow, LimitChanged, ReleaseAll, SetLimit, SetLimitOutcome, SlotRow,
+    Snapshot, StatusRequest, SweepRequest,
 };
-use leasehold_store::Table;
+use leasehold_store::{Table, history};
 use leasehold_tui::watch::actions::superseded;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -25,6 +25,7 @@ use super::task_tokens::{OwnRun, WaitingTasks};
 use super::worker::{DeadWorker, Worker, WorkerEnd};
 use super::workload::{PoolWorkload, RunClock};
 use crate::error::CliError;
+use crate::stored_demo::{AUTHOR, DemoLock};
 
 /// How often a slot is looked at whose dead holder's lease has expired.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -44,6 +45,8 @@ pub(crate) struct DemoRun {
     pub(crate) progress: Arc<Progress>,
     /// For those who only look.
     pub(crate) table: Table,
+    /// That no other demo works on its file.
+    _alone: Option<DemoLock>,
 }
 
 /// What became of one pool's work.
@@ -59,8 +62,21 @@ pub(crate) struct PoolOutcome {
     pub(crate) died: u32,
     /// How long after their deaths the slots were back.
     pub(crate) back: Vec<Duration>,
+    /// What somebody else did to the limit meanwhile.
+    pub(crate) elsewhere: Vec<ForeignChange>,
     /// The pool at the end, or why it could not be seen.
     pub(crate) end: Option<Result<Snapshot, String>>,
+}
+
+/// A change of a pool's limit that somebody made in the table, and not the demo.
+#[derive(Debug)]
+pub(crate) struct ForeignChange {
+    /// When.
+    pub(crate) at: Moment,
+    /// To what.
+    pub(crate) limit: u32,
+    /// Who, and why.
+    pub(crate) by: Author,
 }
 
 /// Something that happened.
@@ -73,6 +89,7 @@ impl DemoRun {
     /// Opens the store and puts the pools in order. Says what an earlier run left there.
     pub(crate) async fn prepare(scenario: DemoScenario, options: &DemoOptions) -> Result<Self, CliError> {
         let name: Arc<str> = format!("demo:{:08x}", fastrand::u32(..)).into();
+        let alone = options.store.as_deref().map(DemoLock::take).transpose()?.flatten();
         let tasks = WaitingTasks::default();
         let store = DemoTable::open(options.store.as_deref(), tasks.clone(), OwnRun(name.clone())).await?;
         let (mut pools, mut notes) = (vec![], vec![]);
@@ -91,7 +108,7 @@ impl DemoRun {
         let workloads: Vec<Arc<PoolWorkload>> = pools.into_iter().map(workload).collect();
         let progress = Arc::new(Progress::new(workloads.clone(), start));
         notes.iter().for_each(|note| progress.say(note));
-        Ok(DemoRun { name, workloads, start, progress, table: store.table() })
+        Ok(DemoRun { name, workloads, start, progress, table: store.table(), _alone: alone })
     }
 
     /// Does all the work, unless it is stopped: what became of it, pool by pool, or what stopped it.
@@ -144,6 +161,10 @@ impl DemoRun {
                 done.lost.entry(item).or_insert_with(|| "its worker ended unexpectedly".into());
             }
             done.end = Some(look(workload).await);
+            done.elsewhere = changed_elsewhere(&self.table, workload).await;
+            for change in &done.elsewhere {
+                workload.ledger().limit_set_elsewhere(change.limit, change.at);
+            }
         }
         self.progress.finish();
         Ok(done)
@@ -288,7 +309,7 @@ pub(crate) async fn change(workload: &PoolWorkload, progress: &Progress, new: Pl
     loop {
         let change = SetLimit {
             limit: new.limit,
-            who: "leasehold demo".into(),
+            who: AUTHOR.into(),
             why: why.into(),
             lasts: None,
             expected: ExpectedOverride::Any,
@@ -342,6 +363,19 @@ async fn gone(workload: &PoolWorkload) -> bool {
         }
     }
     look(workload).await.is_ok_and(|seen| workload.still_in(&seen).is_empty())
+}
+
+/// Which limits somebody else set in the table since the run began, as the pool's history says. One that cannot be read
+/// names none.
+async fn changed_elsewhere(table: &Table, workload: &PoolWorkload) -> Vec<ForeignChange> {
+    let mut noted = history(table, &workload.plan.prefix).await.unwrap_or_default();
+    noted.reverse();
+    let since = |row: &HistoryRow| row.key.at >= workload.start.epoch() && &*row.by.who != AUTHOR;
+    let change = |row: HistoryRow| {
+        let limit = row.change.limit()?;
+        Some(ForeignChange { at: workload.start.moment(row.key.at), limit, by: row.by })
+    };
+    noted.into_iter().filter(since).filter_map(change).collect()
 }
 
 /// The pool's slots and queue as they are.

@@ -181,25 +181,42 @@ fn verdict(report: &DemoReport) -> Vec<(bool, String)> {
         let held = pool.still_held.iter().map(|it| format!("{prefix}: after the end there is still {it}"));
         said.extend(tell(held.collect(), "are still held"));
     }
+    let elsewhere = |pool: &PoolReport| {
+        let changes = pool.limit_changes.iter().filter_map(|change| Some((change, change.by.as_ref()?)));
+        let told = changes.map(|(change, by)| {
+            let (prefix, limit, at) = (&pool.prefix, change.limit, time(change.at));
+            (
+                true,
+                format!(
+                    "{prefix}: at {at} {by} set the limit to {limit}; the highest limit from then on is what counts"
+                ),
+            )
+        });
+        told.collect::<Vec<_>>()
+    };
+    let foreign: Vec<(bool, String)> = report.pools.iter().flat_map(elsewhere).collect();
     if said.is_empty() {
         said.push((true, "no limit was exceeded, no item was lost, every slot is free".into()));
     }
+    said.extend(foreign);
     said
 }
 
 fn limits(pool: &PoolReport) -> String {
     match &pool.limit_changes[..] {
         [] => pool.limit.to_string(),
-        changes => {
-            let steps: Vec<String> = changes.iter().map(|change| change.limit.to_string()).collect();
-            format!("{} → {}", pool.limit_at_start, steps.join(" → "))
-        }
+        [one] => format!("{} → {}", pool.limit_at_start, one.limit),
+        // Where somebody plays with the keys there may be dozens.
+        [.., last] => format!("{} → … → {}", pool.limit_at_start, last.limit),
     }
 }
 
 fn changes(pool: &PoolReport) -> Option<String> {
-    let each: Vec<String> = pool.limit_changes.iter().map(|change| format!("at {}", time(change.at))).collect();
-    (!each.is_empty()).then(|| each.join(", "))
+    match &pool.limit_changes[..] {
+        [] => None,
+        [one] => Some(format!("at {}", time(one.at))),
+        [.., last] => Some(format!("{} times, last at {}", pool.limit_changes.len(), time(last.at))),
+    }
 }
 
 fn cost(pool: &PoolReport, which: fn(RequestCost) -> f64) -> Option<String> {
@@ -242,7 +259,7 @@ impl Paint {
 #[cfg(test)]
 mod tests {
     use super::super::ledger::Ledger;
-    use super::super::report::{LostItem, ReportedViolation, WaitPercentiles};
+    use super::super::report::{LostItem, ReportedLimitChange, ReportedViolation, WaitPercentiles};
     use super::*;
 
     fn pool(prefix: &str) -> PoolReport {
@@ -313,6 +330,16 @@ mod tests {
         let text = text(&report(vec![pool("analytics")]), false, Charset::Unicode, None);
         assert!(text.contains(&next(WIDTH)), "{text}");
         assert!(text.lines().all(|line| line.is_empty() || line.starts_with("  ")), "{text}");
+    }
+
+    #[test]
+    fn many_changes_of_a_limit_are_counted() {
+        let change = |at: u32| ReportedLimitChange { at: f64::from(at), limit: 20 + at, by: None };
+        let mut changed = pool("batch");
+        changed.limit_changes = (1..=18).map(change).collect();
+        let text = text(&report(vec![pool("analytics"), changed]), false, Charset::Unicode, Some(80));
+        assert!(text.contains("1 / 1 → … → 38") && text.contains("18 times, last at 18.00 s"), "{text}");
+        assert!(text.lines().all(|line| width(line) <= 80), "{text}");
     }
 
     #[test]

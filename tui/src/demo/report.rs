@@ -45,7 +45,7 @@ pub(crate) struct PoolReport {
     /// From the start until the last item was done and its lease given back.
     pub(crate) makespan: f64,
     /// What it would be if no slot were ever idle while an item waits; none if somebody changed how fast the work
-    /// goes, or if the limits leave items undone for ever.
+    /// goes, if somebody else changed the limit, or if the limits leave items undone for ever.
     pub(crate) ideal: Option<f64>,
     pub(crate) over_ideal_percent: Option<f64>,
     pub(crate) wait: Option<WaitPercentiles>,
@@ -70,6 +70,8 @@ pub(crate) struct PoolReport {
 pub(crate) struct ReportedLimitChange {
     pub(crate) at: f64,
     pub(crate) limit: u32,
+    /// Who made it, and why, if it was not the demo: "ann@host (why)".
+    pub(crate) by: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -104,7 +106,7 @@ pub(crate) struct ReportedViolation {
 impl DemoReport {
     /// The numbers of a run that is over, and took so long.
     pub(crate) fn new(run: &DemoRun, done: &[PoolOutcome], took: Duration, options: &DemoOptions) -> Self {
-        let pools: Vec<PoolReport> = run.workloads.iter().zip(done).map(|(w, done)| pool(w, done)).collect();
+        let pools: Vec<PoolReport> = run.workloads.iter().zip(done).map(|(w, done)| pool(w, done, took)).collect();
         DemoReport {
             ok: pools.iter().all(PoolReport::ok),
             run: run.name.to_string(),
@@ -123,24 +125,31 @@ impl PoolReport {
     }
 }
 
-fn pool(workload: &PoolWorkload, done: &PoolOutcome) -> PoolReport {
+fn pool(workload: &PoolWorkload, done: &PoolOutcome, took: Duration) -> PoolReport {
     let plan = &workload.plan;
     let ledger = workload.ledger().clone();
     let (judged, limits) = (ledger.judge(), ledger.limits());
-    let as_planned = workload.controls.as_planned();
+    let as_planned = workload.controls.as_planned() && done.elsewhere.is_empty();
     let ideal = as_planned.then(|| schedule::ideal(plan.items.len(), plan.work, &limits)).flatten();
     // Fewer items than planned take less time than planned.
     let whole = ideal.filter(|_| done.lost.is_empty());
     let over = whole.map(|ideal| (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0);
     let lost = done.lost.iter().map(|(item, why)| LostItem { item: plan.items[*item].to_string(), why: why.clone() });
-    let changes = limits.iter().skip(1).map(|(at, limit)| ReportedLimitChange { at: seconds(*at), limit: *limit });
+    let own = limits.iter().skip(1).map(|(at, limit)| (*at, *limit, None));
+    let elsewhere = done.elsewhere.iter().map(|it| (it.at, it.limit, Some(format!("{} ({})", it.by.who, it.by.why))));
+    // Whoever looks on after the end may still change a limit.
+    let mut changes: Vec<_> = own.chain(elsewhere).filter(|(at, ..)| *at <= took).collect();
+    changes.sort_by_key(|(at, ..)| *at);
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);
     let jobs = u32::try_from(done.items.len()).unwrap_or(u32::MAX);
     PoolReport {
         prefix: plan.prefix.to_string(),
         limit_at_start: plan.limit.count(),
-        limit: ledger.limit(),
-        limit_changes: changes.collect(),
+        limit: changes.last().map_or(plan.limit.count(), |(_, limit, _)| *limit),
+        limit_changes: changes
+            .into_iter()
+            .map(|(at, limit, by)| ReportedLimitChange { at: seconds(at), limit, by })
+            .collect(),
         items: plan.items.len(),
         done: done.items.len(),
         lost: lost.collect(),

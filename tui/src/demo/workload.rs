@@ -92,6 +92,11 @@ impl RunClock {
         RunClock { at: Instant::now(), epoch: Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)) }
     }
 
+    /// When that was, as leases name it.
+    pub(crate) fn epoch(self) -> Timestamp {
+        self.epoch
+    }
+
     /// How long ago that was.
     pub(crate) fn elapsed(self) -> Moment {
         self.at.elapsed()
