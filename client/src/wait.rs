@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Failure, HolderState, InvalidValue, Lease, LossReason, Millis, Mode,
-    PoolName, ReleaseTarget, RetryAdvice, Row, RowKey, Settings,
+    PoolName, ReleaseTarget, RetryAdvice, Row, RowKey, Settings, Ticket,
 };
 use leasehold_store::{RunError, StoreError};
 use tokio::sync::oneshot;
@@ -83,7 +83,8 @@ enum AcquireResult {
 
 /// What its own row says.
 enum QueueStanding {
-    Waits,
+    /// In this place.
+    Waits(Ticket),
     Turn,
     Nowhere,
     NoAnswer,
@@ -151,6 +152,7 @@ impl Wait {
                     }
                 }
             }
+            let mut waits_at = None;
             loop {
                 let left = until.saturating_duration_since(Instant::now());
                 let last = left.is_zero();
@@ -160,10 +162,13 @@ impl Wait {
                 match self.look().await? {
                     QueueStanding::Turn => break,
                     _ if last => return Err(self.no_lease(patience, waited(patience)).into()),
-                    QueueStanding::Waits if sweep.may_have_lapsed() => {
+                    QueueStanding::Waits(_) if sweep.may_have_lapsed() => {
                         sweep.if_lapsed(&self.connection, &settings).await?;
                     }
-                    QueueStanding::Waits => backoff.reset(),
+                    QueueStanding::Waits(ticket) => {
+                        backoff.reset();
+                        waits_at = Some(ticket);
+                    }
                     QueueStanding::NoAnswer => pause(backoff.next().min(left), cancelled).await?,
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
                     QueueStanding::Nowhere => break,
@@ -171,6 +176,12 @@ impl Wait {
                 reopening.see_to_it(&self.connection, &self.pool, sweep.crowd()).await;
                 if sweep.is_due() {
                     sweep.unless_fresh(&self.connection, &self.pool).await;
+                    // Somebody deleted its place by hand, and no granter sees it any more: asking again puts it back.
+                    if let Some(ticket) = waits_at.take()
+                        && self.has_no_place(ticket).await
+                    {
+                        break;
+                    }
                 }
             }
         }
@@ -231,7 +242,7 @@ impl Wait {
         let key = RowKey::Holder(self.ask.holder.hashed());
         match self.connection.table().glance(&self.pool, key).await {
             Ok(Some(Row::Holder(row))) => Ok(match row.state {
-                HolderState::Waiting { .. } => QueueStanding::Waits,
+                HolderState::Waiting { ticket, .. } => QueueStanding::Waits(ticket),
                 HolderState::Holding { .. } => QueueStanding::Turn,
                 HolderState::Ended => QueueStanding::Nowhere,
             }),
@@ -239,6 +250,12 @@ impl Wait {
             Err(wrong) if trouble_may_pass(&wrong) => Ok(QueueStanding::NoAnswer),
             Err(wrong) => Err(wrong.into()),
         }
+    }
+
+    /// Whether nothing lies in the queue where its own row says that it waits. It may be granted at this moment: who asks
+    /// again for nothing is told so.
+    async fn has_no_place(&self, ticket: Ticket) -> bool {
+        matches!(self.connection.table().glance(&self.pool, RowKey::Wait(ticket)).await, Ok(None))
     }
 
     /// Gives up the place in the queue, or the slot that was granted meanwhile. What became of it, in words.

@@ -188,3 +188,19 @@ async fn a_waiter_outlasts_a_table_that_does_not_answer() {
     engine.cut(false);
     waiting.await.expect("a lease").release().await.expect("given back");
 }
+
+#[tokio::test]
+async fn a_waiter_whose_place_was_deleted_is_put_back_in_line() {
+    let engine = Engine::new();
+    engine.pool_swept_every(Duration::from_secs(2), 1, 30_000, 1_000).await;
+    let held = engine.client().acquire("p").await.expect("a lease");
+    let waiting = tokio::spawn(engine.client().acquire("p").into_future());
+    engine.until("it waits", |pool| pool.waiting == 1).await;
+    // As somebody does who follows bad advice.
+    engine.delete_places().await;
+    assert_eq!(engine.look().await.waiting, 0);
+    engine.until("it waits again", |pool| pool.waiting == 1).await;
+    held.release().await.expect("given back");
+    let lease = waiting.await.expect("it ends").expect("a lease");
+    assert_eq!((lease.slot(), lease.fence()), (0, 2));
+}

@@ -1,6 +1,11 @@
 //! The pool under test: what do the tests of the client run on? A table in memory whose requests can be held up, with one
 //! pool in it.
-#![allow(dead_code, clippy::expect_used, reason = "each test uses what it needs; one that cannot go on says why")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test uses what it needs; one that cannot go on says why"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,8 +19,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use leasehold::{Client, ClientBuilder, PoolName};
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{Author, ExpectedSettings, LeaseId, Millis, PoolPatch, ReleaseTarget, SetPool};
-use leasehold_store::{Embedded, Runner, Table, create_table, look};
+use leasehold_core::{
+    Author, ExpectedSettings, LeaseId, Millis, PoolPatch, ReleaseTarget, Reply, Request, RowKey, SetPool,
+};
+use leasehold_store::{Embedded, Runner, Table, create_table, look, rows};
 use tokio::sync::{Notify, watch};
 
 /// Longer than anything here takes, even on a busy machine.
@@ -81,16 +88,33 @@ impl Engine {
 
     /// A pool `p`.
     pub(crate) async fn pool(&self, limit: u64, lease_ms: u64, grace_ms: u64) {
+        self.pool_swept_every(Duration::from_secs(60), limit, lease_ms, grace_ms).await;
+    }
+
+    /// The same, with so much time between two sweeps.
+    pub(crate) async fn pool_swept_every(&self, every: Duration, limit: u64, lease_ms: u64, grace_ms: u64) {
         let table = self.table();
         create_table(&table).await.expect("a table");
         let patch = PoolPatch {
             limit: Some(limit.try_into().expect("a limit")),
             lease: Some(Millis(lease_ms)),
             grace: Some(Millis(grace_ms)),
+            sweep_every: Some(Millis(every.as_millis().try_into().expect("a time"))),
             ..PoolPatch::default()
         };
         let set = SetPool { patch, expected: ExpectedSettings::Any, by: Author::new("the test", "") };
         Runner::new(table).administer(&p(), set).await.expect("a pool");
+    }
+
+    /// Takes every place out of the queue, as nobody but a person does.
+    pub(crate) async fn delete_places(&self) {
+        let table = Embedded::table(&self.engine, "leases");
+        let client = aws_sdk_dynamodb::Client::from_conf(self.engine.config().build());
+        let Reply::Queue(places, _) = table.send(&p(), &Request::Queue(100)).await.reply else { panic!("no queue") };
+        for place in places {
+            let key = rows::key(&p(), &RowKey::Wait(place.ticket));
+            client.delete_item().table_name("leases").set_key(Some(key)).send().await.expect("deleted");
+        }
     }
 
     /// A client of its own, as another process would have it.
