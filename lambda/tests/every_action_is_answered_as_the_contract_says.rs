@@ -259,3 +259,20 @@ async fn the_same_event_delivered_twice_is_the_same_lease() {
     let second = pool.redelivered(nameless, "request").await.answer.expect("the same");
     assert_eq!(first, second, "Lambda gives a repeated delivery the same request id");
 }
+
+#[tokio::test]
+async fn a_warm_environment_reads_no_settings_for_its_first_event() {
+    let used = ServedPool::of(3).await;
+    used.acquire("item-1").await;
+    // Another environment on the same table.
+    let pool = ServedPool::on(used.table.clone());
+    let reads = || pool.table.meter().used().reads;
+    let before = reads();
+    pool.manager.warm_up().await;
+    let warmed = reads();
+    assert!(warmed > before, "the settings are read ahead");
+    pool.acquire("item-2").await;
+    let first = reads() - warmed;
+    pool.acquire("item-3").await;
+    assert_eq!(reads() - warmed - first, first, "the first event reads no more than the second");
+}

@@ -175,3 +175,19 @@ fn a_slot_has_five_digits_at_most() {
         assert!(error.to_string().contains("five digits"), "{error}");
     }
 }
+
+#[test]
+fn a_sort_key_is_a_rows_only_as_it_is_written() {
+    let mut drawn = Drawn::seeded(4);
+    for _ in 0..1_000 {
+        let key = drawn.key();
+        let item = rows::key(&prefix(), &key);
+        let sk = item["SK"].as_s().expect("a text");
+        // A note is read with its pool's history alone.
+        let expected = Some(key).filter(|key| !matches!(key, RowKey::History(_)));
+        assert_eq!(rows::row_key(sk), expected, "{sk}");
+    }
+    for other in ["", "pool2", "slot#7", "slot#+0007", "slot#0000x", "slot#000007", "holder#1#2", "holder#", "wait#1"] {
+        assert_eq!(rows::row_key(other), None, "{other}");
+    }
+}

@@ -88,12 +88,13 @@ impl LeasesOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<u8, CliError> {
         let runner = target.runner().await?;
         let settings = runner.settings(&self.prefix).await?;
-        let (pool, unread) = match look(&runner, &settings).await {
+        let (mut pool, unread) = match look(&runner, &settings).await {
             Err(CliError::Store(StoreError::BadRow { .. })) => what_can_be_read(&runner, &settings).await?,
             looked => (looked?, Unread::default()),
         };
-        let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
         let live = limit_rows(runner.table(), &self.prefix).await?;
+        pool.overridden = live.live_in_force().cloned().map(Into::into);
+        let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
         let live = live.live_in_force().cloned().map(OverrideOutput::from);
         let table = runner.table().name();
         let text = words(table, &pool, &unread, live.as_ref(), &leases);

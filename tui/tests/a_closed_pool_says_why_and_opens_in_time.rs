@@ -96,3 +96,16 @@ async fn a_waiter_gets_in_once_an_override_lapses() {
     assert!(late(opens) < IN_TIME, "{:?}", late(opens));
     assert_eq!(waiter.end().0, Some(0));
 }
+
+#[test]
+fn a_drain_too_short_to_be_followed_promises_nothing() {
+    let table = "brief";
+    pool(table, &["--limit", "2"]);
+    let drain = ["pool", "override", "p", "--drain", "--reason", "a test", "--yes", "--for"];
+    let brief = told(table, &[&drain[..], &["1m"]].concat());
+    assert!(brief.contains("the drain ends at ") && brief.contains("somebody may be let in all the time"), "{brief}");
+    let shown = told(table, &["leases", "p"]);
+    assert!(shown.contains("before all callers follow it") && !shown.contains("any more"), "{shown}");
+    let long = told(table, &[&drain[..], &["5m"]].concat());
+    assert!(long.contains("nobody is let in any more from "), "{long}");
+}

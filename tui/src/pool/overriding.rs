@@ -131,8 +131,9 @@ impl AfterChange {
                     senseless_override = Some(Arc::clone(&row.why));
                     return AfterChange { live, senseless_override, seen };
                 }
+                let overridden = rows.live_in_force().cloned().map(Into::into);
                 match look(runner, &Arc::new(rows.in_force)).await {
-                    Ok(pool) => seen = Some(pool),
+                    Ok(pool) => seen = Some(Occupancy { overridden, ..pool }),
                     Err(wrong) => complain(&format!("the leases of the pool cannot be shown: {wrong}")),
                 }
             }
@@ -240,7 +241,20 @@ impl PoolOverrideOptions {
         if let Some(OverrideRow { who, why, .. }) = rows.live_in_force() {
             about += &format!(" It replaces the override by {who} ({why}).");
         }
-        about += &warning(rows, limit, rows.lowered_by_override(limit, runner.now()));
+        let lowered = rows.lowered_by_override(limit, runner.now());
+        let settles_for = rows.in_force.settles_for();
+        match self.lasts.filter(|lasts| lowered.is_some() && *lasts <= settles_for) {
+            // It never comes to what the warning says.
+            Some(_) => {
+                let (lasts, least) =
+                    (self.lasts.map(duration::words).unwrap_or_default(), duration::words(settles_for));
+                about += &format!(
+                    " Callers may follow the limit before for {least}, and the override lasts only {lasts}: somebody may be \
+                     let in all the time. Make it last longer."
+                );
+            }
+            None => about += &warning(rows, limit, lowered),
+        }
         self.yes.or_told(WHAT, &about, prefix.as_str())?;
         let by = self.by.author();
         let new = SetLimit {

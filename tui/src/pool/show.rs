@@ -69,7 +69,8 @@ impl PoolShowOptions {
         let snapshot = runner.run(StatusRequest, Arc::clone(&in_force)).await;
         let snapshot = snapshot.map_err(|error| error.explain(table.name(), prefix, "looking at"))?;
         let noted = history(table, prefix).await?;
-        let seen = Occupancy::of(&snapshot, &in_force);
+        let overridden = rows.live_in_force().cloned().map(Into::into);
+        let seen = Occupancy { overridden, ..Occupancy::of(&snapshot, &in_force) };
         let settings =
             Settings::from_rows(prefix.clone(), &rows.pool, None, None, rows.at).unwrap_or(rows.in_force.clone());
         let answer = PoolShowOutput {

@@ -34,7 +34,13 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
     // Where the row of before could not be read, the highest limit that there is stands for it.
     let was =
         if before == Limit::HIGHEST { format!("up to {before}, the highest there is") } else { before.to_string() };
+    let settled = pool.settles_at?;
+    let ends = pool.overridden.as_ref().and_then(|live| live.until).filter(|ends| *ends <= settled);
     Some(match (pool.is_closed(), pool.limit.count()) {
+        (_, 0) if let Some(ends) = ends => {
+            let ends = ends.time_of_day();
+            format!("the drain ends at {ends} UTC, before all callers follow it: somebody may be let in all the time")
+        }
         (_, 0) => format!("nobody is let in any more from {until} UTC on (limit was {was})"),
         (true, _) => format!("closed until {until} UTC (limit was {was})"),
         (false, limit) => {
