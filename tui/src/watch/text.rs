@@ -165,12 +165,27 @@ pub fn wrap(words: &str, columns: usize) -> Vec<String> {
 
 /// A holder in so many columns: cut where that costs the least of what tells it from others.
 pub fn holder_within(of: &Holder, label: Option<&str>, columns: usize) -> String {
-    // What stands beside a key helps only if the key is whole.
-    if of.key().is_empty() || columns < width(of.key()) + 5 {
-        return shorten(&holder_in_short(of), columns);
+    let whole = holder(of, label);
+    if width(&whole) <= columns {
+        return whole;
     }
-    clip(&holder(of, label), columns)
+    let word = holder_in_short(of);
+    if !of.key().is_empty() {
+        // What stands beside a key helps only if the key is whole.
+        return if columns < width(&word) + 5 { shorten(&word, columns) } else { clip(&whole, columns) };
+    }
+    // An id of a program's own says little to a person: of both something is left.
+    match label.map(str::trim).filter(|label| !label.is_empty() && columns >= 2 * ID_COLUMNS + 3) {
+        Some(label) => {
+            let id = (columns - 3).saturating_sub(width(label)).max(ID_COLUMNS);
+            clip(&format!("{} · {label}", shorten(&word, id)), columns)
+        }
+        None => shorten(&word, columns),
+    }
 }
+
+/// What is left at least of an id beside a label.
+const ID_COLUMNS: usize = 8;
 
 /// A holder in a word, everywhere the same: its key, or the part of its execution that tells it from others.
 pub fn holder_in_short(of: &Holder) -> String {
@@ -280,6 +295,19 @@ mod tests {
         assert_ne!(holder_within(&item(7)?, None, 17), holder_within(&item(8)?, None, 17));
         assert_eq!(holder_within(&Holder::new("e", "analytics-025", None)?, None, 9), "anal…-025");
         assert_eq!(holder_within(&Holder::new("e", "item-3", None)?, Some("nightly"), 12), "item-3 · ni…");
+        Ok(())
+    }
+
+    #[test]
+    fn of_an_id_without_a_key_the_label_is_shown_too() -> Result<(), Box<dyn std::error::Error>> {
+        let run = Holder::new("vm:2387:01ad0b439d76f36a", "", None)?;
+        let within = |label, columns| holder_within(&run, Some(label), columns);
+        assert_eq!(within("nightly", 40), "vm:2387:01ad0b439d76f36a · nightly");
+        assert!(within("nightly", 24).ends_with("6a · nightly"), "{}", within("nightly", 24));
+        assert_eq!(width(&within("a label of many words", 24)), 24);
+        assert!(within("a label of many words", 24).ends_with("a · a label of m…"));
+        // Too little room for both.
+        assert_eq!(within("nightly", 18), shorten(run.execution(), 18));
         Ok(())
     }
 
