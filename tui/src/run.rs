@@ -164,6 +164,7 @@ impl RunOptions {
         let lease = self.wait_for_lease(target, &mut signals).await.map_err(|error| unstarted(error, target))?;
         let all = self.wait_for == WaitFor::All;
         let kill_after = self.kill_after(&lease);
+        self.tell_what_is_cut(&lease, kill_after);
         let command = match GuardedCommand::start(&self.command, &lease, kill_after, all) {
             Ok(command) => command,
             Err(error) => {
@@ -194,6 +195,19 @@ impl RunOptions {
             None => lease.grace().min(lease.length() / 4),
         };
         (!self.warn_on_loss).then_some(after)
+    }
+
+    /// Says which time is shorter than it was asked for. The lease that is renewed lasts as long as that of the pool at most.
+    fn tell_what_is_cut(&self, lease: &Lease, kill_after: Option<Duration>) {
+        let told = |option: &str, asked: Option<Millis>, given: Duration, why: &str| {
+            if let Some(asked) = asked.filter(|asked| Duration::from_millis(asked.0) > given && !self.quiet) {
+                let (asked, given) = (duration::words(asked), duration::whole(given));
+                complain(&format!("{option} {asked} is cut to {given}: {why}"));
+            }
+        };
+        told("--lease", self.lease, lease.length(), "the pool's leases last no longer, and are renewed");
+        let half = "at most half of the lease";
+        kill_after.into_iter().for_each(|after| told("--kill-after", self.kill_after, after, half));
     }
 
     /// Waits for a lease. A signal leaves the queue; a second one is not kept waiting.

@@ -57,6 +57,22 @@ fn peak(notes: &[(u128, i32, u32, u32)]) -> i32 {
 }
 
 #[test]
+fn a_time_that_the_pool_cuts_is_told() {
+    let table = "cut";
+    pool(table, &["--limit", "1", "--lease", "3s"]);
+    let asked = ["--lease", "10h", "--kill-after", "2s"];
+    let (status, _, wrong) = Run::start(table, &asked, "true").end();
+    assert_eq!(status, Some(0), "{wrong}");
+    for words in ["--lease 10h is cut to 3s", "--kill-after 2s is cut to 1s500ms"] {
+        assert!(wrong.contains(words), "{wrong}");
+    }
+    for silent in [&["--lease", "3s", "--kill-after", "1s500ms"][..], &[&asked[..], &["--quiet"]].concat()] {
+        let (status, _, wrong) = Run::start(table, silent, "true").end();
+        assert_eq!((status, &*wrong), (Some(0), ""), "{silent:?}");
+    }
+}
+
+#[test]
 fn of_ten_at_once_all_have_their_turn_within_the_limit() {
     of_ten_at_once("ten".into());
 }

@@ -328,7 +328,7 @@ fn in_the_demo_a_limit_goes_down_to_0_and_up_again() {
     assert_eq!(asked(&types(&mut dashboard, "-")), Some(0));
     assert_eq!(asked(&types(&mut dashboard, "-")), None);
     let said = dashboard.said.as_ref().map(|said| said.what.clone());
-    assert_eq!(said.as_deref(), Some("the limit is 0 already: no lower, no higher"));
+    assert_eq!(said.as_deref(), Some("the limit is 0 already, and goes no lower"));
     assert_eq!(asked(&types(&mut dashboard, "+")), Some(1));
 }
 

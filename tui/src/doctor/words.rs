@@ -91,7 +91,12 @@ impl Pool<'_> {
         let prefix = self.0;
         let time = |length: Millis| duration::words(length);
         let ago = |length: Millis| duration::seconds(length);
-        let set = |option: &str| format!("Set it: `leasehold pool set {prefix} {option}`, or Terraform.");
+        let set = |option: &str| match option.split_once(", ") {
+            Some((option, time)) => {
+                format!("Set it: `leasehold pool set {prefix} {option}` (TIME: {time}), or Terraform.")
+            }
+            None => format!("Set it: `leasehold pool set {prefix} {option}`, or Terraform."),
+        };
         match finding {
             Finding::PoolMissing => FindingReport::new(
                 Code::PoolMissing,

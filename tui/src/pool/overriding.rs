@@ -327,6 +327,9 @@ impl LimitResult {
             }
             LimitResult::Ended(LimitChanged { from, to, .. }) => {
                 let ended = format!("the override of pool {prefix} in table {table} is ended");
+                if from == to {
+                    return format!("{ended}: the limit stays {to}\n");
+                }
                 format!("{ended}: the limit is {to} again; it was {from}\n")
             }
             LimitResult::NoOverride(_) => {

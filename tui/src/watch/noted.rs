@@ -34,7 +34,9 @@ pub fn line(noted: &HistoryRow) -> String {
 fn setting(SettingChange { setting, from, to }: &SettingChange) -> String {
     let name = setting.strip_suffix("_ms");
     let value = |value: Option<u64>| match (value, name) {
-        (None, _) => "default".to_owned(),
+        (None, Some(_)) => "default".to_owned(),
+        // The row of before could not be read: a pool has no default limit.
+        (None, None) => "unreadable".to_owned(),
         (Some(time), Some(_)) => duration::words(Millis(time)),
         (Some(number), None) => number.to_string(),
     };

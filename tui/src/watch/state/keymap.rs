@@ -237,7 +237,8 @@ impl DashboardState {
         if self.session.mode == DashboardMode::Demo {
             // Nothing is at stake, and nobody else to tell why.
             let Some(limit) = Limit::try_from(u64::from(to)).ok().filter(|limit| *limit != from) else {
-                self.say(true, format!("the limit is {from} already: no lower, no higher"));
+                let bound = if more < 0 { "lower" } else { "higher" };
+                self.say(true, format!("the limit is {from} already, and goes no {bound}"));
                 return None;
             };
             // Pressed again before the change is seen, the key goes on from there.
