@@ -188,3 +188,58 @@ impl Release {
 fn nothing() -> Step<Released> {
     Step::done(Released { lease: None, already: true })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Effect, EffectReply};
+    use crate::rows::{HolderRow, Notice, SlotRow};
+    use crate::types::{Attempt, Fence, Slot, TaskToken};
+
+    const NOW: Timestamp = Timestamp::seconds(1_000);
+
+    /// The first effect after the slot of a holder's lease under fence 7 was read: held by it under this fence, with this
+    /// notice.
+    fn after_the_slot(fence: u64, notice: Notice) -> Effect {
+        let settings = Settings::new("p".parse().expect("a name"), 5.try_into().expect("a limit"));
+        let holder = Holder::new("a", "", None).expect("a holder");
+        let target = ReleaseTarget::Holder(holder.clone(), None);
+        let (mut release, _) = target.start(Arc::new(settings), NOW, 0);
+        let state = HolderState::Holding { slot: Slot(2), fence: Fence(7) };
+        let row = HolderRow { holder: holder.clone(), attempt: Attempt::default(), state, ttl: NOW };
+        let _ = release.resume(replies(Row::Holder(row)), NOW);
+        let held = Held {
+            holder,
+            attempt: Attempt::default(),
+            acquired_at: NOW,
+            expires_at: NOW + Millis(1_000),
+            renewed_at: None,
+            notice,
+            label: None,
+        };
+        let slot = SlotRow { slot: Slot(2), fence: Fence(fence), held: Some(held) };
+        match release.resume(replies(Row::Slot(slot)), NOW) {
+            Step::Perform { mut effects, .. } => effects.remove(0),
+            done @ Step::Done(_) => panic!("{done:?}"),
+        }
+    }
+
+    fn replies(row: Row) -> Replies {
+        [EffectReply::from(Reply::Row(Some(row)))].into_iter().collect()
+    }
+
+    #[test]
+    fn a_task_that_may_yet_be_told_of_the_lease_is_failed_first() {
+        let token = || TaskToken::new("a token").expect("a token");
+        for notice in [Notice::Claimed(token()), Notice::Untold(token()), Notice::MaybeTold(token())] {
+            let result = TaskResult::Failed(FailureReason::Released);
+            let callback = TaskCallback { token: token(), result };
+            assert_eq!(after_the_slot(7, notice.clone()), Effect::Callback(callback));
+            // Another lease lies there now: nobody is told anything.
+            assert!(matches!(after_the_slot(8, notice), Effect::Request(_)));
+        }
+        for notice in [Notice::Asked, Notice::Uncollected, Notice::Confirmed(token().digest())] {
+            assert!(matches!(after_the_slot(7, notice), Effect::Request(_)));
+        }
+    }
+}

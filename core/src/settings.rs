@@ -448,6 +448,23 @@ mod tests {
     }
 
     #[test]
+    fn a_lapse_keeps_a_lowering_of_the_settings_only_while_it_is_followed() {
+        let count = |count: u64| Limit::try_from(count).expect("limit");
+        let lapsed = |lowered_at: u64| {
+            let lowered = Some(Lowered { from: count(9), at: Timestamp::seconds(lowered_at) });
+            let pool = PoolRow { lowered, ..PoolRow::new(count(5)) };
+            let (at, until) = (Timestamp::seconds(10), Some(Timestamp::seconds(1_000)));
+            let live = OverrideRow { limit: count(7), lowered: None, at, until, who: "ann".into(), why: "slow".into() };
+            let prefix = "p".parse().expect("prefix");
+            Settings::from_rows(prefix, &pool, Some(&live), None, Timestamp::seconds(1_010)).expect("settings").lowered
+        };
+        let lowered = |from, at| Some(Lowered { from: count(from), at: Timestamp::seconds(at) });
+        // Two quiet periods of 35 s and a grace of 5 s: one from 935 s is followed until 1,010 s, one from 936 s still is.
+        assert_eq!((lapsed(935), lapsed(936)), (lowered(7, 1_000), lowered(9, 1_000)));
+        assert_eq!(lapsed(1_005), lowered(9, 1_005));
+    }
+
+    #[test]
     fn a_second_change_soon_keeps_the_highest_limit_counted() {
         let mut now = settings(2);
         now.lowered = Some(Lowered { from: Limit::try_from(5).expect("limit"), at: Timestamp(0) });

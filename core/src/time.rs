@@ -87,6 +87,11 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_told_with_its_unit() {
+        assert_eq!((Timestamp(1_500).to_string(), Millis(250).to_string()), ("1500 ms".into(), "250 ms".into()));
+    }
+
+    #[test]
     fn the_end_of_time_is_never_passed() {
         assert_eq!(Timestamp(u64::MAX) + Millis(1), Timestamp(u64::MAX));
         assert_eq!(Timestamp(1) - Millis(2), Timestamp(0));
