@@ -10,13 +10,16 @@ mod row_rules;
 mod settings_rules;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::occupancy::Occupancy;
 use crate::repair::Repair;
-use crate::rows::{HighWaterRow, HolderRow, HolderState, OverrideRow, PoolRow, RowKey, SlotRow, SummaryRow, WaitRow};
+use crate::rows::{
+    HighWaterRow, HolderRow, HolderState, OverrideRow, PoolRow, RowKey, SlotRow, SummaryRow, Unreadable, WaitRow,
+};
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};
-use crate::types::{Fence, Holder, HolderKey, InvalidValue, Limit, PoolName, Slot};
+use crate::types::{Fence, Holder, HolderKey, InvalidValue, Limit, PoolName, Slot, Ticket};
 
 /// How many sweeps may be missed before something is said to be left undone.
 const SWEEPS_MISSED: u64 = 3;
@@ -37,12 +40,16 @@ pub struct PoolReading {
     pub summary: Option<SummaryRow>,
     /// The high-water mark, read last of all.
     pub mark: Option<HighWaterRow>,
+    /// A mark that makes no sense, as it lies there, and what can be read of it: 0 where nothing can.
+    pub unreadable_mark: Option<(Unreadable, HighWaterRow)>,
     /// Slots and queue before the holders' rows were read.
     pub before: Places,
     /// The rows of all who hold or wait in `before`, and of others.
     pub holders: BTreeMap<HolderKey, HolderRow>,
     /// Slots and queue after the holders' rows were read.
     pub after: Places,
+    /// The queue goes on after the places that were read.
+    pub queue_cut: bool,
     /// Rows that lie there and make no sense: nothing is said of what they may have said.
     pub damaged: BTreeSet<RowKey>,
 }
@@ -138,6 +145,13 @@ pub enum Finding {
         /// Whether a sweep should have cleared it away.
         due: bool,
     },
+    /// A lease that lasts longer than any that these settings give.
+    LeaseTooLong {
+        /// The lease.
+        lease: FoundLease,
+        /// For how long yet.
+        ends_in: Millis,
+    },
     /// A holder that has waited long to be told of its lease.
     NoticeStuck(FoundLease),
     /// A waiter that should have been told long ago that it waited too long.
@@ -160,6 +174,15 @@ pub enum Finding {
         place: WaitRow,
         /// Its holder's row, if there is one.
         row: Option<HolderRow>,
+    },
+    /// A holder whose row says that it waits, and that has no place in the queue.
+    WaiterWithoutPlace {
+        /// Who.
+        holder: Holder,
+        /// Where its place should be.
+        ticket: Ticket,
+        /// How long ago it joined.
+        since: Millis,
     },
     /// A lease whose holder has no row.
     HolderMissing(FoundLease),
@@ -206,6 +229,11 @@ pub enum Finding {
     MarkMissing {
         /// How many have a row.
         slots: usize,
+    },
+    /// The high-water mark makes no sense.
+    MarkUnreadable {
+        /// What is wrong with it.
+        why: Arc<str>,
     },
     /// More are held than the limit says.
     OverLimit {

@@ -10,7 +10,7 @@ use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Ste
 use crate::plan::forgotten_token;
 use crate::reads::failure_of;
 use crate::request::{Reply, Request};
-use crate::rows::{HighWaterRow, HolderRow, WaitRow};
+use crate::rows::{HighWaterRow, HolderRow, Unreadable, WaitRow};
 use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::types::{Attempt, Fence, Holder, Slot};
@@ -51,6 +51,13 @@ pub enum Repair {
         lowest: Fence,
         /// The fence that was granted.
         to: Fence,
+    },
+    /// The high-water mark that cannot be read is written anew.
+    ReplaceMark {
+        /// What lies there.
+        found: Unreadable,
+        /// What it becomes.
+        to: HighWaterRow,
     },
     /// The high-water mark is raised.
     RaiseMark {
@@ -124,6 +131,7 @@ impl Repair {
                 writes::point_again(settings, (slot, fence), (&holder, attempt), expires_at, found.as_ref())
             }
             Repair::RaiseFence { slot, found, lowest, to } => writes::raise_fence(slot, found, lowest, to),
+            Repair::ReplaceMark { found, to } => writes::replace_high_water(found, to),
             Repair::RaiseMark { found, to } => writes::move_high_water(found, to),
         }
     }

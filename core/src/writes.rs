@@ -11,7 +11,7 @@ use crate::history::{Author, HistoryKey, HistoryRow, PoolChange};
 use crate::request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Request, Write};
 use crate::rows::{
     Held, HighWaterRow, HolderRow, HolderState, LiveRow, Notice, OverrideRow, PoolRow, Row, RowKey, SettingsRow,
-    SlotRow, SummaryRow, WaitRow,
+    SlotRow, SummaryRow, Unreadable, WaitRow,
 };
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};
@@ -269,6 +269,12 @@ pub(crate) fn move_high_water(from: Option<HighWaterRow>, to: HighWaterRow) -> R
     let higher = to.lower.is_none() && to.slots >= from.map_or(0, |from| from.slots);
     let guard = if higher { Guard::RaiseHighWaterUnchanged } else { Guard::LowerHighWaterUnchanged };
     Request::Write(put(Row::HighWater(to), vec![(guard, Condition::HighWaterIs(from))], Intent::MoveHighWater))
+}
+
+/// A mark that makes no sense is written anew. While it lies there nobody is granted a lease.
+pub(crate) fn replace_high_water(found: Unreadable, to: HighWaterRow) -> Request {
+    let unchanged = vec![(Guard::RaiseHighWaterUnchanged, Condition::HighWaterUnreadable(found))];
+    Request::Write(put(Row::HighWater(to), unchanged, Intent::MoveHighWater))
 }
 
 /// A slot above the limit is deleted.

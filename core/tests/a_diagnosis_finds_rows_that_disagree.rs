@@ -7,7 +7,7 @@ mod spoiled_pool;
 
 use leasehold_core::diagnosis::{Finding, FoundLease, Remedy};
 use leasehold_core::{
-    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, Repair, RowKey, Slot, SlotRow, WaitRow,
+    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, Repair, RowKey, Slot, SlotRow, Unreadable, WaitRow,
 };
 use spoiled_pool::*;
 
@@ -44,6 +44,32 @@ fn a_place_that_is_nothing_is_removed_if_it_lay_there_both_times() {
         });
         assert_eq!(young, []);
     }
+}
+
+#[test]
+fn a_holder_that_waits_without_a_place_is_found_once_it_is_no_newcomer() {
+    let joined = |since: Millis, spoil: fn(&mut Patient, WaitRow)| {
+        let gone = place("z", ago(since));
+        let found = found(|it| {
+            it.0.holders.insert(holder("z").hashed(), row("z", waiting(&gone)));
+            spoil(it, gone.clone());
+        });
+        (gone.ticket, found)
+    };
+    let late = MISSED + MOMENT;
+    assert_eq!(joined(MISSED, |_, _| {}).1, []);
+    let (ticket, told) = joined(late, |_, _| {});
+    let finding = Finding::WaiterWithoutPlace { holder: holder("z"), ticket, since: late };
+    assert_eq!(told, [(finding, None)]);
+    // It had one when the queue was read first, or last; or what lies there can not be read, or was not.
+    assert_eq!(joined(late, |it, place| it.0.before.queue.push(place)).1, []);
+    assert!(!joined(late, |it, place| it.0.after.queue.push(place)).1.iter().any(|(it, _)| is_placeless(it)));
+    assert_eq!(joined(late, |it, place| _ = it.0.damaged.insert(RowKey::Wait(place.ticket))).1, []);
+    assert_eq!(joined(late, |it, _| it.0.queue_cut = true).1, []);
+}
+
+fn is_placeless(finding: &Finding) -> bool {
+    matches!(finding, Finding::WaiterWithoutPlace { .. })
 }
 
 /// Points the row of `a` at its lease again, from what was found there.
@@ -243,6 +269,41 @@ fn a_mark_that_is_gone_is_made_again_above_all_that_is_known() {
     assert_eq!(never_used, []);
     let unread = gone(|it| _ = it.0.damaged.insert(RowKey::HighWater));
     assert_eq!(unread, []);
+}
+
+#[test]
+fn a_mark_that_makes_no_sense_is_written_anew_above_all_that_is_known() {
+    let unreadable = |slots: u32, fence: u64, spoil: fn(&mut Patient)| {
+        let there = Unreadable {
+            why: "no slots".into(),
+            image: b"[]".as_slice().into(),
+            newer_edition: None,
+            remains: Box::default(),
+        };
+        let found = found(|it| {
+            it.0.mark = None;
+            it.0.damaged.insert(RowKey::HighWater);
+            it.0.unreadable_mark = Some((there.clone(), HighWaterRow { slots, fence: Fence(fence), lower: None }));
+            spoil(it);
+        });
+        match &found[..] {
+            [(Finding::MarkUnreadable { why }, Some(Remedy::Write(repair)))] if **why == *"no slots" => match &**repair
+            {
+                Repair::ReplaceMark { found, to } if *found == there && to.lower.is_none() => (to.slots, to.fence.0),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(unreadable(0, 0, |_| {}), (2, 9));
+    assert_eq!(unreadable(7, 3, |_| {}), (7, 9));
+    assert_eq!(unreadable(1, 30, |_| {}), (2, 30));
+    let empty = |it: &mut Patient| {
+        it.slots([]);
+        it.queue([]);
+        it.rows([]);
+    };
+    assert_eq!(unreadable(0, 0, empty), (2, 0));
 }
 
 #[test]

@@ -193,6 +193,24 @@ fn a_lease_is_left_where_sweeps_are_due() {
 }
 
 #[test]
+fn a_lease_is_too_long_if_it_outlasts_all_that_the_settings_give() {
+    let ending = |in_time: Millis, longest_hold: Option<Millis>| {
+        found(|it| {
+            it.settings().longest_hold = longest_hold;
+            it.lease(1).expires_at = NOW + in_time;
+        })
+    };
+    let too_long = |ends_in| [(Finding::LeaseTooLong { lease: lease(1, Millis::seconds(60)), ends_in }, None)];
+    // A lease of 300 s, and a grace of 5 s.
+    let longest = Millis::seconds(305);
+    assert_eq!(ending(longest, Some(Millis(0))), []);
+    assert_eq!(ending(longest + MOMENT, Some(Millis(0))), too_long(longest + MOMENT));
+    let held = Millis::seconds(7_205);
+    assert_eq!(ending(held, Some(Millis::seconds(7_200))), []);
+    assert_eq!(ending(held + MOMENT, Some(Millis::seconds(7_200))), too_long(held + MOMENT));
+}
+
+#[test]
 fn a_holder_that_waits_long_for_its_notice_is_found() {
     let untold = |notice: Notice, since: Timestamp| {
         found(|it| {

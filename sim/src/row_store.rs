@@ -216,6 +216,9 @@ fn met(condition: &Condition, row: Option<&Row>) -> bool {
             }
             _ => false,
         },
+        Condition::HighWaterUnreadable(expected) => {
+            matches!(row, Some(Row::Unreadable(RowKey::HighWater, row)) if row.image == expected.image)
+        }
         Condition::OverrideUnreadable(expected) => {
             matches!(row, Some(Row::Unreadable(RowKey::Override, row)) if row.image == expected.image)
         }

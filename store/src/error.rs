@@ -1,9 +1,9 @@
 //! The store's errors: what went wrong, in words for a person? What was tried, on which table and pool, what is wrong,
 //! what to do. The only home of the sentences that say so, also of "there is no such pool".
 
-use leasehold_core::{Failure, InvalidValue, NEWER_EDITION, PoolName};
+use leasehold_core::{Failure, InvalidValue, NEWER_EDITION, PoolName, RowKey};
 
-use crate::rows::{EDITION_SPOKEN, RowError};
+use crate::rows::{self, EDITION_SPOKEN, RowError};
 
 /// A request or a reading that gave nothing usable. Never a grant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -284,6 +284,9 @@ fn misconfigured(prefix: &str, why: &str, newer_edition: Option<u64>) -> String 
         Some(edition) => {
             format!("is of edition {edition}, this program knows {EDITION_SPOKEN}: use a newer leasehold")
         }
+        None if why.starts_with(&format!("row {} ", rows::sort(&RowKey::HighWater))) => {
+            format!("is misconfigured: {why}; `leasehold doctor {prefix} --repair` writes it anew")
+        }
         None => format!(
             "is misconfigured: {why}; set it again (`leasehold pool set {prefix} --limit N`, or Terraform), or end its \
              override (`leasehold pool override {prefix} --end`)"
@@ -364,10 +367,15 @@ mod tests {
         assert_eq!(advice("pool"), "set the pool again (`leasehold pool set p --limit N`, or Terraform)");
         assert_eq!(advice("override"), "end the override (`leasehold pool override p --end`)");
         assert_eq!(advice("summary"), "the next sweep writes it anew (`leasehold sweep p`)");
-        for fenced in ["slot#00007", "slot#seven", "pool#high-water", "pool#other"] {
+        assert_eq!(advice("pool#high-water"), "let `leasehold doctor p --repair` write it anew, and do not delete it");
+        for fenced in ["slot#00007", "pool#other"] {
             assert!(advice(fenced).ends_with("do not delete it"), "{fenced}");
         }
-        for other in ["wait#x", "holder#x", "history#x", "x"] {
+        for no_slot in ["slot#seven", "slot#00007x", "slot#7"] {
+            assert_eq!(advice(no_slot), "delete that row: it is no slot", "{no_slot}");
+        }
+        assert!(advice("wait#x").contains("start it again"));
+        for other in ["holder#x", "x"] {
             assert_eq!(advice(other), "correct or delete that row", "{other}");
         }
         let newer = (EDITION_SPOKEN + 1).to_string();

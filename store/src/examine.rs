@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use leasehold_core::diagnosis::{Places, PoolReading};
-use leasehold_core::{Holder, HolderKey, HolderRow, PoolName, Row, RowKey, Timestamp};
+use leasehold_core::{HighWaterRow, Holder, HolderKey, HolderRow, PoolName, Row, RowKey, Timestamp, Unreadable};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions::{self, QueryExpression};
 use crate::rows::{self, HOLDERS, Item, RowError, SK, SLOTS, WAITS};
 use crate::table::{ReadMode, RequestError, Table};
+use crate::unreadable::unreadable;
 
 /// How many holders' rows are read at most, besides those of who holds or waits: about 1,000 read units.
 const HOLDERS_READ: usize = 10_000;
@@ -109,9 +110,11 @@ pub async fn examine(
     let mark = rows::sort(&RowKey::HighWater);
     found.take(query(between(&mark, &mark), 1).await.map_err(failed)?);
 
-    let Found { own, places: after, holders, damaged, foreign, cut } = found;
+    let queue_cut = before.queue.len() > PLACES_READ || found.places.queue.len() > PLACES_READ;
+    let Found { own, places: after, holders, damaged, foreign, unreadable_mark, cut } = found;
     let keys = damaged.keys().filter_map(|sk| rows::row_key(sk)).collect();
-    let mut reading = PoolReading { at: now(), before, holders, after, damaged: keys, ..PoolReading::default() };
+    let mut reading =
+        PoolReading { at: now(), before, holders, after, queue_cut, damaged: keys, ..PoolReading::default() };
     for row in own.into_values() {
         match row {
             Row::Pool(row) => reading.pool = Some(row),
@@ -121,6 +124,8 @@ pub async fn examine(
             _ => {}
         }
     }
+    // Somebody may have put it right while the rows were read.
+    reading.unreadable_mark = unreadable_mark.filter(|_| reading.mark.is_none());
     Ok(PoolExamination {
         reading,
         damaged: damaged.into_values().collect(),
@@ -137,6 +142,7 @@ struct Found {
     holders: BTreeMap<HolderKey, HolderRow>,
     damaged: BTreeMap<String, RowError>,
     foreign: BTreeSet<String>,
+    unreadable_mark: Option<(Unreadable, HighWaterRow)>,
     cut: bool,
 }
 
@@ -157,6 +163,9 @@ impl Found {
                     self.foreign.insert(sk);
                 }
                 Err(wrong) => {
+                    if sk == rows::sort(&RowKey::HighWater) {
+                        self.unreadable_mark = Some((unreadable(&item, &wrong), rows::mark_remains(&item)));
+                    }
                     self.damaged.insert(sk, wrong);
                 }
             }

@@ -220,6 +220,7 @@ impl ExpressionTerms {
             Condition::PlaceOf(Some(attempt)) => self.attempt(attempt),
             Condition::HighWaterIs(None) => self.absent(rows::PK),
             Condition::HighWaterIs(Some(mark)) => self.high_water(mark),
+            Condition::HighWaterUnreadable(ref row) => self.still_unreadable(row, &rows::HIGH_WATER),
             Condition::SlotFence(fence) => self.equals(rows::FENCE, number(fence.0)),
             Condition::SlotLease(fence) => {
                 format!("{} AND {}", self.equals(rows::FENCE, number(fence.0)), self.held())
@@ -415,6 +416,7 @@ mod tests {
             Condition::SettingsAre(None),
             Condition::SettingsAre(Some(Box::new(SettingsRow::Valid(PoolRow::new(Limit::HIGHEST))))),
             Condition::SettingsAre(Some(Box::new(SettingsRow::Unreadable(damaged.clone())))),
+            Condition::HighWaterUnreadable(damaged.clone()),
             Condition::OverrideUnreadable(damaged),
         ];
         for condition in conditions {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use leasehold_core::{
-    Attempt, Author, HistoryKey, HistoryRow, Holder, HolderKey, HolderRow, HolderState, Lowered, Millis, Notice,
-    OverrideRow, PoolChange, PoolName, PoolPatch, PoolRow, Row, RowKey, Slot, SummaryRow, TaskDigest, Ticket,
+    Attempt, Author, HighWaterRow, HistoryKey, HistoryRow, Holder, HolderKey, HolderRow, HolderState, Lowered, Millis,
+    Notice, OverrideRow, PoolChange, PoolName, PoolPatch, PoolRow, Row, RowKey, Slot, SummaryRow, TaskDigest, Ticket,
     Timestamp, WaitRow,
 };
 
@@ -97,6 +97,9 @@ pub(crate) const SETTINGS: [&str; 10] = [
 /// What an override is made of.
 pub(crate) const OVERRIDE: [&str; 7] = [LIMIT, LOWERED_FROM, LOWERED_AT, MADE_AT, UNTIL, WHO, WHY];
 
+/// The attributes of a high-water mark.
+pub(crate) const HIGH_WATER: [&str; 4] = [SLOT_COUNT, FENCE, LOWER_TO, LOWER_SINCE];
+
 pub(crate) const HOLDERS: &str = "holder#";
 const KEY: &str = "key";
 const PARENT: &str = "parent";
@@ -153,9 +156,15 @@ impl RowError {
             Some(RowKey::Pool) if self.newer_edition().is_some() => "use a newer leasehold",
             Some(RowKey::Pool) => "set the pool again (`leasehold pool set PREFIX --limit N`, or Terraform)",
             Some(RowKey::Override) => "end the override (`leasehold pool override PREFIX --end`)",
+            Some(RowKey::HighWater) => "let `leasehold doctor PREFIX --repair` write it anew, and do not delete it",
             Some(RowKey::Summary) => "the next sweep writes it anew (`leasehold sweep PREFIX`)",
+            // Its key is what is wrong with it: nobody reads a slot there, and no fence is kept.
+            None if self.sk.starts_with(SLOTS) => "delete that row: it is no slot",
             _ if self.sk.starts_with(SLOTS) || self.sk.starts_with("pool#") => {
                 "correct that row, with a fence higher than any before, and do not delete it"
+            }
+            _ if self.sk.starts_with(WAITS) => {
+                "correct that row; if you delete it, whoever waits there is never told: stop that job and start it again"
             }
             _ => "correct or delete that row",
         };
@@ -329,6 +338,11 @@ fn write_settings(set: &mut impl FnMut(&str, AttributeValue), pool: &PoolRow) {
 /// What can be read of a pool's settings that make no sense as a whole.
 pub(crate) fn remains(item: &Item) -> PoolPatch {
     ItemReader(item).remains()
+}
+
+/// What can be read of a high-water mark that makes no sense as a whole.
+pub(crate) fn mark_remains(item: &Item) -> HighWaterRow {
+    ItemReader(item).mark_remains()
 }
 
 /// The row that an item is, and whose pool's.

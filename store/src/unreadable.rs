@@ -29,15 +29,21 @@ pub(crate) fn row_or_unreadable(item: &Item) -> Result<(Row, Option<RowError>), 
     let own = [RowKey::Pool, RowKey::Override].into_iter().find(|key| rows::sort(key) == wrong.sk);
     match own {
         Some(key) => {
-            let unreadable = Unreadable {
-                why: wrong.to_string().into(),
-                image: image(item),
-                newer_edition: wrong.newer_edition(),
-                remains: if key == RowKey::Pool { Box::new(rows::remains(item)) } else { Box::default() },
-            };
+            let remains = if key == RowKey::Pool { Box::new(rows::remains(item)) } else { Box::default() };
+            let unreadable = Unreadable { remains, ..unreadable(item, &wrong) };
             Ok((Row::Unreadable(key, unreadable), Some(wrong)))
         }
         None => Err(wrong),
+    }
+}
+
+/// This item as it lies there, and what is wrong with it.
+pub(crate) fn unreadable(item: &Item, wrong: &RowError) -> Unreadable {
+    Unreadable {
+        why: wrong.to_string().into(),
+        image: image(item),
+        newer_edition: wrong.newer_edition(),
+        remains: Box::default(),
     }
 }
 

@@ -135,8 +135,13 @@ impl DoctorOptions {
             };
         }
         let PoolExamination { reading, damaged, foreign, cut } = found;
+        // That of the mark is told with its repair.
+        let told_below = |wrong: &&leasehold_store::rows::RowError| {
+            reading.unreadable_mark.is_some() && leasehold_store::rows::row_key(&wrong.sk) == Some(RowKey::HighWater)
+        };
         let mut findings: Vec<FindingReport> = damaged
             .iter()
+            .filter(|wrong| !told_below(wrong))
             .map(|wrong| {
                 let summary = leasehold_store::rows::row_key(&wrong.sk) == Some(RowKey::Summary);
                 words::damaged(prefix, wrong).with(summary.then_some(Remedy::Sweep))

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use leasehold_core::{
     Fence, HighWaterRow, HolderState, Lowered, Millis, Notice, OverrideRow, PoolPatch, PoolRow, Row, RowKey, Slot,
-    SlotRow, SummaryRow, TaskToken,
+    SlotRow, SummaryRow, TaskToken, Timestamp,
 };
 use leasehold_store::rows;
 use patient::{
@@ -166,14 +166,15 @@ async fn damaged_rows_are_found_and_no_slot_is_to_be_deleted() {
     patient.put_item("summary", &[]).await;
     patient.put_item(&waits, &[("token", s("a secret token"))]).await;
     patient.put_item(&other, &[("state", s("sleeping"))]).await;
-    let said = finds(&patient, &["row-damaged"; 7], 1);
+    let damaged = ["row-damaged"; 6];
+    let said = finds(&patient, &[&damaged[..], &["mark-unreadable"]].concat(), 1);
     for (row, advice) in [
         (&*held, "do not delete it"),
-        ("pool#high-water", "do not delete it"),
+        ("pool#high-water", "--repair"),
         ("pool", "pool set"),
         ("override", "--end"),
         ("summary", "leasehold sweep"),
-        (&*waits, "correct or delete that row"),
+        (&*waits, "start it again"),
         (&*other, "correct or delete that row"),
     ] {
         let all = said.document["findings"].as_array().expect("findings");
@@ -347,6 +348,24 @@ async fn what_sweeps_left_undone_is_found() {
     let starves = place("starves", ago(600), ahead(600));
     patient.put([waiting(&starves), Row::Wait(starves)]).await;
     finds(&patient, &["queue-starving"], 1);
+}
+
+#[tokio::test]
+async fn a_lease_that_ends_in_centuries_is_found() {
+    let patient = Patient::with_limit(1).await;
+    patient.put_lease(slot_row(0, 5, "one", now(), Timestamp(99_999_999_999_999))).await;
+    let said = finds(&patient, &["lease-too-long"], 1);
+    let advice = said.finding("lease-too-long").to_string();
+    assert!(advice.contains("leasehold release ") && advice.contains(":0:5`"), "{advice}");
+}
+
+#[tokio::test]
+async fn a_waiter_whose_place_was_deleted_is_found() {
+    let patient = Patient::with_limit(1).await;
+    patient.put_lease(slot_row(0, 5, "one", now(), ahead(300))).await;
+    patient.put([waiting(&place("two", ago(600), ahead(600)))]).await;
+    let said = finds(&patient, &["waiter-without-place"], 1);
+    assert!(said.finding("waiter-without-place").to_string().contains("start it again"), "{said:?}");
 }
 
 #[tokio::test]

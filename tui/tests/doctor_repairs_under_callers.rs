@@ -14,7 +14,9 @@ use leasehold_core::{
     RowKey, Slot, SlotRow, SummaryRow, SweepRequest, TaskToken, Timestamp,
 };
 use leasehold_store::{Runner, Table, look};
-use patient::{Patient, TABLE, ago, ahead, holder, holder_row, holding, limit, now, place, prefix, slot_row, waiting};
+use patient::{
+    Patient, TABLE, ago, ahead, holder, holder_row, holding, limit, n, now, place, prefix, s, slot_row, waiting,
+};
 
 /// How often the doctor may have to come before what callers hold just now can be put right.
 const VISITS: usize = 60;
@@ -150,7 +152,7 @@ async fn a_lease_gets_its_holder_s_row_back() {
         for quiet in [true, false] {
             let patient = Patient::with_limit(3).await;
             patient.put([Row::Slot(SlotRow { slot: Slot(2), fence: Fence(1), held: None })]).await;
-            patient.put_lease(slot_row(0, 9, "one", now(), ahead(600))).await;
+            patient.put_lease(slot_row(0, 9, "one", now(), ahead(290))).await;
             patient.delete(RowKey::Holder(holder("one").hashed())).await;
             patient.put(elsewhere.clone()).await;
             let code = if elsewhere.is_some() { "holder-elsewhere" } else { "holder-missing" };
@@ -189,7 +191,7 @@ async fn a_fence_that_went_back_is_raised() {
 async fn a_lease_above_the_mark_counts_again() {
     for quiet in [true, false] {
         let patient = Patient::with_limit(3).await;
-        patient.put_lease(slot_row(7, 4, "one", now(), ahead(600))).await;
+        patient.put_lease(slot_row(7, 4, "one", now(), ahead(290))).await;
         if quiet {
             repairs(&patient, "slot-above-mark");
             // Two more, not three.
@@ -207,7 +209,7 @@ async fn a_lease_above_the_mark_counts_again() {
 #[tokio::test]
 async fn a_mark_that_was_deleted_is_written_with_the_highest_fence() {
     let patient = Patient::with_limit(3).await;
-    patient.put_lease(slot_row(1, 77, "one", now(), ahead(600))).await;
+    patient.put_lease(slot_row(1, 77, "one", now(), ahead(290))).await;
     patient.delete(RowKey::HighWater).await;
     repairs(&patient, "mark-missing");
     let row = patient.table.send(&prefix(), &Request::Get(RowKey::HighWater)).await.reply;
@@ -215,18 +217,44 @@ async fn a_mark_that_was_deleted_is_written_with_the_highest_fence() {
     assert_eq!(row, Reply::Row(Some(Row::HighWater(mark))));
 
     let patient = Patient::with_limit(3).await;
-    patient.put_lease(slot_row(1, 77, "one", now(), ahead(600))).await;
+    patient.put_lease(slot_row(1, 77, "one", now(), ahead(290))).await;
     patient.delete(RowKey::HighWater).await;
     repaired_under_callers(&patient, "mark-missing", 2, &["one"]).await;
 }
 
 #[tokio::test]
+async fn a_mark_that_makes_no_sense_is_written_anew() {
+    let damages = [
+        (vec![("slots", s("x")), ("fence", n(99))], HighWaterRow { slots: 3, fence: Fence(99), lower: None }),
+        (vec![("slots", n(7))], HighWaterRow { slots: 7, fence: Fence(77), lower: None }),
+        (vec![], HighWaterRow { slots: 3, fence: Fence(77), lower: None }),
+    ];
+    for (damage, to) in damages {
+        let patient = Patient::with_limit(3).await;
+        patient.put_lease(slot_row(1, 77, "one", now(), ahead(290))).await;
+        patient.put_item("pool#high-water", &damage).await;
+        let settings = patient.runner().settings(&prefix()).await;
+        let refused = settings.expect_err("they make no sense").to_string();
+        assert!(refused.contains("leasehold doctor") && !refused.contains("pool set"), "{refused}");
+        repairs(&patient, "mark-unreadable");
+        let row = patient.table.send(&prefix(), &Request::Get(RowKey::HighWater)).await.reply;
+        assert_eq!(row, Reply::Row(Some(Row::HighWater(to))));
+        patient.granted("two").await;
+    }
+
+    let patient = Patient::with_limit(3).await;
+    patient.put_lease(slot_row(1, 77, "one", now(), ahead(290))).await;
+    patient.put_item("pool#high-water", &[("slots", s("x"))]).await;
+    repaired_under_callers(&patient, "mark-unreadable", 2, &["one"]).await;
+}
+
+#[tokio::test]
 async fn a_place_that_is_nothing_is_removed() {
-    let there = |who: &str| place(who, now(), ahead(600));
+    let there = |who: &str| place(who, now(), ahead(290));
     for row in [None, Some(holder_row("two", HolderState::Ended))] {
         // Nobody else may find it first.
         let patient = Patient::with_limit(1).await;
-        patient.put_lease(slot_row(0, 9, "one", now(), ahead(600))).await;
+        patient.put_lease(slot_row(0, 9, "one", now(), ahead(290))).await;
         patient.put(row.clone()).await;
         patient.put([Row::Wait(there("two"))]).await;
         repairs(&patient, "place-is-nothing");
@@ -242,8 +270,8 @@ async fn a_place_that_is_nothing_is_removed() {
 #[tokio::test]
 async fn a_place_stays_whose_task_could_not_be_told() {
     let patient = Patient::with_limit(1).await;
-    patient.put_lease(slot_row(0, 9, "one", now(), ahead(600))).await;
-    let mut waits = place("two", now(), ahead(600));
+    patient.put_lease(slot_row(0, 9, "one", now(), ahead(290))).await;
+    let mut waits = place("two", now(), ahead(290));
     waits.token = Some(TaskToken::new("a secret token").expect("a token"));
     patient.put([Row::Wait(waits)]).await;
     let said = patient.examined(&["p", "--repair", "--yes"]);
@@ -268,14 +296,14 @@ async fn a_sweep_does_what_was_left_undone() {
                     patient.put([waiting(&late), Row::Wait(late)]).await;
                 }
                 "queue-starving" => {
-                    let starves = place("starves", ago(600), ahead(600));
+                    let starves = place("starves", ago(600), ahead(290));
                     patient.put([waiting(&starves), Row::Wait(starves)]).await;
                 }
                 "sweep-not-running" => {
                     let (at, limit, waiting_since) = (ago(300), limit(2), None);
                     let old = SummaryRow { at, limit, held: 0, waiting: 0, waiting_more: false, waiting_since };
                     patient.put([Row::Summary(old)]).await;
-                    patient.put_lease(slot_row(0, 9, "one", ago(250), ahead(600))).await;
+                    patient.put_lease(slot_row(0, 9, "one", ago(250), ahead(290))).await;
                 }
                 _ => patient.put_item("summary", &[]).await,
             }
@@ -297,7 +325,7 @@ async fn a_sweep_does_what_was_left_undone() {
 #[tokio::test]
 async fn a_notice_that_is_stuck_is_sent_again() {
     let patient = Patient::with_limit(1).await;
-    let mut untold = slot_row(0, 9, "one", ago(300), ahead(600));
+    let mut untold = slot_row(0, 9, "one", ago(300), ahead(290));
     untold.held.as_mut().expect("a lease").notice = Notice::Untold(TaskToken::new("a secret token").expect("a token"));
     patient.put_lease(untold).await;
     let said = patient.examined(&["p", "--repair", "--yes"]);

@@ -1,6 +1,7 @@
 //! Rules on rows: does each slot, holder and place agree with the others, and is what has to be done being done?
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Diagnosed, Finding, FoundLease, Places, PoolReading, Remedy, SWEEPS_MISSED, used_since};
 use crate::occupancy::{Occupancy, PoolState};
@@ -18,6 +19,8 @@ pub(super) fn judge(settings: &Settings, known: bool, reading: &PoolReading, fou
     if known {
         rules.sweeps();
         rules.left_undone();
+        rules.too_long();
+        rules.waiters();
         rules.limit();
     }
     rules.places();
@@ -86,6 +89,37 @@ impl RowRules<'_> {
         let Occupancy { state, open, oldest_wait, .. } = self.occupancy();
         if let (PoolState::Starving, Some(waits)) = (state, oldest_wait.filter(|waits| *waits > self.missed)) {
             self.say(Finding::QueueStarving { waits, open }, Some(Remedy::Sweep));
+        }
+    }
+
+    /// A renewal or a sweep may be of a moment that lies ahead, by no more than the grace.
+    fn too_long(&mut self) {
+        let Settings { lease, longest_hold, grace, .. } = *self.settings;
+        let longest = lease.max(longest_hold) + grace;
+        for row in &self.reading.after.slots {
+            let Some(held) = &row.held else { continue };
+            let (since, ends_in) = (self.now.since(held.acquired_at), held.expires_at.since(self.now));
+            if ends_in > longest {
+                let found = FoundLease::on(row, since).map(|lease| Finding::LeaseTooLong { lease, ends_in });
+                self.found.extend(found.map(|found| (found, None)));
+            }
+        }
+    }
+
+    /// Holders that wait by their row, which is written just before their place, and had no place whenever that was read.
+    fn waiters(&mut self) {
+        let reading = self.reading;
+        if reading.queue_cut {
+            return;
+        }
+        let places: HashSet<Ticket> =
+            reading.before.queue.iter().chain(&reading.after.queue).map(|place| place.ticket).collect();
+        for row in reading.holders.values() {
+            let HolderState::Waiting { ticket, .. } = row.state else { continue };
+            let since = self.now.since(ticket.at);
+            if since > self.missed && !places.contains(&ticket) && !reading.damaged.contains(&RowKey::Wait(ticket)) {
+                self.say(Finding::WaiterWithoutPlace { holder: row.holder.clone(), ticket, since }, None);
+            }
         }
     }
 
@@ -229,22 +263,38 @@ impl RowRules<'_> {
         }
     }
 
+    /// A mark above this slot and the limit, with the highest fence that is known.
+    fn mark_above(&self, highest: u32) -> HighWaterRow {
+        let granted = self.reading.holders.values();
+        let granted = granted.filter_map(|row| match row.state {
+            HolderState::Holding { fence, .. } => Some(fence),
+            _ => None,
+        });
+        let fence = self.reading.after.slots.iter().map(|row| row.fence).chain(granted).max().unwrap_or_default();
+        let limit = self.reading.pool.as_ref().map_or(0, |_| self.settings.limit.count());
+        HighWaterRow { slots: highest.max(limit), fence, lower: None }
+    }
+
     fn mark(&mut self) {
         let reading = self.reading;
+        let slots = &reading.after.slots;
+        let above = |row: &SlotRow| row.slot.0.saturating_add(1);
+        if let Some((found, remains)) = &reading.unreadable_mark {
+            let known = self.mark_above(slots.iter().map(above).max().unwrap_or_default());
+            let to = HighWaterRow {
+                slots: known.slots.max(remains.slots),
+                fence: known.fence.max(remains.fence),
+                lower: None,
+            };
+            let remedy = Remedy::Write(Box::new(Repair::ReplaceMark { found: found.clone(), to }));
+            return self.say(Finding::MarkUnreadable { why: Arc::clone(&found.why) }, Some(remedy));
+        }
         if reading.damaged.contains(&RowKey::HighWater) {
             return;
         }
-        let slots = &reading.after.slots;
-        let above = |row: &SlotRow| row.slot.0.saturating_add(1);
         let Some(mark) = reading.mark else {
             let Some(highest) = slots.iter().map(above).max() else { return };
-            let granted = reading
-                .holders
-                .values()
-                .filter_map(|row| if let HolderState::Holding { fence, .. } = row.state { Some(fence) } else { None });
-            let fence = slots.iter().map(|row| row.fence).chain(granted).max().unwrap_or_default();
-            let limit = reading.pool.as_ref().map_or(0, |_| self.settings.limit.count());
-            let to = HighWaterRow { slots: highest.max(limit), fence, lower: None };
+            let to = self.mark_above(highest);
             let remedy = Remedy::Write(Box::new(Repair::RaiseMark { found: None, to }));
             return self.say(Finding::MarkMissing { slots: slots.len() }, Some(remedy));
         };

@@ -52,7 +52,9 @@ fn says(condition: &Condition) -> String {
         Condition::HighWaterIs(Some(mark)) => format!("slots = {} and fence = {}", mark.slots, mark.fence.0),
         Condition::SettingsAre(None) => "there is no such row: the pool is not made yet".to_owned(),
         Condition::SettingsAre(Some(_)) => "every setting is as it was read".to_owned(),
-        Condition::OverrideUnreadable(_) => "every attribute is as it was read".to_owned(),
+        Condition::HighWaterUnreadable(_) | Condition::OverrideUnreadable(_) => {
+            "every attribute is as it was read".to_owned()
+        }
         Condition::OverrideMade(None) => "there is no such row: nobody changed the limit before".to_owned(),
         Condition::OverrideMade(Some(at)) => format!("made_at = {}", moment(*at)),
     }

@@ -216,6 +216,12 @@ impl<'a> ItemReader<'a> {
         Ok(HighWaterRow { slots: self.small(SLOT_COUNT)?, fence: self.fence()?, lower })
     }
 
+    /// What can be read of a high-water mark that makes no sense as a whole.
+    pub(super) fn mark_remains(&self) -> HighWaterRow {
+        let slots = self.small(SLOT_COUNT).unwrap_or_default();
+        HighWaterRow { slots, fence: self.fence().unwrap_or_default(), lower: None }
+    }
+
     pub(super) fn label(&self) -> Result<Option<Arc<str>>, RowError> {
         Ok(self.maybe_text(LABEL)?.map(Into::into))
     }

@@ -219,6 +219,22 @@ impl Pool<'_> {
                 let report = FindingReport::new(Code::LeaseLeft, wrong, means, advice).of_row(row);
                 FindingReport { severity: if due { report.severity } else { Severity::Note }, ..report }
             }
+            Finding::LeaseTooLong { lease, ends_in } => FindingReport::new(
+                Code::LeaseTooLong,
+                format!(
+                    "Lease {} of {} lasts {} longer, and no lease of these settings does.",
+                    self.id(&lease),
+                    lease.holder,
+                    ago(ends_in)
+                ),
+                "If its holder died, the slot stays closed until then. That is right only where the settings were made shorter since \
+                 it was granted.",
+                format!(
+                    "See whether its holder still works. If not, free it: `leasehold release {}`.",
+                    self.id(&lease)
+                ),
+            )
+            .of_row(self.slot(lease.slot)),
             Finding::NoticeStuck(lease) => FindingReport::new(
                 Code::NoticeStuck,
                 format!("The holder of lease {}, {}, has waited for {} to be told of it.", self.id(&lease), lease.holder, ago(lease.since)),
@@ -254,6 +270,14 @@ impl Pool<'_> {
                 )
                 .of_row(rows::sort(&RowKey::Wait(place.ticket)))
             }
+            Finding::WaiterWithoutPlace { holder, ticket, since } => FindingReport::new(
+                Code::WaiterWithoutPlace,
+                format!("{holder} has waited for {} by its row, and has no place in the queue.", ago(since)),
+                "It is never granted a lease. Its caller died while it joined, or its place was deleted by hand.",
+                "If its execution still waits, stop it and start it again: nobody else has its task's token. \
+                 `leasehold run` puts itself back in line. If nobody waits, nothing has to be done: the row goes by itself.",
+            )
+            .of_row(rows::sort(&RowKey::Wait(ticket))),
             Finding::HolderMissing(lease) => FindingReport::new(
                 Code::HolderMissing,
                 format!("{} holds lease {} and has no row that says so.", lease.holder, self.id(&lease)),
@@ -322,6 +346,13 @@ impl Pool<'_> {
                 format!("There are slots ({slots}) and no high-water mark: its row was deleted."),
                 "Slots that are made anew begin with a fence that may have been granted before.",
                 format!("Write it anew, with the highest fence that is known. {BY_REPAIR}"),
+            )
+            .of_row(rows::sort(&RowKey::HighWater)),
+            Finding::MarkUnreadable { why } => FindingReport::new(
+                Code::MarkUnreadable,
+                format!("The high-water mark makes no sense: {why}."),
+                "Every call of the pool fails with PoolMisconfigured.",
+                format!("Write it anew, above every slot and with the highest fence that is known. {BY_REPAIR}"),
             )
             .of_row(rows::sort(&RowKey::HighWater)),
             Finding::OverLimit { held, limit } => FindingReport::new(
