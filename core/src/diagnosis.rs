@@ -50,6 +50,8 @@ pub struct PoolReading {
     pub after: Places,
     /// The queue goes on after the places that were read.
     pub queue_cut: bool,
+    /// Rows of the pool's own that the list of pools does not have.
+    pub unlisted: BTreeSet<RowKey>,
     /// Rows that lie there and make no sense: nothing is said of what they may have said.
     pub damaged: BTreeSet<RowKey>,
 }
@@ -235,6 +237,8 @@ pub enum Finding {
         /// What is wrong with it.
         why: Arc<str>,
     },
+    /// One of the pool's own rows is not in the list of pools.
+    RowUnlisted(RowKey),
     /// More are held than the limit says.
     OverLimit {
         /// How many.

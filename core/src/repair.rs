@@ -10,7 +10,7 @@ use crate::operation::{Delivery, FailureReason, Machine, Operation, Replies, Ste
 use crate::plan::forgotten_token;
 use crate::reads::failure_of;
 use crate::request::{Reply, Request};
-use crate::rows::{HighWaterRow, HolderRow, Unreadable, WaitRow};
+use crate::rows::{HighWaterRow, HolderRow, OverrideRow, PoolRow, Unreadable, WaitRow};
 use crate::settings::Settings;
 use crate::time::Timestamp;
 use crate::types::{Attempt, Fence, Holder, Slot};
@@ -52,6 +52,10 @@ pub enum Repair {
         /// The fence that was granted.
         to: Fence,
     },
+    /// The pool's settings are written again as they are.
+    WriteSettingsAgain(PoolRow),
+    /// An operator's override is written again as it is.
+    WriteOverrideAgain(OverrideRow),
     /// The high-water mark that cannot be read is written anew.
     ReplaceMark {
         /// What lies there.
@@ -131,6 +135,8 @@ impl Repair {
                 writes::point_again(settings, (slot, fence), (&holder, attempt), expires_at, found.as_ref())
             }
             Repair::RaiseFence { slot, found, lowest, to } => writes::raise_fence(slot, found, lowest, to),
+            Repair::WriteSettingsAgain(row) => writes::set_pool_again(row),
+            Repair::WriteOverrideAgain(row) => writes::set_limit_again(row),
             Repair::ReplaceMark { found, to } => writes::replace_high_water(found, to),
             Repair::RaiseMark { found, to } => writes::move_high_water(found, to),
         }

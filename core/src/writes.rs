@@ -385,6 +385,19 @@ pub(crate) fn set_pool(row: PoolRow, read: Option<&SettingsRow>, noted: HistoryR
     Request::Transact(vec![put(Row::Pool(row), unchanged, Intent::SetPool), note(noted)])
 }
 
+/// The pool's settings are written again as they are, with all that a row of theirs has.
+pub(crate) fn set_pool_again(row: PoolRow) -> Request {
+    let there = SettingsRow::Valid(row.clone());
+    let unchanged = vec![(Guard::SetPoolUnchanged, settings_as_read(Some(&there)))];
+    Request::Write(put(Row::Pool(row), unchanged, Intent::SetPool))
+}
+
+/// The override is written again as it is, with all that a row of its kind has.
+pub(crate) fn set_limit_again(row: OverrideRow) -> Request {
+    let unchanged = vec![(Guard::SetLimitOverrideUnchanged, Condition::OverrideMade(Some(row.at)))];
+    Request::Write(put(Row::Override(row), unchanged, Intent::SetLimit))
+}
+
 /// The pool is retired: its own rows go, its slots stay.
 pub(crate) fn retire_pool(noted: HistoryRow) -> Request {
     let own_rows = [RowKey::Pool, RowKey::Override, RowKey::Summary];

@@ -111,10 +111,10 @@ pub async fn examine(
     found.take(query(between(&mark, &mark), 1).await.map_err(failed)?);
 
     let queue_cut = before.queue.len() > PLACES_READ || found.places.queue.len() > PLACES_READ;
-    let Found { own, places: after, holders, damaged, foreign, unreadable_mark, cut } = found;
+    let Found { own, places: after, holders, damaged, foreign, unreadable_mark, unlisted, cut } = found;
     let keys = damaged.keys().filter_map(|sk| rows::row_key(sk)).collect();
     let mut reading =
-        PoolReading { at: now(), before, holders, after, queue_cut, damaged: keys, ..PoolReading::default() };
+        PoolReading { at: now(), before, holders, after, queue_cut, unlisted, damaged: keys, ..PoolReading::default() };
     for row in own.into_values() {
         match row {
             Row::Pool(row) => reading.pool = Some(row),
@@ -143,6 +143,7 @@ struct Found {
     damaged: BTreeMap<String, RowError>,
     foreign: BTreeSet<String>,
     unreadable_mark: Option<(Unreadable, HighWaterRow)>,
+    unlisted: BTreeSet<RowKey>,
     cut: bool,
 }
 
@@ -156,7 +157,13 @@ impl Found {
                 Ok((_, Row::Holder(row))) => {
                     self.holders.insert(row.holder.hashed(), row);
                 }
-                Ok((_, row)) => {
+                Ok((prefix, row)) => {
+                    let is_own = matches!(row.key(), RowKey::Pool | RowKey::Override | RowKey::Summary);
+                    if is_own && !rows::is_listed(&item, &prefix, &row) {
+                        self.unlisted.insert(row.key());
+                    } else {
+                        self.unlisted.remove(&row.key());
+                    }
                     self.own.insert(row.key(), row);
                 }
                 Err(_) if !is_of_a_kind(&sk) => {

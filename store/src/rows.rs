@@ -440,6 +440,13 @@ fn write_directory(set: &mut impl FnMut(&str, AttributeValue), prefix: &PoolName
     set(DIRECTORY_ROW, s(format!("{prefix}#{}", sort(&row.key()))));
 }
 
+/// Whether the index of pools has this row of a pool, as far as the row says.
+pub(crate) fn is_listed(item: &Item, prefix: &PoolName, row: &Row) -> bool {
+    let mut listed = true;
+    write_directory(&mut |name, value| listed &= item.get(name) == Some(&value), prefix, row);
+    listed
+}
+
 fn write_change(set: &mut impl FnMut(&str, AttributeValue), change: &PoolChange) {
     set(CHANGE, s(change.name()));
     let (from, to) = match change {

@@ -11,7 +11,7 @@ use leasehold_core::{
     Fence, HighWaterRow, HolderState, Lowered, Millis, Notice, OverrideRow, PoolPatch, PoolRow, Row, RowKey, Slot,
     SlotRow, SummaryRow, TaskToken, Timestamp,
 };
-use leasehold_store::rows;
+use leasehold_store::{list_pools, rows};
 use patient::{
     Patient, TABLE, ago, ahead, holder, holder_row, holding, limit, n, now, place, prefix, s, slot_row, to_limit,
     waiting,
@@ -348,6 +348,21 @@ async fn what_sweeps_left_undone_is_found() {
     let starves = place("starves", ago(600), ahead(600));
     patient.put([waiting(&starves), Row::Wait(starves)]).await;
     finds(&patient, &["queue-starving"], 1);
+}
+
+#[tokio::test]
+async fn a_pool_that_no_list_has_is_found_and_listed_again() {
+    for attributes in [vec![], vec![("directory", s("others")), ("directory_row", s("p#pool"))]] {
+        let patient = Patient::with_limit(2).await;
+        let row = [&[("edition", n(2)), ("limit", n(2))], &attributes[..]].concat();
+        patient.put_item("pool", &row).await;
+        // Only its last sweep is in the list.
+        assert!(list_pools(&patient.table).await.expect("a list")[&prefix()].pool.is_none());
+        finds(&patient, &["row-unlisted"], 1);
+        let said = patient.examined(&["p", "--repair", "--yes"]);
+        assert_eq!((said.codes(), said.status), (vec![], Some(0)), "{said:?}");
+        assert!(list_pools(&patient.table).await.expect("a list")[&prefix()].pool.is_some());
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ pub(super) fn judge(settings: &Settings, known: bool, reading: &PoolReading, fou
         rules.waiters();
         rules.limit();
     }
+    rules.list();
     rules.places();
     rules.holders_of_slots();
     rules.fences();
@@ -41,6 +42,21 @@ struct RowRules<'a> {
 impl RowRules<'_> {
     fn say(&mut self, finding: Finding, remedy: Option<Remedy>) {
         self.found.push((finding, remedy));
+    }
+
+    /// Does the list of pools have the pool's own rows?
+    fn list(&mut self) {
+        let reading = self.reading;
+        for key in &reading.unlisted {
+            let again = match key {
+                RowKey::Pool => reading.pool.clone().map(Repair::WriteSettingsAgain),
+                RowKey::Override => reading.live.clone().map(Repair::WriteOverrideAgain),
+                _ => None,
+            };
+            // A sweep writes the summary anew.
+            let remedy = again.map_or(Remedy::Sweep, |again| Remedy::Write(Box::new(again)));
+            self.say(Finding::RowUnlisted(*key), Some(remedy));
+        }
     }
 
     /// Is the pool swept while somebody needs it?

@@ -53,6 +53,7 @@ codes! {
     EditionOther "edition-other" Error,
     RowDamaged "row-damaged" Error,
     RowForeign "row-foreign" Warning,
+    RowUnlisted "row-unlisted" Warning,
     LookCut "look-cut" Note,
     SettingsInvalid "settings-invalid" Error,
     SettingsQuietShort "settings-quiet-short" Error,

@@ -62,6 +62,8 @@ fn written(repair: &Repair) -> String {
             format!("the row of {holder} points at slot {} under fence {} again", slot.0, fence.0)
         }
         Repair::RaiseFence { to, .. } => format!("the slot's fence is {} now", to.0),
+        Repair::WriteSettingsAgain(_) => "the pool's settings are in the list of pools again".into(),
+        Repair::WriteOverrideAgain(_) => "the override is in the list of pools again".into(),
         Repair::ReplaceMark { to, .. } | Repair::RaiseMark { to, .. } => {
             format!("the high-water mark is {} now, its fence {}", to.slots, to.fence.0)
         }

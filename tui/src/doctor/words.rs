@@ -348,6 +348,17 @@ impl Pool<'_> {
                 format!("Write it anew, with the highest fence that is known. {BY_REPAIR}"),
             )
             .of_row(rows::sort(&RowKey::HighWater)),
+            Finding::RowUnlisted(key) => FindingReport::new(
+                Code::RowUnlisted,
+                "It is not in the list of pools: its attributes `directory` and `directory_row` are missing, or are others.",
+                "Callers use the pool as ever. `leasehold pools`, its `--check` and the dashboard do not show it as it is, or not \
+                 at all.",
+                match key {
+                    RowKey::Summary => format!("A sweep writes it anew. {BY_REPAIR}"),
+                    _ => format!("Write it again as it is. {BY_REPAIR}"),
+                },
+            )
+            .of_row(rows::sort(&key)),
             Finding::MarkUnreadable { why } => FindingReport::new(
                 Code::MarkUnreadable,
                 format!("The high-water mark makes no sense: {why}."),
