@@ -375,6 +375,7 @@ mod tests {
             assert_eq!(advice(no_slot), "delete that row: it is no slot", "{no_slot}");
         }
         assert!(advice("wait#x").contains("start it again"));
+        assert_eq!(advice("history#x"), "delete that row: only the pool's history reads it");
         for other in ["holder#x", "x"] {
             assert_eq!(advice(other), "correct or delete that row", "{other}");
         }

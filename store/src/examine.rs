@@ -9,7 +9,7 @@ use leasehold_core::{HighWaterRow, Holder, HolderKey, HolderRow, PoolName, Row, 
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions::{self, QueryExpression};
-use crate::rows::{self, HOLDERS, Item, RowError, SK, SLOTS, WAITS};
+use crate::rows::{self, HOLDERS, Item, NOTES, RowError, SK, SLOTS, WAITS};
 use crate::table::{ReadMode, RequestError, Table};
 use crate::unreadable::unreadable;
 
@@ -18,6 +18,9 @@ const HOLDERS_READ: usize = 10_000;
 
 /// How many places of the queue are read at most.
 const PLACES_READ: usize = 1_000;
+
+/// How many notes of changes are read at most: there are hardly more than a hundred.
+const NOTES_READ: usize = 300;
 
 /// How many rows of no kind are told of.
 const FOREIGN_READ: usize = 20;
@@ -73,7 +76,8 @@ pub async fn examine(
     // Those of no kind lie before, between and after the kinds that there are.
     let last = "\u{10ffff}";
     let edges = [
-        between("\u{1}", HOLDERS),
+        between("\u{1}", NOTES),
+        between(&format!("{NOTES}~"), HOLDERS),
         between(&format!("{HOLDERS}~"), "overrid~"),
         between(&format!("{SLOTS}~"), WAITS),
         between(&format!("{WAITS}~"), last),
@@ -82,6 +86,7 @@ pub async fn examine(
     for read in edges {
         found.take(read.map_err(failed)?);
     }
+    found.take(query(expressions::beginning(prefix, NOTES), NOTES_READ).await.map_err(failed)?);
     let holders = query(expressions::beginning(prefix, HOLDERS), HOLDERS_READ + 1).await.map_err(failed)?;
     let cut = holders.len() > HOLDERS_READ;
     found.cut |= cut;
@@ -182,5 +187,5 @@ impl Found {
 
 /// Whether a sort key begins as one of ours does, though the rest of it may make no sense.
 fn is_of_a_kind(sk: &str) -> bool {
-    rows::row_key(sk).is_some() || [SLOTS, WAITS, HOLDERS].iter().any(|kind| sk.starts_with(kind))
+    rows::row_key(sk).is_some() || [SLOTS, WAITS, HOLDERS, NOTES].iter().any(|kind| sk.starts_with(kind))
 }

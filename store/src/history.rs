@@ -4,38 +4,51 @@ use leasehold_core::{HistoryRow, NOTED, PoolName, Row, forget_change};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
-use crate::rows;
-use crate::table::{ReadMode, RequestError, Table, row};
+use crate::rows::{self, RowError};
+use crate::table::{ReadMode, RequestError, Table};
 
-/// The changes of a pool that are noted, the newest first. A pool that is retired has its history, too.
+/// The changes of a pool that are noted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotedChanges {
+    /// Those that can be read, the newest first.
+    pub changes: Vec<HistoryRow>,
+    /// What is wrong with the first of the others, if there are any. It hides none of those.
+    pub unreadable: Option<StoreError>,
+}
+
+/// The changes of a pool that are noted. A pool that is retired has its history, too.
 ///
 /// # Errors
 /// When the table gives no usable answer.
-pub async fn history(table: &Table, prefix: &PoolName) -> Result<Vec<HistoryRow>, StoreError> {
-    let noted = noted(table, prefix).await;
-    let mut noted = noted.map_err(|failed| {
-        failed.into_store_error(table, ErrorContext(format!("reading the history of pool {prefix}")))
-    })?;
-    noted.reverse();
-    noted.truncate(NOTED);
-    Ok(noted)
+pub async fn history(table: &Table, prefix: &PoolName) -> Result<NotedChanges, StoreError> {
+    let context = || ErrorContext(format!("reading the history of pool {prefix}"));
+    let (mut changes, wrong) =
+        noted(table, prefix).await.map_err(|failed| failed.into_store_error(table, context()))?;
+    changes.reverse();
+    changes.truncate(NOTED);
+    let unreadable = wrong.map(|row| RequestError::Row(row).into_store_error(table, context()));
+    Ok(NotedChanges { changes, unreadable })
 }
 
 /// Takes notes away that have as many newer ones as are kept. What does not succeed the next change does.
 pub(crate) async fn forget_old_changes(table: &Table, prefix: &PoolName) {
-    let Ok(noted) = noted(table, prefix).await else { return };
+    let Ok((noted, _)) = noted(table, prefix).await else { return };
     let old = noted.len().saturating_sub(NOTED);
     for row in &noted[..old] {
         table.send(prefix, &forget_change(row.key)).await;
     }
 }
 
-async fn noted(table: &Table, prefix: &PoolName) -> Result<Vec<HistoryRow>, RequestError> {
+/// The oldest first, and what is wrong with the first that makes no sense.
+async fn noted(table: &Table, prefix: &PoolName) -> Result<(Vec<HistoryRow>, Option<RowError>), RequestError> {
     let items = table.query(ReadMode::Consistent, expressions::beginning(prefix, rows::NOTES), usize::MAX).await?;
-    let rows = items.iter().map(row).filter_map(|row| match row {
-        Ok(Row::History(row)) => Some(Ok(row)),
-        Ok(_) => None,
-        Err(wrong) => Some(Err(wrong)),
-    });
-    rows.collect()
+    let (mut noted, mut wrong) = (vec![], None);
+    for item in &items {
+        match rows::row(item) {
+            Ok((_, Row::History(row))) => noted.push(row),
+            Ok(_) => {}
+            Err(row) => wrong = wrong.or(Some(row)),
+        }
+    }
+    Ok((noted, wrong))
 }

@@ -166,6 +166,7 @@ impl RowError {
             _ if self.sk.starts_with(WAITS) => {
                 "correct that row; if you delete it, whoever waits there is never told: stop that job and start it again"
             }
+            _ if self.sk.starts_with(NOTES) => "delete that row: only the pool's history reads it",
             _ => "correct or delete that row",
         };
         // As far as the row says whose it is.

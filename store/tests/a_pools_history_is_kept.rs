@@ -63,7 +63,7 @@ async fn the_last_hundred_changes_are_kept() {
         clock.forward(Millis(1));
         set(&runner, 10 + to).await;
     }
-    let noted = history(&table, &prefix()).await.expect("a history");
+    let noted = history(&table, &prefix()).await.expect("a history").changes;
     assert_eq!(noted.len(), NOTED);
     let newest = noted.first().map(|row| row.change.clone());
     let changes = format!("limit {} {}", NOTED + 28, NOTED + 29).parse().expect("changes");
@@ -92,7 +92,7 @@ async fn an_override_that_lapsed_is_cleared_by_a_sweep_and_noted() {
     clock.forward(Millis::seconds(75));
     runner.run_on(&prefix(), SweepRequest).await.expect("swept");
     assert!(!lies_there().await);
-    let noted = history(&table, &prefix()).await.expect("a history");
+    let noted = history(&table, &prefix()).await.expect("a history").changes;
     assert_eq!(noted[0].change, PoolChange::Lapsed { from: limit(8), to: limit(5) });
     assert_eq!((&*noted[0].by.who, noted[0].key.at), ("bob", Timestamp::seconds(1_000_060)));
 }
@@ -107,7 +107,7 @@ async fn an_override_that_lapsed_is_none_to_end_or_to_replace() {
     assert_eq!(runner.administer(&prefix(), end).await, Ok(EndOverrideOutcome::NoOverride(limit(5))));
     override_for(&runner, 4, None).await;
     let changes: Vec<_> =
-        history(&table, &prefix()).await.expect("a history").into_iter().map(|row| row.change).collect();
+        history(&table, &prefix()).await.expect("a history").changes.into_iter().map(|row| row.change).collect();
     let made = |from, to, until| PoolChange::Overridden { from: limit(from), to: limit(to), until };
     let until = Timestamp::seconds(1_000_060);
     assert_eq!(

@@ -159,7 +159,7 @@ impl DoctorOptions {
 
 /// Whether a demo made the pool's settings, and nobody changed them since.
 async fn set_by_a_demo(table: &Table, prefix: &PoolName) -> Result<bool, StoreError> {
-    let noted = history(table, prefix).await?;
+    let noted = history(table, prefix).await?.changes;
     let set = noted.iter().find(|noted| matches!(noted.change, PoolChange::Made(_) | PoolChange::Set(_)));
     Ok(set.is_some_and(|set| &*set.by.who == stored_demo::AUTHOR))
 }

@@ -96,3 +96,30 @@ async fn nobody_is_told_of_a_free_pool_that_may_be_held() {
     let told = String::from_utf8(leases("text").stdout).expect("text");
     assert!(told.contains("at least 0 of 2 held, 0 waiting, broken: 1 slot cannot be read"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_note_hides_no_other_of_the_history() {
+    let patient = Patient::with_limit(3).await;
+    patient.set(patient::to_limit(5)).await;
+    patient.put_item("history#0000000000001-0000000000000001", &[("change", s("doubled"))]).await;
+    for arguments in [&["pool", "history", "p"][..], &["pool", "show", "p"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let ended = command.args(arguments).arg("--store").arg(&patient.file).output().expect("the binary runs");
+        let (told, wrong) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(ended.status.code(), Some(3), "{told}{wrong}");
+        assert!(told.contains("limit 3 -> 5"), "{told}");
+        let advice = "delete that row: only the pool's history reads it";
+        assert!(wrong.contains("history#") && wrong.contains("\"doubled\"") && wrong.contains(advice), "{wrong}");
+    }
+    let said = patient.examined(&["p"]);
+    assert_eq!((said.codes(), said.status), (vec!["row-damaged"], Some(1)), "{said:?}");
+    let tmux = Tmux::shell((120, 40), &[]);
+    tmux.start(&format!("watch --every 0.3s --store {}", patient.file.display()));
+    tmux.shows(&["Pools"]);
+    tmux.text("H");
+    tmux.shows(&["History of p", "limit 3 -> 5", "\"doubled\""]);
+    tmux.key("Escape");
+    tmux.until("the lists", |screen| !screen.contains("limit 3 -> 5"));
+    tmux.text("q");
+    tmux.shows(&["LEFT 0"]);
+}

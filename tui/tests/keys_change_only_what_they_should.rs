@@ -8,7 +8,7 @@ mod scenes;
 use leasehold_core::occupancy::{Occupancy, Overridden};
 use leasehold_core::{Author, ExpectedOverride, HistoryKey, HistoryRow, Holder, LeaseId, PoolChange, Timestamp};
 use leasehold_tui::watch::form::Form;
-use leasehold_tui::watch::input::{DashboardEffect, Input, PoolDirectory, ReplayCommand, ReplayPosition};
+use leasehold_tui::watch::input::{DashboardEffect, Input, PoolDirectory, ReadChanges, ReplayCommand, ReplayPosition};
 use leasehold_tui::watch::layout::Pane;
 use leasehold_tui::watch::session::DashboardMode;
 use leasehold_tui::watch::state::{DashboardState, Overlay};
@@ -273,7 +273,7 @@ fn a_pools_history_is_read_when_it_is_asked_for() {
     let change = PoolChange::Overridden { from: limit(5), to: limit(2), until: None };
     let key = HistoryKey { at: NOW, own: 7 };
     let noted = HistoryRow { key, change, by: Author::new("ann@desk", "the partner is slow") };
-    dashboard.apply(Input::History(prefix("batch"), Ok(vec![noted])));
+    dashboard.apply(Input::History(prefix("batch"), Ok(ReadChanges { changes: vec![noted], unreadable: None })));
     let shown = screen(&dashboard);
     assert!(shown.contains("by ann@desk: limit overridden 5 -> 2 (the partner is slow)"), "{shown}");
     types(&mut dashboard, "H");

@@ -125,6 +125,11 @@ impl World {
         of_door(door, |strategy| self.0.jobs(strategy))
     }
 
+    /// The slots of leasehold that are taken though no job is drawn in them, two numbers each: pool, slot.
+    pub fn taken(&self) -> Vec<f64> {
+        self.0.taken()
+    }
+
     /// Every request on its way behind a door, ten numbers each.
     pub fn requests(&self, door: usize) -> Vec<f64> {
         of_door(door, |strategy| self.0.requests(strategy))
@@ -170,7 +175,7 @@ impl World {
     /// # Errors
     /// When it did not come yet.
     pub fn job(&self, number: u32) -> Result<JsValue, JsError> {
-        object(&self.0.job(number).ok_or_else(|| error(format!("job {number} did not come yet")))?)
+        object(&self.0.job(number).ok_or_else(|| error(format!("job {number} has not come yet")))?)
     }
 
     /// What it came to so far.

@@ -2,7 +2,7 @@
 //! thousands of them sixty times a second.
 
 use leasehold_core::occupancy::series::Span;
-use leasehold_core::{Effect, EffectReply, Reply, Request, SlotRow, Timestamp};
+use leasehold_core::{Effect, EffectReply, Holder, Reply, Request, SlotRow, Timestamp};
 use serde::Serialize;
 
 use super::call::{Call, CallPurpose, Leg, Sent};
@@ -94,6 +94,13 @@ struct SlotState {
 impl SlotState {
     fn free(cell: u32, fence: u64) -> SlotState {
         SlotState { cell, state: FREE, job: None, fence, acquired: -1.0, expires: -1.0 }
+    }
+}
+
+impl Job {
+    /// The cell in which it is drawn.
+    fn drawn_in(&self) -> Option<u32> {
+        self.cell.filter(|_| matches!(self.phase, Phase::Working | Phase::Releasing | Phase::Dead))
     }
 }
 
@@ -257,6 +264,25 @@ impl World {
         all
     }
 
+    /// The slots of leasehold that are taken though no job is drawn in them: the lease was granted and its job is not told
+    /// yet, or its job has stopped, and the lease or the grace still lasts. Two numbers each: pool, cell.
+    pub fn taken(&self) -> Vec<f64> {
+        let lane = self.lane(Strategy::Leasehold);
+        let is_drawn = |cell: u32, holder: &Holder| {
+            let job = Job::of_holder(holder).and_then(|job| lane.fleet.jobs.get(job));
+            job.is_some_and(|job| job.drawn_in() == Some(cell))
+        };
+        let mut all = vec![];
+        for (at, pool) in lane.pools.iter().enumerate() {
+            for row in pool.table.slots() {
+                if row.held.as_ref().is_some_and(|held| !is_drawn(row.slot.0, &held.holder)) {
+                    all.extend([at as f64, row.slot.0.into()]);
+                }
+            }
+        }
+        all
+    }
+
     /// Every job in flight in a lane: job, pool, phase, since, until, cell, workload, flags.
     pub fn jobs(&self, strategy: Strategy) -> Vec<f64> {
         let draw = |job: &Job| {
@@ -267,7 +293,7 @@ impl World {
                 f64::from(job.phase as u8),
                 ms(job.since),
                 job.until.map_or(-1.0, ms),
-                number(job.cell.filter(|_| matches!(job.phase, Phase::Working | Phase::Releasing | Phase::Dead))),
+                number(job.drawn_in()),
                 job.workload as f64,
                 flags.into(),
             ]

@@ -11,7 +11,7 @@ use leasehold_core::{
     Author, ExecutionFreed, ExpectedOverride, HistoryRow, LimitChanged, ReleaseAll, SetLimit, SetLimitOutcome, SlotRow,
     Snapshot, StatusRequest, SweepRequest,
 };
-use leasehold_store::{Table, history};
+use leasehold_store::{NotedChanges, Table, history};
 use leasehold_tui::watch::actions::superseded;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -368,7 +368,9 @@ async fn gone(workload: &PoolWorkload) -> bool {
 /// Which limits somebody else set in the table since the run began, as the pool's history says. One that cannot be read
 /// names none.
 async fn changed_elsewhere(table: &Table, workload: &PoolWorkload) -> Vec<ForeignChange> {
-    let mut noted = history(table, &workload.plan.prefix).await.unwrap_or_default();
+    let Ok(NotedChanges { changes: mut noted, .. }) = history(table, &workload.plan.prefix).await else {
+        return vec![];
+    };
     noted.reverse();
     let since = |row: &HistoryRow| row.key.at >= workload.start.epoch() && &*row.by.who != AUTHOR;
     let change = |row: HistoryRow| {

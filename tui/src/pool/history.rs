@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use leasehold_core::{HistoryRow, Limit, PoolChange, PoolName, Timestamp};
-use leasehold_store::{StoreError, history, limit_rows};
+use leasehold_store::{NotedChanges, StoreError, history, limit_rows};
 use leasehold_tui::watch::noted;
 use leasehold_tui::watch::text::timestamp;
 use serde::Serialize;
@@ -89,7 +89,7 @@ impl From<&HistoryRow> for ChangeOutput {
 impl PoolHistoryOptions {
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
         let table = target.table().await?;
-        let noted = history(&table, &self.prefix).await?;
+        let NotedChanges { changes: noted, unreadable } = history(&table, &self.prefix).await?;
         // One that was retired is gone and has its history; of one without history it must be known that it is there.
         if noted.is_empty()
             && let Err(missing @ StoreError::PoolNotFound { .. }) = limit_rows(&table, &self.prefix).await
@@ -98,7 +98,9 @@ impl PoolHistoryOptions {
         }
         let text = words(table.name(), &self.prefix, &noted);
         let changes = noted.iter().map(ChangeOutput::from).collect();
-        output.tell(&text, &PoolHistoryOutput { table: table.name(), prefix: &self.prefix, changes })
+        output.tell(&text, &PoolHistoryOutput { table: table.name(), prefix: &self.prefix, changes })?;
+        // What can be read is told all the same, and the status says that it is not all.
+        unreadable.map_or(Ok(()), |wrong| Err(wrong.into()))
     }
 }
 

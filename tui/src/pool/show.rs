@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leasehold_core::occupancy::{Occupancy, PoolState};
 use leasehold_core::{Limit, LiveRow, PoolName, Settings, StatusRequest, Timestamp};
-use leasehold_store::{EDITION, StoreError, history, limit_rows};
+use leasehold_store::{EDITION, NotedChanges, StoreError, history, limit_rows};
 use leasehold_tui::watch::noted;
 use leasehold_tui::watch::text::{held, settling};
 use serde::Serialize;
@@ -68,7 +68,7 @@ impl PoolShowOptions {
         let in_force = Arc::new(rows.in_force.clone());
         let snapshot = runner.run(StatusRequest, Arc::clone(&in_force)).await;
         let snapshot = snapshot.map_err(|error| error.explain(table.name(), prefix, "looking at"))?;
-        let noted = history(table, prefix).await?;
+        let NotedChanges { changes: noted, unreadable } = history(table, prefix).await?;
         let overridden = rows.live_in_force().cloned().map(Into::into);
         let seen = Occupancy { overridden, ..Occupancy::of(&snapshot, &in_force) };
         let settings =
@@ -90,7 +90,9 @@ impl PoolShowOptions {
             last_change: noted.first().map(ChangeOutput::from),
         };
         let last = noted.first().map(|last| format!("last change: {}\n", noted::line(last))).unwrap_or_default();
-        output.tell(&format!("{}{last}", answer.words(&seen)), &answer)
+        output.tell(&format!("{}{last}", answer.words(&seen)), &answer)?;
+        // As `pool history` says it.
+        unreadable.map_or(Ok(()), |wrong| Err(wrong.into()))
     }
 }
 

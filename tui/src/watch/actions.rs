@@ -8,9 +8,11 @@ use leasehold_core::{
     Author, EndOverride, EndOverrideOutcome, ExpectedOverride, LeaseId, Limit, LimitChanged, LimitSuperseded, Millis,
     PoolName, ReleaseTarget, SetLimit, SetLimitOutcome, SweepRequest,
 };
-use leasehold_store::{Clock, ExecutionStatusSource, Notifier, RunError, Runner, SETTINGS_FRESH_FOR, Table, history};
+use leasehold_store::{
+    Clock, ExecutionStatusSource, NotedChanges, Notifier, RunError, Runner, SETTINGS_FRESH_FOR, Table, history,
+};
 
-use super::input::Input;
+use super::input::{Input, ReadChanges};
 
 /// Changes a limit, if the override is the one that was seen, and says what came of it. `by` is kept with the change.
 pub async fn change_limit<N: Notifier, L: ExecutionStatusSource, C: Clock>(
@@ -85,6 +87,10 @@ pub async fn settle_again<N: Notifier, L: ExecutionStatusSource, C: Clock>(
 /// Reads who changed a pool.
 pub async fn read_history(table: &Table, prefix: PoolName) -> Input {
     let noted = history(table, &prefix).await.map_err(|wrong| wrong.to_string());
+    let noted = noted.map(|NotedChanges { changes, unreadable }| ReadChanges {
+        changes,
+        unreadable: unreadable.map(|wrong| wrong.to_string()),
+    });
     Input::History(prefix, noted)
 }
 

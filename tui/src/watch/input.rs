@@ -65,7 +65,7 @@ pub enum Input {
     /// Another table was reached, and is to be shown instead.
     Switched,
     /// A pool's history was read, the newest change first; or why not.
-    History(PoolName, Result<Vec<HistoryRow>, String>),
+    History(PoolName, Result<ReadChanges, String>),
     /// Something that happened beside the table, for the log.
     Note(String),
     /// The table's replies show that this machine's clock is wrong; from here on the time is the table's.
@@ -249,4 +249,13 @@ pub struct Subscription {
     pub paused: bool,
     /// How often everything was asked to be read at once.
     pub refreshed: u64,
+}
+
+/// Who changed a pool, as far as it can be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadChanges {
+    /// The newest first.
+    pub changes: Vec<HistoryRow>,
+    /// What is wrong with the first row that makes no sense, if there is one.
+    pub unreadable: Option<String>,
 }

@@ -8,12 +8,14 @@ mod selectors;
 use std::collections::HashMap;
 
 use leasehold_core::occupancy::{Detail, Occupancy, changes};
-use leasehold_core::{HistoryRow, Limit, Millis, PoolName, Timestamp};
+use leasehold_core::{Limit, Millis, PoolName, Timestamp};
 
 pub use pool::{PoolOrder, PoolPane, has_name, passes};
 
 use super::form::Form;
-use super::input::{DamagedPool, DashboardEffect, Input, PoolDirectory, ReadCost, ReplayPosition, SharedText};
+use super::input::{
+    DamagedPool, DashboardEffect, Input, PoolDirectory, ReadChanges, ReadCost, ReplayPosition, SharedText,
+};
 use super::layout::Pane;
 use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
@@ -96,7 +98,7 @@ pub struct PoolHistory {
     /// Whose.
     pub prefix: PoolName,
     /// The changes, the newest first; none: they are being read. Or why they can not be.
-    pub changes: Option<Result<Vec<HistoryRow>, String>>,
+    pub changes: Option<Result<ReadChanges, String>>,
 }
 
 /// The dashboard's state.

@@ -297,7 +297,7 @@ describe("links", () => {
     "jobs=9": /^This link is shown without the jobs that it names: there is no workload \u201c9\u201d\.$/,
     "jobs=2": /without the jobs that it names: there is no workload \u201c2\u201d/,
     "at=600&request=99999999": /^This link is shown without its request: there was no such request until now\.$/,
-    "at=600&job=99999": /^This link is shown without its job: job 99999 did not come yet\.$/,
+    "at=600&job=99999": /^This link is shown without its job: job 99999 has not come yet\.$/,
     "at=600&job=%3Cb%3E&request=x": /^This link is shown without its job: .+\. It is shown without its request: .+\.$/,
   };
   for (const [part, expected] of Object.entries(partly)) {

@@ -77,9 +77,66 @@ describe("the two doors", () => {
     assert.notEqual(moment, null, "the limit is broken at some step");
     const caption = await page.locator('[data-door="counting"] [data-caption]').innerText();
     assert.match(caption, /counted \d+/);
-    assert.match(caption, /\d+ run; the limit is \d+/);
+    assert.match(caption, /\d+ (of them )?run; the limit is \d+/);
     assert.match(await page.locator("#announce").innerText(), /Count, then put: .*counted/);
     assert.match(await page.locator('[data-door="counting"] .pool.over .pool-over').first().innerText(), /\d+ too many/);
+    await close();
+  });
+
+  test("explain each breach with numbers that add up", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    const told = await page.evaluate(async () => {
+      const { sentence } = await import("./page/captions.js");
+      const { player } = globalThis.leasehold;
+      const events = [];
+      for (let at = 0, from = 0; at <= 20_000; at += 250) {
+        player.world.advance_to(at, 1e9);
+        const news = player.world.events(from);
+        from = news.next;
+        events.push(...news.events.filter((said) => said.what === "over_limit"));
+      }
+      return events.map((said) => ({ text: sentence(said, null), sum: said.counted + (said.together ?? []).length + 1, held: said.held }));
+    });
+    assert.ok(told.length > 20, `${told.length} breaches`);
+    for (const { text, sum, held } of told) assert.ok(sum === held || (sum > held ? /\d of them run/ : /had run out/).test(text), `${text} (${sum})`);
+    assert.ok(told.some(({ sum, held }) => sum > held), "some who got in are not told yet");
+    await close();
+  });
+
+  test("show one moment when the show is paused, however fast it went", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    for (const speed of [1, 50]) {
+      const [shown, there] = await page.evaluate(async (speed) => {
+        const { player } = globalThis.leasehold;
+        player.setSpeed(speed);
+        player.play();
+        await new Promise((over) => setTimeout(over, 700));
+        player.pause();
+        const words = (query) => [...document.querySelectorAll(query)].map((one) => one.textContent);
+        const frame = player.world.frame();
+        const pools = frame.doors.flatMap((door) => door.pools);
+        return [
+          [words(".pool-held strong"), words('[data-measure="over"] td')],
+          [pools.map((pool) => String(pool.held)), player.world.numbers().doors.map((door) => door.over.toLocaleString("en"))],
+        ];
+      }, speed);
+      assert.deepEqual(shown, there, `at ${speed}`);
+    }
+    await close();
+  });
+
+  test("draw no slot as free that nobody may have yet", async () => {
+    const { page, close } = await open({ hash: "#story=clocks-disagree" });
+    await show(page, 40_000);
+    const [held, taken, rows] = await page.evaluate(() => {
+      const { player } = globalThis.leasehold;
+      const drawn = player.world.jobs(1);
+      let inside = 0;
+      for (let at = 0; at < drawn.length; at += 8) if (drawn[at + 5] >= 0) inside += 1;
+      return [player.world.frame().doors[1].pools[0].held, player.world.taken().length / 2, inside];
+    });
+    assert.ok(taken > 0, "a job stopped by its own clock, and its lease lasts");
+    assert.ok(rows + taken <= 10 && held <= rows, `${held} run, ${rows} are drawn, ${taken} are taken`);
     await close();
   });
 

@@ -140,7 +140,7 @@ describe("the page is read once", () => {
     const shown = (measure, side) => page.locator(`[data-measure="${measure}"] td`).nth(side).innerText();
     assert.ok(doors[1].wait_p50_ms > doors[0].wait_p50_ms && doors[0].pools[0].peak > 10);
     const [here, there] = [await shown("p50", 1), await shown("p50", 0)].map((text) => text.replace(" ", "\u00a0"));
-    assert.ok(why.includes(`median wait is ${here} against ${there}, because it keeps the limit`), why);
+    assert.ok(why.includes(`median wait is ${here} against ${there}. Count, then put ran`), why);
     assert.ok(why.includes(`up to ${doors[0].pools[0].peak} jobs at once, where 10 may`), why);
     await close();
   });
@@ -172,9 +172,14 @@ describe("the page is read once", () => {
       const { whyOneWaits } = await import("./page/numbers.js");
       const door = (over, wait) => ({ most_over: over, wait_p50_ms: wait, wait_p99_ms: 2 * wait, pools: [{ prefix: "p", limit: 3, peak: 3 + over, most_over: over }] });
       const both = whyOneWaits({ doors: [door(2, 1000), door(1, 3000)] }, { queues: true, lowered: false });
-      return [both, whyOneWaits({ doors: [door(0, 1000), door(0, 3000)] }, { queues: false, lowered: false })];
+      const short = whyOneWaits({ doors: [door(1, 70), door(0, 93)] }, { queues: true, lowered: false });
+      const swift = whyOneWaits({ doors: [door(0, 93), door(0, 70)] }, { queues: true, lowered: false });
+      return [both, whyOneWaits({ doors: [door(0, 1000), door(0, 3000)] }, { queues: false, lowered: false }), short, swift];
     });
     for (const text of told) assert.doesNotMatch(text, /because it keeps the limit/);
+    // What is only the time of a few requests has nothing to do with the limit, or with the queue.
+    for (const text of told.slice(2)) assert.match(text, /hardly a job had to wait for another/);
+    for (const text of told.slice(2)) assert.doesNotMatch(text, /limit|first in the queue/);
     assert.match(told[0], /Neither side kept the limit here/);
     assert.match(told[1], /on both sides a job that finds no room asks again later/);
     assert.deepEqual(judged(told), []);

@@ -74,9 +74,10 @@ function words(said) {
       return `${job(said.job)} counted ${said.counted}, fewer than ${said.limit}, and put its lease. ${meanwhile}Now ${said.held} run.`;
     }
     case "over_limit": {
-      const now = `Now ${said.held} run; the limit is ${said.ceiling}.`;
       const same = said.same ?? 0;
       const others = (said.together ?? []).length;
+      // Who has put its lease runs once it is told so; others have ended since they were counted.
+      const now = `Now ${said.held} ${said.counted + others + 1 > said.held ? "of them run" : "run"}; the limit is ${said.ceiling}.`;
       const unseen = said.held - 1 - others - said.counted;
       if (unseen > 0) return `${job(said.job)} counted only ${said.counted}: by its clock ${plural(unseen, "lease")} had run out. ${unseen === 1 ? "It is" : "They are"} still in use. ${now}`;
       if (same > 0 && same === others) return `${same === 1 ? "two" : same + 1} jobs counted ${said.counted} at the same moment, and ${same === 1 ? "both" : "all"} got in. ${now}`;
@@ -116,7 +117,7 @@ function words(said) {
         ? `the worker of ${job(said.job)} died. Its lease stays in the table and is counted until it runs out.`
         : `the worker of ${job(said.job)} died while it held a slot. Nobody else gets that slot before it is safe.`;
     case "call_died":
-      return `the function that ${isNumber(said.job) ? `asked for job ${said.job}` : `ran ${who(said)}`} died half-way. The next call finds out what was done.`;
+      return `the function that ${isNumber(said.job) ? `asked for job ${said.job}` : `ran ${who(said)}`} ended half-way: it died, or ran out of time. The next call finds out what was done.`;
     case "lost":
       return said.way === "reply"
         ? `the reply to ${who(said)} got lost: it cannot know whether its write was made.`

@@ -43,21 +43,30 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing }) 
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " After the limit was lowered, Leasehold let nobody in until the old limit was surely forgotten." : "";
+  if (Math.max(here, there) < shortWait) return `${waits}: so far hardly a job had to wait for another. A job makes more requests at Leasehold before it runs.`;
   if (leasehold.most_over > 0) return `${waits}. ${counting.most_over > 0 ? "Neither side kept the limit here" : "Leasehold did not keep the limit here"}, as clocks or caches are worse than Leasehold’s promise allows.${settled}`;
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   if (here > there && worst.most_over > 0) {
     const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";
     // A limit that has changed since is not the one that was exceeded.
     const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
-    return `${waits}, because it keeps the limit. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${settled}`;
+    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait. And ${order(queues, counting, leasehold)}${settled}`;
   }
   if (here > there && failing) return `${waits}: messages and calls fail here. A job makes more requests at Leasehold before it runs, and meets more of the failures.${settled}`;
   if (here > there) {
-    const order = queues ? "its queue serves the jobs in the order in which they came" : "on both sides a job that finds no room asks again later";
-    return `${waits}: ${order}. Count, then put lets in the jobs that happen to ask when there is room. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.${settled}`;
+    return `${waits}: ${order(queues, counting, leasehold)}${settled}`;
   }
   if (here < there) return `${waits}${queues ? ": a free slot goes to the first in the queue at once. At Count, then put a job that was refused waits until it asks again" : ""}.`;
   return `The median wait is ${span(here)} on both sides.`;
+}
+
+/** A median wait below this is made of requests, ms. */
+const shortWait = 300;
+
+/** Who is served first, and what that comes to for the last. */
+function order(queues, counting, leasehold) {
+  const first = queues ? "its queue serves the jobs in the order in which they came" : "on both sides a job that finds no room asks again later";
+  return `${first}. Count, then put lets in the jobs that happen to ask when there is room. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.`;
 }
 
 /** @param {any} prices @param {any} numbers what was spent, or null */

@@ -86,6 +86,8 @@ export class Player {
     if (!this.playing) return;
     this.playing = false;
     this.hooks.state();
+    // While it plays each part of the picture follows at its own pace: now all of them show this moment.
+    this.hooks.shown({ dt: 0, real: performance.now(), stepped: null, jumped: false });
   }
 
   /** The next thing worth showing, then stop. */

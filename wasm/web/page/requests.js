@@ -129,7 +129,23 @@ export class Requests {
       .filter((brief) => this.job === null || brief.job === this.job)
       .sort((one, other) => other.asked_ms - one.asked_ms || other.id - one.id)
       .slice(0, 60);
+    this.#sayWhose(world);
     this.#drawList();
+  }
+
+  // Of a job that asked long ago not every request is still kept.
+  #sayWhose(world) {
+    if (this.job === null) return;
+    let asked = 0;
+    try {
+      const { doors } = world.job(this.job);
+      asked = doors.reduce((all, door) => all + (door.requests ?? 0), 0);
+    } catch {
+      // It has not come yet, at this moment.
+    }
+    const some = this.briefs.length < asked ? ` These are the newest ${this.briefs.length} of ${asked}.` : "";
+    const text = `The requests of job ${this.job} alone, newest first.${some}`;
+    if (this.only.whose.textContent !== text) this.only.whose.textContent = text;
   }
 
   #drawList() {

@@ -11,5 +11,7 @@ export const kind = { read: 0, write: 1, transaction: 2, notice: 3, alive: 4, in
 export const outcome = { fine: 0, refused: 1, throttled: 2, lost: 3, closed: 4, full: 5 };
 export const operation = { acquire: 0, release: 1, renew: 2, sweep: 3, ended: 4, limit: 5, count: 6, put: 7 };
 
+export const taken = { stride: 2, pool: 0, cell: 1 };
+
 export const line = { stride: 5, from: 0, most: 1, last: 2, limit: 3, waiting: 4 };
 export const traceLine = { stride: 4, at: 0, held: 1, limit: 2, waiting: 3 };

@@ -18,6 +18,7 @@ import * as rows from "./rows.js";
  * @property {Float64Array} jobs
  * @property {Float64Array} requests
  * @property {boolean} counts the number that a caller counted is written beside it while it flies
+ * @property {Float64Array} taken slots in which no job runs, and that nobody may have yet
  * @property {number} pool
  * @property {number} chosen a job to point out, or -1
  * @property {number} dt real ms since the last frame; 0: everything is put in its place at once
@@ -160,12 +161,14 @@ export class Stage {
       ctx.fillStyle = colours[view.closed ? "line" : "hold-soft"];
       ctx.fill(this.places);
     }
+    const taken = this.#drawTaken(view, grid);
     if (view.places && !view.closed && grid.size >= 22) {
       ctx.font = fonts.plain;
       ctx.fillStyle = colours["ink-soft"];
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
       for (let cell = 0; cell < Math.min(view.limit, inSight(grid, this.height)); cell += 1) {
+        if (taken.has(cell)) continue;
         const { x, y } = grid.at(cell);
         ctx.fillText(String(cell), x + grid.size / 2, y + grid.size / 2 + 0.5);
       }
@@ -185,6 +188,25 @@ export class Stage {
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
     ctx.fillText(`limit ${view.limit}`, grid.left + grid.width, y);
+  }
+
+  // Slots that a lease lies on whose job does not run, or not yet.
+  #drawTaken(view, grid) {
+    const cells = new Set();
+    const path = new Path2D();
+    const inset = grid.size > 9 ? 3 : 1;
+    for (let at = 0; at < view.taken.length; at += rows.taken.stride) {
+      if (view.taken[at + rows.taken.pool] !== view.pool) continue;
+      const cell = view.taken[at + rows.taken.cell];
+      const { x, y } = grid.at(cell);
+      cells.add(cell);
+      path.rect(x + inset, y + inset, grid.size - 2 * inset, grid.size - 2 * inset);
+    }
+    if (cells.size > 0) {
+      this.context.fillStyle = colours["hold-soft"];
+      this.context.fill(path);
+    }
+    return cells;
   }
 
   // Gives every job its place, and moves it there.
@@ -400,6 +422,7 @@ export class Stage {
     const waitingSmall = new Path2D();
     const worked = new Path2D();
     const toWork = new Path2D();
+    const givingBack = new Path2D();
     const tooMany = new Path2D();
     const dead = new Path2D();
     for (const { job, x, y, phase, cell, size, since, until } of this.spots.values()) {
@@ -429,8 +452,13 @@ export class Stage {
         const top = y - side / 2;
         // The work done fills the square from below; where squares are small nobody would see it.
         const done = size > 11 && phase === rows.phase.working && until > since ? Math.min(1, (view.now - since) / (until - since)) : 1;
-        if (done < 1) toWork.rect(x - side / 2, top, side, side);
-        worked.rect(x - side / 2, top + side * (1 - done), side, side * done);
+        if (phase === rows.phase.givingBack) {
+          // It runs no more, and its lease lasts until the table has it back.
+          givingBack.rect(x - side / 2 + 1, top + 1, side - 2, side - 2);
+        } else {
+          if (done < 1) toWork.rect(x - side / 2, top, side, side);
+          worked.rect(x - side / 2, top + side * (1 - done), side, side * done);
+        }
       }
       if (job === view.chosen) {
         ctx.strokeStyle = colours.ink;
@@ -442,6 +470,9 @@ export class Stage {
     ctx.fill(toWork);
     ctx.fillStyle = colours.hold;
     ctx.fill(worked);
+    ctx.strokeStyle = colours.hold;
+    ctx.lineWidth = 2;
+    ctx.stroke(givingBack);
     ctx.fillStyle = colours.alarm;
     ctx.fill(tooMany);
     ctx.strokeStyle = colours.ink;

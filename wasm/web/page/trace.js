@@ -28,12 +28,15 @@ const frameOf = `
     <button type="button" data-play><svg aria-hidden="true"><use href="#i-play"/></svg><span>Play</span></button>
     <label class="unseen" for="trace-scrub">Moment of the recording</label>
     <input type="range" id="trace-scrub" min="0" max="1000" value="0" data-scrub>
-    <output class="trace-clock" for="trace-scrub" data-clock></output>
+    <output class="trace-clock" for="trace-scrub" aria-live="off" data-clock></output>
   </div>
   <p class="trace-pools" data-pick hidden><label for="trace-pool">Pool</label> <select id="trace-pool"></select></p>
   <div class="trace-bands" data-bands></div>
   <h3 data-happened>What happened <span class="small soft">(UTC)</span></h3>
   <ol class="trace-log" data-log></ol>`;
+
+/** A recording says of each slot who holds it: all of them are drawn. */
+const nothingTaken = new Float64Array(0);
 
 export class TraceShow {
   /** @param {HTMLElement} section @param {() => void} opened called when a visitor chose another recording */
@@ -383,6 +386,7 @@ class TraceBand {
     if (summary) jobs.push(...counted(pool));
     const highest = summary ? pool.held : pool.slots.reduce((most, { slot, lease }) => (lease === null ? most : Math.max(most, slot + 1)), 0);
     this.stage.draw({
+      taken: nothingTaken,
       now: pool.at_ms,
       limit: pool.limit,
       ceiling: pool.limit,

@@ -9,6 +9,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::{popup, put, wrap};
 use crate::watch::form::Form;
+use crate::watch::input::ReadChanges;
 use crate::watch::layout::Pane;
 use crate::watch::noted;
 use crate::watch::session::DashboardMode;
@@ -147,10 +148,13 @@ pub(super) fn history(dashboard: &DashboardState, shown: &PoolHistory, scrolled:
     let lines: Vec<String> = match &shown.changes {
         None => vec!["Reading its history…".into()],
         Some(Err(why)) => wrap(why, columns),
-        Some(Ok(changes)) if changes.is_empty() => {
+        Some(Ok(ReadChanges { changes, unreadable: None })) if changes.is_empty() => {
             wrap("No change is noted: it was never changed by leasehold since changes are noted.", columns)
         }
-        Some(Ok(changes)) => changes.iter().flat_map(|change| wrap(&noted::line(change), columns)).collect(),
+        Some(Ok(ReadChanges { changes, unreadable })) => {
+            let unreadable = unreadable.iter().flat_map(|wrong| wrap(&format!("× {wrong}"), columns));
+            unreadable.chain(changes.iter().flat_map(|change| wrap(&noted::line(change), columns))).collect()
+        }
     };
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height);
     let title = format!("History of {}", text::shorten(shown.prefix.as_str(), 40));
