@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::Database;
 use dynoxide::errors::DynoxideError;
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
@@ -61,6 +62,12 @@ impl Embedded {
         if path.is_dir() {
             return Err(StoreError::Embedded { place, why: "it is a folder".into() });
         }
+        if is_of_another_program(path) {
+            return Err(StoreError::Embedded {
+                place,
+                why: "it is another program's database; nothing was changed".into(),
+            });
+        }
         Embedded::start(&place, || Database::new(&place), true)
     }
 
@@ -103,6 +110,18 @@ fn may_be_database(path: &Path) -> bool {
     let read = File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut begins));
     // What is not there is made; what cannot be read the engine complains of.
     read.is_err() || begins.is_empty() || begins == MAGIC
+}
+
+/// Whether this is a database with tables, and the engine's is not among them. What cannot be looked into the engine
+/// complains of.
+fn is_of_another_program(path: &Path) -> bool {
+    let looked = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+    let counted = looked.and_then(|database| {
+        database.busy_timeout(Duration::from_secs(5))?;
+        let count = "SELECT count(*), count(*) FILTER (WHERE name = '_tables') FROM sqlite_master WHERE type = 'table'";
+        database.query_row(count, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)))
+    });
+    matches!(counted, Ok((tables, 0)) if tables > 0)
 }
 
 fn serve(database: &Database, waiting: &mpsc::Receiver<EngineCall>, lasting: bool) {

@@ -164,6 +164,29 @@ async fn a_file_is_kept_and_shared() {
 }
 
 #[test]
+fn another_programs_database_stays_as_it_is() {
+    let folder = std::env::temp_dir().join(format!("leasehold-foreign-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for mode in ["DELETE", "WAL"] {
+        let path = folder.join(format!("{mode}.db"));
+        let other = rusqlite::Connection::open(&path).expect("a database");
+        other
+            .execute_batch(&format!("PRAGMA journal_mode = {mode}; CREATE TABLE notes (body TEXT);"))
+            .expect("a table");
+        other.close().expect("closed");
+        let before = std::fs::read(&path).expect("its bytes");
+        let refused = Embedded::file(&path).expect_err("it is not ours").to_string();
+        assert!(refused.contains("it is another program's database; nothing was changed"), "{refused}");
+        assert_eq!(std::fs::read(&path).expect("its bytes"), before, "{mode}");
+    }
+    // One without a table may become ours.
+    let path = folder.join("empty.db");
+    std::fs::write(&path, []).expect("a file");
+    Embedded::file(&path).expect("an engine");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
 fn a_file_that_is_something_else_is_named() {
     let error = Embedded::file(std::path::Path::new(env!("CARGO_MANIFEST_DIR"))).expect_err("a folder").to_string();
     assert!(error.contains(env!("CARGO_MANIFEST_DIR")), "{error}");
