@@ -68,6 +68,16 @@ mod tests {
     ];
 
     #[test]
+    fn a_json_document_says_the_same_without_a_harmful_character() {
+        let told = |text: &str| harmless_json(text.to_owned());
+        assert_eq!(told("{\n  \"who\": \"ann\"\n}"), "{\n  \"who\": \"ann\"\n}");
+        assert_eq!(told("[\n\"a\u{202e}b\"]"), "[\n\"a\\u202eb\"]");
+        assert_eq!(told("\"\u{1b}[31m\u{7}\""), "\"\\u001b[31m\\u0007\"");
+        // Beyond the first plane by its two halves.
+        assert_eq!(told("\"\u{e0001}\""), "\"\\udb40\\udc01\"");
+    }
+
+    #[test]
     fn what_turns_hides_or_moves_is_told_by_its_number() {
         for c in HARMFUL {
             let shown = harmless(&format!("a{c}b"));

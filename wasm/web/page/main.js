@@ -67,7 +67,6 @@ let dueCaptions = 0;
 let dueList = 0;
 let listSeen = false;
 let sayingCopied = 0;
-let played = false;
 
 const doors = new Doors(get("doors"), (job, door) => {
   player.pause();
@@ -289,7 +288,7 @@ const hooks = {
     controls.show(scenario, limitsInForce(actions, player.now));
   },
 
-  shown({ dt, real, heavy = false, stepped, jumped }) {
+  shown({ dt, real, heavy = false, stepped, jumped, paused = false }) {
     const world = player.world;
     const frame = world.frame();
     if (toldOf !== null && toldOf !== frame.now_ms) problem("");
@@ -325,7 +324,7 @@ const hooks = {
       }
       parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));
     }
-    if ((still || !requests.busy) && due(dueList)) {
+    if (((still && !paused) || !requests.busy) && due(dueList)) {
       // Out of sight it is kept up to date as well, only less often.
       dueList = real + (listSeen ? 500 : 4000);
       requests.refresh();
@@ -340,8 +339,6 @@ const hooks = {
     if (index >= 0) parts.speed.value = String(index);
     parts.speedIs.textContent = paceOf(player.speed);
     parts.speed.setAttribute("aria-valuetext", `${paceOf(player.speed)} of real time`);
-    if (played && !player.playing && !requests.busy) requests.refresh();
-    played = player.playing;
   },
 };
 

@@ -20,7 +20,7 @@ const horizons = [30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_00
 export class Player {
   /**
    * @param {typeof import("../pkg/leasehold_wasm.js").World} World
-   * @param {{shown: (how: {dt: number, heavy: boolean, real: number, stepped: any, jumped: boolean}) => void, state: () => void, loaded: () => void}} hooks
+   * @param {{shown: (how: {dt: number, heavy: boolean, real: number, stepped: any, jumped: boolean, paused?: boolean}) => void, state: () => void, loaded: () => void}} hooks
    */
   constructor(World, hooks) {
     this.World = World;
@@ -87,7 +87,7 @@ export class Player {
     this.playing = false;
     this.hooks.state();
     // While it plays each part of the picture follows at its own pace: now all of them show this moment.
-    this.hooks.shown({ dt: 0, real: performance.now(), stepped: null, jumped: false });
+    this.hooks.shown({ dt: 0, real: performance.now(), stepped: null, jumped: false, paused: true });
   }
 
   /** The next thing worth showing, then stop. */
