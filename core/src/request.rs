@@ -113,7 +113,7 @@ pub enum Condition {
     /// The high-water mark: exactly this, or no row.
     HighWaterIs(Option<HighWaterRow>),
     /// The high-water mark: still the one that cannot be read, as it lies there.
-    HighWaterUnreadable(Unreadable),
+    HighWaterUnreadable(Box<Unreadable>),
     /// The override: made then (none: there is no row).
     OverrideMade(Option<Timestamp>),
     /// The pool's settings: exactly these, or no row. One that cannot be read is compared as it lies there.

@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lapse_keeps_a_lowering_of_the_settings_only_while_it_is_followed() {
+    fn a_lapse_keeps_a_lowering_only_while_it_is_followed() {
         let count = |count: u64| Limit::try_from(count).expect("limit");
         let lapsed = |lowered_at: u64| {
             let lowered = Some(Lowered { from: count(9), at: Timestamp::seconds(lowered_at) });

@@ -273,7 +273,7 @@ pub(crate) fn move_high_water(from: Option<HighWaterRow>, to: HighWaterRow) -> R
 
 /// A mark that makes no sense is written anew. While it lies there nobody is granted a lease.
 pub(crate) fn replace_high_water(found: Unreadable, to: HighWaterRow) -> Request {
-    let unchanged = vec![(Guard::RaiseHighWaterUnchanged, Condition::HighWaterUnreadable(found))];
+    let unchanged = vec![(Guard::RaiseHighWaterUnchanged, Condition::HighWaterUnreadable(Box::new(found)))];
     Request::Write(put(Row::HighWater(to), unchanged, Intent::MoveHighWater))
 }
 

@@ -12,7 +12,7 @@ use leasehold_core::{
 use spoiled_pool::*;
 
 #[test]
-fn a_place_that_is_nothing_is_removed_if_it_lay_there_both_times() {
+fn a_place_that_is_nothing_both_times_is_removed() {
     let place = place("w", seconds_ago(30));
     let nothing = |row: Option<HolderRow>| {
         let repair = Repair::RemovePlace { place: place.clone(), row: row.clone() };
@@ -47,7 +47,7 @@ fn a_place_that_is_nothing_is_removed_if_it_lay_there_both_times() {
 }
 
 #[test]
-fn a_holder_that_waits_without_a_place_is_found_once_it_is_no_newcomer() {
+fn a_holder_that_long_waits_without_a_place_is_found() {
     let joined = |since: Millis, spoil: fn(&mut Patient, WaitRow)| {
         let gone = place("z", ago(since));
         let found = found(|it| {
@@ -111,7 +111,7 @@ fn the_row_of_a_holder_whose_lease_another_may_take_may_be_gone() {
 }
 
 #[test]
-fn only_a_lease_that_lay_there_all_the_time_is_held_against_its_holder() {
+fn only_a_lease_that_lay_there_both_times_is_judged() {
     for before in [vec![], vec![free(0, 7)], vec![held(0, 6, "a")]] {
         let young = found(|it| {
             it.without("a");
@@ -127,7 +127,7 @@ fn only_a_lease_that_lay_there_all_the_time_is_held_against_its_holder() {
 }
 
 #[test]
-fn a_holders_row_that_points_elsewhere_is_mended_where_it_points_at_nothing() {
+fn a_holders_row_that_points_at_nothing_is_mended() {
     let elsewhere = |row: HolderRow, slots: [SlotRow; 2]| {
         found(|it| {
             it.slots(slots);
@@ -272,7 +272,7 @@ fn a_mark_that_is_gone_is_made_again_above_all_that_is_known() {
 }
 
 #[test]
-fn a_mark_that_makes_no_sense_is_written_anew_above_all_that_is_known() {
+fn a_mark_that_makes_no_sense_is_written_above_all_known() {
     let unreadable = |slots: u32, fence: u64, spoil: fn(&mut Patient)| {
         let there = Unreadable {
             why: "no slots".into(),

@@ -77,7 +77,7 @@ fn settings_of_a_pool_are_judged_along_with_its_rows() {
 }
 
 #[test]
-fn a_pool_without_settings_is_missing_and_one_whose_row_is_damaged_is_not() {
+fn a_pool_without_settings_is_missing_unless_damaged() {
     assert_eq!(found(|it| it.0.pool = None), [(Finding::PoolMissing, None)]);
     let damaged = found(|it| {
         it.0.pool = None;
@@ -164,7 +164,7 @@ fn a_pool_that_nobody_uses_need_not_be_swept() {
 }
 
 #[test]
-fn a_lease_that_ended_long_ago_is_found_once_three_sweeps_have_left_it() {
+fn a_lease_that_three_sweeps_have_left_is_found() {
     let ended = |time: Millis| found(|it| it.lease(0).expires_at = ago(time));
     let grace = Millis::seconds(5);
     assert_eq!(ended(grace + MISSED), []);
@@ -193,7 +193,7 @@ fn a_lease_is_left_where_sweeps_are_due() {
 }
 
 #[test]
-fn a_lease_is_too_long_if_it_outlasts_all_that_the_settings_give() {
+fn a_lease_that_outlasts_all_the_settings_give_is_found() {
     let ending = |in_time: Millis, longest_hold: Option<Millis>| {
         found(|it| {
             it.settings().longest_hold = longest_hold;

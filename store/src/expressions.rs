@@ -416,7 +416,7 @@ mod tests {
             Condition::SettingsAre(None),
             Condition::SettingsAre(Some(Box::new(SettingsRow::Valid(PoolRow::new(Limit::HIGHEST))))),
             Condition::SettingsAre(Some(Box::new(SettingsRow::Unreadable(damaged.clone())))),
-            Condition::HighWaterUnreadable(damaged.clone()),
+            Condition::HighWaterUnreadable(Box::new(damaged.clone())),
             Condition::OverrideUnreadable(damaged),
         ];
         for condition in conditions {

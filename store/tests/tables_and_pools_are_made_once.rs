@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use leasehold_core::{
-    Author, EndOverride, ExpectedOverride, ExpectedSettings, Failure, Limit, Millis, PoolName, PoolPatch, PoolRetired,
-    PoolRow, Reply, Request, RetirePool, Row, RowKey, SetLimit, SetPool, SetPoolOutcome, SettingsRow,
+    AcquireRequest, Author, EndOverride, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit, Millis, Mode,
+    PoolName, PoolPatch, PoolRetired, PoolRow, Reply, Request, RetirePool, Row, RowKey, SetLimit, SetPool,
+    SetPoolOutcome, SettingsRow,
 };
 use leasehold_store::{Embedded, Runner, Table, TableCreated, create_table, list_pools};
 use leasehold_testkit::{LocalAws, embedded_table};
@@ -143,6 +144,31 @@ async fn a_process_follows_its_own_change_at_once() {
     assert_eq!(in_force().await, 9);
     runner.administer(&a, RetirePool { by: by() }).await.expect("retired");
     runner.settings(&a).await.expect_err("the pool is gone");
+}
+
+#[tokio::test]
+async fn an_operation_leaves_settings_that_it_did_not_write() {
+    let table = embedded_table("leases").await;
+    let a = prefix("a");
+    set(&table, &a, 9, None).await;
+    let runner = Runner::new(table.clone()).fresh_for(Duration::from_secs(3_600));
+    let ask = |name: &str| AcquireRequest {
+        holder: Holder::new(name, "", None).expect("a holder"),
+        attempt: None,
+        mode: Mode::Poll,
+        lease: None,
+        wait: None,
+        label: None,
+    };
+    // The first writes the high-water mark, which is a part of the settings.
+    runner.run_on(&a, ask("one")).await.expect("a lease");
+    let settings = runner.settings(&a).await.expect("settings");
+    let reads = || table.meter().used().reads;
+    let before = reads();
+    runner.run(ask("two"), settings).await.expect("a lease");
+    let without_settings = reads() - before;
+    runner.run_on(&a, ask("three")).await.expect("a lease");
+    assert_eq!(reads() - before, 2 * without_settings);
 }
 
 #[tokio::test]
