@@ -180,7 +180,7 @@ class Costs(unittest.TestCase):
         # A month of the waiting job: a million of them cost the units above, and the pool what it costs without jobs.
         _, writes, reads = (int(count) for count in waiting)
         a_million = (2 * TRANSITION, calls, writes * WRITE + reads * READ, 2 * LOG_KB * LOG_GB)
-        pool = 0.10 + 22 * 0.30 + 11 * 0.10
+        pool = 0.10 + 23 * 0.30 + 11 * 0.10
         for told, millions in (("10,000", 0.01), ("1 million", 1), ("100 million", 100)):
             cells = [*(millions * cost for cost in a_million), pool]
             row = " | ".join(f"${cell:,.2f}" for cell in cells)
