@@ -31,8 +31,8 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// Watch the pools of a table: who holds, who waits, what changes
 ///
-/// Reads only the pools on screen, never with strong consistency. `?` lists the keys and counts the cost of the
-/// reading. `+`, `-` and `x` change a limit or free a lease, after asking. `y` copies an id, `o` opens an execution in
+/// Reads the pools on screen, others now and then, never with strong consistency. `?` lists the keys and what the
+/// reading costs. `+`, `-` and `x` change a limit or free a lease, after asking. `y` copies an id, `o` opens an execution in
 /// the AWS console, `t` goes to another table, region or profile. With --store nothing can be changed here.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = AFTER_WATCH)]
