@@ -112,16 +112,49 @@ fn may_be_database(path: &Path) -> bool {
     read.is_err() || begins.is_empty() || begins == MAGIC
 }
 
-/// Whether this is a database with tables, and the engine's is not among them. What cannot be looked into the engine
-/// complains of.
+/// Whether this is a database with something in it, and nothing of the engine's. Looking leaves no file beside it. What
+/// cannot be looked into the engine complains of.
 fn is_of_another_program(path: &Path) -> bool {
-    let looked = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX);
-    let counted = looked.and_then(|database| {
-        database.busy_timeout(Duration::from_secs(5))?;
-        let count = "SELECT count(*), count(*) FILTER (WHERE name = '_tables') FROM sqlite_master WHERE type = 'table'";
-        database.query_row(count, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?)))
-    });
-    matches!(counted, Ok((tables, 0)) if tables > 0)
+    // What is not there is made.
+    let Ok(path) = path.canonicalize() else { return false };
+    let Some(name) = path.to_str() else { return false };
+    let is_shared = || Path::new(&format!("{name}-shm")).exists();
+    if !is_shared() {
+        // A look that keeps to SQLite's rules would make that file, and leave it. Nobody writes beside the database
+        // now: it is read as it lies there, whatever else it has locked.
+        let seen = look_into(name, "immutable=1");
+        if let Ok(seen @ (DatabaseOwner::Engine | DatabaseOwner::Other)) = seen
+            && !is_shared()
+        {
+            return seen == DatabaseOwner::Other;
+        }
+    }
+    look_into(name, "mode=ro").is_ok_and(|seen| seen == DatabaseOwner::Other)
+}
+
+/// Whose a database is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum DatabaseOwner {
+    /// Nothing is in it, as far as it was looked into.
+    Nobody,
+    /// The engine, which may be at making its tables: `_config` is the first of them, `_tables` the second.
+    Engine,
+    Other,
+}
+
+fn look_into(name: &str, how: &str) -> rusqlite::Result<DatabaseOwner> {
+    const COUNT: &str = "SELECT count(*), count(*) FILTER (WHERE name = '_tables'), \
+        count(*) FILTER (WHERE tbl_name <> '_config') FROM sqlite_master";
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let database = Connection::open_with_flags(format!("file:{name}?{how}"), flags)?;
+    database.busy_timeout(Duration::from_secs(5))?;
+    let count = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, u32>(1)?, row.get::<_, u32>(2)?));
+    database.query_row(COUNT, [], count).map(|counted| match counted {
+        (0, _, _) => DatabaseOwner::Nobody,
+        (_, 0, others) if others > 0 => DatabaseOwner::Other,
+        _ => DatabaseOwner::Engine,
+    })
 }
 
 fn serve(database: &Database, waiting: &mpsc::Receiver<EngineCall>, lasting: bool) {

@@ -1,6 +1,7 @@
 //! Making a table or a pool twice changes nothing, and what somebody else changed meanwhile is not overwritten.
 #![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
@@ -189,26 +190,79 @@ async fn a_file_is_kept_and_shared() {
     std::fs::remove_dir_all(&folder).expect("removed");
 }
 
+/// A folder of a test's own, empty.
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("leasehold-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+/// Each file of a folder with its bytes.
+fn files(folder: &std::path::Path) -> BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.map(|path| (path.clone(), std::fs::read(path).expect("its bytes"))).collect()
+}
+
+/// A database that is not ours, in a journal mode.
+fn foreign(path: &std::path::Path, mode: &str, made: &str) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(path).expect("a database");
+    other.execute_batch(&format!("PRAGMA journal_mode = {mode}; {made}")).expect("made");
+    other
+}
+
+fn refuses(path: &std::path::Path) {
+    let refused = Embedded::file(path).expect_err("it is not ours").to_string();
+    assert!(refused.contains("it is another program's database; nothing was changed"), "{refused}");
+}
+
 #[test]
 fn another_programs_database_stays_as_it_is() {
-    let folder = std::env::temp_dir().join(format!("leasehold-foreign-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    for mode in ["DELETE", "WAL"] {
-        let path = folder.join(format!("{mode}.db"));
-        let other = rusqlite::Connection::open(&path).expect("a database");
-        other
-            .execute_batch(&format!("PRAGMA journal_mode = {mode}; CREATE TABLE notes (body TEXT);"))
-            .expect("a table");
-        other.close().expect("closed");
-        let before = std::fs::read(&path).expect("its bytes");
-        let refused = Embedded::file(&path).expect_err("it is not ours").to_string();
-        assert!(refused.contains("it is another program's database; nothing was changed"), "{refused}");
-        assert_eq!(std::fs::read(&path).expect("its bytes"), before, "{mode}");
+    let folder = folder("foreign");
+    let table = "CREATE TABLE notes (body TEXT);";
+    for (name, mode, made) in [
+        ("delete.db", "DELETE", table),
+        ("wal.db", "WAL", table),
+        ("view.db", "DELETE", "CREATE VIEW one AS SELECT 1;"),
+        ("is it 100%? #1.db", "WAL", table),
+    ] {
+        let path = folder.join(name);
+        foreign(&path, mode, made).close().expect("closed");
+        let before = files(&folder);
+        refuses(&path);
+        assert!(files(&folder) == before, "{name}: its bytes or the files beside it: {:?}", files(&folder).keys());
     }
-    // One without a table may become ours.
-    let path = folder.join("empty.db");
-    std::fs::write(&path, []).expect("a file");
-    Embedded::file(&path).expect("an engine");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn a_database_in_use_by_others_stays_as_it_is() {
+    let folder = folder("foreign-used");
+    let path = folder.join("wal.db");
+    // All that it has lies in the file beside it.
+    let other = foreign(&path, "WAL", "PRAGMA wal_autocheckpoint = 0; CREATE TABLE notes (body TEXT);");
+    let before = std::fs::read(&path).expect("its bytes");
+    refuses(&path);
+    assert!(std::fs::read(&path).expect("its bytes") == before);
+    let locked = folder.join("locked.db");
+    let writes = foreign(&locked, "DELETE", "CREATE TABLE notes (body TEXT); BEGIN EXCLUSIVE;");
+    refuses(&locked);
+    drop((other, writes));
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
+fn a_database_without_tables_becomes_ours() {
+    let folder = folder("unmade");
+    // An empty file, and what an engine leaves that was stopped while it made its tables, or is at it.
+    std::fs::write(folder.join("empty.db"), []).expect("a file");
+    foreign(&folder.join("begun.db"), "WAL", "").close().expect("closed");
+    let half = "CREATE TABLE _config (key TEXT PRIMARY KEY, value TEXT NOT NULL);";
+    foreign(&folder.join("half.db"), "WAL", half).close().expect("closed");
+    let making = foreign(&folder.join("making.db"), "WAL", half);
+    for name in ["empty.db", "begun.db", "half.db", "making.db"] {
+        Embedded::file(&folder.join(name)).expect(name);
+    }
+    drop(making);
     std::fs::remove_dir_all(&folder).expect("removed");
 }
 
