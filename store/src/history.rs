@@ -12,8 +12,27 @@ use crate::table::{ReadMode, RequestError, Table};
 pub struct NotedChanges {
     /// Those that can be read, the newest first.
     pub changes: Vec<HistoryRow>,
-    /// What is wrong with the first of the others, if there are any. It hides none of those.
-    pub unreadable: Option<StoreError>,
+    /// The others, if there are any. They hide none of those.
+    pub unreadable: Option<UnreadableChanges>,
+}
+
+/// The rows of a pool's history that make no sense: how many, and what is wrong with the first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{count} row{} of the history of pool {prefix} in table {table} cannot be read{} {first}; {}",
+    if *count == 1 { "" } else { "s" },
+    if *count == 1 { ":" } else { ", the first:" },
+    first.advice()
+)]
+pub struct UnreadableChanges {
+    /// The table's name.
+    pub table: String,
+    /// Whose history.
+    pub prefix: PoolName,
+    /// How many.
+    pub count: usize,
+    /// What is wrong with the first, in order of time.
+    pub first: Box<RowError>,
 }
 
 /// The changes of a pool that are noted. A pool that is retired has its history, too.
@@ -22,11 +41,17 @@ pub struct NotedChanges {
 /// When the table gives no usable answer.
 pub async fn history(table: &Table, prefix: &PoolName) -> Result<NotedChanges, StoreError> {
     let context = || ErrorContext(format!("reading the history of pool {prefix}"));
-    let (mut changes, wrong) =
+    let (mut changes, damaged) =
         noted(table, prefix).await.map_err(|failed| failed.into_store_error(table, context()))?;
     changes.reverse();
     changes.truncate(NOTED);
-    let unreadable = wrong.map(|row| RequestError::Row(row).into_store_error(table, context()));
+    let count = damaged.len();
+    let unreadable = damaged.into_iter().next().map(|first| UnreadableChanges {
+        table: table.name().into(),
+        prefix: prefix.clone(),
+        count,
+        first: first.into(),
+    });
     Ok(NotedChanges { changes, unreadable })
 }
 
@@ -39,16 +64,41 @@ pub(crate) async fn forget_old_changes(table: &Table, prefix: &PoolName) {
     }
 }
 
-/// The oldest first, and what is wrong with the first that makes no sense.
-async fn noted(table: &Table, prefix: &PoolName) -> Result<(Vec<HistoryRow>, Option<RowError>), RequestError> {
+/// The oldest first, and what is wrong with those that make no sense.
+async fn noted(table: &Table, prefix: &PoolName) -> Result<(Vec<HistoryRow>, Vec<RowError>), RequestError> {
     let items = table.query(ReadMode::Consistent, expressions::beginning(prefix, rows::NOTES), usize::MAX).await?;
-    let (mut noted, mut wrong) = (vec![], None);
+    let (mut noted, mut damaged) = (vec![], vec![]);
     for item in &items {
         match rows::row(item) {
             Ok((_, Row::History(row))) => noted.push(row),
             Ok(_) => {}
-            Err(row) => wrong = wrong.or(Some(row)),
+            Err(wrong) => damaged.push(wrong),
         }
     }
-    Ok((noted, wrong))
+    Ok((noted, damaged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_make_no_sense_are_counted_in_words() {
+        let first = RowError {
+            pk: "LEASES#p".into(),
+            sk: "history#x".into(),
+            attribute: "change",
+            found: "missing".into(),
+            expected: "a change",
+        };
+        let wrong = "row history#x of LEASES#p: attribute change is missing, expected a change; delete that row";
+        for (count, words) in [
+            (1, format!("1 row of the history of pool p in table t cannot be read: {wrong}")),
+            (2, format!("2 rows of the history of pool p in table t cannot be read, the first: {wrong}")),
+        ] {
+            let prefix = "p".parse().unwrap_or_else(|wrong| panic!("{wrong}"));
+            let told = UnreadableChanges { table: "t".into(), prefix, count, first: first.clone().into() }.to_string();
+            assert!(told.starts_with(&words), "{told}");
+        }
+    }
 }

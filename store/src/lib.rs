@@ -61,7 +61,7 @@ pub use directory::{Directory, ListedPool, directory, list_pools, pool_names};
 pub use embedded::Embedded;
 pub use error::{ErrorContext, RunError, StoreError};
 pub use examine::{PoolExamination, examine};
-pub use history::{NotedChanges, history};
+pub use history::{NotedChanges, UnreadableChanges, history};
 pub use look::{PoolLook, look};
 pub use meter::{Meter, MeterReading};
 pub use own_rows::limit_rows;

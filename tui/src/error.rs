@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use leasehold_store::StoreError;
+use leasehold_store::{StoreError, UnreadableChanges};
 
 /// Everything that ends a command before its report.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub(crate) enum CliError {
         /// The region, and the endpoint if there is one.
         location: String,
     },
+    /// Not all of a pool's history could be told.
+    #[error("{0}")]
+    History(#[from] UnreadableChanges),
     /// A file that was named as a demo's has no table in it.
     #[error("{file} holds no table of a demo; check the path, or make one (`leasehold demo --store FILE`)")]
     NoDemo {
@@ -128,6 +131,7 @@ impl CliError {
             | CliError::StoreAt { wrong: StoreError::PoolNotFound { .. }, .. } => 1,
             CliError::Store(_)
             | CliError::StoreAt { .. }
+            | CliError::History(_)
             | CliError::NoDemo { .. }
             | CliError::DemoAtWork { .. }
             | CliError::NoRegion

@@ -97,11 +97,28 @@ async fn nobody_is_told_of_a_free_pool_that_may_be_held() {
     assert!(told.contains("at least 0 of 2 held, 0 waiting, broken: 1 slot cannot be read"), "{told}");
 }
 
+#[tokio::test]
+async fn a_history_of_damaged_notes_alone_is_told_as_that() {
+    let patient = Patient::table_alone().await;
+    patient.put_item("history#no-time", &[("change", s("retired"))]).await;
+    for (output, told) in [("text", None), ("json", Some(serde_json::json!([])))] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let command = command.args(["pool", "history", "p", "--output", output, "--store"]).arg(&patient.file);
+        let ended = command.output().expect("the binary runs");
+        let wrong = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(3), "{wrong}");
+        assert!(wrong.contains("1 row of the history of pool p in table "), "{wrong}");
+        let document: Option<serde_json::Value> = serde_json::from_slice(&ended.stdout).ok();
+        assert_eq!(document.map(|document| document["changes"].clone()), told, "{wrong}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_note_hides_no_other_of_the_history() {
     let patient = Patient::with_limit(3).await;
     patient.set(patient::to_limit(5)).await;
     patient.put_item("history#0000000000001-0000000000000001", &[("change", s("doubled"))]).await;
+    patient.put_item("history#no-time", &[("change", s("retired"))]).await;
     for arguments in [&["pool", "history", "p"][..], &["pool", "show", "p"]] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
         let ended = command.args(arguments).arg("--store").arg(&patient.file).output().expect("the binary runs");
@@ -109,15 +126,18 @@ async fn a_damaged_note_hides_no_other_of_the_history() {
         assert_eq!(ended.status.code(), Some(3), "{told}{wrong}");
         assert!(told.contains("limit 3 -> 5"), "{told}");
         let advice = "delete that row: only the pool's history reads it";
-        assert!(wrong.contains("history#") && wrong.contains("\"doubled\"") && wrong.contains(advice), "{wrong}");
+        let counted = "2 rows of the history of pool p in table ";
+        assert!(wrong.contains(counted) && wrong.contains("the first: row history#0000000000001-"), "{wrong}");
+        assert!(wrong.contains("\"doubled\"") && wrong.contains(advice) && wrong.lines().count() == 1, "{wrong}");
     }
     let said = patient.examined(&["p"]);
-    assert_eq!((said.codes(), said.status), (vec!["row-damaged"], Some(1)), "{said:?}");
+    assert_eq!((said.codes(), said.status), (vec!["row-damaged", "row-damaged"], Some(1)), "{said:?}");
+    assert!(said.document.to_string().contains("delete that row: only the pool's history reads it"), "{said:?}");
     let tmux = Tmux::shell((120, 40), &[]);
     tmux.start(&format!("watch --every 0.3s --store {}", patient.file.display()));
     tmux.shows(&["Pools"]);
     tmux.text("H");
-    tmux.shows(&["History of p", "limit 3 -> 5", "\"doubled\""]);
+    tmux.shows(&["History of p", "2 rows of the history of pool p", "limit 3 -> 5", "\"doubled\""]);
     tmux.key("Escape");
     tmux.until("the lists", |screen| !screen.contains("limit 3 -> 5"));
     tmux.text("q");

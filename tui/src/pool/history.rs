@@ -16,7 +16,8 @@ use crate::target::Target;
 ///
 /// Noted are: a pool was made, set or retired, its limit was overridden, and an override was ended or lapsed.
 /// Changes by Terraform, or by other programs that write into the table, are not noted: CloudTrail has those. A retired
-/// pool keeps its history for two years after the last change.
+/// pool keeps its history for two years after the last change. If a row makes no sense, the reason goes to standard
+/// error, the rest is printed, and the exit status is 3.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct PoolHistoryOptions {
@@ -92,11 +93,15 @@ impl PoolHistoryOptions {
         let NotedChanges { changes: noted, unreadable } = history(&table, &self.prefix).await?;
         // One that was retired is gone and has its history; of one without history it must be known that it is there.
         if noted.is_empty()
+            && unreadable.is_none()
             && let Err(missing @ StoreError::PoolNotFound { .. }) = limit_rows(&table, &self.prefix).await
         {
             return Err(missing.into());
         }
-        let text = words(table.name(), &self.prefix, &noted);
+        let text = match unreadable {
+            Some(_) if noted.is_empty() => String::new(),
+            _ => words(table.name(), &self.prefix, &noted),
+        };
         let changes = noted.iter().map(ChangeOutput::from).collect();
         output.tell(&text, &PoolHistoryOutput { table: table.name(), prefix: &self.prefix, changes })?;
         // What can be read is told all the same, and the status says that it is not all.

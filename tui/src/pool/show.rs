@@ -26,7 +26,8 @@ pub(crate) struct PoolShowOptions {
 
 const AFTER: &str = "\
 The effective limit is how many slots, counted from the first, may be had just now: fewer than the limit while a
-lowered limit settles, or while leases above it last.
+lowered limit settles, or while leases above it last. If a row of the pool's history makes no sense, the reason goes to
+standard error, the rest is printed, and the exit status is 3.
 
 With --output json:
 

@@ -256,6 +256,6 @@ pub struct Subscription {
 pub struct ReadChanges {
     /// The newest first.
     pub changes: Vec<HistoryRow>,
-    /// What is wrong with the first row that makes no sense, if there is one.
+    /// How many rows make no sense, and what is wrong with the first, if there are any.
     pub unreadable: Option<String>,
 }
