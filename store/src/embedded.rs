@@ -68,7 +68,9 @@ impl Embedded {
                 why: "it is another program's database; nothing was changed".into(),
             });
         }
-        Embedded::start(&place, || Database::new(&place), true)
+        // SQLite takes a name that begins with `file:` for an address of its own, and `:memory:` for no file.
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.into()).display().to_string();
+        Embedded::start(&place, || Database::new(&whole), true)
     }
 
     /// The table of this name in the engine. It need not exist yet: see [`crate::create_table`].

@@ -251,6 +251,17 @@ fn a_database_in_use_by_others_stays_as_it_is() {
 }
 
 #[test]
+fn a_name_is_a_file_and_no_address_of_sqlites() {
+    let folder = folder("address");
+    let path = folder.join("other.db");
+    foreign(&path, "DELETE", "CREATE TABLE notes (body TEXT);").close().expect("closed");
+    let before = files(&folder);
+    Embedded::file(std::path::Path::new(&format!("file:{}", path.display()))).expect_err("there is no such folder");
+    assert!(files(&folder) == before, "{:?}", files(&folder).keys());
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+#[test]
 fn a_database_without_tables_becomes_ours() {
     let folder = folder("unmade");
     // An empty file, and what an engine leaves that was stopped while it made its tables, or is at it.
