@@ -71,7 +71,8 @@ pub async fn examine(
         found.take(read.map_err(failed)?);
     }
     let before = std::mem::take(&mut found.places);
-    found.cut |= before.queue.len() > PLACES_READ;
+    let more_before = before.queue.len() > PLACES_READ;
+    found.cut |= more_before;
 
     // Those of no kind lie before, between and after the kinds that there are.
     let last = "\u{10ffff}";
@@ -115,7 +116,7 @@ pub async fn examine(
     let mark = rows::sort(&RowKey::HighWater);
     found.take(query(between(&mark, &mark), 1).await.map_err(failed)?);
 
-    let queue_cut = before.queue.len() > PLACES_READ || found.places.queue.len() > PLACES_READ;
+    let queue_cut = more_before || found.places.queue.len() > PLACES_READ;
     let Found { own, places: after, holders, damaged, foreign, unreadable_mark, unlisted, cut } = found;
     let keys = damaged.keys().filter_map(|sk| rows::row_key(sk)).collect();
     let mut reading =

@@ -181,24 +181,19 @@ fn verdict(report: &DemoReport) -> Vec<(bool, String)> {
         let held = pool.still_held.iter().map(|it| format!("{prefix}: after the end there is still {it}"));
         said.extend(tell(held.collect(), "are still held"));
     }
-    let elsewhere = |pool: &PoolReport| {
-        let changes = pool.limit_changes.iter().filter_map(|change| Some((change, change.by.as_ref()?)));
-        let told = changes.map(|(change, by)| {
-            let (prefix, limit, at) = (&pool.prefix, change.limit, time(change.at));
-            (
-                true,
-                format!(
-                    "{prefix}: at {at} {by} set the limit to {limit}; the highest limit from then on is what counts"
-                ),
-            )
-        });
-        told.collect::<Vec<_>>()
-    };
-    let foreign: Vec<(bool, String)> = report.pools.iter().flat_map(elsewhere).collect();
     if said.is_empty() {
         said.push((true, "no limit was exceeded, no item was lost, every slot is free".into()));
     }
-    said.extend(foreign);
+    for pool in &report.pools {
+        for change in &pool.limit_changes {
+            let Some(by) = &change.by else { continue };
+            let (prefix, limit, at) = (&pool.prefix, change.limit, time(change.at));
+            let line = format!(
+                "{prefix}: at {at} {by} set the limit to {limit}; the highest limit from then on is what counts"
+            );
+            said.push((true, line));
+        }
+    }
     said
 }
 

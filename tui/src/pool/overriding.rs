@@ -245,9 +245,8 @@ impl PoolOverrideOptions {
         let settles_for = rows.in_force.settles_for();
         match self.lasts.filter(|lasts| lowered.is_some() && *lasts <= settles_for) {
             // It never comes to what the warning says.
-            Some(_) => {
-                let (lasts, least) =
-                    (self.lasts.map(duration::words).unwrap_or_default(), duration::words(settles_for));
+            Some(lasts) => {
+                let (lasts, least) = (duration::words(lasts), duration::words(settles_for));
                 about += &format!(
                     " Callers may follow the limit before for {least}, and the override lasts only {lasts}: somebody may be \
                      let in all the time. Make it last longer."

@@ -15,8 +15,6 @@ const unasked = "No job has come yet";
 /** A longer name has a line of its own, so that what stands beside it moves nothing at one side alone. */
 const longName = 15;
 
-const nothing = new Float64Array(0);
-
 export class Doors {
   /**
    * @param {HTMLElement} frame the section that holds both
@@ -72,9 +70,9 @@ export class Doors {
   draw(world, frame, { dt, speed, window, real, heavy = false }) {
     this.turn = 1 - this.turn;
     const doors = heavy && dt > 0 ? [this.turn] : [0, 1];
-    const taken = world.taken();
     for (const which of doors) {
-      const arrays = { jobs: world.jobs(which), requests: world.requests(which) };
+      const taken = which === rows.LEASEHOLD ? world.taken() : rows.none;
+      const arrays = { jobs: world.jobs(which), requests: world.requests(which), taken };
       this.#learnOverflow(which, arrays.jobs, frame);
       frame.doors[which].pools.forEach((pool, index) => {
         this.bands[which][index].stage.draw({
@@ -87,7 +85,6 @@ export class Doors {
           closed: pool.settles_at_ms !== null,
           ...arrays,
           pool: index,
-          taken: which === rows.LEASEHOLD ? taken : nothing,
           counts: which === rows.COUNTING && arrays.requests.length <= rows.request.stride * mostCounts,
           chosen: this.chosen,
           dt: (dt * 2) / doors.length,

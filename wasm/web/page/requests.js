@@ -78,7 +78,7 @@ export class Requests {
   #choosesOf(job) {
     this.job = job;
     this.only.all.hidden = job === null;
-    this.only.whose.textContent = job === null ? this.everybody : `The requests of job ${job} alone, newest first.`;
+    this.#sayWhose("");
   }
 
   /**
@@ -129,13 +129,17 @@ export class Requests {
       .filter((brief) => this.job === null || brief.job === this.job)
       .sort((one, other) => other.asked_ms - one.asked_ms || other.id - one.id)
       .slice(0, 60);
-    this.#sayWhose(world);
+    if (this.job !== null) this.#sayWhose(this.#older(world));
     this.#drawList();
   }
 
+  #sayWhose(older) {
+    const text = this.job === null ? this.everybody : `The requests of job ${this.job} alone, newest first.${older}`;
+    if (this.only.whose.textContent !== text) this.only.whose.textContent = text;
+  }
+
   // Of a job that asked long ago not every request is still kept.
-  #sayWhose(world) {
-    if (this.job === null) return;
+  #older(world) {
     let asked = 0;
     try {
       const { doors } = world.job(this.job);
@@ -143,9 +147,7 @@ export class Requests {
     } catch {
       // It has not come yet, at this moment.
     }
-    const some = this.briefs.length < asked ? ` These are the newest ${this.briefs.length} of ${asked}.` : "";
-    const text = `The requests of job ${this.job} alone, newest first.${some}`;
-    if (this.only.whose.textContent !== text) this.only.whose.textContent = text;
+    return this.briefs.length < asked ? ` These are the newest ${this.briefs.length} of ${asked}.` : "";
   }
 
   #drawList() {

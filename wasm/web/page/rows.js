@@ -11,6 +11,9 @@ export const kind = { read: 0, write: 1, transaction: 2, notice: 3, alive: 4, in
 export const outcome = { fine: 0, refused: 1, throttled: 2, lost: 3, closed: 4, full: 5 };
 export const operation = { acquire: 0, release: 1, renew: 2, sweep: 3, ended: 4, limit: 5, count: 6, put: 7 };
 
+/** What holds no row. */
+export const none = new Float64Array(0);
+
 export const taken = { stride: 2, pool: 0, cell: 1 };
 
 export const line = { stride: 5, from: 0, most: 1, last: 2, limit: 3, waiting: 4 };

@@ -35,9 +35,6 @@ const frameOf = `
   <h3 data-happened>What happened <span class="small soft">(UTC)</span></h3>
   <ol class="trace-log" data-log></ol>`;
 
-/** A recording says of each slot who holds it: all of them are drawn. */
-const nothingTaken = new Float64Array(0);
-
 export class TraceShow {
   /** @param {HTMLElement} section @param {() => void} opened called when a visitor chose another recording */
   constructor(section, opened) {
@@ -386,7 +383,6 @@ class TraceBand {
     if (summary) jobs.push(...counted(pool));
     const highest = summary ? pool.held : pool.slots.reduce((most, { slot, lease }) => (lease === null ? most : Math.max(most, slot + 1)), 0);
     this.stage.draw({
-      taken: nothingTaken,
       now: pool.at_ms,
       limit: pool.limit,
       ceiling: pool.limit,
@@ -395,7 +391,9 @@ class TraceBand {
       over,
       closed: Number.isFinite(pool.settles_at_ms) && pool.open === 0,
       jobs: Float64Array.from(jobs),
-      requests: new Float64Array(),
+      requests: rows.none,
+      // A recording says of each slot who holds it: all of them are drawn.
+      taken: rows.none,
       counts: false,
       pool: 0,
       chosen: -1,
