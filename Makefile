@@ -1,4 +1,4 @@
-# What can be done here? `make demo` shows it, `make test` checks everything that CI checks.
+# What can be done here? `make demo` shows it, `make test` runs every test; `.ci/run` is `make lint` and `make test`.
 
 CARGO ?= cargo
 PORT ?= 8080
@@ -23,7 +23,7 @@ dist: ## Build what a release has into target/dist: archives, packages, checksum
 bench-lambda: ## Measure that package: its size, memory and start, each against its limit
 	scripts/bench-lambda $(ARGS)
 
-test: test-rust test-web test-terraform test-second-opinion test-other-ways-in test-e2e test-provider-quick ## Check everything: formatting and lints of Rust apart, all that CI checks
+test: test-rust test-web test-terraform test-second-opinion test-other-ways-in test-e2e test-provider-quick ## Run every test; with `make lint` this is all that `.ci/run` checks
 
 # The core must build where there is no operating system; the real engines must be there for the differential test,
 # a terminal to type on for the dashboard's, and wrong clocks.

@@ -33,7 +33,7 @@ pub enum Response {
     Wait {
         /// In so many seconds: rounded up, at least 1.
         retry_after_seconds: u64,
-        /// How many hold a lease that has not expired.
+        /// How many hold a lease that has not expired; the limit, if not all slots were looked at.
         current_running: u32,
         /// How many may.
         limit: u32,
