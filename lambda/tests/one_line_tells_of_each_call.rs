@@ -55,6 +55,23 @@ async fn a_line_says_who_asked_for_what_and_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn the_requests_of_a_line_are_those_of_its_call() {
+    let pool = ServedPool::of(1).await;
+    let line = async |event: Value| {
+        let debug = Reporting { level: LogLevel::Debug, ..Reporting::default() };
+        let line: Value = serde_json::from_str(&pool.handle(event).await.record.line(&debug)).expect("JSON");
+        line["table"].clone()
+    };
+    // The first reads the settings as well; the others do the same, however many came before.
+    let look = || line(json!({ "action": "status" }));
+    let (_, second, third) = (look().await, look().await, look().await);
+    assert!(second["read_units"].as_f64().is_some_and(|units| units > 0.0), "{second}");
+    assert_eq!(second, third);
+    let (grant, repeat) = (line(acquire("a")).await, line(acquire("a")).await);
+    assert!(grant["write_units"].as_f64() > repeat["write_units"].as_f64(), "{grant} {repeat}");
+}
+
+#[tokio::test]
 async fn a_failed_call_says_which_error_it_was() {
     let pool = ServedPool::of(1).await;
     let invalid = pool.line(json!({ "action": "grab" })).await;

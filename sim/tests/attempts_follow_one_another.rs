@@ -5,8 +5,8 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Delivery, Failure, FailureReason, LeaseId, LossReason, Millis, Mode,
-    ReleaseTarget, Released, RenewRequest, TaskResult, Timestamp,
+    AcquireOutcome, AcquireRequest, Attempt, Delivery, Failure, FailureReason, Fence, LeaseId, LossReason, Millis,
+    Mode, ReleaseTarget, Released, RenewRequest, Row, TaskResult, Timestamp,
 };
 use scripted_pool::{Pool, T, attempt, holder, poll, queue, task};
 
@@ -215,6 +215,36 @@ fn a_release_by_an_older_attempt_frees_nothing() {
             assert_eq!((pool.held(), pool.queue().len()), (0, 0));
         }
     }
+}
+
+#[test]
+fn a_row_that_points_at_another_lease_is_no_lease() {
+    // A row that was changed by hand: under its fence lies a lease of another holder, or under another fence one of its own.
+    for (name, fences) in [("b", 0), ("a", 1)] {
+        let mut pool = Pool::new(1);
+        let lease = pool.lease(poll("a", Some(1)), T);
+        let mut row = pool.slots().remove(0);
+        row.fence = Fence(row.fence.0 + fences);
+        row.held.as_mut().expect("a lease").holder = holder(name);
+        pool.table.put(Row::Slot(row.clone()));
+        let outcome = pool.acquire(poll("a", Some(1)), T + 1);
+        assert_eq!(outcome, Err(Failure::Lost(LossReason::Ended)), "{name} instead of {}", lease.id);
+        assert_eq!(pool.slots(), [row]);
+    }
+}
+
+#[test]
+fn a_lease_that_is_told_meanwhile_is_given_back() {
+    // Granted by somebody whose notice has no answer: the release finds out whether the task was told, and still frees it.
+    let mut pool = Pool::new(1);
+    let first = pool.lease(poll("first", Some(1)), T);
+    pool.acquire(queue("a", Some(1)), T);
+    pool.delivery = Delivery::Unknown;
+    pool.give_back(&first, T + 1);
+    pool.delivery = Delivery::Delivered;
+    let id = LeaseId { fence: first.id.fence.next(), ..first.id };
+    let outcome = pool.release(ReleaseTarget::Lease(id.clone()), T + 2);
+    assert_eq!((outcome, pool.held()), (Ok(Released { lease: Some(id), already: false }), 0));
 }
 
 #[test]

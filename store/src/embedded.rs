@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::Database;
+use dynoxide::actions::transact_write_items::TransactWriteItemsRequest;
 use dynoxide::errors::DynoxideError;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
@@ -29,7 +30,10 @@ const COLLECT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// An engine in this process. Clones are the same engine; it ends with the last of them and of its tables.
 #[derive(Clone, Debug)]
-pub struct Embedded(Arc<EmbeddedEngine>);
+pub struct Embedded {
+    engine: Arc<EmbeddedEngine>,
+    forgets_tokens: bool,
+}
 
 #[derive(Debug)]
 struct EmbeddedEngine(mpsc::Sender<EngineCall>);
@@ -37,6 +41,7 @@ struct EmbeddedEngine(mpsc::Sender<EngineCall>);
 struct EngineCall {
     operation: String,
     body: Vec<u8>,
+    forgets_tokens: bool,
     answer: oneshot::Sender<HttpResponse>,
 }
 
@@ -73,6 +78,15 @@ impl Embedded {
         Embedded::start(&place, || Database::new(&whole), true)
     }
 
+    /// The same engine, which remembers no token of a transaction that it is asked for by this value.
+    ///
+    /// As DynamoDB does, the engine knows a transaction that is sent again within ten minutes by its token; and it looks
+    /// through all that it remembers at each transaction. A run of many thousands for minutes is slowed down by that.
+    #[must_use]
+    pub fn forgetting_tokens(self) -> Self {
+        Embedded { forgets_tokens: true, ..self }
+    }
+
     /// The table of this name in the engine. It need not exist yet: see [`crate::create_table`].
     pub fn table(&self, name: impl Into<String>) -> Table {
         Table::from_builder(self.config(), name)
@@ -101,7 +115,7 @@ impl Embedded {
         let serve = move || serve(&database, &waiting, lasting);
         // Its calls block, and SQLite writes one at a time: one thread is all it can use.
         thread::Builder::new().name("dynoxide".into()).spawn(serve).map_err(|e| failed(e.to_string()))?;
-        Ok(Embedded(Arc::new(EmbeddedEngine(calls))))
+        Ok(Embedded { engine: Arc::new(EmbeddedEngine(calls)), forgets_tokens: false })
     }
 }
 
@@ -162,7 +176,7 @@ fn look_into(name: &str, how: &str) -> rusqlite::Result<DatabaseOwner> {
 fn serve(database: &Database, waiting: &mpsc::Receiver<EngineCall>, lasting: bool) {
     let mut collected: Option<Instant> = None;
     for call in waiting {
-        if let Some(response) = respond(perform(database, &call.operation, &call.body)) {
+        if let Some(response) = respond(perform(database, &call)) {
             // Whoever asked may have given up; the write stands, as it would on AWS.
             let _ = call.answer.send(response);
         }
@@ -174,7 +188,7 @@ fn serve(database: &Database, waiting: &mpsc::Receiver<EngineCall>, lasting: boo
     }
 }
 
-fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+fn perform(database: &Database, asked: &EngineCall) -> Result<String, DynoxideError> {
     fn call<Q: serde::de::DeserializeOwned, A: serde::Serialize>(
         body: &[u8],
         call: impl FnOnce(Q) -> dynoxide::Result<A>,
@@ -182,13 +196,17 @@ fn perform(database: &Database, operation: &str, body: &[u8]) -> Result<String, 
         let wrong = |e: serde_json::Error| DynoxideError::SerializationException(e.to_string());
         serde_json::to_string(&call(serde_json::from_slice(body).map_err(wrong)?)?).map_err(wrong)
     }
-    match operation {
+    let body = &asked.body;
+    match asked.operation.as_str() {
         "GetItem" => call(body, |q| database.get_item(q)),
         "Query" => call(body, |q| database.query(q)),
         "PutItem" => call(body, |q| database.put_item(q)),
         "UpdateItem" => call(body, |q| database.update_item(q)),
         "DeleteItem" => call(body, |q| database.delete_item(q)),
-        "TransactWriteItems" => call(body, |q| database.transact_write_items(q)),
+        "TransactWriteItems" => call(body, |mut q: TransactWriteItemsRequest| {
+            q.client_request_token = q.client_request_token.filter(|_| !asked.forgets_tokens);
+            database.transact_write_items(q)
+        }),
         "CreateTable" => call(body, |q| database.create_table(q)),
         "DescribeTable" => call(body, |q| database.describe_table(q)),
         "DescribeTimeToLive" => call(body, |q| database.describe_time_to_live(q)),
@@ -209,7 +227,7 @@ fn respond(result: Result<String, DynoxideError>) -> Option<HttpResponse> {
 
 impl HttpConnector for Embedded {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let engine = Arc::clone(&self.0);
+        let Embedded { engine, forgets_tokens } = self.clone();
         HttpConnectorFuture::new(async move {
             let (answer, answered) = oneshot::channel();
             // `x-amz-target: DynamoDB_20120810.PutItem`
@@ -217,7 +235,7 @@ impl HttpConnector for Embedded {
             let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
             let body = request.body().bytes().unwrap_or_default().to_vec();
             let gone = || ConnectorError::other("the embedded store has stopped".into(), None);
-            engine.0.send(EngineCall { operation, body, answer }).map_err(|_| gone())?;
+            engine.0.send(EngineCall { operation, body, forgets_tokens, answer }).map_err(|_| gone())?;
             answered.await.map_err(|_| gone())
         })
     }

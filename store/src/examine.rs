@@ -22,7 +22,7 @@ const PLACES_READ: usize = 1_000;
 /// How many notes of changes are read at most: there are hardly more than a hundred.
 const NOTES_READ: usize = 300;
 
-/// How many rows of no kind are told of.
+/// How many rows of no kind are read at most, of each stretch of keys between those of a kind.
 const FOREIGN_READ: usize = 20;
 
 /// How many rows are asked for at once.
@@ -83,11 +83,12 @@ pub async fn examine(
         between(&format!("{SLOTS}~"), WAITS),
         between(&format!("{WAITS}~"), last),
     ];
-    let edges = join_all(edges.into_iter().map(|sought| query(sought, FOREIGN_READ))).await;
+    let edges = join_all(edges.into_iter().map(|sought| query(sought, FOREIGN_READ + 1))).await;
     for read in edges {
-        found.take(read.map_err(failed)?);
+        found.take_at_most(FOREIGN_READ, read.map_err(failed)?);
     }
-    found.take(query(expressions::beginning(prefix, NOTES), NOTES_READ).await.map_err(failed)?);
+    let notes = query(expressions::beginning(prefix, NOTES), NOTES_READ + 1).await.map_err(failed)?;
+    found.take_at_most(NOTES_READ, notes);
     let holders = query(expressions::beginning(prefix, HOLDERS), HOLDERS_READ + 1).await.map_err(failed)?;
     let cut = holders.len() > HOLDERS_READ;
     found.cut |= cut;
@@ -154,6 +155,13 @@ struct Found {
 }
 
 impl Found {
+    /// Takes so many; one more was asked for, which tells whether there are more.
+    fn take_at_most(&mut self, most: usize, mut items: Vec<Item>) {
+        self.cut |= items.len() > most;
+        items.truncate(most);
+        self.take(items);
+    }
+
     fn take(&mut self, items: Vec<Item>) {
         for item in items {
             let sk = item.get(SK).and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();

@@ -97,3 +97,29 @@ impl AttributeImage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::expect_used, reason = "a test that can not set itself up has failed")]
+
+    use super::*;
+
+    #[test]
+    fn a_row_shows_the_attribute_that_is_asked_for() {
+        let text = |text: &str| AttributeValue::S(text.into());
+        let item = Item::from([
+            ("PK".into(), text("LEASES#p")),
+            ("SK".into(), text("pool")),
+            ("limit".into(), AttributeValue::N("-5".into())),
+            ("lease_ms".into(), text("soon")),
+            ("grace_ms".into(), AttributeValue::L(Vec::new())),
+        ]);
+        let (row, _) = row_or_unreadable(&item).expect("one of the pool's own");
+        let Row::Unreadable(RowKey::Pool, row) = row else {
+            panic!("expected settings that make no sense, got {row:?}")
+        };
+        let shown = ["limit", "lease_ms", "grace_ms", "quiet_ms"].map(|name| shown_attribute(&row, name));
+        let words = |words: &str| Some(words.to_owned());
+        assert_eq!(shown, [words("-5"), words("\"soon\""), words("something else"), None]);
+    }
+}

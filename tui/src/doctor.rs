@@ -15,6 +15,7 @@ use leasehold_store::{
     Notifier, PoolExamination, Runner, SETTINGS_FRESH_FOR, StoreError, Table, WrongClock, examine, history,
 };
 
+use self::code::Code;
 pub(crate) use self::report::FindingReport;
 use self::report::Report;
 use self::table_findings::{TableExamination, clock_wrong, examine_table, read_denied};
@@ -94,6 +95,10 @@ impl DoctorOptions {
 
     async fn look<'t>(&self, table: &'t Table, clock: &OnceLock<WrongClock>) -> Result<Report<'t>, CliError> {
         let TableExamination { mut findings, directory, unusable } = examine_table(table).await?;
+        // Whoever asks about one pool is told of the table what matters to that pool.
+        if self.prefix.is_some() {
+            findings.retain(|one| one.code != Code::IndexForeignRow);
+        }
         let asked: Vec<PoolName> = match &self.prefix {
             _ if unusable => vec![],
             Some(prefix) => vec![prefix.clone()],

@@ -88,6 +88,9 @@ pub(crate) enum CliError {
     /// The system refused something that every run needs.
     #[error("{0}")]
     System(#[from] std::io::Error),
+    /// The answer could not be told.
+    #[error("standard output cannot be written: {0}")]
+    Output(std::io::Error),
     /// A signal asked to stop.
     #[error("stopped by {}; {left}", if *signal == 2 { "ctrl-C" } else { "a signal" })]
     Stopped {
@@ -136,7 +139,8 @@ impl CliError {
             | CliError::DemoAtWork { .. }
             | CliError::NoRegion
             | CliError::NoCredentials { .. }
-            | CliError::System(_) => 3,
+            | CliError::System(_)
+            | CliError::Output(_) => 3,
             CliError::Run { status, .. } => *status,
             // As shells report a process that a signal ended.
             CliError::Stopped { signal, .. } => 128 + signal,

@@ -71,7 +71,7 @@ pub(crate) fn colours() -> bool {
 pub(crate) fn write(told: &[u8]) -> Result<(), CliError> {
     match std::io::stdout().write_all(told) {
         // Whoever closed the pipe has read enough.
-        Err(wrong) if wrong.kind() != ErrorKind::BrokenPipe => Err(wrong.into()),
+        Err(wrong) if wrong.kind() != ErrorKind::BrokenPipe => Err(CliError::Output(wrong)),
         _ => Ok(()),
     }
 }

@@ -126,12 +126,25 @@ async fn foreign_rows_are_found_and_hide_no_pool() {
         "{said:?}"
     );
     assert!(leasehold_store::list_pools(&patient.table).await.expect("pools").contains_key(&prefix()));
+    // Whoever asks about one pool is not told of rows that are no pool's.
+    finds(&patient, &[], 0);
 
     let patient = Patient::with_limit(2).await;
     for sk in ["a note", "holders", "pool-notes", "zz"] {
         patient.put_item(sk, &[]).await;
     }
     finds(&patient, &["row-foreign"; 4], 1);
+}
+
+#[tokio::test]
+async fn more_than_is_read_is_told() {
+    let patient = Patient::with_limit(2).await;
+    for number in 0..21 {
+        patient.put_item(&format!("zz{number}"), &[]).await;
+    }
+    let said = patient.examined(&["p"]);
+    assert_eq!(said.codes().iter().filter(|code| **code == "row-foreign").count(), 20, "{said:?}");
+    assert!(said.codes().contains(&"look-cut"), "{said:?}");
 }
 
 #[tokio::test]

@@ -103,7 +103,8 @@ fn a_filter_that_leaves_nothing_does_no_harm() {
     types(&mut dashboard, "/zzz\n");
     for key in ["\n", "x", "+", "-", "jjkk", "s", "?", "?"] {
         types(&mut dashboard, key);
-        screen(&dashboard);
+        let shown = screen(&dashboard);
+        assert!(key == "?" || shown.contains("● live") && !shown.contains("reading"), "{shown}");
     }
     assert_eq!(dashboard.overlay, None);
 }

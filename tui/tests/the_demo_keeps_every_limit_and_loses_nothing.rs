@@ -264,7 +264,7 @@ fn a_report_that_cannot_be_written_is_told() {
     let output = command.arg("demo").arg(scenario("quick.toml")).stdout(full).output().expect("the binary runs");
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{told}");
-    assert!(told.contains("leasehold: No space left on device"), "{told}");
+    assert!(told.contains("leasehold: standard output cannot be written: No space left on device"), "{told}");
 }
 
 #[test]

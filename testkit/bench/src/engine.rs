@@ -50,6 +50,12 @@ pub(crate) struct Engine {
     local: Option<Arc<DynamoDbLocal>>,
 }
 
+/// Without its memory of transactions: it looks through ten minutes of them at each new one, as no DynamoDB does, and
+/// leasehold's alone are transactions.
+fn embedded() -> Result<Embedded, BenchError> {
+    Ok(Embedded::memory()?.forgetting_tokens())
+}
+
 impl Engine {
     /// A new one, empty, but for a DynamoDB Local that is there already: its table is made anew.
     ///
@@ -61,10 +67,10 @@ impl Engine {
         local: Option<Arc<DynamoDbLocal>>,
     ) -> Result<Engine, BenchError> {
         let (connector, server, local) = match kind {
-            EngineKind::Embedded => (SharedHttpConnector::new(Embedded::memory()?), None, None),
+            EngineKind::Embedded => (SharedHttpConnector::new(embedded()?), None, None),
             EngineKind::EmbeddedHttp => {
                 // What crosses the network twice is delayed and counted once, at its end.
-                let wire = Wire::to(SharedHttpConnector::new(Embedded::memory()?), delays);
+                let wire = Wire::to(SharedHttpConnector::new(embedded()?), delays);
                 let server = HttpServer::start(Arc::new(Forwards(wire.clone()))).await?;
                 let engine = Engine { wire, server: Some(server), local: None };
                 create_table(&Table::from_builder(engine.config(), TABLE)).await?;

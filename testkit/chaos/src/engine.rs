@@ -36,10 +36,7 @@ enum Server {
 impl Engine {
     pub(crate) async fn start(kind: EngineKind) -> io::Result<Engine> {
         let (at, server) = match kind {
-            EngineKind::Embedded => {
-                let engine = Embedded::memory().map_err(io::Error::other)?;
-                (serve_over_http(engine).await?.to_string(), Server::Here)
-            }
+            EngineKind::Embedded => return Engine::serving(Embedded::memory().map_err(io::Error::other)?).await,
             EngineKind::DynamodbLocal => {
                 let server = DynamoDbLocal::start();
                 (server.endpoint(), Server::DynamoDbLocal(server))
@@ -51,6 +48,11 @@ impl Engine {
         };
         let at = at.trim_start_matches("http://").parse().map_err(io::Error::other)?;
         Ok(Engine { at, _server: server })
+    }
+
+    /// The embedded one, over HTTP.
+    pub(crate) async fn serving(engine: Embedded) -> io::Result<Engine> {
+        Ok(Engine { at: serve_over_http(engine).await?, _server: Server::Here })
     }
 
     /// What a client needs that talks to it with nothing in between.

@@ -142,6 +142,11 @@ describe("a change", () => {
     await show(page, 5500);
     await drawn(page);
     assert.equal(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), `${await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0].held - 4)} more may finish`);
+    // Where too many got in before, what is too many and what may finish add up to what is above the limit.
+    const counting = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[0].pools[0]);
+    const said = await page.locator('[data-door="counting"] .pool-over').first().innerText();
+    const [many, finish] = (/^(\d+) too many, (\d+) may finish$/.exec(said) ?? []).slice(1).map(Number);
+    assert.equal(many + finish, counting.held - counting.limit, said);
     await show(page, 12_000);
     await drawn(page);
     const pool = page.locator('[data-door="leasehold"] .pool').first();

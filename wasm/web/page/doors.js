@@ -204,13 +204,20 @@ class Band {
     this.last = now;
     this.held.textContent = String(held);
     this.limit.textContent = String(limit);
-    const [text, why] = over > 0 ? [`${over} too many`, ""] : passing({ limit, wished, held, settles });
+    const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, held, settles });
     this.over.textContent = text;
     this.over.title = why;
     this.element.classList.toggle("passing", over === 0 && text !== "");
     this.waits.textContent = waiting > 0 ? `${number(waiting)} ${waiting === 1 ? "waits" : "wait"}` : "nobody waits";
     this.element.classList.toggle("over", over > 0);
   }
+}
+
+/** How many are too many; and, after a lowering, how many of the others are above the new limit by right. @returns {[string, string]} */
+function breach({ limit, ceiling, over }) {
+  if (ceiling <= limit) return [`${over} too many`, ""];
+  const more = ceiling - limit;
+  return [`${over} too many, ${more} may finish`, "The limit was lowered: jobs that ran within the limit of before may finish."];
 }
 
 /** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */

@@ -110,7 +110,10 @@ fn age(dashboard: &DashboardState) -> (String, Style) {
         (true, Some(age)) => (format!("× stale {age}"), palette.alarm()),
         (true, None) => ("× no data".into(), palette.alarm()),
         (false, Some(age)) => (format!("● live {age}"), palette.good()),
-        (false, None) if dashboard.listed_at.is_some() && dashboard.count() == 0 => ("● live".into(), palette.good()),
+        // Nothing is on screen that could be old.
+        (false, None) if dashboard.listed().len() == 0 && (dashboard.listed_at.is_some() || dashboard.count() > 0) => {
+            ("● live".into(), palette.good())
+        }
         (false, None) => ("… reading".into(), palette.quiet()),
     }
 }
