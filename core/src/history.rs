@@ -194,6 +194,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_change_has_its_name() {
+        let limit = Limit::HIGHEST;
+        let changes = [PoolChange::Retired, PoolChange::Lapsed { from: limit, to: limit }];
+        assert_eq!(changes.map(|change| change.name()), ["retired", "lapsed"]);
+    }
+
+    #[test]
     fn a_change_is_kept_for_two_years() {
         let day = 86_400_000;
         let row = HistoryRow {

@@ -394,6 +394,14 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_a_newer_edition_is_never_replaced() {
+        let SettingsRow::Unreadable(row) = unreadable() else { unreachable!() };
+        let newer = SettingsRow::Unreadable(Unreadable { newer_edition: Some(3), ..row });
+        let refused = apply(&to_limit(3), Some(&newer));
+        assert!(matches!(refused, Err(Failure::PoolMisconfigured(_))), "{refused:?}");
+    }
+
+    #[test]
     fn each_setting_that_can_be_read_of_an_unreadable_row_is_kept() {
         let remains = PoolPatch {
             limit: None,

@@ -355,3 +355,17 @@ pub enum Refusal {
     /// A condition failed; this is the row as it was.
     Failed(Option<Row>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_equal_whatever_they_are_for() {
+        let write = |key, mutation, intent| Write { key, conditions: vec![], mutation, intent };
+        let one = write(RowKey::Pool, Mutation::Delete, Intent::SetPool);
+        assert_eq!(one, write(RowKey::Pool, Mutation::Delete, Intent::PointToSlot));
+        assert_ne!(one, write(RowKey::Override, Mutation::Delete, Intent::SetPool));
+        assert_ne!(one, write(RowKey::Pool, Mutation::Check, Intent::SetPool));
+    }
+}

@@ -87,6 +87,12 @@ mod tests {
     }
 
     #[test]
+    fn the_time_of_day_is_that_of_its_day() {
+        assert_eq!(Timestamp(0).time_of_day(), "00:00:00");
+        assert_eq!(Timestamp(((3 * 24 + 12) * 3_600 + 3 * 60 + 41) * 1_000 + 999).time_of_day(), "12:03:41");
+    }
+
+    #[test]
     fn a_time_is_told_with_its_unit() {
         assert_eq!((Timestamp(1_500).to_string(), Millis(250).to_string()), ("1500 ms".into(), "250 ms".into()));
     }

@@ -453,6 +453,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_limit_is_shown_as_its_number() {
+        assert_eq!(Limit::HIGHEST.to_string(), "10000");
+    }
+
+    #[test]
     fn what_is_shown_is_short_also_where_it_is_escaped() {
         assert_eq!(shortened("plain \"ü\" 漢", 20), "plain \"ü\" 漢");
         assert_eq!(shortened("a\u{1b}[2J\n\u{202e}", 40), "a\\u{1b}[2J\\n\\u{202e}");

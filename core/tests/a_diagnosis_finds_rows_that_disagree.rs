@@ -7,7 +7,8 @@ mod spoiled_pool;
 
 use leasehold_core::diagnosis::{Finding, FoundLease, Remedy};
 use leasehold_core::{
-    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, Repair, RowKey, Slot, SlotRow, Unreadable, WaitRow,
+    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, PoolRow, Repair, RowKey, Slot, SlotRow, Unreadable,
+    WaitRow,
 };
 use spoiled_pool::*;
 
@@ -323,4 +324,22 @@ fn a_lease_at_or_above_the_mark_raises_it() {
         it.without("b");
     });
     assert_eq!(nobody_there, []);
+}
+
+#[test]
+fn a_row_that_no_list_has_is_written_again_as_it_is() {
+    let found = |key: RowKey| {
+        found(|it| {
+            it.0.unlisted.insert(key);
+        })
+    };
+    let settings = PoolRow::new(limit(2));
+    let listed = found(RowKey::Pool);
+    assert!(
+        matches!(&listed[..], [(Finding::RowUnlisted(RowKey::Pool), Some(Remedy::Write(again)))]
+        if **again == Repair::WriteSettingsAgain(settings)),
+        "{listed:?}"
+    );
+    // A sweep writes the summary anew.
+    assert_eq!(found(RowKey::Summary), [(Finding::RowUnlisted(RowKey::Summary), Some(Remedy::Sweep))]);
 }

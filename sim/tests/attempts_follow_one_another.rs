@@ -184,6 +184,26 @@ fn who_renewed_before_it_came_for_its_lease_gets_it() {
 }
 
 #[test]
+fn a_renewal_that_finds_a_later_one_is_told_its_end() {
+    let mut pool = Pool::new(1);
+    let lease = pool.lease(poll("a", Some(1)), T);
+    // Between its look and its write another copy renews, which asked later.
+    let (mut first, mut later) = (true, pool.slots().remove(0));
+    let held = later.held.as_mut().expect("a lease");
+    (held.renewed_at, held.expires_at) = (Some(Timestamp(T + 50)), Timestamp(T + 300_050));
+    pool.trouble = Box::new(move |table, request| {
+        if !request.writes().is_empty() && std::mem::take(&mut first) {
+            table.put(Row::Slot(later.clone()));
+        }
+        None
+    });
+    pool.asked.clear();
+    let renewed = pool.renew(&lease, None, T + 10);
+    assert_eq!(renewed.map(|renewed| renewed.expires_at), Ok(Timestamp(T + 300_050)));
+    assert_eq!(pool.asked.iter().filter(|request| !request.writes().is_empty()).count(), 1, "nothing is left to write");
+}
+
+#[test]
 fn an_attempt_that_renewed_and_expired_is_taken_over() {
     let mut pool = Pool::new(1);
     let lease = pool.lease(poll("a", Some(1)), T);

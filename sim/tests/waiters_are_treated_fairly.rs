@@ -7,7 +7,7 @@ mod scripted_pool;
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Delivery, ExecutionStatus, Failure, FailureReason, HighWaterRow, Intent,
     LossReason, Millis, Mode, Notice, ReleaseTarget, Released, Reply, Request, RetryAdvice, Row, RowKey, SummaryRow,
-    Tally, TaskResult, Ticket, Timestamp, WaitRow, Write,
+    Tally, TaskResult, TaskToken, Ticket, Timestamp, WaitRow, Write,
 };
 use scripted_pool::{Pool, T, holder, limit, poll, queue, task};
 
@@ -300,6 +300,23 @@ fn a_task_that_may_not_be_told_costs_no_lease() {
     pool.delivery = Delivery::Refused;
     assert_eq!(pool.acquire(queue("a", Some(1)), T), Err(Failure::NoticeRefused));
     assert_eq!(pool.held(), 0);
+}
+
+#[test]
+fn a_task_that_another_tells_meanwhile_waits_for_that() {
+    // Found closed by the caller that has its lease; before that gives it back, somebody is about to tell the task again.
+    let mut pool = Pool::new(1);
+    pool.delivery = Delivery::Closed;
+    pool.trouble = Box::new(|table, request| {
+        if request.writes().iter().any(|write| matches!(write.intent, Intent::Free(..))) {
+            let mut row = table.slots().next().cloned().expect("a slot");
+            row.held.as_mut().expect("a lease").notice = Notice::MaybeTold(TaskToken::new("a").expect("a token"));
+            table.put(Row::Slot(row));
+        }
+        None
+    });
+    assert_eq!(pool.acquire(queue("a", Some(1)), T), Ok(AcquireOutcome::Queued));
+    assert_eq!(pool.held(), 1);
 }
 
 #[test]

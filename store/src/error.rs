@@ -287,6 +287,11 @@ fn misconfigured(prefix: &str, why: &str, newer_edition: Option<u64>) -> String 
         None if why.starts_with(&format!("row {} ", rows::sort(&RowKey::HighWater))) => {
             format!("is misconfigured: {why}; `leasehold doctor {prefix} --repair` writes it anew")
         }
+        // Settings written anew would let both editions work on one pool.
+        None if why.contains(": attribute edition ") => format!(
+            "is misconfigured: {why}; the pool may be of another edition: use a leasehold that speaks it, or carry the pool \
+             over (docs/guide/upgrading.md)"
+        ),
         None => format!(
             "is misconfigured: {why}; set it again (`leasehold pool set {prefix} --limit N`, or Terraform), or end its \
              override (`leasehold pool override {prefix} --end`)"

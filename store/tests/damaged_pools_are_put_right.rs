@@ -365,6 +365,16 @@ async fn perform<T>(table: &Table, step: Step<T>) -> Replies {
 }
 
 #[tokio::test]
+async fn a_pool_of_the_first_edition_leads_to_the_upgrade_and_not_to_new_settings() {
+    for edition in [n("1"), AttributeValue::Null(true)] {
+        let damaged = DamagedTable::embedded().await;
+        damaged.damage(RowKey::Pool, &[("edition", edition), ("limit", n("5"))]).await;
+        let wrong = look(&damaged.table, &prefix(), || NOW).await.expect_err("no settings").to_string();
+        assert!(wrong.contains("docs/guide/upgrading.md") && !wrong.contains("pool set"), "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn a_pool_of_an_edition_to_come_is_never_set() {
     let damaged = DamagedTable::embedded().await;
     damaged.damage(RowKey::Pool, &[("edition", n("3")), ("limit", n("5"))]).await;

@@ -176,6 +176,6 @@ impl Recording {
             limit: last.limit,
             waiting: last.waiting,
         };
-        thin_out(&seen, points, |(_, sample)| Span::from(*sample)).map(draw).collect()
+        thin_out(&seen, points, |(_, sample)| Span::from(*sample), Span::then).map(draw).collect()
     }
 }

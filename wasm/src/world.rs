@@ -135,7 +135,7 @@ impl World {
         of_door(door, |strategy| self.0.requests(strategy))
     }
 
-    /// Held leases against the limit over time, five numbers each.
+    /// Held leases against the limit over time, six numbers each.
     pub fn line(&self, door: usize, pool: usize, from: f64, to: f64, points: usize) -> Vec<f64> {
         of_door(door, |strategy| self.0.series(strategy, pool, from, to, points))
     }

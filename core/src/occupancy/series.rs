@@ -65,11 +65,16 @@ impl Span {
 }
 
 /// At most so many points for a list in order of time: as many next to each other share one as have to. Each with the
-/// place in the list where it begins.
-pub fn thin_out<T>(list: &[T], points: usize, span: impl Fn(&T) -> Span) -> impl Iterator<Item = (usize, Span)> {
+/// place in the list where it begins. `then` says what two that share one come to, as [`Span::then`] does.
+pub fn thin_out<T, P>(
+    list: &[T],
+    points: usize,
+    point: impl Fn(&T) -> P,
+    then: impl Fn(P, P) -> P,
+) -> impl Iterator<Item = (usize, P)> {
     let together = list.len().div_ceil(points.max(1)).max(1);
     list.chunks(together).enumerate().filter_map(move |(at, chunk)| {
-        let point = chunk.iter().map(&span).reduce(Span::then)?;
+        let point = chunk.iter().map(&point).reduce(&then)?;
         Some((at * together, point))
     })
 }
@@ -94,7 +99,7 @@ mod tests {
         for length in 0..40 {
             let list: Vec<Sample> = (0..length).map(|held| sample(held, 0)).collect();
             for points in 0..50 {
-                let thin: Vec<_> = thin_out(&list, points, |sample| Span::from(*sample)).collect();
+                let thin: Vec<_> = thin_out(&list, points, |sample| Span::from(*sample), Span::then).collect();
                 assert!(thin.len() <= points.max(1), "{length} in {points}");
                 assert_eq!(thin.last().map(|(_, span)| span.last), list.last().copied());
                 assert!(thin.iter().all(|(at, span)| list[*at].held <= span.most_held), "{length} in {points}");

@@ -10,6 +10,7 @@ use super::clock::{BEGIN, micros, ms};
 use super::job::{Job, Phase};
 use super::lane::Lane;
 use super::pool::Pool;
+use super::pool_series::Stretch;
 use super::request_effect::{ReplySummary, RequestEffect};
 use super::world::World;
 use crate::count_then_put;
@@ -340,12 +341,13 @@ impl World {
         all
     }
 
-    /// Held leases against the limit of a pool: from, most held, held, limit, waiting; at most so many points.
+    /// Held leases against the limit of a pool: from, most held, held, limit, waiting, and how many might hold one (more than
+    /// the limit after a lowering); at most so many points.
     pub fn series(&self, strategy: Strategy, pool: usize, from_ms: f64, to_ms: f64, points: usize) -> Vec<f64> {
         let Some(pool) = self.lane(strategy).observer.pools.get(pool) else { return vec![] };
         let spans = pool.series.between(micros(from_ms), micros(to_ms).min(self.micros()), points);
-        let draw = |(from, Span { most_held, last, .. }): (u64, Span)| {
-            [ms(from), most_held.into(), last.held.into(), last.limit.into(), last.waiting.into()]
+        let draw = |(from, Stretch { span: Span { most_held, last, .. }, ceiling }): (u64, Stretch)| {
+            [ms(from), most_held.into(), last.held.into(), last.limit.into(), last.waiting.into(), ceiling.into()]
         };
         spans.into_iter().flat_map(draw).collect()
     }

@@ -4,7 +4,7 @@
 use leasehold_core::Limit;
 use leasehold_core::occupancy::series::Sample;
 
-use super::pool_series::PoolSeries;
+use super::pool_series::{PoolSeries, Stretch};
 use super::wait_histogram::WaitHistogram;
 
 /// What an onlooker knows of one pool of a lane.
@@ -102,8 +102,8 @@ impl PoolObserver {
     }
 
     fn sample(&mut self, now: u64) {
-        let PoolObserver { held, limit, waiting, .. } = *self;
-        self.series.is_now(now, Sample { held, limit, waiting });
+        let PoolObserver { held, limit, ceiling, waiting, .. } = *self;
+        self.series.is_now(now, Stretch::at(Sample { held, limit, waiting }, ceiling));
     }
 
     /// One more holds. Whether that is one too many.

@@ -8,32 +8,52 @@ const NARROWEST: u64 = 2_000;
 /// How many buckets are kept.
 const MOST: usize = 2_048;
 
-/// What a bucket of time saw: a [`Span`] in little room, as every moment that is kept to go back to has all buckets.
+/// What a stretch of time came to, and how many might hold a lease at its end: more than the limit says after a lowering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) span: Span,
+    pub(crate) ceiling: u32,
+}
+
+impl Stretch {
+    pub(crate) fn at(sample: Sample, ceiling: u32) -> Stretch {
+        Stretch { span: sample.into(), ceiling }
+    }
+
+    fn then(self, next: Stretch) -> Stretch {
+        Stretch { span: self.span.then(next.span), ceiling: next.ceiling }
+    }
+}
+
+/// What a bucket of time saw: a [`Stretch`] in little room, as every moment that is kept to go back to has all buckets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Bucket {
     most_held: u16,
     held: u16,
     limit: u16,
+    ceiling: u16,
     waiting: u16,
 }
 
-impl From<Span> for Bucket {
-    fn from(Span { most_held, last, .. }: Span) -> Bucket {
+impl From<Stretch> for Bucket {
+    fn from(Stretch { span: Span { most_held, last, .. }, ceiling }: Stretch) -> Bucket {
         let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
         Bucket {
             most_held: narrow(most_held),
             held: narrow(last.held),
             limit: narrow(last.limit),
+            ceiling: narrow(ceiling),
             waiting: narrow(last.waiting),
         }
     }
 }
 
-impl From<Bucket> for Span {
+impl From<Bucket> for Stretch {
     /// How many waited at most is not kept.
-    fn from(bucket: Bucket) -> Span {
+    fn from(bucket: Bucket) -> Stretch {
         let last = Sample { held: bucket.held.into(), limit: bucket.limit.into(), waiting: bucket.waiting.into() };
-        Span { most_held: bucket.most_held.into(), ..Span::from(last) }
+        let span = Span { most_held: bucket.most_held.into(), ..Span::from(last) };
+        Stretch { span, ceiling: bucket.ceiling.into() }
     }
 }
 
@@ -53,10 +73,10 @@ impl Default for PoolSeries {
 
 impl PoolSeries {
     /// From `now` on, until told otherwise, it is like this.
-    pub(crate) fn is_now(&mut self, now: u64, sample: Sample) {
+    pub(crate) fn is_now(&mut self, now: u64, is: Stretch) {
         self.fill_to(now);
         if let Some(bucket) = self.buckets.last_mut() {
-            *bucket = Span::from(*bucket).then(sample.into()).into();
+            *bucket = Stretch::from(*bucket).then(is).into();
         }
     }
 
@@ -64,24 +84,27 @@ impl PoolSeries {
     fn fill_to(&mut self, now: u64) {
         while now / self.width >= MOST as u64 {
             let half = self.buckets.len().div_ceil(2);
-            let merged = thin_out(&self.buckets, half, |bucket| Span::from(*bucket));
-            self.buckets = merged.map(|(_, span)| Bucket::from(span)).collect();
+            let merged = thin_out(&self.buckets, half, |bucket| Stretch::from(*bucket), Stretch::then);
+            self.buckets = merged.map(|(_, stretch)| Bucket::from(stretch)).collect();
             self.width *= 2;
         }
         let wanted = usize::try_from(now / self.width).unwrap_or(MOST) + 1;
-        let unchanged = self.buckets.last().map(|last| Span::from(Span::from(*last).last).into());
+        let unchanged = self.buckets.last().map(|last| {
+            let last = Stretch::from(*last);
+            Stretch::at(last.span.last, last.ceiling).into()
+        });
         self.buckets.resize(wanted.max(self.buckets.len()), unchanged.unwrap_or_default());
     }
 
-    /// At most `points` spans from one moment to another, each with when it begins. The last one goes on until `to`.
-    pub(crate) fn between(&self, from: u64, to: u64, points: usize) -> Vec<(u64, Span)> {
+    /// At most `points` stretches from one moment to another, each with when it begins. The last one goes on until `to`.
+    pub(crate) fn between(&self, from: u64, to: u64, points: usize) -> Vec<(u64, Stretch)> {
         let mut series = self.clone();
         series.fill_to(to);
         let first = usize::try_from(from / series.width).unwrap_or(MOST).min(series.buckets.len());
         let end = usize::try_from(to / series.width).unwrap_or(MOST) + 1;
         let wanted = &series.buckets[first..end.clamp(first, series.buckets.len())];
-        let spans = thin_out(wanted, points, |bucket| Span::from(*bucket));
-        spans.map(|(at, span)| ((first + at) as u64 * series.width, span)).collect()
+        let thin = thin_out(wanted, points, |bucket| Stretch::from(*bucket), Stretch::then);
+        thin.map(|(at, stretch)| ((first + at) as u64 * series.width, stretch)).collect()
     }
 }
 
@@ -89,8 +112,8 @@ impl PoolSeries {
 mod tests {
     use super::*;
 
-    fn sample(held: u32, waiting: u32) -> Sample {
-        Sample { held, limit: 5, waiting }
+    fn sample(held: u32, waiting: u32) -> Stretch {
+        Stretch::at(Sample { held, limit: 5, waiting }, 7)
     }
 
     #[test]
@@ -103,8 +126,8 @@ mod tests {
             series.is_now(now, sample(3, 0));
             let seen = series.between(0, now, 100);
             assert!(seen.len() <= 100, "{}", seen.len());
-            assert_eq!(seen.iter().map(|(_, span)| span.most_held).max(), Some(9));
-            assert_eq!(seen.last().map(|(_, span)| span.last.held), Some(3));
+            assert_eq!(seen.iter().map(|(_, seen)| seen.span.most_held).max(), Some(9));
+            assert_eq!(seen.last().map(|(_, seen)| seen.span.last.held), Some(3));
         }
     }
 
@@ -122,6 +145,6 @@ mod tests {
         series.is_now(0, sample(4, 1));
         let seen = series.between(0, 1_000_000, 1_000);
         assert_eq!(seen.len(), 501);
-        assert!(seen.iter().all(|(_, span)| *span == Span::from(sample(4, 1))));
+        assert!(seen.iter().all(|(_, seen)| *seen == sample(4, 1)));
     }
 }

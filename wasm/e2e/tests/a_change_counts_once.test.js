@@ -147,6 +147,22 @@ describe("a change", () => {
     const said = await page.locator('[data-door="counting"] .pool-over').first().innerText();
     const [many, finish] = (/^(\d+) too many, (\d+) may finish$/.exec(said) ?? []).slice(1).map(Number);
     assert.equal(many + finish, counting.held - counting.limit, said);
+    // The chart is alarming only where more held than might: who may finish is none of those.
+    const alarming = (door) => page.evaluate((door) => {
+      const one = new OffscreenCanvas(1, 1).getContext("2d");
+      const probe = document.body.appendChild(document.createElement("span"));
+      probe.style.color = "var(--alarm)";
+      one.fillStyle = getComputedStyle(probe).color;
+      probe.remove();
+      one.fillRect(0, 0, 1, 1);
+      const [red, green, blue] = one.getImageData(0, 0, 1, 1).data;
+      const chart = document.querySelector(`[data-door="${door}"] canvas.chart`);
+      const { data } = chart.getContext("2d").getImageData(0, 0, chart.width, chart.height);
+      let count = 0;
+      for (let at = 0; at < data.length; at += 4) count += data[at] === red && data[at + 1] === green && data[at + 2] === blue ? 1 : 0;
+      return count;
+    }, door);
+    assert.deepEqual([await alarming("leasehold"), (await alarming("counting")) > 0], [0, true]);
     await show(page, 12_000);
     await drawn(page);
     const pool = page.locator('[data-door="leasehold"] .pool').first();

@@ -83,6 +83,31 @@ describe("the two doors", () => {
     await close();
   });
 
+  test("say why a job got in, also one that follows a limit of before", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows&at=4000&speed=0.2" });
+    const slider = page.getByLabel("Limit of analytics");
+    await slider.focus();
+    for (let step = 0; step < 10; step += 1) await slider.press("ArrowLeft");
+    const told = await page.evaluate(async () => {
+      const { sentence } = await import("./page/captions.js");
+      const { player } = globalThis.leasehold;
+      const events = [];
+      for (let at = player.now, from = 0; at <= 8000; at += 50) {
+        player.world.advance_to(at, 1e9);
+        const news = player.world.events(from);
+        from = news.next;
+        events.push(...news.events.filter((said) => said.what === "acquired" && said.door === 0));
+      }
+      return events.map((said) => ({ text: sentence(said, null), enough: said.counted >= said.limit }));
+    });
+    assert.ok(told.length > 20 && told.some(({ enough }) => enough), `${told.length} got in`);
+    for (const { text, enough } of told) {
+      assert.equal(/the limit of before, which it still follows/.test(text), enough, text);
+      assert.doesNotMatch(text, /ended meanwhile/);
+    }
+    await close();
+  });
+
   test("explain each breach with numbers that add up", async () => {
     const { page, close } = await open({ hash: "#story=thundering-herd" });
     const told = await page.evaluate(async () => {

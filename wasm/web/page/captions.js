@@ -70,8 +70,12 @@ function words(said) {
       if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}. ${said.held} of ${said.limit} run.`;
       if (!counting) return `${job(said.job)} wrote its name on slot ${said.cell}, which was free. Nobody else can have it now.`;
       const change = said.held - said.counted - 1;
-      const meanwhile = change === 0 ? "" : change < 0 ? "Others ended meanwhile. " : "Others did the same. ";
-      return `${job(said.job)} counted ${said.counted}, fewer than ${said.limit}, and put its lease. ${meanwhile}Now ${said.held} run.`;
+      const others = change > 0 ? "Others did the same. " : "";
+      // A job that was counted may have ended since, have died, or not know yet that it has a lease.
+      const now = `Now ${said.held} ${change < 0 ? "of them run" : said.held === 1 ? "runs" : "run"}.`;
+      // Who follows the limit from before a lowering does not see that there are enough.
+      const enough = said.counted < said.limit ? `fewer than ${said.limit}` : `fewer than the limit of before, which it still follows (it is ${said.limit} now)`;
+      return `${job(said.job)} counted ${said.counted}, ${enough}, and put its lease. ${others}${now}`;
     }
     case "over_limit": {
       const same = said.same ?? 0;
@@ -85,7 +89,7 @@ function words(said) {
       return `${job(said.job)} counted ${said.counted} and put its lease. ${now}`;
     }
     case "within_limit":
-      return `enough jobs have ended: ${said.held} run, no more than the limit. Nobody repaired it; it will happen again.`;
+      return `enough jobs have ended: ${said.held} run, no more than may run now. Nobody repaired it; it will happen again.`;
     case "queued":
       return `no slot is open: ${job(said.job)} joins the queue and sleeps. ${plural(said.waiting, "job waits", "jobs wait")}.`;
     case "refused":
@@ -161,7 +165,7 @@ function quietly(said, pools) {
 export function standing(pools, names) {
   const each = pools.slice(0, 3).map((pool, at) => {
     const waits = pool.waiting === 0 ? "nobody waits" : plural(pool.waiting, "waits", "wait");
-    const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so no job gets in`;
+    const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so few jobs get in, or none`;
     return `${pools.length > 1 ? `${names[at]}: ` : ""}${pool.held} of ${pool.limit} run, ${waits}${closed}.`;
   });
   if (pools.length > each.length) each.push(`And ${plural(pools.length - each.length, "more pool")}.`);

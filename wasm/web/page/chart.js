@@ -1,4 +1,5 @@
-// How many held a lease against the limit, lately? A line over time that turns alarming above the limit.
+// How many held a lease against the limit, lately? A line over time that turns alarming where more hold than may. After a
+// lowering, those above the new limit who may finish are drawn in the colour of what passes.
 
 import { fit } from "./canvas.js";
 import { colours } from "./colours.js";
@@ -9,7 +10,8 @@ import { colours } from "./colours.js";
  * @property {number} to ms
  * @property {string} said what to write below it
  * @property {number} most the top of the scale, the same at both doors
- * @property {{at: number, most: number, limit: number, until: number}[]} points in order; each lasts until the next, the last until its own end
+ * @property {{at: number, most: number, limit: number, ceiling: number, until: number}[]} points in order; ceiling: how many may hold,
+ *   more than the limit after a lowering; each lasts until the next, the last until its own end
  */
 
 const foot = 13;
@@ -39,6 +41,7 @@ export class Chart {
     const y = (held) => bottom - (held / Math.max(1, most)) * (bottom - head);
 
     const held = new Path2D();
+    const passing = new Path2D();
     const over = new Path2D();
     const edge = new Path2D();
     const limit = new Path2D();
@@ -52,7 +55,9 @@ export class Chart {
       const top = y(point.most);
       const line = y(point.limit);
       held.rect(left, Math.max(top, line), wide, bottom - Math.max(top, line));
-      if (top < line) over.rect(left, top, wide, line - top);
+      const may = Math.min(line, y(point.ceiling));
+      if (top < line) passing.rect(left, Math.max(top, may), wide, line - Math.max(top, may));
+      if (top < may) over.rect(left, top, wide, may - top);
       if (edgeY < 0) edge.moveTo(left, top);
       else if (edgeY !== top) edge.lineTo(left, top);
       edge.lineTo(right, top);
@@ -63,6 +68,8 @@ export class Chart {
     });
     ctx.fillStyle = colours["hold-soft"];
     ctx.fill(held);
+    ctx.fillStyle = colours.wait;
+    ctx.fill(passing);
     ctx.fillStyle = colours.alarm;
     ctx.fill(over);
     ctx.lineWidth = 1.5;

@@ -138,9 +138,11 @@ export class Doors {
     for (let at = 0; at < flat.length; at += rows.line.stride) {
       const most = flat[at + rows.line.most];
       const limit = flat[at + rows.line.limit];
+      const ceiling = flat[at + rows.line.ceiling];
       const before = points.at(-1);
       // A point lasts until the next: where nothing changed there is none.
-      if (before?.most !== most || before.limit !== limit) points.push({ at: flat[at + rows.line.from], most, limit, until: frame.now_ms });
+      const same = before?.most === most && before.limit === limit && before.ceiling === ceiling;
+      if (!same) points.push({ at: flat[at + rows.line.from], most, limit, ceiling, until: frame.now_ms });
     }
     return points;
   }

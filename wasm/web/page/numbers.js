@@ -42,8 +42,8 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing }) 
   if (!Number.isFinite(there) || !Number.isFinite(here)) return "The waits are compared here once jobs have got in on both sides.";
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
   // A settling pool is told of where it makes the difference.
-  const settled = lowered && here > there ? " After the limit was lowered, Leasehold let nobody in until the old limit was surely forgotten." : "";
-  if (Math.max(here, there) < shortWait) return `${waits}: so far hardly a job had to wait for another. A job makes more requests at Leasehold before it runs.`;
+  const settled = lowered && here > there ? " After the limit was lowered, Leasehold let few jobs in, or none, until the old limit was surely forgotten." : "";
+  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another. A job makes more requests at Leasehold before it runs.`;
   if (leasehold.most_over > 0) return `${waits}. ${counting.most_over > 0 ? "Neither side kept the limit here" : "Leasehold did not keep the limit here"}, as clocks or caches are worse than Leasehold’s promise allows.${settled}`;
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   if (here > there && worst.most_over > 0) {

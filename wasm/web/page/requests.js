@@ -4,6 +4,10 @@ import { kind } from "./rows.js";
 import { capital, harmless, moment, span } from "./words.js";
 
 const doors = ["Count", "Leasehold"];
+const sides = ["Count, then put", "Leasehold"];
+
+/** How many requests of a side the simulator keeps. */
+const kept = 256;
 
 const signs = {
   done: ["\u00b7", "done"],
@@ -124,7 +128,7 @@ export class Requests {
     const world = this.hooks.world();
     if (world === null) return;
     const doors = this.onlyDoor === null ? [0, 1] : [this.onlyDoor];
-    const briefs = doors.flatMap((door) => world.recent(door, this.job === null ? 40 : 256));
+    const briefs = doors.flatMap((door) => world.recent(door, this.job === null ? 40 : kept));
     this.briefs = briefs
       .filter((brief) => this.job === null || brief.job === this.job)
       .sort((one, other) => other.asked_ms - one.asked_ms || other.id - one.id)
@@ -147,7 +151,7 @@ export class Requests {
     } catch {
       // It has not come yet, at this moment.
     }
-    return this.briefs.length < asked ? ` These are the newest ${this.briefs.length} of ${asked}.` : "";
+    return this.briefs.length < asked ? ` ${this.briefs.length === 0 ? "None" : this.briefs.length} of ${asked} ${this.briefs.length < 2 ? "is" : "are"} still kept.` : "";
   }
 
   #drawList() {
@@ -204,8 +208,11 @@ export class Requests {
     this.#list(job);
     try {
       const about = world.job(job);
-      const newest = about.doors[door].recent[0] ?? about.doors[1 - door].recent[0];
-      if (newest === undefined) this.detail.replaceChildren(note(`Job ${job} has not asked the table for anything yet.`));
+      const here = about.doors[door];
+      const newest = here.recent[0] ?? about.doors[1 - door].recent[0];
+      // Those of the other side would look like the answer.
+      if (here.recent.length === 0 && here.requests > 0) this.detail.replaceChildren(note(`The requests of job ${job} at ${sides[door]} are no longer kept: each side keeps its newest ${kept}.`));
+      else if (newest === undefined) this.detail.replaceChildren(note(`Job ${job} has not asked the table for anything yet.`));
       else this.choose(newest);
       this.detail.firstElementChild.scrollIntoView({ block: "nearest" });
     } catch (error) {

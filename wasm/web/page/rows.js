@@ -16,5 +16,5 @@ export const none = new Float64Array(0);
 
 export const taken = { stride: 2, pool: 0, cell: 1 };
 
-export const line = { stride: 5, from: 0, most: 1, last: 2, limit: 3, waiting: 4 };
+export const line = { stride: 6, from: 0, most: 1, last: 2, limit: 3, waiting: 4, ceiling: 5 };
 export const traceLine = { stride: 4, at: 0, held: 1, limit: 2, waiting: 3 };

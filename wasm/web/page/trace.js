@@ -402,10 +402,14 @@ class TraceBand {
     });
 
     const points = [];
+    let ceiling = 0;
     for (let at = 0; at < this.line.length; at += rows.traceLine.stride) {
       if (this.line[at] > how.moment) break;
       const held = this.line[at + rows.traceLine.held];
-      points.push({ at: this.line[at], most: held, limit: this.line[at + rows.traceLine.limit], until: how.moment });
+      const limit = this.line[at + rows.traceLine.limit];
+      // Who held a lease as the limit was lowered may go on. Before the first look nobody knows.
+      if (held <= limit || limit >= ceiling) ceiling = points.length === 0 ? Math.max(limit, held) : limit;
+      points.push({ at: this.line[at], most: held, limit, ceiling, until: how.moment });
     }
     const most = 1.12 * Math.max(4, ...points.map((point) => Math.max(point.most, point.limit)));
     this.chart.draw({ from: how.from, to: how.to, most, points, said: how.to > how.from ? `leases held, the whole ${span(how.to - how.from)}` : "leases held" });
