@@ -7,8 +7,8 @@ mod spoiled_pool;
 
 use leasehold_core::diagnosis::{Finding, FoundLease, Remedy};
 use leasehold_core::{
-    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, PoolRow, Repair, RowKey, Slot, SlotRow, Unreadable,
-    WaitRow,
+    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, OverrideRow, PoolRow, Repair, RowKey, Slot, SlotRow,
+    Unreadable, WaitRow,
 };
 use spoiled_pool::*;
 
@@ -328,18 +328,18 @@ fn a_lease_at_or_above_the_mark_raises_it() {
 
 #[test]
 fn a_row_that_no_list_has_is_written_again_as_it_is() {
-    let found = |key: RowKey| {
+    let (who, why) = ("ann".into(), "a test".into());
+    let live = OverrideRow { limit: limit(2), lowered: None, at: seconds_ago(60), until: None, who, why };
+    let unlisted = |key: RowKey| {
         found(|it| {
+            it.0.live = Some(live.clone());
             it.0.unlisted.insert(key);
         })
     };
-    let settings = PoolRow::new(limit(2));
-    let listed = found(RowKey::Pool);
-    assert!(
-        matches!(&listed[..], [(Finding::RowUnlisted(RowKey::Pool), Some(Remedy::Write(again)))]
-        if **again == Repair::WriteSettingsAgain(settings)),
-        "{listed:?}"
-    );
+    let settings = Repair::WriteSettingsAgain(PoolRow::new(limit(2)));
+    assert_eq!(unlisted(RowKey::Pool), [(Finding::RowUnlisted(RowKey::Pool), write(settings))]);
+    let overridden = Repair::WriteOverrideAgain(live.clone());
+    assert_eq!(unlisted(RowKey::Override), [(Finding::RowUnlisted(RowKey::Override), write(overridden))]);
     // A sweep writes the summary anew.
-    assert_eq!(found(RowKey::Summary), [(Finding::RowUnlisted(RowKey::Summary), Some(Remedy::Sweep))]);
+    assert_eq!(unlisted(RowKey::Summary), [(Finding::RowUnlisted(RowKey::Summary), Some(Remedy::Sweep))]);
 }
