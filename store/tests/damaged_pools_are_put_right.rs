@@ -365,7 +365,7 @@ async fn perform<T>(table: &Table, step: Step<T>) -> Replies {
 }
 
 #[tokio::test]
-async fn a_pool_of_the_first_edition_leads_to_the_upgrade_and_not_to_new_settings() {
+async fn a_pool_of_the_first_edition_leads_to_the_upgrade() {
     for edition in [n("1"), AttributeValue::Null(true)] {
         let damaged = DamagedTable::embedded().await;
         damaged.damage(RowKey::Pool, &[("edition", edition), ("limit", n("5"))]).await;

@@ -21,7 +21,7 @@ async fn put_new(engine: &Embedded, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn one_that_is_sent_again_is_done_once_unless_its_token_is_forgotten() {
+async fn a_repeat_is_done_once_unless_its_token_is_forgotten() {
     let engine = Embedded::memory().expect("an engine");
     create_table(&engine.table("leases")).await.expect("a table");
     assert!(put_new(&engine, "one").await);
