@@ -345,10 +345,10 @@ impl World {
     /// the limit after a lowering); at most so many points.
     pub fn series(&self, strategy: Strategy, pool: usize, from_ms: f64, to_ms: f64, points: usize) -> Vec<f64> {
         let Some(pool) = self.lane(strategy).observer.pools.get(pool) else { return vec![] };
-        let spans = pool.series.between(micros(from_ms), micros(to_ms).min(self.micros()), points);
+        let stretches = pool.series.between(micros(from_ms), micros(to_ms).min(self.micros()), points);
         let draw = |(from, Stretch { span: Span { most_held, last, .. }, ceiling }): (u64, Stretch)| {
             [ms(from), most_held.into(), last.held.into(), last.limit.into(), last.waiting.into(), ceiling.into()]
         };
-        spans.into_iter().flat_map(draw).collect()
+        stretches.into_iter().flat_map(draw).collect()
     }
 }

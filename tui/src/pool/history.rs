@@ -16,9 +16,8 @@ use crate::target::Target;
 ///
 /// Noted are: a pool was made, set or retired, its limit was overridden, and an override was ended or lapsed.
 /// Changes by Terraform, or by other programs that write into the table, are not noted. CloudTrail has those if its data
-/// events are turned on for the table. A retired
-/// pool keeps its history for two years after the last change. If a row makes no sense, the reason goes to standard
-/// error, the rest is printed, and the exit status is 3.
+/// events are turned on for the table. A retired pool keeps its history for two years after the last change. If a row
+/// makes no sense, the reason goes to standard error, the rest is printed, and the exit status is 3.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct PoolHistoryOptions {

@@ -2,7 +2,7 @@
 
 import { COUNTING, LEASEHOLD } from "./rows.js";
 import { does, who } from "./requests.js";
-import { capital, moment, plural, span, unbroken } from "./words.js";
+import { capital, moment, plural, sides, span, unbroken } from "./words.js";
 
 /** @typedef {{seq: number, at_ms: number, door: number|null, pool: number|null, what: string, [more: string]: any}} Said */
 
@@ -144,7 +144,7 @@ function words(said) {
 
 /** As it is said aloud, where nobody sees on which side it stands. @param {number|null} door @param {string} text */
 function spoken(door, text) {
-  return door === null ? text : `${door === COUNTING ? "Count, then put" : "Leasehold"}: ${text}`;
+  return door === null ? text : `${sides[door]}: ${text}`;
 }
 
 /** What is told of a step alone. @param {Said} said @param {string[]} pools */

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
 import { term } from "./terms.js";
-import { harmless, moment, number, span } from "./words.js";
+import { harmless, moment, number, sides, span } from "./words.js";
 
 /** More than so many requests on their way at once, and no number is written beside them. */
 const mostCounts = 100;
@@ -182,7 +182,7 @@ class Band {
     const name = this.element.querySelector("h3");
     name.textContent = harmless(prefix);
     this.element.classList.toggle("long-name", prefix.length > longName);
-    this.element.setAttribute("aria-label", `Pool ${prefix}, ${door === rows.LEASEHOLD ? "Leasehold" : "Count, then put"}`);
+    this.element.setAttribute("aria-label", `Pool ${prefix}, ${sides[door]}`);
     this.held = this.element.querySelector("strong");
     this.limit = this.element.querySelector(".pool-held span");
     this.over = this.element.querySelector(".pool-over");

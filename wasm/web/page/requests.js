@@ -1,10 +1,9 @@
 // What did each request ask of the table, under which conditions, and what was there? The list and the one chosen.
 
 import { kind } from "./rows.js";
-import { capital, harmless, moment, span } from "./words.js";
+import { capital, harmless, moment, sides, span } from "./words.js";
 
 const doors = ["Count", "Leasehold"];
-const sides = ["Count, then put", "Leasehold"];
 
 /** How many requests of a side the simulator keeps. */
 const kept = 256;

@@ -1,5 +1,8 @@
 // How are times, amounts and names written for a person?
 
+/** The names of both sides, by the number of their door. */
+export const sides = ["Count, then put", "Leasehold"];
+
 /** @param {number} ms @returns {string} a length of time, in the unit that fits */
 export function span(ms) {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return "\u2013";
