@@ -1,9 +1,9 @@
 //! The store's errors: what went wrong, in words for a person? What was tried, on which table and pool, what is wrong,
 //! what to do. The only home of the sentences that say so, also of "there is no such pool".
 
-use leasehold_core::{Failure, InvalidValue, NEWER_EDITION, PoolName, RowKey};
+use leasehold_core::{Failure, InvalidValue, NEWER_EDITION, PoolName};
 
-use crate::rows::{self, EDITION_SPOKEN, RowError};
+use crate::rows::{EDITION_SPOKEN, PREFIX, RowError, WrongRow};
 
 /// A request or a reading that gave nothing usable. Never a grant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +94,7 @@ pub enum StoreError {
         prefix: String,
     },
     /// The pool's own rows make no sense.
-    #[error("pool {prefix} in table {table} {}", misconfigured(prefix, why, *newer_edition))]
+    #[error("pool {prefix} in table {table} {}", misconfigured(prefix, why, *row))]
     PoolMisconfigured {
         /// The table's name.
         table: String,
@@ -102,8 +102,8 @@ pub enum StoreError {
         prefix: String,
         /// Which value, and what was expected.
         why: String,
-        /// The edition of the protocol that its rows are of, where this program knows only older ones.
-        newer_edition: Option<u64>,
+        /// Which of its own rows it is.
+        row: WrongRow,
     },
     /// A task had to be told that it is over first, and it is not known whether it was.
     #[error(
@@ -234,8 +234,14 @@ impl StoreError {
         match failure {
             Failure::PoolNotFound => StoreError::PoolNotFound { table, prefix },
             Failure::PoolMisconfigured(invalid) => {
-                let newer_edition = (invalid.what == NEWER_EDITION).then(|| invalid.got.parse().ok()).flatten();
-                StoreError::PoolMisconfigured { table, prefix, why: invalid.to_string(), newer_edition }
+                let newer = (invalid.what == NEWER_EDITION).then(|| invalid.got.parse().ok()).flatten();
+                let row = match newer {
+                    Some(edition) => WrongRow::NewerEdition(edition),
+                    // The protocol's reason quotes the row's.
+                    None if invalid.got.contains(": attribute edition ") => WrongRow::OtherEdition,
+                    None => WrongRow::Settings,
+                };
+                StoreError::PoolMisconfigured { table, prefix, why: invalid.to_string(), row }
             }
             Failure::Throttled => StoreError::Throttled { context, table, why },
             Failure::HolderConflict(_) | Failure::Lost(_) => StoreError::Declined { context, table, why },
@@ -262,7 +268,7 @@ impl StoreError {
             StoreError::PoolNotFound { .. } => Failure::PoolNotFound,
             StoreError::Throttled { .. } => Failure::Throttled,
             StoreError::TasksUnavailable { .. } => Failure::TasksUnavailable,
-            StoreError::PoolMisconfigured { newer_edition: Some(edition), .. } => {
+            StoreError::PoolMisconfigured { row: WrongRow::NewerEdition(edition), .. } => {
                 Failure::PoolMisconfigured(InvalidValue {
                     what: NEWER_EDITION,
                     got: edition.to_string(),
@@ -279,23 +285,13 @@ impl StoreError {
     }
 }
 
-fn misconfigured(prefix: &str, why: &str, newer_edition: Option<u64>) -> String {
-    match newer_edition {
-        Some(edition) => {
-            format!("is of edition {edition}, this program knows {EDITION_SPOKEN}: use a newer leasehold")
+fn misconfigured(prefix: &str, why: &str, row: WrongRow) -> String {
+    let advice = row.advice().replace(PREFIX, prefix);
+    match row {
+        WrongRow::NewerEdition(edition) => {
+            format!("is of edition {edition}, this program knows {EDITION_SPOKEN}: {advice}")
         }
-        None if why.starts_with(&format!("row {} ", rows::sort(&RowKey::HighWater))) => {
-            format!("is misconfigured: {why}; `leasehold doctor {prefix} --repair` writes it anew")
-        }
-        // Settings written anew would let both editions work on one pool.
-        None if why.contains(": attribute edition ") => format!(
-            "is misconfigured: {why}; the pool may be of another edition: use a leasehold that speaks it, or carry the pool \
-             over (docs/guide/upgrading.md)"
-        ),
-        None => format!(
-            "is misconfigured: {why}; set it again (`leasehold pool set {prefix} --limit N`, or Terraform), or end its \
-             override (`leasehold pool override {prefix} --end`)"
-        ),
+        _ => format!("is misconfigured: {why}; {advice}"),
     }
 }
 
@@ -311,9 +307,10 @@ impl std::fmt::Display for ErrorContext {
 
 #[cfg(test)]
 mod tests {
-    use leasehold_core::LossReason;
+    use leasehold_core::{LossReason, RowKey, Ticket, Timestamp};
 
     use super::*;
+    use crate::rows;
 
     fn throttled() -> StoreError {
         StoreError::Throttled {
@@ -379,15 +376,18 @@ mod tests {
         for no_slot in ["slot#seven", "slot#00007x", "slot#7"] {
             assert_eq!(advice(no_slot), "delete that row: it is no slot", "{no_slot}");
         }
-        assert!(advice("wait#x").contains("start it again"));
+        assert!(advice(&rows::sort(&RowKey::Wait(Ticket { at: Timestamp(1), own: 1 }))).contains("start it again"));
+        assert_eq!(advice("wait#x"), "delete that row: it is no place in the queue");
         assert_eq!(advice("history#x"), "delete that row: only the pool's history reads it");
         for other in ["holder#x", "x"] {
             assert_eq!(advice(other), "correct or delete that row", "{other}");
         }
         let newer = (EDITION_SPOKEN + 1).to_string();
         assert_eq!(row("LEASES#p", "pool", "edition", &format!("the number {newer}")), "use a newer leasehold");
-        let of = |found: u64| row("LEASES#p", "pool", "edition", &format!("the number {found}"));
-        assert!(of(EDITION_SPOKEN - 1).starts_with("set the pool again"));
+        for other in [format!("the number {}", EDITION_SPOKEN - 1), "missing".into()] {
+            let said = row("LEASES#p", "pool", "edition", &other);
+            assert!(said.contains("of another edition") && !said.contains("pool set"), "{said}");
+        }
         // Whose row it is can not be read.
         assert!(row("x", "pool", "limit", "missing").contains("pool set PREFIX"));
     }
@@ -416,7 +416,7 @@ mod tests {
         let tasks = StoreError::TasksUnavailable { context: context.clone(), table: table.clone(), why: why.clone() };
         assert_eq!(tasks.failure(), Failure::TasksUnavailable);
         let wrong =
-            StoreError::PoolMisconfigured { table: table.clone(), prefix, why: why.clone(), newer_edition: None };
+            StoreError::PoolMisconfigured { table: table.clone(), prefix, why: why.clone(), row: WrongRow::Settings };
         assert!(matches!(wrong.failure(), Failure::PoolMisconfigured(value) if value.got == why));
         let denied = StoreError::Denied { context, table, why };
         assert_eq!(denied.failure(), Failure::Unavailable);
@@ -432,7 +432,7 @@ mod tests {
             table: "leases".into(),
             prefix: "p".into(),
             why: "x".into(),
-            newer_edition: None,
+            row: WrongRow::Settings,
         };
         assert_eq!(explained(wrong().failure(), Some(wrong())), wrong());
         assert!(matches!(explained(wrong().failure(), Some(throttled())), StoreError::PoolMisconfigured { .. }));

@@ -66,7 +66,7 @@ pub use look::{PoolLook, look};
 pub use meter::{Meter, MeterReading};
 pub use own_rows::limit_rows;
 pub use rows::EDITION_SPOKEN as EDITION;
-pub use rows::RowError;
+pub use rows::{RowError, WrongRow};
 pub use run::{ExecutionStatusSource, NoCallbacks, Notifier, Performed, Runner};
 pub use settings_cache::{SETTINGS_FRESH_FOR, SettingsCache};
 pub use table::{RequestOutcome, Table};

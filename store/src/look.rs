@@ -8,7 +8,7 @@ use leasehold_core::{COUNTED, PoolName, Row, Settings, Snapshot, Timestamp};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
-use crate::rows::{self, RowError};
+use crate::rows::{self, RowError, WrongRow};
 use crate::table::{ReadMode, RequestError, Table};
 use crate::unreadable::row_or_unreadable;
 
@@ -42,16 +42,16 @@ pub async fn look(
     let queue = table.query(ReadMode::Eventual, expressions::beginning(prefix, rows::WAITS), most + 1);
     let (own, queue) = join(slots, queue).await;
     let (own, queue) = (own.map_err(failed)?, queue.map_err(failed)?);
-    let misconfigured = |why: String, newer_edition| {
+    let misconfigured = |why: String, row| {
         let (table, prefix) = (table.name().into(), prefix.to_string());
-        StoreError::PoolMisconfigured { table, prefix, why, newer_edition }
+        StoreError::PoolMisconfigured { table, prefix, why, row }
     };
     let (mut pool, mut live, mut mark, mut slots, mut places) = (None, None, None, Vec::new(), Vec::new());
     let mut damaged = Vec::new();
     let more = queue.len() > most;
     for item in own.iter().chain(queue.iter().take(most)) {
         match row_or_unreadable(item) {
-            Ok((_, Some(wrong))) => return Err(misconfigured(wrong.to_string(), wrong.newer_edition())),
+            Ok((_, Some(wrong))) => return Err(misconfigured(wrong.to_string(), wrong.wrong_row())),
             Ok((Row::Pool(row), None)) => pool = Some(row),
             Ok((Row::Override(row), None)) => live = Some(row),
             Ok((Row::HighWater(row), None)) => mark = Some(row),
@@ -65,7 +65,7 @@ pub async fn look(
     let Some(pool) = pool else { return Ok(None) };
     let at = now();
     let settings = Settings::from_rows(prefix.clone(), &pool, live.as_ref(), mark, at)
-        .map_err(|wrong| misconfigured(wrong.to_string(), None))?;
+        .map_err(|wrong| misconfigured(wrong.to_string(), WrongRow::Settings))?;
     let snapshot = Snapshot { at, limit: settings.limit, slots, queue: places, more };
     let overridden = live.filter(|live| live.is_in_force(at)).map(Into::into);
     let mut pool = Occupancy { overridden, ..Occupancy::of(&snapshot, &settings) };

@@ -65,8 +65,8 @@ fn explained(table: &Table, prefix: &PoolName, failure: Failure, trouble: Option
             StoreError::of_failure(&failure, table.name(), prefix, context)
         }
         (_, Some(StoreError::BadRow { table, row, .. })) => {
-            let newer_edition = row.newer_edition();
-            StoreError::PoolMisconfigured { table, prefix: prefix.to_string(), why: row.to_string(), newer_edition }
+            let (prefix, why, row) = (prefix.to_string(), row.to_string(), row.wrong_row());
+            StoreError::PoolMisconfigured { table, prefix, why, row }
         }
         (_, Some(trouble)) => trouble,
     }

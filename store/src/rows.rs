@@ -153,13 +153,11 @@ impl RowError {
     /// holder of an older lease would pass for the new one.
     pub fn advice(&self) -> String {
         let advice = match row_key(&self.sk) {
-            Some(RowKey::Pool) if self.newer_edition().is_some() => "use a newer leasehold",
-            Some(RowKey::Pool) => "set the pool again (`leasehold pool set PREFIX --limit N`, or Terraform)",
-            Some(RowKey::Override) => "end the override (`leasehold pool override PREFIX --end`)",
-            Some(RowKey::HighWater) => "let `leasehold doctor PREFIX --repair` write it anew, and do not delete it",
+            Some(RowKey::Pool | RowKey::Override | RowKey::HighWater) => self.wrong_row().advice(),
             Some(RowKey::Summary) => "the next sweep writes it anew (`leasehold sweep PREFIX`)",
             // Its key is what is wrong with it: nobody reads a slot there, and no fence is kept.
             None if self.sk.starts_with(SLOTS) => "delete that row: it is no slot",
+            None if self.sk.starts_with(WAITS) => "delete that row: it is no place in the queue",
             _ if self.sk.starts_with(SLOTS) || self.sk.starts_with("pool#") => {
                 "correct that row, with a fence higher than any before, and do not delete it"
             }
@@ -171,7 +169,53 @@ impl RowError {
         };
         // As far as the row says whose it is.
         let prefix = self.pk.strip_prefix("LEASES#").filter(|name| name.parse::<PoolName>().is_ok());
-        advice.replace("PREFIX", prefix.unwrap_or("PREFIX"))
+        advice.replace(PREFIX, prefix.unwrap_or(PREFIX))
+    }
+
+    /// Which of a pool's own rows this is; of any other row, the settings.
+    pub fn wrong_row(&self) -> WrongRow {
+        match (row_key(&self.sk), self.newer_edition()) {
+            (Some(RowKey::Override), _) => WrongRow::Override,
+            (Some(RowKey::HighWater), _) => WrongRow::HighWater,
+            (_, Some(edition)) => WrongRow::NewerEdition(edition),
+            (_, None) if self.attribute == EDITION => WrongRow::OtherEdition,
+            (_, None) => WrongRow::Settings,
+        }
+    }
+}
+
+/// Which of a pool's own rows makes no sense, for who says what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongRow {
+    /// Its settings.
+    Settings,
+    /// Its settings, which are of a later edition of the protocol than this program knows.
+    NewerEdition(u64),
+    /// Its settings, which do not say of which edition they are, or say an older one.
+    OtherEdition,
+    /// An operator's override.
+    Override,
+    /// Its high-water mark.
+    HighWater,
+}
+
+/// Where a pool's prefix belongs in an advice.
+pub(crate) const PREFIX: &str = "PREFIX";
+
+impl WrongRow {
+    /// What to do about it: a clause about the pool [`PREFIX`].
+    pub(crate) fn advice(self) -> &'static str {
+        match self {
+            WrongRow::Settings => "set the pool again (`leasehold pool set PREFIX --limit N`, or Terraform)",
+            WrongRow::NewerEdition(_) => "use a newer leasehold",
+            // Settings written anew would let both editions work on one pool.
+            WrongRow::OtherEdition => {
+                "the pool may be of another edition: use a leasehold that speaks it, or carry the pool over \
+                 (docs/guide/upgrading.md)"
+            }
+            WrongRow::Override => "end the override (`leasehold pool override PREFIX --end`)",
+            WrongRow::HighWater => "let `leasehold doctor PREFIX --repair` write it anew, and do not delete it",
+        }
     }
 }
 

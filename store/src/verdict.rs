@@ -102,28 +102,44 @@ pub(crate) fn verdict<E: ReportsRefusals>(error: &SdkError<E, HttpResponse>) -> 
         SdkError::ConstructionFailure(_) => Verdict::Rejected(chain(error)),
         SdkError::ServiceError(answer) => match answer.err().reasons() {
             Some(reasons) => cancelled(reasons),
-            None if answer.err().code().is_none() && is_page(answer.raw()) => {
-                Verdict::Unknown(not_dynamodb(answer.raw()))
-            }
-            None => named(answer.err(), answer.raw().status().as_u16(), || chain(error)),
+            // DynamoDB names each of its errors.
+            None if answer.err().code().is_none() => Verdict::Unknown(not_dynamodb(answer.raw())),
+            None => named(answer.err(), answer.raw().status().as_u16()),
         },
         // Nothing is sent unsigned.
         _ if causes(error).any(|cause| cause.is::<CredentialsError>()) => Verdict::Denied(chain(error)),
-        // No answer of DynamoDB's: a proxy's or a web server's page. What was asked may have arrived all the same.
-        SdkError::ResponseError(answer) if is_page(answer.raw()) => Verdict::Unknown(not_dynamodb(answer.raw())),
+        // A proxy's or a web server's words. What was asked may have arrived all the same.
+        SdkError::ResponseError(answer) if is_of_another(answer.raw()) => Verdict::Unknown(not_dynamodb(answer.raw())),
         // A timeout, a connection that broke, half an answer: it may have arrived.
         _ => Verdict::Unknown(chain(error)),
     }
 }
 
-/// Whether an answer is a page for people.
-fn is_page(answer: &HttpResponse) -> bool {
-    answer.body().bytes().is_some_and(|body| body.trim_ascii_start().starts_with(b"<"))
+/// What an answer says, without the space around it.
+fn body(answer: &HttpResponse) -> &[u8] {
+    answer.body().bytes().unwrap_or_default().trim_ascii()
 }
 
+/// Whether an answer is no JSON, not even half of it.
+fn is_of_another(answer: &HttpResponse) -> bool {
+    !matches!(body(answer).first(), None | Some(b'{'))
+}
+
+/// How much of a foreign answer is told, in characters.
+const TOLD: usize = 60;
+
 fn not_dynamodb(answer: &HttpResponse) -> String {
-    let status = answer.status().as_u16();
-    format!("a web page with status {status} came in place of DynamoDB's answer, as from a proxy or another server")
+    let (status, body) = (answer.status().as_u16(), String::from_utf8_lossy(body(answer)));
+    let what = match body.chars().next() {
+        Some('<') => format!("a web page with status {status}"),
+        None => format!("an empty answer with status {status}"),
+        Some(_) => {
+            let told: String = body.chars().take(TOLD).collect();
+            let rest = if told.len() < body.len() { "..." } else { "" };
+            format!("an answer with status {status} that says {told:?}{rest}")
+        }
+    };
+    format!("{what} came in place of DynamoDB's, as from a proxy or another server")
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -161,12 +177,10 @@ fn code_and_message(code: &str, message: &str) -> String {
     if message.is_empty() { code.into() } else { format!("{code}: {message}") }
 }
 
-fn named<E: ProvideErrorMetadata>(error: &E, status: u16, chain: impl Fn() -> String) -> Verdict {
-    let why = || match error.code() {
-        Some(code) => code_and_message(code, error.message().unwrap_or_default()),
-        None => chain(),
-    };
-    match error.code().unwrap_or_default() {
+fn named<E: ProvideErrorMetadata>(error: &E, status: u16) -> Verdict {
+    let code = error.code().unwrap_or_default();
+    let why = || code_and_message(code, error.message().unwrap_or_default());
+    match code {
         "TransactionConflictException" | "ReplicatedWriteConflictException" => Verdict::Conflict(why()),
         "ThrottlingException"
         | "Throttling"
@@ -197,8 +211,15 @@ mod tests {
     use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 
     fn service<E: ReportsRefusals>(error: E, status: u16) -> Verdict {
-        let status = status.try_into().expect("a status");
-        verdict(&SdkError::service_error(error, HttpResponse::new(status, "".into())))
+        verdict(&SdkError::service_error(error, answer(status, "")))
+    }
+
+    fn answer(status: u16, body: &'static str) -> HttpResponse {
+        HttpResponse::new(status.try_into().expect("a status"), body.into())
+    }
+
+    fn nameless() -> UpdateItemError {
+        UpdateItemError::generic(ErrorMetadata::builder().build())
     }
 
     fn coded(code: &str, status: u16) -> Verdict {
@@ -274,9 +295,28 @@ mod tests {
         assert_eq!(coded("ValidationException", 400), Verdict::Rejected(told("ValidationException")));
         assert_eq!(coded("Else", 499), Verdict::Rejected(told("Else")));
         assert_eq!(coded("Else", 500), Verdict::Unknown(told("Else")));
-        // Without a code there is only the chain of causes.
-        let unnamed = service(UpdateItemError::generic(ErrorMetadata::builder().build()), 400);
-        assert!(matches!(unnamed, Verdict::Rejected(why) if why.starts_with("service error")));
+    }
+
+    #[test]
+    fn an_answer_without_a_name_is_of_another_server() {
+        let long = "no such host ".repeat(9);
+        for (status, body, told) in [
+            (403, "Forbidden by proxy policy\n", "an answer with status 403 that says \"Forbidden by proxy policy\" came"),
+            (403, " <html>", "a web page with status 403 came"),
+            (502, "", "an empty answer with status 502 came"),
+            (400, "{\"message\": \"Forbidden\"}", "that says \"{\\\"message\\\": \\\"Forbidden\\\"}\" came"),
+            (404, "a\u{1b}[2J\u{202e}b", "that says \"a\\u{1b}[2J\\u{202e}b\" came"),
+            (500, String::leak(long), "no such \"... came"),
+        ] {
+            let said = verdict(&SdkError::service_error(nameless(), answer(status, body)));
+            let Verdict::Unknown(why) = said else { panic!("{said:?}") };
+            assert!(why.contains(told) && why.ends_with("came in place of DynamoDB's, as from a proxy or another server"), "{why}");
+        }
+        for (body, is_of_another) in [("It works!", true), ("<html>", true), ("{\"Item\": ", false), ("", false)] {
+            let unread = SdkError::<UpdateItemError, _>::response_error("unreadable", answer(200, body));
+            let Verdict::Unknown(why) = verdict(&unread) else { panic!("{body}") };
+            assert_eq!(why.contains("in place of DynamoDB's"), is_of_another, "{why}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, Waite
 use leasehold_core::{COUNTED, Fence, LeaseId, Limit, PoolName, RowKey, Settings, Slot, Snapshot, Timestamp};
 use leasehold_store::rows::row_key;
 use leasehold_store::{PoolExamination, RowError, StoreError, examine, limit_rows};
-use leasehold_tui::watch::text::{held, settling, timestamp};
+use leasehold_tui::watch::text::{held, how_to_open, settling, timestamp};
 use serde::Serialize;
 
 use crate::duration;
@@ -236,6 +236,9 @@ fn words(
     }
     if let Some(live) = live {
         text += &live.words(prefix);
+    }
+    if let Some(opens) = how_to_open(pool) {
+        text += &format!("{opens}\n");
     }
     if !leases.is_empty() {
         let headings = ["LEASE", "FENCE", "SINCE", "UNTIL", "HOLDER", "NOTE"];

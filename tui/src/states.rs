@@ -127,6 +127,7 @@ impl StatesOptions {
                 "--wait-seconds is for --mode queue: leave it out, as who polls never waits there".into(),
             ));
         }
+        self.check_times()?;
         let work = self.work()?;
         let (queue, jsonata) = (self.mode == AcquireMode::Queue, self.query_language == QueryLanguage::Jsonata);
         let rendered = RenderedStates::of(queue, jsonata)?
@@ -170,6 +171,27 @@ impl StatesOptions {
             QueryLanguage::Jsonpath => path.into(),
             QueryLanguage::Jsonata => format!("{{% {path} %}}").into(),
         })
+    }
+
+    /// A task that is given up too early would be asked for again beside its own first try.
+    fn check_times(&self) -> Result<(), CliError> {
+        let timeout = self.acquire_timeout_seconds;
+        if self.mode == AcquireMode::Queue && self.wait_seconds.is_some_and(|wait| timeout <= wait) {
+            return Err(CliError::Usage(
+                "--acquire-timeout-seconds must be longer than --wait-seconds: AcquireLease would fail with States.Timeout \
+                 and ask again before it could be told WaitedTooLong. Write the wait, two sweeps and a minute more, or leave \
+                 --acquire-timeout-seconds out"
+                    .into(),
+            ));
+        }
+        if self.mode == AcquireMode::Queue && self.function_timeout_seconds.is_some_and(|function| timeout <= function) {
+            return Err(CliError::Usage(
+                "--acquire-timeout-seconds must be longer than --function-timeout-seconds: AcquireLease would ask again \
+                 while the lease manager is still at work on its first call"
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Each language's paths look different, and one in the other's place would be a text like any other.

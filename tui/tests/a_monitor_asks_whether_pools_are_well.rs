@@ -132,6 +132,11 @@ async fn a_pool_that_lets_nobody_in_is_in_no_trouble() {
     assert_eq!(document(name, &["leases", "p"])["state"], json!("drained"));
     assert!(told(name, &["leases", "p"]).contains("0 of 0 held, 1 waiting, drained"));
     assert!(told(name, &["pool", "show", "p"]).contains("0 of 0 held, 1 waiting, drained"));
+    // No override is there to be ended, so each of them says what opens it.
+    let opens = "drained by its settings; to let jobs in: leasehold pool set p --limit N\n";
+    for asked in [&["leases", "p"][..], &["pool", "show", "p"], &["pool", "override", "p", "--end", "--yes"]] {
+        assert!(told(name, asked).contains(opens), "{asked:?}");
+    }
     let well = check(name, &[]);
     assert!(well.status == Some(0) && well.told.contains("  drained  "), "{well:?}");
     assert_eq!(listed(&told(name, &["pools", "--filter", "drained"])), ["p"]);

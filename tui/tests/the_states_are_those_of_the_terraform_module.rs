@@ -114,6 +114,25 @@ fn a_task_says_how_long_it_waits_and_a_poll_does_not() {
 }
 
 #[test]
+fn a_task_is_not_given_up_before_it_can_be_told() {
+    let own = ["--function-arn", ARN, "--single-holder"];
+    // As the module's preconditions have it, and only where a task waits.
+    for (times, longer_than) in [
+        (["--acquire-timeout-seconds", "60", "--wait-seconds", "60"], "--wait-seconds"),
+        (["--acquire-timeout-seconds", "60", "--function-timeout-seconds", "60"], "--function-timeout-seconds"),
+    ] {
+        let options = [&own[..], &times].concat();
+        let (status, told, wrong) = states(&options);
+        assert_eq!((status, &*told), (Some(2), ""), "{times:?}");
+        assert!(wrong.contains(&format!("--acquire-timeout-seconds must be longer than {longer_than}")), "{wrong}");
+        let longer = [&options[..1], &options[1..3], &["--acquire-timeout-seconds", "61"], &options[5..]].concat();
+        assert_eq!(printed(&longer)["states"]["AcquireLease"]["TimeoutSeconds"], 61, "{longer:?}");
+    }
+    let polls = ["--mode", "poll", "--acquire-timeout-seconds", "60", "--function-timeout-seconds", "60"];
+    assert_eq!(states(&[&own[..], &polls].concat()).0, Some(0));
+}
+
+#[test]
 fn what_is_no_number_of_seconds_is_told_what_is_one() {
     for (option, most) in [
         ("--lease-seconds", "31536000"),

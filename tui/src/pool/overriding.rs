@@ -9,7 +9,7 @@ use leasehold_core::{
 };
 use leasehold_store::limit_rows;
 use leasehold_tui::watch::actions::{ALL_FOLLOW_AFTER, settle_again, superseded};
-use leasehold_tui::watch::text::{settling, timestamp};
+use leasehold_tui::watch::text::{how_to_open, settling, timestamp};
 use serde::Serialize;
 
 use super::author::ChangedBy;
@@ -155,10 +155,12 @@ impl AfterChange {
         self.seen.as_ref().is_some_and(|pool| pool.waiting > 0)
     }
 
-    /// What a lowered limit means for now, as every list says it: a line, if it settles.
-    pub(super) fn settling(&self) -> String {
-        let words = self.seen.as_ref().and_then(settling);
-        words.map(|words| format!("{words}; leases that are held are kept\n")).unwrap_or_default()
+    /// What a lowered limit means for now, and how a drained pool is opened, as every list says it: a line each.
+    pub(super) fn notes(&self) -> String {
+        let settling = self.seen.as_ref().and_then(settling);
+        let settling = settling.map(|words| format!("{words}; leases that are held are kept\n")).unwrap_or_default();
+        let opens = self.seen.as_ref().and_then(how_to_open);
+        settling + &opens.map(|words| format!("{words}\n")).unwrap_or_default()
     }
 }
 
@@ -202,7 +204,7 @@ impl PoolOverrideOptions {
         };
         let after = AfterChange::of(&runner, prefix).await;
         let mut text = result.words(prefix, table.name());
-        text += &after.settling();
+        text += &after.notes();
         if let Some(live) = &after.live {
             text += &live.words(prefix);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{PoolName, RetirePool, Settings};
-use leasehold_store::StoreError;
+use leasehold_store::{StoreError, WrongRow};
 use serde::Serialize;
 
 use super::author::ChangedBy;
@@ -66,7 +66,11 @@ impl PoolRmOptions {
         let settings = match runner.settings(prefix).await {
             Ok(settings) => Some(settings),
             // Rows that make no sense can still be removed, not those of a later version.
-            Err(StoreError::PoolMisconfigured { newer_edition: None, .. }) if self.force => None,
+            Err(StoreError::PoolMisconfigured { row, .. })
+                if self.force && !matches!(row, WrongRow::NewerEdition(_)) =>
+            {
+                None
+            }
             Err(wrong) => return Err(wrong.into()),
         };
         let before = self.look(&runner, settings.as_ref()).await?;

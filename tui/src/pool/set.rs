@@ -6,7 +6,7 @@ use leasehold_core::{
     SettingsRow, Timestamp,
 };
 use leasehold_store::{
-    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, shown_attribute, table_shape,
+    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, WrongRow, shown_attribute, table_shape,
 };
 use serde::Serialize;
 
@@ -270,7 +270,7 @@ impl PoolSetOptions {
         };
         let after = Settings::from_rows(self.prefix.clone(), after, None, None, now).map_err(|wrong| {
             let (table, prefix, why) = (table.name().into(), self.prefix.to_string(), wrong.to_string());
-            StoreError::PoolMisconfigured { table, prefix, why, newer_edition: None }
+            StoreError::PoolMisconfigured { table, prefix, why, row: WrongRow::Settings }
         })?;
         Ok(PoolChange { before, after })
     }
@@ -376,7 +376,7 @@ impl PoolChange {
         };
         text += &self.settings(|_| true);
         text += &told_misfits(&self.after);
-        text += &after.settling();
+        text += &after.notes();
         if let Some(why) = &after.senseless_override {
             text += &format!(
                 "! nobody is let in until its override is ended, which makes no sense ({why}): `leasehold pool override \

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use leasehold_core::occupancy::{Occupancy, PoolState};
 use leasehold_core::{Limit, LiveRow, PoolName, Settings, StatusRequest, Timestamp};
-use leasehold_store::{EDITION, NotedChanges, StoreError, history, limit_rows};
+use leasehold_store::{EDITION, NotedChanges, StoreError, WrongRow, history, limit_rows};
 use leasehold_tui::watch::noted;
-use leasehold_tui::watch::text::{held, settling};
+use leasehold_tui::watch::text::{held, how_to_open, settling};
 use serde::Serialize;
 
 use super::history::ChangeOutput;
@@ -64,7 +64,7 @@ impl PoolShowOptions {
         let rows = limit_rows(table, prefix).await?;
         if let Some(LiveRow::Unreadable(row)) = &rows.live {
             let (table, prefix, why) = (table.name().into(), prefix.to_string(), row.why.to_string());
-            return Err(StoreError::PoolMisconfigured { table, prefix, why, newer_edition: None }.into());
+            return Err(StoreError::PoolMisconfigured { table, prefix, why, row: WrongRow::Override }.into());
         }
         let in_force = Arc::new(rows.in_force.clone());
         let snapshot = runner.run(StatusRequest, Arc::clone(&in_force)).await;
@@ -104,6 +104,7 @@ impl PoolShowOutput<'_> {
         let mut text = format!("pool {prefix} in table {table}: {}, {waiting}{more} waiting, {state}", held(seen));
         text += &settling(seen).map(|words| format!("; {words}\n")).unwrap_or_else(|| "\n".into());
         text += &self.live.as_ref().map(|live| live.words(prefix)).unwrap_or_default();
+        text += &how_to_open(seen).map(|words| format!("{words}\n")).unwrap_or_default();
         for (label, value) in
             [("effective limit", self.effective_limit.to_string()), ("edition", self.edition.to_string())]
         {

@@ -232,6 +232,18 @@ impl Form {
         }
     }
 
+    /// The pool was retired: there is nothing that could be changed.
+    pub fn lose(&mut self, retired: &PoolName) {
+        let about = match &self.change {
+            FormChange::Limit(prefix) | FormChange::End(prefix) => prefix,
+            FormChange::Release(lease) => &lease.prefix,
+            FormChange::Table => return,
+        };
+        if about == retired {
+            self.ask_again(format!("pool {retired} was retired meanwhile: there is nothing to change"));
+        }
+    }
+
     /// What was confirmed is not what it was: the name is asked for again.
     fn ask_again(&mut self, why: String) {
         if let Some(confirm) = self.fields.last_mut() {
@@ -498,6 +510,19 @@ mod tests {
             panic!("{form:?}")
         };
         assert_eq!(expected, ExpectedOverride::Made(Some(Timestamp(7))));
+    }
+
+    #[test]
+    fn a_form_says_that_its_pool_was_retired() {
+        let batch: PoolName = "batch".parse().expect("a prefix");
+        let lease = "batch:3:5".parse().expect("a lease's id");
+        for mut form in [form(), Form::end(batch.clone(), &pool(2, Some(("ann", 7))), rules()), Form::release(lease, "x")] {
+            form.lose(&"other".parse().expect("a prefix"));
+            assert_eq!(form.wrong, None);
+            form.lose(&batch);
+            let told = form.wrong.expect("what is wrong");
+            assert_eq!(told, "pool batch was retired meanwhile: there is nothing to change");
+        }
     }
 
     #[test]

@@ -370,12 +370,12 @@ impl DashboardState {
         }
     }
 
-    /// A pool of which some rows can not be read: the others are shown.
     /// Whether a pool that is told of is there: one that is listed, or in a recording, which has no lists, any.
     fn may_be_there(&self, prefix: &PoolName) -> bool {
         self.session.mode == DashboardMode::Replay || self.places.contains_key(prefix)
     }
 
+    /// A pool of which some rows can not be read: the others are shown.
     fn see_the_rest(&mut self, DamagedPool { rest, slots, why }: DamagedPool) {
         if !self.may_be_there(&rest.prefix) {
             return;
@@ -404,6 +404,9 @@ impl DashboardState {
         self.moved = None;
         if let Some(moved) = self.pools.get(place) {
             self.places.insert(moved.prefix.clone(), place);
+        }
+        if let Some(Overlay::Form(form)) = &mut self.overlay {
+            form.lose(prefix);
         }
         let rest = format!("pool {prefix}").into();
         let (at, prefix) = (self.now, Some(prefix.clone()));

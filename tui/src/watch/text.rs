@@ -51,6 +51,13 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
     })
 }
 
+/// How a pool is opened again that its settings drain, if they do: everywhere in the same words. No override is there to be
+/// ended.
+pub fn how_to_open(pool: &Occupancy) -> Option<String> {
+    let drained = pool.limit.count() == 0 && pool.overridden.is_none();
+    drained.then(|| format!("drained by its settings; to let jobs in: leasehold pool set {} --limit N", pool.prefix))
+}
+
 /// How many hold a lease of how many that may, and how many slots carry an expired one: everywhere in the same words.
 pub fn held(Occupancy { held, limit, expired, .. }: &Occupancy) -> String {
     let expired = if *expired > 0 { format!(", {expired} expired") } else { String::new() };

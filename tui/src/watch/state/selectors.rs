@@ -67,6 +67,11 @@ impl DashboardState {
         self.seen().filter(|seen| seen.detail == Detail::Rows).and_then(text::settling)
     }
 
+    /// How the chosen pool is opened again, if its settings drain it and its rows were read.
+    pub fn how_to_open(&self) -> Option<String> {
+        self.seen().filter(|seen| seen.detail == Detail::Rows).and_then(text::how_to_open)
+    }
+
     /// What rows that can not be read mean for the chosen pool, if there are any beside others that can.
     pub fn damaged(&self) -> Option<String> {
         let pool = self.chosen().filter(|pool| pool.damaged.is_some())?;
@@ -75,8 +80,9 @@ impl DashboardState {
 
     /// How many lines above the slots say something of the pool.
     pub fn notes(&self) -> u16 {
-        let said = [self.overridden().is_some(), self.settling().is_some(), self.damaged().is_some()];
-        said.into_iter().map(u16::from).sum()
+        let said = [self.overridden().is_some(), self.settling().is_some(), self.how_to_open().is_some()];
+        let said = said.into_iter().chain([self.damaged().is_some()]);
+        said.map(u16::from).sum()
     }
 
     /// The head of its queue.
