@@ -199,6 +199,11 @@ impl LimitRows {
         }
     }
 
+    /// The note on the lapse of an override that still lies there: nobody has cleared it away and noted that yet.
+    pub fn lapse(&self) -> Option<HistoryRow> {
+        self.lapsed().map(|lapsed| lapsed.lapse(self.in_force.limit))
+    }
+
     pub(crate) fn in_force_since(&self) -> Option<Timestamp> {
         self.live_in_force().map(|row| row.at)
     }

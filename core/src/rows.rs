@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::history::{HistoryKey, HistoryRow};
+use crate::history::{Author, HistoryKey, HistoryRow, PoolChange};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Fence, Holder, HolderKey, InvalidValue, Limit, Slot, TaskDigest, TaskToken, Ticket};
 
@@ -206,6 +206,14 @@ pub struct OverrideRow {
 }
 
 impl OverrideRow {
+    /// The note on its lapse: always under the same key, so that whoever finds it lapsed notes it once.
+    pub(crate) fn lapse(&self, to: Limit) -> HistoryRow {
+        let OverrideRow { limit, at, until, who, why, .. } = self;
+        let key = HistoryKey { at: until.unwrap_or(*at), own: at.0 };
+        let change = PoolChange::Lapsed { from: *limit, to };
+        HistoryRow { key, change, by: Author { who: who.clone(), why: why.clone() } }
+    }
+
     /// Whether it gives the limit; else it has lapsed, and means nothing but that callers may still follow it.
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::history::{Author, HistoryKey, HistoryRow, PoolChange};
+use crate::history::{HistoryKey, HistoryRow};
 use crate::request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Request, Write};
 use crate::rows::{
     Held, HighWaterRow, HolderRow, HolderState, LiveRow, Notice, OverrideRow, PoolRow, Row, RowKey, SettingsRow,
@@ -332,12 +332,9 @@ fn note(row: HistoryRow) -> Write {
     put(Row::History(row), vec![], Intent::NoteChange)
 }
 
-/// An override that has lapsed, noted: always under the same key, so that whoever finds it lapsed notes it once.
+/// An override that has lapsed, noted.
 fn note_lapse(lapsed: &OverrideRow, to: Limit) -> Write {
-    let OverrideRow { limit, at, until, who, why, .. } = lapsed;
-    let key = HistoryKey { at: until.unwrap_or(*at), own: at.0 };
-    let change = PoolChange::Lapsed { from: *limit, to };
-    note(HistoryRow { key, change, by: Author { who: who.clone(), why: why.clone() } })
+    note(lapsed.lapse(to))
 }
 
 /// A note that is too old is taken away.

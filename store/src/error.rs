@@ -51,9 +51,7 @@ pub enum StoreError {
         why: String,
     },
     /// No answer that says what happened: a write may have happened, or may happen yet.
-    #[error(
-        "{context} on table {table} got no usable answer: {why}; check the network and the endpoint, then repeat it"
-    )]
+    #[error("{context} on table {table} got no usable answer: {why}; {}, then repeat it", no_answer_advice(why))]
     NoAnswer {
         /// What was being done.
         context: ErrorContext,
@@ -172,6 +170,15 @@ fn denied_advice(why: &str) -> &'static str {
         "AWS does not know these credentials: check the access key and its secret, or the profile"
     } else {
         POLICY_ADVICE
+    }
+}
+
+/// What to do about an answer that says nothing, by what is known of the cause: a file has no network.
+fn no_answer_advice(why: &str) -> &'static str {
+    if why.contains("backend: ") {
+        "check the file of the embedded store and the disk that it is on"
+    } else {
+        "check the network and the endpoint"
     }
 }
 
@@ -346,6 +353,17 @@ mod tests {
             assert!(said.contains(&format!("was denied: {why}; ")) && said.contains(advice), "{said}");
             assert_eq!(denied.is_not_signed_in(), advice != "their policy", "{said}");
         }
+    }
+
+    #[test]
+    fn a_store_on_a_full_disk_is_no_matter_of_the_network() {
+        let unanswered = |why: &str| {
+            let context = ErrorContext("writing".into());
+            StoreError::NoAnswer { context, table: "leases".into(), why: why.into() }.to_string()
+        };
+        let full = unanswered("InternalServerError: backend: database or disk is full");
+        assert!(full.ends_with("the disk that it is on, then repeat it") && !full.contains("network"), "{full}");
+        assert!(unanswered("timeout").ends_with("; check the network and the endpoint, then repeat it"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The history of a pool: which changes are noted, and how are there never many?
 
+use futures_util::future::join;
 use leasehold_core::{HistoryRow, NOTED, PoolName, Row, forget_change};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
+use crate::own_rows::limit_rows;
 use crate::rows::{self, RowError};
 use crate::table::{ReadMode, RequestError, Table};
 
@@ -35,14 +37,19 @@ pub struct UnreadableChanges {
     pub first: Box<RowError>,
 }
 
-/// The changes of a pool that are noted. A pool that is retired has its history, too.
+/// The changes of a pool that are noted, and the lapse of an override that nobody has cleared away yet. A pool that is
+/// retired has its history, too.
 ///
 /// # Errors
 /// When the table gives no usable answer.
 pub async fn history(table: &Table, prefix: &PoolName) -> Result<NotedChanges, StoreError> {
     let context = || ErrorContext(format!("reading the history of pool {prefix}"));
-    let (mut changes, damaged) =
-        noted(table, prefix).await.map_err(|failed| failed.into_store_error(table, context()))?;
+    let (noted, own) = join(noted(table, prefix), limit_rows(table, prefix)).await;
+    let (mut changes, damaged) = noted.map_err(|failed| failed.into_store_error(table, context()))?;
+    // Where the pool's own rows tell nothing, its notes are still its history.
+    let lapse = own.ok().and_then(|rows| rows.lapse()).filter(|lapse| changes.iter().all(|one| one.key != lapse.key));
+    changes.extend(lapse);
+    changes.sort_by_key(|one| one.key);
     changes.reverse();
     changes.truncate(NOTED);
     let count = damaged.len();

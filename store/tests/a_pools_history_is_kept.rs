@@ -89,12 +89,15 @@ async fn an_override_that_lapsed_is_cleared_by_a_sweep_and_noted() {
     // Somebody may still follow it: the row says so.
     runner.run_on(&prefix(), SweepRequest).await.expect("swept");
     assert!(lies_there().await);
+    // The history tells of the lapse all the same, as it will when a sweep has noted it.
+    let told = history(&table, &prefix()).await.expect("a history").changes;
     clock.forward(Millis::seconds(75));
     runner.run_on(&prefix(), SweepRequest).await.expect("swept");
     assert!(!lies_there().await);
     let noted = history(&table, &prefix()).await.expect("a history").changes;
     assert_eq!(noted[0].change, PoolChange::Lapsed { from: limit(8), to: limit(5) });
     assert_eq!((&*noted[0].by.who, noted[0].key.at), ("bob", Timestamp::seconds(1_000_060)));
+    assert_eq!(noted, told);
 }
 
 #[tokio::test]
