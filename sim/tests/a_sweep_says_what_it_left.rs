@@ -106,3 +106,15 @@ fn a_sweep_of_a_pool_that_never_rests_ends_and_says_so() {
     let tally = pool.sweep(T + 100);
     assert!(tally.more && tally.granted < 20, "{tally:?}");
 }
+
+#[test]
+fn a_lease_that_may_not_last_longer_is_not_extended_by_a_clock_that_is_behind() {
+    let mut pool = Pool::new(1);
+    pool.settings.longest_hold = Millis(0);
+    pool.hold(0, "e", T + 10);
+    // By this clock the lease is yet to be granted.
+    let tally = pool.sweep(T - 1);
+    assert_eq!((tally.extended, pool.checked), (0, 0));
+    let ends = pool.slots().into_iter().find_map(|slot| slot.held).map(|held| held.expires_at.0);
+    assert_eq!(ends, Some(T + 10));
+}

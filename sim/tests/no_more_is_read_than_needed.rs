@@ -172,3 +172,14 @@ fn an_end_counts_what_it_took_back_on_its_way() {
     let tally = ended.expect("an end").tally;
     assert_eq!((tally.granted, tally.reclaimed, tally.freed), (2, 1, 1));
 }
+
+#[test]
+fn a_look_for_a_slot_ends_at_the_limit() {
+    for (entropy, of) in (0..40).flat_map(|entropy| [(entropy, 7), (entropy, 20), (entropy, 100)]) {
+        let mut pool = Pool::new(of);
+        pool.entropy = entropy;
+        pool.acquire(poll("a", Some(1)), T);
+        let beyond = |asked: &&Request| matches!(asked, Request::Slots(_, to) if u64::from(to.0) >= of);
+        assert_eq!((looks(&pool) > 0, pool.asked.iter().find(beyond)), (true, None), "{entropy} of {of}");
+    }
+}

@@ -104,6 +104,11 @@ mod tests {
                 assert_eq!(thin.last().map(|(_, span)| span.last), list.last().copied());
                 assert!(thin.iter().all(|(at, span)| list[*at].held <= span.most_held), "{length} in {points}");
                 assert!(points < list.len() || thin.len() == list.len(), "{length} in {points}");
+                // Each begins where the one before it ends.
+                let ends = thin.iter().skip(1).map(|(at, _)| *at).chain([list.len()]);
+                for ((_, span), end) in thin.iter().zip(ends) {
+                    assert_eq!(span.last, list[end - 1], "{length} in {points}");
+                }
             }
         }
     }
