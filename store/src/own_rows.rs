@@ -28,9 +28,13 @@ pub(crate) async fn settings(
     now: impl Fn() -> Timestamp,
 ) -> Result<Settings, StoreError> {
     let (now, sent) = send(table, prefix, now).await;
-    // After the others: see there.
-    let mark = table.send(prefix, &Settings::HIGH_WATER_READ).await;
     let [pool, live] = &sent;
+    let mark = match (&pool.reply, &live.reply) {
+        // After the others: see there.
+        (Reply::Row(_), Reply::Row(_)) => table.send(prefix, &Settings::HIGH_WATER_READ).await,
+        // What the others failed by is told at once.
+        _ => RequestOutcome { reply: Reply::Row(None), trouble: None },
+    };
     let replies = [pool.reply.clone(), live.reply.clone()];
     let settings = Settings::from_replies(prefix.clone(), replies, mark.reply, now);
     settings.map_err(|failure| {

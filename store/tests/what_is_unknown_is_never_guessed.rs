@@ -5,6 +5,7 @@ mod drawn;
 
 use drawn::{Drawn, put};
 use leasehold_core::{PoolName, Reply, Request, RowKey, Slot};
+use leasehold_store::{Runner, StoreError};
 use leasehold_testkit::{HttpReply, ScriptedHttp};
 
 fn prefix() -> PoolName {
@@ -91,4 +92,12 @@ async fn what_the_table_refuses_to_do_is_unavailable() {
             "{code}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_that_cannot_be_read_are_not_asked_for_further() {
+    let network = ScriptedHttp::new(std::iter::repeat_n(HttpReply::Silence, 20));
+    let wrong = Runner::new(network.table()).settings(&prefix()).await.expect_err("no answer");
+    // Both of the pool's own rows at once, each twice.
+    assert!(matches!(wrong, StoreError::NoAnswer { .. }) && network.bodies().len() == 4, "{wrong}");
 }
