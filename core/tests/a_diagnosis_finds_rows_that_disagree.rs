@@ -139,6 +139,13 @@ fn a_holders_row_that_points_at_nothing_is_mended() {
     let one = || [held(0, 7, "a"), free(1, 9)];
     let stale = row("a", holding(1, 5));
     assert_eq!(elsewhere(stale.clone(), one()), [(finding(stale.state), pointed(Some(stale)))]);
+    // The one row that tells which fence was granted, be it of this slot or of another, is no repair's to write over.
+    for (slot, fence) in [(0, 8), (1, 10)] {
+        let witness = row("a", holding(slot, fence));
+        let mut found = elsewhere(witness.clone(), one());
+        assert_eq!(found.remove(0), (finding(witness.state), None));
+        assert!(matches!(found[..], [(Finding::FenceWentBack { .. }, _)]), "{found:?}");
+    }
     // Of a newer attempt, or no pointer at a slot: its owner may still write it.
     let newer = HolderRow { attempt: Attempt { retry: 1, ..Attempt::default() }, ..row("a", holding(1, 5)) };
     assert_eq!(elsewhere(newer.clone(), one()), [(finding(newer.state), None)]);

@@ -15,7 +15,8 @@ use crate::types::{Fence, HolderKey, Slot, Ticket};
 /// `known`: whether the settings are the pool's own, else they are only defaults.
 pub(super) fn judge(settings: &Settings, known: bool, reading: &PoolReading, found: &mut Vec<Diagnosed>) {
     let missed = Millis(settings.sweep_every.0.saturating_mul(SWEEPS_MISSED));
-    let mut rules = RowRules { settings, reading, now: reading.at, missed, found };
+    let slots = reading.after.slots.iter().map(|row| (row.slot, row)).collect();
+    let mut rules = RowRules { settings, reading, slots, now: reading.at, missed, found };
     if known {
         rules.sweeps();
         rules.left_undone();
@@ -33,6 +34,8 @@ pub(super) fn judge(settings: &Settings, known: bool, reading: &PoolReading, fou
 struct RowRules<'a> {
     settings: &'a Settings,
     reading: &'a PoolReading,
+    /// The slots as they were read last.
+    slots: HashMap<Slot, &'a SlotRow>,
     now: Timestamp,
     /// After how long something is left undone.
     missed: Millis,
@@ -222,7 +225,9 @@ impl RowRules<'_> {
                 Some(HolderRow { state: HolderState::Holding { slot, fence }, .. })
                     if (*slot, *fence) == (row.slot, row.fence) => {}
                 Some(other) => {
-                    let remedy = if self.is_stale(other) && other.attempt <= held.attempt {
+                    // A row that alone tells which fence was granted is not written over before that is mended.
+                    let stale = self.is_stale(other) && self.lost_fence(other).is_none();
+                    let remedy = if stale && other.attempt <= held.attempt {
                         repaired(Some(other))
                     } else {
                         None
@@ -236,41 +241,46 @@ impl RowRules<'_> {
     /// Whether a row points at a slot that its holder does not hold under that fence.
     fn is_stale(&self, row: &HolderRow) -> bool {
         let HolderState::Holding { slot, fence } = row.state else { return false };
-        !self.reading.after.slots.iter().any(|it| {
-            (it.slot, it.fence) == (slot, fence) && it.held.as_ref().is_some_and(|held| held.holder == row.holder)
+        !self.slots.get(&slot).is_some_and(|it| {
+            it.fence == fence && it.held.as_ref().is_some_and(|held| held.holder == row.holder)
         })
     }
 
-    /// What holders were granted, against the slots, which were read later: a fence only grows.
+    /// The slot and fence that this holder was granted, if the slot's own row, which was read later, says a lower fence: a
+    /// fence only grows.
+    fn lost_fence(&self, row: &HolderRow) -> Option<(Slot, Fence)> {
+        let HolderState::Holding { slot, fence } = row.state else { return None };
+        let damaged = &self.reading.damaged;
+        if damaged.contains(&RowKey::Slot(slot)) {
+            return None;
+        }
+        let went_back = match self.slots.get(&slot) {
+            Some(there) => fence > there.fence,
+            None => !damaged.contains(&RowKey::HighWater) && fence > self.settings.lowest_fence(),
+        };
+        went_back.then_some((slot, fence))
+    }
+
+    /// What holders were granted, against the slots.
     fn fences(&mut self) {
         let reading = self.reading;
-        let mark_known = !reading.damaged.contains(&RowKey::HighWater);
-        let slots: HashMap<Slot, &SlotRow> = reading.after.slots.iter().map(|row| (row.slot, row)).collect();
         let mut back: BTreeMap<Slot, Fence> = BTreeMap::new();
         for row in reading.holders.values() {
-            let HolderState::Holding { slot, fence } = row.state else { continue };
-            if reading.damaged.contains(&RowKey::Slot(slot)) {
+            if let Some((slot, granted)) = self.lost_fence(row) {
+                let highest = back.entry(slot).or_default();
+                *highest = granted.max(*highest);
                 continue;
             }
-            let there = slots.get(&slot);
-            match there {
-                Some(there) if fence > there.fence => {}
-                None if mark_known && fence > self.settings.lowest_fence() => {}
-                Some(there) if fence == there.fence => {
-                    if there.held.as_ref().is_some_and(|held| held.holder != row.holder) {
-                        let lease = FoundLease::on(there, Millis(0));
-                        let holder = row.holder.clone();
-                        self.found.extend(lease.map(|lease| (Finding::HolderAstray { holder, lease }, None)));
-                    }
-                    continue;
-                }
-                _ => continue,
+            let HolderState::Holding { slot, fence } = row.state else { continue };
+            let there = self.slots.get(&slot).filter(|there| fence == there.fence);
+            if let Some(there) = there.filter(|there| there.held.as_ref().is_some_and(|held| held.holder != row.holder)) {
+                let lease = FoundLease::on(there, Millis(0));
+                let holder = row.holder.clone();
+                self.found.extend(lease.map(|lease| (Finding::HolderAstray { holder, lease }, None)));
             }
-            let highest = back.entry(slot).or_default();
-            *highest = fence.max(*highest);
         }
         for (slot, granted) in back {
-            let there = slots.get(&slot);
+            let there = self.slots.get(&slot);
             let held = there.is_some_and(|row| row.held.is_some());
             let found = there.map_or(self.settings.lowest_fence(), |row| row.fence);
             let repair = Repair::RaiseFence { slot, found: there.map(|row| row.fence), lowest: found, to: granted };

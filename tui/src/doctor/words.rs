@@ -287,11 +287,14 @@ impl Pool<'_> {
             .of_row(self.slot(lease.slot)),
             Finding::HolderElsewhere { lease, state } => {
                 let stale = matches!(state, HolderState::Holding { .. });
+                let witness = matches!(state, HolderState::Holding { slot, fence } if slot == lease.slot && fence > lease.fence);
                 FindingReport::new(
                     Code::HolderElsewhere,
                     format!("{} holds lease {}, and its row says {}.", lease.holder, self.id(&lease), says(&state)),
                     "If it asks again it may be granted a second lease.",
-                    if stale {
+                    if witness {
+                        "See to the slot's fence first (fence-went-back): this row tells which one was granted.".into()
+                    } else if stale {
                         format!("Let the row point at the lease. {BY_REPAIR}")
                     } else {
                         format!(
