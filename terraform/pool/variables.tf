@@ -178,7 +178,7 @@ variable "sweep_every_minutes" {
 }
 
 variable "state_machine_arns" {
-  description = "ARNs of the state machines that use this pool, of its own account and region. The leases of their executions are freed at once when these end, and the sweep may ask whether they still run. Without any, leases of ended executions last until they expire. The state machines may be made of this module's `states`."
+  description = "ARNs of the state machines that use this pool, of its own account and region. The leases of their executions are freed at once when these end, and the sweep may ask whether they still run. If the list is empty, the lease of an ended execution lasts until it expires. The state machines may be made of this module's `states`."
   type        = list(string)
   default     = []
   nullable    = false
