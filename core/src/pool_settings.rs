@@ -2,7 +2,8 @@
 //!
 //! What a change does not name stays as it is. A limit that was lowered leaves the mark until when callers may still
 //! follow the old one; a row that makes no sense is replaced, and then any limit may still be in use. Slots stay when a
-//! pool is retired: their fences must not start again if a pool of this name is made later.
+//! pool is retired: their fences must not start again if a pool of this name is made later. Callers may then still follow
+//! the limit of before, so one that is lower settles like any other.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::history::{Author, HistoryKey, HistoryRow, PoolChange, SettingChanges}
 use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::{failure_of, settings_row};
 use crate::request::{Reply, Request};
-use crate::rows::{Lowered, PoolPatch, PoolRow, RowKey, SettingsRow};
+use crate::rows::{Lowered, PoolPatch, PoolRow, Row, RowKey, SettingsRow};
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};
 use crate::types::{Limit, PoolName};
@@ -140,6 +141,8 @@ pub struct PoolSetting {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Reading,
+    /// There is no pool: was there one before?
+    ReadingMark,
     Writing(Option<SettingsRow>, PoolRow),
     Taken,
 }
@@ -168,7 +171,14 @@ impl Machine for PoolSetting {
     fn resume(&mut self, replies: Replies, _: Timestamp) -> Step<SetPoolOutcome> {
         let [reply] = replies.table();
         match (std::mem::replace(&mut self.phase, Phase::Taken), reply) {
-            (Phase::Reading, Reply::Row(row)) => self.decide(row.and_then(settings_row)),
+            (Phase::Reading, Reply::Row(row)) => match row.and_then(settings_row) {
+                None if self.request.patch.limit.is_some() => {
+                    self.phase = Phase::ReadingMark;
+                    Step::send([Settings::HIGH_WATER_READ])
+                }
+                found => self.decide(found, None),
+            },
+            (Phase::ReadingMark, Reply::Row(row)) => self.decide(None, limit_before(row)),
             (Phase::Writing(before, after), Reply::Written) => Step::done(SetPoolOutcome::Set { before, after }),
             (Phase::Writing(before, after), Reply::Unknown) => {
                 self.unanswered.get_or_insert((before, after));
@@ -180,7 +190,7 @@ impl Machine for PoolSetting {
 }
 
 impl PoolSetting {
-    fn decide(&mut self, found: Option<SettingsRow>) -> Step<SetPoolOutcome> {
+    fn decide(&mut self, found: Option<SettingsRow>, before: Option<Limit>) -> Step<SetPoolOutcome> {
         if let (Some(SettingsRow::Valid(row)), Some((before, after))) = (&found, &self.unanswered)
             && row == after
         {
@@ -191,10 +201,13 @@ impl PoolSetting {
         {
             return Step::done(SetPoolOutcome::Superseded(found));
         }
-        let after = match self.request.patch.apply(&self.settings.prefix, found.as_ref(), self.asked_at) {
+        let mut after = match self.request.patch.apply(&self.settings.prefix, found.as_ref(), self.asked_at) {
             Ok(after) => after,
             Err(failure) => return Step::failed(failure),
         };
+        if let Some(from) = before.filter(|before| *before > after.limit) {
+            after.lowered = Some(Lowered { from, at: self.asked_at });
+        }
         if matches!(&found, Some(SettingsRow::Valid(row)) if *row == after) {
             return Step::done(SetPoolOutcome::Set { before: found, after });
         }
@@ -214,6 +227,15 @@ impl PoolSetting {
         };
         self.phase = Phase::Reading;
         Step::send_after(pause, [Request::Get(RowKey::Pool)])
+    }
+}
+
+/// The highest limit that callers of a pool which was retired may follow, as far as its high-water mark tells: none, if
+/// nobody was ever granted a lease.
+fn limit_before(mark: Option<Row>) -> Option<Limit> {
+    match mark? {
+        Row::HighWater(mark) => Limit::try_from(u64::from(mark.slots)).ok(),
+        _ => Some(Limit::HIGHEST),
     }
 }
 
@@ -309,7 +331,7 @@ impl Machine for PoolRetiring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{Row, Unreadable};
+    use crate::rows::{HighWaterRow, Unreadable};
 
     const NOW: Timestamp = Timestamp::seconds(1_000);
 
@@ -440,6 +462,30 @@ mod tests {
         let lease = Some(Millis::seconds(60));
         let both = PoolPatch { lease, ..to_limit(7) };
         assert_eq!(apply(&both, Some(&before)), Ok(PoolRow { lease, ..PoolRow::new(limit(7)) }));
+    }
+
+    #[test]
+    fn a_pool_that_is_made_again_settles_where_more_may_be_in_use() {
+        let made = |limit, mark: Option<Row>| {
+            let set = SetPool { patch: to_limit(limit), by: by_ann(), expected: ExpectedSettings::Any };
+            let replies = [Reply::Row(None), Reply::Row(mark), Reply::Written].map(|reply| (reply, NOW));
+            match run(set, replies) {
+                Step::Done(Ok(SetPoolOutcome::Set { before: None, after })) => after,
+                other => panic!("{other:?}"),
+            }
+        };
+        let mark = |slots| Some(Row::HighWater(HighWaterRow { slots, ..HighWaterRow::default() }));
+        let settles = |from, limit_now| {
+            let lowered = Some(Lowered { from: limit(from), at: NOW });
+            PoolRow { lowered, ..PoolRow::new(limit(limit_now)) }
+        };
+        assert_eq!(made(1, mark(4)), settles(4, 1));
+        // What the mark says may not be readable.
+        let SettingsRow::Unreadable(row) = unreadable() else { unreachable!() };
+        assert_eq!(made(1, Some(Row::Unreadable(RowKey::HighWater, row))), settles(10_000, 1));
+        for (limit_now, mark) in [(4, mark(4)), (9, mark(4)), (1, None)] {
+            assert_eq!(made(limit_now, mark), PoolRow::new(limit(limit_now)));
+        }
     }
 
     #[test]

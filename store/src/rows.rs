@@ -164,7 +164,7 @@ impl RowError {
             _ if self.sk.starts_with(WAITS) => {
                 "correct that row; if you delete it, whoever waits there is never told: stop that job and start it again"
             }
-            _ if self.sk.starts_with(NOTES) => "delete that row: only the pool's history reads it",
+            _ if is_note(&self.sk) => "delete that row: only the pool's history reads it",
             _ => "correct or delete that row",
         };
         // As far as the row says whose it is.
@@ -234,6 +234,11 @@ pub fn row_key(sk: &str) -> Option<RowKey> {
         sk.strip_prefix(WAITS).and_then(ticket).map(RowKey::Wait)
     });
     key.filter(|key| sort(key) == sk)
+}
+
+/// Whether a sort key is that of a note on a change of the pool.
+pub fn is_note(sk: &str) -> bool {
+    sk.starts_with(NOTES)
 }
 
 /// The partition of a pool.

@@ -301,7 +301,11 @@ mod tests {
     fn an_answer_without_a_name_is_of_another_server() {
         let long = "no such host ".repeat(9);
         for (status, body, told) in [
-            (403, "Forbidden by proxy policy\n", "an answer with status 403 that says \"Forbidden by proxy policy\" came"),
+            (
+                403,
+                "Forbidden by proxy policy\n",
+                "an answer with status 403 that says \"Forbidden by proxy policy\" came",
+            ),
             (403, " <html>", "a web page with status 403 came"),
             (502, "", "an empty answer with status 502 came"),
             (400, "{\"message\": \"Forbidden\"}", "that says \"{\\\"message\\\": \\\"Forbidden\\\"}\" came"),
@@ -310,7 +314,10 @@ mod tests {
         ] {
             let said = verdict(&SdkError::service_error(nameless(), answer(status, body)));
             let Verdict::Unknown(why) = said else { panic!("{said:?}") };
-            assert!(why.contains(told) && why.ends_with("came in place of DynamoDB's, as from a proxy or another server"), "{why}");
+            assert!(
+                why.contains(told) && why.ends_with("came in place of DynamoDB's, as from a proxy or another server"),
+                "{why}"
+            );
         }
         for (body, is_of_another) in [("It works!", true), ("<html>", true), ("{\"Item\": ", false), ("", false)] {
             let unread = SdkError::<UpdateItemError, _>::response_error("unreadable", answer(200, body));

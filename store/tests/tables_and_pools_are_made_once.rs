@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use leasehold_core::{
-    AcquireRequest, Author, EndOverride, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit, Millis, Mode,
-    PoolName, PoolPatch, PoolRetired, PoolRow, Reply, Request, RetirePool, Row, RowKey, SetLimit, SetPool,
-    SetPoolOutcome, SettingsRow,
+    AcquireOutcome, AcquireRequest, Author, EndOverride, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit,
+    Millis, Mode, PoolName, PoolPatch, PoolRetired, PoolRow, ReleaseTarget, Reply, Request, RetirePool, Row, RowKey,
+    SetLimit, SetPool, SetPoolOutcome, SettingsRow,
 };
 use leasehold_store::{Embedded, Runner, Table, TableCreated, create_table, list_pools};
 use leasehold_testkit::{LocalAws, embedded_table};
@@ -115,22 +115,33 @@ async fn a_change_that_changes_nothing_costs_one_read() {
     assert_eq!((after.reads - before.reads, after.writes - before.writes), (1, 0));
 }
 
+fn by() -> Author {
+    Author::new("ann", "a test")
+}
+
+fn limit(count: u64) -> Limit {
+    Limit::try_from(count).expect("a limit")
+}
+
+fn to_limit(count: u64) -> SetPool {
+    let patch = PoolPatch { limit: Some(limit(count)), ..PoolPatch::default() };
+    SetPool { patch, by: by(), expected: ExpectedSettings::Any }
+}
+
+fn ask(name: &str) -> AcquireRequest {
+    let holder = Holder::new(name, "", None).expect("a holder");
+    AcquireRequest { holder, attempt: None, mode: Mode::Poll, lease: None, wait: None, label: None }
+}
+
 #[tokio::test]
 async fn a_process_follows_its_own_change_at_once() {
     let table = embedded_table("leases").await;
     let a = prefix("a");
     let runner = Runner::new(table.clone()).fresh_for(Duration::from_secs(3_600));
-    let by = || Author::new("ann", "a test");
-    let limit = |count: u64| Limit::try_from(count).expect("a limit");
-    let set = |count: u64| SetPool {
-        patch: PoolPatch { limit: Some(limit(count)), ..PoolPatch::default() },
-        by: by(),
-        expected: ExpectedSettings::Any,
-    };
     let in_force = async || runner.settings(&a).await.expect("settings").limit.count();
-    runner.administer(&a, set(5)).await.expect("made");
+    runner.administer(&a, to_limit(5)).await.expect("made");
     assert_eq!(in_force().await, 5);
-    runner.administer(&a, set(9)).await.expect("set");
+    runner.administer(&a, to_limit(9)).await.expect("set");
     assert_eq!(in_force().await, 9);
     let to_two = SetLimit {
         limit: limit(2),
@@ -153,14 +164,6 @@ async fn an_operation_leaves_settings_that_it_did_not_write() {
     let a = prefix("a");
     set(&table, &a, 9, None).await;
     let runner = Runner::new(table.clone()).fresh_for(Duration::from_secs(3_600));
-    let ask = |name: &str| AcquireRequest {
-        holder: Holder::new(name, "", None).expect("a holder"),
-        attempt: None,
-        mode: Mode::Poll,
-        lease: None,
-        wait: None,
-        label: None,
-    };
     // The first writes the high-water mark, which is a part of the settings.
     runner.run_on(&a, ask("one")).await.expect("a lease");
     let settings = runner.settings(&a).await.expect("settings");
@@ -281,4 +284,21 @@ fn a_database_without_tables_becomes_ours() {
 fn a_file_that_is_something_else_is_named() {
     let error = Embedded::file(std::path::Path::new(env!("CARGO_MANIFEST_DIR"))).expect_err("a folder").to_string();
     assert!(error.contains(env!("CARGO_MANIFEST_DIR")), "{error}");
+}
+
+#[tokio::test]
+async fn a_pool_that_is_made_again_counts_those_who_follow_the_one_before() {
+    let table = embedded_table("leases").await;
+    let a = prefix("a");
+    let runner = Runner::new(table.clone()).fresh_for(Duration::ZERO);
+    runner.administer(&a, to_limit(4)).await.expect("made");
+    let Ok(AcquireOutcome::Acquired(lease)) = runner.run_on(&a, ask("one")).await else { panic!("a slot is free") };
+    runner.run_on(&a, ReleaseTarget::Lease(lease.id)).await.expect("released");
+    let before = runner.settings(&a).await.expect("settings");
+    runner.administer(&a, RetirePool { by: by() }).await.expect("retired");
+    runner.administer(&a, to_limit(1)).await.expect("made again");
+    let new = runner.run_on(&a, ask("new")).await.expect("an answer");
+    let late = runner.run(ask("late"), before).await.expect("an answer");
+    let granted = [new, late].into_iter().filter(|answer| matches!(answer, AcquireOutcome::Acquired(_))).count();
+    assert_eq!(granted, 1, "whoever read the settings before may still be let in, and nobody beside");
 }

@@ -184,7 +184,8 @@ impl StatesOptions {
                     .into(),
             ));
         }
-        if self.mode == AcquireMode::Queue && self.function_timeout_seconds.is_some_and(|function| timeout <= function) {
+        if self.mode == AcquireMode::Queue && self.function_timeout_seconds.is_some_and(|function| timeout <= function)
+        {
             return Err(CliError::Usage(
                 "--acquire-timeout-seconds must be longer than --function-timeout-seconds: AcquireLease would ask again \
                  while the lease manager is still at work on its first call"

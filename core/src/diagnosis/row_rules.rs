@@ -227,11 +227,7 @@ impl RowRules<'_> {
                 Some(other) => {
                     // A row that alone tells which fence was granted is not written over before that is mended.
                     let stale = self.is_stale(other) && self.lost_fence(other).is_none();
-                    let remedy = if stale && other.attempt <= held.attempt {
-                        repaired(Some(other))
-                    } else {
-                        None
-                    };
+                    let remedy = if stale && other.attempt <= held.attempt { repaired(Some(other)) } else { None };
                     self.say(Finding::HolderElsewhere { lease, state: other.state }, remedy);
                 }
             }
@@ -241,9 +237,10 @@ impl RowRules<'_> {
     /// Whether a row points at a slot that its holder does not hold under that fence.
     fn is_stale(&self, row: &HolderRow) -> bool {
         let HolderState::Holding { slot, fence } = row.state else { return false };
-        !self.slots.get(&slot).is_some_and(|it| {
-            it.fence == fence && it.held.as_ref().is_some_and(|held| held.holder == row.holder)
-        })
+        !self
+            .slots
+            .get(&slot)
+            .is_some_and(|it| it.fence == fence && it.held.as_ref().is_some_and(|held| held.holder == row.holder))
     }
 
     /// The slot and fence that this holder was granted, if the slot's own row, which was read later, says a lower fence: a
@@ -273,7 +270,8 @@ impl RowRules<'_> {
             }
             let HolderState::Holding { slot, fence } = row.state else { continue };
             let there = self.slots.get(&slot).filter(|there| fence == there.fence);
-            if let Some(there) = there.filter(|there| there.held.as_ref().is_some_and(|held| held.holder != row.holder)) {
+            if let Some(there) = there.filter(|there| there.held.as_ref().is_some_and(|held| held.holder != row.holder))
+            {
                 let lease = FoundLease::on(there, Millis(0));
                 let holder = row.holder.clone();
                 self.found.extend(lease.map(|lease| (Finding::HolderAstray { holder, lease }, None)));

@@ -42,6 +42,7 @@ pub(crate) fn damaged(prefix: &PoolName, wrong: &RowError) -> FindingReport {
             Some(RowKey::Pool | RowKey::Override) => "Every call of the pool fails with PoolMisconfigured.",
             Some(RowKey::Summary) => "The lists of pools show this one as broken; nobody decides by this row.",
             Some(RowKey::Holder(_)) => "Calls of this holder fail with TableUnavailable.",
+            None if rows::is_note(&wrong.sk) => "Only the pool's history reads it: that change is not shown.",
             _ => "Calls that read this row fail with TableUnavailable, which may be all calls of the pool.",
         };
         let advice = wrong.advice();

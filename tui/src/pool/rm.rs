@@ -17,9 +17,10 @@ use crate::target::{CliRunner, Target};
 
 /// Retire a pool: nobody is granted a lease any more
 ///
-/// Its settings, an operator's override and its summary go. Its slots stay, a row each, because their fences must
-/// not start again if a pool of this name is made later, and so does its history. Refused while leases are held or somebody waits: first
-/// let nobody in any more (`leasehold pool set PREFIX --drain`) and let them end, or use --force.
+/// Its settings, an operator's override and its summary go. Its slots stay, a row each, because their fences must not start
+/// again if a pool of this name is made later, and so does its history. If it is made again with a lower limit, it settles
+/// first, as callers may still follow the limit of before. Refused while leases are held or somebody waits: first let
+/// nobody in any more (`leasehold pool set PREFIX --drain`) and let them end, or use --force.
 ///
 /// A pool made by Terraform: the next `terraform apply` makes it again; remove it there.
 #[derive(Clone, Debug, clap::Args)]

@@ -6,7 +6,8 @@ use leasehold_core::{
     SettingsRow, Timestamp,
 };
 use leasehold_store::{
-    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, WrongRow, shown_attribute, table_shape,
+    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, WrongRow, shown_attribute,
+    table_shape,
 };
 use serde::Serialize;
 

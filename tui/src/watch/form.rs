@@ -516,7 +516,9 @@ mod tests {
     fn a_form_says_that_its_pool_was_retired() {
         let batch: PoolName = "batch".parse().expect("a prefix");
         let lease = "batch:3:5".parse().expect("a lease's id");
-        for mut form in [form(), Form::end(batch.clone(), &pool(2, Some(("ann", 7))), rules()), Form::release(lease, "x")] {
+        for mut form in
+            [form(), Form::end(batch.clone(), &pool(2, Some(("ann", 7))), rules()), Form::release(lease, "x")]
+        {
             form.lose(&"other".parse().expect("a prefix"));
             assert_eq!(form.wrong, None);
             form.lose(&batch);

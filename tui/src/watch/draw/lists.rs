@@ -140,7 +140,8 @@ fn notes(dashboard: &DashboardState) -> impl Iterator<Item = (String, Style)> {
         (format!("± limit by {}{until}: {}", live.who, live.why), tones.busy())
     });
     let damaged = dashboard.damaged().map(|words| (format!("× {words}"), tones.alarm()));
-    let opens = dashboard.how_to_open().map(|words| (format!("{} {words}", palette::sign(PoolState::Drained)), tones.warn()));
+    let opens =
+        dashboard.how_to_open().map(|words| (format!("{} {words}", palette::sign(PoolState::Drained)), tones.warn()));
     damaged.into_iter().chain(settling).chain(live).chain(opens)
 }
 
