@@ -93,8 +93,8 @@ pub(crate) fn states_in_json() -> String {
 const AFTER: &str = "
 LIMIT is the one in force now; OVERRIDE says who made it, if an operator did. HELD and the columns right of it are what
 the last sweep saw; SWEPT says how long ago that was. With --check they are of now. They are of now, too, if no sweep
-came in the time of three sweeps: as where only `leasehold run` is used, and nobody runs anything now. No more than 100
-such pools are read; the others show what their last sweep saw.
+came in the time of three sweeps, nor in the last 3m: as where only `leasehold run` is used, and nobody runs anything
+now. No more than 100 such pools are read; the others show what their last sweep saw.
 
 --check reads the slots and the head of the queue of each listed pool (about one read unit a pool of 15 slots). Below
 the list it says which pool has which trouble:

@@ -58,8 +58,9 @@ pub(crate) struct StatesOptions {
     wait_seconds: Option<u32>,
 
     /// Queue mode: ask again if the task was not told within this time; more than the pool's longest wait
-    #[arg(long, value_name = "N", default_value_t = 86_580, value_parser = |text: &str| seconds(text, 99_999_999), allow_negative_numbers = true)]
-    acquire_timeout_seconds: u32,
+    /// [default: 86580]
+    #[arg(long, value_name = "N", value_parser = |text: &str| seconds(text, 99_999_999), allow_negative_numbers = true)]
+    acquire_timeout_seconds: Option<u32>,
 
     /// The function's own timeout: the states give up a call half a minute later [default: 900, Lambda's longest]
     #[arg(long, value_name = "N", value_parser = |text: &str| seconds(text, 900), allow_negative_numbers = true)]
@@ -137,7 +138,7 @@ impl StatesOptions {
             .acquire("label", self.value(self.label_path.as_deref()))
             .acquire("lease_seconds", self.lease_seconds.map(Value::from))
             .acquire("wait_seconds", self.wait_seconds.map(Value::from))
-            .acquire_timeout(self.acquire_timeout_seconds)
+            .acquire_timeout(self.acquire_timeout_seconds.unwrap_or(ACQUIRE_TIMEOUT))
             .function_timeout(self.function_timeout_seconds)
             .named(&self.names);
         let RenderedStates { start_at, mut states, work: (work_name, around) } = rendered;
@@ -175,8 +176,17 @@ impl StatesOptions {
 
     /// A task that is given up too early would be asked for again beside its own first try.
     fn check_times(&self) -> Result<(), CliError> {
-        let timeout = self.acquire_timeout_seconds;
-        if self.mode == AcquireMode::Queue && self.wait_seconds.is_some_and(|wait| timeout <= wait) {
+        if self.mode == AcquireMode::Poll {
+            return match self.acquire_timeout_seconds {
+                Some(_) => Err(CliError::Usage(
+                    "--acquire-timeout-seconds is for --mode queue: leave it out, as who polls is answered at once"
+                        .into(),
+                )),
+                None => Ok(()),
+            };
+        }
+        let timeout = self.acquire_timeout_seconds.unwrap_or(ACQUIRE_TIMEOUT);
+        if self.wait_seconds.is_some_and(|wait| timeout <= wait) {
             return Err(CliError::Usage(
                 "--acquire-timeout-seconds must be longer than --wait-seconds: AcquireLease would fail with States.Timeout \
                  and ask again before it could be told WaitedTooLong. Write the wait, two sweeps and a minute more, or leave \
@@ -184,8 +194,7 @@ impl StatesOptions {
                     .into(),
             ));
         }
-        if self.mode == AcquireMode::Queue && self.function_timeout_seconds.is_some_and(|function| timeout <= function)
-        {
+        if self.function_timeout_seconds.is_some_and(|function| timeout <= function) {
             return Err(CliError::Usage(
                 "--acquire-timeout-seconds must be longer than --function-timeout-seconds: AcquireLease would ask again \
                  while the lease manager is still at work on its first call"
@@ -268,6 +277,9 @@ fn loses_lease(work: &Map<String, Value>, jsonata: bool) -> Option<&'static str>
 fn print(document: &impl Serialize) -> Result<(), CliError> {
     OutputFormat::Json.tell("", document)
 }
+
+/// How long a task waits to be told, in seconds, where nothing else is said: a day, two sweeps and a minute.
+const ACQUIRE_TIMEOUT: u32 = 86_580;
 
 /// A year: the longest that an execution lasts.
 const YEAR: u32 = 31_536_000;

@@ -128,8 +128,11 @@ fn a_task_is_not_given_up_before_it_can_be_told() {
         let longer = [&options[..1], &options[1..3], &["--acquire-timeout-seconds", "61"], &options[5..]].concat();
         assert_eq!(printed(&longer)["states"]["AcquireLease"]["TimeoutSeconds"], 61, "{longer:?}");
     }
-    let polls = ["--mode", "poll", "--acquire-timeout-seconds", "60", "--function-timeout-seconds", "60"];
-    assert_eq!(states(&[&own[..], &polls].concat()).0, Some(0));
+    // By default it waits for a day and a few minutes.
+    let (status, _, wrong) = states(&[&own[..], &["--wait-seconds", "86580"]].concat());
+    assert_eq!((status, wrong.contains("must be longer than --wait-seconds")), (Some(2), true), "{wrong}");
+    let (status, _, wrong) = states(&[&own[..], &["--mode", "poll", "--acquire-timeout-seconds", "60"]].concat());
+    assert_eq!((status, wrong.contains("--acquire-timeout-seconds is for --mode queue")), (Some(2), true), "{wrong}");
 }
 
 #[test]
@@ -205,8 +208,9 @@ fn nothing_of_the_example_is_left_in_somebodys_own() {
         let mode = if name.starts_with("queue") { "queue" } else { "poll" };
         let language = if name.contains("jsonata") { "jsonata" } else { "jsonpath" };
         let own = ["--function-arn", OTHER, "--single-holder", "--mode", mode, "--query-language", language];
-        let work = ["--work", work.to_str().expect("a path"), "--acquire-timeout-seconds", "77"];
-        let machine = printed(&[&own[..], &names, &work].concat());
+        let work = ["--work", work.to_str().expect("a path")];
+        let timeout = if mode == "queue" { &["--acquire-timeout-seconds", "77"][..] } else { &[] };
+        let machine = printed(&[&own[..], &names, &work, timeout].concat());
         let mut left = BTreeSet::new();
         texts(&machine, &mut left);
         for text in &left {

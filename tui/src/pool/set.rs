@@ -51,7 +51,7 @@ pub(crate) struct PoolSetOptions {
     #[arg(long, conflicts_with = "limit")]
     drain: bool,
 
-    /// How long a lease lasts; callers may ask for less [default: 5m]
+    /// How long a lease lasts, at least 1s; callers may ask for less [default: 5m]
     #[arg(long, value_name = "TIME", value_parser = duration::at_least_a_second)]
     #[arg(allow_hyphen_values = true)]
     lease: Option<Millis>,
@@ -72,13 +72,13 @@ pub(crate) struct PoolSetOptions {
     #[arg(allow_hyphen_values = true)]
     longest_hold: Option<Millis>,
 
-    /// How long after a change somebody may still follow the old settings: 5s of caching and the longest call
+    /// How long after a change somebody may still follow the old settings: 5s of caching, the least, and the longest call
     /// [default: 35s]
     #[arg(long, value_name = "TIME", value_parser = quiet, verbatim_doc_comment)]
     #[arg(allow_hyphen_values = true)]
     quiet: Option<Millis>,
 
-    /// The time between two sweeps [default: 1m]
+    /// The time between two sweeps, at least 1s [default: 1m]
     #[arg(long, value_name = "TIME", value_parser = duration::at_least_a_second)]
     #[arg(allow_hyphen_values = true)]
     sweep_every: Option<Millis>,

@@ -171,6 +171,9 @@ impl Form {
         let then = match &self.change {
             FormChange::Limit(_) if replaces => "Yours replaces that one, and outlives a deploy.",
             FormChange::Limit(_) => "An override outlives a deploy.",
+            FormChange::End(_) if self.seen.is_some() && !replaces => {
+                "The override is over already: nothing is to be ended."
+            }
             FormChange::End(_) => "Ended, the limit of the settings is in force again.",
             FormChange::Release(_) | FormChange::Table => return,
         };
@@ -534,6 +537,14 @@ mod tests {
         let expected = ExpectedOverride::Made(Some(Timestamp(7)));
         let ends = DashboardEffect::EndOverride { prefix, why, expected };
         assert_eq!(types(&mut form, "\nbatch\n"), FormResult::Done(ends));
+    }
+
+    #[test]
+    fn an_override_that_is_over_is_not_said_to_end() {
+        let mut form = Form::end("batch".parse().expect("a prefix"), &pool(2, Some(("ann", 7))), rules());
+        assert_eq!(form.about[1], "Ended, the limit of the settings is in force again.");
+        form.follow(&pool(5, None));
+        assert_eq!(form.about[1], "The override is over already: nothing is to be ended.");
     }
 
     #[test]

@@ -100,10 +100,12 @@ impl DashboardState {
         self.queue().get(self.queue_cursor.at)
     }
 
-    /// How old the chosen pool's rows are, if they were read.
+    /// How old the chosen pool's rows are, if they were read: also those that make no sense.
     pub fn age(&self) -> Option<Millis> {
-        let seen = self.seen()?;
-        (seen.detail == Detail::Rows).then(|| self.now.since(seen.at))
+        let pool = self.chosen()?;
+        let rows = pool.seen.as_ref().filter(|seen| seen.detail == Detail::Rows).map(|seen| seen.at);
+        let broken = pool.read_at.filter(|_| pool.trouble.is_some());
+        rows.max(broken).map(|at| self.now.since(at))
     }
 
     /// What is on screen is older than it should be.
