@@ -175,7 +175,7 @@ async fn every_pool_is_listed_as_its_last_sweep_saw_it() {
     assert_eq!((&first["held"], &first["swept_at_ms"]), (&json!(1), &json!(null)), "nobody has swept yet: {unswept}");
 
     let swept = document(name, &["sweep", "p"]);
-    let nothing = json!({"table": name, "prefix": "p", "granted": 0, "reclaimed": 0, "renotified": 0, "extended": 0,
+    let nothing = json!({"table": name, "prefix": "p", "granted": 0, "reclaimed": 0, "renotified": 0, "extended": 0, "not_extended": 0,
         "freed": 0, "left": 0, "more": false});
     assert_eq!(swept, nothing);
     let listed = document(name, &["pools"]);
@@ -346,6 +346,26 @@ fn pools_that_are_not_there_are_named() {
     told("no-pools", &["pool", "set", "gone", "--limit", "1"]);
     told("no-pools", &["pool", "rm", "gone", "--yes"]);
     assert!(told("no-pools", &["pool", "history", "gone"]).contains("retired"));
+}
+
+#[tokio::test]
+async fn a_sweep_tells_of_long_work_that_it_cannot_extend() {
+    let name = "long-work";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "3", "--lease", "30s", "--longest-hold", "1h"]);
+    // Of anything else than an execution nobody can tell whether it runs.
+    granted(name, "a process", None).await;
+    assert_eq!(told(name, &["sweep", "p"]).lines().count(), 1);
+    for who in ["one", "two"] {
+        granted(name, &format!("arn:aws:states:eu-central-1:123456789012:execution:items:{who}"), None).await;
+        let words = told(name, &["sweep", "p"]);
+        let leases = if who == "one" { "1 lease of long work ends" } else { "2 leases of long work end" };
+        assert!(
+            words.contains(&format!("{leases} before another sweep comes: only the lease manager extends")),
+            "{words}"
+        );
+    }
+    assert_eq!(document(name, &["sweep", "p"])["not_extended"], 2);
 }
 
 #[tokio::test]

@@ -204,8 +204,8 @@ impl Pool<'_> {
                     format!("{last}; one is due every {}, and the pool is in use.", time(sweep_every)),
                     "Nobody tidies up after callers: slots of dead holders stay held, lost notices are not sent again, leases of \
                      long work are not extended.",
-                    "See why the lease manager's schedule does not run or fails (runbook: failed-calls). A sweep now is \
-                     safe: `--repair` does one.",
+                    "See why the lease manager's schedule does not run or fails (runbook: sweeps-stopped). `--repair` does a \
+                     sweep, which is safe and extends no lease: only the lease manager's own do.",
                 )
             }
             Finding::LeaseLeft { lease, due } => {
