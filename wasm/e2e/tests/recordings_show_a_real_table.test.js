@@ -207,6 +207,39 @@ describe("traces", () => {
     await close();
   });
 
+  test("draw no slot as free that nobody may have after a lowering", async () => {
+    const { page, close } = await open();
+    const at = Date.UTC(2026, 0, 2, 8, 20, 0);
+    const { pool } = looks.find((look) => look.pool?.held > 0);
+    const { lease } = pool.slots.find((slot) => slot.lease !== null);
+    const slots = [0, 1, 2, 3, 4, 5].map((slot) => ({ slot, fence: 1, above_limit: slot > 3, lease: [0, 5].includes(slot) ? { ...lease, expired: false, lapsed: false } : null }));
+    const lowered = { ...pool, at_ms: at, detail: "rows", limit: 4, held: 2, slots, queue: [], waiting: 0, oldest_wait_ms: null };
+    const override = { at_ms: at - 5000, who: "ana", why: "the database is slow" };
+    const drawn = async (changes) => {
+      const text = [header, { at_ms: at, pool: { ...lowered, ...changes } }].map((line) => JSON.stringify(line)).join("\n");
+      return page.evaluate((given) => {
+        const { trace } = globalThis.leasehold;
+        trace.open(given, "lowered.jsonl");
+        const { context } = [...trace.bands.values()][0].stage;
+        const { fillText } = context;
+        const written = [];
+        context.fillText = (one, ...where) => written.push(one) && fillText.call(context, one, ...where);
+        trace.redraw();
+        context.fillText = fillText;
+        return written.filter((one) => /^\d+$/.test(one)).map(Number);
+      }, text);
+    };
+    // Slot 5 counts against the limit of 4: of the slots below it two may be had, and slot 3 not.
+    assert.deepEqual(await drawn({ open: 2, state: "ok" }), [0, 1, 2]);
+    assert.deepEqual(await drawn({ open: 2, state: "ok", override }), [0, 1, 2]);
+    assert.deepEqual(await drawn({ open: 0, state: "settling", settles_at_ms: at + 9000, limit_was: 8 }), [0]);
+    // While nothing settles they are closed as well, where leases above the limit last.
+    assert.deepEqual(await drawn({ open: 0, state: "full", override }), [0]);
+    // A sweep's counts alone say how many, not which.
+    assert.deepEqual(await drawn({ detail: "summary", slots: [], open: 1 }), [0, 1, 2]);
+    await close();
+  });
+
   test("say until when a pool is closed, where they know it", async () => {
     const { page, close } = await open();
     const at = Date.UTC(2026, 0, 2, 8, 20, 0);

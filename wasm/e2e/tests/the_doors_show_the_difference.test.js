@@ -17,6 +17,20 @@ async function slide(page, label, text) {
   assert.fail(`${label} never said ${text}`);
 }
 
+/** The numbers that are written on free slots, and the pool that they are of. */
+function numbered(page) {
+  return page.evaluate(() => {
+    const { doors, player } = globalThis.leasehold;
+    const { context } = doors.bands[1][0].stage;
+    const { fillText } = context;
+    const written = [];
+    context.fillText = (text, ...where) => written.push(text) && fillText.call(context, text, ...where);
+    player.redraw();
+    context.fillText = fillText;
+    return { pool: player.world.frame().doors[1].pools[0], written: written.filter((text) => /^\d+$/.test(text)).map(Number) };
+  });
+}
+
 describe("the two doors", () => {
   withBrowser();
 
@@ -61,6 +75,39 @@ describe("the two doors", () => {
     }
     assert.ok(broke >= 2, `counting broke its limit in ${broke} stories`);
     assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("count the same in both charts, jobs that run, and call it so", async () => {
+    const { page, close } = await open({ hash: "#story=a-worker-dies" });
+    let between = 0;
+    for (const at of [900, 3000, 6000, 9000, 15_000]) {
+      await show(page, at);
+      const both = await page.evaluate(() => {
+        const { doors, player } = globalThis.leasehold;
+        const charts = doors.bands.map(([band]) => band.chart);
+        const courses = charts.map((chart) => {
+          const { draw } = chart;
+          chart.draw = (course) => draw.call(chart, (chart.course = course));
+          return chart;
+        });
+        player.redraw();
+        return courses.map((chart, door) => {
+          delete chart.draw;
+          const jobs = player.world.jobs(door);
+          const phases = jobs.filter((_, at) => at % 8 === 2);
+          const leased = jobs.filter((_, at) => at % 8 === 5).filter((cell) => cell >= 0).length;
+          const line = player.world.line(door, 0, 0, player.now, 1000);
+          return { said: chart.course.said, last: line.at(-4), run: phases.filter((phase) => phase === 3).length, leased };
+        });
+      });
+      for (const { said, last, run, leased } of both) {
+        assert.match(said, /^jobs that run, (first|last) \d/);
+        assert.equal(last, run, `at ${at}`);
+        if (leased > run) between += 1;
+      }
+    }
+    assert.ok(between > 0, "some hold a lease and do not run");
     await close();
   });
 
@@ -162,6 +209,25 @@ describe("the two doors", () => {
     });
     assert.ok(taken > 0, "a job stopped by its own clock, and its lease lasts");
     assert.ok(rows + taken <= 10 && held <= rows, `${held} run, ${rows} are drawn, ${taken} are taken`);
+    await close();
+  });
+
+  test("draw no slot as free that is closed since a limit was lowered", async () => {
+    const scenario = {
+      pools: [{ prefix: "p", limit: 8 }],
+      workloads: [{ name: "w", pool: "p", burst: 5, per_minute: 40, job_ms: 3000 }],
+      actions: [{ at_ms: 4000, do: "limit", pool: "p", limit: 6 }],
+    };
+    const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}` });
+    let partly = 0;
+    for (let at = 4500; at < 9000; at += 250) {
+      await show(page, at);
+      const { pool, written } = await numbered(page);
+      assert.ok(written.every((slot) => slot < pool.effective), `at ${at}: ${written}, ${JSON.stringify(pool)}`);
+      if (pool.effective > 0 && pool.effective < pool.limit && pool.settles_at_ms === null) partly += 1;
+    }
+    assert.ok(partly > 0, "some may be had, and some not");
+    assert.match(await page.locator(".legend").innerText(), /closed, as the limit was lowered/);
     await close();
   });
 

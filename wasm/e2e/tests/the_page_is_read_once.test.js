@@ -271,7 +271,7 @@ describe("the page is read once", () => {
     assert.ok((await numbered()) > 0);
     await show(page, 31_000);
     assert.equal(await numbered(), 0, "no number invites anybody");
-    assert.match(await page.locator(".legend").innerText(), /closed while settling/);
+    assert.match(await page.locator(".legend").innerText(), /closed, as the limit was lowered/);
     await close();
   });
 

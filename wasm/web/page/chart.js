@@ -1,5 +1,5 @@
-// How many held a lease against the limit, lately? A line over time that turns alarming where more hold than may. After a
-// lowering, those above the new limit who may finish are drawn in the colour of what passes.
+// How many ran or held a lease against the limit, lately? A line over time that turns alarming where there are more than may be.
+// After a lowering, those above the new limit who may finish are drawn in the colour of what passes.
 
 import { fit } from "./canvas.js";
 import { colours } from "./colours.js";
@@ -8,7 +8,7 @@ import { colours } from "./colours.js";
  * @typedef {object} Course
  * @property {number} from ms
  * @property {number} to ms
- * @property {string} said what to write below it
+ * @property {string} said what to write below it: what is counted, and of which time
  * @property {number} most the top of the scale, the same at both doors
  * @property {{at: number, most: number, limit: number, ceiling: number, until: number}[]} points in order; ceiling: how many may hold,
  *   more than the limit after a lowering; each lasts until the next, the last until its own end

@@ -82,7 +82,7 @@ export class Doors {
           overflow: this.overflow[index],
           places: which === rows.LEASEHOLD,
           over: pool.held > pool.ceiling,
-          closed: pool.settles_at_ms !== null,
+          open: pool.effective,
           ...arrays,
           pool: index,
           counts: which === rows.COUNTING && arrays.requests.length <= rows.request.stride * mostCounts,
@@ -120,7 +120,7 @@ export class Doors {
     // It fills from the left, and only then moves on.
     const from = Math.max(0, frame.now_ms - window);
     const to = from + window;
-    const said = `leases held, ${from > 0 ? "last" : "first"} ${span(window)}`;
+    const said = `jobs that run, ${from > 0 ? "last" : "first"} ${span(window)}`;
     for (const index of new Set(charts.map((chart) => chart.index))) {
       // Both doors have the same scale, so that they can be compared.
       const courses = [0, 1].map((door) => this.#course(world, frame, door, index, from));

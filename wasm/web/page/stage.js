@@ -14,7 +14,7 @@ import * as rows from "./rows.js";
  * @property {number} overflow how many cells beyond the limit to leave room for, the same at both doors
  * @property {boolean} places slots that lie in the table, not only places one imagines
  * @property {boolean} over more hold than may
- * @property {boolean} closed nobody may have the slots that nobody holds, for now
+ * @property {number} open only the slots below this one may be had, for now: of the others nobody holds, nobody gets any
  * @property {Float64Array} jobs
  * @property {Float64Array} requests
  * @property {boolean} counts the number that a caller counted is written beside it while it flies
@@ -52,6 +52,7 @@ export class Stage {
     this.frame = 0;
     this.placesShape = "";
     this.places = new Path2D();
+    this.closed = new Path2D();
     this.limitWide = 0;
   }
 
@@ -141,10 +142,11 @@ export class Stage {
 
   #drawPlaces(view, grid) {
     const ctx = this.context;
-    const shape = `${grid.size} ${grid.columns} ${grid.left} ${view.limit} ${view.places}`;
+    const shape = `${grid.size} ${grid.columns} ${grid.left} ${view.limit} ${view.places} ${view.open}`;
     if (shape !== this.placesShape) {
       this.placesShape = shape;
-      this.places = placesOf(view, grid, this.height);
+      this.places = placesOf(view, grid, this.height, 0, view.open);
+      this.closed = placesOf(view, grid, this.height, view.open, view.limit);
       ctx.font = fonts.strong;
       this.limitWide = ctx.measureText(`limit ${view.limit}`).width;
     }
@@ -153,21 +155,25 @@ export class Stage {
       ctx.fillStyle = colours["line-strong"];
       ctx.fill(this.places);
     } else if (grid.size > 7) {
-      ctx.strokeStyle = colours[view.closed ? "wait" : "hold-line"];
-      ctx.setLineDash(view.closed ? [2, 3] : []);
+      ctx.strokeStyle = colours["hold-line"];
       ctx.stroke(this.places);
+      ctx.strokeStyle = colours.wait;
+      ctx.setLineDash([2, 3]);
+      ctx.stroke(this.closed);
       ctx.setLineDash([]);
     } else {
-      ctx.fillStyle = colours[view.closed ? "line" : "hold-soft"];
+      ctx.fillStyle = colours["hold-soft"];
       ctx.fill(this.places);
+      ctx.fillStyle = colours.line;
+      ctx.fill(this.closed);
     }
     const taken = this.#drawTaken(view, grid);
-    if (view.places && !view.closed && grid.size >= 22) {
+    if (view.places && grid.size >= 22) {
       ctx.font = fonts.plain;
       ctx.fillStyle = colours["ink-soft"];
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
-      for (let cell = 0; cell < Math.min(view.limit, inSight(grid, this.height)); cell += 1) {
+      for (let cell = 0; cell < Math.min(view.open, view.limit, inSight(grid, this.height)); cell += 1) {
         if (taken.has(cell)) continue;
         const { x, y } = grid.at(cell);
         ctx.fillText(String(cell), x + grid.size / 2, y + grid.size / 2 + 0.5);
@@ -200,6 +206,7 @@ export class Stage {
       const cell = view.taken[at + rows.taken.cell];
       const { x, y } = grid.at(cell);
       cells.add(cell);
+      if (cell >= view.open && cell < view.limit) this.context.clearRect(x, y, grid.size, grid.size);
       path.rect(x + inset, y + inset, grid.size - 2 * inset, grid.size - 2 * inset);
     }
     if (cells.size > 0) {
@@ -447,7 +454,7 @@ export class Stage {
         tooMany.lineTo(x - half, y);
         tooMany.closePath();
       } else {
-        if (view.closed && cell < view.limit) ctx.clearRect(x - size / 2, y - size / 2, size, size);
+        if (view.places && cell >= view.open && cell < view.limit) ctx.clearRect(x - size / 2, y - size / 2, size, size);
         const side = size > 9 ? size - 4 : size - 1;
         const top = y - side / 2;
         // The work done fills the square from below; where squares are small nobody would see it.
@@ -498,12 +505,12 @@ function dot(path, x, y, radius) {
   }
 }
 
-// The places as they lie in the table (outlined), or as one imagines them (a point each).
-function placesOf(view, grid, height) {
+// The places from one number to another, as they lie in the table (outlined), or as one imagines them (a point each).
+function placesOf(view, grid, height, from, to) {
   const path = new Path2D();
   const inset = grid.size > 9 ? 1.5 : 0.5;
   const side = grid.size - 2 * inset;
-  for (let cell = 0; cell < Math.min(view.limit, inSight(grid, height)); cell += 1) {
+  for (let cell = from; cell < Math.min(to, view.limit, inSight(grid, height)); cell += 1) {
     const { x, y } = grid.at(cell);
     if (!view.places) path.rect(x + grid.size / 2 - 1, y + grid.size / 2 - 1, 2, 2);
     else if (grid.size > 7) path.rect(x + inset + 0.5, y + inset + 0.5, side - 1, side - 1);

@@ -389,7 +389,7 @@ class TraceBand {
       overflow: Math.max(0, highest - pool.limit),
       places: true,
       over,
-      closed: Number.isFinite(pool.settles_at_ms) && pool.open === 0,
+      open: openBelow(pool),
       jobs: Float64Array.from(jobs),
       requests: rows.none,
       // A recording says of each slot who holds it: all of them are drawn.
@@ -464,6 +464,21 @@ function overrideOf({ override }) {
   if (!override) return "";
   const until = Number.isFinite(override.until_ms) ? ` until ${written(time, override.until_ms)} UTC` : "";
   return `limit by override of ${shorten(override.who, 60)}${until}: ${shorten(override.why, 200)}`;
+}
+
+/**
+ * Below which slot may somebody be let in? As many are open as the look says, and those have the lowest numbers. Of a slot that
+ * carries a lease which ran out nobody sees whether it is open: it is drawn with its lease.
+ */
+function openBelow({ detail, limit, held, open, slots }) {
+  if (detail === "summary") return Math.min(limit, held + open);
+  let left = open;
+  for (const { slot, lease } of slots) {
+    if (lease !== null && !lease.lapsed) continue;
+    if (left === 0) return slot;
+    left -= 1;
+  }
+  return limit;
 }
 
 /** The most that are drawn of those a sweep only counted. */
