@@ -200,6 +200,31 @@ describe("a change", () => {
     await close();
   });
 
+  test("of a limit before the start outlasts what the story planned for it", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    const problem = page.locator("#problem");
+    await page.locator("#c-limit-0").press("ArrowLeft");
+    assert.equal(await problem.innerText(), "This limit stays from the start on. Left out: limit 18 at 10.000 s, limit 9 at 30.000 s.");
+    assert.deepEqual(await actions(page), []);
+    const chosen = await page.locator("#c-limit-0").getAttribute("aria-valuetext");
+    for (const at of [12_000, 33_000]) {
+      await show(page, at);
+      await drawn(page);
+      assert.deepEqual([await limitShown(page), await page.locator("#c-limit-0").getAttribute("aria-valuetext")], [chosen, chosen], `${at}`);
+    }
+    // What was planned for others stays.
+    const pools = [{ prefix: "a", limit: 3 }, { prefix: "b", limit: 3 }];
+    const planned = [{ at_ms: 1000, do: "limit", pool: "b", limit: 5 }, { at_ms: 2000, do: "kill" }, { at_ms: 3000, do: "limit", pool: "a", limit: 5 }];
+    const scenario = { pools, workloads: [{ name: "w", pool: "a", burst: 3 }, { name: "v", pool: "b", burst: 3 }], actions: planned };
+    await page.evaluate((hash) => (location.hash = hash), `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}`);
+    await page.getByLabel("Limit of a", { exact: true }).press("ArrowRight");
+    assert.equal(await problem.innerText(), "This limit stays from the start on. Left out: limit 5 of a at 3.000 s.");
+    assert.deepEqual((await actions(page)).map((action) => action.at_ms), [1000, 2000]);
+    await page.getByLabel("Limit of a", { exact: true }).press("ArrowRight");
+    assert.equal(await problem.isVisible(), false, "it had none left");
+    await close();
+  });
+
   test("before others says which of them are left out", async () => {
     const { page, close } = await open({ hash: "#story=raise-the-limit" });
     const problem = page.locator("#problem");

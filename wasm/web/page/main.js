@@ -93,11 +93,15 @@ const controls = new Controls(get("controls"), {
   },
   limit: (pool, limit) => {
     try {
-      // Before anything happened it is the scenario; after that, a live change.
+      // Before anything happened it is the scenario; after that, a live change. Either way it outlasts what was planned for it.
       if (player.now === 0) {
         const scenario = player.world.scenario();
         scenario.pools.find((one) => one.prefix === pool).limit = limit;
+        const of = (action) => action.do === "limit" && action.pool === pool;
+        const gone = scenario.actions.filter(of);
+        scenario.actions = scenario.actions.filter((action) => !of(action));
         load(scenario, { story: null, keepPlaying: true });
+        if (gone.length > 0) problem(`This limit stays from the start on. ${leftOutLater(gone, scenario.pools.length > 1)}`);
       } else {
         player.act({ do: "limit", pool, limit });
         forked();
@@ -143,14 +147,20 @@ function planned({ do: what, at_ms: at, pool, limit }, named) {
   return `${words[what]} at ${moment(at)}`;
 }
 
+/** What is not done any more, in a sentence. @param {any[]} gone @param {boolean} named */
+function leftOutLater(gone, named) {
+  const most = 3;
+  const told = gone.map((action) => planned(action, named));
+  if (told.length > most) told.splice(most, told.length, `${told.length - most} more`);
+  return `Left out: ${told.join(", ")}.`;
+}
+
 /** A change at this moment: what was recorded for later is gone, it is no story any more, and the link is another. */
 function forked() {
   isStory(null);
   const scenario = player.world.scenario();
-  const gone = actions.filter((action) => action.at_ms > player.now).map((action) => planned(action, scenario.pools.length > 1));
-  const most = 3;
-  if (gone.length > most) gone.splice(most, gone.length, `${gone.length - most} more`);
-  problem(gone.length === 0 ? "" : `From here on the jobs go another way. Left out: ${gone.join(", ")}.`);
+  const gone = actions.filter((action) => action.at_ms > player.now);
+  problem(gone.length === 0 ? "" : `From here on the jobs go another way. ${leftOutLater(gone, scenario.pools.length > 1)}`);
   actions = scenario.actions;
   controls.show(scenario, limitsInForce(actions, player.now));
   writeLink();
