@@ -56,7 +56,23 @@ pub struct RecordedEvent {
     pub prefix: PoolName,
     /// What happened.
     #[serde(flatten)]
-    pub event: PoolEvent,
+    pub event: RecordedChange,
+}
+
+/// What happened to a pool.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum RecordedChange {
+    /// In it, between two looks.
+    Event(PoolEvent),
+    /// It was not there any more.
+    Gone {
+        /// Since when at the latest.
+        #[serde(rename = "at_ms")]
+        at: Timestamp,
+        /// `gone`
+        what: &'static str,
+    },
 }
 
 /// One look at a pool, in four numbers.
@@ -154,12 +170,23 @@ impl Recording {
     pub fn events(&self, after: Timestamp, until: Timestamp) -> Vec<RecordedEvent> {
         let seen = |moment: Timestamp| self.order.partition_point(|(at, _, _)| *at <= moment);
         let mut events = vec![];
-        for (_, pool, look) in &self.order[seen(after).min(seen(until))..seen(until)] {
+        for (at, pool, look) in &self.order[seen(after).min(seen(until))..seen(until)] {
             let (prefix, looks) = &self.pools[*pool];
-            let before = look.checked_sub(1).and_then(|before| whole(&looks[before].1));
-            let (Some(before), Some(now)) = (before, whole(&looks[*look].1)) else { continue };
-            let told = changes(before, now).into_iter();
-            events.extend(told.map(|event| RecordedEvent { prefix: prefix.clone(), event }));
+            let (before, now) = (look.checked_sub(1).map(|before| &looks[before].1), &looks[*look].1);
+            let told = match (before.and_then(whole), now) {
+                // A pool may be told as gone more than once, or before it was ever seen.
+                (_, PoolSeen::Gone(_)) => match before {
+                    Some(PoolSeen::Pool(_) | PoolSeen::Broken(_)) => {
+                        vec![RecordedChange::Gone { at: *at, what: "gone" }]
+                    }
+                    Some(PoolSeen::Gone(_)) | None => vec![],
+                },
+                (Some(before), PoolSeen::Pool(now)) => {
+                    changes(before, now).into_iter().map(RecordedChange::Event).collect()
+                }
+                _ => vec![],
+            };
+            events.extend(told.into_iter().map(|event| RecordedEvent { prefix: prefix.clone(), event }));
         }
         events
     }

@@ -1,6 +1,6 @@
 //! Worlds: what of a simulated world does the page play?
 
-use leasehold_sim::simulator::{self, PRICES, Scenario, Stepped, Strategy};
+use leasehold_sim::simulator::{self, PRICES, REQUESTS_KEPT, Scenario, Stepped, Strategy};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
@@ -135,7 +135,7 @@ impl World {
         of_door(door, |strategy| self.0.requests(strategy))
     }
 
-    /// Held leases against the limit over time, six numbers each.
+    /// Jobs that run against the limit over time, six numbers each.
     pub fn line(&self, door: usize, pool: usize, from: f64, to: f64, points: usize) -> Vec<f64> {
         of_door(door, |strategy| self.0.series(strategy, pool, from, to, points))
     }
@@ -148,6 +148,11 @@ impl World {
         let (events, next) = self.0.events(since as u64);
         let events: Vec<_> = events.iter().map(AsRef::as_ref).collect();
         object(&json!({ "events": events, "next": next }))
+    }
+
+    /// How many requests of a door are kept: its newest.
+    pub fn kept() -> usize {
+        REQUESTS_KEPT
     }
 
     /// The newest requests of a door, newest first.

@@ -5,7 +5,7 @@
 use leasehold_core::occupancy::trace::{BrokenPool, PoolSeen, Trace, TraceEntry, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEventKind};
 use leasehold_core::{Attempt, Fence, Held, Holder, Limit, Notice, Settings, Slot, SlotRow, Snapshot, Timestamp};
-use leasehold_wasm::{RecordedPool, Recording};
+use leasehold_wasm::{RecordedChange, RecordedPool, Recording};
 
 /// A slot: its fence, and whether it is held.
 type Slots = [(u64, bool); 2];
@@ -110,20 +110,34 @@ fn its_moments_are_walked_one_by_one() {
 fn what_happened_between_two_moments_is_told_once() {
     let recording = recording();
     let told = |after: u64, until: u64| -> Vec<(String, &'static str)> {
-        let name = |what: &PoolEventKind| match what {
-            PoolEventKind::Granted { .. } => "granted",
-            PoolEventKind::Released(_) => "released",
-            _ => "another",
+        let name = |event: &RecordedChange| match event {
+            RecordedChange::Event(event) => match event.what {
+                PoolEventKind::Granted { .. } => "granted",
+                PoolEventKind::Released(_) => "released",
+                _ => "another",
+            },
+            RecordedChange::Gone { at: Timestamp(4_000), what } => what,
+            RecordedChange::Gone { .. } => "gone at another time",
         };
         let events = recording.events(Timestamp(after), Timestamp(until));
-        events.iter().map(|told| (told.prefix.to_string(), name(&told.event.what))).collect()
+        events.iter().map(|told| (told.prefix.to_string(), name(&told.event))).collect()
     };
     let pair = |prefix: &str, what: &'static str| (prefix.to_owned(), what);
     assert_eq!(told(0, 1_000), []);
     assert_eq!(told(1_000, 2_000), [pair("a", "granted"), pair("a", "granted")]);
-    assert_eq!(told(2_000, 5_000), [pair("b", "released"), pair("a", "released")]);
-    assert_eq!(told(0, 9_000).len(), 4);
+    assert_eq!(told(2_000, 5_000), [pair("b", "released"), pair("b", "gone"), pair("a", "released")]);
+    assert_eq!(told(0, 9_000).len(), 5);
     assert_eq!(told(5_000, 1_000), []);
+}
+
+#[test]
+fn a_pool_that_goes_is_told_once_and_none_that_never_was() {
+    let header = "{\"leasehold_trace\":1,\"table\":\"t\",\"recorded_at_ms\":7}\n";
+    let lines = "{\"at_ms\":8,\"gone\":\"a\"}\n{\"at_ms\":9,\"broken\":\"a\",\"why\":\"w\"}\n\
+        {\"at_ms\":10,\"gone\":\"a\"}\n{\"at_ms\":11,\"gone\":\"a\"}\n";
+    let recording = Recording::parse(&format!("{header}{lines}")).expect("a trace");
+    let events = serde_json::to_value(recording.events(Timestamp(0), Timestamp(99))).expect("JSON");
+    assert_eq!(events, serde_json::json!([{ "prefix": "a", "at_ms": 10, "what": "gone" }]));
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub use crate::strategy::{PerStrategy, Strategy};
 pub use frame::{Frame, LaneFrame, PoolFrame};
 pub use presets::{Preset, presets};
 pub use prices::{PRICES, Prices};
+pub use request_log::REQUESTS_KEPT;
 pub use scenario::{Field, InvalidScenario, Scenario, VisitorAction, fields};
 pub use sim_event::{SimEvent, SimEventKind};
 pub use statistics::{Dollars, LaneStatistics, PerJob, PoolStatistics, Requests, Statistics, Units};

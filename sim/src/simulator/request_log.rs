@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::call::CallPurpose;
 use super::request_effect::{ReplySummary, RequestEffect};
 
-/// How many of the newest requests are kept.
-const KEPT: usize = 256;
+/// How many of the newest requests of a lane are kept.
+pub const REQUESTS_KEPT: usize = 256;
 
 /// One request in a few words. Moments are microseconds since the start.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct RequestLog(VecDeque<RequestEntry>);
 impl RequestLog {
     /// Keeps one; the oldest goes if there are too many.
     pub(crate) fn add(&mut self, entry: RequestEntry) {
-        if self.0.len() == KEPT {
+        if self.0.len() == REQUESTS_KEPT {
             self.0.pop_front();
         }
         self.0.push_back(entry);

@@ -200,7 +200,7 @@ describe("a change", () => {
     await close();
   });
 
-  test("of a limit before the start outlasts what the story planned for it", async () => {
+  test("of a limit before the start outlasts the story's own", async () => {
     const { page, close } = await open({ hash: "#story=raise-the-limit" });
     const problem = page.locator("#problem");
     await page.locator("#c-limit-0").press("ArrowLeft");

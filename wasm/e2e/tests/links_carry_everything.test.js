@@ -167,6 +167,22 @@ describe("links", () => {
     await Promise.all([other.close(), close()]);
   });
 
+  test("to a recording say what of them it does not show", async () => {
+    const routes = { "traces/demo.jsonl": recorded };
+    for (const [part, expected] of [
+      ["trace-pool=nobody", "It is shown without the pool that the link names: at this moment there is no pool \u201cnobody\u201d."],
+      ["trace-at=5", /^It is shown without the moment that the link names: the recording lasts from .+ to .+ UTC\.$/],
+      [`trace-at=${looks.at(-1).at_ms}&trace-pool=batch`, ""],
+    ]) {
+      const { page, close } = await open({ routes, hash: `#story=thundering-herd&trace=traces/demo.jsonl&${part}` });
+      await page.locator(".trace-view .pool").first().waitFor();
+      const note = await page.locator("[data-note]").evaluate((one) => one.textContent);
+      if (typeof expected === "string") assert.equal(note, expected);
+      else assert.match(note, expected);
+      await close();
+    }
+  });
+
   test("to a moment that nobody would wait for go to the latest that can be had", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows&at=1e99" });
     assert.equal(await now(page), 1_800_000);
@@ -298,6 +314,7 @@ describe("links", () => {
     "jobs=2": /without the jobs that it names: there is no workload \u201c2\u201d/,
     "at=600&request=99999999": /^This link is shown without its request: there was no such request until now\.$/,
     "at=600&job=99999": /^This link is shown without its job: job 99999 has not come yet\.$/,
+    "trace-at=5&trace-pool=x": /^This link is shown without the moment of its recording: it names no recording\. It is shown without the pool of its recording: it names no recording\.$/,
     "at=600&job=%3Cb%3E&request=x": /^This link is shown without its job: .+\. It is shown without its request: .+\.$/,
   };
   for (const [part, expected] of Object.entries(partly)) {

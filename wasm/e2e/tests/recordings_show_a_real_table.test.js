@@ -117,11 +117,21 @@ describe("traces", () => {
     await drop(page, "damaged.jsonl", [whole[0], whole[1], '{"at_ms":', "\u202egarbage", ...whole.slice(2)].join("\n"));
     const view = page.locator(".trace-view");
     await view.locator(".pool").first().waitFor();
-    assert.match(await view.locator("[data-note]").innerText(), /^Not all of it could be read: 2 lines make no sense and are left out, the first is line 3/);
+    assert.match(await view.locator("[data-note]").innerText(), /^2 lines make no sense and are left out, the first is line 3: .+\.$/);
     assert.equal(await page.locator(".trace").getByRole("alert").isVisible(), false);
     await page.getByLabel("Moment of the recording").fill("1000");
     assert.deepEqual(await view.locator(".pool-held").allInnerTexts(), ["analytics", "batch"].map((pool) => heldAt(looks.at(-1).at_ms, pool)));
     assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("whose lines are out of order say that, and that none is lost", async () => {
+    const { page, close } = await open();
+    const lines = [whole[0], JSON.stringify(looks.at(-1)), ...whole.slice(1, looks.length)];
+    await drop(page, "turned.jsonl", lines.join("\n"));
+    const view = page.locator(".trace-view");
+    await view.locator(".pool").first().waitFor();
+    assert.equal(await view.locator("[data-note]").innerText(), "Its lines are not in order of time: they were put in order.");
     await close();
   });
 
@@ -272,6 +282,96 @@ describe("traces", () => {
     const unread = { ...lowered, limit_was: 10_000 };
     assert.equal(await toldOf(unread), "closed until 08:20:14 UTC (limit was up to 10000, the highest there is)");
     assert.equal(await toldOf({ ...unread, state: "ok", open: 1 }), "up to 9996 slots closed until 08:20:14 UTC (limit was up to 10000, the highest there is)");
+    await close();
+  });
+
+  /** Opens looks, and shows the last moment of them. */
+  const play = (page, lines, pool = null) =>
+    page.evaluate(([text, chosen]) => {
+      const { trace } = globalThis.leasehold;
+      trace.open(text, "some.jsonl", { pool: chosen });
+      trace.show(trace.replay.to());
+    }, [[header, ...lines].map((line) => JSON.stringify(line)).join("\n"), pool]);
+
+  test("list what happened to the chosen pool alone", async () => {
+    const { page, close } = await open();
+    const { pool } = looks.find((look) => look.pool?.held > 0);
+    const lines = [0, 1].flatMap((later) => Array.from({ length: 8 }, (_, at) => ({ at_ms: 1000 + later * 5000, pool: { ...pool, prefix: `pool-${at}`, at_ms: 1000 + later * 5000, limit: 10 + later } })));
+    await play(page, lines);
+    const told = () => page.locator(".trace-log .mono").allInnerTexts();
+    assert.deepEqual(new Set(await told()), new Set(lines.slice(0, 8).map((line) => line.pool.prefix)));
+    await page.getByLabel("Pool", { exact: true }).selectOption("pool-7");
+    assert.deepEqual(await told(), ["pool-7"]);
+    assert.deepEqual(await page.locator(".trace-view .pool h4").allInnerTexts(), ["pool-7"]);
+    await close();
+  });
+
+  test("tell when a pool was retired, also the chosen one", async () => {
+    const { page, seen, close } = await open();
+    const { pool } = looks.find((look) => look.pool?.held > 0);
+    const many = Array.from({ length: 8 }, (_, at) => ({ at_ms: 1000, pool: { ...pool, prefix: `pool-${at}` } }));
+    const gone = [{ at_ms: Date.UTC(2026, 0, 2, 8, 20, 7), gone: "pool-3" }];
+    await play(page, [...many, ...gone]);
+    assert.equal((await page.locator(".trace-log li").allInnerTexts()).map((text) => text.replace(/\s+/g, " ")).join(), "08:20:07 pool-3 the pool was retired");
+    assert.ok(!(await page.locator(".trace-view .pool h4").allInnerTexts()).includes("pool-3"));
+    await play(page, [...many, ...gone], "pool-3");
+    const none = page.locator(".trace-view [data-none]");
+    assert.equal(await none.innerText(), "Pool pool-3 is not there at this moment.");
+    assert.equal(await page.locator("#trace-pool").inputValue(), "pool-3", "it is still the chosen one");
+    await page.getByLabel("Moment of the recording").fill("0");
+    assert.equal(await none.isVisible(), false);
+    assert.deepEqual(await page.locator(".trace-view .pool h4").allInnerTexts(), ["pool-3"]);
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("say how long they last in a unit that fits", async () => {
+    const { page, close } = await open();
+    const { pool } = looks.find((look) => look.pool?.held > 0);
+    const at = Date.UTC(2026, 0, 2, 8, 20, 0);
+    for (const [seconds, told] of [[45, "45 s"], [600, "10 min"], [50_400, "14 h"], [270_000, "75 h"]]) {
+      await play(page, [{ at_ms: at, pool }, { at_ms: at + seconds * 1000, pool: { ...pool, waiting: 1, oldest_wait_ms: seconds * 1000 } }]);
+      assert.ok((await page.locator("[data-about]").innerText()).endsWith(`\u00b7 ${told}`), told);
+      assert.equal(await page.locator(".trace-view .pool-waits").innerText(), `1 waits, the first for ${told}`);
+    }
+    await close();
+  });
+
+  test("play, pause and step with the keys of the page", async () => {
+    const { page, close } = await open();
+    await drop(page, "demo.jsonl", recorded);
+    const scrub = page.getByLabel("Moment of the recording");
+    await scrub.focus();
+    const state = () => page.evaluate(() => [globalThis.leasehold.trace.playing, globalThis.leasehold.player.playing, globalThis.leasehold.player.now]);
+    await scrub.press("Space");
+    assert.deepEqual(await state(), [true, false, 0]);
+    await scrub.press("Space");
+    assert.deepEqual(await state(), [false, false, 0]);
+    await scrub.fill("0");
+    const moments = [...new Set(looks.map((look) => look.at_ms))];
+    for (const expected of moments.slice(1, 4)) {
+      await scrub.press(".");
+      assert.equal(await page.evaluate(() => globalThis.leasehold.trace.moment), expected);
+    }
+    assert.deepEqual(await state(), [false, false, 0], "the jobs stand still");
+    await close();
+  });
+
+  test("draw as alarming who came above a limit, not who stayed", async () => {
+    const { page, close } = await open();
+    const ceilings = (...pairs) =>
+      page.evaluate(async (all) => {
+        const { courseOf } = await import("./page/trace.js");
+        const line = Float64Array.from(all.flatMap(([held, limit], at) => [at, held, limit, 0]));
+        return courseOf(line, all.length).map((point) => point.ceiling);
+      }, pairs);
+    // Held and limit at each look, and how many might hold.
+    assert.deepEqual(await ceilings([8, 10], [11, 10]), [10, 10]);
+    assert.deepEqual(await ceilings([8, 10], [8, 5], [6, 5], [5, 5], [6, 5]), [10, 10, 10, 5, 5]);
+    assert.deepEqual(await ceilings([8, 10], [8, 5], [7, 3], [12, 3]), [10, 10, 10, 10], "lowered twice");
+    assert.deepEqual(await ceilings([8, 10], [8, 5], [8, 12], [13, 12]), [10, 10, 12, 12], "and raised");
+    assert.deepEqual(await ceilings([9, 6], [10, 6]), [9, 9], "before the first look nobody knows");
+    assert.equal(await page.evaluate(async () => (await import("./page/trace.js")).courseOf(Float64Array.of(5, 1, 2, 0, 9, 1, 2, 0), 8).length), 1, "none of what comes later");
     await close();
   });
 

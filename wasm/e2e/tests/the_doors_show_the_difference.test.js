@@ -78,7 +78,7 @@ describe("the two doors", () => {
     await close();
   });
 
-  test("count the same in both charts, jobs that run, and call it so", async () => {
+  test("count jobs that run in both charts, and call them so", async () => {
     const { page, close } = await open({ hash: "#story=a-worker-dies" });
     let between = 0;
     for (const at of [900, 3000, 6000, 9000, 15_000]) {
@@ -212,7 +212,7 @@ describe("the two doors", () => {
     await close();
   });
 
-  test("draw no slot as free that is closed since a limit was lowered", async () => {
+  test("draw no slot as free that a lowered limit closes", async () => {
     const scenario = {
       pools: [{ prefix: "p", limit: 8 }],
       workloads: [{ name: "w", pool: "p", burst: 5, per_minute: 40, job_ms: 3000 }],

@@ -62,6 +62,8 @@ function readHow(parts) {
   if (parts.has("trace")) {
     const at = read("trace-at", "the moment of its recording", Number.isFinite, (given) => `it is ${given}, not a number of milliseconds`);
     how.trace = { address: parts.get("trace"), at, pool: parts.get("trace-pool") };
+  } else {
+    for (const [name, called] of [["trace-at", "moment"], ["trace-pool", "pool"]]) if (parts.has(name)) without.push(`the ${called} of its recording: it names no recording`);
   }
   return { ...how, without };
 }

@@ -31,6 +31,7 @@ const frameOf = `
     <output class="trace-clock" for="trace-scrub" aria-live="off" data-clock></output>
   </div>
   <p class="trace-pools" data-pick hidden><label for="trace-pool">Pool</label> <select id="trace-pool"></select></p>
+  <p class="soft" data-none hidden></p>
   <div class="trace-bands" data-bands></div>
   <h3 data-happened>What happened <span class="small soft">(UTC)</span></h3>
   <ol class="trace-log" data-log></ol>`;
@@ -184,23 +185,29 @@ export class TraceShow {
     this.address = address;
     this.message.hidden = true;
     this.pause();
-    this.#build(name);
     const moment = Math.min(replay.to(), Math.max(replay.from(), at ?? replay.from()));
-    this.chosen = replay.at(moment).pools.some((one) => one.prefix === pool) ? pool : null;
+    const known = replay.at(moment).pools.some((one) => one.prefix === pool);
+    const [from, to] = [replay.from(), replay.to()].map((ms) => written(date, ms));
+    this.#build(name, [
+      at !== null && at !== moment && `It is shown without the moment that the link names: the recording lasts from ${from} to ${to} UTC.`,
+      pool !== null && !known && `It is shown without the pool that the link names: at this moment there is no pool \u201c${shorten(pool, 64)}\u201d.`,
+    ]);
+    this.chosen = known ? pool : null;
     this.show(moment);
     this.view.scrollIntoView({ block: "nearest" });
   }
 
-  #build(name) {
+  /** @param {string} name @param {(string|false)[]} without what a link named, and is not shown */
+  #build(name, without) {
     const { table, region, program, looks, pools, note } = this.replay.title();
     const lasts = this.replay.to() - this.replay.from();
     this.view.innerHTML = frameOf;
     this.view.hidden = false;
     const part = (key) => this.view.querySelector(`[data-${key}]`);
-    this.parts = { play: part("play"), scrub: part("scrub"), clock: part("clock"), bands: part("bands"), log: part("log"), pick: part("pick") };
+    this.parts = { play: part("play"), scrub: part("scrub"), clock: part("clock"), bands: part("bands"), none: part("none"), log: part("log"), pick: part("pick") };
     part("title").textContent = `Table ${shorten(table, 80)}`;
     part("about").textContent = [name, region, program, `${plural(looks, "look")} at ${plural(pools, "pool")}`, lasts > 0 ? span(lasts) : ""].filter(Boolean).map((text) => shorten(text, 120)).join(" \u00b7 ");
-    const notes = [note && `Not all of it could be read: ${harmless(note)}.`, looks === 0 && "It holds no look at any pool: the recording ended before the first."].filter(Boolean);
+    const notes = [note && `${capital(harmless(note))}.`, looks === 0 && "It holds no look at any pool: the recording ended before the first.", ...without].filter(Boolean);
     part("note").textContent = notes.join(" ");
     part("note").hidden = notes.length === 0;
     // Without a look there is nothing to play.
@@ -210,8 +217,17 @@ export class TraceShow {
       this.pause();
       this.show(this.#momentOf(Number(this.parts.scrub.value)));
     });
+    // The keys of the simulation, for what has the focus.
+    this.parts.scrub.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || (event.key !== " " && event.key !== ".")) return;
+      event.preventDefault();
+      if (event.key === " ") return this.parts.play.click();
+      this.pause();
+      this.show(this.replay.next(this.moment));
+    });
     this.bands = new Map();
     this.chosen = null;
+    this.offered = "";
     const select = this.parts.pick.querySelector("select");
     select.addEventListener("change", () => {
       this.chosen = select.value || null;
@@ -283,6 +299,8 @@ export class TraceShow {
       }
       band.show(pool, { from, to: this.replay.to(), moment, dt });
     }
+    this.parts.none.hidden = shown.length > 0;
+    this.parts.none.textContent = this.chosen === null ? "No pool is there at this moment." : `Pool ${harmless(this.chosen)} is not there at this moment.`;
     this.#log(moment, dt);
   }
 
@@ -290,9 +308,12 @@ export class TraceShow {
     const { pick } = this.parts;
     pick.hidden = pools.length <= together && this.chosen === null;
     if (pick.hidden) return;
+    // A pool that was chosen stays in the list while it is not there.
+    const names = [...new Set([...pools.map((pool) => pool.prefix), ...(this.chosen === null ? [] : [this.chosen])])];
     const select = pick.querySelector("select");
-    if (select.options.length === pools.length + 1) return;
-    select.replaceChildren(new Option(`the first ${together}`, ""), ...pools.map((pool) => new Option(pool.prefix, pool.prefix)));
+    if (JSON.stringify(names) === this.offered) return;
+    this.offered = JSON.stringify(names);
+    select.replaceChildren(new Option(`the first ${together}`, ""), ...names.map((name) => new Option(name, name)));
     select.value = this.chosen ?? "";
   }
 
@@ -300,7 +321,8 @@ export class TraceShow {
     if (dt > 0 && performance.now() < (this.logDue ?? 0)) return;
     this.logDue = performance.now() + 250;
     const span = Math.max(10_000, (this.replay.to() - this.replay.from()) / 20);
-    const seen = this.replay.events(Math.max(this.replay.from(), moment - span), moment);
+    const told = this.replay.events(Math.max(this.replay.from(), moment - span), moment);
+    const seen = told.filter((event) => this.chosen === null || event.prefix === this.chosen);
     const events = seen.sort((one, other) => one.at_ms - other.at_ms).slice(-8).reverse();
     this.parts.log.replaceChildren(
       ...events.map((event) => {
@@ -401,19 +423,29 @@ class TraceBand {
       haste: 1,
     });
 
-    const points = [];
-    let ceiling = 0;
-    for (let at = 0; at < this.line.length; at += rows.traceLine.stride) {
-      if (this.line[at] > how.moment) break;
-      const held = this.line[at + rows.traceLine.held];
-      const limit = this.line[at + rows.traceLine.limit];
-      // Who held a lease as the limit was lowered may go on. Before the first look nobody knows.
-      if (held <= limit || limit >= ceiling) ceiling = points.length === 0 ? Math.max(limit, held) : limit;
-      points.push({ at: this.line[at], most: held, limit, ceiling, until: how.moment });
-    }
+    const points = courseOf(this.line, how.moment);
     const most = 1.12 * Math.max(4, ...points.map((point) => Math.max(point.most, point.limit)));
     this.chart.draw({ from: how.from, to: how.to, most, points, said: how.to > how.from ? `leases held, the whole ${span(how.to - how.from)}` : "leases held" });
   }
+}
+
+/**
+ * How a pool fared until a moment, for its chart. How many might hold is not recorded: whoever held a lease as the limit was
+ * lowered may go on, and before the first look nobody knows.
+ * @param {Float64Array} line @param {number} moment
+ */
+export function courseOf(line, moment) {
+  const points = [];
+  let ceiling = 0;
+  for (let at = 0; at < line.length; at += rows.traceLine.stride) {
+    if (line[at] > moment) break;
+    const held = line[at + rows.traceLine.held];
+    const limit = line[at + rows.traceLine.limit];
+    if (points.length === 0) ceiling = Math.max(limit, held);
+    else if (held <= limit || limit >= ceiling) ceiling = limit;
+    points.push({ at: line[at], most: held, limit, ceiling, until: moment });
+  }
+  return points;
 }
 
 /** What is drawn of a pool of which nothing can be read. @param {number} moment */
@@ -524,6 +556,8 @@ function tell(event) {
       return `${plural(event.leases, "lease")} came and went on slot ${event.slot} between two looks`;
     case "fence_broken":
       return `the fence of slot ${event.slot} went from ${event.before} to ${event.after}: rows were deleted or restored`;
+    case "gone":
+      return "the pool was retired";
     case "queued":
       return `${who} joined the queue`;
     case "left_queue":

@@ -10,7 +10,8 @@ export function span(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 10_000) return `${trim(ms / 1000, 2)} s`;
   if (ms < 120_000) return `${trim(ms / 1000, 1)} s`;
-  return `${trim(ms / 60_000, 1)} min`;
+  if (ms < 7_200_000) return `${trim(ms / 60_000, 1)} min`;
+  return `${trim(ms / 3_600_000, 1)} h`;
 }
 
 /** @param {number} ms @returns {string} a moment since the start; never wider than its place, so that nothing jumps */
@@ -22,7 +23,7 @@ export function moment(ms) {
 
 /** A text in which no line ends between a number and its unit. @param {string} text */
 export function unbroken(text) {
-  return text.replace(/(\d) (?=(ms|s|min|%)(?![a-z]))/g, "$1\u00a0");
+  return text.replace(/(\d) (?=(ms|s|min|h|%)(?![a-z]))/g, "$1\u00a0");
 }
 
 /** @param {number} value @param {number} digits */
