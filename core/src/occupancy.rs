@@ -109,7 +109,8 @@ pub enum PoolState {
     /// renewed or extended, are no such case: the pool is full.
     ///
     /// A free slot does not say since when it is free: for it the first one's wait counts, so the moment
-    /// between a raised limit and the grants may show as starving. A summary has no slots: only the first reason shows.
+    /// between a raised limit and the grants may show as starving. No wait counts from before a lowered limit had settled,
+    /// as nobody could be let in. A summary has no slots: only the first reason shows.
     Starving,
     /// The limit was lowered, perhaps by the end of an override, and not everybody surely follows yet: nobody is let in
     /// until [`settles_at`](Occupancy::settles_at), though fewer than the limit hold a lease; or more do, as before.
@@ -268,7 +269,8 @@ impl Occupancy {
             let patience = settings.lease + settings.grace;
             waits > patience && leases().all(|lease| lease.expired)
         };
-        let starving = oldest_wait.is_some_and(|waits| left_open(waits) || unmoved(waits));
+        let in_vain = oldest_wait.map(|waits| waits.min(settled_for(settings, at)));
+        let starving = in_vain.is_some_and(|waits| left_open(waits) || unmoved(waits));
         let settling = settings.settling(at);
         let unjudged = Occupancy {
             prefix: settings.prefix.clone(),
@@ -306,7 +308,8 @@ impl Occupancy {
         let oldest_wait = summary.waiting_since.map(|since| summary.at.since(since));
         // The sweep left a slot open by the limit that it knew.
         let left_open = open > 0 && summary.held < summary.limit.count();
-        let starving = left_open && oldest_wait.is_some_and(|waits| waits > settings.sweep_every);
+        let in_vain = oldest_wait.map(|waits| waits.min(settled_for(settings, summary.at)));
+        let starving = left_open && in_vain.is_some_and(|waits| waits > settings.sweep_every);
         let unjudged = Occupancy {
             prefix: settings.prefix.clone(),
             at: summary.at,
@@ -359,6 +362,12 @@ impl Occupancy {
         };
         Occupancy { state, ..self }
     }
+}
+
+/// For how long nothing has settled at that moment: so long, at most, has anybody waited in vain.
+fn settled_for(settings: &Settings, at: Timestamp) -> Millis {
+    let lowered = settings.lowered.filter(|lowered| lowered.from > settings.limit);
+    at.since(lowered.map_or(Timestamp(0), |lowered| settings.followed_at(lowered)))
 }
 
 fn count(of: impl Iterator) -> u32 {

@@ -317,6 +317,33 @@ fn a_slot_that_stays_open_while_someone_waits_is_starving_them() {
 }
 
 #[test]
+fn nobody_starves_by_a_wait_from_before_a_lowered_limit_settled() {
+    let lowered = |from: u64| Some(Lowered { from: settings(from).limit, at: Timestamp::seconds(1_000) });
+    let at = |seconds, from, slots: Vec<SlotRow>| {
+        let settings = Settings { lowered: lowered(from), ..settings(2) };
+        let queue = vec![waits("c", 300)];
+        let at = Timestamp::seconds(seconds);
+        Occupancy::of(&Snapshot { at, limit: settings.limit, slots, queue, more: false }, &settings).state
+    };
+    // It settles at 1,075; a sweep should have granted its slots by 1,135.
+    let half = || vec![free(0), held(1, "b", 990, 1_290)];
+    assert_eq!((at(1_074, 5, half()), at(1_075, 5, half())), (PoolState::Settling, PoolState::Ok));
+    assert_eq!((at(1_135, 5, half()), at(1_136, 5, half())), (PoolState::Ok, PoolState::Starving));
+    // The same where nobody holds a lease that lives.
+    assert_eq!((at(1_075, 5, vec![]), at(1_135, 5, vec![])), (PoolState::Ok, PoolState::Ok));
+    assert_eq!(at(1_136, 5, vec![]), PoolState::Starving);
+    assert_eq!(at(1_010, 2, half()), PoolState::Starving, "a limit that is no lower keeps nobody waiting");
+    // A summary from before it had settled says nothing of the time after.
+    let counted = |now: u64, swept: u64| {
+        let settings = Settings { lowered: lowered(5), ..settings(2) };
+        let summary = SummaryRow { at: Timestamp::seconds(swept), limit: settings.limit, ..summary(1, 3, Some(300)) };
+        Occupancy::summarised(&summary, &settings, Timestamp::seconds(now)).state
+    };
+    assert_eq!((counted(1_080, 1_040), counted(1_140, 1_135)), (PoolState::Ok, PoolState::Ok));
+    assert_eq!(counted(1_140, 1_136), PoolState::Starving);
+}
+
+#[test]
 fn a_state_reads_as_words_and_fills_a_column() {
     use PoolState::{Drained, Draining, Full, Idle, Ok, OverLimit, Settling, Starving};
     let words = [OverLimit, Settling, Draining, Drained, Starving, Full, Ok, Idle].map(PoolState::as_str);
