@@ -402,4 +402,24 @@ describe("the two doors", () => {
     assert.deepEqual(seen.complaints, []);
     await close();
   });
+
+  test("say of a job whose requests are no longer kept that it is so", async () => {
+    const scenario = { pools: [{ prefix: "p", limit: 2 }], workloads: [{ name: "w", pool: "p", burst: 120, job_ms: 500 }] };
+    const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}&at=16000` });
+    const { job, asked, all, spot } = await page.evaluate(() => {
+      const { doors, player } = globalThis.leasehold;
+      const { world } = player;
+      const waiting = [...doors.bands[1][0].stage.spots.values()].filter((one) => one.phase === 1);
+      const spot = waiting.find((one) => world.job(one.job).doors[1].recent.length === 0);
+      return { job: spot.job, asked: world.job(spot.job).doors.reduce((sum, door) => sum + (door.requests ?? 0), 0), all: world.recent(1, 100_000).length, spot };
+    });
+    await page.locator('[data-door="leasehold"] .stage').click({ position: { x: spot.x, y: spot.y } });
+    assert.equal(await page.locator("#request-detail").innerText(), `The requests of job ${job} at Leasehold are no longer kept: each side keeps its newest ${all}.`);
+    assert.equal(await page.evaluate(() => globalThis.leasehold.player.World.kept()), all);
+    const listed = await page.locator(".request[data-id]").count();
+    assert.equal(listed, 0);
+    assert.equal(await page.locator("#request-list").innerText(), "None of its requests is kept.");
+    assert.match(await page.locator("#request-whose").innerText(), new RegExp(`^The requests of job ${job} alone, newest first\\. None of ${asked} is still kept\\.$`));
+    await close();
+  });
 });

@@ -5,9 +5,6 @@ import { capital, harmless, moment, sides, span } from "./words.js";
 
 const doors = ["Count", "Leasehold"];
 
-/** How many requests of a side the simulator keeps. */
-const kept = 256;
-
 const signs = {
   done: ["\u00b7", "done"],
   refused: ["\u00d7", "refused"],
@@ -28,7 +25,7 @@ export class Requests {
    * @param {HTMLElement} list
    * @param {HTMLElement} detail
    * @param {{whose: HTMLElement, all: HTMLButtonElement}} only says whose requests are listed, and goes back to everybody's
-   * @param {{world: () => any, chosen: (job: number) => void}} hooks
+   * @param {{world: () => any, kept: () => number, chosen: (job: number) => void}} hooks
    */
   constructor(list, detail, only, hooks) {
     this.list = list;
@@ -48,7 +45,8 @@ export class Requests {
     this.briefs = [];
     this.id = null;
     this.job = null;
-    this.onlyDoor = null;
+    /** How many of the listed job's requests are not kept any more, in words. */
+    this.older = "";
     list.addEventListener("click", (event) => {
       const item = event.target.closest("[data-id]");
       if (!item) return;
@@ -80,6 +78,7 @@ export class Requests {
   /** Whose requests are listed from the next reading on. @param {number|null} job */
   #choosesOf(job) {
     this.job = job;
+    this.older = "";
     this.only.all.hidden = job === null;
     this.#sayWhose("");
   }
@@ -126,13 +125,13 @@ export class Requests {
   refresh() {
     const world = this.hooks.world();
     if (world === null) return;
-    const doors = this.onlyDoor === null ? [0, 1] : [this.onlyDoor];
-    const briefs = doors.flatMap((door) => world.recent(door, this.job === null ? 40 : kept));
+    const briefs = [0, 1].flatMap((door) => world.recent(door, this.job === null ? 40 : this.hooks.kept()));
     this.briefs = briefs
       .filter((brief) => this.job === null || brief.job === this.job)
       .sort((one, other) => other.asked_ms - one.asked_ms || other.id - one.id)
       .slice(0, 60);
-    if (this.job !== null) this.#sayWhose(this.#older(world));
+    this.older = this.job === null ? "" : this.#older(world);
+    this.#sayWhose(this.older);
     this.#drawList();
   }
 
@@ -176,7 +175,7 @@ export class Requests {
     if (this.briefs.length === 0) {
       const empty = emptyItem();
       empty.className = "request none";
-      empty.children[2].textContent = "No request yet.";
+      empty.children[2].textContent = this.older === "" ? "No request yet." : "None of its requests is kept.";
       empty.setAttribute("aria-disabled", "true");
       this.list.replaceChildren(empty);
     }
@@ -210,7 +209,7 @@ export class Requests {
       const here = about.doors[door];
       const newest = here.recent[0] ?? about.doors[1 - door].recent[0];
       // Those of the other side would look like the answer.
-      if (here.recent.length === 0 && here.requests > 0) this.detail.replaceChildren(note(`The requests of job ${job} at ${sides[door]} are no longer kept: each side keeps its newest ${kept}.`));
+      if (here.recent.length === 0 && here.requests > 0) this.detail.replaceChildren(note(`The requests of job ${job} at ${sides[door]} are no longer kept: each side keeps its newest ${this.hooks.kept()}.`));
       else if (newest === undefined) this.detail.replaceChildren(note(`Job ${job} has not asked the table for anything yet.`));
       else this.choose(newest);
       this.detail.firstElementChild.scrollIntoView({ block: "nearest" });
