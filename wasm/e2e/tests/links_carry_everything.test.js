@@ -46,6 +46,34 @@ describe("links", () => {
     await close();
   });
 
+  test("carry a step, also where more is due at its moment", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const other = await open();
+    const digest = (one) => one.evaluate(() => globalThis.leasehold.player.world.digest());
+    let within = 0;
+    for (let step = 0; step < 40; step += 1) {
+      await page.locator("#step").click();
+      if (step === 20) await page.getByRole("button", { name: "Kill a worker" }).click();
+      if (step % 4 !== 0) continue;
+      const [link, at] = [await copied(page), await now(page)];
+      await other.page.evaluate((hash) => (location.hash = hash), link);
+      await other.page.waitForFunction((hash) => location.hash === hash && document.getElementById("problem").hidden, link);
+      assert.equal(await now(other.page), at, link);
+      assert.equal(await digest(other.page), await digest(page), link);
+      // All of that moment would be more.
+      const whole = await other.page.evaluate(() => {
+        const { world } = globalThis.leasehold.player;
+        world.advance_to(world.now(), 1e6);
+        return world.digest();
+      });
+      if (whole !== (await digest(page))) within += 1;
+    }
+    assert.ok(within > 2, `${within} stopped within their moment`);
+    await show(page, 700);
+    assert.doesNotMatch(await copied(page), /happened/, "a whole moment says all");
+    await Promise.all([other.close(), close()]);
+  });
+
   test("carry a story and its moment, and keep both in the address", async () => {
     const { page, close } = await open({ hash: "#story=thundering-herd&at=1500" });
     assert.equal(await now(page), 1500);
@@ -309,6 +337,9 @@ describe("links", () => {
   const partly = {
     "at=soon": /^This link is shown without its moment: it is \u201csoon\u201d, not a number of milliseconds\.$/,
     "at=-1": /without its moment: it is \u201c-1\u201d/,
+    "at=600&happened=3": /^This link is shown without its step: at that moment there is no step number 3\.$/,
+    "at=600&happened=99999999": /without its step: at that moment there is no step number 99999999/,
+    "happened=-1": /^This link is shown without its step: it is \u201c-1\u201d, not how many things had happened\.$/,
     "speed=3": /^This link is shown without its speed: it is \u201c3\u201d, not one of 0\.01, /,
     "jobs=9": /^This link is shown without the jobs that it names: there is no workload \u201c9\u201d\.$/,
     "jobs=2": /without the jobs that it names: there is no workload \u201c2\u201d/,

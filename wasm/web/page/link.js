@@ -1,4 +1,5 @@
 // How does a link carry all that is shown? `#s=<base64url of its JSON>`, or `#story=<id>`, each with `&at=<ms>`,
+// `&happened=<how many things had happened by then, where a step stopped within that moment>`,
 // `&speed=<a speed that a visitor chose>`, `&pace=<the story whose pace is kept>`, `&jobs=<the workload that the controls are
 // for, from 1 on>`, `&job=<the job whose requests are listed>` and `&request=<the one that is chosen>`; and the recording beside:
 // `&trace=<address>`, `&trace-at=<ms since 1970>`, `&trace-pool=<the only pool that is shown>`.
@@ -9,7 +10,7 @@ import { shorten } from "./words.js";
 
 /**
  * @typedef {{address: string, at: number|null, pool: string|null}} TraceLink
- * @typedef {{at: number, speed: number|null, pace: string|null, jobs: number|null, job: number|null, request: number|null, trace: TraceLink|null}} How
+ * @typedef {{at: number, happened: number|null, speed: number|null, pace: string|null, jobs: number|null, job: number|null, request: number|null, trace: TraceLink|null}} How
  * @typedef {How & {without: string[]}} Read without: what of it makes no sense, in words; the rest is good
  * @typedef {{kind: "none"} & Partial<Read> | {kind: "story", id: string} & Read | {kind: "scenario", scenario: unknown} & Read
  *   | {kind: "bad", why: string}} Link
@@ -52,6 +53,7 @@ function readHow(parts) {
   const one = (name) => read(name, `its ${name}`, counted, (given) => `it is ${given}, not the number of one`);
   const how = {
     at: read("at", "its moment", (value) => Number.isFinite(value) && value >= 0, (given) => `it is ${given}, not a number of milliseconds`) ?? 0,
+    happened: read("happened", "its step", counted, (given) => `it is ${given}, not how many things had happened`),
     speed: read("speed", "its speed", (value) => speeds.includes(value), (given) => `it is ${given}, not one of ${speeds.join(", ")}`),
     pace: parts.get("pace"),
     jobs: read("jobs", "the jobs that it names", (value) => Number.isInteger(value) && value >= 1 && value <= 8, (given) => `there is no workload ${given}`),
@@ -79,9 +81,10 @@ export function scenarioLink(scenario, how) {
 }
 
 /** @param {How} how */
-function rest({ at, speed, pace, jobs, job, request, trace }) {
+function rest({ at, happened, speed, pace, jobs, job, request, trace }) {
   const parts = [
     ["at", at > 0 ? Math.round(at * 1000) / 1000 : null],
+    ["happened", happened],
     ["speed", speed],
     ["pace", pace],
     ["jobs", jobs],

@@ -175,13 +175,13 @@ function isStory(id) {
   parts.storyText.replaceChildren(...withTerms(preset ? preset.story : "Your own scenario. A link carries all of it, with each thing that you did and when."));
 }
 
-function load(scenario, { story: id, at = 0, speed = null, pace = paced, keepPlaying = false }) {
+function load(scenario, { story: id, at = 0, happened = null, speed = null, pace = paced, keepPlaying = false }) {
   const playing = player.playing;
   player.pause();
   paced = id ?? pace;
   // A visitor who chose a speed keeps it, but not for another story.
   const own = speed !== null || (id === null && player.world !== null && player.score === null);
-  const reached = player.load(scenario, { at, score: own ? null : scoreOf(paced) });
+  const reached = player.load(scenario, { at, happened, score: own ? null : scoreOf(paced) });
   if (speed !== null) player.setSpeed(speed);
   problem(reached ? "" : `This moment takes too long to simulate here: it is shown at ${moment(player.now)}. Play to go on.`, { passing: true });
   isStory(id);
@@ -212,9 +212,9 @@ function keepAddress(hash) {
 /** @param {number} at ms */
 function linkTo(at) {
   const { job, id: request } = requests;
-  const how = { at: Math.min(at, latest), speed: player.score === null ? player.speed : null, pace: null, jobs: controls.jobs, trace: trace.link };
+  const how = { at: Math.min(at, latest), happened: at === player.now && at <= latest ? player.happened : null, speed: player.score === null ? player.speed : null, pace: null, jobs: controls.jobs, trace: trace.link };
   // At the start nobody has asked for anything.
-  Object.assign(how, at > 0 ? { job, request } : { job: null, request: null });
+  Object.assign(how, at > 0 || how.happened !== null ? { job, request } : { job: null, request: null });
   if (story !== null) return storyLink(story, how);
   // The pace of a story that was changed is kept, too.
   return scenarioLink(player.World.short(player.world.scenario()), { ...how, pace: hasPace(paced) ? paced : null });
@@ -254,9 +254,9 @@ function follow(hash) {
     history.replaceState(null, "", hash);
     return false;
   }
-  const { at = 0, speed = null, pace = null, jobs = null, trace: recording = null, without = [] } = link;
+  const { at = 0, happened = null, speed = null, pace = null, jobs = null, trace: recording = null, without = [] } = link;
   if (player.world === null || link.kind !== "none") followed = history.state?.followed ?? String(performance.timeOrigin + performance.now());
-  const how = { at: Math.min(at, latest), speed };
+  const how = { at: Math.min(at, latest), happened, speed };
   if (link.kind === "scenario") {
     controls.forget(jobs);
     load(link.scenario, { ...how, story: null, pace: hasPace(pace) ? pace : null });
@@ -274,16 +274,17 @@ function follow(hash) {
   const said = [parts.problem.textContent];
   if (at > latest) said.push(`This link goes to a later moment than minute ${latest / 60_000}: it is shown at that.`);
   if (jobs !== null && controls.jobs !== jobs) without.push(`the jobs that it names: there is no workload \u201c${jobs}\u201d`);
+  if (happened !== null && at <= latest && player.happened !== happened && player.now >= at) without.push(`its step: at that moment there is no step number ${happened}`);
   without.push(...requests.restore(link));
   said.push(leftOut(without));
   const all = said.filter(Boolean);
   problem(all.join(" "), { passing: without.length === 0 });
-  if (at > 0) writeLink(how.at);
+  if (at > 0 || happened !== null) writeLink(how.at);
   if (recording !== null) {
     keepAddress(hash);
     trace.fetch(recording.address, recording);
   }
-  return at === 0 && all.length === 0 && recording === null;
+  return at === 0 && happened === null && all.length === 0 && recording === null;
 }
 
 const hooks = {

@@ -33,6 +33,8 @@ export class Player {
     this.score = null;
     this.before = 0;
     this.settleUntil = 0;
+    /** Whether more may be due at the moment that is shown: a step stops within it. */
+    this.within = false;
     this.pending = 0;
     this.wanted = null;
     /** Script time of the last frames, ms. */
@@ -44,13 +46,20 @@ export class Player {
   }
 
   /**
-   * @param {unknown} scenario @param {{at?: number, score?: [number, number][]|null}} [how]
+   * @param {unknown} scenario
+   * @param {{at?: number, happened?: number|null, score?: [number, number][]|null}} [how] happened: how many things had happened by
+   *   then, where not all of that moment had
    * @returns {boolean} whether that moment was reached before anybody loses patience
    * @throws what is wrong with it, in a sentence
    */
-  load(scenario, { at = 0, score = null } = {}) {
+  load(scenario, { at = 0, happened = null, score = null } = {}) {
     const world = new this.World(scenario);
     const patience = performance.now() + longestLoad;
+    const left = () => Math.min(20_000, happened === null ? 20_000 : happened - world.happened());
+    while (world.now() < at && left() > 0 && performance.now() < patience) world.advance_to(at, left());
+    // What is due at that moment itself.
+    if (happened !== null && world.now() === at && left() > 0) world.advance_to(at, left());
+    this.within = happened !== null && world.now() === at && world.happened() === happened;
     while (world.now() < at && performance.now() < patience) world.advance_to(at, 20_000);
     this.world?.free();
     this.world = world;
@@ -66,6 +75,11 @@ export class Player {
 
   get now() {
     return this.world?.now() ?? 0;
+  }
+
+  /** How many things have happened, where the moment alone does not say it. @returns {number|null} */
+  get happened() {
+    return this.within ? this.world.happened() : null;
   }
 
   /** The right end of the time bar. */
@@ -94,6 +108,7 @@ export class Player {
   step() {
     this.pause();
     const stepped = this.world.step();
+    this.within = true;
     this.settleUntil = performance.now() + 400;
     this.hooks.shown({ dt: 16, real: performance.now(), stepped: stepped ?? { said: [], request: null, door: null }, jumped: false });
     this.#wake();
@@ -110,6 +125,7 @@ export class Player {
   seekNow(ms) {
     this.wanted = null;
     this.world.seek(Math.max(0, ms));
+    this.within = false;
     this.#keepPace();
     this.#jumped();
   }
@@ -117,6 +133,9 @@ export class Player {
   /** @param {object} action */
   act(action) {
     this.world.act(action);
+    // With all that follows at the same moment: so a link to it finds it again.
+    this.world.advance_to(this.now, 20_000);
+    this.within = false;
     this.settleUntil = performance.now() + 400;
     this.hooks.state();
     this.#wake();
@@ -173,7 +192,9 @@ export class Player {
       this.seekNow(this.wanted);
     } else if (this.playing) {
       this.#keepPace();
-      this.world.advance_to(this.now + dt * this.speed, mostPerFrame);
+      const to = this.now + dt * this.speed;
+      // Where so much happens, it stops on the way.
+      this.within = this.world.advance_to(to, mostPerFrame) < to - 0.001;
       this.hooks.shown({ dt, real, heavy: this.heavy, stepped: null, jumped: false });
     } else {
       this.hooks.shown({ dt, real, heavy: this.heavy, stepped: null, jumped: false });
