@@ -287,7 +287,10 @@ describe("the two doors", () => {
   test("lose a reply on demand, and leasehold finds out what was done", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 20);
-    await page.getByRole("button", { name: "Drop a reply" }).click();
+    const drop = page.getByRole("button", { name: "Drop a reply" });
+    assert.match(await drop.getAttribute("title"), /reply to a write/);
+    await drop.click();
+    assert.equal(await page.locator("#announce").innerText(), "The next reply to a write gets lost on each side.");
     await show(page, 5000);
     const lost = await page.evaluate(() => globalThis.leasehold.player.world.events(0).events.filter((one) => one.what === "lost").length + globalThis.leasehold.player.world.numbers().doors.reduce((sum, door) => sum + door.requests.lost, 0));
     assert.ok(lost > 0, "something was lost");

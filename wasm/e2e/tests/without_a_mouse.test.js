@@ -157,6 +157,17 @@ describe("without a mouse", () => {
         assert.equal(await label.innerText(), name);
         assert.ok((await page.locator(`#${id}`).boundingBox()).width > 80, `${width} px: ${name} can be aimed at`);
       }
+      // The speed says what it is measured in.
+      const said = new Set();
+      for (let step = 0; step < 12; step += 1) {
+        await page.locator("#speed").press(step === 0 ? "Home" : "ArrowRight");
+        const text = await page.locator("#speed-is").innerText();
+        assert.equal(await page.locator("#speed").getAttribute("aria-valuetext"), text);
+        assert.equal(await page.locator("#speed-is").evaluate((one) => one.scrollWidth <= one.clientWidth && one.getBoundingClientRect().left >= document.querySelector('label[for="speed"]').getBoundingClientRect().right), true, `${width} px: ${text}`);
+        said.add(text);
+      }
+      assert.deepEqual([...said].filter((text) => !/^(1\/\d+ of |\d+\u00d7 )?real time$/.test(text)), []);
+      assert.equal(said.size, 12);
       assert.equal(await page.locator("#step span").evaluate((text) => text.getBoundingClientRect().width > 10), width >= 640, `${width} px: Step`);
       assert.ok((await page.locator(".transport").boundingBox()).height <= 112, `${width} px: it leaves room for what it moves`);
       await close();

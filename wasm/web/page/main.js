@@ -350,7 +350,7 @@ const hooks = {
     const index = speeds.indexOf(player.speed);
     if (index >= 0) parts.speed.value = String(index);
     parts.speedIs.textContent = paceOf(player.speed);
-    parts.speed.setAttribute("aria-valuetext", `${paceOf(player.speed)} of real time`);
+    parts.speed.setAttribute("aria-valuetext", paceOf(player.speed));
   },
 };
 
@@ -391,7 +391,7 @@ function connect() {
   });
   parts.speed.addEventListener("input", () => player.setSpeed(speeds[Number(parts.speed.value)]));
   parts.kill.addEventListener("click", () => act({ do: "kill" }, "A worker dies on each side."));
-  parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply gets lost on each side."));
+  parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply to a write gets lost on each side."));
   parts.link.addEventListener("click", async () => {
     const text = parts.link.querySelector("span");
     const late = player.now > latest ? `, at minute ${latest / 60_000}: the latest a link can carry` : "";

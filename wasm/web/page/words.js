@@ -56,7 +56,8 @@ export function dollars(value) {
 
 /** @param {number} speed simulated time over real time */
 export function pace(speed) {
-  return `${speed < 1 ? `1/${Math.round(1 / speed)}` : trim(speed, 1)}\u00d7`;
+  if (speed === 1) return "real time";
+  return speed < 1 ? `1/${Math.round(1 / speed)} of real time` : `${trim(speed, 1)}\u00d7 real time`;
 }
 
 /** @param {string} text */
