@@ -436,7 +436,16 @@ function connect() {
     listSeen = entries.at(-1).isIntersecting;
     if (listSeen && player.world !== null && !requests.busy) requests.refresh();
   }).observe(get("request-list"));
-  addEventListener("beforeprint", () => requests.refresh());
+  let goesOn = false;
+  addEventListener("beforeprint", () => {
+    // One moment is printed, and all of it.
+    goesOn = player.playing;
+    player.pause();
+    requests.refresh();
+  });
+  addEventListener("afterprint", () => {
+    if (goesOn) player.play();
+  });
   doors.refit = () => player.redraw();
   onColours(() => {
     player.redraw();

@@ -24,7 +24,18 @@
     button.querySelector("[data-theme-name]").textContent = names[theme];
   };
 
+  const changed = () => document.dispatchEvent(new Event("themechange"));
+
   apply();
+  // Paper is light.
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.theme = "light";
+    changed();
+  });
+  addEventListener("afterprint", () => {
+    apply();
+    changed();
+  });
   document.addEventListener("DOMContentLoaded", () => {
     apply();
     document.getElementById("theme").addEventListener("click", () => {
@@ -35,7 +46,7 @@
         // See above.
       }
       apply();
-      document.dispatchEvent(new Event("themechange"));
+      changed();
     });
   });
 })();
