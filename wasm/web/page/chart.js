@@ -57,7 +57,8 @@ export class Chart {
       held.rect(left, Math.max(top, line), wide, bottom - Math.max(top, line));
       const may = Math.min(line, y(point.ceiling));
       if (top < line) passing.rect(left, Math.max(top, may), wide, line - Math.max(top, may));
-      if (top < may) over.rect(left, top, wide, may - top);
+      // One too many on a high scale is seen as well.
+      if (top < may) over.rect(left, Math.min(top - 0.75, may - 3), wide, Math.max(may - top + 0.75, 3));
       if (edgeY < 0) edge.moveTo(left, top);
       else if (edgeY !== top) edge.lineTo(left, top);
       edge.lineTo(right, top);
@@ -70,11 +71,11 @@ export class Chart {
     ctx.fill(held);
     ctx.fillStyle = colours.wait;
     ctx.fill(passing);
-    ctx.fillStyle = colours.alarm;
-    ctx.fill(over);
     ctx.lineWidth = 1.5;
     ctx.strokeStyle = colours.hold;
     ctx.stroke(edge);
+    ctx.fillStyle = colours.alarm;
+    ctx.fill(over);
     ctx.save();
     ctx.beginPath();
     ctx.rect(0, 0, this.width, this.height);
