@@ -104,7 +104,7 @@ describe("the page is read once", () => {
     await close();
   });
 
-  test("both sides are level at each width, whatever one of them says", async () => {
+  test("both sides are level at each width, whatever one says", async () => {
     for (const width of [320, 360, 560, 700, 768, 900, 1024, 1280, 1920]) {
       const { page, close } = await open({ width, hash: "#story=two-workflows&at=31000" });
       const places = () => page.locator(".door").evaluateAll((doors) => doors.map((door) => [...door.querySelectorAll(".verdict, .caption, .pool, .pool-head, canvas")].map((one) => [one.getBoundingClientRect().top, one.getBoundingClientRect().height])));
