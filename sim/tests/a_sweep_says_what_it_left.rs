@@ -108,7 +108,7 @@ fn a_sweep_of_a_pool_that_never_rests_ends_and_says_so() {
 }
 
 #[test]
-fn a_lease_that_may_not_last_longer_is_not_extended_by_a_clock_that_is_behind() {
+fn a_clock_that_is_behind_extends_no_lease_beyond_its_hold() {
     let mut pool = Pool::new(1);
     pool.settings.longest_hold = Millis(0);
     pool.hold(0, "e", T + 10);

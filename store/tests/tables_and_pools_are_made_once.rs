@@ -287,7 +287,7 @@ fn a_file_that_is_something_else_is_named() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_made_again_counts_those_who_follow_the_one_before() {
+async fn a_pool_made_again_counts_those_who_follow_the_one_before() {
     let table = embedded_table("leases").await;
     let a = prefix("a");
     let runner = Runner::new(table.clone()).fresh_for(Duration::ZERO);
