@@ -3,7 +3,7 @@
 //! What a change does not name stays as it is. A limit that was lowered leaves the mark until when callers may still
 //! follow the old one; a row that makes no sense is replaced, and then any limit may still be in use. Slots stay when a
 //! pool is retired: their fences must not start again if a pool of this name is made later. Callers may then still follow
-//! the limit of before, so one that is lower settles like any other.
+//! the limit of before, which nobody knows any more, so it settles first.
 
 use std::sync::Arc;
 
@@ -59,7 +59,14 @@ impl PoolPatch {
         for (setting, named) in named {
             *setting = named.or(*setting);
         }
-        Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
+        let after = Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
+        // Callers who still follow the limit of before may take as long as the settings of before say: a lowering settles no
+        // sooner by a shorter quiet period.
+        if let (Some(SettingsRow::Valid(before)), Some(lowered)) = (before, &mut row.lowered)
+            && let Ok(before) = Settings::from_rows(name.clone(), before, None, None, now)
+        {
+            lowered.at = lowered.at + Millis(before.settles_for().0.saturating_sub(after.settles_for().0));
+        }
         Ok(row)
     }
 }
@@ -178,7 +185,7 @@ impl Machine for PoolSetting {
                 }
                 found => self.decide(found, None),
             },
-            (Phase::ReadingMark, Reply::Row(row)) => self.decide(None, limit_before(row)),
+            (Phase::ReadingMark, Reply::Row(row)) => self.decide(None, limit_before(row.as_ref())),
             (Phase::Writing(before, after), Reply::Written) => Step::done(SetPoolOutcome::Set { before, after }),
             (Phase::Writing(before, after), Reply::Unknown) => {
                 self.unanswered.get_or_insert((before, after));
@@ -230,13 +237,10 @@ impl PoolSetting {
     }
 }
 
-/// The highest limit that callers of a pool which was retired may follow, as far as its high-water mark tells: none, if
-/// nobody was ever granted a lease.
-fn limit_before(mark: Option<Row>) -> Option<Limit> {
-    match mark? {
-        Row::HighWater(mark) => Limit::try_from(u64::from(mark.slots)).ok(),
-        _ => Some(Limit::HIGHEST),
-    }
+/// The highest limit that callers of a pool which was retired may follow: any, as its mark tells only how far slots were
+/// used; none, if there is no mark, as nobody was ever granted a lease.
+fn limit_before(mark: Option<&Row>) -> Option<Limit> {
+    mark.map(|_| Limit::HIGHEST)
 }
 
 /// What is noted of settings that are set.
@@ -465,6 +469,31 @@ mod tests {
     }
 
     #[test]
+    fn a_lowered_limit_settles_no_sooner_by_a_shorter_quiet_period() {
+        let quiet = |seconds| Some(Millis::seconds(seconds));
+        let before = PoolRow { quiet: quiet(60), ..PoolRow::new(limit(5)) };
+        let settles_at = |row: &PoolRow| {
+            let settings = Settings::from_rows("p".parse().expect("a name"), row, None, None, NOW).expect("settings");
+            settings.followed_at(row.lowered.expect("it is lowered"))
+        };
+        let set = |patch: PoolPatch, before: &PoolRow| {
+            apply(&patch, Some(&SettingsRow::Valid(before.clone()))).expect("settings")
+        };
+        let lowered = set(to_limit(1), &before);
+        let until = settles_at(&lowered);
+        assert_eq!(until, NOW + Millis::seconds(60 + 60 + 5));
+        // After it or with it, at once or bit by bit.
+        let shorter = PoolPatch { quiet: quiet(6), ..PoolPatch::default() };
+        let short = set(shorter.clone(), &lowered);
+        assert_eq!(settles_at(&short), until);
+        assert_eq!(settles_at(&set(PoolPatch { grace: Some(Millis(0)), ..PoolPatch::default() }, &short)), until);
+        assert_eq!(settles_at(&set(PoolPatch { limit: Some(limit(1)), ..shorter }, &before)), until);
+        // A longer one counts in full.
+        let longer = PoolPatch { quiet: quiet(90), ..PoolPatch::default() };
+        assert_eq!(settles_at(&set(longer, &lowered)), NOW + Millis::seconds(90 + 90 + 5));
+    }
+
+    #[test]
     fn a_pool_that_is_made_again_settles_where_more_may_be_in_use() {
         let made = |limit, mark: Option<Row>| {
             let set = SetPool { patch: to_limit(limit), by: by_ann(), expected: ExpectedSettings::Any };
@@ -475,17 +504,13 @@ mod tests {
             }
         };
         let mark = |slots| Some(Row::HighWater(HighWaterRow { slots, ..HighWaterRow::default() }));
-        let settles = |from, limit_now| {
-            let lowered = Some(Lowered { from: limit(from), at: NOW });
-            PoolRow { lowered, ..PoolRow::new(limit(limit_now)) }
-        };
-        assert_eq!(made(1, mark(4)), settles(4, 1));
-        // What the mark says may not be readable.
         let SettingsRow::Unreadable(row) = unreadable() else { unreachable!() };
-        assert_eq!(made(1, Some(Row::Unreadable(RowKey::HighWater, row))), settles(10_000, 1));
-        for (limit_now, mark) in [(4, mark(4)), (9, mark(4)), (1, None)] {
-            assert_eq!(made(limit_now, mark), PoolRow::new(limit(limit_now)));
+        // The mark tells how far slots were used, and not which limit was followed.
+        for mark in [mark(4), mark(1), Some(Row::Unreadable(RowKey::HighWater, row))] {
+            let lowered = Some(Lowered { from: Limit::HIGHEST, at: NOW });
+            assert_eq!(made(4, mark), PoolRow { lowered, ..PoolRow::new(limit(4)) });
         }
+        assert_eq!(made(4, None), PoolRow::new(limit(4)), "nobody was ever let in");
     }
 
     #[test]

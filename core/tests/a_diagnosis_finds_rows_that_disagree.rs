@@ -7,8 +7,8 @@ mod spoiled_pool;
 
 use leasehold_core::diagnosis::{Finding, FoundLease, Remedy};
 use leasehold_core::{
-    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Millis, OverrideRow, PoolRow, Repair, RowKey, Slot, SlotRow,
-    Unreadable, WaitRow,
+    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Limit, Lowered, Millis, OverrideRow, PoolRow, Repair, RowKey,
+    Slot, SlotRow, Unreadable, WaitRow,
 };
 use spoiled_pool::*;
 
@@ -265,7 +265,14 @@ fn a_mark_that_is_gone_is_made_again_above_all_that_is_known() {
         it.slots([held(0, 7, "a")]);
         it.without("b");
     });
-    assert_eq!(limit_unread, [(Finding::PoolMissing, None), made(1, 7, 1)]);
+    // Callers may follow any limit.
+    assert_eq!(limit_unread, [(Finding::PoolMissing, None), made(10_000, 7, 1)]);
+    // A limit that was lowered is still followed, and slots up to it are still granted.
+    let settles = gone(|it| {
+        let at = seconds_ago(10);
+        it.settings().lowered = Some(Lowered { from: Limit::try_from(6).expect("a limit"), at });
+    });
+    assert_eq!(settles, [made(6, 9, 2)]);
     // A fence that only a holder still knows.
     let known = gone(|it| drop(it.0.holders.insert(holder("z").hashed(), row("z", holding(1, 30)))));
     assert_eq!(known.last(), Some(&made(2, 30, 2)));

@@ -1,7 +1,7 @@
 //! The history of a pool: which changes are noted, and how are there never many?
 
 use futures_util::future::join;
-use leasehold_core::{HistoryRow, NOTED, PoolName, Row, forget_change};
+use leasehold_core::{HistoryRow, Limit, NOTED, PoolChange, PoolName, Row, forget_change};
 
 use crate::error::{ErrorContext, StoreError};
 use crate::expressions;
@@ -50,6 +50,7 @@ pub async fn history(table: &Table, prefix: &PoolName) -> Result<NotedChanges, S
     let lapse = own.ok().and_then(|rows| rows.lapse()).filter(|lapse| changes.iter().all(|one| one.key != lapse.key));
     changes.extend(lapse);
     changes.sort_by_key(|one| one.key);
+    tell_limits_after_lapses(&mut changes);
     changes.reverse();
     changes.truncate(NOTED);
     let count = damaged.len();
@@ -60,6 +61,24 @@ pub async fn history(table: &Table, prefix: &PoolName) -> Result<NotedChanges, S
         first: first.into(),
     });
     Ok(NotedChanges { changes, unreadable })
+}
+
+/// A lapse is noted when somebody comes upon it, with the limit of then. The settings may have been changed since: by what
+/// the next change says of the limit before it, the limit of the moment of the lapse is told.
+fn tell_limits_after_lapses(changes: &mut [HistoryRow]) {
+    let mut before_next: Option<Limit> = None;
+    for row in changes.iter_mut().rev() {
+        match &mut row.change {
+            PoolChange::Set(set) => {
+                let from = set.iter().find(|one| &*one.setting == "limit").and_then(|one| one.from);
+                before_next = from.and_then(|from| Limit::try_from(from).ok()).or(before_next);
+            }
+            PoolChange::Lapsed { to, .. } => *to = before_next.unwrap_or(*to),
+            // What came before is another pool's.
+            PoolChange::Made(_) | PoolChange::Retired => before_next = None,
+            PoolChange::Overridden { .. } | PoolChange::Ended { .. } => {}
+        }
+    }
 }
 
 /// Takes notes away that have as many newer ones as are kept. What does not succeed the next change does.

@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, reason = "a test may")]
 
 use leasehold_core::{
-    Author, EndOverride, EndOverrideOutcome, ExpectedOverride, ExpectedSettings, Limit, Millis, NOTED, PoolChange,
-    PoolName, PoolPatch, Reply, Request, RowKey, SetLimit, SetPool, SweepRequest, Timestamp,
+    Author, EndOverride, EndOverrideOutcome, ExpectedOverride, ExpectedSettings, HistoryRow, Limit, Millis, NOTED,
+    PoolChange, PoolName, PoolPatch, Reply, Request, RowKey, SetLimit, SetPool, SweepRequest, Timestamp,
 };
 use leasehold_store::{Clock, Embedded, NoCallbacks, Runner, Table, create_table, history};
 
@@ -98,6 +98,23 @@ async fn an_override_that_lapsed_is_cleared_by_a_sweep_and_noted() {
     assert_eq!(noted[0].change, PoolChange::Lapsed { from: limit(8), to: limit(5) });
     assert_eq!((&*noted[0].by.who, noted[0].key.at), ("bob", Timestamp::seconds(1_000_060)));
     assert_eq!(noted, told);
+    // Whatever limit is set later, and whoever notes the lapse only then.
+    clock.forward(Millis::seconds(1));
+    set(&runner, 9).await;
+    assert_eq!(history(&table, &prefix()).await.expect("a history").changes[1], noted[0]);
+    override_for(&runner, 8, Some(Millis::seconds(60))).await;
+    clock.forward(Millis::seconds(61));
+    set(&runner, 7).await;
+    let lapses = async || {
+        let changes = history(&table, &prefix()).await.expect("a history").changes;
+        let lapsed = |row: &HistoryRow| if let PoolChange::Lapsed { to, .. } = row.change { Some(to) } else { None };
+        changes.iter().filter_map(lapsed).collect::<Vec<_>>()
+    };
+    assert_eq!(lapses().await, [limit(9), limit(5)]);
+    clock.forward(Millis::seconds(160));
+    runner.run_on(&prefix(), SweepRequest).await.expect("swept");
+    assert!(!lies_there().await);
+    assert_eq!(lapses().await, [limit(9), limit(5)]);
 }
 
 #[tokio::test]

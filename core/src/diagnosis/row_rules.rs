@@ -10,13 +10,13 @@ use crate::rows::{HighWaterRow, HolderRow, HolderState, RowKey, SlotRow, WaitRow
 use crate::settings::Settings;
 use crate::status::Snapshot;
 use crate::time::{Millis, Timestamp};
-use crate::types::{Fence, HolderKey, Slot, Ticket};
+use crate::types::{Fence, HolderKey, Limit, Slot, Ticket};
 
 /// `known`: whether the settings are the pool's own, else they are only defaults.
 pub(super) fn judge(settings: &Settings, known: bool, reading: &PoolReading, found: &mut Vec<Diagnosed>) {
     let missed = Millis(settings.sweep_every.0.saturating_mul(SWEEPS_MISSED));
     let slots = reading.after.slots.iter().map(|row| (row.slot, row)).collect();
-    let mut rules = RowRules { settings, reading, slots, now: reading.at, missed, found };
+    let mut rules = RowRules { settings, known, reading, slots, now: reading.at, missed, found };
     if known {
         rules.sweeps();
         rules.left_undone();
@@ -33,6 +33,7 @@ pub(super) fn judge(settings: &Settings, known: bool, reading: &PoolReading, fou
 
 struct RowRules<'a> {
     settings: &'a Settings,
+    known: bool,
     reading: &'a PoolReading,
     /// The slots as they were read last.
     slots: HashMap<Slot, &'a SlotRow>,
@@ -287,7 +288,7 @@ impl RowRules<'_> {
         }
     }
 
-    /// A mark above this slot and the limit, with the highest fence that is known.
+    /// A mark above this slot and every limit that callers may follow, with the highest fence that is known.
     fn mark_above(&self, highest: u32) -> HighWaterRow {
         let granted = self.reading.holders.values();
         let granted = granted.filter_map(|row| match row.state {
@@ -295,8 +296,9 @@ impl RowRules<'_> {
             _ => None,
         });
         let fence = self.reading.after.slots.iter().map(|row| row.fence).chain(granted).max().unwrap_or_default();
-        let limit = self.reading.pool.as_ref().map_or(0, |_| self.settings.limit.count());
-        HighWaterRow { slots: highest.max(limit), fence, lower: None }
+        // Where the settings do not tell, any limit may be followed.
+        let limit = if self.known { self.settings.highest_in_use(self.now) } else { Limit::HIGHEST };
+        HighWaterRow { slots: highest.max(limit.count()), fence, lower: None }
     }
 
     fn mark(&mut self) {

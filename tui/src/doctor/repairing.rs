@@ -14,10 +14,22 @@ const SWEEPS: u8 = 10;
 /// What a remedy came to: done or not, and the words.
 type Outcome = (bool, String);
 
-/// Carries out the remedies, in order; one sweep a pool, however many findings it is for.
+/// When a remedy's turn comes. The mark is first: a sweep would make one that is missing anew, and not know which fences were
+/// granted. Sweeps are last, as they go by what the others put right.
+fn turn(finding: &FindingReport) -> u8 {
+    match &finding.remedy {
+        Some(Remedy::Write(repair)) if matches!(**repair, Repair::ReplaceMark { .. } | Repair::RaiseMark { .. }) => 0,
+        Some(Remedy::Write(_)) | None => 1,
+        Some(Remedy::Sweep) => 2,
+    }
+}
+
+/// Carries out the remedies, each in its turn; one sweep a pool, however many findings it is for.
 pub(crate) async fn repair<N: Notifier>(runner: &Runner<N>, work: &[FindingReport]) -> Vec<RepairReport> {
     let mut swept: HashMap<PoolName, Outcome> = HashMap::new();
     let mut done = Vec::new();
+    let mut work: Vec<&FindingReport> = work.iter().collect();
+    work.sort_by_key(|finding| turn(finding));
     for finding in work {
         let (Some(prefix), Some(remedy)) = (&finding.prefix, &finding.remedy) else { continue };
         let (well, said) = match remedy {

@@ -18,8 +18,8 @@ use crate::target::{CliRunner, Target};
 /// Retire a pool: nobody is granted a lease any more
 ///
 /// Its settings, an operator's override and its summary go. Its slots stay, a row each, because their fences must not start
-/// again if a pool of this name is made later, and so does its history. If it is made again with a lower limit, it settles
-/// first, as callers may still follow the limit of before. Refused while leases are held or somebody waits: first let
+/// again if a pool of this name is made later, and so does its history. If it is made again, it settles first, as
+/// callers may still follow the limit of before. Refused while leases are held or somebody waits: first let
 /// nobody in any more (`leasehold pool set PREFIX --drain`) and let them end, or use --force.
 ///
 /// A pool made by Terraform: the next `terraform apply` makes it again; remove it there.
@@ -76,19 +76,17 @@ impl PoolRmOptions {
         };
         let before = self.look(&runner, settings.as_ref()).await?;
         let shown = before.as_ref().map_or_else(|| "can't be read".into(), words);
-        if let Some(before) = before.as_ref().filter(|before| !self.force && before.busy()) {
-            return Err(CliError::NotDone(format!(
-                "pool {prefix} in table {table} was not retired: {}; let nobody in any more (leasehold pool set {prefix} \
-                 --drain) and let them end, or use --force (--help says what becomes of them)",
-                words(before)
-            )));
-        }
+        self.refuse_busy(table, before.as_ref())?;
         let fate = before.as_ref().map(Occupants::fate).unwrap_or_default();
         let about = format!(
             "Pool {prefix} in table {table}: {shown}.\n\
              When it is retired nobody is granted a lease any more; its slots stay, so that their fences go on.\n{fate}"
         );
         self.yes.or_asked(about.trim_end(), prefix.as_str())?;
+        if self.yes.asks() {
+            // Somebody may have got in while this waited for an answer.
+            self.refuse_busy(table, self.look(&runner, settings.as_ref()).await?.as_ref())?;
+        }
         let retired = runner.administer(prefix, RetirePool { by: self.by.author() }).await;
         retired.map_err(|error| error.explain(table, prefix, "retiring"))?;
         // Somebody may have got in until just now. Retired it is, whether or not that can be seen.
@@ -107,6 +105,15 @@ impl PoolRmOptions {
             waiting_more: left.as_ref().map(|left| left.waiting_more),
         };
         output.tell(&text, &answer)
+    }
+
+    fn refuse_busy(&self, table: &str, occupants: Option<&Occupants>) -> Result<(), CliError> {
+        let Some(busy) = occupants.filter(|occupants| !self.force && occupants.busy()) else { return Ok(()) };
+        let (prefix, busy) = (&self.prefix, words(busy));
+        Err(CliError::NotDone(format!(
+            "pool {prefix} in table {table} was not retired: {busy}; let nobody in any more (leasehold pool set {prefix} \
+             --drain) and let them end, or use --force (--help says what becomes of them)"
+        )))
     }
 
     async fn look(&self, runner: &CliRunner, settings: Option<&Arc<Settings>>) -> Result<Option<Occupants>, CliError> {

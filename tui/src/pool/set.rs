@@ -243,6 +243,11 @@ impl PoolSetOptions {
                 .map_err(explained)?
             {
                 SetPoolOutcome::Set { before, after } => return self.change(before.as_ref(), &after, table),
+                SetPoolOutcome::Superseded(None) => {
+                    let name = table.name();
+                    let why = format!("pool {prefix} in table {name} was retired meanwhile: nothing was changed");
+                    return Err(CliError::NotDone(why));
+                }
                 SetPoolOutcome::Superseded(now) => seen = now,
             }
         }

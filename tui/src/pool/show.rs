@@ -67,6 +67,8 @@ impl PoolShowOptions {
             return Err(StoreError::PoolMisconfigured { table, prefix, why, row: WrongRow::Override }.into());
         }
         let in_force = Arc::new(rows.in_force.clone());
+        // Where its mark cannot be read, every call of the pool fails: that is no healthy pool.
+        runner.settings(prefix).await?;
         let snapshot = runner.run(StatusRequest, Arc::clone(&in_force)).await;
         let snapshot = snapshot.map_err(|error| error.explain(table.name(), prefix, "looking at"))?;
         let NotedChanges { changes: noted, unreadable } = history(table, prefix).await?;

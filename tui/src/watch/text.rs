@@ -30,7 +30,7 @@ pub fn length(time: Millis) -> String {
 
 /// What a lowered limit means for now, if it still settles: everywhere in the same words.
 pub fn settling(pool: &Occupancy) -> Option<String> {
-    let (until, before) = (pool.settles_at?.time_of_day(), pool.limit_was?);
+    let (until, before) = (time_until(pool.settles_at?, pool.at), pool.limit_was?);
     // Where the row of before could not be read, the highest limit that there is stands for it.
     let was =
         if before == Limit::HIGHEST { format!("up to {before}, the highest there is") } else { before.to_string() };
@@ -49,6 +49,12 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
             format!("{closed} {slots} closed until {until} UTC (limit was {was})")
         }
     })
+}
+
+/// A moment to come, UTC: its time of day, and its day where that may be another.
+fn time_until(moment_to_come: Timestamp, now: Timestamp) -> String {
+    let far = moment_to_come.since(now) >= Millis::seconds(12 * 3_600);
+    if far { moment(moment_to_come) } else { moment_to_come.time_of_day() }
 }
 
 /// How a pool is opened again that its settings drain, if they do: everywhere in the same words. No override is there to be
