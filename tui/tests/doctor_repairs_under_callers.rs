@@ -223,6 +223,21 @@ async fn a_mark_that_was_deleted_is_written_with_the_highest_fence() {
 }
 
 #[tokio::test]
+async fn a_mark_is_mended_before_a_sweep_makes_one_anew() {
+    let patient = Patient::with_limit(3).await;
+    patient.put_lease(slot_row(1, 77, "one", now(), ahead(290))).await;
+    patient.delete(RowKey::HighWater).await;
+    // A sweep mends this one, and makes a mark that is missing: of no fence, as it knows none.
+    patient.put_item("summary", &[("held", s("a")), ("limit", n(3)), ("directory", s("pools"))]).await;
+    let repaired = patient.examined(&["--repair", "--yes"]);
+    let done: Vec<(&str, bool)> = repaired.repairs();
+    assert!(done.first() == Some(&("mark-missing", true)) && done.contains(&("row-damaged", true)), "{done:?}");
+    let row = patient.table.send(&prefix(), &Request::Get(RowKey::HighWater)).await.reply;
+    let mark = HighWaterRow { slots: 3, fence: Fence(77), lower: None };
+    assert_eq!(row, Reply::Row(Some(Row::HighWater(mark))));
+}
+
+#[tokio::test]
 async fn a_mark_that_makes_no_sense_is_written_anew() {
     let damages = [
         (vec![("slots", s("x")), ("fence", n(99))], HighWaterRow { slots: 3, fence: Fence(99), lower: None }),
