@@ -4,9 +4,6 @@
 
 mod local_aws;
 
-use std::io::{Read, Write};
-use std::process::Stdio;
-
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };
@@ -17,7 +14,7 @@ use leasehold_core::{
 use leasehold_store::{Runner, TableCreated, create_table};
 use leasehold_tui::watch::actions::change_limit;
 use leasehold_tui::watch::input::Input;
-use local_aws::{config, damage, document, on, on_a_terminal, refused, run, table, told, typed};
+use local_aws::{config, damage, document, on, refused, run, table, told, typed};
 use serde_json::{Value, json};
 
 fn prefix(name: &str) -> PoolName {
@@ -370,39 +367,6 @@ async fn slots_that_still_count_from_a_change_are_told_before() {
 }
 
 #[tokio::test]
-async fn an_override_made_while_somebody_is_asked_stays() {
-    let name = "meanwhile";
-    told(name, &["table", "create"]);
-    told(name, &["pool", "set", "p", "--limit", "5"]);
-    let mut command = on_a_terminal(name);
-    command
-        .args(["pool", "override", "p", "--limit", "9", "--reason", "hurry"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    let mut child = command.spawn().expect("python3 with its pty module");
-    let mut shown = child.stdout.take().expect("its screen");
-    let mut text = vec![];
-    while !String::from_utf8_lossy(&text).contains("to go on:") {
-        let mut some = [0; 1_024];
-        let count = shown.read(&mut some).expect("more");
-        assert!(count > 0, "it did not ask: {}", String::from_utf8_lossy(&text));
-        text.extend_from_slice(&some[..count]);
-    }
-    told(name, &["pool", "override", "p", "--limit", "2", "--reason", "slow", "--who", "ann", "--yes"]);
-    // The keyboard is held until the command has ended.
-    let mut keyboard = child.stdin.take().expect("a keyboard");
-    keyboard.write_all(b"p\n").expect("typed");
-    shown.read_to_end(&mut text).expect("the rest");
-    let text = String::from_utf8_lossy(&text);
-    assert_eq!(child.wait().expect("its status").code(), Some(1), "{text}");
-    assert!(text.contains("was not changed: ann overrode the limit meanwhile (slow), 2 is in force"), "{text}");
-    assert!(told(name, &["leases", "p"]).contains("0 of 2 held"));
-    // Whom nobody asks has its way.
-    told(name, &["pool", "override", "p", "--limit", "9", "--reason", "hurry", "--yes"]);
-    assert!(told(name, &["leases", "p"]).contains("0 of 9 held"));
-}
-
-#[tokio::test]
 async fn a_retired_pool_is_gone_and_its_fences_are_not() {
     let name = "retired";
     told(name, &["table", "create"]);
@@ -415,8 +379,15 @@ async fn a_retired_pool_is_gone_and_its_fences_are_not() {
     assert_eq!(document(name, &["pools"])["pools"], json!([]));
     refused(on(name), 1, &["pool", "rm", "p", "--yes"]);
 
-    told(name, &["pool", "set", "p", "--limit", "1"]);
-    let second = granted(name, "two").await;
+    // Callers may still follow the limit of before.
+    let made = told(name, &["pool", "set", "p", "--limit", "1", "--quiet", "5s", "--grace", "0s"]);
+    assert!(made.contains("closed until "), "{made}");
+    let second = loop {
+        match ask(name, "two", Mode::Poll).await {
+            AcquireOutcome::Acquired(lease) => break lease,
+            _ => tokio::time::sleep(std::time::Duration::from_millis(500)).await,
+        }
+    };
     assert!((second.id.slot, second.id.fence) > (first.id.slot, first.id.fence), "{first:?} {second:?}");
     assert_eq!(second.id.slot, first.id.slot);
 }
