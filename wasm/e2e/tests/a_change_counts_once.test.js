@@ -141,7 +141,7 @@ describe("a change", () => {
     for (let step = 0; step < 4; step += 1) await slider.press("ArrowRight");
     await show(page, 5500);
     await drawn(page);
-    assert.equal(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), `${await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0].held - 4)} more may finish`);
+    assert.equal(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), `${await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0].held - 4)} above the limit may finish`);
     // Where too many got in before, what is too many and what may finish add up to what is above the limit.
     const counting = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[0].pools[0]);
     const said = await page.locator('[data-door="counting"] .pool-over').first().innerText();

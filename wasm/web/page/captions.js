@@ -1,8 +1,9 @@
 // What just happened, in a sentence? From what the simulator says to what a person reads.
 
+import { Past } from "./past.js";
 import { COUNTING, LEASEHOLD } from "./rows.js";
 import { does, who } from "./requests.js";
-import { capital, moment, plural, sides, span, unbroken } from "./words.js";
+import { capital, moment, number, plural, sides, span, unbroken, waitsFor } from "./words.js";
 
 /** @typedef {{seq: number, at_ms: number, door: number|null, pool: number|null, what: string, [more: string]: any}} Said */
 
@@ -48,8 +49,8 @@ export function isAlarm(said) {
   return said.what === "over_limit";
 }
 
-const isNumber = (number) => number !== null && number !== undefined;
-const job = (number) => (isNumber(number) ? `job ${number}` : "a job that has left");
+const isNumber = (value) => value !== null && value !== undefined;
+const job = (one) => (isNumber(one) ? `job ${one}` : "a job that has left");
 
 /**
  * @param {Said} said
@@ -67,39 +68,32 @@ function words(said) {
   const counting = said.door === COUNTING;
   switch (said.what) {
     case "acquired": {
-      if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}. ${said.held} of ${said.limit} run.`;
+      if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}. ${number(said.held)} of ${number(said.limit)} run.`;
       if (!counting) return `${job(said.job)} wrote its name on slot ${said.cell}, which was free. Nobody else can have it now.`;
       const change = said.held - said.counted - 1;
       const others = change > 0 ? "Others did the same. " : "";
       // A job that was counted may have ended since, have died, or not know yet that it has a lease.
-      const now = `Now ${said.held} ${change < 0 ? "of them run" : said.held === 1 ? "runs" : "run"}.`;
+      const now = `Now ${number(said.held)} ${change < 0 ? "of them run" : said.held === 1 ? "runs" : "run"}.`;
       // Who follows the limit from before a lowering does not see that there are enough.
-      const enough = said.counted < said.limit ? `fewer than ${said.limit}` : `fewer than the limit of before, which it still follows (it is ${said.limit} now)`;
-      return `${job(said.job)} counted ${said.counted}, ${enough}, and put its lease. ${others}${now}`;
+      const enough = said.counted < said.limit ? `fewer than ${number(said.limit)}` : `fewer than the limit of before, which it still follows (it is ${number(said.limit)} now)`;
+      return `${job(said.job)} counted ${number(said.counted)}, ${enough}, and put its lease. ${others}${now}`;
     }
-    case "over_limit": {
-      const same = said.same ?? 0;
-      const others = (said.together ?? []).length;
-      // Who has put its lease runs once it is told so; others have ended since they were counted.
-      const now = `Now ${said.held} ${said.counted + others + 1 > said.held ? "of them run" : "run"}; the limit is ${said.ceiling}.`;
-      const unseen = said.held - 1 - others - said.counted;
-      if (unseen > 0) return `${job(said.job)} counted only ${said.counted}: by its clock ${plural(unseen, "lease")} had run out. ${unseen === 1 ? "It is" : "They are"} still in use. ${now}`;
-      if (same > 0 && same === others) return `${same === 1 ? "two" : same + 1} jobs counted ${said.counted} at the same moment, and ${same === 1 ? "both" : "all"} got in. ${now}`;
-      if (others > 0) return `${job(said.job)} counted ${said.counted}. Before it put its lease, ${others === 1 ? "another job" : `${others} other jobs`} put theirs. ${now}`;
-      return `${job(said.job)} counted ${said.counted} and put its lease. ${now}`;
+    case "over_limit":
+      return counting ? countedTooFew(said) : tookTooEarly(said);
+    case "within_limit": {
+      const now = `${number(said.held)} ${said.held === 1 ? "runs" : "run"}, no more than may run now`;
+      return counting ? `enough jobs have ended: ${now}. Nobody repaired it; it will happen again.` : `enough jobs have ended or stopped: ${now}.`;
     }
-    case "within_limit":
-      return `enough jobs have ended: ${said.held} run, no more than may run now. Nobody repaired it; it will happen again.`;
     case "queued":
-      return `no slot is open: ${job(said.job)} joins the queue and sleeps. ${plural(said.waiting, "job waits", "jobs wait")}.`;
+      return `no slot is open: ${job(said.job)} joins the queue and sleeps.`;
     case "refused":
-      return `${job(said.job)} ${counting ? `counted ${said.held}: the limit is reached` : "found no free slot"}. It asks again in ${span(said.again_ms - said.at_ms)}.`;
+      return `${job(said.job)} ${counting ? `counted ${number(said.held)}: the limit is reached` : "found no free slot"}. It asks again in ${span(said.again_ms - said.at_ms)}.`;
     case "collided":
       return counting
         ? `${capital(job(said.job))} and another wrote at once: it looks again.`
         : `two wanted the same row, and one write was refused. ${capital(who(said))} looks again.`;
     case "released":
-      if (isNumber(said.next)) return `${job(said.job)} ended. In one transaction it handed slot ${said.cell} to ${job(said.next)}, the first in the queue.`;
+      if (isNumber(said.next)) return `${job(said.job)} ended. In one transaction it handed slot ${said.cell} to ${job(said.next)}, the first in the queue.${isNumber(said.follows) ? ` It still follows the limit of before (it is ${number(said.follows)} now).` : ""}`;
       return counting ? `${job(said.job)} ended and deleted its lease.` : `${job(said.job)} ended: slot ${said.cell} is free.`;
     case "renewed":
       return `${job(said.job)} renewed its lease in time.`;
@@ -108,11 +102,12 @@ function words(said) {
         ? `the lease of ${job(said.job)} ran out.`
         : `nobody renewed the lease on slot ${said.cell}, and it ran out. Another job may take the slot once the grace has passed.`;
     case "reclaimed":
+      if (said.runs) return `${ranOutByOneClock(said.cell)} ${isNumber(said.next) ? `So ${job(said.next)} gets that slot` : "So that slot is free"}, but ${job(said.job)} still runs on it.`;
       return isNumber(said.next)
         ? `slot ${said.cell}, left behind by ${job(said.job)}, goes to ${job(said.next)}. Late writes of ${job(said.job)} are refused from now on.`
         : `slot ${said.cell}, left behind by ${job(said.job)}, is free again.`;
     case "freed":
-      return `the workflow of ${job(said.job)} is known to have ended: slot ${said.cell} is free at once, before its lease runs out.`;
+      return `the ${said.why === "ended" ? "workflow" : "task"} of ${job(said.job)} is known to have ended: slot ${said.cell} ${isNumber(said.next) ? `goes to ${job(said.next)}` : "is free"} at once${sooner[said.late ?? "in time"]}.`;
     case "lost_lease":
       return `by its own clock the lease of ${job(said.job)} ran out before it was renewed. It stops and asks again${counting ? "." : ": better one job too few than one too many."}`;
     case "died":
@@ -135,11 +130,44 @@ function words(said) {
     case "gave_up":
       return `${job(said.job)} gave up after ${span(said.waited_ms)}.`;
     case "limit":
-      if (said.step === "asked") return `an operator changes the limit from ${said.from} to ${said.to} while everything runs.`;
-      return `the limit is ${said.to} now; it was ${said.from}.`;
+      if (said.step === "asked") return `an operator changes the limit from ${number(said.from)} to ${number(said.to)} while everything runs.`;
+      return `the limit is ${number(said.to)} now; it was ${number(said.from)}.`;
     default:
       return "";
   }
+}
+
+/** What nobody had to wait for, by what had passed when a slot was freed. @type {Record<string, string>} */
+const sooner = { "in time": ", before its lease runs out", "in the grace": ", before the grace has passed", "after it": "" };
+
+/** How a job got in above the limit that had counted. @param {Said} said */
+function countedTooFew(said) {
+  const same = said.same ?? 0;
+  const others = (said.together ?? []).length;
+  // Who has put its lease runs once it is told so; others have ended since they were counted.
+  const now = `Now ${number(said.held)} ${said.counted + others + 1 > said.held ? "of them run" : "run"}; the limit is ${number(said.ceiling)}.`;
+  const unseen = said.held - 1 - others - said.counted;
+  const counted = `counted ${number(said.counted)}`;
+  if (unseen > 0) return `${job(said.job)} counted only ${number(said.counted)}: by its clock ${plural(unseen, "lease")} had run out. ${unseen === 1 ? "It is" : "They are"} still in use. ${now}`;
+  if (same > 0 && same === others) return `${same === 1 ? "two" : number(same + 1)} jobs ${counted} at the same moment, and ${same === 1 ? "both" : "all"} got in. ${now}`;
+  if (others > 0) return `${job(said.job)} ${counted}. Before it put its lease, ${others === 1 ? "another job" : `${number(others)} other jobs`} put theirs. ${now}`;
+  return `${job(said.job)} ${counted} and put its lease. ${now}`;
+}
+
+/** How a job got in above the limit at Leasehold, which does not count: a slot was given to it that was another's. @param {Said} said */
+function tookTooEarly(said) {
+  const now = `Now ${number(said.held)} run; the limit is ${number(said.ceiling)}.`;
+  const { early, cell } = said;
+  if (early !== undefined) {
+    const which = early.job === said.job ? "" : ` And ${job(said.job)} got slot ${cell}.`;
+    return `${ranOutByOneClock(early.slot)} So ${job(early.job)} got that slot, but ${job(early.other)} still runs on it.${which} ${now}`;
+  }
+  if (!isNumber(cell)) return `${job(said.job)} got a slot. ${now}`;
+  return `${job(said.job)} got slot ${cell}${cell >= said.ceiling ? ", by a limit of before" : ""}. ${now}`;
+}
+
+function ranOutByOneClock(slot) {
+  return `by one clock the lease on slot ${slot} had run out, and the grace had passed.`;
 }
 
 /** As it is said aloud, where nobody sees on which side it stands. @param {number|null} door @param {string} text */
@@ -164,9 +192,8 @@ function quietly(said, pools) {
 /** How things stand, where nothing just happened. @param {{held: number, limit: number, waiting: number, settles_at_ms: number|null}[]} pools @param {string[]} names */
 export function standing(pools, names) {
   const each = pools.slice(0, 3).map((pool, at) => {
-    const waits = pool.waiting === 0 ? "nobody waits" : plural(pool.waiting, "waits", "wait");
     const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so few jobs get in, or none`;
-    return `${pools.length > 1 ? `${names[at]}: ` : ""}${pool.held} of ${pool.limit} run, ${waits}${closed}.`;
+    return `${pools.length > 1 ? `${names[at]}: ` : ""}${number(pool.held)} of ${number(pool.limit)} run, ${waitsFor(pool.waiting)}${closed}.`;
   });
   if (pools.length > each.length) each.push(`And ${plural(pools.length - each.length, "more pool")}.`);
   return each.join(" ");
@@ -183,8 +210,7 @@ export class Captions {
 
   clear() {
     this.next = 0;
-    /** What each job had counted when it put its lease. @type {Map<number, number>} */
-    this.counted = new Map();
+    this.past = new Past();
     this.shown = [null, null];
     this.shownAt = [-Infinity, -Infinity];
     /** The moment of the step that is told. @type {number[]} */
@@ -208,12 +234,12 @@ export class Captions {
    * @param {{events: Said[], next: number}} news since the last time
    * @param {string[]} pools their names, short
    * @param {number} real ms of real time
-   * @param {{patient: boolean, since: number, frame: any}} how patient: keep a caption long enough to be read;
-   *   since: older things (ms) are not told; frame: how things stand now
+   * @param {{patient: boolean, since: number, frame: any, grace: number, jobs: () => ArrayLike<number>}} how patient: keep a caption
+   *   long enough to be read; since: older things (ms) are not told; frame: how things stand now; grace and jobs: as Past reads
    */
-  take(news, pools, real, { patient, since, frame }) {
+  take(news, pools, real, { patient, since, frame, grace, jobs }) {
     this.next = news.next;
-    this.#compare(news.events);
+    this.past.read(news.events, { grace, jobs });
     for (const door of [COUNTING, LEASEHOLD]) {
       let best = null;
       for (const said of news.events) {
@@ -267,15 +293,6 @@ export class Captions {
     return worth(said) + (real < this.expectedUntil && this.expected.has(said.what) ? 20 : 0);
   }
 
-  // Who counted the same number before the other put its lease?
-  #compare(events) {
-    for (const said of events) {
-      if (said.door !== COUNTING || said.counted === undefined || said.counted === null) continue;
-      this.counted.set(said.job, said.counted);
-      if (said.what === "over_limit") said.same = (said.together ?? []).filter((other) => other !== said.job && this.counted.get(other) === said.counted).length;
-    }
-  }
-
   #remember(said, door, pools) {
     const value = worth(said);
     if (this.unsaid !== null && this.unsaid.value > value) return;
@@ -289,8 +306,10 @@ export class Captions {
    * @param {string[]} pools
    */
   step({ at_ms: at, door, said, request }, pools) {
-    const told = said.find((one) => worth(one) > 0 && one.seq === this.shown[one.door ?? LEASEHOLD]?.seq);
-    if (told !== undefined) {
+    // It is told as it is shown: with what is known of what came before it.
+    const shown = said.find((one) => worth(one) > 0 && one.seq === this.shown[one.door ?? LEASEHOLD]?.seq);
+    if (shown !== undefined) {
+      const told = this.shown[shown.door ?? LEASEHOLD];
       this.unsaid = null;
       return this.say(spoken(told.door, sentence(told, pools.length > 1 && told.pool !== null ? pools[told.pool] : null)));
     }

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
 import { term } from "./terms.js";
-import { harmless, moment, number, sides, span } from "./words.js";
+import { harmless, moment, notPromised, number, sides, span, waitsFor } from "./words.js";
 
 /** More than so many requests on their way at once, and no number is written beside them. */
 const mostCounts = 100;
@@ -26,6 +26,8 @@ export class Doors {
     /** @type {Band[][]} */
     this.bands = [[], []];
     this.chosen = -1;
+    /** How many wait in each pool of each door, as they were drawn last. @type {number[][]} */
+    this.waiting = [[], []];
     this.overflow = [];
     this.chartDue = 0;
     this.wordsDue = 0;
@@ -74,6 +76,7 @@ export class Doors {
       const taken = which === rows.LEASEHOLD ? world.taken() : rows.none;
       const arrays = { jobs: world.jobs(which), requests: world.requests(which), taken };
       this.#learnOverflow(which, arrays.jobs, frame);
+      this.waiting[which] = waitingIn(arrays.jobs, frame.doors[which].pools.length);
       frame.doors[which].pools.forEach((pool, index) => {
         this.bands[which][index].stage.draw({
           now: frame.now_ms,
@@ -92,6 +95,8 @@ export class Doors {
         });
       });
     }
+    // Whoever is drawn as waiting is counted, in every word on it.
+    frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => (pool.waiting = this.waiting[which][index])));
     if (dt === 0 || real >= this.wordsDue) {
       this.wordsDue = real + 70;
       frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => this.bands[which][index].say(pool)));
@@ -164,10 +169,10 @@ export class Doors {
       return `Up to ${number(door.most_over)} too many`;
     };
     say(0, verdict(counting), counting.most_over > 0);
-    const unpromised = !numbers.promised && leasehold.most_over === 0;
-    this.articles[1].classList.toggle("unpromised", unpromised);
-    if (unpromised) say(1, missing(scenario), false);
-    else say(1, verdict(leasehold), leasehold.most_over > 0);
+    const broke = leasehold.most_over > 0;
+    this.articles[1].classList.toggle("unpromised", !numbers.promised && !broke);
+    if (numbers.promised) say(1, verdict(leasehold), broke);
+    else say(1, [broke ? `${verdict(leasehold)}. ` : "", "Not promised: ", ...notPromised(scenario).map((part, at) => (at % 2 === 1 ? term(part) : part))], broke);
   }
 }
 
@@ -204,36 +209,39 @@ class Band {
     const now = `${limit} ${wished} ${held} ${waiting} ${over} ${settles}`;
     if (now === this.last) return;
     this.last = now;
-    this.held.textContent = String(held);
-    this.limit.textContent = String(limit);
+    this.held.textContent = number(held);
+    this.limit.textContent = number(limit);
     const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, held, settles });
     this.over.textContent = text;
     this.over.title = why;
     this.element.classList.toggle("passing", over === 0 && text !== "");
-    this.waits.textContent = waiting > 0 ? `${number(waiting)} ${waiting === 1 ? "waits" : "wait"}` : "nobody waits";
+    this.waits.textContent = waitsFor(waiting);
     this.element.classList.toggle("over", over > 0);
   }
 }
 
+/** How many wait in each pool, of jobs in rows of numbers. */
+function waitingIn(jobs, pools) {
+  const waiting = new Array(pools).fill(0);
+  for (let at = 0; at < jobs.length; at += rows.job.stride) {
+    if (rows.isWaiting(jobs[at + rows.job.phase])) waiting[jobs[at + rows.job.pool]] += 1;
+  }
+  return waiting;
+}
+
 /** How many are too many; and, after a lowering, how many of the others are above the new limit by right. @returns {[string, string]} */
 function breach({ limit, ceiling, over }) {
-  if (ceiling <= limit) return [`${over} too many`, ""];
+  if (ceiling <= limit) return [`${number(over)} too many`, ""];
   const more = ceiling - limit;
-  return [`${over} too many, ${more} may finish`, "The limit was lowered: jobs that ran within the limit of before may finish."];
+  return [`${number(over)} too many, ${number(more)} may finish`, "The limit was lowered: jobs that ran within the limit of before may finish."];
 }
 
 /** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */
 function passing({ limit, wished, held, settles }) {
-  if (wished !== limit) return [`limit ${wished} asked for`, "It counts once the table says it."];
-  if (held > limit) return [`${held - limit} more may finish`, "The limit was lowered: jobs that run may finish."];
+  if (wished !== limit) return [`limit ${number(wished)} asked for`, "It counts once the table says it."];
+  if (held > limit) return [`${number(held - limit)} above the limit may finish`, "The limit was lowered: jobs that run may finish. Until every caller knows of it, more may get in by the limit of before."];
   if (settles !== null) return [`closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];
   return ["", ""];
-}
-
-/** On what the promise would rest, and does not. @returns {(string|Element)[]} */
-function missing({ clocks, leases }) {
-  if (clocks.skew_ms > leases.grace_ms) return ["Not promised: clocks differ by more than the ", term("grace")];
-  return ["Not promised: the ", term("quiet period"), " is too short"];
 }
 
 /** How much of the past the charts show, for a speed. @param {number} speed */

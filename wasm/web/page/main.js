@@ -9,10 +9,11 @@ import { latest, readLink, scenarioLink, storyLink } from "./link.js";
 import { priceNote, showNumbers, whyOneWaits } from "./numbers.js";
 import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
+import { LEASEHOLD } from "./rows.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { withTerms } from "./terms.js";
 import { TraceShow } from "./trace.js";
-import { harmless, moment, pace as paceOf, shorten, shortenAmong } from "./words.js";
+import { harmless, moment, notPromised, pace as paceOf, shorten, shortenAmong } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -316,7 +317,7 @@ const hooks = {
     const due = (moment) => (still || real >= moment) && room-- > 0;
     if (due(dueCaptions)) {
       dueCaptions = real + 90;
-      captions.take(world.events(captions.next), poolNames, real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame });
+      captions.take(world.events(captions.next), poolNames, real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame, grace: controls.scenario.leases.grace_ms, jobs: () => world.jobs(LEASEHOLD) });
     }
     if (stepped !== null) captions.step(stepped, poolNames);
     if (!scrubbing) {
@@ -331,7 +332,7 @@ const hooks = {
       showNumbers(parts.numbers, numbers);
       doors.verdicts(numbers, controls.scenario);
       controls.limits(limitsInForce(actions, frame.now_ms));
-      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms), failing: failsOften(controls.scenario) })]]) {
+      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms), failing: failsOften(controls.scenario), worse: notPromised(controls.scenario).join("") })]]) {
         if (place.textContent !== text) place.textContent = text;
       }
       parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));

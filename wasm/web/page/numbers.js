@@ -1,6 +1,6 @@
 // What does it come to at each door? The table of peaks, waits, requests and dollars.
 
-import { dollars, number, percent, plural, span, trim, unbroken } from "./words.js";
+import { decimal, dollars, number, percent, plural, span, unbroken } from "./words.js";
 
 /** What stands in each row, by its name in the page; and when that is bad. @type {Record<string, [(door: any) => string, ((door: any) => boolean)?]>} */
 const measures = {
@@ -10,7 +10,7 @@ const measures = {
   utilisation: [(door) => percent(door.utilisation), (door) => door.utilisation > 1],
   p50: [(door) => (door.waited > 0 ? span(door.wait_p50_ms) : "\u2013")],
   p99: [(door) => (door.waited > 0 ? span(door.wait_p99_ms) : "\u2013")],
-  requests: [(door) => (door.per_job ? trim(door.per_job.requests, 1) : "\u2013")],
+  requests: [(door) => (door.per_job ? decimal(door.per_job.requests) : "\u2013")],
   dollars: [(door) => dollars(door.dollars_per_million_jobs?.total)],
 };
 
@@ -30,21 +30,22 @@ export function showNumbers(body, numbers) {
 /**
  * Why does one side wait longer? In one or two sentences, with the figures that stand above.
  * @param {any} numbers
- * @param {{queues: boolean, lowered: boolean, failing: boolean}} how queues: jobs wait in a queue at leasehold; lowered: a limit was
- *   lowered by now; failing: many messages and calls fail
+ * @param {{queues: boolean, lowered: boolean, failing: boolean, worse: string}} how queues: jobs wait in a queue at leasehold; lowered:
+ *   a limit was lowered by now; failing: many messages and calls fail; worse: what is worse than Leasehold's promise allows, if anything is
  */
 export function whyOneWaits(numbers, how) {
   return unbroken(reason(numbers, how));
 }
 
-function reason({ doors: [counting, leasehold] }, { queues, lowered, failing }) {
+function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, worse }) {
+  const unkept = leasehold.most_over > 0 ? ` Leasehold did not keep its limit here, as ${worse}.` : "";
   const [there, here] = [counting, leasehold].map((door) => door.wait_p50_ms);
-  if (!Number.isFinite(there) || !Number.isFinite(here)) return "The waits are compared here once jobs have got in on both sides.";
+  if (!Number.isFinite(there) || !Number.isFinite(here)) return `The waits are compared here once jobs have got in on both sides.${unkept}`;
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " After the limit was lowered, Leasehold let few jobs in, or none, until the old limit was surely forgotten." : "";
-  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another. A job makes more requests at Leasehold before it runs.`;
-  if (leasehold.most_over > 0) return `${waits}. ${counting.most_over > 0 ? "Neither side kept the limit here" : "Leasehold did not keep the limit here"}, as clocks or caches are worse than Leasehold’s promise allows.${settled}`;
+  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another. A job makes more requests at Leasehold before it runs.${unkept}`;
+  if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   if (here > there && worst.most_over > 0) {
     const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";

@@ -231,7 +231,7 @@ export class Stage {
       if (jobs[at + rows.job.pool] !== pool) continue;
       const phase = jobs[at + rows.job.phase];
       const cell = jobs[at + rows.job.cell];
-      if (this.#waits(phase)) waiting += 1;
+      if (rows.isWaiting(phase)) waiting += 1;
       else if (this.#asks(phase, cell)) still.add(jobs[at + rows.job.job]);
       else inside.add(jobs[at + rows.job.job]);
     }
@@ -264,7 +264,7 @@ export class Stage {
       let x;
       let y;
       let size = 0;
-      if (this.#waits(phase)) {
+      if (rows.isWaiting(phase)) {
         // The head of the queue stands nearest to the table.
         x = areas.wait.left + areas.wait.width - (Math.floor(place / waitPack.rows) + 0.5) * waitPack.gap;
         y = gutter + ((place % waitPack.rows) + 0.5) * waitPack.gap;
@@ -326,10 +326,6 @@ export class Stage {
       sit(job);
     }
     while (seats.length > 0 && seats.at(-1) === -1) seats.pop();
-  }
-
-  #waits(phase) {
-    return phase === rows.phase.queued || phase === rows.phase.backingOff || phase === rows.phase.restarting;
   }
 
   #asks(phase, cell) {
@@ -440,7 +436,7 @@ export class Stage {
         dead.moveTo(x + arm, y - arm);
         dead.lineTo(x - arm, y + arm);
         if (cell >= 0) dead.rect(x - size * 0.36, y - size * 0.36, size * 0.72, size * 0.72);
-      } else if (this.#waits(phase)) {
+      } else if (rows.isWaiting(phase)) {
         const radius = Math.max(1, Math.min(4, size * 0.32));
         dot(radius < 2 ? waitingSmall : waiting, x, y, radius);
       } else if (this.#asks(phase, cell)) {

@@ -43,6 +43,23 @@ export function number(value) {
   return grouped.format(value);
 }
 
+const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+/** @param {number} value @returns {string} to a tenth */
+export function decimal(value) {
+  return tenths.format(value);
+}
+
+/** On what Leasehold's promise would rest, and does not; every second part is one of the page's words. @param {any} scenario @returns {string[]} */
+export function notPromised({ clocks, leases }) {
+  return clocks.skew_ms > leases.grace_ms ? ["clocks differ by more than the ", "grace"] : ["the ", "quiet period", " is too short"];
+}
+
+/** How many wait. @param {number} count */
+export function waitsFor(count) {
+  return count === 0 ? "nobody waits" : plural(count, "waits", "wait");
+}
+
 /** @param {number} share 0 to 1 */
 export function percent(share) {
   return Number.isFinite(share) ? `${trim(share * 100, share < 0.1 ? 1 : 0)} %` : "\u2013";

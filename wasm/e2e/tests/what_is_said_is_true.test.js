@@ -1,0 +1,162 @@
+// Do the words and the picture say the same, and is it what happened? Also where leasehold itself does not keep its limit.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { drawn, open, show, withBrowser } from "../browser.js";
+
+/** A story, changed: where its link leads. @param {string} id @param {(scenario: any) => void} change */
+async function changed(id, change) {
+  const { page, close } = await open();
+  const scenario = await page.evaluate((id) => globalThis.leasehold.player.World.presets().find((one) => one.id === id).scenario, id);
+  await close();
+  change(scenario);
+  return `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}`;
+}
+
+/** Clocks that differ by more than the grace: at 2.1 s leasehold lets one job in too early. */
+const wrongClocks = () =>
+  changed("clocks-disagree", (scenario) => {
+    scenario.seed = 811;
+    scenario.clocks.skew_ms = 10_000;
+    scenario.leases.lease_ms = 2000;
+    scenario.pools[0].limit = 5;
+    Object.assign(scenario.workloads[0], { burst: 5, per_minute: 60, job_ms: 3000 });
+  });
+
+/** Many messages and calls fail. */
+const badDay = () =>
+  changed("a-bad-day", (scenario) => {
+    Object.assign(scenario.failures, { request_lost: 40, reply_lost: 40, worker_dies: 40, call_dies: 40, throttled: 40 });
+  });
+
+/** Steps until something is said at leasehold; nothing if it never is. @param {import("playwright-core").Page} page @param {string} what @param {number} until ms */
+function stepTo(page, what, until) {
+  return page.evaluate(
+    ([what, until]) => {
+      const { player } = globalThis.leasehold;
+      while (player.now < until) {
+        const said = player.step()?.said.find((one) => one.what === what && one.door === 1);
+        if (said !== undefined) return said;
+      }
+      return null;
+    },
+    [what, until],
+  );
+}
+
+const at = (door, part) => `[data-door="${door}"] ${part}`;
+
+describe("what is said", () => {
+  withBrowser();
+
+  test("of a job too many at leasehold is how it got in", async () => {
+    const { page, seen, close } = await open({ hash: await wrongClocks() });
+    await show(page, 2050);
+    const said = await stepTo(page, "over_limit", 3000);
+    assert.equal(said.counted, null, "leasehold does not count");
+    const caption = await page.locator(at("leasehold", "[data-caption]")).innerText();
+    const told = /: By one clock the lease on slot (\d+) had run out, and the grace had passed\. So job (\d+) got that slot, but job (\d+) still runs on it\.(?: And job (\d+) got slot \d+\.)? Now 6 run; the limit is 5\.$/.exec(caption);
+    assert.notEqual(told, null, caption);
+    const [slot, job, other, last] = told.slice(1).map(Number);
+    assert.ok([job, last].includes(said.job), caption);
+    const there = await page.evaluate((slot) => {
+      const jobs = globalThis.leasehold.player.world.jobs(1);
+      return [...Array(jobs.length / 8).keys()].filter((row) => jobs[row * 8 + 5] === slot && jobs[row * 8 + 2] === 3).map((row) => jobs[row * 8]);
+    }, slot);
+    assert.deepEqual(there.sort(), [job, other].sort(), "both run on that slot");
+    assert.equal(await page.locator("#announce").innerText(), `Leasehold: ${caption.replace(/^[^:]+: /, "")}`);
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("of leasehold never speaks of a count", async () => {
+    const { page, close } = await open({ hash: await wrongClocks() });
+    const told = await page.evaluate(async () => {
+      const { Captions } = await import("./page/captions.js");
+      const { player } = globalThis.leasehold;
+      const place = () => document.createElement("p");
+      const captions = new Captions([place(), place()], place());
+      const events = [];
+      for (let at = 0; at <= 60_000; at += 250) {
+        player.world.advance_to(at, 1e9);
+        const news = player.world.events(captions.next);
+        for (const said of news.events) {
+          captions.take({ events: [said], next: news.next }, ["p"], 0, { patient: false, since: 0, grace: 3000, jobs: () => player.world.jobs(1), frame: player.world.frame() });
+          if (said.door === 1 && ["over_limit", "within_limit"].includes(said.what)) events.push({ what: said.what, text: captions.places[1].textContent });
+        }
+      }
+      return events;
+    });
+    assert.ok(told.filter(({ what }) => what === "over_limit").length > 0, `${told.length} told`);
+    assert.ok(told.some(({ what }) => what === "within_limit"));
+    for (const { text } of told) assert.doesNotMatch(text, /count|null|undefined|happen again/, text);
+    await close();
+  });
+
+  for (const width of [360, 820, 1280]) {
+    test(`of a broken limit names what was not promised, ${width} wide`, async () => {
+      const { page, close } = await open({ hash: await wrongClocks(), width });
+      await show(page, 2050);
+      const verdict = page.locator(at("leasehold", "[data-verdict-text]"));
+      const unpromised = "Not promised: clocks differ by more than the grace";
+      assert.equal(await verdict.innerText(), unpromised);
+      await stepTo(page, "over_limit", 3000);
+      assert.equal(await verdict.innerText(), `Up to 1 too many. ${unpromised}`);
+      assert.match(await page.locator("#why").innerText(), /Leasehold did not keep its limit here, as clocks differ by more than the grace\./);
+      const fits = await verdict.evaluate((text) => text.getBoundingClientRect().right <= text.closest(".door").getBoundingClientRect().right);
+      assert.ok(fits, "all of it is seen");
+      await close();
+    });
+  }
+
+  test("to wait is who is drawn as waiting, on both sides", async () => {
+    const { page, close } = await open({ hash: await badDay() });
+    const cases = { none: 0, some: 0, failed: 0 };
+    for (const moment of [100, 20_000, 60_000]) {
+      await show(page, moment);
+      const pools = await page.evaluate(() => {
+        const { doors } = globalThis.leasehold;
+        return doors.bands.flatMap((bands, door) =>
+          bands.map(({ element, stage }, pool) => {
+            const phases = [...stage.spots.values()].map((spot) => spot.phase);
+            return { said: element.querySelector(".pool-waits").textContent, rings: phases.filter((phase) => [1, 2, 6].includes(phase)).length, failed: phases.filter((phase) => phase === 6).length };
+          }),
+        );
+      });
+      for (const { said, rings, failed } of pools) {
+        assert.equal(said, rings === 0 ? "nobody waits" : `${rings} wait${rings === 1 ? "s" : ""}`, `at ${moment}`);
+        cases[rings === 0 ? "none" : "some"] += 1;
+        if (failed > 0) cases.failed += 1;
+      }
+    }
+    assert.ok(Object.values(cases).every((count) => count > 0), JSON.stringify(cases));
+    // Nobody is told another number of those who wait in the same moment.
+    const standing = await page.evaluate(async () => {
+      const { standing } = await import("./page/captions.js");
+      const { doors, player } = globalThis.leasehold;
+      const frame = player.world.frame();
+      doors.draw(player.world, frame, { dt: 0, speed: 1, window: 1000, real: 0 });
+      return standing(frame.doors[1].pools, ["a", "b"]);
+    });
+    const heads = await page.locator(at("leasehold", ".pool-waits")).allInnerTexts();
+    assert.deepEqual(standing.match(/(nobody|[\d,]+) waits?/g), heads);
+    await close();
+  });
+
+  test("of a lease that ran out is not that it lasts", async () => {
+    const { page, close } = await open({ hash: await changed("a-worker-dies", (scenario) => (scenario.leases.lease_ms = 1000)) });
+    await show(page, 10_210);
+    const ranOut = await stepTo(page, "expired", 11_000);
+    const freed = await stepTo(page, "freed", 11_000);
+    assert.deepEqual([freed.job, freed.cell], [ranOut.job, ranOut.cell]);
+    const caption = page.locator(at("leasehold", "[data-caption]"));
+    assert.match(await caption.innerText(), new RegExp(`The workflow of job ${freed.job} is known to have ended: slot ${freed.cell} .+ at once, before the grace has passed\\.$`));
+    await close();
+    // Where it has not: the lease is what nobody had to wait for.
+    const other = await open({ hash: "#story=a-worker-dies" });
+    await stepTo(other.page, "freed", 30_000);
+    assert.match(await other.page.locator(at("leasehold", "[data-caption]")).innerText(), / at once, before its lease runs out\.$/);
+    await other.close();
+  });
+});
