@@ -386,6 +386,20 @@ describe("links", () => {
     await close();
   });
 
+  test("in the address lead to the moment of what was done last", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    for (const [moment, act] of [[1500, () => page.locator("#kill").click()], [2500, () => page.locator("#c-limit-0").press("ArrowLeft")]]) {
+      await show(page, moment);
+      await act();
+      assert.match(await page.evaluate(() => location.hash), new RegExp(`&at=${moment}(&|$)`));
+    }
+    const done = await shownBy(page);
+    await page.reload();
+    await page.waitForSelector("html[data-ready]");
+    assert.deepEqual([await now(page), await shownBy(page)], [2500, done]);
+    await close();
+  });
+
   test("of before are shown again on the way back to them", async () => {
     const { page, close } = await open({ hash: "#story=thundering-herd" });
     const chosen = (id) => page.locator(`.story input[value="${id}"]:checked`).waitFor({ state: "attached" });

@@ -70,6 +70,92 @@ describe("what is said", () => {
     await close();
   });
 
+  for (const dark of [false, true]) {
+    test(`of a slot with two jobs is drawn, ${dark ? "dark" : "light"}`, async () => {
+      const { page, close } = await open({ hash: await wrongClocks(), dark });
+      await show(page, 2050);
+      await stepTo(page, "over_limit", 3000);
+      await drawn(page);
+      // The later one of two on a slot is what the legend calls: runs above the limit.
+      const { alarming, square } = await page.evaluate(() => {
+        const { stage } = globalThis.leasehold.doors.bands[1][0];
+        const both = [...stage.spots.values()].filter((spot, _, all) => spot.phase === 3 && all.some((other) => other !== spot && other.phase === 3 && other.cell === spot.cell));
+        const one = new OffscreenCanvas(1, 1).getContext("2d");
+        one.fillStyle = getComputedStyle(document.querySelector(".k-over")).fill;
+        one.fillRect(0, 0, 1, 1);
+        const colour = [...one.getImageData(0, 0, 1, 1).data].join();
+        const scale = stage.canvas.width / stage.width;
+        const at = (x, y) => [...stage.context.getImageData(Math.round(x * scale), Math.round(y * scale), 1, 1).data].join();
+        const [{ x, y, size }] = both;
+        return { alarming: both.length === 2 && at(x, y) === colour, square: at(x - size * 0.38, y - size * 0.38) !== colour };
+      });
+      assert.deepEqual({ alarming, square }, { alarming: true, square: true });
+      await close();
+    });
+  }
+
+  test("of a later moment is gone after Restart", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    await show(page, 5000);
+    await page.locator("#c-limit-0").press("ArrowLeft");
+    assert.match(await page.locator("#problem").innerText(), /^From here on .+ Left out: /);
+    await page.locator("#again").click();
+    assert.equal(await page.locator("#problem").isVisible(), false);
+    await close();
+  });
+
+  test("at the start is the same before the show and after Restart", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const told = [];
+    for (const go of [() => {}, () => page.locator("#again").click(), () => page.locator("#drop").click()]) {
+      await go();
+      await page.locator("#kill").click();
+      told.push(await page.locator("#problem").innerText());
+    }
+    assert.deepEqual(told, Array(3).fill("No worker dies: no job has come yet, or all have gone."));
+    assert.deepEqual(await page.evaluate(() => globalThis.leasehold.player.world.scenario().actions.map((action) => action.do)), ["drop_reply"]);
+    await close();
+  });
+
+  test("of many has its thousands apart, in words and picture", async () => {
+    const scenario = { pools: [{ prefix: "p", limit: 1000 }], workloads: [{ name: "w", pool: "p", burst: 2000, burst_over_ms: 50, job_ms: 60_000 }] };
+    const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}` });
+    const told = await page.evaluate(async () => {
+      const { doors, player } = globalThis.leasehold;
+      const { standing } = await import("./page/captions.js");
+      const written = [];
+      for (const [band] of doors.bands) {
+        const { context } = band.stage;
+        const { fillText } = context;
+        context.fillText = (text, ...where) => written.push(text) && fillText.call(context, text, ...where);
+      }
+      player.seekNow(3000);
+      const words = [...document.querySelectorAll(".pool-held, .pool-over, .pool-waits, [data-verdict-text], #c-limit-0 + *, [data-caption]")].map((one) => one.textContent);
+      const frame = player.world.frame();
+      return [...written, ...words, standing(frame.doors[0].pools, ["p"]), document.getElementById("c-limit-0").getAttribute("aria-valuetext")];
+    });
+    assert.ok(told.includes("limit 1,000") && told.some((text) => /^1,\d{3} of 1,000$/.test(text)), told.join("; "));
+    for (const text of told) assert.doesNotMatch(text.replaceAll(/job \d+|slot \d+/g, ""), /\d{4}/, text);
+    await close();
+  });
+
+  test("of a slot handed over names the limit that is followed", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 6000);
+    await page.getByLabel("Limit of analytics").press("Home");
+    const told = await page.evaluate(async () => {
+      const { player } = globalThis.leasehold;
+      while (player.now < 20_000) {
+        const said = player.step()?.said.find((one) => one.what === "released" && one.door === 1 && one.pool === 0 && one.next !== null);
+        const caption = document.querySelector('[data-door="leasehold"] [data-caption]').textContent;
+        if (said !== undefined && player.world.frame().doors[1].pools[0].limit === 0) return caption;
+      }
+      return "nothing was handed over";
+    });
+    assert.match(told, /it handed slot \d+ to job \d+, the first in the queue\. It still follows the limit of before \(it is 0 now\)\.$/);
+    await close();
+  });
+
   test("of leasehold never speaks of a count", async () => {
     const { page, close } = await open({ hash: await wrongClocks() });
     const told = await page.evaluate(async () => {

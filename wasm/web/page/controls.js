@@ -100,7 +100,7 @@ export class Controls {
     this.dragged.clear();
     const { pools, workloads } = this.scenario;
     const parts = pools.map((pool, index) =>
-      this.#slider(`limit-${index}`, pools.length > 1 ? `Limit of ${harmless(pool.prefix)}` : "Limit", limits, String, (inForce) => inForce.get(this.scenario.pools[index].prefix) ?? this.scenario.pools[index].limit, (value) => this.hooks.limit(this.scenario.pools[index].prefix, value)),
+      this.#slider(`limit-${index}`, pools.length > 1 ? `Limit of ${harmless(pool.prefix)}` : "Limit", limits, number, (inForce) => inForce.get(this.scenario.pools[index].prefix) ?? this.scenario.pools[index].limit, (value) => this.hooks.limit(this.scenario.pools[index].prefix, value)),
     );
     parts.push(this.#mode());
     if (workloads.length > 1) parts.push(this.#workloadPicker());

@@ -13,7 +13,7 @@ import { LEASEHOLD } from "./rows.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { withTerms } from "./terms.js";
 import { TraceShow } from "./trace.js";
-import { harmless, moment, notPromised, pace as paceOf, shorten, shortenAmong } from "./words.js";
+import { harmless, moment, notPromised, number, pace as paceOf, shorten, shortenAmong } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -145,7 +145,7 @@ function wasLowered({ pools, actions }, now) {
 
 /** What was to be done later, in a few words. @param {any} action @param {boolean} named with the name of its pool */
 function planned({ do: what, at_ms: at, pool, limit }, named) {
-  const words = { limit: `limit ${limit}${named ? ` of ${harmless(pool)}` : ""}`, kill: "a killed worker", drop_reply: "a lost reply", drop_request: "a lost request" };
+  const words = { limit: `limit ${number(limit)}${named ? ` of ${harmless(pool)}` : ""}`, kill: "a killed worker", drop_reply: "a lost reply", drop_request: "a lost request" };
   return `${words[what]} at ${moment(at)}`;
 }
 
@@ -165,7 +165,7 @@ function forked() {
   problem(gone.length === 0 ? "" : `From here on the jobs go another way. ${leftOutLater(gone, scenario.pools.length > 1)}`);
   actions = scenario.actions;
   controls.show(scenario, limitsInForce(actions, player.now));
-  writeLink();
+  writeLink(player.now);
 }
 
 /** @param {string|null} id of the story that is shown unchanged, if it is one */
@@ -357,7 +357,9 @@ const hooks = {
 
 function act(action, said) {
   try {
-    if (action.do === "kill" && player.world.frame().doors.every((door) => door.in_flight === 0)) {
+    // At the start nobody has come, whether the show has just begun or went back there.
+    const start = player.now === 0 && !player.within;
+    if (action.do === "kill" && (start || player.world.frame().doors.every((door) => door.in_flight === 0))) {
       problem("No worker dies: no job has come yet, or all have gone.", { passing: true });
       return;
     }
@@ -379,6 +381,8 @@ function connect() {
   parts.again.addEventListener("click", () => {
     if (story !== null) player.score = scoreOf(story);
     player.seekNow(0);
+    // What was said of a later moment is said no more.
+    problem("");
     captions.say("Back to the start.");
   });
   onDrag(parts.scrub, {

@@ -5,6 +5,7 @@
 import { fit } from "./canvas.js";
 import { colours } from "./colours.js";
 import * as rows from "./rows.js";
+import { number } from "./words.js";
 
 /**
  * @typedef {object} View
@@ -148,7 +149,7 @@ export class Stage {
       this.places = placesOf(view, grid, this.height, 0, view.open);
       this.closed = placesOf(view, grid, this.height, view.open, view.limit);
       ctx.font = fonts.strong;
-      this.limitWide = ctx.measureText(`limit ${view.limit}`).width;
+      this.limitWide = ctx.measureText(`limit ${number(view.limit)}`).width;
     }
     ctx.lineWidth = 1;
     if (!view.places) {
@@ -193,7 +194,7 @@ export class Stage {
     ctx.fillStyle = colour;
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
-    ctx.fillText(`limit ${view.limit}`, grid.left + grid.width, y);
+    ctx.fillText(`limit ${number(view.limit)}`, grid.left + grid.width, y);
   }
 
   // Slots that a lease lies on whose job does not run, or not yet.
@@ -386,7 +387,7 @@ export class Stage {
       const operation = requests[at + rows.request.operation];
       const counted = requests[at + rows.request.cell];
       if (view.counts && counted >= 0 && (operation === rows.operation.put || operation === rows.operation.count)) {
-        counts.push({ x: x + 5, y: y - 1, text: String(counted) });
+        counts.push({ x: x + 5, y: y - 1, text: number(counted) });
       }
     }
     ctx.lineWidth = 1;
@@ -428,6 +429,7 @@ export class Stage {
     const givingBack = new Path2D();
     const tooMany = new Path2D();
     const dead = new Path2D();
+    const second = view.places && view.over ? secondOn(this.spots.values()) : none;
     for (const { job, x, y, phase, cell, size, since, until } of this.spots.values()) {
       if (phase === rows.phase.dead) {
         const arm = Math.max(2, Math.min(6, size * 0.28));
@@ -442,7 +444,7 @@ export class Stage {
       } else if (this.#asks(phase, cell)) {
         const radius = Math.max(1.2, Math.min(4.5, size * 0.34));
         dot(asking, x, y, radius);
-      } else if (cell >= view.limit && view.over) {
+      } else if (view.over && (cell >= view.limit || second.has(job))) {
         const half = Math.max(1.5, size * 0.44);
         tooMany.moveTo(x, y - half);
         tooMany.lineTo(x + half, y);
@@ -489,6 +491,23 @@ export class Stage {
     ctx.fillStyle = colours.ask;
     ctx.fill(asking);
   }
+}
+
+/** @type {Set<number>} */
+const none = new Set();
+
+// Who runs on a slot on which another has run for longer: the jobs.
+function secondOn(spots) {
+  const first = new Map();
+  const second = new Set();
+  for (const spot of spots) {
+    if (spot.phase !== rows.phase.working || spot.cell < 0) continue;
+    const other = first.get(spot.cell);
+    const later = other !== undefined && (other.since > spot.since || (other.since === spot.since && other.job > spot.job)) ? other : spot;
+    if (other !== undefined) second.add(later.job);
+    if (later !== spot || other === undefined) first.set(spot.cell, spot);
+  }
+  return second;
 }
 
 // Where dots are too small to tell round from square, squares are quicker to draw.

@@ -382,8 +382,8 @@ class TraceBand {
     const pool = broken === undefined ? seen : (rest ?? unreadable(how.moment));
     const unknown = broken !== undefined && !rest;
     // A lease may lie on a row that cannot be read.
-    this.element.querySelector("strong").textContent = unknown ? "?" : `${broken === undefined ? "" : "at least "}${pool.held}`;
-    this.element.querySelector(".pool-held span").textContent = unknown ? "?" : String(pool.limit);
+    this.element.querySelector("strong").textContent = unknown ? "?" : `${broken === undefined ? "" : "at least "}${number(pool.held)}`;
+    this.element.querySelector(".pool-held span").textContent = unknown ? "?" : number(pool.limit);
     const over = broken === undefined && pool.state === "over_limit";
     this.element.querySelector(".pool-over").textContent = broken === undefined ? stateOf(pool) : `broken: ${shorten(broken, 400)}`;
     const summary = pool.detail === "summary";
@@ -458,7 +458,7 @@ function stateOf(pool) {
   const settles = settlingOf(pool);
   switch (pool.state) {
     case "over_limit":
-      return `${pool.held - pool.limit} above the limit`;
+      return `${number(pool.held - pool.limit)} above the limit`;
     case "settling":
     case "draining":
       return settles === "" ? pool.state : settles;
