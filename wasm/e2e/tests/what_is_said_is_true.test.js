@@ -143,15 +143,22 @@ describe("what is said", () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 6000);
     await page.getByLabel("Limit of analytics").press("Home");
-    const told = await page.evaluate(async () => {
+    const [told, got] = await page.evaluate(async () => {
+      const [{ sentence }, { Past }] = await Promise.all([import("./page/captions.js"), import("./page/past.js")]);
       const { player } = globalThis.leasehold;
-      while (player.now < 20_000) {
+      const lowered = () => player.world.frame().doors[1].pools[0].limit === 0;
+      let told = "nothing was handed over";
+      while (player.now < 20_000 && told.startsWith("nothing")) {
         const said = player.step()?.said.find((one) => one.what === "released" && one.door === 1 && one.pool === 0 && one.next !== null);
-        const caption = document.querySelector('[data-door="leasehold"] [data-caption]').textContent;
-        if (said !== undefined && player.world.frame().doors[1].pools[0].limit === 0) return caption;
+        if (said !== undefined && lowered()) told = document.querySelector('[data-door="leasehold"] [data-caption]').textContent;
       }
-      return "nothing was handed over";
+      player.world.advance_to(player.now + 500, 1e9);
+      const { events } = player.world.events(0);
+      new Past().read(events, { grace: 3000, jobs: () => player.world.jobs(1) });
+      return [told, events.filter((one) => one.what === "acquired" && one.door === 1 && one.pool === 0 && one.limit === 0).map((one) => sentence(one, null))];
     });
+    assert.ok(got.length > 0, "somebody was told of a slot since");
+    for (const text of got) assert.match(text, /has slot \d+ after .+, by the limit of before \(it is 0 now\)\. \d+ of 0 run\.$/);
     assert.match(told, /it handed slot \d+ to job \d+, the first in the queue\. It still follows the limit of before \(it is 0 now\)\.$/);
     await close();
   });

@@ -68,7 +68,7 @@ function words(said) {
   const counting = said.door === COUNTING;
   switch (said.what) {
     case "acquired": {
-      if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}. ${number(said.held)} of ${number(said.limit)} run.`;
+      if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}${byBefore(said)}. ${number(said.held)} of ${number(said.limit)} run.`;
       if (!counting) return `${job(said.job)} wrote its name on slot ${said.cell}, which was free. Nobody else can have it now.`;
       const change = said.held - said.counted - 1;
       const others = change > 0 ? "Others did the same. " : "";
@@ -104,10 +104,10 @@ function words(said) {
     case "reclaimed":
       if (said.runs) return `${ranOutByOneClock(said.cell)} ${isNumber(said.next) ? `So ${job(said.next)} gets that slot` : "So that slot is free"}, but ${job(said.job)} still runs on it.`;
       return isNumber(said.next)
-        ? `slot ${said.cell}, left behind by ${job(said.job)}, goes to ${job(said.next)}. Late writes of ${job(said.job)} are refused from now on.`
+        ? `slot ${said.cell}, left behind by ${job(said.job)}, goes to ${job(said.next)}${byBefore(said)}. Late writes of ${job(said.job)} are refused from now on.`
         : `slot ${said.cell}, left behind by ${job(said.job)}, is free again.`;
     case "freed":
-      return `the ${said.why === "ended" ? "workflow" : "task"} of ${job(said.job)} is known to have ended: slot ${said.cell} ${isNumber(said.next) ? `goes to ${job(said.next)}` : "is free"} at once${sooner[said.late ?? "in time"]}.`;
+      return `the ${said.why === "ended" ? "workflow" : "task"} of ${job(said.job)} is known to have ended: slot ${said.cell} ${isNumber(said.next) ? `goes to ${job(said.next)}` : "is free"} at once${sooner[said.late ?? "in time"]}${isNumber(said.next) ? byBefore(said) : ""}.`;
     case "lost_lease":
       return `by its own clock the lease of ${job(said.job)} ran out before it was renewed. It stops and asks again${counting ? "." : ": better one job too few than one too many."}`;
     case "died":
@@ -164,6 +164,11 @@ function tookTooEarly(said) {
   }
   if (!isNumber(cell)) return `${job(said.job)} got a slot. ${now}`;
   return `${job(said.job)} got slot ${cell}${cell >= said.ceiling ? ", by a limit of before" : ""}. ${now}`;
+}
+
+/** That a slot lies above a limit that was lowered, where it does. @param {Said} said */
+function byBefore(said) {
+  return isNumber(said.follows) ? `, by the limit of before (it is ${number(said.follows)} now)` : "";
 }
 
 function ranOutByOneClock(slot) {

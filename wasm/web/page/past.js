@@ -45,6 +45,8 @@ export class Past {
 
   #note(said, grace, runs) {
     const { what, at_ms: at, job, cell, next } = said;
+    // Whoever knows of the new limit gives nobody a slot above it.
+    if (["acquired", "released", "reclaimed", "freed"].includes(what) && cell >= this.lowered.get(said.pool)) said.follows = this.lowered.get(said.pool);
     switch (what) {
       case "limit":
         if (said.step === "asked") break;
@@ -57,10 +59,6 @@ export class Past {
         break;
       case "expired":
         this.ranOut.set(job, at);
-        break;
-      case "released":
-        // Whoever knows of the new limit gives nobody a slot above it.
-        if (cell >= this.lowered.get(said.pool)) said.follows = this.lowered.get(said.pool);
         break;
       case "reclaimed":
         said.runs = runs(job, cell, at);
