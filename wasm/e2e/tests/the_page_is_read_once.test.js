@@ -112,11 +112,11 @@ describe("the page is read once", () => {
       assert.deepEqual(left, right, `${width} px`);
       assert.equal(left.length, 10);
       // One side alone has much to say, of one pool and then of the other.
-      for (const which of [0, 3]) {
-        await page.locator(".pool").nth(which).evaluate((pool) => {
-          pool.querySelector(".pool-over").textContent = "1000 too many, 999 may finish";
+      for (const [which, text] of [[0, "1,000 too many, 1,000 may finish"], [3, "1,000 above the limit may finish"]]) {
+        await page.locator(".pool").nth(which).evaluate((pool, text) => {
+          pool.querySelector(".pool-over").textContent = text;
           pool.querySelector(".pool-waits").textContent = "15,999 wait";
-        });
+        }, text);
         const [one, other] = await places();
         assert.deepEqual(one, other, `${width} px, pool ${which}`);
       }

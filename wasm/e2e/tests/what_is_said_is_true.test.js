@@ -90,6 +90,34 @@ describe("what is said", () => {
         return { alarming: both.length === 2 && at(x, y) === colour, square: at(x - size * 0.38, y - size * 0.38) !== colour };
       });
       assert.deepEqual({ alarming, square }, { alarming: true, square: true });
+      // No more of them than are too many.
+      const shapes = await page.evaluate(() => {
+        const { doors, player } = globalThis.leasehold;
+        const { stage } = doors.bands[1][0];
+        const draw = stage.draw;
+        const counts = [];
+        stage.draw = (view) => {
+          for (const excess of [1, 2]) {
+            let closed = 0;
+            const { closePath } = Path2D.prototype;
+            Path2D.prototype.closePath = function () {
+              closed += 1;
+              return closePath.call(this);
+            };
+            // Two jobs on each slot.
+            const jobs = view.jobs.slice();
+            const cells = [...Array(jobs.length / 8).keys()].filter((row) => jobs[row * 8 + 2] === 3);
+            for (const row of cells) jobs[row * 8 + 5] = Math.floor(cells.indexOf(row) / 2);
+            draw.call(stage, { ...view, jobs, excess });
+            Path2D.prototype.closePath = closePath;
+            counts.push(closed);
+          }
+        };
+        player.redraw();
+        delete stage.draw;
+        return counts;
+      });
+      assert.deepEqual(shapes, [1, 2]);
       await close();
     });
   }

@@ -85,6 +85,7 @@ export class Doors {
           overflow: this.overflow[index],
           places: which === rows.LEASEHOLD,
           over: pool.held > pool.ceiling,
+          excess: pool.held - pool.ceiling,
           open: pool.effective,
           ...arrays,
           pool: index,

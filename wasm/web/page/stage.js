@@ -15,6 +15,7 @@ import { number } from "./words.js";
  * @property {number} overflow how many cells beyond the limit to leave room for, the same at both doors
  * @property {boolean} places slots that lie in the table, not only places one imagines
  * @property {boolean} over more hold than may
+ * @property {number} [excess] how many more
  * @property {number} open only the slots below this one may be had, for now: of the others nobody holds, nobody gets any
  * @property {Float64Array} jobs
  * @property {Float64Array} requests
@@ -429,7 +430,7 @@ export class Stage {
     const givingBack = new Path2D();
     const tooMany = new Path2D();
     const dead = new Path2D();
-    const second = view.places && view.over ? secondOn(this.spots.values()) : none;
+    const second = view.places && view.over ? secondOn(this.spots.values(), view.excess) : none;
     for (const { job, x, y, phase, cell, size, since, until } of this.spots.values()) {
       if (phase === rows.phase.dead) {
         const arm = Math.max(2, Math.min(6, size * 0.28));
@@ -496,18 +497,18 @@ export class Stage {
 /** @type {Set<number>} */
 const none = new Set();
 
-// Who runs on a slot on which another has run for longer: the jobs.
-function secondOn(spots) {
+// Who runs on a slot on which another has run for longer: of these jobs the last ones, as many as are too many.
+function secondOn(spots, most) {
   const first = new Map();
-  const second = new Set();
+  const second = [];
   for (const spot of spots) {
     if (spot.phase !== rows.phase.working || spot.cell < 0) continue;
     const other = first.get(spot.cell);
     const later = other !== undefined && (other.since > spot.since || (other.since === spot.since && other.job > spot.job)) ? other : spot;
-    if (other !== undefined) second.add(later.job);
+    if (other !== undefined) second.push(later);
     if (later !== spot || other === undefined) first.set(spot.cell, spot);
   }
-  return second;
+  return new Set(second.sort((one, other) => other.since - one.since).slice(0, most).map((spot) => spot.job));
 }
 
 // Where dots are too small to tell round from square, squares are quicker to draw.
