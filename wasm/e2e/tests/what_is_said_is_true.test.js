@@ -24,6 +24,17 @@ const wrongClocks = () =>
     Object.assign(scenario.workloads[0], { burst: 5, per_minute: 60, job_ms: 3000 });
   });
 
+/** The same, where a sweep frees the slot of a job that still runs: at 2.14 s another job has it. */
+const sweptTooEarly = () =>
+  changed("clocks-disagree", (scenario) => {
+    scenario.seed = 89;
+    scenario.clocks.skew_ms = 10_000;
+    scenario.leases.lease_ms = 1000;
+    scenario.pools[0].limit = 3;
+    Object.assign(scenario.workloads[0], { burst: 3, per_minute: 60, job_ms: 3000 });
+    Object.assign(scenario.failures, { worker_dies: 10, call_dies: 10 });
+  });
+
 /** Many messages and calls fail. */
 const badDay = () =>
   changed("a-bad-day", (scenario) => {
@@ -188,6 +199,17 @@ describe("what is said", () => {
     assert.ok(got.length > 0, "somebody was told of a slot since");
     for (const text of got) assert.match(text, /has slot \d+ after .+, by the limit of before \(it is 0 now\)\. \d+ of 0 run\.$/);
     assert.match(told, /it handed slot \d+ to job \d+, the first in the queue\. It still follows the limit of before \(it is 0 now\)\.$/);
+    await close();
+  });
+
+  test("of a slot that a sweep freed too early is told as well", async () => {
+    const { page, close } = await open({ hash: await sweptTooEarly() });
+    const caption = page.locator(at("leasehold", "[data-caption]"));
+    const freed = await stepTo(page, "reclaimed", 2200);
+    assert.equal(freed.next, null);
+    assert.match(await caption.innerText(), new RegExp(`: By one clock the lease on slot ${freed.cell} had run out, and the grace had passed\\. So that slot is free, but job ${freed.job} still runs on it\\.$`));
+    await stepTo(page, "over_limit", 2200);
+    assert.match(await caption.innerText(), new RegExp(`: By one clock the lease on slot ${freed.cell} had run out, .+ So job \\d+ got that slot, but job ${freed.job} still runs on it\\.`));
     await close();
   });
 

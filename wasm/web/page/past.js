@@ -10,8 +10,6 @@ export class Past {
     this.counted = new Map();
     /** When a lease ran out that is not known to be another's by now. @type {Map<number, number>} */
     this.ranOut = new Map();
-    /** Who was given a slot on which a lease had run out, and whose that was. @type {Map<number, {slot: number, other: number, pool: number}>} */
-    this.early = new Map();
     /** The slot that a job was told of last. @type {Map<number, number>} */
     this.slots = new Map();
     /** The limits that were lowered, and not raised since, by pool. @type {Map<number, number>} */
@@ -25,14 +23,10 @@ export class Past {
   read(events, { grace, jobs }) {
     let there = null;
     // Who runs now ran before, too, if it began before.
-    const runs = (number, slot, at) => {
-      there ??= runningOf(jobs());
-      const one = there.get(number);
-      return one !== undefined && one.slot === slot && one.since <= at;
-    };
+    const ran = (pool, at) => (there ??= runningOf(jobs())).filter((one) => one.pool === pool && one.since <= at);
     for (const said of events) {
       if (said.door === COUNTING) this.#compare(said);
-      else if (said.door === LEASEHOLD) this.#note(said, grace, runs);
+      else if (said.door === LEASEHOLD) this.#note(said, grace, ran);
     }
   }
 
@@ -43,8 +37,8 @@ export class Past {
     if (said.what === "over_limit") said.same = (said.together ?? []).filter((other) => other !== said.job && this.counted.get(other) === said.counted).length;
   }
 
-  #note(said, grace, runs) {
-    const { what, at_ms: at, job, cell, next } = said;
+  #note(said, grace, ran) {
+    const { what, at_ms: at, job, cell } = said;
     // Whoever knows of the new limit gives nobody a slot above it.
     if (["acquired", "released", "reclaimed", "freed"].includes(what) && cell >= this.lowered.get(said.pool)) said.follows = this.lowered.get(said.pool);
     switch (what) {
@@ -61,8 +55,7 @@ export class Past {
         this.ranOut.set(job, at);
         break;
       case "reclaimed":
-        said.runs = runs(job, cell, at);
-        if (next !== null && next !== undefined) this.early.set(next, { slot: cell, other: job, pool: said.pool });
+        said.runs = ran(said.pool, at).some((one) => one.job === job && one.slot === cell);
         break;
       case "freed":
         if (this.ranOut.has(job)) said.late = at < this.ranOut.get(job) + grace ? "in the grace" : "after it";
@@ -70,16 +63,13 @@ export class Past {
         break;
       case "over_limit": {
         said.cell = this.slots.get(job);
-        const both = ([one, { slot, other, pool }]) => pool === said.pool && runs(one, slot, at) && runs(other, slot, at);
-        const pairs = [...this.early].filter(both);
-        const [first, pair] = pairs.find(([one]) => one === job) ?? pairs[0] ?? [];
-        if (pair !== undefined) said.early = { ...pair, job: first };
+        const pairs = twoOnOne(ran(said.pool, at));
+        said.early = pairs.find((pair) => pair.job === job) ?? pairs[0];
         break;
       }
       case "over":
       case "died":
       case "gave_up":
-        this.early.delete(job);
         this.slots.delete(job);
         break;
       default:
@@ -87,11 +77,22 @@ export class Past {
   }
 }
 
-/** Where each job runs, and since when. @param {ArrayLike<number>} jobs */
+/** Where each job runs, and since when, in the order in which they began. @param {ArrayLike<number>} jobs */
 function runningOf(jobs) {
-  const running = new Map();
+  const running = [];
   for (let at = 0; at < jobs.length; at += row.stride) {
-    if (jobs[at + row.phase] === phase.working) running.set(jobs[at + row.job], { slot: jobs[at + row.cell], since: jobs[at + row.since] });
+    if (jobs[at + row.phase] === phase.working) running.push({ job: jobs[at + row.job], pool: jobs[at + row.pool], slot: jobs[at + row.cell], since: jobs[at + row.since] });
   }
-  return running;
+  return running.sort((one, other) => one.since - other.since);
+}
+
+/** Who was given a slot on which another still runs. @returns {{slot: number, job: number, other: number}[]} */
+function twoOnOne(running) {
+  const first = new Map();
+  const pairs = [];
+  for (const { job, slot } of running) {
+    if (first.has(slot)) pairs.push({ slot, job, other: first.get(slot) });
+    else first.set(slot, job);
+  }
+  return pairs;
 }
