@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use leasehold_core::{
-    Author, ExpectedSettings, Failure, Millis, Operation, OverrideRow, PoolName, PoolPatch, RenewRequest, Renewed,
-    RetirePool, Row, RowKey, SetPool,
+    Author, ExpectedSettings, Failure, Intent, Millis, Mutation, Operation, OverrideRow, PoolName, PoolPatch, PoolRow,
+    RenewRequest, Renewed, Request, RetirePool, Row, RowKey, SetPool, SetPoolOutcome, Write,
 };
 use leasehold_store::{Embedded, MeterReading, RunError, Runner, StoreError, SystemClock, Table, create_table};
 use tokio::sync::Semaphore;
@@ -66,13 +66,19 @@ impl DemoTable {
         };
         let explained = |error: RunError| error.explain(TABLE, prefix, "setting");
         let runner = Runner::new(table);
-        // Made anew: nobody from an earlier run follows its settings any more, which a mere change would wait for.
+        // Made anew, and not settling: nobody from an earlier run follows its settings any more.
         match runner.administer(prefix, RetirePool { by: by() }).await {
             Ok(_) | Err(RunError { failure: Failure::PoolNotFound, .. }) => {}
             Err(error) => return Err(explained(error)),
         }
         let set = SetPool { patch: settings(plan), by: by(), expected: ExpectedSettings::Any };
-        runner.administer(prefix, set).await.map_err(explained)?;
+        if let SetPoolOutcome::Set { after, .. } = runner.administer(prefix, set).await.map_err(explained)? {
+            let settled = Mutation::Put(Row::Pool(PoolRow { lowered: None, ..after }));
+            let write = Write { key: RowKey::Pool, conditions: vec![], mutation: settled, intent: Intent::SetPool };
+            if let Some(trouble) = runner.table().send(prefix, &Request::Write(write)).await.trouble {
+                return Err(trouble);
+            }
+        }
         let counted = || {
             let table = self.engine.table(TABLE);
             Runner::with(table, self.tasks.clone(), self.run.clone(), SystemClock).fresh_for(FRESH_FOR)
