@@ -9,6 +9,7 @@ use leasehold_core::{ID_BYTES, Limit, Millis, PoolName, Settings, Timestamp, sho
 use leasehold_store::{Directory, ListedPool, directory};
 use leasehold_tui::watch::listed_state::ListedState;
 use leasehold_tui::watch::state::{PoolOrder, has_name, passes};
+use leasehold_tui::watch::text::time_until;
 use serde::Serialize;
 
 use crate::duration;
@@ -286,7 +287,7 @@ impl PoolsRow {
         let more = if self.waiting_more == Some(true) { "+" } else { "" };
         let state = match (self.listed_state(), self.state, self.settles_at_ms) {
             (ListedState::Known(PoolState::Settling), _, Some(until)) => {
-                format!("settling until {}", until.time_of_day())
+                format!("settling until {}", time_until(until, now))
             }
             (ListedState::Stale, Some(state), _) => format!("stale, was {state}"),
             (state, ..) => state.as_str().into(),

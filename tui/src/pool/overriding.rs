@@ -9,7 +9,7 @@ use leasehold_core::{
 };
 use leasehold_store::limit_rows;
 use leasehold_tui::watch::actions::{ALL_FOLLOW_AFTER, settle_again, superseded};
-use leasehold_tui::watch::text::{how_to_open, settling, timestamp};
+use leasehold_tui::watch::text::{how_to_open, settling, time_until, timestamp};
 use serde::Serialize;
 
 use super::author::ChangedBy;
@@ -307,7 +307,7 @@ impl PoolOverrideOptions {
 /// What is to be said of a limit that will settle, if it will: a sentence after others.
 fn warning(rows: &LimitRows, limit: Limit, lowered: Option<Lowered>) -> String {
     let Some(lowered) = lowered else { return String::new() };
-    let (until, from) = (rows.in_force.followed_at(lowered).time_of_day(), lowered.from);
+    let (until, from) = (time_until(rows.in_force.followed_at(lowered), rows.at), lowered.from);
     if limit.count() == 0 {
         format!(" Until {until} UTC somebody may still follow the limit of {from} and be let in; after that nobody is.")
     } else {

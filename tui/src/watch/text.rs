@@ -38,7 +38,7 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
     let ends = pool.overridden.as_ref().and_then(|live| live.until).filter(|ends| *ends <= settled);
     Some(match (pool.is_closed(), pool.limit.count()) {
         (_, 0) if let Some(ends) = ends => {
-            let ends = ends.time_of_day();
+            let ends = time_until(ends, pool.at);
             format!("the drain ends at {ends} UTC, before all callers follow it: somebody may be let in all the time")
         }
         (_, 0) => format!("nobody is let in any more from {until} UTC on (limit was {was})"),
@@ -52,7 +52,7 @@ pub fn settling(pool: &Occupancy) -> Option<String> {
 }
 
 /// A moment to come, UTC: its time of day, and its day where that may be another.
-fn time_until(moment_to_come: Timestamp, now: Timestamp) -> String {
+pub fn time_until(moment_to_come: Timestamp, now: Timestamp) -> String {
     let far = moment_to_come.since(now) >= Millis::seconds(12 * 3_600);
     if far { moment(moment_to_come) } else { moment_to_come.time_of_day() }
 }
@@ -358,6 +358,14 @@ mod tests {
         for other in others {
             assert_eq!(console(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_moment_to_come_has_its_day_where_that_may_be_another() {
+        let now = Timestamp::seconds(1_700_000_000);
+        assert_eq!(time_until(now + Millis::seconds(60), now), "22:14:20");
+        assert_eq!(time_until(now + Millis::seconds(12 * 3_600), now), "2023-11-15 10:13:20");
+        assert_eq!(time_until(now + Millis::seconds(24 * 3_600), now), "2023-11-15 22:13:20");
     }
 
     #[test]

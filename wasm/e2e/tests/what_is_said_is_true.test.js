@@ -14,26 +14,22 @@ async function changed(id, change) {
   return `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}`;
 }
 
-/** Clocks that differ by more than the grace: at 2.1 s leasehold lets one job in too early. */
-const wrongClocks = () =>
+/** Clocks that differ by more than the grace: as many jobs at once as may, and more to come. @param {{seed: number, limit: number, lease: number, failures?: object}} how */
+const wrongClocksOf = ({ seed, limit, lease, failures = {} }) =>
   changed("clocks-disagree", (scenario) => {
-    scenario.seed = 811;
+    scenario.seed = seed;
     scenario.clocks.skew_ms = 10_000;
-    scenario.leases.lease_ms = 2000;
-    scenario.pools[0].limit = 5;
-    Object.assign(scenario.workloads[0], { burst: 5, per_minute: 60, job_ms: 3000 });
+    scenario.leases.lease_ms = lease;
+    scenario.pools[0].limit = limit;
+    Object.assign(scenario.workloads[0], { burst: limit, per_minute: 60, job_ms: 3000 });
+    Object.assign(scenario.failures, failures);
   });
 
-/** The same, where a sweep frees the slot of a job that still runs: at 2.14 s another job has it. */
-const sweptTooEarly = () =>
-  changed("clocks-disagree", (scenario) => {
-    scenario.seed = 89;
-    scenario.clocks.skew_ms = 10_000;
-    scenario.leases.lease_ms = 1000;
-    scenario.pools[0].limit = 3;
-    Object.assign(scenario.workloads[0], { burst: 3, per_minute: 60, job_ms: 3000 });
-    Object.assign(scenario.failures, { worker_dies: 10, call_dies: 10 });
-  });
+/** At 2.1 s leasehold lets one job in too early. */
+const wrongClocks = () => wrongClocksOf({ seed: 811, limit: 5, lease: 2000 });
+
+/** A sweep frees the slot of a job that still runs: at 2.14 s another job has it. */
+const sweptTooEarly = () => wrongClocksOf({ seed: 89, limit: 3, lease: 1000, failures: { worker_dies: 10, call_dies: 10 } });
 
 /** Many messages and calls fail. */
 const badDay = () =>

@@ -59,17 +59,17 @@ impl DashboardState {
 
     /// The override that the chosen pool's limit is by, if its rows were read.
     pub fn overridden(&self) -> Option<&Overridden> {
-        self.seen().filter(|seen| seen.detail == Detail::Rows)?.overridden.as_ref()
+        self.seen_in_rows()?.overridden.as_ref()
     }
 
     /// What a lowered limit means for the chosen pool now, if it still settles and its rows were read.
     pub fn settling(&self) -> Option<String> {
-        self.seen().filter(|seen| seen.detail == Detail::Rows).and_then(text::settling)
+        self.seen_in_rows().and_then(text::settling)
     }
 
     /// How the chosen pool is opened again, if its settings drain it and its rows were read.
     pub fn how_to_open(&self) -> Option<String> {
-        self.seen().filter(|seen| seen.detail == Detail::Rows).and_then(text::how_to_open)
+        self.seen_in_rows().and_then(text::how_to_open)
     }
 
     /// What rows that can not be read mean for the chosen pool, if there are any beside others that can.
@@ -100,10 +100,15 @@ impl DashboardState {
         self.queue().get(self.queue_cursor.at)
     }
 
+    /// The chosen pool as its rows showed it: a sweep's summary does not say as much.
+    fn seen_in_rows(&self) -> Option<&Occupancy> {
+        self.seen().filter(|seen| seen.detail == Detail::Rows)
+    }
+
     /// How old the chosen pool's rows are, if they were read: also those that make no sense.
     pub fn age(&self) -> Option<Millis> {
         let pool = self.chosen()?;
-        let rows = pool.seen.as_ref().filter(|seen| seen.detail == Detail::Rows).map(|seen| seen.at);
+        let rows = self.seen_in_rows().map(|seen| seen.at);
         let broken = pool.read_at.filter(|_| pool.trouble.is_some());
         rows.max(broken).map(|at| self.now.since(at))
     }
