@@ -27,7 +27,11 @@ impl ClockReading {
 pub(crate) struct LeaseTimer {
     expires_at: Timestamp,
     sure_until: Instant,
+    /// For how long it was asked.
     length: Duration,
+    /// For how long it lasted when it was renewed last: less where the pool gives less by now. It goes by that when it is
+    /// renewed.
+    lasts: Duration,
     renew_at: Instant,
 }
 
@@ -36,7 +40,8 @@ impl LeaseTimer {
     pub(crate) fn new(expires_at: Timestamp, length: Millis, now: ClockReading) -> LeaseTimer {
         let length = Duration::from_millis(length.0);
         let left = Duration::from_millis(expires_at.since(now.wall).0).min(length);
-        let mut timer = LeaseTimer { expires_at, sure_until: now.steady + left, length, renew_at: now.steady };
+        let mut timer =
+            LeaseTimer { expires_at, sure_until: now.steady + left, length, lasts: length, renew_at: now.steady };
         // One that was granted a while ago has less than two thirds left, and is renewed the sooner.
         timer.renew_at = now.steady + left.saturating_sub(timer.length * 2 / 3);
         timer
@@ -44,10 +49,12 @@ impl LeaseTimer {
 
     /// It was asked then to last longer, and ends then now.
     pub(crate) fn renewed(&mut self, expires_at: Timestamp, asked: ClockReading) {
-        self.renew_at = asked.steady + self.length / 3;
+        let left = Duration::from_millis(expires_at.since(asked.wall).0).min(self.length);
+        // Where the pool gives less than it did, the end is no later than before until less is left than the pool gives.
+        self.lasts = left;
+        self.renew_at = asked.steady + self.lasts / 3;
         // A clock that was set back asks for an end that is no later than before: nothing was gained.
         if expires_at > self.expires_at {
-            let left = Duration::from_millis(expires_at.since(asked.wall).0).min(self.length);
             self.sure_until = self.sure_until.max(asked.steady + left);
             self.expires_at = expires_at;
         }
@@ -55,7 +62,7 @@ impl LeaseTimer {
 
     /// It could not be renewed just now.
     pub(crate) fn failed(&mut self, now: ClockReading) {
-        let pause = (self.length / 12).clamp(Duration::from_millis(100), Duration::from_secs(5));
+        let pause = (self.lasts / 12).clamp(Duration::from_millis(100), Duration::from_secs(5));
         self.renew_at = now.steady + pause;
     }
 
@@ -113,6 +120,23 @@ mod tests {
         timer.renewed(START + Millis(40_000), after(start, 10_000, 10_000));
         assert!(!timer.due(after(start, 19_999, 19_999)) && timer.due(after(start, 20_000, 20_000)));
         assert!(!timer.over(after(start, 39_999, 39_999)) && timer.over(after(start, 40_000, 40_000)));
+    }
+
+    #[test]
+    fn it_is_kept_though_the_pool_gives_shorter_leases_by_now() {
+        let (mut timer, start) = timer();
+        let (mut at, mut ends) = (0, 30_000);
+        for _ in 0..40 {
+            at += u64::try_from(timer.due_in(after(start, at, at)).as_millis()).expect("a while") + 1;
+            assert!(!timer.over(after(start, at, at)), "it is over at {at} ms");
+            // A renewal shortens nothing.
+            ends = ends.max(at + 1_000);
+            timer.renewed(START + Millis(ends), after(start, at, at));
+        }
+        assert!(at > 33_000, "{at} ms");
+        // And longer ones again.
+        timer.renewed(START + Millis(at + 30_000), after(start, at, at));
+        assert_eq!(timer.due_in(after(start, at, at)), Duration::from_secs(10));
     }
 
     #[test]

@@ -146,6 +146,8 @@ pub enum Finding {
         lease: FoundLease,
         /// Whether a sweep should have cleared it away.
         due: bool,
+        /// Whether its work may go on, as sweeps were to keep it.
+        works: bool,
     },
     /// A lease that lasts longer than any that these settings give.
     LeaseTooLong {

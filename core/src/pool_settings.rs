@@ -3,7 +3,7 @@
 //! What a change does not name stays as it is. A limit that was lowered leaves the mark until when callers may still
 //! follow the old one; a row that makes no sense is replaced, and then any limit may still be in use. Slots stay when a
 //! pool is retired: their fences must not start again if a pool of this name is made later. Callers may then still follow
-//! the limit of before, which nobody knows any more, so it settles first.
+//! the limit of before, which nobody knows any more, so it settles first. A high-water mark tells that there was one.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::backoff::next_try;
 use crate::failure::Failure;
 use crate::history::{Author, HistoryKey, HistoryRow, PoolChange, SettingChanges};
 use crate::operation::{Machine, Operation, Replies, Step};
-use crate::reads::{failure_of, settings_row};
+use crate::reads::{OwnRows, failure_of};
 use crate::request::{Reply, Request};
-use crate::rows::{Lowered, PoolPatch, PoolRow, Row, RowKey, SettingsRow};
+use crate::rows::{HighWaterRow, Lowered, PoolPatch, PoolRow, Row, RowKey, SettingsRow};
 use crate::settings::Settings;
 use crate::time::{Millis, Timestamp};
 use crate::types::{Limit, PoolName};
@@ -59,15 +59,22 @@ impl PoolPatch {
         for (setting, named) in named {
             *setting = named.or(*setting);
         }
-        let after = Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
-        // Callers who still follow the limit of before may take as long as the settings of before say: a lowering settles no
-        // sooner by a shorter quiet period.
-        if let (Some(SettingsRow::Valid(before)), Some(lowered)) = (before, &mut row.lowered)
-            && let Ok(before) = Settings::from_rows(name.clone(), before, None, None, now)
-        {
-            lowered.at = lowered.at + Millis(before.settles_for().0.saturating_sub(after.settles_for().0));
-        }
+        Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
+        let sooner = sooner(name, before, &row, now);
+        row.lowered = row.lowered.map(|lowered| lowered.later(sooner));
         Ok(row)
+    }
+}
+
+/// How much sooner a lowering would settle by the settings after than by those before. Callers who still follow the limit of
+/// before may take as long as the settings of before say: so it is dated so much later.
+fn sooner(name: &PoolName, before: Option<&SettingsRow>, after: &PoolRow, now: Timestamp) -> Millis {
+    let settles_for =
+        |row| Settings::from_rows(name.clone(), row, None, None, now).map(|rules| rules.settles_for()).ok();
+    let before = if let Some(SettingsRow::Valid(row)) = before { settles_for(row) } else { None };
+    match (before, settles_for(after)) {
+        (Some(before), Some(after)) => Millis(before.0.saturating_sub(after.0)),
+        _ => Millis(0),
     }
 }
 
@@ -149,7 +156,7 @@ pub struct PoolSetting {
 enum Phase {
     Reading,
     /// There is no pool: was there one before?
-    ReadingMark,
+    ReadingMark(OwnRows),
     Writing(Option<SettingsRow>, PoolRow),
     Taken,
 }
@@ -168,7 +175,7 @@ impl Operation for SetPool {
             unanswered: None,
             phase: Phase::Reading,
         };
-        (setting, Step::send([Request::Get(RowKey::Pool)]))
+        (setting, Step::send(OwnRows::requests()))
     }
 }
 
@@ -176,28 +183,36 @@ impl Machine for PoolSetting {
     type Outcome = SetPoolOutcome;
 
     fn resume(&mut self, replies: Replies, _: Timestamp) -> Step<SetPoolOutcome> {
-        let [reply] = replies.table();
-        match (std::mem::replace(&mut self.phase, Phase::Taken), reply) {
-            (Phase::Reading, Reply::Row(row)) => match row.and_then(settings_row) {
-                None if self.request.patch.limit.is_some() => {
-                    self.phase = Phase::ReadingMark;
+        match std::mem::replace(&mut self.phase, Phase::Taken) {
+            Phase::Reading => match OwnRows::of(replies.table()) {
+                Ok(found) if found.settings.is_none() && self.request.patch.limit.is_some() => {
+                    self.phase = Phase::ReadingMark(found);
                     Step::send([Settings::HIGH_WATER_READ])
                 }
-                found => self.decide(found, None),
+                Ok(found) => self.decide(found, None),
+                Err(failure) => self.again(failure),
             },
-            (Phase::ReadingMark, Reply::Row(row)) => self.decide(None, limit_before(row.as_ref())),
-            (Phase::Writing(before, after), Reply::Written) => Step::done(SetPoolOutcome::Set { before, after }),
-            (Phase::Writing(before, after), Reply::Unknown) => {
-                self.unanswered.get_or_insert((before, after));
-                self.again(Failure::Unavailable)
-            }
-            (_, other) => self.again(failure_of(&other)),
+            Phase::ReadingMark(found) => match replies.table() {
+                [Reply::Row(mark)] => self.decide(found, limit_before(mark.as_ref())),
+                [other] => self.again(failure_of(&other)),
+            },
+            Phase::Writing(before, after) => match replies.table() {
+                [Reply::Written] => Step::done(SetPoolOutcome::Set { before, after }),
+                [other] => {
+                    if other == Reply::Unknown {
+                        self.unanswered.get_or_insert((before, after));
+                    }
+                    self.again(failure_of(&other))
+                }
+            },
+            Phase::Taken => self.again(Failure::Unavailable),
         }
     }
 }
 
 impl PoolSetting {
-    fn decide(&mut self, found: Option<SettingsRow>, before: Option<Limit>) -> Step<SetPoolOutcome> {
+    fn decide(&mut self, rows: OwnRows, before: Option<Limit>) -> Step<SetPoolOutcome> {
+        let found = rows.settings.clone();
         if let (Some(SettingsRow::Valid(row)), Some((before, after))) = (&found, &self.unanswered)
             && row == after
         {
@@ -223,7 +238,8 @@ impl PoolSetting {
             change: change_of(found.as_ref(), &after),
             by: self.request.by.clone(),
         };
-        let request = writes::set_pool(after.clone(), found.as_ref(), noted);
+        let sooner = sooner(&self.settings.prefix, found.as_ref(), &after, self.asked_at);
+        let request = writes::set_pool(after.clone(), &rows, sooner, noted);
         self.phase = Phase::Writing(found, after);
         Step::send([request])
     }
@@ -233,7 +249,7 @@ impl PoolSetting {
             return Step::failed(failure);
         };
         self.phase = Phase::Reading;
-        Step::send_after(pause, [Request::Get(RowKey::Pool)])
+        Step::send_after(pause, OwnRows::requests())
     }
 }
 
@@ -303,7 +319,7 @@ impl Operation for RetirePool {
         let noted = HistoryRow { key, change: PoolChange::Retired, by: self.by };
         let retiring =
             PoolRetiring { settings, noted, entropy, tried: 0, phase: RetirePhase::Reading, unanswered: false };
-        (retiring, Step::send([Request::Get(RowKey::Pool)]))
+        (retiring, PoolRetiring::read(Millis(0)))
     }
 }
 
@@ -311,40 +327,51 @@ impl Machine for PoolRetiring {
     type Outcome = PoolRetired;
 
     fn resume(&mut self, replies: Replies, _: Timestamp) -> Step<PoolRetired> {
-        let [reply] = replies.table();
-        match (self.phase, reply) {
-            (RetirePhase::Reading, Reply::Row(None)) if self.unanswered => Step::done(PoolRetired),
-            (RetirePhase::Reading, Reply::Row(None)) => Step::failed(Failure::PoolNotFound),
-            (RetirePhase::Reading, Reply::Row(Some(_))) => {
-                self.phase = RetirePhase::Writing;
-                Step::send([writes::retire_pool(self.noted.clone())])
-            }
-            (RetirePhase::Writing, Reply::Written) => Step::done(PoolRetired),
-            (_, other) => {
-                self.unanswered |= other == Reply::Unknown;
-                let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
-                    return Step::failed(failure_of(&other));
-                };
-                self.phase = RetirePhase::Reading;
-                Step::send_after(pause, [Request::Get(RowKey::Pool)])
-            }
+        match self.phase {
+            RetirePhase::Reading => match replies.table() {
+                [Reply::Row(None), Reply::Row(_)] if self.unanswered => Step::done(PoolRetired),
+                [Reply::Row(None), Reply::Row(_)] => Step::failed(Failure::PoolNotFound),
+                [Reply::Row(Some(_)), Reply::Row(mark)] => {
+                    self.phase = RetirePhase::Writing;
+                    Step::send([writes::retire_pool(mark.is_none().then(HighWaterRow::default), self.noted.clone())])
+                }
+                [Reply::Row(_), other] | [other, _] => self.again(&other),
+            },
+            RetirePhase::Writing => match replies.table() {
+                [Reply::Written] => Step::done(PoolRetired),
+                [other] => self.again(&other),
+            },
         }
+    }
+}
+
+impl PoolRetiring {
+    fn read(pause: Millis) -> Step<PoolRetired> {
+        Step::send_after(pause, [Request::Get(RowKey::Pool), Settings::HIGH_WATER_READ])
+    }
+
+    fn again(&mut self, reply: &Reply) -> Step<PoolRetired> {
+        self.unanswered |= *reply == Reply::Unknown;
+        let Some(pause) = next_try(&mut self.tried, self.settings.tries, self.entropy) else {
+            return Step::failed(failure_of(reply));
+        };
+        self.phase = RetirePhase::Reading;
+        PoolRetiring::read(pause)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{HighWaterRow, Unreadable};
+    use crate::limit::script::{by_ann as overridden_by_ann, five, limit, own_rows, puts, replies, settings};
+    use crate::operation::Effect;
+    use crate::request::{Condition, Guard, Mutation, Write};
+    use crate::rows::{OverrideRow, Unreadable};
 
     const NOW: Timestamp = Timestamp::seconds(1_000);
 
     fn by_ann() -> Author {
         Author::new("ann", "a slow partner")
-    }
-
-    fn limit(count: u64) -> Limit {
-        Limit::try_from(count).expect("a limit")
     }
 
     fn to_limit(count: u64) -> PoolPatch {
@@ -364,15 +391,62 @@ mod tests {
         })
     }
 
-    /// What a change comes to, if each of its steps gets one of these replies at this time.
+    /// What a change comes to, if each of its steps gets one of these replies at this time. There is no override.
     fn run(set: SetPool, replies: impl IntoIterator<Item = (Reply, Timestamp)>) -> Step<SetPoolOutcome> {
         let settings = Settings::new("p".parse().expect("a name"), limit(5));
         let (mut setting, mut step) = set.start(Arc::new(settings), NOW, 0);
         for (reply, now) in replies {
-            assert!(matches!(step, Step::Perform { .. }), "it is over before {reply:?}: {step:?}");
-            step = setting.resume([reply.into()].into_iter().collect(), now);
+            let Step::Perform { effects, .. } = &step else { panic!("it is over before {reply:?}: {step:?}") };
+            let no_override = (effects.len() == 2).then_some(Reply::Row(None));
+            step = setting.resume([reply].into_iter().chain(no_override).map(Into::into).collect(), now);
         }
         step
+    }
+
+    /// What a change of these settings beside this override writes.
+    fn written(patch: PoolPatch, pool: PoolRow, live: Option<OverrideRow>) -> Vec<Write> {
+        let set = SetPool { patch, by: by_ann(), expected: ExpectedSettings::Any };
+        let (mut setting, _) = set.start(settings(), NOW, 0);
+        let step = setting.resume(replies(own_rows(Some(pool), live)), NOW);
+        let Step::Perform { effects, .. } = step else { panic!("{step:?}") };
+        match &effects[..] {
+            [Effect::Request(request)] => request.writes().to_vec(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_an_override_lowered_settles_no_sooner_by_a_shorter_quiet_period() {
+        let quiet = |seconds| PoolPatch { quiet: Some(Millis::seconds(seconds)), ..PoolPatch::default() };
+        let beside = |patch, live| {
+            let written = written(patch, PoolRow::new(limit(9)), live);
+            written.into_iter().find(|write| write.key == RowKey::Override)
+        };
+        let lowered = |seconds| Some(Lowered { from: limit(9), at: Timestamp::seconds(seconds) });
+        let live = |lowered| OverrideRow { lowered, ..overridden_by_ann(3, Timestamp::seconds(990)) };
+        // Twice 35 s become twice 10 s, so it is dated 50 s later.
+        let write = beside(quiet(10), Some(live(lowered(990)))).expect("a write of the override");
+        assert_eq!(write.mutation, Mutation::Put(Row::Override(live(lowered(1_040)))));
+        let made = Condition::OverrideMade(Some(Timestamp::seconds(990)));
+        assert_eq!(write.conditions, [(Guard::SetLimitOverrideUnchanged, made)]);
+        // One that is made meanwhile would settle by the settings of before.
+        let write = beside(quiet(10), None).expect("a check of the override");
+        assert_eq!(write.mutation, Mutation::Check);
+        assert_eq!(write.conditions, [(Guard::SetLimitOverrideUnchanged, Condition::OverrideMade(None))]);
+        assert_eq!(beside(quiet(40), Some(live(lowered(990)))), None);
+        assert_eq!(beside(to_limit(2), Some(live(lowered(990)))), None);
+    }
+
+    #[test]
+    fn a_pool_that_nobody_used_yet_leaves_a_mark_when_it_is_retired() {
+        let marks = |mark: Option<HighWaterRow>| {
+            let (mut retiring, _) = RetirePool { by: by_ann() }.start(settings(), NOW, 0);
+            let step = retiring
+                .resume(replies(vec![Reply::Row(five().map(Row::Pool)), Reply::Row(mark.map(Row::HighWater))]), NOW);
+            puts(&step)
+        };
+        assert_eq!(marks(None), [Row::HighWater(HighWaterRow::default())]);
+        assert_eq!(marks(Some(HighWaterRow { slots: 7, ..HighWaterRow::default() })), []);
     }
 
     #[test]
@@ -548,18 +622,18 @@ mod tests {
 
     #[test]
     fn a_retirement_without_an_answer_is_done_once_the_pool_is_gone() {
-        let settings = Arc::new(Settings::new("p".parse().expect("a name"), limit(5)));
-        let resumed = |replies: Vec<Reply>| {
-            let (mut retiring, mut step) = RetirePool { by: by_ann() }.start(settings.clone(), NOW, 0);
-            for reply in replies {
-                step = retiring.resume([reply.into()].into_iter().collect(), NOW);
+        let resumed = |found: Option<PoolRow>, rest: Vec<Vec<Reply>>| {
+            let (mut retiring, _) = RetirePool { by: by_ann() }.start(settings(), NOW, 0);
+            let read = |pool: Option<PoolRow>| vec![Reply::Row(pool.map(Row::Pool)), Reply::Row(None)];
+            let mut step = retiring.resume(replies(read(found)), NOW);
+            for reply in rest {
+                step = retiring.resume(replies(reply), NOW);
             }
             step
         };
-        let there = Reply::Row(Some(Row::Pool(PoolRow::new(limit(5)))));
-        let gone = Reply::Row(None);
-        assert_eq!(resumed(vec![gone.clone()]), Step::Done(Err(Failure::PoolNotFound)));
-        assert_eq!(resumed(vec![there.clone(), Reply::Written]), Step::Done(Ok(PoolRetired)));
-        assert_eq!(resumed(vec![there, Reply::Unknown, gone]), Step::Done(Ok(PoolRetired)));
+        let gone = vec![Reply::Row(None), Reply::Row(None)];
+        assert_eq!(resumed(None, vec![]), Step::Done(Err(Failure::PoolNotFound)));
+        assert_eq!(resumed(five(), vec![vec![Reply::Written]]), Step::Done(Ok(PoolRetired)));
+        assert_eq!(resumed(five(), vec![vec![Reply::Unknown], gone]), Step::Done(Ok(PoolRetired)));
     }
 }

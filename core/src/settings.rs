@@ -6,7 +6,9 @@ use crate::failure::Failure;
 use crate::reads::OwnRows;
 use crate::reads::failure_of;
 use crate::request::{Reply, Request};
-use crate::rows::{HighWaterRow, LiveRow, Lowered, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow};
+use crate::rows::{
+    Held, HighWaterRow, LiveRow, Lowered, Notice, OverrideRow, PoolRow, Row, RowKey, SettingsRow, SlotRow,
+};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Fence, InvalidValue, Limit, PoolName};
 
@@ -298,6 +300,20 @@ impl Settings {
     /// When another may take a lease that expires then.
     pub fn reclaimable_at(&self, expires_at: Timestamp) -> Timestamp {
         expires_at + self.grace
+    }
+
+    /// Whether a sweep that learns that the execution runs may keep this lease for longer. Not that of who may not know of
+    /// it: its task may be dead.
+    pub(crate) fn may_be_kept(&self, held: &Held, now: Timestamp) -> bool {
+        now < held.acquired_at + self.longest_hold
+            && held.pending_token().is_none()
+            && held.notice != Notice::Uncollected
+    }
+
+    /// Whether work may go on though another may take its lease: sweeps of this pool keep the leases of executions that run,
+    /// and none kept this one. Whoever takes the lease then works beside it.
+    pub fn work_may_go_on(&self, held: &Held, now: Timestamp) -> bool {
+        now >= self.reclaimable_at(held.expires_at) && held.holder.is_execution() && self.may_be_kept(held, now)
     }
 
     /// How long a lease lasts whose caller asked for so much, and no longer than the pool allows.

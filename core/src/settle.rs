@@ -137,7 +137,11 @@ pub(crate) struct Settle {
     freed: Vec<(Slot, Fence)>,
     /// Grants that got no answer: if they happened, their callback is still to be sent.
     unsure: Vec<(Slot, Fence)>,
+    /// Collisions over slots and waiters.
     tried: u8,
+    /// High-water marks that could not be raised: somebody else moved it, or it was not read before. Nothing to do with who
+    /// is served.
+    unmarked: u8,
     rounds: u8,
     phase: Phase,
     progress: RoundProgress,
@@ -206,6 +210,7 @@ impl Settle {
             freed: vec![],
             unsure: vec![],
             tried: 0,
+            unmarked: 0,
             rounds: 0,
             phase: Phase::Taken,
             progress: RoundProgress::default(),
@@ -451,7 +456,7 @@ impl Settle {
     }
 
     fn look<T>(&mut self, pause: Millis) -> Step<T> {
-        if let Some(mark) = self.settings.higher_mark().filter(|_| self.tried <= self.settings.tries) {
+        if let Some(mark) = self.settings.higher_mark().filter(|_| self.unmarked <= self.settings.tries) {
             let request = writes::move_high_water(self.settings.high_water, mark);
             self.phase = Phase::Raising(mark);
             return Step::send_after(pause, [request]);
@@ -501,7 +506,7 @@ impl Settle {
             Ok(settings) => self.settings = settings,
             Err(failure) => self.failure = Some(failure),
         }
-        self.tried += u8::from(self.settings.higher_mark().is_some());
+        self.unmarked += u8::from(self.settings.higher_mark().is_some());
         self.look(Millis(0))
     }
 

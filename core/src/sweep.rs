@@ -18,12 +18,12 @@ use std::sync::Arc;
 use crate::operation::{ExecutionStatus, Machine, Operation, Replies, Step};
 use crate::reads::PoolView;
 use crate::request::{Reply, Request};
-use crate::rows::{HighWaterRow, Lowered, Lowering, Notice, SlotRow, SummaryRow};
+use crate::rows::{HighWaterRow, Lowered, Lowering, SlotRow, SummaryRow};
 use crate::settings::{BATCH, COUNTED, Settings};
 use crate::settle::{Return, Scope, Settle, Settled};
 use crate::status::Snapshot;
 use crate::tally::Tally;
-use crate::time::{Millis, Timestamp};
+use crate::time::Timestamp;
 use crate::types::{Fence, Slot};
 use crate::writes;
 
@@ -160,15 +160,11 @@ impl Sweep {
     fn long_work(&mut self, view: PoolView, now: Timestamp) -> Step<Tally> {
         let soon = now + self.settings.sweep_every + self.settings.sweep_every;
         let ends = |row: &&SlotRow| {
-            self.settings.longest_hold > Millis(0)
-                && row.held.as_ref().is_some_and(|held| {
-                    held.expires_at < soon
-                        // Who may not know of it is not kept waiting for: its task may be dead.
-                        && held.pending_token().is_none()
-                        && held.notice != Notice::Uncollected
-                        && now < self.settings.reclaimable_at(held.expires_at)
-                        && now < held.acquired_at + self.settings.longest_hold
-                })
+            row.held.as_ref().is_some_and(|held| {
+                held.expires_at < soon
+                    && now < self.settings.reclaimable_at(held.expires_at)
+                    && self.settings.may_be_kept(held, now)
+            })
         };
         let mut slots: Vec<SlotRow> = view.slots.iter().filter(ends).cloned().collect();
         if slots.is_empty() {

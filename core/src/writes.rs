@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::history::{HistoryKey, HistoryRow};
+use crate::reads::OwnRows;
 use crate::request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Request, Write};
 use crate::rows::{
     Held, HighWaterRow, HolderRow, HolderState, LiveRow, Notice, OverrideRow, PoolRow, Row, RowKey, SettingsRow,
@@ -376,10 +377,23 @@ pub(crate) fn clear_override(lapsed: &OverrideRow, to: Limit) -> Request {
     Request::Transact(vec![delete(RowKey::Override, unchanged, Intent::ClearOverride), note_lapse(lapsed, to)])
 }
 
-/// The pool's settings are set, where they are as they were read.
-pub(crate) fn set_pool(row: PoolRow, read: Option<&SettingsRow>, noted: HistoryRow) -> Request {
-    let unchanged = vec![(Guard::SetPoolUnchanged, settings_as_read(read))];
-    Request::Transact(vec![put(Row::Pool(row), unchanged, Intent::SetPool), note(noted)])
+/// The pool's settings are set, where they are as they were read. Where a lowering would settle `sooner` by them, so is the
+/// override, whose lowering is dated so much later.
+pub(crate) fn set_pool(row: PoolRow, read: &OwnRows, sooner: Millis, noted: HistoryRow) -> Request {
+    let unchanged = vec![(Guard::SetPoolUnchanged, settings_as_read(read.settings.as_ref()))];
+    let mut writes = vec![put(Row::Pool(row), unchanged, Intent::SetPool), note(noted)];
+    if sooner > Millis(0) {
+        let mutation = match &read.live {
+            Some(LiveRow::Valid(live)) => {
+                let lowered = live.lowered.map(|lowered| lowered.later(sooner));
+                Mutation::Put(Row::Override(OverrideRow { lowered, ..live.clone() }))
+            }
+            Some(LiveRow::Unreadable(_)) | None => Mutation::Check,
+        };
+        let conditions = vec![(Guard::SetLimitOverrideUnchanged, live_as_read(read.live.as_ref()))];
+        writes.push(Write { key: RowKey::Override, conditions, mutation, intent: Intent::SetPool });
+    }
+    Request::Transact(writes)
 }
 
 /// The pool's settings are written again as they are, with all that a row of theirs has.
@@ -395,11 +409,14 @@ pub(crate) fn set_limit_again(row: OverrideRow) -> Request {
     Request::Write(put(Row::Override(row), unchanged, Intent::SetLimit))
 }
 
-/// The pool is retired: its own rows go, its slots stay.
-pub(crate) fn retire_pool(noted: HistoryRow) -> Request {
+/// The pool is retired: its own rows go, its slots stay, and a high-water mark if there is none yet: a pool of this name
+/// that is made later has to settle first.
+pub(crate) fn retire_pool(mark: Option<HighWaterRow>, noted: HistoryRow) -> Request {
     let own_rows = [RowKey::Pool, RowKey::Override, RowKey::Summary];
     let deleted = own_rows.map(|key| delete(key, vec![], Intent::RetirePool));
-    Request::Transact(deleted.into_iter().chain([note(noted)]).collect())
+    let unmarked = vec![(Guard::RaiseHighWaterUnchanged, Condition::HighWaterIs(None))];
+    let marked = mark.map(|mark| put(Row::HighWater(mark), unmarked, Intent::RetirePool));
+    Request::Transact(deleted.into_iter().chain([note(noted)]).chain(marked).collect())
 }
 
 /// The lease that lies on a slot, as its holder is told.

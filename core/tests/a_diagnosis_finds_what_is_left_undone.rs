@@ -7,7 +7,7 @@ mod spoiled_pool;
 
 use leasehold_core::diagnosis::{Finding, Remedy, misfits};
 use leasehold_core::{
-    HolderState, Lowered, Millis, Notice, OverrideRow, RowKey, Settings, SummaryRow, Timestamp, WaitRow,
+    Holder, HolderState, Lowered, Millis, Notice, OverrideRow, RowKey, Settings, SummaryRow, Timestamp, WaitRow,
 };
 use spoiled_pool::*;
 
@@ -168,7 +168,7 @@ fn a_lease_that_three_sweeps_have_left_is_found() {
     let ended = |time: Millis| found(|it| it.lease(0).expires_at = ago(time));
     let grace = Millis::seconds(5);
     assert_eq!(ended(grace + MISSED), []);
-    let left = Finding::LeaseLeft { lease: lease(0, MISSED + MOMENT), due: true };
+    let left = Finding::LeaseLeft { lease: lease(0, MISSED + MOMENT), due: true, works: false };
     assert_eq!(ended(grace + MISSED + MOMENT), [(left, Some(Remedy::Sweep))]);
 }
 
@@ -185,11 +185,40 @@ fn a_lease_is_left_where_sweeps_are_due() {
     };
     let left = |due| {
         let since = Millis::seconds(9_000 - 5);
-        [(Finding::LeaseLeft { lease: lease(0, since), due }, Some(Remedy::Sweep))]
+        [(Finding::LeaseLeft { lease: lease(0, since), due, works: false }, Some(Remedy::Sweep))]
     };
     assert_eq!(alone(None), left(false));
     assert_eq!(alone(Some(swept(Timestamp(ago(MISSED).0 - 1)))), left(false));
     assert_eq!(alone(Some(swept(ago(MISSED)))), left(true));
+}
+
+#[test]
+fn no_sweep_takes_a_lease_whose_work_may_go_on() {
+    let arn = "arn:aws:states:eu-central-1:123456789012:execution:orders:one";
+    let begun = 9_000;
+    let left = |holder: &str, longest_hold: u64| {
+        let found = found(|it| {
+            it.settings().longest_hold = Some(Millis::seconds(longest_hold));
+            it.0.summary = None;
+            it.slots([held(0, 7, "a"), free(1, 9)]);
+            it.lease(0).holder = Holder::new(holder, "", None).expect("a holder");
+            (it.lease(0).acquired_at, it.lease(0).expires_at) = (seconds_ago(begun), seconds_ago(begun - 300));
+            it.queue([]);
+            it.rows([]);
+        });
+        let left = found.into_iter().find_map(|(finding, remedy)| match finding {
+            Finding::LeaseLeft { works, .. } => Some((works, remedy)),
+            _ => None,
+        });
+        left.expect("a lease that is left")
+    };
+    let safe = (false, Some(Remedy::Sweep));
+    assert_eq!(left(arn, begun + 1), (true, None));
+    // No sweep could have kept it any longer.
+    assert_eq!(left(arn, begun), safe);
+    assert_eq!(left(arn, 0), safe);
+    // A command renews its lease by itself.
+    assert_eq!(left("a-machine:7:1", begun + 1), safe);
 }
 
 #[test]

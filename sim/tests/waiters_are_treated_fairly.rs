@@ -22,6 +22,22 @@ fn a_raise_wakes_a_waiter_at_once() {
 }
 
 #[test]
+fn a_raise_wakes_the_first_of_the_queue() {
+    let names = ["b", "c", "d", "e", "f", "g", "h"];
+    let mut pool = Pool::new(1);
+    pool.acquire(queue("a", Some(1)), T);
+    for (at, name) in (1..).zip(names) {
+        pool.joined(queue(name, Some(1)), T + at);
+    }
+    for (at, limit) in (10..).zip(2..=5) {
+        pool.change(limit, T + at);
+        let served = names.map(|name| pool.has_a_lease(name)).iter().filter(|served| **served).count();
+        assert_eq!(served, limit as usize - 1);
+        assert!(pool.has_a_lease(names[served - 1]), "a limit of {limit} did not serve {}", names[served - 1]);
+    }
+}
+
+#[test]
 fn a_waiter_whose_task_may_be_open_does_not_leave() {
     let mut pool = Pool::new(0);
     pool.acquire(queue("a", Some(1)), T);

@@ -48,6 +48,13 @@ impl RowRules<'_> {
         self.found.push((finding, remedy));
     }
 
+    /// A sweep from elsewhere than the lease manager puts it right. It cannot ask whether an execution runs: where it would
+    /// take the lease of one that may, it is not safe.
+    fn sweep(&self) -> Option<Remedy> {
+        let works = |row: &SlotRow| row.held.as_ref().is_some_and(|held| self.settings.work_may_go_on(held, self.now));
+        (!self.known || !self.reading.after.slots.iter().any(works)).then_some(Remedy::Sweep)
+    }
+
     /// Does the list of pools have the pool's own rows?
     fn list(&mut self) {
         let reading = self.reading;
@@ -58,8 +65,8 @@ impl RowRules<'_> {
                 _ => None,
             };
             // A sweep writes the summary anew.
-            let remedy = again.map_or(Remedy::Sweep, |again| Remedy::Write(Box::new(again)));
-            self.say(Finding::RowUnlisted(*key), Some(remedy));
+            let remedy = again.map_or_else(|| self.sweep(), |again| Some(Remedy::Write(Box::new(again))));
+            self.say(Finding::RowUnlisted(*key), remedy);
         }
     }
 
@@ -70,7 +77,7 @@ impl RowRules<'_> {
         let since = used_since(&self.occupancy()).map(|used| last.map_or(used, |last| last.max(used)));
         if since.is_some_and(|since| self.now.since(since) > self.settings.oldest_sweep()) {
             let finding = Finding::SweepNotRunning { last, sweep_every: self.settings.sweep_every };
-            self.say(finding, Some(Remedy::Sweep));
+            self.say(finding, self.sweep());
         }
     }
 
@@ -86,29 +93,29 @@ impl RowRules<'_> {
 
     /// What a sweep should have done.
     fn left_undone(&mut self) {
-        let (reading, due) = (self.reading, self.sweeps_are_due());
+        let (reading, due, remedy) = (self.reading, self.sweeps_are_due(), self.sweep());
         for row in &reading.after.slots {
             let Some(held) = &row.held else { continue };
             let lapsed = self.now.since(self.settings.reclaimable_at(held.expires_at));
             let untold = self.now.since(held.acquired_at);
             if lapsed > self.missed {
-                let left = FoundLease::on(row, lapsed).map(|lease| Finding::LeaseLeft { lease, due });
-                self.found.extend(left.map(|left| (left, Some(Remedy::Sweep))));
+                let works = self.settings.work_may_go_on(held, self.now);
+                let left = FoundLease::on(row, lapsed).map(|lease| Finding::LeaseLeft { lease, due, works });
+                self.found.extend(left.map(|left| (left, remedy.clone())));
             } else if held.pending_token().is_some() && untold > self.missed {
-                self.found
-                    .extend(FoundLease::on(row, untold).map(|it| (Finding::NoticeStuck(it), Some(Remedy::Sweep))));
+                self.found.extend(FoundLease::on(row, untold).map(|it| (Finding::NoticeStuck(it), remedy.clone())));
             }
         }
         for place in &reading.after.queue {
             let since = self.now.since(place.give_up_at);
             let row = reading.holders.get(&place.holder.hashed());
             if since > self.missed && row.is_some_and(|row| waits_at(row, place.ticket)) {
-                self.say(Finding::WaiterOverdue { place: place.clone(), since }, Some(Remedy::Sweep));
+                self.say(Finding::WaiterOverdue { place: place.clone(), since }, remedy.clone());
             }
         }
         let Occupancy { state, open, oldest_wait, .. } = self.occupancy();
         if let (PoolState::Starving, Some(waits)) = (state, oldest_wait.filter(|waits| *waits > self.missed)) {
-            self.say(Finding::QueueStarving { waits, open }, Some(Remedy::Sweep));
+            self.say(Finding::QueueStarving { waits, open }, remedy);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use leasehold_core::diagnosis::Remedy;
-use leasehold_core::{PoolName, Repair, Repaired, SweepRequest, Tally};
+use leasehold_core::{LeaseId, PoolName, Repair, Repaired, SlotRow, StatusRequest, SweepRequest, Tally};
 use leasehold_store::{Notifier, RunError, Runner};
 
 use super::report::{FindingReport, RepairReport};
@@ -83,6 +83,17 @@ fn written(repair: &Repair) -> String {
 }
 
 async fn sweep<N: Notifier>(runner: &Runner<N>, prefix: &PoolName) -> Outcome {
+    match lease_of_work_that_may_go_on(runner, prefix).await {
+        Ok(None) => {}
+        Ok(Some(lease)) => {
+            let why = format!(
+                "the pool was not swept: lease {lease} has ended, but its work may go on, and only the lease manager can ask; see \
+                 whether its execution runs"
+            );
+            return (false, why);
+        }
+        Err(error) => return failed(runner, prefix, error),
+    }
     let mut all = Tally::default();
     for _ in 0..SWEEPS {
         match runner.run_on(prefix, SweepRequest).await {
@@ -100,6 +111,18 @@ async fn sweep<N: Notifier>(runner: &Runner<N>, prefix: &PoolName) -> Outcome {
         "granted {granted}, reclaimed {reclaimed}, freed {freed}, told again {renotified}, left the queue {left}"
     );
     (true, format!("the pool was swept: {counts}"))
+}
+
+/// A lease that a sweep from here would take though its work may go on.
+async fn lease_of_work_that_may_go_on<N: Notifier>(
+    runner: &Runner<N>,
+    prefix: &PoolName,
+) -> Result<Option<LeaseId>, RunError> {
+    let settings = runner.settings(prefix).await?;
+    let seen = runner.run(StatusRequest, settings.clone()).await?;
+    let works = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| settings.work_may_go_on(held, seen.at));
+    let found = seen.slots.iter().find(works);
+    Ok(found.map(|row| LeaseId { prefix: prefix.clone(), slot: row.slot, fence: row.fence }))
 }
 
 fn failed<N: Notifier>(runner: &Runner<N>, prefix: &PoolName, error: RunError) -> Outcome {

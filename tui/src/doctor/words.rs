@@ -205,20 +205,35 @@ impl Pool<'_> {
                     "Nobody tidies up after callers: slots of dead holders stay held, lost notices are not sent again, leases of \
                      long work are not extended.",
                     "See why the lease manager's schedule does not run or fails (runbook: sweeps-stopped). `--repair` does a \
-                     sweep, which is safe and extends no lease: only the lease manager's own do.",
+                     sweep, but extends no lease: only the lease manager's own sweeps do. So it does none where work may go on \
+                     under a lease that has ended.",
                 )
             }
-            Finding::LeaseLeft { lease, due } => {
+            Finding::LeaseLeft { lease, due, works } => {
                 let (id, row) = (self.id(&lease), self.slot(lease.slot));
                 let wrong = format!("Lease {id} of {} has been over for {} and is still there.", lease.holder, ago(lease.since));
-                let (means, advice) = if due {
-                    ("Nothing is lost: the next caller takes the slot. But a sweep should have cleared it away.",
-                     "See whether sweeps run. A sweep now clears it away: `--repair` does one.")
-                } else {
-                    ("Nothing is lost: the next caller takes the slot.", "Nothing has to be done. A sweep clears it away: `--repair` does one.")
+                let (means, advice) = match (works, due) {
+                    (true, _) => (
+                        "Its work may go on: the lease manager's sweeps extend leases of executions that run (longest hold), and \
+                         none extended this one. The next caller, or a sweep, gives its slot away. Then more work than the limit \
+                         says.",
+                        format!(
+                            "See whether its execution runs. If it does, drain the pool until it ends, and see why no sweep \
+                             extended its lease (runbook: extensions-missed, sweeps-stopped). If not: `leasehold release {id}`. \
+                             `--repair` does no sweep meanwhile: from here it cannot ask."
+                        ),
+                    ),
+                    (false, true) => (
+                        "Nothing is lost: the next caller takes the slot. But a sweep should have cleared it away.",
+                        "See whether sweeps run. A sweep now clears it away: `--repair` does one.".to_owned(),
+                    ),
+                    (false, false) => (
+                        "Nothing is lost: the next caller takes the slot.",
+                        "Nothing has to be done. A sweep clears it away: `--repair` does one.".to_owned(),
+                    ),
                 };
                 let report = FindingReport::new(Code::LeaseLeft, wrong, means, advice).of_row(row);
-                FindingReport { severity: if due { report.severity } else { Severity::Note }, ..report }
+                FindingReport { severity: if due || works { report.severity } else { Severity::Note }, ..report }
             }
             Finding::LeaseTooLong { lease, ends_in } => FindingReport::new(
                 Code::LeaseTooLong,
