@@ -256,7 +256,9 @@ impl Occupancy {
         let may_be_granted =
             |row: &&SlotView| row.slot.0 < effective && row.lease.as_ref().is_none_or(|lease| lease.lapsed);
         let open = || slots.iter().filter(may_be_granted);
-        let unheld = |row: &&SlotView| !row.above_limit && row.lease.as_ref().is_none_or(|lease| lease.lapsed);
+        let once_settled = Settings { lowered: None, ..settings.clone() };
+        let settled = once_settled.effective_limit_once_marked(&snapshot.slots, at);
+        let unheld = |row: &&SlotView| row.slot.0 < settled && row.lease.as_ref().is_none_or(|lease| lease.lapsed);
         let free = count(slots.iter().filter(unheld));
         let oldest_wait = queue.first().map(|first| first.waits_for);
         let left_open = |waits: Millis| {
@@ -338,7 +340,7 @@ impl Occupancy {
         self.settles_at.is_some() && self.open == 0
     }
 
-    /// The same, in one word: the first that holds. `free` slots below the limit are held by nobody; leases of a pool with a
+    /// The same, in one word: the first that holds. `free` slots may be had once nothing settles any more; leases of a pool with a
     /// limit of 0 are not all from before that if it is `broken`.
     fn judged(self, free: u32, starving: bool, broken: bool) -> Occupancy {
         let (limit, highest) = (self.limit.count(), self.limit_was.unwrap_or(self.limit).count());

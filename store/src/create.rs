@@ -21,8 +21,7 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What a table of leasehold has, in words.
-pub const TABLE_SHAPE: &str =
-    "the keys PK and SK (strings) and an index `directory` on directory and directory_row (strings)";
+pub const TABLE_SHAPE: &str = "the keys PK and SK (strings) and an index `directory` on directory and directory_row (strings) with all attributes";
 
 /// What became of a wish for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,10 +99,13 @@ async fn ready(table: &Table) -> Result<TableDescription, StoreError> {
 
 fn check_shape(table: &Table, found: &TableDescription) -> Result<(), StoreError> {
     let TableShape { keys, directory, .. } = TableShape::of(found);
-    if keys == KEYS && directory.as_ref().is_some_and(|index| index.keys == DIRECTORY_KEYS) {
+    if keys == KEYS && directory.as_ref().is_some_and(|index| index.keys == DIRECTORY_KEYS && index.whole) {
         return Ok(());
     }
-    let index = directory.map_or_else(|| "none".into(), |index| index.keys);
+    let index = directory.map_or_else(
+        || "none".into(),
+        |index| index.keys + if index.whole { "" } else { ", which carries not all attributes" },
+    );
     let found = format!("keys {keys}; index {DIRECTORY}: {index}");
     Err(StoreError::OtherShape { table: table.name().into(), found, expected: TABLE_SHAPE })
 }

@@ -79,7 +79,8 @@ pub(crate) async fn examine_table(table: &Table) -> Result<TableExamination, Cli
 }
 
 fn index(found: Option<&IndexShape>) -> Option<FindingReport> {
-    const MEANS: &str = "No pool can be listed: `leasehold pools` and `watch` fail. Leases are granted all the same.";
+    const MEANS: &str = "No pool can be listed as it is: `leasehold pools` and `watch` fail, list none, or show pools as broken. Leases are \
+         granted all the same.";
     match found {
         None => Some(FindingReport::new(
             Code::IndexMissing,

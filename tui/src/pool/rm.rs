@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{PoolName, RetirePool, Settings};
-use leasehold_store::{StoreError, WrongRow};
+use leasehold_core::{PoolName, RetirePool, Row, RowKey, Settings};
+use leasehold_store::{StoreError, Table, WrongRow};
 use serde::Serialize;
 
 use super::author::ChangedBy;
 use crate::confirm::Yes;
 use crate::error::CliError;
-use crate::operation::look;
+use crate::operation::{look, own_row_as_it_is};
 use crate::output::OutputFormat;
 use crate::target::{CliRunner, Target};
 
@@ -74,6 +74,7 @@ impl PoolRmOptions {
             }
             Err(wrong) => return Err(wrong.into()),
         };
+        let seen = self.own_rows(runner.table()).await?;
         let before = self.look(&runner, settings.as_ref()).await?;
         let shown = before.as_ref().map_or_else(|| "can't be read".into(), words);
         self.refuse_busy(table, before.as_ref())?;
@@ -84,7 +85,13 @@ impl PoolRmOptions {
         );
         self.yes.or_asked(about.trim_end(), prefix.as_str())?;
         if self.yes.asks() {
-            // Somebody may have got in while this waited for an answer.
+            // Somebody may have changed it, or got in, while this waited for an answer.
+            if self.own_rows(runner.table()).await? != seen {
+                return Err(CliError::NotDone(format!(
+                    "pool {prefix} in table {table} was not retired: somebody changed its settings or its override \
+                     meanwhile; look and try again"
+                )));
+            }
             self.refuse_busy(table, self.look(&runner, settings.as_ref()).await?.as_ref())?;
         }
         let retired = runner.administer(prefix, RetirePool { by: self.by.author() }).await;
@@ -107,12 +114,22 @@ impl PoolRmOptions {
         output.tell(&text, &answer)
     }
 
+    /// Its settings and its override, as they lie there.
+    async fn own_rows(&self, table: &Table) -> Result<[Option<Row>; 2], CliError> {
+        let settings = own_row_as_it_is(table, &self.prefix, RowKey::Pool).await?;
+        Ok([settings, own_row_as_it_is(table, &self.prefix, RowKey::Override).await?])
+    }
+
     fn refuse_busy(&self, table: &str, occupants: Option<&Occupants>) -> Result<(), CliError> {
         let Some(busy) = occupants.filter(|occupants| !self.force && occupants.busy()) else { return Ok(()) };
-        let (prefix, busy) = (&self.prefix, words(busy));
+        let (prefix, drained, busy) = (&self.prefix, busy.drained, words(busy));
+        let first = if drained {
+            "it is drained: let who holds a lease end, and use --force for who waits".to_owned()
+        } else {
+            format!("let nobody in any more (leasehold pool set {prefix} --drain) and let them end, or use --force")
+        };
         Err(CliError::NotDone(format!(
-            "pool {prefix} in table {table} was not retired: {busy}; let nobody in any more (leasehold pool set {prefix} \
-             --drain) and let them end, or use --force (--help says what becomes of them)"
+            "pool {prefix} in table {table} was not retired: {busy}; {first} (--help says what becomes of them)"
         )))
     }
 
@@ -132,7 +149,10 @@ impl PoolRmOptions {
 /// Who would lose something.
 #[derive(Clone, Copy, Debug)]
 struct Occupants {
+    drained: bool,
     held: usize,
+    /// Of those, how many expired within the grace.
+    expired: usize,
     waiting: u32,
     waiting_more: bool,
 }
@@ -140,8 +160,14 @@ struct Occupants {
 impl Occupants {
     fn of(pool: &Occupancy) -> Occupants {
         // One that expired within the grace may, on its holder's clock, still be its own.
-        let held = pool.slots.iter().filter(|row| row.lease.as_ref().is_some_and(|lease| !lease.lapsed)).count();
-        Occupants { held, waiting: pool.waiting, waiting_more: pool.waiting_more }
+        let held = || pool.slots.iter().filter_map(|row| row.lease.as_ref()).filter(|lease| !lease.lapsed);
+        Occupants {
+            drained: pool.limit.count() == 0,
+            held: held().count(),
+            expired: held().filter(|lease| lease.expired).count(),
+            waiting: pool.waiting,
+            waiting_more: pool.waiting_more,
+        }
     }
 
     fn busy(&self) -> bool {
@@ -165,5 +191,7 @@ impl Occupants {
 
 fn words(left: &Occupants) -> String {
     let more = if left.waiting_more { " or more" } else { "" };
-    format!("{} held, {}{more} waiting", left.held, left.waiting)
+    let expired =
+        if left.expired > 0 { format!(" ({} expired within the grace)", left.expired) } else { String::new() };
+    format!("{} held{expired}, {}{more} waiting", left.held, left.waiting)
 }

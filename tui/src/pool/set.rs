@@ -226,7 +226,7 @@ impl PoolSetOptions {
         if self.drain && seen.is_none() {
             return Err(StoreError::PoolNotFound { table: table.name().into(), prefix: prefix.to_string() }.into());
         }
-        for _ in 0..TRIES {
+        for tried in 0..TRIES {
             let after = patch.apply(prefix, seen.as_ref(), table.now());
             let after = after.map_err(|failure| explained(RunError { failure, cause: None }))?;
             let shown = self.change(seen.as_ref(), &after, table)?;
@@ -234,7 +234,9 @@ impl PoolSetOptions {
                 is_ours(table).await?;
             }
             if matches!(shown.before, PoolBefore::Unreadable(_)) || !shown.changed().is_empty() {
-                self.yes.or_told("changing a pool", &shown.about(table), prefix.as_str())?;
+                let meanwhile =
+                    if tried == 0 { "" } else { "Nothing was changed: somebody else set this pool meanwhile.\n" };
+                self.yes.or_told("changing a pool", &format!("{meanwhile}{}", shown.about(table)), prefix.as_str())?;
             }
             let expected = ExpectedSettings::Exactly(seen.map(Box::new));
             match runner
