@@ -6,6 +6,8 @@ mod rendered;
 
 use std::path::PathBuf;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -151,16 +153,36 @@ impl StatesOptions {
                         .function_timeout(self.function_timeout_seconds)
                         .release_all("key_prefix", self.value(self.release_all_key_prefix_path.as_deref()));
                 let branches_catch = around.get("Catch").cloned().unwrap_or_default();
+                let mut all = states.keys().chain(release_all_states.keys());
+                if let Some(twice) =
+                    all.find(|name| states.contains_key(*name) && release_all_states.contains_key(*name))
+                {
+                    return Err(two_of_a_name(twice));
+                }
                 print(&StatesOutput { start_at, states, work_catch: catch, branches_catch, release_all_states })
             }
             Some(mut work) => {
                 if let Some(lost) = loses_lease(&work, jsonata) {
                     complain(&format!("warning: the work state {work_name} {lost}"));
                 }
+                if let Some(next) = &self.names.after_release {
+                    complain(&format!("add the state {next} to the machine: it comes after the release, and is yours"));
+                }
+                // The states of a machine that says nothing of it are JSONPath.
+                if jsonata {
+                    work.entry("QueryLanguage").or_insert_with(|| "JSONata".into());
+                }
                 for field in ["Next", "Catch"] {
                     work.insert(field.into(), around.get(field).cloned().unwrap_or_default());
                 }
                 states.insert(work_name, work.into());
+                // Not only beside each other: no two states of one machine.
+                let mut names = BTreeSet::new();
+                for (name, state) in &states {
+                    if let Some(twice) = name_that_is_there_already(name, state, &mut names) {
+                        return Err(two_of_a_name(&twice));
+                    }
+                }
                 print(&json!({"StartAt": start_at, "States": states}))
             }
         }
@@ -240,11 +262,36 @@ impl StatesOptions {
             Some("Task" | "Parallel" | "Map") => {}
             _ => return Err(wrong("expected a state whose Type is Task, Parallel or Map".into())),
         }
-        match ["Next", "End", "Catch"].into_iter().find(|field| work.contains_key(*field)) {
-            Some(field) => Err(wrong(format!("leave out {field}: where the work leads to is put in"))),
-            None => Ok(Some(work)),
+        if let Some(field) = ["Next", "End", "Catch"].into_iter().find(|field| work.contains_key(*field)) {
+            return Err(wrong(format!("leave out {field}: where the work leads to is put in")));
+        }
+        let language = match self.query_language {
+            QueryLanguage::Jsonpath => "JSONPath",
+            QueryLanguage::Jsonata => "JSONata",
+        };
+        match work.get("QueryLanguage").and_then(Value::as_str) {
+            Some(own) if own != language => Err(wrong(format!(
+                "its QueryLanguage is {own}, and the Catch that is put in would be of {language}: take --query-language {}",
+                own.to_lowercase()
+            ))),
+            _ => Ok(Some(work)),
         }
     }
+}
+
+fn two_of_a_name(name: &str) -> CliError {
+    CliError::Usage(format!("two states are called {name}: give each another name"))
+}
+
+/// The first name, of this state and those inside it, that another has; the others are put to the `names`.
+fn name_that_is_there_already(name: &str, state: &Value, names: &mut BTreeSet<String>) -> Option<String> {
+    if !names.insert(name.to_owned()) {
+        return Some(name.to_owned());
+    }
+    let machines = ["Iterator", "ItemProcessor"].into_iter().filter_map(|field| state.get(field));
+    let branches = state.get("Branches").and_then(Value::as_array).into_iter().flatten();
+    let inner = machines.chain(branches).filter_map(|machine| machine.get("States")?.as_object()).flatten();
+    inner.into_iter().find_map(|(name, state)| name_that_is_there_already(name, state, names))
 }
 
 /// How the work's result takes the lease's place, if it does: nothing could then be given back, and every job would fail
@@ -260,7 +307,13 @@ fn loses_lease(work: &Map<String, Value>, jsonata: bool) -> Option<&'static str>
         );
     }
     let at = work.get("ResultPath").map(|path| path.as_str().unwrap_or("null"));
-    if matches!(at, None | Some("$")) {
+    if at == Some("$") {
+        return Some(
+            "has the ResultPath $, so its result replaces the lease and ReleaseLease fails: write \"ResultPath\": \
+             \"$.result\", or null to drop the result",
+        );
+    }
+    if at.is_none() {
         return Some(
             "has no ResultPath, so its result replaces the lease and ReleaseLease fails: add \"ResultPath\": \
              \"$.result\", or null to drop the result",
@@ -270,6 +323,9 @@ fn loses_lease(work: &Map<String, Value>, jsonata: bool) -> Option<&'static str>
     let cuts = |field: &str| work.get(field).is_some_and(|path| path != "$" && !path.is_null() || path.is_null());
     if overwrites {
         return Some("puts its result where the lease lies: choose another ResultPath than $.lease");
+    }
+    if at.is_some_and(|at| at == "$.lease_error" || at.starts_with("$.lease_error.")) {
+        return Some("puts its result where an error of its own lies: choose another ResultPath than $.lease_error");
     }
     cuts("OutputPath").then_some("has an OutputPath, which drops the lease unless it is $: leave OutputPath out")
 }

@@ -274,7 +274,8 @@ fn work_that_loses_the_lease_is_warned_of() {
     };
     for (name, language, work, advice) in [
         ("bare", "jsonpath", json!({"Type": "Task"}), "add \"ResultPath\""),
-        ("whole", "jsonpath", json!({"Type": "Task", "ResultPath": "$"}), "add \"ResultPath\""),
+        ("whole", "jsonpath", json!({"Type": "Task", "ResultPath": "$"}), "has the ResultPath $,"),
+        ("error", "jsonpath", json!({"Type": "Task", "ResultPath": "$.lease_error"}), "than $.lease_error"),
         ("over", "jsonpath", json!({"Type": "Map", "ResultPath": "$.lease.x"}), "choose another ResultPath"),
         ("cut", "jsonpath", json!({"Type": "Task", "ResultPath": "$.r", "OutputPath": "$.r"}), "leave OutputPath out"),
         ("bare-too", "jsonata", json!({"Type": "Task"}), "has no Output that keeps"),
@@ -292,6 +293,56 @@ fn work_that_loses_the_lease_is_warned_of() {
     ] {
         assert_eq!(warned(&format!("keeps-{name}"), language, work), "", "{name}");
     }
+}
+
+#[test]
+fn work_speaks_the_language_of_the_states_around_it() {
+    let output = "{% $merge([$states.input, {\"a\": 1}]) %}";
+    let work = file("speaks-not", &json!({"Type": "Task", "Output": output}));
+    let own = file("speaks", &json!({"Type": "Task", "QueryLanguage": "JSONata", "Output": output}));
+    let path = file("speaks-path", &json!({"Type": "Task", "QueryLanguage": "JSONPath", "ResultPath": null}));
+    let [work, own, path] = [&work, &own, &path].map(|path| path.to_str().expect("a path"));
+    let asked = |language: &str, work: &str| {
+        states(&["--function-arn", ARN, "--single-holder", "--query-language", language, "--work", work])
+    };
+    for work in [work, own] {
+        let (status, told, wrong) = asked("jsonata", work);
+        let machine: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{status:?} {wrong}"));
+        let speaks = |state: &Value| state["QueryLanguage"] == "JSONata" || state["Type"] == "Succeed";
+        let all = machine["States"].as_object().expect("states");
+        assert!(all.values().all(speaks), "{machine}");
+    }
+    for (language, work, advice) in
+        [("jsonpath", own, "take --query-language jsonata"), ("jsonata", path, "take --query-language jsonpath")]
+    {
+        let (status, told, wrong) = asked(language, work);
+        assert_eq!((status, &*told), (Some(2), ""), "{wrong}");
+        assert!(wrong.contains(advice), "{wrong}");
+    }
+}
+
+#[test]
+fn no_two_states_of_a_machine_are_called_alike() {
+    let inner = |name: &str| json!({"StartAt": name, "States": {name: {"Type": "Pass", "End": true}}});
+    let machine = |work: Value, name: &str| {
+        let work = file(name, &work);
+        states(&["--function-arn", ARN, "--single-holder", "--work", work.to_str().expect("a path")])
+    };
+    let map = |name| json!({"Type": "Map", "ResultPath": null, "ItemProcessor": inner(name)});
+    let branches = |one, two| json!({"Type": "Parallel", "ResultPath": null, "Branches": [inner(one), inner(two)]});
+    for (name, work, twice) in [
+        ("as-around", map("ReleaseLease"), "ReleaseLease"),
+        ("as-itself", map("Process"), "Process"),
+        ("as-each-other", branches("One", "One"), "One"),
+    ] {
+        let (status, told, wrong) = machine(work, name);
+        assert_eq!((status, &*told), (Some(2), ""), "{name}: {wrong}");
+        assert!(wrong.contains(&format!("two states are called {twice}:")), "{wrong}");
+    }
+    assert_eq!(machine(branches("One", "Two"), "alike-not").0, Some(0));
+    // Where both are to stand in one machine.
+    let (status, _, wrong) = states(&["--function-arn", ARN, "--single-holder", "--acquire-name", "ReleaseAll"]);
+    assert!(status == Some(2) && wrong.contains("two states are called ReleaseAll:"), "{wrong}");
 }
 
 #[test]

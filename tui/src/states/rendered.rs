@@ -50,7 +50,7 @@ pub(crate) struct StateNames {
 
     /// Yours: what comes after it [default: nothing, the execution or iteration ends there]
     #[arg(long, value_name = "NAME", value_parser = name)]
-    after_release: Option<String>,
+    pub(super) after_release: Option<String>,
 
     /// The end of a job that is done, whose lease could not be given back
     #[arg(long, value_name = "NAME", default_value = "LeaseLeftToExpire", value_parser = name)]
