@@ -22,7 +22,7 @@ const table = new dynamodb.Table(stack, "Table", {
   deletionProtection: true,
   removalPolicy: RemovalPolicy.RETAIN,
 });
-// Only the settings and the summary of each pool are in it: one query lists all pools.
+// Only the settings, an override and the summary of each pool are in it: one query lists all pools.
 table.addGlobalSecondaryIndex({
   indexName: "directory",
   partitionKey: { name: "directory", type: dynamodb.AttributeType.STRING },

@@ -45,6 +45,7 @@ module "archive_states" {
   lease_manager_function_arn    = module.pool.lease_manager_function_arn
   lease_manager_timeout_seconds = module.pool.lease_manager_timeout_seconds
   longest_work_seconds          = module.pool.longest_work_seconds
+  max_lease_duration_seconds    = module.pool.max_lease_duration_seconds
   single_holder                 = true
   sfn_post_acquire_lease_state  = "Archive"
 

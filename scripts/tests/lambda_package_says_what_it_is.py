@@ -11,7 +11,8 @@ import unittest
 import zipfile
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[1] / "lambda-package"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts/lambda-package"
 ELF_MACHINE = {"x86_64": 62, "arm64": 183}
 
 
@@ -63,6 +64,14 @@ class Package(unittest.TestCase):
                 tail = re.search("[A-Za-z0-9+/=]{40}$", base64.b64encode(content).decode()).group()
                 self.assertRegex(base64.b64decode(tail).decode(), f"lease-manager for {architecture}$")
             self.assertEqual(lengths, {0, 1, 2})
+
+    def test_the_module_says_where_the_package_for_the_other_processor_lies(self):
+        script = (ROOT / "scripts/lambda").read_text(encoding="utf-8")
+        (folder,) = re.findall(r"^folder=(.*)$", script, re.MULTILINE)
+        (other,) = re.findall(r'^    folder\+=(.*\$target)$', script, re.MULTILINE)
+        path = f"{folder}{other}/bootstrap.zip"
+        self.assertIn(path.replace("$target", "arm64"), (ROOT / "terraform/pool/variables_function.tf").read_text(encoding="utf-8"))
+        self.assertIn(path.replace("$target", "${var.architecture}"), (ROOT / "terraform/pool/function.tf").read_text(encoding="utf-8"))
 
     def test_a_program_for_the_other_processor_is_refused(self):
         refused = self.pack(binary("x86_64"), "arm64")

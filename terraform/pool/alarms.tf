@@ -42,7 +42,7 @@ locals {
       threshold   = var.errors_alarm_threshold
     }
     lost-leases = {
-      description = "A holder wanted to renew a lease that was no longer its own: it worked longer than its lease lasted."
+      description = "A lease was not its caller's any more. At a renewal: it worked longer than its lease lasted, or somebody freed the lease by force. At an acquire: the grant ended before its task was told, and nobody worked."
       namespace   = var.metrics_namespace
       metric_name = "LeaseLost"
       dimensions  = local.own_metrics
@@ -60,7 +60,7 @@ locals {
       threshold   = var.work_outlasted_lease_alarm_threshold
     }
     extensions-missed = {
-      description = "Leases would have been extended, but there was no time to ask whether their executions run: they may expire under running work."
+      description = "Leases would have been extended, but a sweep could not find out in time whether their executions run (no time left, no permission, or throttled): they may expire under running work."
       namespace   = var.metrics_namespace
       metric_name = "ExtensionsMissed"
       dimensions  = local.own_metrics
@@ -102,7 +102,7 @@ locals {
       missing    = "breaching"
     }
     throttles = {
-      description = "Lambda refused calls of the lease manager: the account's concurrency is used up."
+      description = "Lambda refused calls of the lease manager: the account's concurrency, or what is reserved for it, is used up."
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
       dimensions  = local.lambda_metrics

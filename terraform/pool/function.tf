@@ -96,7 +96,7 @@ resource "aws_lambda_function" "lease_manager" {
     }
     precondition {
       condition     = local.package_architecture == null ? true : local.package_architecture == var.architecture
-      error_message = "The package ${local.lambda_package} was built for ${coalesce(local.package_architecture, "nothing known")}, and architecture is ${var.architecture}: set architecture to that of the package, or build the other one (`scripts/lambda --target ${var.architecture}`)."
+      error_message = "The package ${local.lambda_package} was built for ${coalesce(local.package_architecture, "nothing known")}, and architecture is ${var.architecture}: set architecture to that of the package, or build the other one (`scripts/lambda --target ${var.architecture}` in leasehold's checkout) and set lambda_package to it: target/lambda/lease-manager-${var.architecture}/bootstrap.zip there, or target/lambda/lease-manager/bootstrap.zip if that machine is itself ${var.architecture}."
     }
     precondition {
       condition     = !local.from_s3 || var.lambda_package == null

@@ -108,8 +108,13 @@ output "lease_manager_timeout_seconds" {
 }
 
 output "longest_work_seconds" {
-  description = "How long work may go on under one lease without renewing it, in seconds, for terraform/states where another workflow shares this pool."
+  description = "How long work may go on under one lease without renewing it, in seconds, for terraform/states where another workflow shares this pool. Without `longest_hold_seconds` it is less for a workflow with shorter leases (`lease_seconds`)."
   value       = max(var.longest_hold_seconds, var.max_lease_duration_seconds)
+}
+
+output "max_lease_duration_seconds" {
+  description = "How long this pool's leases last unless a workflow asks for less, in seconds, for terraform/states where another workflow shares this pool."
+  value       = var.max_lease_duration_seconds
 }
 
 output "lease_prefix" {
@@ -120,7 +125,7 @@ output "lease_prefix" {
 # --- For people and programs -------------------------------------------------------------------------------------
 
 output "watch_policy_json" {
-  description = "IAM policy (JSON) for people who watch this pool and change nothing: `leasehold leases`, `pool show`, `pool history`, `doctor`, and the list of all pools. The dashboard reads all pools on screen: terraform/table has the policy for it."
+  description = "IAM policy (JSON) for people who watch this pool and change nothing: `leasehold leases`, `pool show`, `pool history`, `doctor PREFIX`, and the list of all pools. `watch`, `record` and `pools --check` read the rows of all pools: terraform/table has the policy for them."
   value       = local.access_policies.watch
 }
 

@@ -38,7 +38,7 @@ variable "code_signing_config_arn" {
 }
 
 variable "architecture" {
-  description = "The processor of the package: `x86_64` or `arm64`. `make lambda` builds for this machine's, `scripts/lambda --target arm64` for the other. The plan refuses a package that says it is for the other processor."
+  description = "The processor of the package: `x86_64` or `arm64`. `make lambda` builds for this machine's. `scripts/lambda --target arm64` on an x86_64 machine builds for the other: name that package, `target/lambda/lease-manager-arm64/bootstrap.zip`, as `lambda_package`. The plan refuses a package that says it is for the other processor."
   type        = string
   default     = "x86_64"
   nullable    = false

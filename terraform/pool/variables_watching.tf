@@ -120,7 +120,7 @@ variable "work_outlasted_lease_alarm_threshold" {
 }
 
 variable "extensions_missed_alarm_threshold" {
-  description = "The alarm `extensions-missed` goes off when there was no time to ask after more leases than this in five minutes."
+  description = "The alarm `extensions-missed` goes off when it was not known in time of more leases than this in five minutes whether their executions run."
   type        = number
   default     = 0
   nullable    = false

@@ -380,18 +380,29 @@ variable "release_all_parent_path" {
 # --- The work, if it is to be checked ------------------------------------------------------------------------------
 
 variable "work_state" {
-  description = "The work itself: a Task, Parallel or Map as an object, without `Next`, `End` and `Catch`. Then `states` holds it too, with `Next` and `Catch` put in. The module checks that it leaves the lease alone, and that its Retry does not go on for longer than the lease. Null: you merge it yourself."
+  description = "The work itself: a Task, Parallel or Map as an object, without `Next`, `End` and `Catch`. Then `states` holds it too, with `Next` and `Catch` put in. The module checks that it leaves the lease alone, and warns if its Retry and `TimeoutSeconds` allow it to go on for longer than the lease. Work without `TimeoutSeconds` counts as no time, so there it does not warn. Null: you merge it yourself."
   type        = any
   default     = null
 }
 
 variable "longest_work_seconds" {
-  description = "How long the work may go on under one lease without renewing it, in seconds: `longest_work_seconds` of terraform/pool. Only for the check of `work_state`. Null: `lease_seconds`."
+  description = "How long the work may go on under one lease without renewing it, in seconds: `longest_work_seconds` of terraform/pool. Only for the check of `work_state`. Null: until the lease ends."
   type        = number
   default     = null
 
   validation {
     condition     = var.longest_work_seconds == null ? true : var.longest_work_seconds >= 1
     error_message = "longest_work_seconds must be a number of seconds, 1 or more: write module.<pool>.longest_work_seconds, or leave it out."
+  }
+}
+
+variable "max_lease_duration_seconds" {
+  description = "How long the pool's own leases last, in seconds: `max_lease_duration_seconds` of terraform/pool. Only for the check of `work_state`: if `lease_seconds` is less, the lease ends after that, unless sweeps extend it. Null: not known, so `longest_work_seconds` is believed."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.max_lease_duration_seconds == null ? true : var.max_lease_duration_seconds >= 1
+    error_message = "max_lease_duration_seconds must be a number of seconds, 1 or more: write module.<pool>.max_lease_duration_seconds, or leave it out."
   }
 }

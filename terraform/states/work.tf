@@ -30,7 +30,14 @@ locals {
   work_tries    = try(tonumber(var.work_state.TimeoutSeconds), 0) * local.work_attempts
 
   work_seconds = local.work_waits + local.work_tries
-  held_seconds = try(coalesce(var.longest_work_seconds, var.lease_seconds), null)
+
+  # How long a lease of this workflow lasts, as far as it is known: its own or the pool's, which caps it.
+  lease_lasts = try(min([for seconds in [var.lease_seconds, var.max_lease_duration_seconds] : seconds if seconds != null]...), null)
+
+  # Only where the work may go on for longer than the pool's leases last, sweeps extend a lease. (Who does not say how long
+  # these last is believed to mean that.) Elsewhere a lease ends when it lasts no longer, whatever other workflows ask for.
+  sweeps_extend = try(var.longest_work_seconds > var.max_lease_duration_seconds, var.longest_work_seconds != null)
+  held_seconds  = local.sweeps_extend ? var.longest_work_seconds : try(min(local.lease_lasts, coalesce(var.longest_work_seconds, local.lease_lasts)), null)
 }
 
 # Not refused, as work may renew its lease by itself.

@@ -20,7 +20,7 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  # Only the settings and the summary of each pool carry these two attributes, so one query lists all pools.
+  # Only the settings, an override and the summary of each pool carry these two attributes, so one query lists all pools.
   global_secondary_index {
     name            = "directory"
     projection_type = "ALL"

@@ -37,8 +37,8 @@ run "the_work_may_go_on_for_as_long_as_its_lease" {
   }
 
   assert {
-    condition     = output.states.Process.Next == "ReleaseLease" && output.longest_work_seconds == 600
-    error_message = "The work is not part of the states."
+    condition     = output.states.Process.Next == "ReleaseLease" && output.longest_work_seconds == 600 && output.max_lease_duration_seconds == 600
+    error_message = "The work is not part of the states, or another workflow is not told how long leases last."
   }
 }
 

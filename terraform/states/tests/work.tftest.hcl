@@ -115,6 +115,60 @@ run "the_pool_may_keep_the_lease_alive_for_longer" {
   }
 }
 
+run "a_lease_that_is_shorter_than_the_pools_ends_sooner" {
+  command = plan
+
+  variables {
+    lease_seconds              = 60
+    longest_work_seconds       = 600
+    max_lease_duration_seconds = 600
+    work_state = {
+      Type           = "Task"
+      Resource       = "arn:aws:states:::lambda:invoke"
+      ResultPath     = null
+      TimeoutSeconds = 61
+    }
+  }
+
+  expect_failures = [check.the_work_ends_within_its_lease]
+}
+
+run "the_pools_lease_ends_where_nothing_else_is_said" {
+  command = plan
+
+  variables {
+    lease_seconds              = null
+    max_lease_duration_seconds = 600
+    work_state = {
+      Type           = "Task"
+      Resource       = "arn:aws:states:::lambda:invoke"
+      ResultPath     = null
+      TimeoutSeconds = 601
+    }
+  }
+
+  expect_failures = [check.the_work_ends_within_its_lease]
+}
+
+run "sweeps_extend_a_lease_that_is_shorter_than_the_pools" {
+  variables {
+    lease_seconds              = 120
+    longest_work_seconds       = 3600
+    max_lease_duration_seconds = 600
+    work_state = {
+      Type           = "Task"
+      Resource       = "arn:aws:states:::lambda:invoke"
+      ResultPath     = null
+      TimeoutSeconds = 3600
+    }
+  }
+
+  assert {
+    condition     = output.states.Process.TimeoutSeconds == 3600
+    error_message = "an hour is what sweeps allow"
+  }
+}
+
 run "work_in_jsonata_within_jsonpath" {
   variables {
     work_state = {
