@@ -44,6 +44,6 @@ locals {
 check "the_work_ends_within_its_lease" {
   assert {
     condition     = local.held_seconds == null ? true : local.work_seconds <= local.held_seconds
-    error_message = "${var.sfn_post_acquire_lease_state} may still be tried again ${ceil(local.work_seconds)} s after its lease was granted, and the lease ends after ${coalesce(local.held_seconds, 0)} s: a later try works without one, beside somebody else. Let each try renew the lease first, or acquire anew for each (README, \"Work that is tried again\"); or write fewer or shorter waits, a shorter TimeoutSeconds, or a longer lease."
+    error_message = "${var.sfn_post_acquire_lease_state} may still be tried again ${ceil(local.work_seconds)} s after its lease was granted, and the lease ends after ${coalesce(local.held_seconds, 0)} s: a later try works without one, beside somebody else. Let each try renew the lease first, or acquire anew for each (README, \"Work that is tried again\"); or write fewer or shorter waits, a shorter TimeoutSeconds (with a shorter timeout of the function that it calls, which works on otherwise), or a longer lease."
   }
 }
