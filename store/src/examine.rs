@@ -195,6 +195,6 @@ impl Found {
 }
 
 /// Whether a sort key begins as one of ours does, though the rest of it may make no sense.
-fn is_of_a_kind(sk: &str) -> bool {
+pub(crate) fn is_of_a_kind(sk: &str) -> bool {
     rows::row_key(sk).is_some() || [SLOTS, WAITS, HOLDERS, NOTES].iter().any(|kind| sk.starts_with(kind))
 }

@@ -7,6 +7,7 @@ use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{COUNTED, PoolName, Row, Settings, Snapshot, Timestamp};
 
 use crate::error::{ErrorContext, StoreError};
+use crate::examine::is_of_a_kind;
 use crate::expressions;
 use crate::rows::{self, RowError, WrongRow};
 use crate::table::{ReadMode, RequestError, Table};
@@ -60,7 +61,7 @@ pub async fn look(
             // No other kind lies between them.
             Ok(_) => {}
             // Another program's row: callers pass over it, and `examine` tells of it.
-            Err(wrong) if rows::row_key(&wrong.sk).is_none() => {}
+            Err(wrong) if !is_of_a_kind(&wrong.sk) => {}
             Err(wrong) => damaged.push(wrong),
         }
     }

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Author, EndOverride, ExpectedOverride, ExpectedSettings, Failure, Holder, Limit,
     Millis, Mode, PoolName, PoolPatch, PoolRetired, PoolRow, ReleaseTarget, Reply, Request, RetirePool, Row, RowKey,
@@ -84,6 +87,31 @@ async fn a_table_of_another_shape_is_refused() {
     for words in ["table leases", "HASH Id (N)", "PK and SK", "another name"] {
         assert!(error.contains(words), "{words:?} is not in: {error}");
     }
+}
+
+#[tokio::test]
+async fn an_index_that_lacks_attributes_is_refused() {
+    let engine = Embedded::memory().expect("an engine");
+    let client = aws_sdk_dynamodb::Client::from_conf(engine.config().build());
+    let key =
+        |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key");
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("directory")
+        .key_schema(key("directory", KeyType::Hash))
+        .key_schema(key("directory_row", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+    let mut other = client.create_table().table_name("leases").billing_mode(BillingMode::PayPerRequest);
+    for name in ["PK", "SK", "directory", "directory_row"] {
+        let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        other = other.attribute_definitions(attribute.build().expect("an attribute"));
+    }
+    let other = other.key_schema(key("PK", KeyType::Hash)).key_schema(key("SK", KeyType::Range));
+    other.global_secondary_indexes(index.build().expect("an index")).send().await.expect("a table");
+    let error = create_table(&engine.table("leases")).await.expect_err("its index is another").to_string();
+    assert!(
+        error.contains("index directory: HASH directory (S), RANGE directory_row (S), which carries not all"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -134,6 +134,18 @@ async fn foreign_rows_are_found_and_hide_no_pool() {
         patient.put_item(sk, &[]).await;
     }
     finds(&patient, &["row-foreign"; 4], 1);
+
+    // Callers pass over them, wherever they lie: the pool is well for whoever lists it.
+    let patient = Patient::with_limit(2).await;
+    for sk in ["pool#override", "queue#1", "slot", "waiting"] {
+        patient.put_item(sk, &[("limit", s("x"))]).await;
+    }
+    finds(&patient, &["row-foreign"; 4], 1);
+    patient.granted("one").await;
+    let mut pools = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    let listed = pools.args(["pools", "--check", "--store"]).arg(&patient.file).output().expect("the binary runs");
+    let told = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.status.success() && !told.contains("broken"), "{told}");
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Fence, HighWaterRow, HolderState, Mode, Notice, Reply, Request, Row,
-    RowKey, Slot, SlotRow, SummaryRow, SweepRequest, TaskToken, Timestamp,
+    AcquireOutcome, AcquireRequest, Attempt, Fence, HighWaterRow, HolderState, Millis, Mode, Notice, PoolPatch, Reply,
+    Request, Row, RowKey, Slot, SlotRow, SummaryRow, SweepRequest, TaskToken, Timestamp,
 };
 use leasehold_store::{Runner, Table, look};
 use patient::{
@@ -335,6 +335,25 @@ async fn a_sweep_does_what_was_left_undone() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn no_repair_takes_a_lease_whose_work_may_go_on() {
+    let patient = Patient::with_limit(2).await;
+    patient.set(PoolPatch { longest_hold: Some(Millis::seconds(3_600)), ..PoolPatch::default() }).await;
+    let execution = "arn:aws:states:eu-central-1:123456789012:execution:orders:one";
+    patient.put_lease(slot_row(0, 9, execution, ago(900), ago(600))).await;
+    let said = patient.examined(&["p"]);
+    assert!(said.codes().contains(&"lease-left"), "{said:?}");
+    let left = said.document["findings"].as_array().and_then(|all| all.iter().find(|one| one["code"] == "lease-left"));
+    let left = left.unwrap_or_else(|| panic!("{said:?}"));
+    assert!(left["means"].as_str().is_some_and(|means| means.contains("Its work may go on")), "{left:#}");
+    assert_eq!(patient.examined(&["p", "--repair", "--yes"]).repairs(), []);
+    // Nor one of something else by a sweep.
+    patient.put_item("summary", &[]).await;
+    let said = patient.examined(&["p", "--repair", "--yes"]);
+    assert_eq!(said.repairs(), [("row-damaged", false)], "{said:?}");
+    assert!(patient.examined(&["p"]).codes().contains(&"lease-left"));
 }
 
 #[tokio::test]

@@ -204,7 +204,7 @@ impl DisturbedDemo {
         let file = folder.file("store.db");
         let mut demo = Command::new(env!("CARGO_BIN_EXE_leasehold"));
         demo.arg("demo").arg(scenario("steered.toml")).args(options).args(["--store", &file]);
-        let child = demo.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+        let child = demo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let demo = DisturbedDemo { child, file };
         let begun = Instant::now();
         while !String::from_utf8_lossy(&demo.by_another(&["leases", "batch"]).stdout).contains("batch:0:") {
@@ -238,6 +238,18 @@ fn a_limit_that_somebody_else_raises_is_no_violation() {
     assert_eq!((&analytics["limit"], &batch["limit"]), (&20.into(), &5.into()));
     let by = analytics["limit_changes"][0]["by"].as_str().expect("who made it");
     assert!(by.ends_with("(a rush)") && analytics["ideal"].is_null(), "{report:#}");
+}
+
+#[test]
+fn progress_tells_the_limit_that_somebody_else_set() {
+    let folder = Folder::new("told");
+    let demo = DisturbedDemo::start(&folder, &["--plain"]);
+    let raised = demo.by_another(&["pool", "set", "analytics", "--limit", "20", "--yes"]);
+    assert!(raised.status.success(), "{raised:?}");
+    let ended = demo.end();
+    let (progress, report) = (String::from_utf8_lossy(&ended.stderr), String::from_utf8_lossy(&ended.stdout));
+    assert!(progress.contains("/20 held"), "{progress}");
+    assert!(report.contains(" set the limit to 20") && !report.contains("()"), "{report}");
 }
 
 #[test]

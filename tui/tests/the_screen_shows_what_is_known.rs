@@ -9,8 +9,8 @@ mod scenes;
 
 use insta::assert_snapshot;
 use leasehold_core::occupancy::{Occupancy, Overridden};
-use leasehold_core::{Lowered, Notice, TaskToken, Timestamp};
-use leasehold_tui::watch::input::{DirectoryEntry, Input, PoolDirectory, ReplayPosition};
+use leasehold_core::{Lowered, Notice, Slot, TaskToken, Timestamp};
+use leasehold_tui::watch::input::{DamagedPool, DirectoryEntry, Input, PoolDirectory, ReplayPosition};
 use leasehold_tui::watch::palette::Palette;
 use leasehold_tui::watch::session::DashboardMode;
 use leasehold_tui::watch::state::DashboardState;
@@ -250,6 +250,24 @@ fn a_pool_whose_rows_make_no_sense_does_not_hide_the_others() {
 }
 
 #[test]
+fn a_pool_that_breaks_and_is_mended_is_told_of_once() {
+    let mut dashboard = with(WIDE, &example());
+    let seen = scene("batch", 5, 3, 2);
+    let at = |later: u64| Scene { at: Timestamp(NOW.0 + later), ..seen.clone() };
+    let damaged = |scene: Scene| {
+        let why = "row slot#00001 of LEASES#batch: attribute fence is \"abc\"".to_owned();
+        Input::Damaged(Box::new(DamagedPool { rest: scene.look(), slots: [(Slot(1), why.clone())].into(), why }))
+    };
+    dashboard.apply(damaged(at(1_000)));
+    dashboard.apply(damaged(Scene { limit: 6, ..at(2_000) }));
+    dashboard.apply(Input::Seen(Box::new(Scene { limit: 6, ..at(3_000) }.look())));
+    let told: Vec<_> = dashboard.log.lines().iter().take(3).map(|line| (line.verb, line.rest.within(60))).collect();
+    let told: Vec<_> = told.iter().map(|(verb, rest)| (*verb, rest.as_str())).collect();
+    let why = "row slot#00001 of LEASES#batch: attribute fence is \"abc\"";
+    assert_eq!(told, [("mended", "every row makes sense again"), ("limit", "5 → 6"), ("broken", why)]);
+}
+
+#[test]
 fn what_a_sweep_saw_long_ago_is_not_told_as_if_it_were_so() {
     let mut dashboard = dashboard(WATCH, USUAL);
     dashboard.apply(Input::Tick(NOW));
@@ -298,6 +316,14 @@ fn paused_it_stands_still() {
     assert_eq!(dashboard.chosen().map(|pool| &pool.seen), before.chosen().map(|pool| &pool.seen));
     assert!(dashboard.subscription().paused);
     assert_snapshot!(screen(&dashboard));
+    // But for how long it has been so, nothing moves.
+    dashboard.apply(Input::Tick(Timestamp(NOW.0 + 95_000)));
+    let later = screen(&dashboard);
+    assert!(later.contains("paused 1m35s"), "{later}");
+    let panes = |dashboard: &DashboardState| screen(dashboard).lines().skip(2).collect::<Vec<_>>().join("\n");
+    assert_eq!(panes(&dashboard), panes(&before));
+    press(&mut dashboard, KeyCode::Char('r'));
+    assert!(screen(&dashboard).contains("paused: space goes on and reads"), "{}", screen(&dashboard));
 }
 
 #[test]

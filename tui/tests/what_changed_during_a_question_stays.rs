@@ -65,6 +65,31 @@ async fn a_pool_retired_while_somebody_is_asked_stays_so() {
 }
 
 #[tokio::test]
+async fn a_pool_that_changed_while_somebody_is_asked_is_kept() {
+    for (name, changes) in [
+        ("rm-set", &[&["pool", "set", "p", "--lease", "1m", "--yes"][..]][..]),
+        ("rm-overridden", &[&["pool", "override", "p", "--limit", "2", "--reason", "slow", "--yes"]]),
+        ("rm-anew", &[&["pool", "rm", "p", "--yes"], &["pool", "set", "p", "--limit", "5", "--yes"]]),
+    ] {
+        pool_of(name, "5");
+        let change = async || changes.iter().for_each(|change| _ = told(name, change));
+        let (status, text) = confirmed(name, &["pool", "rm", "p"], change).await;
+        assert_eq!(status, Some(1), "{name}: {text}");
+        assert!(text.contains("was not retired: somebody changed its settings or its override meanwhile"), "{text}");
+        assert_eq!(document(name, &["pools"])["pools"].as_array().map(Vec::len), Some(1), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_asked_again_is_told_why() {
+    let name = "asked-again";
+    pool_of(name, "5");
+    let change = async || _ = told(name, &["pool", "set", "p", "--quiet", "40s", "--yes"]);
+    let (_, text) = confirmed(name, &["pool", "set", "p", "--lease", "1m"], change).await;
+    assert!(text.contains("Nothing was changed: somebody else set this pool meanwhile."), "{text}");
+}
+
+#[tokio::test]
 async fn who_gets_in_while_somebody_is_asked_keeps_the_pool() {
     let name = "busy";
     pool_of(name, "1");

@@ -135,11 +135,6 @@ impl Ledger {
         self.elsewhere.push((at, limit));
     }
 
-    /// The limit asked for last.
-    pub(crate) fn limit(&self) -> u32 {
-        self.limits.last().map_or(0, |last| last.limit)
-    }
-
     /// The limits asked for, and since when.
     pub(crate) fn limits(&self) -> Vec<(Moment, u32)> {
         self.limits.iter().map(|limit| (limit.from, limit.limit)).collect()

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use leasehold_core::{
-    Author, ExpectedSettings, Failure, Intent, Millis, Mutation, Operation, OverrideRow, PoolName, PoolPatch, PoolRow,
-    RenewRequest, Renewed, Request, RetirePool, Row, RowKey, SetPool, SetPoolOutcome, Write,
+    Author, ExpectedSettings, Failure, Intent, Limit, Millis, Mutation, Operation, OverrideRow, PoolName, PoolPatch,
+    PoolRow, RenewRequest, Renewed, Request, RetirePool, Row, RowKey, SetPool, SetPoolOutcome, Write,
 };
 use leasehold_store::{Embedded, MeterReading, RunError, Runner, StoreError, SystemClock, Table, create_table};
 use tokio::sync::Semaphore;
@@ -104,6 +104,11 @@ impl DemoPool {
     /// Renews a worker's lease, before all that wait for their turn: a lease does not wait.
     pub(crate) async fn renew(&self, renewal: RenewRequest) -> Result<Renewed, RunError> {
         self.work.run_on(&self.prefix, renewal).await
+    }
+
+    /// The limit in force, as those who look after the pool know it; none: it cannot be read.
+    pub(crate) async fn limit(&self) -> Option<Limit> {
+        self.upkeep.settings(&self.prefix).await.ok().map(|settings| settings.limit)
     }
 
     /// Carries out an operation that is no part of a job: a sweep, a look, a change of the limit.

@@ -73,6 +73,12 @@ impl Progress {
     /// Shows how far the work is, again and again.
     pub(crate) async fn keep_showing(&self) {
         loop {
+            for workload in &self.workloads {
+                // What cannot be read stays as it was.
+                if let Some(limit) = workload.pool.limit().await {
+                    workload.counts.limit.store(limit.count().into(), Relaxed);
+                }
+            }
             self.show();
             tokio::time::sleep(if self.is_bars() { DRAW_EVERY } else { LINE_EVERY }).await;
         }
@@ -168,7 +174,7 @@ const TOLD: usize = 7 + 5 + 6 + 8 + 8 + 5;
 /// A pool in a few words. The widths keep the columns of several bars in line.
 fn told(workload: &PoolWorkload) -> String {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
-    let (limit, items) = (workload.ledger().limit(), workload.plan.items.len());
+    let (limit, items) = (count(&workload.counts.limit), workload.plan.items.len());
     let (held, waiting, done) = (&workload.counts.held, &workload.counts.waiting, &workload.counts.done);
     let held = format!("{}/{limit}", count(held));
     let done = format!("{}/{items}", count(done));

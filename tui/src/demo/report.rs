@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use leasehold_core::Author;
 use leasehold_store::MeterReading;
 use serde::Serialize;
 
@@ -125,6 +126,11 @@ impl PoolReport {
     }
 }
 
+/// Who made a change, and why, if that was said.
+fn said_by(Author { who, why }: &Author) -> String {
+    if why.is_empty() { who.to_string() } else { format!("{who} ({why})") }
+}
+
 fn pool(workload: &PoolWorkload, done: &PoolOutcome, took: Duration) -> PoolReport {
     let plan = &workload.plan;
     let ledger = workload.ledger().clone();
@@ -136,7 +142,7 @@ fn pool(workload: &PoolWorkload, done: &PoolOutcome, took: Duration) -> PoolRepo
     let over = whole.map(|ideal| (seconds(done.makespan) / seconds(ideal) - 1.0) * 100.0);
     let lost = done.lost.iter().map(|(item, why)| LostItem { item: plan.items[*item].to_string(), why: why.clone() });
     let own = limits.iter().skip(1).map(|(at, limit)| (*at, *limit, None));
-    let elsewhere = done.elsewhere.iter().map(|it| (it.at, it.limit, Some(format!("{} ({})", it.by.who, it.by.why))));
+    let elsewhere = done.elsewhere.iter().map(|it| (it.at, it.limit, Some(said_by(&it.by))));
     // Whoever looks on after the end may still change a limit.
     let mut changes: Vec<_> = own.chain(elsewhere).filter(|(at, ..)| *at <= took).collect();
     changes.sort_by_key(|(at, ..)| *at);

@@ -43,6 +43,8 @@ pub(crate) struct PoolWorkload {
 /// How far the work is.
 #[derive(Debug, Default)]
 pub(crate) struct WorkloadCounts {
+    /// The limit in force, as it was read last: somebody else may set it in the table.
+    pub(crate) limit: AtomicU64,
     /// Workers that wait for a lease.
     pub(crate) waiting: AtomicU64,
     /// Workers that hold one; who died holding one counts until its slot is back.
@@ -124,7 +126,8 @@ impl PoolWorkload {
         start: RunClock,
     ) -> Self {
         let ledger = Mutex::new(Ledger::new(plan.limit.count(), plan.quiet));
-        let (counts, controls) = (WorkloadCounts::default(), Controls::default());
+        let limit = AtomicU64::new(plan.limit.count().into());
+        let (counts, controls) = (WorkloadCounts { limit, ..WorkloadCounts::default() }, Controls::default());
         let (calls, waits) = (Mutex::default(), Mutex::default());
         PoolWorkload { plan, pool, polling, tasks, run, start, counts, controls, calls, ledger, waits }
     }

@@ -312,7 +312,7 @@ fn warning(rows: &LimitRows, limit: Limit, lowered: Option<Lowered>) -> String {
         format!(" Until {until} UTC somebody may still follow the limit of {from} and be let in; after that nobody is.")
     } else {
         format!(
-            " Until {until} UTC slots up to {from} count as held: nobody may be let in until then, though slots are free."
+            " Until {until} UTC slots up to {from} count as held: few or none may be had until then, though slots are free."
         )
     }
 }

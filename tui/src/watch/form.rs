@@ -192,6 +192,9 @@ impl Form {
             _ => self.fields[0].value().parse::<u64>().ok().and_then(|to| Limit::try_from(to).ok()),
         };
         match (from.zip(to), self.rules) {
+            (Some((from, to)), Some(LimitRules { settling_from: Some(was), .. })) if from < to && to < was => {
+                format!("The limit becomes {to}; slots up to {was} still count as held, so few or none may be had yet.")
+            }
             (Some((from, to)), _) if to > from => format!("The limit becomes {to} at once; held leases stay."),
             (Some((from, to)), _) if to == from => format!("The limit stays {to}; held leases stay."),
             (to, Some(LimitRules { settles_for, .. })) => {
@@ -203,9 +206,11 @@ impl Form {
                         "{to}For {settles} s somebody may still follow the old one and be let in; held leases stay."
                     );
                 }
-                format!("{to}After a lowering nobody may be let in for {settles} s; held leases stay.")
+                format!("{to}For {settles} s few or no slots may be had; held leases stay.")
             }
-            (_, None) => "After a lowering nobody may be let in for about two quiet periods; held leases stay.".into(),
+            (_, None) => {
+                "After a lowering few or no slots may be had for about two quiet periods; held leases stay.".into()
+            }
         }
     }
 
@@ -411,7 +416,7 @@ mod tests {
     use super::*;
 
     fn rules() -> Option<LimitRules> {
-        Some(LimitRules { limit: limit(5), settles_for: Millis::seconds(75) })
+        Some(LimitRules { limit: limit(5), settles_for: Millis::seconds(75), settling_from: None })
     }
 
     fn form() -> Form {
@@ -459,7 +464,7 @@ mod tests {
         let mut form = form();
         assert_eq!(form.about[2], "The limit becomes 6 at once; held leases stay.");
         types(&mut form, "--");
-        let lowered = "The limit becomes 4. After a lowering nobody may be let in for 75 s; held leases stay.";
+        let lowered = "The limit becomes 4. For 75 s few or no slots may be had; held leases stay.";
         assert_eq!(form.about[2], lowered);
         types(&mut form, "----");
         let drained =
@@ -471,7 +476,7 @@ mod tests {
         assert_eq!(form.about[2], "The limit becomes 4 at once; held leases stay.");
         let ended = |from| Form::end("batch".parse().expect("a prefix"), &pool(from, Some(("ann", 7))), rules()).about;
         assert_eq!(ended(2)[2], "The limit becomes 5 at once; held leases stay.");
-        let lowered = "The limit becomes 5. After a lowering nobody may be let in for 75 s; held leases stay.";
+        let lowered = "The limit becomes 5. For 75 s few or no slots may be had; held leases stay.";
         assert_eq!((ended(9)[2].as_str(), ended(5)[2].as_str()), (lowered, "The limit stays 5; held leases stay."));
     }
 

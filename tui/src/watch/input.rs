@@ -138,6 +138,8 @@ pub struct LimitRules {
     pub limit: Limit,
     /// How long a lowered limit settles.
     pub settles_for: Millis,
+    /// The limit from which it was lowered, while that settles.
+    pub settling_from: Option<Limit>,
 }
 
 /// What the watching costs.

@@ -275,7 +275,11 @@ fn listing(prefix: PoolName, row: &ListedPool, now: Timestamp) -> DirectoryEntry
     let oldest = settings.as_ref().map(Settings::oldest_sweep);
     let stale = summary.as_ref().zip(oldest).is_some_and(|(summary, oldest)| now.since(summary.at) > oldest);
     let rules = settings.as_ref().zip(row.pool.as_ref());
-    let rules = rules.map(|(settings, pool)| LimitRules { limit: pool.limit, settles_for: settings.settles_for() });
+    let rules = rules.map(|(settings, pool)| LimitRules {
+        limit: pool.limit,
+        settles_for: settings.settles_for(),
+        settling_from: settings.settling(now).map(|(_, from)| from),
+    });
     DirectoryEntry { limit: settings.map(|settings| settings.limit), prefix, rules, summary, stale, trouble }
 }
 

@@ -7,7 +7,7 @@ mod selectors;
 
 use std::collections::HashMap;
 
-use leasehold_core::occupancy::{Detail, Occupancy, changes};
+use leasehold_core::occupancy::{Detail, Occupancy, PoolEventKind, changes};
 use leasehold_core::{Limit, Millis, PoolName, Timestamp};
 
 pub use pool::{PoolOrder, PoolPane, has_name, passes};
@@ -141,6 +141,8 @@ pub struct DashboardState {
     pub filtering: bool,
     /// Nothing is read and nothing moves; since when.
     pub paused: Option<Timestamp>,
+    /// The time, also while paused, when [`DashboardState::now`] stands still.
+    pub clock: Timestamp,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// What happened.
@@ -191,6 +193,7 @@ impl DashboardState {
             filter: String::new(),
             filtering: false,
             paused: None,
+            clock: Timestamp(0),
             overlay: None,
             log: Log::default(),
             failure: None,
@@ -241,8 +244,8 @@ impl DashboardState {
                 if self.may_be_there(&prefix) {
                     let now = self.now;
                     let pool = self.pool_mut(&prefix);
-                    (pool.trouble, pool.damaged, pool.read_at) = (Some(why), None, Some(now));
-                    self.moves(&prefix);
+                    (pool.damaged, pool.read_at) = (None, Some(now));
+                    self.breaks(&prefix, why, now);
                 }
             }
             Input::Damaged(look) => self.see_the_rest(*look),
@@ -287,8 +290,11 @@ impl DashboardState {
     }
 
     fn tick(&mut self, now: Timestamp) {
-        self.now = now;
-        self.since.get_or_insert(now);
+        self.clock = now;
+        if self.paused.is_none() {
+            self.now = now;
+            self.since.get_or_insert(now);
+        }
         if self.said.as_ref().is_some_and(|said| said.until < now) {
             self.said = None;
         }
@@ -308,11 +314,14 @@ impl DashboardState {
                 pool.limit = listing.limit;
             }
             pool.rules = listing.rules;
+            pool.stale = listing.stale;
             // What its rows said themselves is newer.
             if pool.read_at.is_none_or(|read| listed.at.since(read) > CONNECTED) {
-                (pool.trouble, pool.damaged) = (listing.trouble, None);
+                (pool.trouble, pool.damaged) = (None, None);
+                if let Some(why) = listing.trouble {
+                    self.breaks(&listing.prefix, why, listed.at);
+                }
             }
-            pool.stale = listing.stale;
             if let Some(summary) = listing.summary {
                 self.see(summary);
             }
@@ -354,12 +363,24 @@ impl DashboardState {
         pool.asked = pool.asked.filter(|asked| *asked != look.limit);
         if look.detail == Detail::Rows {
             (pool.trouble, pool.read_at) = (None, Some(look.at));
+            if std::mem::take(&mut pool.told_broken) {
+                let (at, prefix) = (look.at, Some(look.prefix.clone()));
+                let (sign, verb, rest) = ("✓", "mended", "every row makes sense again".to_owned().into());
+                self.add(DashboardLogLine { at, prefix, sign, verb, rest, weight: Weight::Notable });
+            }
         }
         // What could not be read before is no news.
-        let whole = pool.damaged.take().is_none();
+        let whole = self.pool_mut(&look.prefix).damaged.take().is_none();
+        self.tell_changes(look, whole);
+    }
+
+    /// Tells what this look shows that the one before did not; of one that is not `whole`, only whether the limit changed.
+    fn tell_changes(&mut self, look: Occupancy, whole: bool) {
+        let pool = self.pool_mut(&look.prefix);
         // A pool that comes back on screen is not told of with everything that happened meanwhile.
-        let before = pool.seen.take().filter(|before| whole && look.at.since(before.at) <= CONNECTED);
-        let events = before.as_ref().map(|before| changes(before, &look)).unwrap_or_default();
+        let before = pool.seen.take().filter(|before| look.at.since(before.at) <= CONNECTED);
+        let mut events = before.as_ref().map(|before| changes(before, &look)).unwrap_or_default();
+        events.retain(|event| whole || matches!(event.what, PoolEventKind::LimitChanged { .. }));
         let between = (before.map_or(look.at, |before| before.at), look.at);
         pool.seen = Some(look);
         if !events.is_empty() {
@@ -368,6 +389,23 @@ impl DashboardState {
             self.log.tell(&prefix, events, between);
             self.keep_log_in_place(before);
         }
+    }
+
+    /// A pool has a row that makes no sense: nobody is let in. It is told once, until all make sense again.
+    fn breaks(&mut self, prefix: &PoolName, why: String, at: Timestamp) {
+        let pool = self.pool_mut(prefix);
+        pool.trouble = Some(why.clone());
+        if !std::mem::replace(&mut pool.told_broken, true) {
+            let (prefix, sign, verb, rest) = (Some(prefix.clone()), "×", "broken", why.into());
+            self.add(DashboardLogLine { at, prefix, sign, verb, rest, weight: Weight::Alarm });
+        }
+        self.moves(prefix);
+    }
+
+    fn add(&mut self, line: DashboardLogLine) {
+        let before = self.log.lines().len();
+        self.log.add(line);
+        self.keep_log_in_place(before);
     }
 
     /// Whether a pool that is told of is there: one that is listed, or in a recording, which has no lists, any.
@@ -381,12 +419,13 @@ impl DashboardState {
             return;
         }
         self.failure = None;
+        if let Some(Overlay::Form(form)) = &mut self.overlay {
+            form.follow(&rest);
+        }
         let pool = self.pool_mut(&rest.prefix);
-        (pool.trouble, pool.damaged, pool.read_at) = (Some(why), Some(slots), Some(rest.at));
-        pool.limit = Some(rest.limit);
-        let prefix = rest.prefix.clone();
-        pool.seen = Some(rest);
-        self.moves(&prefix);
+        (pool.damaged, pool.read_at, pool.limit) = (Some(slots), Some(rest.at), Some(rest.limit));
+        self.breaks(&rest.prefix.clone(), why, rest.at);
+        self.tell_changes(rest, false);
     }
 
     /// Whoever reads further down the log is not carried away by what comes in above.
@@ -419,7 +458,7 @@ impl DashboardState {
         self.moved = None;
         self.log.clear();
         self.since = None;
-        self.now = Timestamp(0);
+        (self.now, self.clock) = (Timestamp(0), Timestamp(0));
     }
 
     /// Says what was copied or opened. Not every terminal takes what is sent to its clipboard: so the text is on the screen too.
@@ -455,7 +494,7 @@ impl DashboardState {
     }
 
     fn say(&mut self, bad: bool, what: String) {
-        self.said = Some(Message { what, bad, until: self.now + SAID_FOR, of_limit: None });
+        self.said = Some(Message { what, bad, until: self.clock + SAID_FOR, of_limit: None });
     }
 
     fn pool_mut(&mut self, prefix: &PoolName) -> &mut PoolPane {

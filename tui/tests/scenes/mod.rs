@@ -139,7 +139,7 @@ impl Scene {
         DirectoryEntry {
             prefix: prefix(self.name),
             limit: Some(limit(self.limit)),
-            rules: Some(LimitRules { limit: limit(self.limit), settles_for: Millis::seconds(75) }),
+            rules: Some(LimitRules { limit: limit(self.limit), settles_for: Millis::seconds(75), settling_from: None }),
             summary: Some(self.swept(45)),
             stale: false,
             trouble: None,

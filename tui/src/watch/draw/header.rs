@@ -103,7 +103,7 @@ fn age(dashboard: &DashboardState) -> (String, Style) {
         return (words, palette.heading());
     }
     if let Some(since) = dashboard.paused {
-        return (format!("‖ paused {}", text::length(dashboard.now.since(since))), palette.warn());
+        return (format!("‖ paused {}", text::length(dashboard.clock.since(since))), palette.warn());
     }
     let age = dashboard.age().map(text::length);
     match (dashboard.is_stale(), age) {

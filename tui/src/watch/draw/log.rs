@@ -32,8 +32,8 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
     let lines = dashboard.log.lines();
     if lines.is_empty() {
         let words = match dashboard.session.mode {
-            DashboardMode::Replay => "Nothing has changed in this recording so far.",
-            _ => "Nothing has changed since the dashboard was opened.",
+            DashboardMode::Replay => "No change was seen in this recording so far.",
+            _ => "No change was seen since the dashboard was opened.",
         };
         nothing(dashboard, words, inner, buf);
         return;

@@ -134,6 +134,9 @@ impl DashboardState {
                 return Some(DashboardEffect::Replay(ReplayCommand::Toggle));
             }
             (KeyAction::Pause, _) => self.paused = if self.paused.is_some() { None } else { Some(self.now) },
+            (KeyAction::Refresh, _) if self.paused.is_some() => {
+                self.say(true, "paused: space goes on and reads".into())
+            }
             (KeyAction::Refresh, _) => self.refreshed += 1,
             (KeyAction::Raise, _) => return self.limit(1),
             (KeyAction::Lower, _) => return self.limit(-1),

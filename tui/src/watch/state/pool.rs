@@ -27,6 +27,8 @@ pub struct PoolPane {
     pub(super) stale: bool,
     /// Why it can not be shown, or not all of it, if it can't.
     pub trouble: Option<String>,
+    /// It was told that a row makes no sense, and not yet that all do again.
+    pub(super) told_broken: bool,
     /// Its slots whose rows can not be read: what is wrong with each. The rest of what was seen is true then.
     pub damaged: Option<BTreeMap<Slot, String>>,
     /// When its rows were read last, or could not be.
@@ -46,6 +48,7 @@ impl PoolPane {
             seen,
             stale: false,
             trouble,
+            told_broken: false,
             damaged,
             read_at,
             history: History::default(),
