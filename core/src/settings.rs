@@ -305,7 +305,9 @@ impl Settings {
     /// Whether a sweep that learns that the execution runs may keep this lease for longer. Not that of who may not know of
     /// it: its task may be dead.
     pub(crate) fn may_be_kept(&self, held: &Held, now: Timestamp) -> bool {
-        now < held.acquired_at + self.longest_hold
+        // By a clock that is behind, a lease of now is from later: that is no reason to keep it where none is kept.
+        self.longest_hold > Millis(0)
+            && now < held.acquired_at + self.longest_hold
             && held.pending_token().is_none()
             && held.notice != Notice::Uncollected
     }
