@@ -103,9 +103,9 @@ impl LeasesOptions {
             prefix: &self.prefix,
             at_ms: pool.at,
             limit: pool.limit,
-            held: unread.slots.is_empty().then_some(pool.held),
-            waiting: unread.places.is_empty().then_some(pool.waiting),
-            waiting_more: unread.places.is_empty().then_some(pool.waiting_more),
+            held: unread.knows_slots().then_some(pool.held),
+            waiting: unread.knows_places().then_some(pool.waiting),
+            waiting_more: unread.knows_places().then_some(pool.waiting_more),
             state: unread.is_empty().then_some(pool.state),
             settles_at_ms: pool.settles_at,
             limit_was: pool.limit_was,
@@ -121,11 +121,11 @@ impl LeasesOptions {
 }
 
 /// The exit status where not all of the pool's rows make sense: as if the table could not be used.
-const UNREADABLE: u8 = 3;
+pub(crate) const UNREADABLE: u8 = 3;
 
 /// The rows of a pool that make no sense: a lease or a place in the queue may lie on them.
 #[derive(Debug, Default)]
-struct Unread {
+pub(crate) struct Unread {
     slots: Vec<RowError>,
     places: Vec<RowError>,
     others: Vec<RowError>,
@@ -149,8 +149,18 @@ impl Unread {
         self.slots.iter().chain(&self.places).chain(&self.others)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows().next().is_none()
+    }
+
+    /// Whether every slot can be read.
+    pub(crate) fn knows_slots(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Whether every place in the queue can be read.
+    pub(crate) fn knows_places(&self) -> bool {
+        self.places.is_empty()
     }
 
     /// What is wrong with them, in the words of the other lists.
@@ -160,7 +170,7 @@ impl Unread {
     }
 
     /// How many cannot be read, for the line that counts the others.
-    fn counted(&self) -> String {
+    pub(crate) fn counted(&self) -> String {
         let counted = [(self.slots.len(), "slot"), (self.places.len(), "place"), (self.others.len(), "other row")];
         let some = counted.into_iter().filter(|(count, _)| *count > 0);
         let words = some.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
@@ -169,7 +179,7 @@ impl Unread {
 }
 
 /// The pool without its rows that make no sense, each of which is complained of: who holds those slots is not known.
-async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<(Occupancy, Unread), CliError> {
+pub(crate) async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<(Occupancy, Unread), CliError> {
     let table = runner.table();
     let PoolExamination { reading, damaged, .. } = examine(table, &settings.prefix, || table.now()).await?;
     for row in &damaged {

@@ -147,7 +147,7 @@ fn run(Leasehold { command, target, output }: Leasehold) -> Result<u8, CliError>
         TopCommand::Record(options) => on_a_table(&target, options.run(&target)),
         TopCommand::Run(options) => block_on(options.run(&target, output)),
         TopCommand::Table(command) => on_a_table(&target, command.run(&target, output)),
-        TopCommand::Pool(command) => on_a_table(&target, command.run(&target, output)),
+        TopCommand::Pool(command) => block_on(command.run(&target, output)).map_err(|error| error.at(target.asked())),
         TopCommand::Pools(options) => block_on(options.run(&target, output)).map_err(|error| error.at(target.asked())),
         TopCommand::Leases(options) => block_on(options.run(&target, output)).map_err(|error| error.at(target.asked())),
         TopCommand::Sweep(options) => on_a_table(&target, options.run(&target, output)),

@@ -23,13 +23,15 @@ pub(crate) enum PoolCommand {
 }
 
 impl PoolCommand {
-    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<(), CliError> {
+    /// The exit status.
+    pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<u8, CliError> {
         match self {
-            PoolCommand::Show(options) => options.run(target, output).await,
+            PoolCommand::Show(options) => return options.run(target, output).await,
             PoolCommand::History(options) => options.run(target, output).await,
             PoolCommand::Override(options) => options.run(target, output).await,
             PoolCommand::Set(options) => options.run(target, output).await,
             PoolCommand::Rm(options) => options.run(target, output).await,
         }
+        .map(|()| 0)
     }
 }

@@ -70,6 +70,23 @@ async fn a_damaged_row_is_told_once_by_the_list() {
 }
 
 #[tokio::test]
+async fn a_damaged_row_hides_no_setting() {
+    let patient = damaged_slot().await;
+    let show = |output: &str| {
+        let mut show = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        show.args(["pool", "show", "p", "--output", output, "--store"]).arg(&patient.file).output().expect("it runs")
+    };
+    let (text, json) = (show("text"), show("json"));
+    let (told, wrong) = (String::from_utf8_lossy(&text.stdout), String::from_utf8_lossy(&text.stderr));
+    assert_eq!((text.status.code(), json.status.code()), (Some(3), Some(3)), "{told}{wrong}");
+    assert!(told.contains("broken: 1 slot cannot be read") && told.contains("  lease           5m"), "{told}");
+    assert_eq!((wrong.lines().count(), wrong.matches("slot#00001").count()), (1, 1), "{wrong}");
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!((&json["state"], &json["held"], &json["effective_limit"]), (&().into(), &().into(), &().into()));
+    assert_eq!((&json["waiting"], &json["settings"]["limit"]), (&0.into(), &3.into()), "{json:#}");
+}
+
+#[tokio::test]
 async fn nobody_is_told_of_a_free_pool_that_may_be_held() {
     let patient = Patient::with_limit(2).await;
     patient.put_item("slot#00000", &[("fence", s("abc"))]).await;
