@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use leasehold_core::{Failure, Lease, Millis, ReleaseTarget, RenewRequest, Renewed, Timestamp};
+use leasehold_core::{Failure, Lease, LeaseId, Millis, ReleaseTarget, RenewRequest, Renewed, Timestamp};
 use leasehold_store::RunError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
@@ -65,7 +65,7 @@ pub(crate) enum KeeperCall {
     ),
 }
 
-type PendingRenewal = Pin<Box<dyn Future<Output = (ClockReading, Result<Renewed, RunError>)> + Send>>;
+type PendingRenewal = Pin<Box<dyn Future<Output = (ClockReading, Result<Lasting, RunError>)> + Send>>;
 type PendingSweep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Kept {
@@ -167,20 +167,32 @@ pub(crate) async fn keep(
 fn renew(kept: Arc<Kept>, length: Option<Millis>) -> PendingRenewal {
     Box::pin(async move {
         let asked = ClockReading::read(&kept.connection);
-        let longer = RenewRequest { id: kept.lease.id.clone(), lease: length };
-        (asked, Box::pin(kept.connection.runner.run_on(&kept.lease.id.prefix, longer)).await)
+        let longer = async {
+            let (runner, LeaseId { prefix, .. }) = (&kept.connection.runner, &kept.lease.id);
+            let settings = runner.settings(prefix).await?;
+            let longer = RenewRequest { id: kept.lease.id.clone(), lease: length };
+            let Renewed { expires_at, .. } = runner.run(longer, Arc::clone(&settings)).await?;
+            Ok(Lasting { expires_at, length: settings.lease_for(length) })
+        };
+        (asked, Box::pin(longer).await)
     })
 }
 
-fn renewed(kept: &Kept, asked: ClockReading, ran: Result<Renewed, RunError>) -> Result<(), Error> {
+/// A lease that was renewed: until when it lasts, and how long one does that is renewed now.
+struct Lasting {
+    expires_at: Timestamp,
+    length: Millis,
+}
+
+fn renewed(kept: &Kept, asked: ClockReading, ran: Result<Lasting, RunError>) -> Result<(), Error> {
     let lost = |loss| Err(Error::Lost { lease: kept.lease.id.clone(), loss });
     let before = *kept.standing.borrow();
     let now = ClockReading::read(&kept.connection);
     match ran {
-        Ok(Renewed { expires_at, .. }) => {
+        Ok(Lasting { expires_at, length }) => {
             let over = {
                 let mut timer = kept.timer();
-                timer.renewed(expires_at, asked);
+                timer.renewed(expires_at, length, asked);
                 timer.over(now)
             };
             if !over && before == Standing::Doubtful {

@@ -114,7 +114,8 @@ impl LeaseHandle {
         if self.loss().is_some() { Duration::ZERO } else { self.kept.left() }
     }
 
-    /// How long it lasts after each renewal.
+    /// How long it lasts after each renewal: less from the next one on if the pool's leases become shorter, and longer if
+    /// they become longer and it asked for more.
     pub fn length(&self) -> Duration {
         self.kept.timer().length()
     }

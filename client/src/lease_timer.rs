@@ -27,11 +27,8 @@ impl ClockReading {
 pub(crate) struct LeaseTimer {
     expires_at: Timestamp,
     sure_until: Instant,
-    /// For how long it was asked.
+    /// For how long it was asked, and no longer than the pool gives.
     length: Duration,
-    /// For how long it lasted when it was renewed last: less where the pool gives less by now. It goes by that when it is
-    /// renewed.
-    lasts: Duration,
     renew_at: Instant,
 }
 
@@ -40,19 +37,18 @@ impl LeaseTimer {
     pub(crate) fn new(expires_at: Timestamp, length: Millis, now: ClockReading) -> LeaseTimer {
         let length = Duration::from_millis(length.0);
         let left = Duration::from_millis(expires_at.since(now.wall).0).min(length);
-        let mut timer =
-            LeaseTimer { expires_at, sure_until: now.steady + left, length, lasts: length, renew_at: now.steady };
+        let mut timer = LeaseTimer { expires_at, sure_until: now.steady + left, length, renew_at: now.steady };
         // One that was granted a while ago has less than two thirds left, and is renewed the sooner.
         timer.renew_at = now.steady + left.saturating_sub(timer.length * 2 / 3);
         timer
     }
 
-    /// It was asked then to last longer, and ends then now.
-    pub(crate) fn renewed(&mut self, expires_at: Timestamp, asked: ClockReading) {
+    /// It was asked then to last so long, and ends then now. That is no later than before while more is left than the pool
+    /// gives by now.
+    pub(crate) fn renewed(&mut self, expires_at: Timestamp, length: Millis, asked: ClockReading) {
+        self.length = Duration::from_millis(length.0);
         let left = Duration::from_millis(expires_at.since(asked.wall).0).min(self.length);
-        // Where the pool gives less than it did, the end is no later than before until less is left than the pool gives.
-        self.lasts = left;
-        self.renew_at = asked.steady + self.lasts / 3;
+        self.renew_at = asked.steady + self.length / 3;
         // A clock that was set back asks for an end that is no later than before: nothing was gained.
         if expires_at > self.expires_at {
             self.sure_until = self.sure_until.max(asked.steady + left);
@@ -62,7 +58,7 @@ impl LeaseTimer {
 
     /// It could not be renewed just now.
     pub(crate) fn failed(&mut self, now: ClockReading) {
-        let pause = (self.lasts / 12).clamp(Duration::from_millis(100), Duration::from_secs(5));
+        let pause = (self.length / 12).clamp(Duration::from_millis(100), Duration::from_secs(5));
         self.renew_at = now.steady + pause;
     }
 
@@ -87,7 +83,7 @@ impl LeaseTimer {
         now.steady >= self.renew_at
     }
 
-    /// How long it was asked for.
+    /// How long it lasts after a renewal.
     pub(crate) fn length(&self) -> Duration {
         self.length
     }
@@ -117,7 +113,7 @@ mod tests {
     fn it_is_renewed_at_a_third() {
         let (mut timer, start) = timer();
         assert!(!timer.due(after(start, 9_999, 9_999)) && timer.due(after(start, 10_000, 10_000)));
-        timer.renewed(START + Millis(40_000), after(start, 10_000, 10_000));
+        timer.renewed(START + Millis(40_000), Millis(30_000), after(start, 10_000, 10_000));
         assert!(!timer.due(after(start, 19_999, 19_999)) && timer.due(after(start, 20_000, 20_000)));
         assert!(!timer.over(after(start, 39_999, 39_999)) && timer.over(after(start, 40_000, 40_000)));
     }
@@ -126,16 +122,16 @@ mod tests {
     fn it_is_kept_though_the_pool_gives_shorter_leases_by_now() {
         let (mut timer, start) = timer();
         let (mut at, mut ends) = (0, 30_000);
-        for _ in 0..40 {
+        for _ in 0..100 {
             at += u64::try_from(timer.due_in(after(start, at, at)).as_millis()).expect("a while") + 1;
             assert!(!timer.over(after(start, at, at)), "it is over at {at} ms");
             // A renewal shortens nothing.
             ends = ends.max(at + 1_000);
-            timer.renewed(START + Millis(ends), after(start, at, at));
+            timer.renewed(START + Millis(ends), Millis(1_000), after(start, at, at));
         }
-        assert!(at > 33_000, "{at} ms");
+        assert!(at > 33_000 && timer.length() == Duration::from_secs(1), "{at} ms");
         // And longer ones again.
-        timer.renewed(START + Millis(at + 30_000), after(start, at, at));
+        timer.renewed(START + Millis(at + 30_000), Millis(30_000), after(start, at, at));
         assert_eq!(timer.due_in(after(start, at, at)), Duration::from_secs(10));
     }
 
@@ -157,7 +153,7 @@ mod tests {
         let (mut timer, start) = timer();
         let back = ClockReading { wall: Timestamp(1), ..after(start, 0, 10_000) };
         // The table keeps the later end that it knows.
-        timer.renewed(START + Millis(30_000), back);
+        timer.renewed(START + Millis(30_000), Millis(30_000), back);
         assert!(!timer.over(ClockReading { wall: Timestamp(19_999), ..after(start, 0, 29_999) }));
         assert!(timer.over(ClockReading { wall: Timestamp(20_000), ..after(start, 0, 30_000) }));
     }

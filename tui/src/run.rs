@@ -28,7 +28,7 @@ pub(crate) use become_command::{BOUND, become_command};
 use guarded_command::GuardedCommand;
 pub(crate) use guarded_command::become_guardian;
 pub(crate) use guardian::GUARD;
-use hold::{CommandEnd, Hold};
+use hold::{CommandEnd, Hold, KillAfter};
 use signals::Signals;
 use status::{LOST, TOO_LATE, UNUSABLE};
 
@@ -68,8 +68,8 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "TEXT", value_parser = label)]
     label: Option<String>,
 
-    /// How long CMD and what it started have between TERM and KILL if the lease is lost: at most half of the lease
-    /// [default: the pool's grace, at most a quarter of the lease]
+    /// How long CMD and what it started have between TERM and KILL if the lease is lost: at most half of the lease, also of
+    /// one that becomes shorter with the pool's [default: the pool's grace, at most a quarter of the lease]
     #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_hyphen_values = true)]
     #[arg(conflicts_with = "warn_on_loss")]
     kill_after: Option<Millis>,
@@ -163,7 +163,7 @@ impl RunOptions {
         let mut signals = Signals::listen().map_err(|wrong| unstarted(wrong.into(), target))?;
         let lease = self.wait_for_lease(target, &mut signals).await.map_err(|error| unstarted(error, target))?;
         let all = self.wait_for == WaitFor::All;
-        let kill_after = self.kill_after(&lease);
+        let kill_after = self.kill_after();
         self.tell_what_is_cut(&lease, kill_after);
         let command = match GuardedCommand::start(&self.command, &lease, kill_after, all) {
             Ok(command) => command,
@@ -187,18 +187,13 @@ impl RunOptions {
         }
     }
 
-    /// How long between TERM and KILL if the lease is lost; none: nothing is ended. TERM comes so long before the lease's end:
-    /// there must be time left for a renewal before, at a third of the lease.
-    fn kill_after(&self, lease: &Lease) -> Option<Duration> {
-        let after = match self.kill_after {
-            Some(after) => Duration::from_millis(after.0).min(lease.length() / 2),
-            None => lease.grace().min(lease.length() / 4),
-        };
-        (!self.warn_on_loss).then_some(after)
+    fn kill_after(&self) -> Option<KillAfter> {
+        let asked = self.kill_after.map(|after| Duration::from_millis(after.0));
+        (!self.warn_on_loss).then_some(KillAfter { asked })
     }
 
     /// Says which time is shorter than it was asked for. The lease that is renewed lasts as long as that of the pool at most.
-    fn tell_what_is_cut(&self, lease: &Lease, kill_after: Option<Duration>) {
+    fn tell_what_is_cut(&self, lease: &Lease, kill_after: Option<KillAfter>) {
         let told = |option: &str, asked: Option<Millis>, given: Duration, why: &str| {
             if let Some(asked) = asked.filter(|asked| Duration::from_millis(asked.0) > given && !self.quiet) {
                 let (asked, given) = (duration::words(asked), duration::whole(given));
@@ -207,7 +202,7 @@ impl RunOptions {
         };
         told("--lease", self.lease, lease.length(), "the pool's leases last no longer, and are renewed");
         let half = "at most half of the lease";
-        kill_after.into_iter().for_each(|after| told("--kill-after", self.kill_after, after, half));
+        kill_after.into_iter().for_each(|after| told("--kill-after", self.kill_after, after.of(lease), half));
     }
 
     /// Waits for a lease. A signal leaves the queue; a second one is not kept waiting.

@@ -269,6 +269,19 @@ impl StatesOptions {
             QueryLanguage::Jsonpath => "JSONPath",
             QueryLanguage::Jsonata => "JSONata",
         };
+        let of_the_other = match self.query_language {
+            QueryLanguage::Jsonpath => &["Arguments", "Output", "Items"][..],
+            QueryLanguage::Jsonata => {
+                &["Parameters", "ResultPath", "InputPath", "OutputPath", "ResultSelector", "ItemsPath"]
+            }
+        };
+        if let Some(field) = of_the_other.iter().find(|field| work.contains_key(**field)) {
+            let other = if self.query_language == QueryLanguage::Jsonata { "JSONPath" } else { "JSONata" };
+            return Err(wrong(format!(
+                "its field {field} is {other}'s: take --query-language {}, or write the state in {language}",
+                other.to_lowercase()
+            )));
+        }
         match work.get("QueryLanguage").and_then(Value::as_str) {
             Some(own) if own != language => Err(wrong(format!(
                 "its QueryLanguage is {own}, and the Catch that is put in would be of {language}: take --query-language {}",

@@ -73,6 +73,17 @@ fn a_time_that_the_pool_cuts_is_told() {
 }
 
 #[test]
+fn a_command_goes_on_though_the_leases_become_shorter() {
+    let table = "shorter";
+    pool(table, &["--limit", "1", "--lease", "8s"]);
+    let run = Run::start(table, &["--kill-after", "4s"], "sleep 14");
+    until("it holds its lease", || held(table) == 1);
+    told(table, &["pool", "set", "p", "--lease", "2s", "--yes"]);
+    let (status, _, wrong) = run.end();
+    assert_eq!(status, Some(0), "{wrong}");
+}
+
+#[test]
 fn of_ten_at_once_all_have_their_turn_within_the_limit() {
     of_ten_at_once("ten".into());
 }

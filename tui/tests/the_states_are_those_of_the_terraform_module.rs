@@ -202,12 +202,13 @@ fn nothing_of_the_example_is_left_in_somebodys_own() {
         "--raise-error-name",
         "I",
     ];
-    // Each language reads its own field of the two.
-    let work = file("own-work", &json!({"Type": "Map", "ResultPath": "$.r", "Output": "{% $states.input %}"}));
+    let path = file("own-work", &json!({"Type": "Map", "ResultPath": "$.r"}));
+    let output = file("own-work-jsonata", &json!({"Type": "Map", "Output": "{% $states.input %}"}));
     for (name, _) in machines() {
         let mode = if name.starts_with("queue") { "queue" } else { "poll" };
         let language = if name.contains("jsonata") { "jsonata" } else { "jsonpath" };
         let own = ["--function-arn", OTHER, "--single-holder", "--mode", mode, "--query-language", language];
+        let work = if language == "jsonata" { &output } else { &path };
         let work = ["--work", work.to_str().expect("a path")];
         let timeout = if mode == "queue" { &["--acquire-timeout-seconds", "77"][..] } else { &[] };
         let machine = printed(&[&own[..], &names, &work, timeout].concat());
@@ -312,9 +313,15 @@ fn work_speaks_the_language_of_the_states_around_it() {
         let all = machine["States"].as_object().expect("states");
         assert!(all.values().all(speaks), "{machine}");
     }
-    for (language, work, advice) in
-        [("jsonpath", own, "take --query-language jsonata"), ("jsonata", path, "take --query-language jsonpath")]
-    {
+    let fields = file("speaks-fields", &json!({"Type": "Task", "Parameters": {"x.$": "$.x"}, "ResultPath": null}));
+    let fields = fields.to_str().expect("a path");
+    for (language, work, advice) in [
+        ("jsonpath", own, "take --query-language jsonata"),
+        ("jsonata", path, "take --query-language jsonpath"),
+        // Though it does not say which it speaks.
+        ("jsonpath", work, "its field Output is JSONata's: take --query-language jsonata"),
+        ("jsonata", fields, "its field Parameters is JSONPath's: take --query-language jsonpath"),
+    ] {
         let (status, told, wrong) = asked(language, work);
         assert_eq!((status, &*told), (Some(2), ""), "{wrong}");
         assert!(wrong.contains(advice), "{wrong}");

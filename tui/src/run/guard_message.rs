@@ -8,7 +8,12 @@ use std::os::unix::net::UnixStream;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ToGuardian {
     /// The lease surely lasts until then, in milliseconds of the clock that counts sleep. The command is started at the first.
-    Until(u64),
+    Until {
+        /// When.
+        at: u64,
+        /// How long between TERM and KILL, if anything is ended: less with a lease that becomes shorter.
+        kill_after: u64,
+    },
     /// It is lost: end everything.
     Lost,
     /// Signal the command, or what it left behind.
@@ -35,7 +40,7 @@ pub(crate) enum FromGuardian {
 impl ToGuardian {
     pub(crate) fn line(self) -> String {
         match self {
-            ToGuardian::Until(at) => format!("until {at}\n"),
+            ToGuardian::Until { at, kill_after } => format!("until {at} {kill_after}\n"),
             ToGuardian::Lost => "lost\n".into(),
             ToGuardian::Signal(number) => format!("signal {number}\n"),
             ToGuardian::Done => "done\n".into(),
@@ -44,11 +49,13 @@ impl ToGuardian {
 
     fn read(line: &str) -> Option<ToGuardian> {
         let mut words = line.split(' ');
-        Some(match (words.next()?, words.next()) {
-            ("until", Some(at)) => ToGuardian::Until(at.parse().ok()?),
-            ("lost", None) => ToGuardian::Lost,
-            ("signal", Some(number)) => ToGuardian::Signal(number.parse().ok()?),
-            ("done", None) => ToGuardian::Done,
+        Some(match (words.next()?, words.next(), words.next()) {
+            ("until", Some(at), Some(after)) => {
+                ToGuardian::Until { at: at.parse().ok()?, kill_after: after.parse().ok()? }
+            }
+            ("lost", None, None) => ToGuardian::Lost,
+            ("signal", Some(number), None) => ToGuardian::Signal(number.parse().ok()?),
+            ("done", None, None) => ToGuardian::Done,
             _ => return None,
         })
     }
@@ -125,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_is_said_is_understood() {
-        for message in [ToGuardian::Until(u64::MAX), ToGuardian::Lost, ToGuardian::Signal(15), ToGuardian::Done] {
+        let until = ToGuardian::Until { at: u64::MAX, kill_after: 5_000 };
+        for message in [until, ToGuardian::Lost, ToGuardian::Signal(15), ToGuardian::Done] {
             assert_eq!(ToGuardian::read(message.line().trim_end()), Some(message));
         }
         for message in [
@@ -137,15 +145,15 @@ mod tests {
         ] {
             assert_eq!(FromGuardian::read(message.line().trim_end()), Some(message));
         }
-        assert_eq!((ToGuardian::read("until"), FromGuardian::read("ended 300 0")), (None, None));
+        assert_eq!((ToGuardian::read("until 17"), FromGuardian::read("ended 300 0")), (None, None));
     }
 
     #[test]
     fn lines_that_come_in_parts_are_put_together() {
         let (mut run, guardian) = UnixStream::pair().expect("sockets");
         let mut guardian = GuardianSocket::new(guardian).expect("a socket");
-        run.write_all(b"until 17\nsig").expect("written");
-        assert_eq!(guardian.receive(), (vec![ToGuardian::Until(17)], true));
+        run.write_all(b"until 17 0\nsig").expect("written");
+        assert_eq!(guardian.receive(), (vec![ToGuardian::Until { at: 17, kill_after: 0 }], true));
         run.write_all(b"nal 2\ndone\n").expect("written");
         drop(run);
         assert_eq!(guardian.receive(), (vec![ToGuardian::Signal(2), ToGuardian::Done], false));

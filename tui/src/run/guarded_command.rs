@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::descendants::{adopt_orphans, descendants, signal_all};
 use super::guard_message::{FromGuardian, ToGuardian};
 use super::guardian::{GUARD, GuardOrder, SOCKET, guard, steady_now};
+use super::hold::KillAfter;
 use crate::error::CliError;
 
 /// How long a guardian may take to come up: it is this program, which is in memory.
@@ -28,6 +29,11 @@ pub(crate) struct GuardedCommand {
     reports: mpsc::UnboundedReceiver<FromGuardian>,
     terminal: bool,
     told_until: u64,
+    told_kill_after: u64,
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl GuardedCommand {
@@ -36,13 +42,13 @@ impl GuardedCommand {
     pub(crate) fn start(
         command: &[OsString],
         lease: &LeaseHandle,
-        kill_after: Option<Duration>,
+        kill_after: Option<KillAfter>,
         all: bool,
     ) -> Result<GuardedCommand, CliError> {
         let terminal =
             std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
         let order = GuardOrder {
-            kill_after: kill_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+            kill_after: kill_after.map(|after| millis(after.of(lease))),
             all,
             // On a terminal in this process's own: ctrl-C, ctrl-Z and a hang-up then find both, and whatever script they are
             // part of, as they would without this program.
@@ -80,8 +86,8 @@ impl GuardedCommand {
                 }
             }
         })?;
-        let mut started = GuardedCommand { guardian, socket, reports, terminal, told_until: 0 };
-        started.held(lease);
+        let mut started = GuardedCommand { guardian, socket, reports, terminal, told_until: 0, told_kill_after: 0 };
+        started.held(lease, kill_after);
         Ok(started)
     }
 
@@ -91,12 +97,14 @@ impl GuardedCommand {
     }
 
     /// Tells until when the lease surely lasts, if that is not known there.
-    pub(crate) fn held(&mut self, lease: &LeaseHandle) {
+    pub(crate) fn held(&mut self, lease: &LeaseHandle, kill_after: Option<KillAfter>) {
         let until = steady_now() + u64::try_from(lease.remaining().as_millis()).unwrap_or(u64::MAX / 2);
+        let after = kill_after.map_or(0, |after| millis(after.of(lease)));
         // The clocks are read one after the other, and the time of the table is known within limits.
-        if until.abs_diff(self.told_until) > 20 && !lease.remaining().is_zero() || self.told_until == 0 {
-            self.told_until = until;
-            self.tell(ToGuardian::Until(until));
+        let news = until.abs_diff(self.told_until) > 20 || after != self.told_kill_after;
+        if news && !lease.remaining().is_zero() || self.told_until == 0 {
+            (self.told_until, self.told_kill_after) = (until, after);
+            self.tell(ToGuardian::Until { at: until, kill_after: after });
         }
     }
 

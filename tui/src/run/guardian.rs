@@ -202,7 +202,8 @@ impl Guardian {
         let (messages, there) = self.socket.receive();
         for message in messages {
             match message {
-                ToGuardian::Until(at) => {
+                ToGuardian::Until { at, kill_after } => {
+                    self.order.kill_after = self.order.kill_after.map(|_| kill_after);
                     let first = self.until == 0;
                     self.until = at;
                     if first && let Err(wrong) = self.start() {

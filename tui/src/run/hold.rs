@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use leasehold::{Error, Lease, Loss};
+use leasehold::{Error, Lease, LeaseHandle, Loss};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -31,9 +31,26 @@ const SAME_KEY_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hold {
     /// How long everything has between TERM and KILL when the lease is lost; none: it is only told.
-    pub(crate) kill_after: Option<Duration>,
+    pub(crate) kill_after: Option<KillAfter>,
     /// Nothing is said of waiting.
     pub(crate) quiet: bool,
+}
+
+/// How long everything has between TERM and KILL.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KillAfter {
+    /// As somebody asked for it; none: the grace.
+    pub(crate) asked: Option<Duration>,
+}
+
+impl KillAfter {
+    /// TERM comes so long before this lease's end: there must be time left for a renewal before, at a third of the lease.
+    pub(crate) fn of(self, lease: &LeaseHandle) -> Duration {
+        match self.asked {
+            Some(asked) => asked.min(lease.length() / 2),
+            None => lease.grace().min(lease.length() / 4),
+        }
+    }
 }
 
 /// What became of the command.
@@ -97,7 +114,7 @@ impl Hold {
                 why = &mut lost, if loss.is_none() => {
                     loss = Some(why);
                     // By its time it has ended everything already; of what was taken by force it learns just now.
-                    let after = self.kill_after.filter(|_| why != Loss::NotRenewed).unwrap_or_default();
+                    let after = self.kill_after.filter(|_| why != Loss::NotRenewed).map(|after| after.of(&lease)).unwrap_or_default();
                     overdue = Some(Instant::now() + after + OVERDUE_AFTER);
                     if kill {
                         command.tell(ToGuardian::Lost);
@@ -105,7 +122,7 @@ impl Hold {
                 }
                 () = sleep(TELL_EVERY) => {}
             }
-            command.held(&lease);
+            command.held(&lease, self.kill_after);
             if kill && overdue.is_some_and(|at| Instant::now() >= at) {
                 // Somebody stopped the guardian: what it does not do is done here.
                 command.kill_guardian();
