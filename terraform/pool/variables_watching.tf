@@ -146,7 +146,7 @@ variable "notice_refused_alarm_threshold" {
 # --- The dashboard -----------------------------------------------------------------------------------------------
 
 variable "create_dashboard" {
-  description = "Whether to make a CloudWatch dashboard, `<name_prefix>-lease-pool`. One of more than three in an account costs 3 dollars a month."
+  description = "Whether to make a CloudWatch dashboard, `<name_prefix>-lease-pool`. Dashboards are of an account and of no region: one of the same name in another region would be overwritten. One of more than three in an account costs 3 dollars a month."
   type        = bool
   default     = false
   nullable    = false

@@ -95,7 +95,7 @@ variable "tags" {
 # --- The dashboard -----------------------------------------------------------------------------------------------
 
 variable "create_dashboard" {
-  description = "Whether to make a CloudWatch dashboard of all pools and of the table's cost. One of more than three in an account costs 3 dollars a month."
+  description = "Whether to make a CloudWatch dashboard of all pools and of the table's cost, called as the table is. Dashboards are of an account and of no region: one of the same name in another region would be overwritten. One of more than three in an account costs 3 dollars a month."
   type        = bool
   default     = false
   nullable    = false
