@@ -74,7 +74,7 @@ variable "timeout_seconds" {
 }
 
 variable "reserved_concurrent_executions" {
-  description = "How many calls of the lease manager may run at once, reserved for it out of the account's; -1 reserves nothing. Lambda throttles more calls, and the workflows ask again."
+  description = "How many calls of the lease manager may run at once, reserved for it out of the account's; -1 reserves nothing. The account must keep 100 unreserved, and a new one has few (`aws lambda get-account-settings`). Lambda throttles more calls, and the workflows ask again."
   type        = number
   default     = -1
   nullable    = false
