@@ -239,7 +239,7 @@ impl Settings {
     /// held. One quiet period, because callers go on with cached settings; another, because the change is dated before it
     /// is written and is itself an operation that may take as long as the longest; and the grace, for the clocks.
     ///
-    /// This is the one bound of this kind. The simulator draws its ceiling by it, and the checker lets so much time pass
+    /// This is the one bound of this kind. The simulator draws leasehold's ceiling by it, and the checker lets so much time pass
     /// before it expects that everybody follows. What is promised is a part of it: from one quiet period after the change
     /// was written nobody is granted a lease while more than the new limit are held. By that the checker and the demo's
     /// ledger judge.

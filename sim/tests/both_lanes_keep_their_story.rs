@@ -96,6 +96,73 @@ fn what_a_caller_counted_is_shown_on_its_way_and_with_its_put() {
     assert!(compared > 30, "only {compared} were compared");
 }
 
+/// Who counts, then puts, has no settling: whoever comes once every caller can know of a lowered limit is too many above it.
+#[test]
+fn counting_may_exceed_a_lowered_limit_while_it_is_cached() {
+    let (mut cached, mut later) = (0, 0);
+    for seed in 1..=8 {
+        let mut world = world(&json!({
+            "seed": seed,
+            "pools": [{ "prefix": "p", "limit": 10 }],
+            "workloads": [{ "name": "p", "pool": "p", "burst": 200, "burst_over_ms": 50, "job_ms": 1200 }],
+            "actions": [{ "at_ms": 1000, "do": "limit", "pool": "p", "limit": 3 }],
+        }));
+        while world.now() < 12_000.0 {
+            world.advance_by(1);
+            let pool = &world.frame().lanes[Strategy::CountThenPut].pools[0];
+            // Its settings are cached for a second.
+            if (1_000.0..2_000.0).contains(&world.now()) {
+                assert!(pool.ceiling == 10, "seed {seed} at {}: some follow the old limit", world.now());
+                cached += 1;
+            }
+            // By then those from before have ended, too.
+            if world.now() > 4_000.0 {
+                assert_eq!(pool.ceiling, 3, "seed {seed} at {}", world.now());
+                later += pool.held.saturating_sub(3);
+            }
+        }
+        let (events, _) = world.events(0);
+        for event in events {
+            let SimEventKind::OverLimit { limit, ceiling, held, .. } = event.kind else { continue };
+            assert!(limit <= ceiling && ceiling < held, "{held} of {limit} to {ceiling}");
+        }
+    }
+    assert!(cached > 0 && later > 0);
+}
+
+/// A caller goes by the limit that it read, also where the table says another.
+#[test]
+fn who_is_refused_tells_the_limit_that_it_went_by() {
+    for mode in ["queue", "poll"] {
+        let mut world = world(&json!({
+            "mode": mode,
+            "pools": [{ "prefix": "p", "limit": 2 }],
+            "workloads": [{ "name": "p", "pool": "p", "burst": 10, "per_minute": 3000 }],
+            "actions": [{ "at_ms": 1000, "do": "limit", "pool": "p", "limit": 400 }],
+        }));
+        let (mut stale, mut next) = ([false; 2], 0);
+        while world.now() < 4_000.0 {
+            world.advance_by(20);
+            let (events, newest) = world.events(next);
+            next = newest;
+            for event in events {
+                let (limit, followed) = match event.kind {
+                    SimEventKind::Refused { limit, followed, .. } => (limit, followed),
+                    SimEventKind::Queued { limit, followed, .. } => (limit, followed),
+                    _ => continue,
+                };
+                assert!([2, 400].contains(&limit) && [2, 400].contains(&followed), "{followed}, {limit}");
+                assert!(followed <= limit, "{followed}, {limit}");
+                if followed < limit {
+                    assert!((1_000.0..2_500.0).contains(&event.at_ms), "{mode} at {}", event.at_ms);
+                    stale[event.lane.map_or(0, |lane| lane as usize)] = true;
+                }
+            }
+        }
+        assert_eq!(stale, [true; 2], "{mode}");
+    }
+}
+
 #[test]
 fn a_lowered_limit_is_followed_and_never_exceeded_anew() {
     for seed in 1..=20 {

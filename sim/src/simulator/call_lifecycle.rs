@@ -46,6 +46,12 @@ impl Lane {
     /// Its function runs.
     pub(crate) fn call_begins(&mut self, number: u32) {
         let Some(call) = self.calls.under_way.get(number) else { return };
+        if let CallPurpose::Acquire { job, .. } = call.purpose {
+            let followed = self.settings_of(call).limit.count();
+            if let Some(job) = self.fleet.jobs.get_mut(job) {
+                job.followed = followed;
+            }
+        }
         match self.start_engine(call, self.clock(call.skew)) {
             Some((engine, step)) => {
                 if let Some(call) = self.calls.under_way.get_mut(number) {

@@ -1,5 +1,7 @@
 //! The start of a call: what runs in it, under each strategy, and what is it asked for?
 
+use std::sync::Arc;
+
 use leasehold_core::{
     AcquireRequest, Attempt, Effect, ExecutionEnded, ExpectedOverride, Millis, Mode, Operation, ReleaseTarget,
     RenewRequest, Request, SetLimit, Settings, Step, SweepRequest, TaskToken, Timestamp,
@@ -14,11 +16,15 @@ use crate::count_then_put::{self, CountThenPut};
 use crate::strategy::Strategy;
 
 impl Lane {
+    /// The settings that this call goes by, which begins now: its function may have read them some time ago.
+    pub(crate) fn settings_of(&self, call: &Call) -> &Arc<Settings> {
+        let cached = self.draws.of(Draw::Cached, call.key).below(self.scenario.leases.cache + 1);
+        self.pools[call.pool].settings_at(self.queue.now().saturating_sub(cached))
+    }
+
     /// What runs in this call from now on, on its own clock, and its first step. None: what it was for is over.
     pub(crate) fn start_engine(&self, call: &Call, now: Timestamp) -> Option<(Engine, Step<PlayedOutcome>)> {
-        // Its function may have read the settings some time ago.
-        let cached = self.draws.of(Draw::Cached, call.key).below(self.scenario.leases.cache + 1);
-        let settings = self.pools[call.pool].settings_at(self.queue.now().saturating_sub(cached));
+        let settings = self.settings_of(call);
         match self.strategy {
             Strategy::CountThenPut => self.start_count_then_put(call, settings, now),
             Strategy::Leasehold => {

@@ -62,6 +62,8 @@ pub(crate) struct Job {
     pub(crate) holds: bool,
     pub(crate) cell: Option<u32>,
     pub(crate) waited: Option<u64>,
+    /// The limit that its last call to acquire went by.
+    pub(crate) followed: u32,
     /// How many it counted, and when (count, then put).
     pub(crate) counted: Option<(u32, u64)>,
     /// It lost a lease once, or works without one.
@@ -98,6 +100,7 @@ impl Job {
             holds: false,
             cell: None,
             waited: None,
+            followed: 0,
             counted: None,
             lost: false,
             dead: false,

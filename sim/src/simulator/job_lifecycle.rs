@@ -140,7 +140,10 @@ impl Lane {
         );
         if breach {
             let together = counted_at.map_or(vec![], |since| self.pools[pool].put_since(since, number));
-            self.say(pool, SimEventKind::OverLimit { job: number, held, ceiling, counted, counted_at_ms, together });
+            self.say(
+                pool,
+                SimEventKind::OverLimit { job: number, held, limit, ceiling, counted, counted_at_ms, together },
+            );
         }
         self.observer.mark(u64::from(number) << 32 | u64::from(held));
     }
@@ -170,14 +173,14 @@ impl Lane {
             Ok(PlayedOutcome::Acquire(AcquireOutcome::Acquired(_) | AcquireOutcome::Queued)) if queues => {}
             Ok(PlayedOutcome::Acquire(AcquireOutcome::Acquired(lease))) => self.lease_told(number, &lease),
             Ok(PlayedOutcome::Acquire(AcquireOutcome::Wait(advice))) => {
-                let held = advice.held;
+                let (held, followed, limit) = (advice.held, job.followed, self.observer.pools[pool].limit);
                 let until = now + self.strategy.pause(advice.retry_after, self.scenario.poll_every);
                 let epoch = job.pauses(Phase::Pausing, now, until);
                 self.remind_at(until, number, epoch, JobTimer::Ask);
                 // Check, and wait.
                 self.observer.usage.transitions += 2;
                 self.waits(number);
-                self.say(pool, SimEventKind::Refused { job: number, held, again_ms: ms(until) });
+                self.say(pool, SimEventKind::Refused { job: number, held, again_ms: ms(until), limit, followed });
             }
             Err(failure) => {
                 self.say(pool, SimEventKind::Failed { job: number, operation: "acquire", why: failure.to_string() });
@@ -295,6 +298,7 @@ impl Lane {
         if std::mem::take(&mut job.holds) {
             self.one_leaves(pool);
         }
+        self.observer.pools[pool].stats.lost_leases += 1;
         self.say(pool, SimEventKind::LostLease { job: number });
         self.starts_again(number);
     }

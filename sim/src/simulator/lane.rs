@@ -12,7 +12,7 @@ use super::clock;
 use super::draws::{Draw, Draws};
 use super::event_queue::{EventKind, EventQueue};
 use super::fleet::Fleet;
-use super::job::Job;
+use super::job::{Job, Phase};
 use super::network::{Network, Way};
 use super::observer::LaneObserver;
 use super::pool::Pool;
@@ -93,7 +93,7 @@ impl Lane {
             EventKind::OutcomeArrives { call } => self.outcome_arrives(call),
             EventKind::SweepBegins { pool } => self.sweep_begins(pool),
             EventKind::EndReported { job } => self.end_reported(job),
-            EventKind::LimitFollowed { pool } => self.observer.pools[pool].ratchet(self.queue.now()),
+            EventKind::LimitFollowed { pool } => self.limit_followed(pool),
             EventKind::LimitRetried { pool } => self.call(pool, CallPurpose::Limit, 0),
         }
     }
@@ -168,11 +168,44 @@ impl Lane {
         }
     }
 
-    /// The limit is changed: the ceiling stays until everybody surely follows.
+    /// The limit is changed: the ceiling stays until everybody follows. Leasehold has a bound for that, until which it
+    /// settles; who counts, then puts, has none, and follows as soon as no cache has the old limit.
     pub(crate) fn limit_made(&mut self, pool: usize) {
-        let followed = self.queue.now() + self.followed_within(self.pools[pool].settings_now());
-        self.observer.pools[pool].limit_made(followed);
+        let now = self.queue.now();
+        let followed = match self.strategy {
+            Strategy::CountThenPut => now + self.scenario.leases.cache,
+            Strategy::Leasehold => {
+                let followed = now + self.followed_within(self.pools[pool].settings_now());
+                self.observer.pools[pool].limit_made(followed);
+                followed
+            }
+        };
         self.queue.at(followed, EventKind::LimitFollowed { pool });
+    }
+
+    /// Everybody follows a change of the limit now, unless a caller is still under way that began by the one before.
+    fn limit_followed(&mut self, pool: usize) {
+        /// How soon it is looked again whether it is, in microseconds.
+        const AGAIN: u64 = 10_000;
+        let now = self.queue.now();
+        if self.strategy == Strategy::CountThenPut {
+            if self.may_follow_more(pool, now) {
+                // A newer change sees to it itself.
+                return;
+            }
+            let asks = |job: &&Job| job.pool == pool && job.phase == Phase::Asking;
+            if self.fleet.jobs.all().filter(asks).any(|job| self.may_follow_more(pool, job.since)) {
+                return self.queue.at(now + AGAIN, EventKind::LimitFollowed { pool });
+            }
+            self.observer.pools[pool].limit_made(now);
+        }
+        self.observer.pools[pool].ratchet(now);
+    }
+
+    /// Whether a caller that began at this moment may follow a limit that is higher than the table's.
+    fn may_follow_more(&self, pool: usize, began: u64) -> bool {
+        let pool = &self.pools[pool];
+        pool.settings_at(began.saturating_sub(self.scenario.leases.cache)).limit > pool.settings_now().limit
     }
 
     /// How long after a change was made everybody surely follows it, in microseconds: what [`Settings::followed_at`]

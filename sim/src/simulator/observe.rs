@@ -6,6 +6,7 @@ use leasehold_core::{HolderRow, HolderState, Intent, Opening, Refusal, Request, 
 use super::call::CallPurpose;
 use super::job::{Job, Phase};
 use super::lane::Lane;
+use super::pool_observer::PoolObserver;
 use super::sim_event::SimEventKind;
 use crate::strategy::Strategy;
 
@@ -64,9 +65,10 @@ impl Lane {
                     return;
                 };
                 job.is(Phase::Queued, now, None);
+                let followed = job.followed;
                 self.waits(number);
-                let waiting = self.observer.pools[pool].waiting;
-                self.say(pool, SimEventKind::Queued { job: number, waiting });
+                let PoolObserver { waiting, limit, .. } = self.observer.pools[pool];
+                self.say(pool, SimEventKind::Queued { job: number, waiting, limit, followed });
             }
             HolderState::Holding { slot, .. } => {
                 let cell = match self.strategy {

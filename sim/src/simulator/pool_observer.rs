@@ -42,6 +42,10 @@ pub(crate) struct PoolStats {
     pub(crate) over_jobs: u64,
     pub(crate) died: u64,
     pub(crate) gave_up: u64,
+    /// How many were refused or queued, as there was no room.
+    pub(crate) made_wait: u64,
+    /// How many leases ran out or were lost while their jobs worked.
+    pub(crate) lost_leases: u64,
     /// Leases x microseconds that were held, and that could have been.
     pub(crate) held_time: u64,
     pub(crate) limit_time: u64,
@@ -66,6 +70,8 @@ impl PoolStats {
         self.over_jobs += other.over_jobs;
         self.died += other.died;
         self.gave_up += other.gave_up;
+        self.made_wait += other.made_wait;
+        self.lost_leases += other.lost_leases;
         self.held_time += other.held_time;
         self.limit_time += other.limit_time;
     }
@@ -135,6 +141,7 @@ impl PoolObserver {
     /// So many more, or fewer, wait.
     pub(crate) fn waiters(&mut self, now: u64, more: i32) {
         self.waiting = self.waiting.saturating_add_signed(more);
+        self.stats.made_wait += u64::try_from(more).unwrap_or(0);
         self.sample(now);
     }
 

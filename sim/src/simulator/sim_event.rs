@@ -46,6 +46,7 @@ pub enum SimEventKind {
     OverLimit {
         job: u32,
         held: u32,
+        limit: u32,
         ceiling: u32,
         counted: Option<u32>,
         counted_at_ms: Option<f64>,
@@ -59,11 +60,17 @@ pub enum SimEventKind {
     Queued {
         job: u32,
         waiting: u32,
+        limit: u32,
+        /// The limit that its call went by, which may be one of before.
+        followed: u32,
     },
     Refused {
         job: u32,
         held: u32,
         again_ms: f64,
+        limit: u32,
+        /// The limit that its call went by, which may be one of before.
+        followed: u32,
     },
     Collided {
         job: Option<u32>,
