@@ -75,7 +75,7 @@ function words(said) {
       // A job that was counted may have ended since, have died, or not know yet that it has a lease.
       const now = `Now ${number(said.held)} ${change < 0 ? "of them run" : said.held === 1 ? "runs" : "run"}.`;
       // Who follows the limit from before a lowering does not see that there are enough.
-      const enough = said.counted < said.limit ? `fewer than ${number(said.limit)}` : `fewer than the limit of before, which it still follows (it is ${number(said.limit)} now)`;
+      const enough = said.counted < said.limit ? `fewer than ${number(said.limit)}` : `fewer than ${ofBefore(said.limit)}`;
       return `${job(said.job)} counted ${number(said.counted)}, ${enough}, and put its lease. ${others}${now}`;
     }
     case "over_limit":
@@ -85,9 +85,9 @@ function words(said) {
       return counting ? `enough jobs have ended: ${now}. Nobody repaired it; it will happen again.` : `enough jobs have ended or stopped: ${now}.`;
     }
     case "queued":
-      return `no slot is open: ${job(said.job)} joins the queue and sleeps.`;
+      return `${job(said.job)} found no open slot${byOlder(said)}. It joins the queue and sleeps.`;
     case "refused":
-      return `${job(said.job)} ${counting ? `counted ${number(said.held)}: the limit is reached` : "found no free slot"}. It asks again in ${span(said.again_ms - said.at_ms)}.`;
+      return `${job(said.job)} ${counting ? countedEnough(said) : `found no free slot${byOlder(said)}`}. It asks again in ${span(said.again_ms - said.at_ms)}.`;
     case "collided":
       return counting
         ? `${capital(job(said.job))} and another wrote at once: it looks again.`
@@ -140,12 +140,32 @@ function words(said) {
 /** What nobody had to wait for, by what had passed when a slot was freed. @type {Record<string, string>} */
 const sooner = { "in time": ", before its lease runs out", "in the grace": ", before the grace has passed", "after it": "" };
 
+/** The limit that somebody follows who does not know of the one that there is. @param {number} now */
+function ofBefore(now) {
+  return `the limit of before, which it still follows (it is ${number(now)} now)`;
+}
+
+/** That a job went by a limit that was raised since, where it did. @param {Said} said */
+function byOlder({ followed, limit }) {
+  return followed < limit ? ` by ${ofBefore(limit)}` : "";
+}
+
+/** Why a job did not put its lease. @param {Said} said */
+function countedEnough({ held, followed, limit }) {
+  return `counted ${number(held)}: ${followed < limit && held < limit ? `no fewer than ${ofBefore(limit)}` : "the limit is reached"}`;
+}
+
+/** The limit; and, after a lowering, how many may run who are there from before. @param {Said} said */
+function theLimit({ limit, ceiling }) {
+  return `the limit is ${number(limit)}${ceiling > limit ? ` (${number(ceiling)} may still run, as it was lowered)` : ""}`;
+}
+
 /** How a job got in above the limit that had counted. @param {Said} said */
 function countedTooFew(said) {
   const same = said.same ?? 0;
   const others = (said.together ?? []).length;
   // Who has put its lease runs once it is told so; others have ended since they were counted.
-  const now = `Now ${number(said.held)} ${said.counted + others + 1 > said.held ? "of them run" : "run"}; the limit is ${number(said.ceiling)}.`;
+  const now = `Now ${number(said.held)} ${said.counted + others + 1 > said.held ? "of them run" : "run"}; ${theLimit(said)}.`;
   const unseen = said.held - 1 - others - said.counted;
   const counted = `counted ${number(said.counted)}`;
   if (unseen > 0) return `${job(said.job)} counted only ${number(said.counted)}: by its clock ${plural(unseen, "lease")} had run out. ${unseen === 1 ? "It is" : "They are"} still in use. ${now}`;
@@ -156,14 +176,14 @@ function countedTooFew(said) {
 
 /** How a job got in above the limit at Leasehold, which does not count: a slot was given to it that was another's. @param {Said} said */
 function tookTooEarly(said) {
-  const now = `Now ${number(said.held)} run; the limit is ${number(said.ceiling)}.`;
+  const now = `Now ${number(said.held)} run; ${theLimit(said)}.`;
   const { early, cell } = said;
   if (early !== undefined) {
     const which = early.job === said.job ? "" : ` And ${job(said.job)} got slot ${cell}.`;
     return `${ranOutByOneClock(early.slot)} So ${job(early.job)} got that slot, but ${job(early.other)} still runs on it.${which} ${now}`;
   }
   if (!isNumber(cell)) return `${job(said.job)} got a slot. ${now}`;
-  return `${job(said.job)} got slot ${cell}${cell >= said.ceiling ? ", by a limit of before" : ""}. ${now}`;
+  return `${job(said.job)} got slot ${cell}${cell >= said.limit ? ", by a limit of before" : ""}. ${now}`;
 }
 
 /** That a slot lies above a limit that was lowered, where it does. @param {Said} said */

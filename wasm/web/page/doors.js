@@ -230,17 +230,20 @@ function waitingIn(jobs, pools) {
   return waiting;
 }
 
+/** Why some may run above a limit. */
+const lowered = "The limit was lowered: jobs that run may finish. Until every caller knows of it, more may get in by the limit of before.";
+
 /** How many are too many; and, after a lowering, how many of the others are above the new limit by right. @returns {[string, string]} */
 function breach({ limit, ceiling, over }) {
   if (ceiling <= limit) return [`${number(over)} too many`, ""];
   const more = ceiling - limit;
-  return [`${number(over)} too many, ${number(more)} may finish`, "The limit was lowered: jobs that ran within the limit of before may finish."];
+  return [`${number(over)} too many, ${number(more)} may finish`, lowered];
 }
 
 /** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */
 function passing({ limit, wished, held, settles }) {
   if (wished !== limit) return [`limit ${number(wished)} asked for`, "It counts once the table says it."];
-  if (held > limit) return [`${number(held - limit)} above the limit may finish`, "The limit was lowered: jobs that run may finish. Until every caller knows of it, more may get in by the limit of before."];
+  if (held > limit) return [`${number(held - limit)} above the limit may finish`, lowered];
   if (settles !== null) return [`closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];
   return ["", ""];
 }

@@ -1,0 +1,114 @@
+// After a limit was changed, do captions, heads and drawings name the limit that there is, and who still follows another?
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { open, show, withBrowser } from "../browser.js";
+
+const head = (page, side) => page.locator(`[data-door="${side}"] .pool-head`).first().innerText().then((text) => text.replace(/\s+/g, " "));
+
+/** Steps on until something is said at a door that a caption tells. @param {import("playwright-core").Page} page @param {{door: number, what: string, until: number}} of */
+function stepTo(page, of) {
+  return page.evaluate(({ door, what, until }) => {
+    const { player } = globalThis.leasehold;
+    while (player.now < until) {
+      const said = player.step()?.said.find((one) => one.what === what && one.door === door);
+      const told = document.querySelectorAll("[data-caption]")[door].textContent;
+      if (said !== undefined) return { said, told };
+    }
+    return null;
+  }, of);
+}
+
+/** All that happens from now on, as captions tell it. @param {import("playwright-core").Page} page @param {number} until ms */
+function toldUntil(page, until) {
+  return page.evaluate(async (until) => {
+    const [{ sentence }, { Past }] = await Promise.all([import("./page/captions.js"), import("./page/past.js")]);
+    const { player } = globalThis.leasehold;
+    const past = new Past();
+    const told = [];
+    let next = player.world.events(0).next;
+    while (player.now < until) {
+      player.world.advance_by(20);
+      const news = player.world.events(next);
+      next = news.next;
+      past.read(news.events, { grace: 1000, jobs: () => player.world.jobs(1) });
+      for (const said of news.events) told.push({ said, text: sentence(said, null) });
+    }
+    return told;
+  }, until);
+}
+
+describe("a changed limit", () => {
+  withBrowser();
+
+  test("that was lowered is the one that a caption names", async () => {
+    const { page, seen, close } = await open({ hash: "#story=thundering-herd" });
+    await show(page, 1000);
+    await page.evaluate(() => globalThis.leasehold.player.act({ do: "limit", pool: "herd", limit: 3 }));
+    const told = (await toldUntil(page, 20_000)).filter(({ said }) => said.what === "over_limit");
+    assert.ok(told.length > 20, `${told.length} told`);
+    for (const { text, said } of told) {
+      assert.ok(text.includes(said.ceiling > 3 ? `; the limit is 3 (${said.ceiling} may still run, as it was lowered).` : "; the limit is 3."), text);
+    }
+    assert.ok(told.some(({ said }) => said.ceiling === 3), "in the end nobody from before is there");
+    assert.deepEqual(seen.complaints, []);
+    await close();
+  });
+
+  test("lets nobody finish at Count who came when all knew of it", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    await show(page, 1000);
+    const limit = page.locator("#c-limit-0");
+    while ((await limit.getAttribute("aria-valuetext")) !== "3") await limit.press("ArrowLeft");
+    await show(page, 4680);
+    const { said, told } = await stepTo(page, { door: 0, what: "over_limit", until: 5000 });
+    assert.deepEqual([said.limit, said.ceiling], [3, 3], "settings are cached for a second, and those from before are gone");
+    assert.match(told, /the limit is 3\.$/);
+    assert.match(await head(page, "counting"), new RegExp(` of 3 ${said.held - 3} too many `));
+    await close();
+  });
+
+  test("that was lowered says why more may run, on both sides", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 1000);
+    await page.evaluate(() => globalThis.leasehold.player.act({ do: "limit", pool: "analytics", limit: 3 }));
+    await show(page, 1500);
+    const why = await page.locator(".pool-over").evaluateAll((all) => all.map((one) => [one.textContent, one.title]));
+    for (const [text, title] of [why[0], why[2]]) {
+      assert.match(text, /\d+ (above the limit )?may finish$/);
+      assert.match(title, /jobs that run may finish\. Until every caller knows of it, more may get in by the limit of before\.$/);
+    }
+    await close();
+  });
+
+  test("that was raised is not said to be reached by who follows another", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit&at=9990" });
+    const told = (await toldUntil(page, 12_000)).filter(({ said }) => said.what === "refused" && said.door === 0 && said.limit === 18);
+    const stale = told.filter(({ said }) => said.held < 18);
+    assert.ok(stale.length > 0, `${told.length} told`);
+    for (const { text, said } of stale) {
+      assert.ok(text.startsWith(`Job ${said.job} counted ${said.held}: no fewer than the limit of before, which it still follows (it is 18 now). It asks again in `), text);
+    }
+    for (const { text } of told) assert.equal(/the limit is reached/.test(text), !stale.some((one) => one.text === text), text);
+    await close();
+  });
+
+  for (const [mode, what, expected] of [
+    ["queue", "queued", /^Job \d+ found no open slot by the limit of before, which it still follows \(it is 40 now\)\. It joins the queue and sleeps\.$/],
+    ["poll", "refused", /^Job \d+ found no free slot by the limit of before, which it still follows \(it is 40 now\)\. It asks again in /],
+  ]) {
+    test(`that was raised may not be known yet to who waits (${mode})`, async () => {
+      const scenario = { mode, pools: [{ prefix: "patient", limit: 10 }], workloads: [{ name: "patient", pool: "patient", burst: 25, burst_every_ms: 45_000, per_minute: 600 }] };
+      const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}` });
+      await show(page, 8000);
+      await page.evaluate(() => globalThis.leasehold.player.act({ do: "limit", pool: "patient", limit: 40 }));
+      const told = (await toldUntil(page, 10_500)).filter(({ said }) => said.what === what && said.door === 1);
+      const stale = told.filter(({ said }) => said.limit === 40 && said.followed === 10);
+      assert.ok(stale.length > 0, `${told.length} told`);
+      for (const { text } of stale) assert.match(text, expected);
+      for (const { text, said } of told) if (said.followed === said.limit) assert.match(text, /^Job \d+ found no (open|free) slot\. It /);
+      await close();
+    });
+  }
+});
