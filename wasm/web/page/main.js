@@ -132,6 +132,14 @@ function failsOften({ failures }) {
   return Object.values(failures).reduce((sum, share) => sum + share, 0) >= 10;
 }
 
+/** What of a scenario decides how long jobs wait, besides limits. @param {any} scenario */
+function waitingIn(scenario) {
+  const { leases, network, poll } = scenario;
+  // To be renewed in time, a lease has to outlast some ten messages.
+  const hasty = leases.lease_ms <= 10 * network.delay_ms ? { lease: leases.lease_ms, delay: network.delay_ms } : null;
+  return { failing: failsOften(scenario), worse: notPromised(scenario).join(""), every: poll.every_ms, hasty };
+}
+
 /** Whether a limit was lowered by now. @param {any} scenario @param {number} now ms */
 function wasLowered({ pools, actions }, now) {
   const limits = new Map(pools.map((pool) => [pool.prefix, pool.limit]));
@@ -332,7 +340,7 @@ const hooks = {
       showNumbers(parts.numbers, numbers);
       doors.verdicts(numbers, controls.scenario);
       controls.limits(limitsInForce(actions, frame.now_ms));
-      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms), failing: failsOften(controls.scenario), worse: notPromised(controls.scenario).join("") })]]) {
+      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms), ...waitingIn(controls.scenario) })]]) {
         if (place.textContent !== text) place.textContent = text;
       }
       parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));

@@ -28,46 +28,72 @@ export function showNumbers(body, numbers) {
 }
 
 /**
- * Why does one side wait longer? In one or two sentences, with the figures that stand above.
+ * Why does one side wait longer? In one or two sentences, with the figures that stand above; and who could not come at all.
  * @param {any} numbers
- * @param {{queues: boolean, lowered: boolean, failing: boolean, worse: string}} how queues: jobs wait in a queue at leasehold; lowered:
- *   a limit was lowered by now; failing: many messages and calls fail; worse: what is worse than Leasehold's promise allows, if anything is
+ * @param {{queues: boolean, lowered: boolean, failing: boolean, worse: string, every: number, hasty: {lease: number, delay: number}|null}} how
+ *   queues: jobs wait in a queue at leasehold; lowered: a limit was lowered by now; failing: many messages and calls fail; worse: what
+ *   is worse than Leasehold's promise allows, if anything is; every: after how long who was refused asks again, ms; hasty: how long a
+ *   lease lasts and how long a message takes, ms, where the lease may be too short for that
  */
 export function whyOneWaits(numbers, how) {
-  return unbroken(reason(numbers, how));
+  return unbroken(`${reason(numbers, how)}${turnedAway(numbers)}`);
 }
 
-function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, worse }) {
+function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, worse, every, hasty }) {
   const unkept = leasehold.most_over > 0 ? ` Leasehold did not keep its limit here, as ${worse}.` : "";
   const [there, here] = [counting, leasehold].map((door) => door.wait_p50_ms);
   if (!Number.isFinite(there) || !Number.isFinite(here)) return `The waits are compared here once jobs have got in on both sides.${unkept}`;
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " After the limit was lowered, Leasehold let few jobs in, or none, until the old limit was surely forgotten." : "";
-  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another. A job makes more requests at Leasehold before it runs.${unkept}`;
+  const more = here > there ? " A job makes more requests at Leasehold before it runs." : "";
+  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another.${more}${unkept}`;
   if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
+  if (hasty && [counting, leasehold].some((door) => door.lost_leases * 10 >= door.waited)) {
+    return `${waits}: a lease of ${span(hasty.lease)} is too short where a message takes ${span(hasty.delay)} one way. Many leases run out before they are renewed, and their jobs ask again.`;
+  }
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
+  // Of those who got in, the median had to wait for another only if half of them had to.
+  const [fullThere, full] = [counting, leasehold].map((door) => door.made_wait * 2 >= door.waited);
   if (here > there && worst.most_over > 0) {
     const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";
     // A limit that has changed since is not the one that was exceeded.
     const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
-    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait. And ${order(queues, counting, leasehold)}${settled}`;
+    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${full ? ` And ${order(queues, counting, leasehold)}` : ""}${settled}`;
   }
   if (here > there && failing) return `${waits}: messages and calls fail here. A job makes more requests at Leasehold before it runs, and meets more of the failures.${settled}`;
-  if (here > there) {
-    return `${waits}: ${order(queues, counting, leasehold)}${settled}`;
-  }
-  if (here < there) return `${waits}${queues ? ": a free slot goes to the first in the queue at once. At Count, then put a job that was refused waits until it asks again" : ""}.`;
-  return `The median wait is ${span(here)} on both sides.`;
+  if (here > there) return `${waits}${full ? `: ${order(queues, counting, leasehold)}` : `.${more}`}${settled}`;
+  if (here === there) return `The median wait is ${span(here)} on both sides.`;
+  if (fullThere) return `${waits}${sooner(queues, counting, every)}.`;
+  return `${waits}${failing ? ": messages and calls fail here, and a job that meets a failure asks again" : ""}.`;
 }
 
 /** A median wait below this is made of requests, ms. */
 const shortWait = 300;
 
+/** The longest time after which Leasehold advises a job to ask again, where leases do not last for minutes, ms. */
+const advised = 3000;
+
+/** What makes jobs wait longer at Count, then put, if anything does that is known. */
+function sooner(queues, counting, every) {
+  const why = [];
+  if (queues) why.push("a free slot goes to the first in the queue at once. At Count, then put a job that was refused waits until it asks again");
+  else if (every > advised) why.push(`Leasehold\u2019s reply says when to ask again. At Count, then put a job that was refused waits ${span(every)}`);
+  if (counting.died > 0) why.push(`${why.length > 0 ? "" : "at Count, then put "}the lease of a dead job counts until it runs out`);
+  return why.length > 0 ? `: ${why.join(", and ")}` : "";
+}
+
 /** Who is served first, and what that comes to for the last. */
 function order(queues, counting, leasehold) {
   const first = queues ? "its queue serves the jobs in the order in which they came" : "on both sides a job that finds no room asks again later";
   return `${first}. Count, then put lets in the jobs that happen to ask when there is room. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.`;
+}
+
+/** That not all jobs could come: no more than 10,000 are in flight (sim/src/simulator/fleet.rs). */
+function turnedAway({ doors }) {
+  if (!doors.some((door) => door.turned_away > 0)) return "";
+  const [counting, leasehold] = doors.map((door) => number(door.turned_away));
+  return ` While 10,000 jobs are in flight no more can come: ${counting} were turned away at Count, then put and ${leasehold} at Leasehold, not always the same ones.`;
 }
 
 /** @param {any} prices @param {any} numbers what was spent, or null */

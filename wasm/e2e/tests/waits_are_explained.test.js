@@ -1,0 +1,73 @@
+// Is the reason that the page gives for a longer wait one that is so? And does it say whom nobody let come?
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { numbers, open, show, withBrowser } from "../browser.js";
+
+const hashOf = (scenario) => `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}`;
+
+/** What the page says of the waits. @param {any} scenario @param {number} at ms */
+async function why(scenario, at) {
+  const { page, close } = await open({ hash: hashOf(scenario) });
+  await show(page, at);
+  const told = { text: (await page.locator("#why").innerText()).replaceAll("\u00a0", " "), doors: (await numbers(page)).doors };
+  await close();
+  return told;
+}
+
+describe("a longer wait", () => {
+  withBrowser();
+
+  test("of leases too short for the network is said to be that", async () => {
+    const { text, doors } = await why({ network: { delay_ms: 300 }, leases: { lease_ms: 1000 } }, 60_000);
+    assert.ok(doors[1].lost_leases > 0 && doors[1].per_job === null, "no job is done");
+    assert.match(text, /: a lease of 1 s is too short where a message takes 300 ms one way\. Many leases run out before they are renewed, and their jobs ask again\.$/);
+    // A lease that lasts is no reason.
+    const { text: lasting } = await why({ network: { delay_ms: 300 } }, 60_000);
+    assert.doesNotMatch(lasting, /too short/);
+  });
+
+  test("of lost messages is no matter of a queue", async () => {
+    const pools = ["analytics", "batch"].map((prefix) => ({ prefix, limit: 200 }));
+    const { text, doors } = await why({ seed: 3, pools, failures: { request_lost: 40, reply_lost: 40 } }, 40_000);
+    assert.ok(doors[1].wait_p50_ms < doors[0].wait_p50_ms, "it is Leasehold that is quicker");
+    assert.deepEqual(doors.map((door) => door.made_wait), [0, 0], "there is room for everybody");
+    assert.match(text, /: messages and calls fail here, and a job that meets a failure asks again\.$/);
+  });
+
+  test("at Count has its reason also where no queue is", async () => {
+    const died = { mode: "poll", pools: [{ prefix: "p", limit: 8 }], workloads: [{ name: "p", pool: "p", burst: 12, per_minute: 105, job_ms: 4000 }], failures: { worker_dies: 12.5 } };
+    const { text, doors } = await why(died, 60_000);
+    assert.ok(doors[1].wait_p50_ms < doors[0].wait_p50_ms);
+    assert.match(text, /: at Count, then put the lease of a dead job counts until it runs out\.$/);
+    assert.doesNotMatch(text, /queue/);
+  });
+
+  test("of a few requests is not put down to Leasehold's where it is shorter", async () => {
+    const { page, close } = await open();
+    const [shorter, longer, rare, often] = await page.evaluate(async () => {
+      const { whyOneWaits } = await import("./page/numbers.js");
+      const door = (wait, more = {}) => ({ most_over: 0, wait_p50_ms: wait, wait_p99_ms: 2 * wait, waited: 10, made_wait: 10, lost_leases: 0, died: 0, turned_away: 0, pools: [{ prefix: "p", limit: 3, peak: 3, most_over: 0 }], ...more });
+      const told = (there, here, how) => whyOneWaits({ doors: [there, here] }, { queues: false, lowered: false, failing: false, every: 2000, hasty: null, ...how });
+      return [told(door(93), door(70)), told(door(70), door(93)), told(door(9000), door(2000), { every: 10_000 }), told(door(9000), door(2000))];
+    });
+    assert.match(shorter, /hardly had to wait for another\.$/);
+    assert.match(longer, /A job makes more requests at Leasehold before it runs\.$/);
+    assert.match(rare, /: Leasehold\u2019s reply says when to ask again\. At Count, then put a job that was refused waits 10\u00a0s\.$/);
+    assert.match(often, /against 9\u00a0s\.$/, "a reason that nobody knows is not given");
+    await close();
+  });
+
+  test("is not all: who could not come is told, too", async () => {
+    const pools = [{ prefix: "p", limit: 0 }];
+    const workloads = Array.from({ length: 8 }, (_, at) => ({ name: `w-${at}`, pool: "p", burst: 2000, burst_over_ms: 100 }));
+    const { text, doors } = await why({ pools, workloads }, 200);
+    const [counting, leasehold] = doors.map((door) => door.turned_away);
+    assert.ok(counting > 0 && leasehold > 0);
+    const grouped = (count) => new Intl.NumberFormat("en").format(count);
+    assert.ok(text.endsWith(` While 10,000 jobs are in flight no more can come: ${grouped(counting)} were turned away at Count, then put and ${grouped(leasehold)} at Leasehold, not always the same ones.`), text);
+    const few = await why({ pools }, 200);
+    assert.doesNotMatch(few.text, /turned away/);
+  });
+});
