@@ -5,6 +5,9 @@ import { capital, harmless, moment, sides, span } from "./words.js";
 
 const doors = ["Count", "Leasehold"];
 
+/** How many requests are listed, of all jobs. */
+const mostListed = 60;
+
 const signs = {
   done: ["\u00b7", "done"],
   refused: ["\u00d7", "refused"],
@@ -125,11 +128,13 @@ export class Requests {
   refresh() {
     const world = this.hooks.world();
     if (world === null) return;
-    const briefs = [0, 1].flatMap((door) => world.recent(door, this.job === null ? 40 : this.hooks.kept()));
+    // Of each side as many as are listed of both: so none is left out between two that are. Of one job, all that are kept.
+    const most = this.job === null ? mostListed : 2 * this.hooks.kept();
+    const briefs = [0, 1].flatMap((door) => world.recent(door, most));
     this.briefs = briefs
       .filter((brief) => this.job === null || brief.job === this.job)
       .sort((one, other) => other.asked_ms - one.asked_ms || other.id - one.id)
-      .slice(0, 60);
+      .slice(0, most);
     this.older = this.job === null ? "" : this.#older(world);
     this.#sayWhose(this.older);
     this.#drawList();
