@@ -151,6 +151,24 @@ describe("links", () => {
     await Promise.all([paced.close(), own.close(), close()]);
   });
 
+  test("to a step have the pace that it was seen at", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit&at=9900" });
+    const other = await open();
+    const speeds = new Set();
+    for (let step = 0; step < 60; step += 1) {
+      await page.locator("#step").click();
+      const speed = await page.locator("#speed-is").innerText();
+      if (speeds.has(speed)) continue;
+      speeds.add(speed);
+      await other.page.evaluate((hash) => (location.hash = hash), await copied(page));
+      await other.page.waitForFunction((at) => globalThis.leasehold.player.now === at, await now(page));
+      assert.equal(await other.page.locator("#speed-is").innerText(), speed);
+    }
+    assert.deepEqual([...speeds], ["real time", "1/10 of real time"]);
+    await other.close();
+    await close();
+  });
+
   test("carry the request that is chosen, and the job whose requests are listed", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 1500);

@@ -109,6 +109,7 @@ export class Player {
     this.pause();
     const stepped = this.world.step();
     this.within = true;
+    this.#keepPace();
     this.settleUntil = performance.now() + 400;
     this.hooks.shown({ dt: 16, real: performance.now(), stepped: stepped ?? { said: [], request: null, door: null }, jumped: false });
     this.#wake();
