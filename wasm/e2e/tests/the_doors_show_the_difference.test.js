@@ -284,6 +284,31 @@ describe("the two doors", () => {
     await close();
   });
 
+  test("say on which side a worker dies, if it is one alone", async () => {
+    const workloads = [{ name: "w", pool: "p", burst: 20 }];
+    const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify({ pools: [{ prefix: "p", limit: 4 }], workloads })).toString("base64url")}` });
+    const kill = page.getByRole("button", { name: "Kill a worker" });
+    const died = () => numbers(page).then(({ doors }) => doors.map((door) => door.died));
+    await show(page, 1000);
+    await kill.click();
+    assert.deepEqual([await page.locator("#announce").innerText(), await died()], ["A worker dies on each side.", [1, 1]]);
+    assert.match(await kill.getAttribute("title"), /^A worker dies on each side that has one/);
+    const alone = await page.evaluate(() => {
+      const { player } = globalThis.leasehold;
+      for (let at = 2000; at < 60_000; at += 100) {
+        player.seekNow(at);
+        const busy = player.world.frame().doors.map((door) => door.in_flight > 0);
+        if (busy[0] !== busy[1]) return busy.indexOf(true);
+      }
+      return -1;
+    });
+    await kill.click();
+    const after = await died();
+    assert.ok(after[alone] === 2 && after[1 - alone] === 1, `${after} at ${alone}`);
+    assert.equal(await page.locator("#announce").innerText(), `A worker dies at ${["Count, then put", "Leasehold"][alone]}. The other side has none.`);
+    await close();
+  });
+
   test("lose a reply on demand, and leasehold finds out what was done", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 20);

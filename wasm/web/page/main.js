@@ -13,7 +13,7 @@ import { LEASEHOLD } from "./rows.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { withTerms } from "./terms.js";
 import { TraceShow } from "./trace.js";
-import { harmless, moment, notPromised, number, pace as paceOf, shorten, shortenAmong } from "./words.js";
+import { harmless, moment, notPromised, number, pace as paceOf, shorten, shortenAmong, sides } from "./words.js";
 
 const get = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -363,7 +363,15 @@ const hooks = {
   },
 };
 
-function act(action, said) {
+/** Where a worker died of a kill, in a sentence. @param {number[]} before how many were dead at each door @param {number[]} after */
+function killed(before, after) {
+  const where = sides.filter((_, door) => after[door] > before[door]);
+  if (where.length === 0) return "No worker dies: those that are here are dead.";
+  return where.length > 1 ? "A worker dies on each side." : `A worker dies at ${where[0]}. The other side has none.`;
+}
+
+/** @param {object} action @param {(before: number[], after: number[]) => string} say what was done; how many were dead at each door, before it and after */
+function act(action, say) {
   try {
     // At the start nobody has come, whether the show has just begun or went back there.
     const start = player.now === 0 && !player.within;
@@ -371,10 +379,12 @@ function act(action, said) {
       problem("No worker dies: no job has come yet, or all have gone.", { passing: true });
       return;
     }
+    const dead = () => player.world.numbers().doors.map((door) => door.died);
+    const before = dead();
     player.act(action);
     forked();
     captions.expect(["died", "lost"], performance.now());
-    captions.say(said);
+    captions.say(say(before, dead()));
   } catch (error) {
     problem(sentenceOf(error));
   }
@@ -403,8 +413,8 @@ function connect() {
     ended: () => (scrubbing = false),
   });
   parts.speed.addEventListener("input", () => player.setSpeed(speeds[Number(parts.speed.value)]));
-  parts.kill.addEventListener("click", () => act({ do: "kill" }, "A worker dies on each side."));
-  parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, "The next reply to a write gets lost on each side."));
+  parts.kill.addEventListener("click", () => act({ do: "kill" }, killed));
+  parts.drop.addEventListener("click", () => act({ do: "drop_reply" }, () => "The next reply to a write gets lost on each side."));
   parts.link.addEventListener("click", async () => {
     const text = parts.link.querySelector("span");
     const late = player.now > latest ? `, at minute ${latest / 60_000}: the latest a link can carry` : "";
