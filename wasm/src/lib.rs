@@ -6,6 +6,6 @@ mod recording;
 mod replay;
 mod world;
 
-pub use recording::{RecordedChange, RecordedPool, Recording};
+pub use recording::{LastLook, RecordedChange, RecordedPool, Recording};
 pub use replay::Replay;
 pub use world::World;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
 use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceError, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEvent, changes};
-use leasehold_core::{PoolName, Timestamp};
+use leasehold_core::{Millis, PoolName, Timestamp};
 use serde::Serialize;
 
 /// A trace that can be played.
@@ -20,10 +20,26 @@ pub struct Recording {
     pools: Vec<(PoolName, RecordedLooks)>,
     /// Everything in order of time: when, which pool, which of its looks.
     order: Vec<(Timestamp, usize, usize)>,
+    /// A pool that is first seen from then on is new: by then all that were there had been looked at.
+    new_from: Option<Timestamp>,
+    /// For how long a look is taken for the present, for pools by number.
+    lasts: Vec<Option<Millis>>,
 }
+
+/// How many times the usual time between two looks a look is taken for the present.
+const LASTS: u64 = 4;
 
 /// What was seen of a pool, in order.
 type RecordedLooks = Vec<(Timestamp, PoolSeen)>;
+
+/// The last look at a pool.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LastLook<'a> {
+    /// What was seen.
+    pub pool: RecordedPool<'a>,
+    /// When, if that is so long ago that it is not taken for the present.
+    pub old_since: Option<Timestamp>,
+}
 
 /// A pool as it was seen at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -47,6 +63,16 @@ fn whole(seen: &PoolSeen) -> Option<&Occupancy> {
         PoolSeen::Pool(pool) => Some(pool),
         PoolSeen::Gone(_) | PoolSeen::Broken(_) => None,
     }
+}
+
+/// The usual time between two of these looks: three of four come no later. None if there are not two.
+///
+/// It is not the median: a pool may be looked at twice in a row, once in the list of all and once for itself.
+fn usual<'a>(looks: impl Iterator<Item = &'a RecordedLooks>) -> Option<Millis> {
+    let between = |looks: &'a RecordedLooks| looks.windows(2).map(|pair| pair[1].0.since(pair[0].0));
+    let mut between: Vec<Millis> = looks.flat_map(between).collect();
+    between.sort_unstable();
+    between.get(between.len() * 3 / 4).copied()
 }
 
 /// An event, and of which pool.
@@ -73,6 +99,14 @@ pub enum RecordedChange {
         /// `gone`
         what: &'static str,
     },
+    /// It was there, and had not been.
+    Made {
+        /// Since when at the latest.
+        #[serde(rename = "at_ms")]
+        at: Timestamp,
+        /// `made`, or `made_again` if it had been gone.
+        what: &'static str,
+    },
 }
 
 /// One look at a pool, in four numbers.
@@ -86,6 +120,8 @@ pub struct Point {
     pub limit: u32,
     /// How many waited.
     pub waiting: u32,
+    /// Until when that is taken for the present.
+    pub until: u64,
 }
 
 impl Recording {
@@ -110,7 +146,12 @@ impl Recording {
         };
         let mut order: Vec<(Timestamp, usize, usize)> = pools.iter().enumerate().flat_map(looks_of).collect();
         order.sort_unstable();
-        Ok(Recording { header, note, moments, pools, order })
+        let of_all = usual(pools.iter().map(|(_, looks)| looks));
+        let new_from = moments.first().zip(of_all).map(|(first, usual)| *first + Millis(usual.0.div_ceil(2)));
+        let lasts = pools.iter().map(|(_, looks)| {
+            usual([looks].into_iter()).max(of_all).map(|usual| Millis(usual.0.saturating_mul(LASTS)))
+        });
+        Ok(Recording { header, note, moments, lasts: lasts.collect(), pools, order, new_from })
     }
 
     /// What was recorded.
@@ -153,17 +194,26 @@ impl Recording {
     }
 
     /// Every pool as it was seen last at that moment, by name.
-    pub fn at(&self, at: Timestamp) -> Vec<RecordedPool<'_>> {
-        let last = |looks: &RecordedLooks| looks.partition_point(|(seen, _)| *seen <= at).checked_sub(1);
-        let seen = self.pools.iter().filter_map(|(prefix, looks)| Some((prefix, &looks[last(looks)?].1)));
-        let pools = seen.filter_map(|(prefix, seen)| match seen {
-            PoolSeen::Pool(pool) => Some(RecordedPool::Whole(pool)),
-            PoolSeen::Broken(pool) => {
-                Some(RecordedPool::Broken { prefix, broken: &pool.why, rest: pool.rest.as_deref() })
-            }
-            PoolSeen::Gone(_) => None,
-        });
-        pools.collect()
+    pub fn at(&self, at: Timestamp) -> Vec<LastLook<'_>> {
+        let last = |((prefix, looks), lasts)| {
+            let looks: &RecordedLooks = looks;
+            let (since, seen) = &looks[looks.partition_point(|(seen, _)| *seen <= at).checked_sub(1)?];
+            let pool = match seen {
+                PoolSeen::Pool(pool) => RecordedPool::Whole(pool),
+                PoolSeen::Broken(pool) => {
+                    RecordedPool::Broken { prefix, broken: &pool.why, rest: pool.rest.as_deref() }
+                }
+                PoolSeen::Gone(_) => return None,
+            };
+            let is_old = |lasts: Millis| at > *since + lasts;
+            Some(LastLook { pool, old_since: Option::is_some_and(lasts, is_old).then_some(*since) })
+        };
+        self.pools
+            .iter()
+            .map(|(prefix, looks)| (prefix, looks))
+            .zip(self.lasts.iter().copied())
+            .filter_map(last)
+            .collect()
     }
 
     /// What was seen to have happened after one moment and until another, in the order in which it was seen.
@@ -173,6 +223,7 @@ impl Recording {
         for (at, pool, look) in &self.order[seen(after).min(seen(until))..seen(until)] {
             let (prefix, looks) = &self.pools[*pool];
             let (before, now) = (look.checked_sub(1).map(|before| &looks[before].1), &looks[*look].1);
+            let made = |what| vec![RecordedChange::Made { at: *at, what }];
             let told = match (before.and_then(whole), now) {
                 // A pool may be told as gone more than once, or before it was ever seen.
                 (_, PoolSeen::Gone(_)) => match before {
@@ -184,7 +235,11 @@ impl Recording {
                 (Some(before), PoolSeen::Pool(now)) => {
                     changes(before, now).into_iter().map(RecordedChange::Event).collect()
                 }
-                _ => vec![],
+                _ => match before {
+                    Some(PoolSeen::Gone(_)) => made("made_again"),
+                    None if self.new_from.is_some_and(|from| from <= *at) => made("made"),
+                    _ => vec![],
+                },
             };
             events.extend(told.into_iter().map(|event| RecordedEvent { prefix: prefix.clone(), event }));
         }
@@ -193,16 +248,25 @@ impl Recording {
 
     /// How a pool fared: at most so many points, none if it was never seen.
     pub fn line(&self, prefix: &str, points: usize) -> Vec<Point> {
-        let looks = self.pools.iter().find(|(known, _)| known.as_str() == prefix);
-        let looks = looks.map_or(&[][..], |(_, looks)| looks.as_slice());
-        let seen: Vec<(Timestamp, Sample)> =
-            looks.iter().filter_map(|(at, seen)| Some((*at, Sample::from(whole(seen)?)))).collect();
-        let draw = |(first, Span { most_held, last, .. }): (usize, Span)| Point {
-            at: seen[first].0.0,
+        let Some(pool) = self.pools.iter().position(|(known, _)| known.as_str() == prefix) else { return vec![] };
+        let (looks, lasts) = (&self.pools[pool].1, self.lasts[pool]);
+        // Each look lasts until the next, but not over a time in which nobody looked or the pool was gone.
+        let seen = looks.iter().enumerate().filter_map(|(number, (at, seen))| {
+            let point = Span::from(Sample::from(whole(seen)?));
+            let next = looks.get(number + 1).map_or(u64::MAX, |(next, _)| next.0);
+            Some((at.0, next.min(lasts.map_or(u64::MAX, |lasts| (*at + lasts).0)), point))
+        });
+        let seen: Vec<(u64, u64, Span)> = seen.collect();
+        let then = |(at, until, span): (u64, u64, Span), (next, ends, more): (u64, u64, Span)| {
+            (at, if until == next { ends } else { until }, span.then(more))
+        };
+        let draw = |(_, (at, until, Span { most_held, last, .. })): (usize, (u64, u64, Span))| Point {
+            at,
             held: most_held,
             limit: last.limit,
             waiting: last.waiting,
+            until,
         };
-        thin_out(&seen, points, |(_, sample)| Span::from(*sample), Span::then).map(draw).collect()
+        thin_out(&seen, points, |seen| *seen, then).map(draw).collect()
     }
 }

@@ -58,12 +58,14 @@ impl Replay {
         }))
     }
 
-    /// Every pool as it was seen last at that moment.
+    /// Every pool as it was seen last at that moment; and of each when that was, if it is too long ago for the present.
     ///
     /// # Errors
     /// Never.
     pub fn at(&self, at: f64) -> Result<JsValue, JsError> {
-        object(&json!({ "at_ms": at, "pools": self.0.at(moment(at)) }))
+        let (pools, old): (Vec<_>, Vec<_>) =
+            self.0.at(moment(at)).into_iter().map(|look| (look.pool, look.old_since)).unzip();
+        object(&json!({ "at_ms": at, "pools": pools, "old_since_ms": old }))
     }
 
     /// What happened after one moment and until another.
@@ -74,9 +76,11 @@ impl Replay {
         object(&self.0.events(moment(after), moment(until)))
     }
 
-    /// How a pool fared, four numbers each: when, held, limit, waiting.
+    /// How a pool fared, five numbers each: when, held, limit, waiting, and until when that is taken for the present.
     pub fn line(&self, prefix: &str, points: usize) -> Vec<f64> {
-        let draw = |point: Point| [point.at as f64, point.held.into(), point.limit.into(), point.waiting.into()];
+        let draw = |Point { at, held, limit, waiting, until }: Point| {
+            [at as f64, held.into(), limit.into(), waiting.into(), until as f64]
+        };
         self.0.line(prefix, points).into_iter().flat_map(draw).collect()
     }
 }

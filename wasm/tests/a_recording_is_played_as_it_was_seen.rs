@@ -5,7 +5,7 @@
 use leasehold_core::occupancy::trace::{BrokenPool, PoolSeen, Trace, TraceEntry, TraceHeader};
 use leasehold_core::occupancy::{Occupancy, PoolEventKind};
 use leasehold_core::{Attempt, Fence, Held, Holder, Limit, Notice, Settings, Slot, SlotRow, Snapshot, Timestamp};
-use leasehold_wasm::{RecordedChange, RecordedPool, Recording};
+use leasehold_wasm::{LastLook, RecordedChange, RecordedPool, Recording};
 
 /// A slot: its fence, and whether it is held.
 type Slots = [(u64, bool); 2];
@@ -53,7 +53,7 @@ fn recording() -> Recording {
 fn every_pool_shows_as_it_was_seen_last() {
     let recording = recording();
     let held = |at: u64| -> Vec<String> {
-        let shown = |pool: &RecordedPool| match pool {
+        let shown = |look: &LastLook| match look.pool {
             RecordedPool::Whole(pool) => format!("{} {}", pool.prefix, pool.held),
             RecordedPool::Broken { prefix, broken, .. } => format!("{prefix} broken: {broken}"),
         };
@@ -83,7 +83,7 @@ fn a_broken_pool_shows_as_broken_until_it_is_read_again() {
         TraceEntry::pool(Timestamp(4_000), look("a", 4_000, [(2, false), (1, false)])),
     ];
     let recording = Recording::parse(&Trace { header, entries, note: None }.to_string()).expect("a trace");
-    let at = |at: u64| serde_json::to_value(recording.at(Timestamp(at))).expect("JSON")[0].take();
+    let at = |at: u64| serde_json::to_value(recording.at(Timestamp(at))[0].pool).expect("JSON");
     assert_eq!((&at(1_500)["held"], &at(1_500)["broken"]), (&1.into(), &serde_json::Value::Null));
     let broken = at(2_500);
     assert_eq!((&broken["prefix"], &broken["broken"]), (&"a".into(), &"row slot#00001".into()));
@@ -118,6 +118,7 @@ fn what_happened_between_two_moments_is_told_once() {
             },
             RecordedChange::Gone { at: Timestamp(4_000), what } => what,
             RecordedChange::Gone { .. } => "gone at another time",
+            RecordedChange::Made { what, .. } => what,
         };
         let events = recording.events(Timestamp(after), Timestamp(until));
         events.iter().map(|told| (told.prefix.to_string(), name(&told.event))).collect()
@@ -137,7 +138,56 @@ fn a_pool_that_goes_is_told_once_and_none_that_never_was() {
         {\"at_ms\":10,\"gone\":\"a\"}\n{\"at_ms\":11,\"gone\":\"a\"}\n";
     let recording = Recording::parse(&format!("{header}{lines}")).expect("a trace");
     let events = serde_json::to_value(recording.events(Timestamp(0), Timestamp(99))).expect("JSON");
-    assert_eq!(events, serde_json::json!([{ "prefix": "a", "at_ms": 10, "what": "gone" }]));
+    let told = [(9, "made_again"), (10, "gone")]
+        .map(|(at, what)| serde_json::json!({ "prefix": "a", "at_ms": at, "what": what }));
+    assert_eq!(events, serde_json::json!(told));
+}
+
+/// Looks at pool `a` every second, except that nobody looked for a while; and at `b`, which is made meanwhile, goes and
+/// is made again. `c` comes with the second look at `a`, which is as soon as all were looked at once.
+fn with_holes() -> Recording {
+    let header = TraceHeader { table: "t".into(), region: None, recorded_at: Timestamp(7), program: "p".into() };
+    let entry = |prefix: &str, at: u64| TraceEntry::pool(Timestamp(at), look(prefix, at, [(1, true), (0, false)]));
+    let gone = |at: u64| TraceEntry { at: Timestamp(at), seen: PoolSeen::Gone("b".parse().expect("prefix")) };
+    let mut entries: Vec<TraceEntry> = [1, 2, 3, 4, 14, 15, 16, 17].map(|at| entry("a", at * 1_000)).into();
+    entries.extend([entry("a", 1_006), entry("c", 1_006)]);
+    entries.extend([entry("b", 2_000), entry("b", 3_000), gone(4_000), entry("b", 16_000)]);
+    entries.sort_by_key(|entry| entry.at);
+    Recording::parse(&Trace { header, entries, note: None }.to_string()).expect("a trace")
+}
+
+#[test]
+fn a_pool_that_is_made_meanwhile_or_again_is_told() {
+    let recording = with_holes();
+    let events = serde_json::to_value(recording.events(Timestamp(0), Timestamp(99_000))).expect("JSON");
+    let told = |at: u64, what: &str| serde_json::json!({ "prefix": "b", "at_ms": at, "what": what });
+    assert_eq!(events, serde_json::json!([told(2_000, "made"), told(4_000, "gone"), told(16_000, "made_again")]));
+}
+
+#[test]
+fn an_old_look_is_not_the_present() {
+    let recording = with_holes();
+    let old = |at: u64| recording.at(Timestamp(at))[0].old_since;
+    assert_eq!((old(1_000), old(8_000)), (None, None), "one may come late");
+    assert_eq!((old(8_001), old(13_999), old(14_000)), (Some(Timestamp(4_000)), Some(Timestamp(4_000)), None));
+    // As often as it was seen: of one look alone nobody knows.
+    let header = "{\"leasehold_trace\":1,\"table\":\"t\",\"recorded_at_ms\":7}\n";
+    let recording =
+        Recording::parse(&format!("{header}{{\"at_ms\":8,\"broken\":\"a\",\"why\":\"w\"}}\n")).expect("a trace");
+    assert_eq!(recording.at(Timestamp(9_000_000))[0].old_since, None);
+}
+
+#[test]
+fn a_line_has_a_hole_where_nobody_looked_or_the_pool_was_gone() {
+    let recording = with_holes();
+    let lasting = |prefix: &str, points: usize| -> Vec<(u64, u64)> {
+        recording.line(prefix, points).iter().map(|point| (point.at / 1_000, point.until / 1_000)).collect()
+    };
+    let each = [(1, 1), (1, 2), (2, 3), (3, 4), (4, 8), (14, 15), (15, 16), (16, 17), (17, 21)];
+    assert_eq!(lasting("a", 10), each);
+    assert_eq!(lasting("a", 2), [(1, 8), (14, 21)]);
+    assert_eq!(lasting("a", 1), [(1, 8)]);
+    assert_eq!(lasting("b", 10)[..2], [(2, 3), (3, 4)], "it was gone after that");
 }
 
 #[test]

@@ -179,7 +179,7 @@ pub struct BrokenPool {
 pub enum TraceError {
     /// The first line is not the first line of a trace.
     #[error(
-        "line 1: not a trace: {why}; a trace is what `leasehold record` wrote, and begins with {{\"{MARK}\":{VERSION},"
+        "line 1: not a trace: {why}; a trace is what `leasehold record` wrote, and begins with `{{\"{MARK}\":{VERSION}`"
     )]
     NotATrace {
         /// What is there instead.

@@ -11,7 +11,7 @@ import { colours } from "./colours.js";
  * @property {string} said what to write below it: what is counted, and of which time
  * @property {number} most the top of the scale, the same at both doors
  * @property {{at: number, most: number, limit: number, ceiling: number, until: number}[]} points in order; ceiling: how many may hold,
- *   more than the limit after a lowering; each lasts until the next, the last until its own end
+ *   more than the limit after a lowering; each lasts until the next or until its own end, whichever comes first
  */
 
 const foot = 13;
@@ -47,10 +47,14 @@ export class Chart {
     const limit = new Path2D();
     let edgeY = -1;
     let limitY = -1;
+    let ended = 0;
     points.forEach((point, index) => {
       const left = x(point.at);
-      const right = index + 1 < points.length ? x(points[index + 1].at) : x(Math.min(to, point.until));
+      const right = x(Math.min(index + 1 < points.length ? points[index + 1].at : to, point.until));
       if (right <= 0) return;
+      // Where nothing is known there is no line.
+      if (left > ended + 0.5) edgeY = limitY = -1;
+      ended = right;
       const wide = Math.max(0.5, right - left);
       const top = y(point.most);
       const line = y(point.limit);

@@ -22,4 +22,4 @@ export const none = new Float64Array(0);
 export const taken = { stride: 2, pool: 0, cell: 1 };
 
 export const line = { stride: 6, from: 0, most: 1, last: 2, limit: 3, waiting: 4, ceiling: 5 };
-export const traceLine = { stride: 4, at: 0, held: 1, limit: 2, waiting: 3 };
+export const traceLine = { stride: 5, at: 0, held: 1, limit: 2, waiting: 3, until: 4 };

@@ -144,7 +144,7 @@ export class TraceShow {
   async fetch(address, how = {}) {
     const trimmed = address.trim();
     if (trimmed === "") {
-      this.refuse("Write the address of a recording first, for example traces/demo.jsonl.");
+      this.refuse("Write the address of a recording first: of a file on this site.");
       return;
     }
     let url;
@@ -276,7 +276,9 @@ export class TraceShow {
   /** @param {number} moment ms since the epoch @param {number} [dt] */
   show(moment, dt = 0) {
     this.moment = moment;
-    const { pools } = this.replay.at(moment);
+    const { pools, old_since_ms: since } = this.replay.at(moment);
+    /** How long ago each pool was looked at, where that is too long ago to be the present. @type {Map<string, number>} */
+    this.old = new Map(pools.flatMap((pool, at) => (since[at] === null ? [] : [[pool.prefix, moment - since[at]]])));
     const from = this.replay.from();
     const length = Math.max(1, this.replay.to() - from);
     this.parts.scrub.value = String(Math.round(((moment - from) / length) * 1000));
@@ -297,11 +299,11 @@ export class TraceShow {
         this.bands.set(pool.prefix, band);
         this.parts.bands.append(band.element);
       }
-      band.show(pool, { from, to: this.replay.to(), moment, dt });
+      band.show(pool, { from, to: this.replay.to(), moment, dt, old: this.old.get(pool.prefix) });
     }
     this.parts.none.hidden = shown.length > 0;
     this.parts.none.textContent = this.chosen === null ? "No pool is there at this moment." : `Pool ${harmless(this.chosen)} is not there at this moment.`;
-    this.#log(moment, dt);
+    this.#log(moment, dt, shown.length > 0 && shown.every((pool) => this.old.has(pool.prefix)));
   }
 
   #pick(pools) {
@@ -317,7 +319,8 @@ export class TraceShow {
     select.value = this.chosen ?? "";
   }
 
-  #log(moment, dt) {
+  // Nothing is known of a time in which nobody looked.
+  #log(moment, dt, unseen) {
     if (dt > 0 && performance.now() < (this.logDue ?? 0)) return;
     this.logDue = performance.now() + 250;
     const span = Math.max(10_000, (this.replay.to() - this.replay.from()) / 20);
@@ -341,7 +344,7 @@ export class TraceShow {
     if (events.length === 0) {
       const item = document.createElement("li");
       item.className = "soft";
-      item.textContent = "Nothing changed in this time.";
+      item.textContent = unseen ? "Nobody looked in this time." : "No change was seen in this time.";
       this.parts.log.append(item);
     }
   }
@@ -388,7 +391,9 @@ class TraceBand {
     this.element.querySelector(".pool-over").textContent = broken === undefined ? stateOf(pool) : `broken: ${shorten(broken, 400)}`;
     const summary = pool.detail === "summary";
     const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
-    this.element.querySelector(".pool-waits").textContent = unknown ? "" : summary ? `${waits}. As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : waits;
+    const told = [unknown ? "" : waits, summary && !unknown ? `As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : "", how.old === undefined ? "" : `The last look was ${span(how.old)} before`];
+    this.element.querySelector(".pool-waits").textContent = unbroken(told.filter(Boolean).join(". "));
+    this.element.classList.toggle("old", how.old !== undefined);
     const override = this.element.querySelector(".pool-override");
     override.hidden = !pool.override;
     override.textContent = overrideOf(pool);
@@ -443,7 +448,7 @@ export function courseOf(line, moment) {
     const limit = line[at + rows.traceLine.limit];
     if (points.length === 0) ceiling = Math.max(limit, held);
     else if (held <= limit || limit >= ceiling) ceiling = limit;
-    points.push({ at: line[at], most: held, limit, ceiling, until: moment });
+    points.push({ at: line[at], most: held, limit, ceiling, until: Math.min(moment, line[at + rows.traceLine.until]) });
   }
   return points;
 }
@@ -558,6 +563,10 @@ function tell(event) {
       return `the fence of slot ${event.slot} went from ${event.before} to ${event.after}: rows were deleted or restored`;
     case "gone":
       return "the pool was retired";
+    case "made":
+      return "the pool was made";
+    case "made_again":
+      return "the pool was made again";
     case "queued":
       return `${who} joined the queue`;
     case "left_queue":
