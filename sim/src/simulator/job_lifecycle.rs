@@ -125,6 +125,7 @@ impl Lane {
         self.observer.usage.transitions += 1;
         let seen = &mut self.observer.pools[pool];
         seen.waits.add(waited);
+        seen.stats.made_wait += u64::from(waited_long);
         let breach = seen.takes(now);
         let (held, limit, ceiling) = (seen.held, seen.limit, seen.ceiling);
         let (counted, counted_at) = (counted.map(|(count, _)| count), counted.map(|(_, at)| at));

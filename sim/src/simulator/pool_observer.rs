@@ -42,7 +42,7 @@ pub(crate) struct PoolStats {
     pub(crate) over_jobs: u64,
     pub(crate) died: u64,
     pub(crate) gave_up: u64,
-    /// How many were refused or queued, as there was no room.
+    /// How many of those who were told had been refused or queued before.
     pub(crate) made_wait: u64,
     /// How many leases ran out or were lost while their jobs worked.
     pub(crate) lost_leases: u64,
@@ -141,7 +141,6 @@ impl PoolObserver {
     /// So many more, or fewer, wait.
     pub(crate) fn waiters(&mut self, now: u64, more: i32) {
         self.waiting = self.waiting.saturating_add_signed(more);
-        self.stats.made_wait += u64::try_from(more).unwrap_or(0);
         self.sample(now);
     }
 

@@ -81,12 +81,12 @@ pub struct PoolStatistics {
     pub over_for_ms: f64,
     /// How much of limit x time was held, from 0 to 1.
     pub utilisation: f64,
-    /// How many were refused or queued, as there was no room for them.
+    /// How many were told that they have a lease.
+    pub waited: u64,
+    /// How many of those had been refused or queued before, as there was no room.
     pub made_wait: u64,
     /// How many leases were lost while their jobs worked.
     pub lost_leases: u64,
-    /// How many were told that they have a lease.
-    pub waited: u64,
     /// Half of them waited no longer than this, in milliseconds.
     pub wait_p50_ms: Option<f64>,
     /// All but one in a hundred waited no longer than this, in milliseconds.
@@ -166,9 +166,9 @@ fn pool_statistics(
         breaches: stats.breaches,
         over_for_ms: ms(stats.over_for),
         utilisation: if stats.limit_time == 0 { 0.0 } else { stats.held_time as f64 / stats.limit_time as f64 },
+        waited: waits.count(),
         made_wait: stats.made_wait,
         lost_leases: stats.lost_leases,
-        waited: waits.count(),
         wait_p50_ms: waits.percentile(50).map(ms),
         wait_p99_ms: waits.percentile(99).map(ms),
         over: stats.over_jobs,

@@ -362,7 +362,7 @@ describe("traces", () => {
     const ceilings = (...pairs) =>
       page.evaluate(async (all) => {
         const { courseOf } = await import("./page/trace.js");
-        const line = Float64Array.from(all.flatMap(([held, limit], at) => [at, held, limit, 0]));
+        const line = Float64Array.from(all.flatMap(([held, limit], at) => [at, held, limit, 0, at + 1]));
         return courseOf(line, all.length).map((point) => point.ceiling);
       }, pairs);
     // Held and limit at each look, and how many might hold.
@@ -371,7 +371,7 @@ describe("traces", () => {
     assert.deepEqual(await ceilings([8, 10], [8, 5], [7, 3], [12, 3]), [10, 10, 10, 10], "lowered twice");
     assert.deepEqual(await ceilings([8, 10], [8, 5], [8, 12], [13, 12]), [10, 10, 12, 12], "and raised");
     assert.deepEqual(await ceilings([9, 6], [10, 6]), [9, 9], "before the first look nobody knows");
-    assert.equal(await page.evaluate(async () => (await import("./page/trace.js")).courseOf(Float64Array.of(5, 1, 2, 0, 9, 1, 2, 0), 8).length), 1, "none of what comes later");
+    assert.equal(await page.evaluate(async () => (await import("./page/trace.js")).courseOf(Float64Array.of(5, 1, 2, 0, 9, 9, 1, 2, 0, 13), 8).length), 1, "none of what comes later");
     await close();
   });
 

@@ -36,6 +36,14 @@ describe("a longer wait", () => {
     assert.match(text, /: messages and calls fail here, and a job that meets a failure asks again\.$/);
   });
 
+  test("in another pool is no reason", async () => {
+    // In one pool nobody gets in; in the other there is room, and messages take long.
+    const workloads = ["shut", "open"].map((pool) => ({ name: pool, pool, burst: 40, per_minute: 120 }));
+    const { text, doors } = await why({ pools: [{ prefix: "shut", limit: 0 }, { prefix: "open", limit: 500 }], workloads, network: { delay_ms: 200 } }, 20_000);
+    assert.ok(doors.every((door) => door.waiting > 10 && door.made_wait === 0));
+    assert.doesNotMatch(text, /queue|room|free slot/);
+  });
+
   test("at Count has its reason also where no queue is", async () => {
     const died = { mode: "poll", pools: [{ prefix: "p", limit: 8 }], workloads: [{ name: "p", pool: "p", burst: 12, per_minute: 105, job_ms: 4000 }], failures: { worker_dies: 12.5 } };
     const { text, doors } = await why(died, 60_000);
