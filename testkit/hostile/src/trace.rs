@@ -39,7 +39,7 @@ pub(crate) fn judge(input: &[u8]) {
     let said = serde_json::to_string(&played.events(Timestamp(0), to)).expect("events are JSON");
     assert!(said.starts_with('['));
     for pool in played.at(to) {
-        match pool {
+        match pool.pool {
             RecordedPool::Whole(pool) => {
                 let line = played.line(pool.prefix.as_str(), POINTS);
                 assert!((1..=POINTS).contains(&line.len()), "{} points", line.len());
