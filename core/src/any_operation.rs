@@ -6,10 +6,11 @@
 use crate::acquire::AcquireRequest;
 use crate::end_override::EndOverride;
 use crate::execution_ended::{ExecutionEnded, ReleaseAll};
-use crate::pool_settings::{RetirePool, SetPool};
+use crate::pool_settings::SetPool;
 use crate::release::ReleaseTarget;
 use crate::renew::RenewRequest;
 use crate::repair::Repair;
+use crate::retire_pool::RetirePool;
 use crate::set_limit::SetLimit;
 use crate::status::StatusRequest;
 use crate::sweep::SweepRequest;

@@ -46,6 +46,7 @@ mod release;
 mod renew;
 mod repair;
 mod request;
+mod retire_pool;
 mod rows;
 mod set_limit;
 mod settings;
@@ -70,13 +71,12 @@ pub use operation::{
     Delivery, Effect, EffectReply, ExecutionStatus, FailureReason, InFlight, Machine, Operation, Replies, Step,
     TaskCallback, TaskResult,
 };
-pub use pool_settings::{
-    ExpectedSettings, PoolRetired, PoolRetiring, PoolSetting, RetirePool, SetPool, SetPoolOutcome,
-};
+pub use pool_settings::{ExpectedSettings, PoolSetting, SetPool, SetPoolOutcome};
 pub use release::{Release, ReleaseTarget, Released};
 pub use renew::{Renew, RenewRequest, Renewed};
 pub use repair::{Repair, Repaired, Repairing};
 pub use request::{Condition, Guard, Intent, LeaseSpan, Mutation, Opening, Refusal, Reply, Request, Write};
+pub use retire_pool::{PoolRetired, PoolRetiring, RetirePool};
 pub use rows::{
     Held, HighWaterRow, HolderRow, HolderState, LiveRow, Lowered, Lowering, NEWER_EDITION, Notice, OverrideRow,
     PoolPatch, PoolRow, Row, RowKey, SettingsRow, SlotRow, SummaryRow, Unreadable, WaitRow,

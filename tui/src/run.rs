@@ -9,6 +9,7 @@ mod guard_message;
 mod guarded_command;
 mod guardian;
 mod hold;
+mod kill_after;
 mod signals;
 mod status;
 
@@ -28,7 +29,8 @@ pub(crate) use become_command::{BOUND, become_command};
 use guarded_command::GuardedCommand;
 pub(crate) use guarded_command::become_guardian;
 pub(crate) use guardian::GUARD;
-use hold::{CommandEnd, Hold, KillAfter};
+use hold::{CommandEnd, Hold};
+use kill_after::KillAfter;
 use signals::Signals;
 use status::{LOST, TOO_LATE, UNUSABLE};
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::descendants::{adopt_orphans, descendants, signal_all};
 use super::guard_message::{FromGuardian, ToGuardian};
 use super::guardian::{GUARD, GuardOrder, SOCKET, guard, steady_now};
-use super::hold::KillAfter;
+use super::kill_after::KillAfter;
 use crate::error::CliError;
 
 /// How long a guardian may take to come up: it is this program, which is in memory.

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use leasehold::{Error, Lease, LeaseHandle, Loss};
+use leasehold::{Error, Lease, Loss};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::guard_message::{FromGuardian, ToGuardian};
 use super::guarded_command::GuardedCommand;
+use super::kill_after::KillAfter;
 use super::signals::{Signal, Signals, pause};
 use super::status::{LOST, UNUSABLE};
 use crate::error::CliError;
@@ -34,23 +35,6 @@ pub(crate) struct Hold {
     pub(crate) kill_after: Option<KillAfter>,
     /// Nothing is said of waiting.
     pub(crate) quiet: bool,
-}
-
-/// How long everything has between TERM and KILL.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KillAfter {
-    /// As somebody asked for it; none: the grace.
-    pub(crate) asked: Option<Duration>,
-}
-
-impl KillAfter {
-    /// TERM comes so long before this lease's end: there must be time left for a renewal before, at a third of the lease.
-    pub(crate) fn of(self, lease: &LeaseHandle) -> Duration {
-        match self.asked {
-            Some(asked) => asked.min(lease.length() / 2),
-            None => lease.grace().min(lease.length() / 4),
-        }
-    }
 }
 
 /// What became of the command.
