@@ -291,9 +291,21 @@ pub(crate) mod script {
 
 #[cfg(test)]
 mod tests {
-    use super::script::{NOW, five, limit};
+    use super::script::{NOW, by_ann, five, limit, own_rows};
     use super::*;
     use crate::rows::{Row, RowKey, Unreadable};
+
+    #[test]
+    fn a_lapse_that_nobody_has_noted_is_known() {
+        let found = |until: Timestamp| {
+            let live = OverrideRow { until: Some(until), ..by_ann(8, Timestamp::seconds(900)) };
+            let [pool, live] = own_rows(five(), Some(live)).try_into().expect("two rows");
+            LimitRows::from_replies(&"p".parse().expect("a name"), [pool, live], NOW).expect("rows")
+        };
+        let lapse = found(NOW).lapse().expect("it has lapsed");
+        assert_eq!(lapse.change, PoolChange::Lapsed { from: limit(8), to: limit(5) });
+        assert_eq!(found(NOW + Millis(1)).lapse(), None);
+    }
 
     #[test]
     fn an_override_that_can_not_be_read_may_be_any() {

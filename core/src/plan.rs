@@ -241,3 +241,56 @@ impl Planned {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::script::settings;
+    use crate::time::Millis;
+    use crate::types::Holder;
+
+    const NOW: Timestamp = Timestamp::seconds(1_000);
+
+    fn waiter(name: &str) -> WaitRow {
+        let holder = Holder::new(name, "", None).expect("a holder");
+        WaitRow {
+            ticket: Ticket { at: NOW, own: holder.hashed().own },
+            holder,
+            attempt: Attempt::default(),
+            give_up_at: NOW + Millis(1),
+            token: None,
+            lease: Millis::seconds(300),
+            label: None,
+        }
+    }
+
+    fn pair(openings: &[(u32, Opening)], waiters: &[&str], effective: u32) -> Vec<Candidate> {
+        let settings = settings();
+        let round = Round { settings: &settings, now: NOW, thorough: true, last_try: false, unsure: &[] };
+        let slot = |slot| SlotRow { slot: Slot(slot), fence: Fence(1), held: None };
+        let openings = openings.iter().map(|(at, opening)| (slot(*at), *opening)).collect();
+        round.pair(openings, waiters.iter().map(|name| waiter(name)).collect(), effective).candidates
+    }
+
+    fn slots(candidates: &[Candidate]) -> Vec<(&str, u32)> {
+        let slot = |candidate: &Candidate| match candidate {
+            Candidate::Grant(row, ..) => ("grant", row.slot.0),
+            Candidate::Free(row, _) => ("free", row.slot.0),
+            other => panic!("{other:?}"),
+        };
+        candidates.iter().map(slot).collect()
+    }
+
+    #[test]
+    fn a_slot_that_is_given_back_is_handed_over_first() {
+        let planned = pair(&[(0, Opening::Free), (1, Opening::Returned)], &["a"], 5);
+        assert_eq!(slots(&planned), [("grant", 1)]);
+    }
+
+    #[test]
+    fn whoever_waits_comes_before_what_is_only_cleared_away() {
+        // Slots are looked at from one that is chosen: those above the limit may come first.
+        let planned = pair(&[(5, Opening::Expired), (0, Opening::Expired)], &["a"], 1);
+        assert_eq!(slots(&planned), [("grant", 0), ("free", 5)]);
+    }
+}

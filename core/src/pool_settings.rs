@@ -357,6 +357,12 @@ mod tests {
     }
 
     #[test]
+    fn without_a_limit_no_pool_is_looked_for_in_the_past() {
+        let set = SetPool { patch: PoolPatch::default(), by: by_ann(), expected: ExpectedSettings::Any };
+        assert_eq!(run(set, [(Reply::Row(None), NOW)]), Step::Done(Err(Failure::PoolNotFound)));
+    }
+
+    #[test]
     fn a_change_keeps_what_it_does_not_name() {
         let before = PoolRow {
             lease: Some(Millis::seconds(60)),

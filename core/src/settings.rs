@@ -466,6 +466,14 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_is_as_high_as_before_settles_nothing() {
+        let from = Limit::try_from(5).expect("a limit");
+        let lowered = |limit| Settings { lowered: Some(Lowered { from, at: Timestamp(0) }), ..settings(limit) };
+        assert_eq!(lowered(5).settling(Timestamp(1)), None);
+        assert_eq!(lowered(4).settling(Timestamp(1)), Some((Timestamp::seconds(75), from)));
+    }
+
+    #[test]
     fn a_lapse_keeps_a_lowering_only_while_it_is_followed() {
         let count = |count: u64| Limit::try_from(count).expect("limit");
         let lapsed = |lowered_at: u64| {

@@ -196,6 +196,15 @@ fn a_fence_that_went_back_is_raised_on_a_slot_that_is_free() {
             spoil(it);
         })
     };
+    // Where the settings make no sense, the mark tells the fences of slots that were folded away.
+    let folded = found(|it| {
+        it.0.pool = None;
+        it.0.mark = Some(HighWaterRow { slots: 5, fence: Fence(9), lower: None });
+        it.slots([]);
+        it.rows([row("a", holding(3, 7))]);
+        it.queue([]);
+    });
+    assert!(!folded.iter().any(|(finding, _)| matches!(finding, Finding::FenceWentBack { .. })), "{folded:?}");
     let back = |slot: u32, found: u64, granted: u64, held| Finding::FenceWentBack {
         slot: Slot(slot),
         found: Fence(found),

@@ -388,6 +388,9 @@ fn a_summary_has_a_state_too() {
     assert_eq!(state(6, 0, None), PoolState::OverLimit);
     assert_eq!(state(4, 1, Some(940)), PoolState::Ok);
     assert_eq!(state(4, 1, Some(939)), PoolState::Starving);
+    // The sweep knew a higher limit: by this one no slot was left open.
+    let before = SummaryRow { limit: Limit::try_from(9).expect("a limit"), ..summary(5, 3, Some(10)) };
+    assert_eq!(Occupancy::summarised(&before, &settings(5), SWEPT).state, PoolState::Full);
 }
 
 #[test]

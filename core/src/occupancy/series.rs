@@ -82,9 +82,23 @@ pub fn thin_out<T, P>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::SummaryRow;
+    use crate::settings::Settings;
+    use crate::time::Timestamp;
+    use crate::types::Limit;
 
     fn sample(held: u32, waiting: u32) -> Sample {
         Sample { held, limit: 10 + held, waiting }
+    }
+
+    #[test]
+    fn a_sample_is_how_full_the_pool_was() {
+        let settings = Settings::new("p".parse().expect("a name"), Limit::try_from(5).expect("a limit"));
+        let at = Timestamp::seconds(1_000);
+        let row =
+            SummaryRow { at, limit: settings.limit, held: 3, waiting: 2, waiting_more: false, waiting_since: None };
+        let seen = Occupancy::summarised(&row, &settings, at);
+        assert_eq!(Sample::from(&seen), Sample { held: 3, limit: 5, waiting: 2 });
     }
 
     #[test]
