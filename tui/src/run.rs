@@ -116,8 +116,8 @@ unit: about 15 units a minute for each command that waits, and 25 to 38 with its
 and about 3 more to know when a closed pool opens.
 
 CMD finds in its environment: LEASEHOLD_PREFIX, LEASEHOLD_LEASE_ID, LEASEHOLD_SLOT (0, 1, ...: no two that run at
-the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: with a limit of 1, the
-target of a write can refuse an older one).
+the same time have the same one) and LEASEHOLD_FENCE (grows with every lease of its slot: the
+target of a write can keep the highest of each slot, and refuse an older one of that slot).
 
 The lease is lost if somebody releases it by force, or if it cannot be renewed in time: no network, a laptop that slept,
 a clock that jumped. Then CMD and everything that it started is ended, as consul lock does. A lease that cannot be renewed

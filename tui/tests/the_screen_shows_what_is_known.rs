@@ -9,7 +9,7 @@ mod scenes;
 
 use insta::assert_snapshot;
 use leasehold_core::occupancy::{Occupancy, Overridden};
-use leasehold_core::{Lowered, Notice, Slot, TaskToken, Timestamp};
+use leasehold_core::{Lowered, Notice, Slot, SlotRow, SummaryRow, TaskToken, Timestamp};
 use leasehold_tui::watch::input::{DamagedPool, DirectoryEntry, Input, PoolDirectory, ReplayPosition};
 use leasehold_tui::watch::palette::Palette;
 use leasehold_tui::watch::session::DashboardMode;
@@ -265,6 +265,45 @@ fn a_pool_that_breaks_and_is_mended_is_told_of_once() {
     let told: Vec<_> = told.iter().map(|(verb, rest)| (*verb, rest.as_str())).collect();
     let why = "row slot#00001 of LEASES#batch: attribute fence is \"abc\"";
     assert_eq!(told, [("mended", "every row makes sense again"), ("limit", "5 → 6"), ("broken", why)]);
+}
+
+#[test]
+fn what_changed_while_nothing_was_read_is_told() {
+    let told = |dashboard: &DashboardState| {
+        let lines = dashboard.log.lines().iter();
+        lines.map(|line| format!("{} {}", line.verb, line.rest.within(60))).collect::<Vec<_>>()
+    };
+    let seen = scene("batch", 5, 1, 0);
+    let at = |later: u64, held| Scene { at: Timestamp(NOW.0 + later), held, ..seen.clone() };
+    let begun = || {
+        let mut dashboard = dashboard(WATCH, WIDE);
+        dashboard.apply(Input::Tick(NOW));
+        dashboard.apply(Input::Seen(Box::new(at(0, 1).look())));
+        dashboard
+    };
+    // A sweep's summary, which tells of no slot, comes before the rows.
+    let mut soon = begun();
+    let summary = SummaryRow {
+        at: Timestamp(NOW.0 + 20_000),
+        limit: limit(5),
+        held: 0,
+        waiting: 0,
+        waiting_more: false,
+        waiting_since: None,
+    };
+    let listing = DirectoryEntry {
+        summary: Some(Occupancy::summarised(&summary, &seen.settings(), summary.at)),
+        ..seen.listing()
+    };
+    soon.apply(Input::Listed(PoolDirectory { at: Timestamp(NOW.0 + 21_000), pools: vec![listing] }));
+    let gone = SlotRow { held: None, ..seen.slot(0) };
+    soon.apply(Input::Seen(Box::new(at(22_000, 0).look_at(vec![gone]))));
+    let [released] = &told(&soon)[..] else { panic!("{:?}", told(&soon)) };
+    assert!(released.starts_with("released slot 0 of "), "{released}");
+    // Of what was not read for long, not each thing.
+    let mut late = begun();
+    late.apply(Input::Seen(Box::new(at(90_000, 3).look())));
+    assert_eq!(told(&late), ["unread for 1m30s: 1 of 5 held, 0 waiting, now 3 of 5 held, 0 waitin…"]);
 }
 
 #[test]

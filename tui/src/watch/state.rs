@@ -20,7 +20,7 @@ use super::layout::Pane;
 use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
 use super::session::{DashboardMode, Session};
-use super::text::width;
+use super::text::{length, width};
 
 /// How long a message stays on screen at most: the keys are below it.
 const SAID_FOR: Millis = Millis::seconds(5);
@@ -377,14 +377,38 @@ impl DashboardState {
     /// Tells what this look shows that the one before did not; of one that is not `whole`, only whether the limit changed.
     fn tell_changes(&mut self, look: Occupancy, whole: bool) {
         let pool = self.pool_mut(&look.prefix);
+        let before = match look.detail {
+            // A summary tells of no slot: what comes after it is compared with the rows before it.
+            Detail::Rows => pool.rows_before.take().or(pool.seen.take()),
+            Detail::Summary => pool.seen.take(),
+        };
         // A pool that comes back on screen is not told of with everything that happened meanwhile.
-        let before = pool.seen.take().filter(|before| look.at.since(before.at) <= CONNECTED);
+        let lately = |before: &Occupancy| look.at.since(before.at) <= CONNECTED;
+        let unread = before.as_ref().filter(|before| !lately(before)).and_then(|before| unread(before, &look));
+        let before = before.filter(lately);
         let mut events = before.as_ref().map(|before| changes(before, &look)).unwrap_or_default();
         events.retain(|event| whole || matches!(event.what, PoolEventKind::LimitChanged { .. }));
-        let between = (before.map_or(look.at, |before| before.at), look.at);
+        let between = (before.as_ref().map_or(look.at, |before| before.at), look.at);
+        if look.detail == Detail::Summary {
+            let rows = before.filter(|before| before.detail == Detail::Rows).or(pool.rows_before.take());
+            // A limit is not told twice.
+            let (limit, overridden) = (look.limit, look.overridden.clone());
+            pool.rows_before = rows.filter(lately).map(|rows| Occupancy { limit, overridden, ..rows });
+        }
+        let prefix = pool.prefix.clone();
         pool.seen = Some(look);
+        if let Some(rest) = unread {
+            let (at, prefix) = (between.1, Some(prefix.clone()));
+            self.add(DashboardLogLine {
+                at,
+                prefix,
+                sign: "…",
+                verb: "unread",
+                rest: rest.into(),
+                weight: Weight::Plain,
+            });
+        }
         if !events.is_empty() {
-            let prefix = pool.prefix.clone();
             let before = self.log.lines().len();
             self.log.tell(&prefix, events, between);
             self.keep_log_in_place(before);
@@ -557,4 +581,14 @@ impl DashboardState {
             }
         }
     }
+}
+
+/// What is told of a pool whose rows were not read for long, if it is not as it was.
+fn unread(before: &Occupancy, look: &Occupancy) -> Option<String> {
+    let rows = (before.detail, look.detail) == (Detail::Rows, Detail::Rows);
+    let count = |pool: &Occupancy| (pool.held, pool.limit, pool.waiting);
+    (rows && count(before) != count(look)).then(|| {
+        let said = |pool: &Occupancy| format!("{} of {} held, {} waiting", pool.held, pool.limit, pool.waiting);
+        format!("for {}: {}, now {}", length(look.at.since(before.at)), said(before), said(look))
+    })
 }

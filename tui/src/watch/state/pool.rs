@@ -21,6 +21,8 @@ pub struct PoolPane {
     pub(super) asked: Option<Limit>,
     /// What becomes of its limit when that is changed, as the directory says.
     pub(super) rules: Option<LimitRules>,
+    /// The newest look at its rows, while a newer summary is known.
+    pub(super) rows_before: Option<Occupancy>,
     /// The newest look; none if it was never swept and was not read yet.
     pub seen: Option<Occupancy>,
     /// Its last sweep is longer ago than it should be: what that saw is no longer so.
@@ -45,6 +47,7 @@ impl PoolPane {
             limit: None,
             asked: None,
             rules: None,
+            rows_before: None,
             seen,
             stale: false,
             trouble,
