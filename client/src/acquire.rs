@@ -100,7 +100,7 @@ impl Acquire {
     /// # async fn main() -> Result<(), leasehold::Error> {
     /// # let client = leasehold::Client::in_memory(&[("reports", 1)]).await?;
     /// let rows = client.acquire("reports").key("2024-11").with(|lease| async move {
-    ///     // `lease.fence()` goes to whatever is written to.
+    ///     // `lease.slot()` and `lease.fence()` go to whatever is written to.
     ///     lease.slot() + 42
     /// });
     /// assert_eq!(rows.await?, 42);

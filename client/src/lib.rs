@@ -9,7 +9,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), leasehold::Error> {
-//!     // In memory, with a pool that lets two in. On AWS: see below.
+//!     // In memory (feature `embedded`), with a pool that lets two in. On AWS: see below.
 //!     let client = Client::in_memory(&[("reports", 2)]).await?;
 //!
 //!     let lease = client.acquire("reports").await?; // Waits for its turn.
@@ -52,8 +52,8 @@
 //! - **Errors are never a grant.** What is not known to be granted is not granted.
 //! - **No lease outlives its holder for longer than it must.** Dropped, by a return, a panic or a cancelled task, it is
 //!   given back at once, in the background. So is the place in the queue of a future that is dropped, even in the middle
-//!   of a grant. A process that dies keeps its slot until the lease's end and the grace; one that dies while it waits keeps
-//!   nobody longer than a few seconds.
+//!   of a grant. A process that dies keeps its slot until the lease's end and the grace. One that dies while it waits delays
+//!   the next one by a short first lease (six seconds) and the grace.
 //! - **Clocks may be wrong**: the table's time counts, as its replies tell it.
 //!
 //! # What is not
