@@ -27,7 +27,7 @@ use crate::lease_timer::{ClockReading, LeaseTimer};
 use crate::pauses::{Backoff, LookPauses};
 use crate::reopening::Reopening;
 
-/// How long leaving the queue may take.
+/// How long leaving the queue may take, and how long after the wait is over a lease that was perhaps granted is asked for.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long one that does not wait goes on asking a table that is too busy to say whether a slot is free.
@@ -121,7 +121,7 @@ impl Wait {
         let mut first = true;
         loop {
             check(cancelled)?;
-            match self.once(Instant::now() < until, first).await? {
+            match self.once(until, first).await? {
                 AcquireResult::Granted(granted) => return Ok(*granted),
                 // It was granted a lease, and did not look before that expired and went to another: it joins again.
                 AcquireResult::Over if Instant::now() < until => {
@@ -187,8 +187,9 @@ impl Wait {
         }
     }
 
-    /// Asks once. `again`: it may be asked again if nothing came of it; `first`: nothing was granted yet.
-    async fn once(&self, again: bool, first: bool) -> Result<AcquireResult, WaitEnd> {
+    /// Asks once. `until` then it may be asked again if nothing came of it; a little longer by who may have been granted a
+    /// lease; `first`: nothing was granted yet.
+    async fn once(&self, until: Instant, first: bool) -> Result<AcquireResult, WaitEnd> {
         let ask = &self.ask;
         let patient = ask.mode != Mode::Poll;
         let runner = &self.connection.runner;
@@ -215,8 +216,12 @@ impl Wait {
             Err(RunError { failure: failure @ Failure::HolderConflict(_), .. }) => {
                 return Err(self.superseded(&failure).into());
             }
-            Err(RunError { failure: Failure::Throttled, .. }) if again => return Ok(AcquireResult::NoAnswer),
-            Err(error) if patient && may_pass(&error) => return Ok(AcquireResult::NoAnswer),
+            Err(RunError { failure: Failure::Throttled, .. }) if Instant::now() < until => {
+                return Ok(AcquireResult::NoAnswer);
+            }
+            Err(error) if patient && may_pass(&error) && Instant::now() < until + LEAVE_WITHIN => {
+                return Ok(AcquireResult::NoAnswer);
+            }
             Err(error) => {
                 return Err(error.explain(runner.table().name(), &self.pool, "asking for a lease of").into());
             }

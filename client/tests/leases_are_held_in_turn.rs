@@ -190,6 +190,19 @@ async fn a_waiter_outlasts_a_table_that_does_not_answer() {
 }
 
 #[tokio::test]
+async fn who_never_gets_an_answer_waits_no_longer_than_it_said() {
+    let engine = Engine::new();
+    engine.pool(2, 30_000, 1_000).await;
+    let client = engine.client();
+    client.acquire("p").await.expect("a lease").release().await.expect("given back");
+    engine.lose_answers(true);
+    // Its own row soon says that it has a lease: nothing else ever does.
+    let asking = client.acquire("p").patience(Duration::from_millis(200)).into_future();
+    let wrong = tokio::time::timeout(Duration::from_secs(60), asking).await.expect("it ends").expect_err("no answer");
+    assert!(wrong.may_pass(), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn a_waiter_whose_place_was_deleted_is_put_back_in_line() {
     let engine = Engine::new();
     engine.pool_swept_every(Duration::from_secs(2), 1, 30_000, 1_000).await;

@@ -158,6 +158,9 @@ impl RowError {
             // Its key is what is wrong with it: nobody reads a slot there, and no fence is kept.
             None if self.sk.starts_with(SLOTS) => "delete that row: it is no slot",
             None if self.sk.starts_with(WAITS) => "delete that row: it is no place in the queue",
+            _ if self.sk.starts_with(SLOTS) && self.attribute != FENCE => {
+                "correct that row, but not its fence (under another one its holder has lost the lease), and do not delete it"
+            }
             _ if self.sk.starts_with(SLOTS) || self.sk.starts_with("pool#") => {
                 "correct that row, with a fence higher than any before, and do not delete it"
             }

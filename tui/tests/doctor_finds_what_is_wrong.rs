@@ -115,6 +115,15 @@ async fn ttl_that_is_off_or_elsewhere_is_found() {
 }
 
 #[tokio::test]
+async fn a_fence_that_can_be_read_is_to_be_kept() {
+    let patient = Patient::with_limit(2).await;
+    patient.put_item("slot#00000", &[("fence", n(4)), ("execution", s("one")), ("expires_at", s("soon"))]).await;
+    let said = finds(&patient, &["row-damaged"], 1);
+    let advice = said.document["findings"][0]["advice"].as_str().expect("advice");
+    assert!(advice.contains("correct that row, but not its fence") && advice.contains("do not delete it"), "{advice}");
+}
+
+#[tokio::test]
 async fn foreign_rows_are_found_and_hide_no_pool() {
     let patient = Patient::with_limit(2).await;
     let put = patient.client.put_item().table_name(TABLE).item("PK", s("SOMEBODY")).item("SK", s("else"));
@@ -194,7 +203,7 @@ async fn damaged_rows_are_found_and_no_slot_is_to_be_deleted() {
     let damaged = ["row-damaged"; 6];
     let said = finds(&patient, &[&damaged[..], &["mark-unreadable"]].concat(), 1);
     for (row, advice) in [
-        (&*held, "do not delete it"),
+        (&*held, "with a fence higher than any before, and do not delete it"),
         ("pool#high-water", "--repair"),
         ("pool", "pool set"),
         ("override", "--end"),

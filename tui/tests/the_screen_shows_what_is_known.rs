@@ -303,7 +303,7 @@ fn what_changed_while_nothing_was_read_is_told() {
     // Of what was not read for long, not each thing.
     let mut late = begun();
     late.apply(Input::Seen(Box::new(at(90_000, 3).look())));
-    assert_eq!(told(&late), ["unread for 1m30s: 1 of 5 held, 0 waiting, now 3 of 5 held, 0 waitin…"]);
+    assert_eq!(told(&late), ["unread for 1m30s: held 1/5 → 3/5, waiting 0 → 0"]);
 }
 
 #[test]

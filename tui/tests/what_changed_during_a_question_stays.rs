@@ -28,7 +28,8 @@ async fn confirmed(name: &str, command: &[&str], meanwhile: impl AsyncFnOnce()) 
     meanwhile().await;
     // The keyboard is held until the command has ended.
     let mut keyboard = child.stdin.take().expect("a keyboard");
-    keyboard.write_all(b"p\n").expect("typed");
+    // Once more for a command that asks again.
+    keyboard.write_all(b"p\np\n").expect("typed");
     shown.read_to_end(&mut text).expect("the rest");
     (child.wait().expect("its status").code(), String::from_utf8_lossy(&text).into_owned())
 }

@@ -43,6 +43,8 @@ struct Script {
     hold: Option<String>,
     /// Nothing gets through.
     cut: bool,
+    /// What writes gets through, and its answer does not.
+    lose_answers: bool,
 }
 
 impl Engine {
@@ -84,6 +86,11 @@ impl Engine {
     /// Breaks, or mends, every connection.
     pub(crate) fn cut(&self, cut: bool) {
         self.script.lock().expect("a script").cut = cut;
+    }
+
+    /// Loses the answer to every write, or not.
+    pub(crate) fn lose_answers(&self, lose: bool) {
+        self.script.lock().expect("a script").lose_answers = lose;
     }
 
     /// A pool `p`.
@@ -171,14 +178,19 @@ impl HttpConnector for Engine {
                 request.headers().get("x-amz-target").unwrap_or_default(),
                 String::from_utf8_lossy(request.body().bytes().unwrap_or_default())
             );
-            let met = {
+            let writes =
+                ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"].iter().any(|it| said.contains(it));
+            let (met, lost) = {
                 let mut script = own.script.lock().expect("a script");
                 if script.cut {
                     return Err(ConnectorError::io("cut".into()));
                 }
-                script.hold.take_if(|words| said.contains(&**words)).is_some()
+                (script.hold.take_if(|words| said.contains(&**words)).is_some(), writes && script.lose_answers)
             };
             let reply = own.engine.call(request).await;
+            if lost {
+                return Err(ConnectorError::io("lost".into()));
+            }
             if met {
                 own.met.notify_one();
                 let mut held_up = own.held_up.subscribe();

@@ -588,7 +588,8 @@ fn unread(before: &Occupancy, look: &Occupancy) -> Option<String> {
     let rows = (before.detail, look.detail) == (Detail::Rows, Detail::Rows);
     let count = |pool: &Occupancy| (pool.held, pool.limit, pool.waiting);
     (rows && count(before) != count(look)).then(|| {
-        let said = |pool: &Occupancy| format!("{} of {} held, {} waiting", pool.held, pool.limit, pool.waiting);
-        format!("for {}: {}, now {}", length(look.at.since(before.at)), said(before), said(look))
+        let held = |pool: &Occupancy| format!("{}/{}", pool.held, pool.limit);
+        let (unread, was, is) = (length(look.at.since(before.at)), held(before), held(look));
+        format!("for {unread}: held {was} → {is}, waiting {} → {}", before.waiting, look.waiting)
     })
 }
