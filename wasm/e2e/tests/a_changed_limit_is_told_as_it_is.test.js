@@ -27,12 +27,14 @@ function toldUntil(page, until) {
     const { player } = globalThis.leasehold;
     const past = new Past();
     const told = [];
-    let next = player.world.events(0).next;
+    const known = player.world.events(0);
+    let { next } = known;
+    past.read(known.events, { grace: 1000, jobs: (door) => player.world.jobs(door) });
     while (player.now < until) {
       player.world.advance_by(20);
       const news = player.world.events(next);
       next = news.next;
-      past.read(news.events, { grace: 1000, jobs: () => player.world.jobs(1) });
+      past.read(news.events, { grace: 1000, jobs: (door) => player.world.jobs(door) });
       for (const said of news.events) told.push({ said, text: sentence(said, null) });
     }
     return told;
@@ -79,6 +81,61 @@ describe("a changed limit", () => {
       assert.match(text, /\d+ (above the limit )?may finish$/);
       assert.match(title, /jobs that run may finish\. Until every caller knows of it, more may get in by the limit of before\.$/);
     }
+    await close();
+  });
+
+  test("that was lowered frees no slot that stays closed", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    await show(page, 30_400);
+    const { said, told } = await stepTo(page, { door: 1, what: "released", until: 31_000 });
+    const pool = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0]);
+    assert.deepEqual([said.next, pool.limit, said.cell >= pool.limit], [null, 9, true], JSON.stringify(said));
+    assert.match(told, new RegExp(`: Job ${said.job} ended and gave slot ${said.cell} back\\.$`));
+    // Nor where a lease ran out, or its job is known to have ended.
+    const texts = await page.evaluate(async () => {
+      const { sentence } = await import("./page/captions.js");
+      return ["released", "reclaimed", "freed"].map((what) => sentence({ what, door: 1, job: 5, cell: 14, next: null, why: "ended" }, null));
+    });
+    for (const text of texts) assert.doesNotMatch(text, /free/);
+    await close();
+  });
+
+  test("that was lowered, then raised, is not the one of before", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 6000);
+    for (const limit of [3, 4]) {
+      await page.evaluate((limit) => globalThis.leasehold.player.act({ do: "limit", pool: "analytics", limit }), limit);
+      await show(page, 6000 + 100 * (limit - 2));
+    }
+    const told = (await toldUntil(page, 9000)).filter(({ said }) => said.what === "acquired" && said.door === 1 && said.pool === 0 && said.limit === 4);
+    const above = told.filter(({ said }) => said.cell >= 4);
+    assert.ok(above.length > 0, `${told.length} told`);
+    for (const { text, said } of above) assert.ok(text.includes(`has slot ${said.cell} after `) && text.endsWith(", by the limit of before (it is 4 now). " + `${said.held} run; the limit is 4.`), text);
+    await close();
+  });
+
+  test("that is lowered a little closes a few slots, and no pool", async () => {
+    for (const [limit, closed, slots] of [[12, "3 slots closed until", "3 slots stay closed"], [14, "1 slot closed until", "1 slot stays closed"], [5, "closed until", "all slots stay closed"]]) {
+      const { page, close } = await open({ hash: "#story=two-workflows" });
+      await show(page, 8000);
+      await page.evaluate((limit) => globalThis.leasehold.player.act({ do: "limit", pool: "analytics", limit }), limit);
+      await show(page, 18_000);
+      const { pool, text } = await page.evaluate(async () => {
+        const { standing } = await import("./page/captions.js");
+        const [pool] = globalThis.leasehold.player.world.frame().doors[1].pools;
+        return { pool, text: standing([pool], ["analytics"]) };
+      });
+      assert.notEqual(pool.settles_at_ms, null, JSON.stringify(pool));
+      assert.match(await page.locator('[data-door="leasehold"] .pool-over').first().innerText(), new RegExp(`^${closed} \\d+\\.\\d{3} s$`));
+      assert.ok(text.endsWith(`: some callers may still follow the old limit, so ${slots}.`), text);
+      await close();
+    }
+  });
+
+  test("that changes back before it counts is not said to change", async () => {
+    const { page, close } = await open();
+    const text = await page.evaluate(async () => (await import("./page/captions.js")).sentence({ what: "limit", step: "set", from: 15, to: 15, door: 1 }, null));
+    assert.equal(text, "The limit stays 15.");
     await close();
   });
 

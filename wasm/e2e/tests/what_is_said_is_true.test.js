@@ -52,6 +52,33 @@ function stepTo(page, what, until) {
   );
 }
 
+/** All of some kind that happens, as captions tell it; and how many of its door and pool run that ran when it counted. */
+function toldAll(page, until, whats) {
+  return page.evaluate(
+    async ([until, whats]) => {
+      const [{ sentence }, { Past }] = await Promise.all([import("./page/captions.js"), import("./page/past.js")]);
+      const { player } = globalThis.leasehold;
+      const past = new Past();
+      const grace = player.world.scenario().leases.grace_ms;
+      const told = [];
+      for (let next = 0; player.now < until; ) {
+        player.world.advance_by(5);
+        const news = player.world.events(next);
+        next = news.next;
+        past.read(news.events, { grace, jobs: (door) => player.world.jobs(door) });
+        for (const said of news.events) {
+          if (whats !== null && !whats.includes(said.what)) continue;
+          const jobs = player.world.jobs(said.door);
+          const ran = [...Array(jobs.length / 8).keys()].filter((row) => jobs[row * 8 + 2] === 3 && jobs[row * 8 + 1] === said.pool && jobs[row * 8 + 3] <= said.counted_at_ms).length;
+          told.push({ said, ran, text: sentence(said, null) });
+        }
+      }
+      return told;
+    },
+    [until, whats],
+  );
+}
+
 const at = (door, part) => `[data-door="${door}"] ${part}`;
 
 describe("what is said", () => {
@@ -189,11 +216,11 @@ describe("what is said", () => {
       }
       player.world.advance_to(player.now + 500, 1e9);
       const { events } = player.world.events(0);
-      new Past().read(events, { grace: 3000, jobs: () => player.world.jobs(1) });
+      new Past().read(events, { grace: 3000, jobs: (door) => player.world.jobs(door) });
       return [told, events.filter((one) => one.what === "acquired" && one.door === 1 && one.pool === 0 && one.limit === 0).map((one) => sentence(one, null))];
     });
     assert.ok(got.length > 0, "somebody was told of a slot since");
-    for (const text of got) assert.match(text, /has slot \d+ after .+, by the limit of before \(it is 0 now\)\. \d+ of 0 run\.$/);
+    for (const text of got) assert.match(text, /has slot \d+ after .+, by the limit of before \(it is 0 now\)\. \d+ runs?; the limit is 0\.$/);
     assert.match(told, /it handed slot \d+ to job \d+, the first in the queue\. It still follows the limit of before \(it is 0 now\)\.$/);
     await close();
   });
@@ -203,7 +230,7 @@ describe("what is said", () => {
     const caption = page.locator(at("leasehold", "[data-caption]"));
     const freed = await stepTo(page, "reclaimed", 2200);
     assert.equal(freed.next, null);
-    assert.match(await caption.innerText(), new RegExp(`: By one clock the lease on slot ${freed.cell} had run out, and the grace had passed\\. So that slot is free, but job ${freed.job} still runs on it\\.$`));
+    assert.match(await caption.innerText(), new RegExp(`: By one clock the lease on slot ${freed.cell} had run out, and the grace had passed\\. So that slot was taken back, but job ${freed.job} still runs on it\\.$`));
     await stepTo(page, "over_limit", 2200);
     assert.match(await caption.innerText(), new RegExp(`: By one clock the lease on slot ${freed.cell} had run out, .+ So job \\d+ got that slot, but job ${freed.job} still runs on it\\.`));
     await close();
@@ -221,7 +248,7 @@ describe("what is said", () => {
         player.world.advance_to(at, 1e9);
         const news = player.world.events(captions.next);
         for (const said of news.events) {
-          captions.take({ events: [said], next: news.next }, ["p"], 0, { patient: false, since: 0, grace: 3000, jobs: () => player.world.jobs(1), frame: player.world.frame() });
+          captions.take({ events: [said], next: news.next }, ["p"], 0, { patient: false, since: 0, grace: 3000, jobs: (door) => player.world.jobs(door), frame: player.world.frame() });
           if (said.door === 1 && ["over_limit", "within_limit"].includes(said.what)) events.push({ what: said.what, text: captions.places[1].textContent });
         }
       }
@@ -281,6 +308,48 @@ describe("what is said", () => {
     const heads = await page.locator(at("leasehold", ".pool-waits")).allInnerTexts();
     assert.deepEqual(standing.match(/(nobody|[\d,]+) waits?/g), heads);
     await close();
+  });
+
+  test("of a lease that ran out is that its job ran before", async () => {
+    const sure = { herd: 0, clocks: 0 };
+    const herd = await changed("thundering-herd", (scenario) => {
+      scenario.network = { delay_ms: 300 };
+      scenario.leases = { lease_ms: 2000 };
+    });
+    for (const [name, hash, until] of [["herd", herd, 7000], ["clocks", "#story=clocks-disagree", 20_000]]) {
+      const { page, close } = await open({ hash });
+      const told = await toldAll(page, until, ["over_limit"]);
+      const unseen = told.filter(({ said }) => said.door === 0 && said.held - 1 - said.together.length > said.counted);
+      assert.ok(unseen.length > 4, `${name}: ${unseen.length} of ${told.length}`);
+      for (const { text, said, ran } of unseen) {
+        const [, count] = /: by its clock (\d+) leases? had run out\. (?:It is|They are) still in use\. /.exec(text) ?? [];
+        if (count === undefined) assert.match(text, new RegExp(`^Job ${said.job} counted only ${said.counted}\\. It did not see all the leases that are in use now\\. Now `));
+        else assert.ok(ran - said.counted >= Number(count), `${text} ${ran} ran when it counted`);
+        sure[name] += Number(count !== undefined);
+      }
+      await close();
+    }
+    assert.ok(sure.clocks > 3 && sure.herd < 2, JSON.stringify(sure));
+  });
+
+  test("of a job that sleeps is no more than it did", async () => {
+    const many = { once: 0, again: 0 };
+    for (const hash of ["#story=a-bad-day", "#story=a-worker-dies"]) {
+      const { page, close } = await open({ hash });
+      const events = await toldAll(page, 60_000, null);
+      const asked = new Map();
+      for (const { said, text } of events) {
+        if (said.door === 0 || said.job === null || said.job === undefined) continue;
+        const before = asked.get(said.job) ?? [];
+        asked.set(said.job, [...before, said.what]);
+        if (said.what !== "told") continue;
+        const once = before.filter((what) => what !== "collided").join() === "arrived,queued";
+        many[once ? "once" : "again"] += 1;
+        assert.match(text, once ? /was told that it has a slot\. It slept until now, and asked only once\.$/ : /was told after .+ s that it has a slot\.$/, `${text} ${before}`);
+      }
+      await close();
+    }
+    assert.ok(many.once > 50 && many.again > 3, JSON.stringify(many));
   });
 
   test("of a lease that ran out is not that it lasts", async () => {

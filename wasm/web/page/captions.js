@@ -3,7 +3,7 @@
 import { Past } from "./past.js";
 import { COUNTING, LEASEHOLD } from "./rows.js";
 import { does, who } from "./requests.js";
-import { capital, moment, number, plural, sides, span, unbroken, waitsFor } from "./words.js";
+import { capital, closedOf, moment, number, plural, sides, span, unbroken, waitsFor } from "./words.js";
 
 /** @typedef {{seq: number, at_ms: number, door: number|null, pool: number|null, what: string, [more: string]: any}} Said */
 
@@ -68,7 +68,7 @@ function words(said) {
   const counting = said.door === COUNTING;
   switch (said.what) {
     case "acquired": {
-      if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}${byBefore(said)}. ${number(said.held)} of ${number(said.limit)} run.`;
+      if (!counting && said.waited_ms > 0) return `${job(said.job)} has slot ${said.cell} after ${span(said.waited_ms)}${byBefore(said)}. ${ofLimit(said)}.`;
       if (!counting) return `${job(said.job)} wrote its name on slot ${said.cell}, which was free. Nobody else can have it now.`;
       const change = said.held - said.counted - 1;
       const others = change > 0 ? "Others did the same. " : "";
@@ -94,7 +94,7 @@ function words(said) {
         : `two wanted the same row, and one write was refused. ${capital(who(said))} looks again.`;
     case "released":
       if (isNumber(said.next)) return `${job(said.job)} ended. In one transaction it handed slot ${said.cell} to ${job(said.next)}, the first in the queue.${isNumber(said.follows) ? ` It still follows the limit of before (it is ${number(said.follows)} now).` : ""}`;
-      return counting ? `${job(said.job)} ended and deleted its lease.` : `${job(said.job)} ended: slot ${said.cell} is free.`;
+      return counting ? `${job(said.job)} ended and deleted its lease.` : `${job(said.job)} ended and gave slot ${said.cell} back.`;
     case "renewed":
       return `${job(said.job)} renewed its lease in time.`;
     case "expired":
@@ -102,12 +102,12 @@ function words(said) {
         ? `the lease of ${job(said.job)} ran out.`
         : `nobody renewed the lease on slot ${said.cell}, and it ran out. Another job may take the slot once the grace has passed.`;
     case "reclaimed":
-      if (said.runs) return `${ranOutByOneClock(said.cell)} ${isNumber(said.next) ? `So ${job(said.next)} gets that slot` : "So that slot is free"}, but ${job(said.job)} still runs on it.`;
+      if (said.runs) return `${ranOutByOneClock(said.cell)} ${isNumber(said.next) ? `So ${job(said.next)} gets that slot` : "So that slot was taken back"}, but ${job(said.job)} still runs on it.`;
       return isNumber(said.next)
         ? `slot ${said.cell}, left behind by ${job(said.job)}, goes to ${job(said.next)}${byBefore(said)}. Late writes of ${job(said.job)} are refused from now on.`
-        : `slot ${said.cell}, left behind by ${job(said.job)}, is free again.`;
+        : `slot ${said.cell}, left behind by ${job(said.job)}, is taken back.`;
     case "freed":
-      return `the ${said.why === "ended" ? "workflow" : "task"} of ${job(said.job)} is known to have ended: slot ${said.cell} ${isNumber(said.next) ? `goes to ${job(said.next)}` : "is free"} at once${sooner[said.late ?? "in time"]}${isNumber(said.next) ? byBefore(said) : ""}.`;
+      return `the ${said.why === "ended" ? "workflow" : "task"} of ${job(said.job)} is known to have ended: slot ${said.cell} ${isNumber(said.next) ? `goes to ${job(said.next)}` : "is taken back"} at once${sooner[said.late ?? "in time"]}${isNumber(said.next) ? byBefore(said) : ""}.`;
     case "lost_lease":
       return `by its own clock the lease of ${job(said.job)} ran out before it was renewed. It stops and asks again${counting ? "." : ": better one job too few than one too many."}`;
     case "died":
@@ -126,12 +126,12 @@ function words(said) {
     case "throttled":
       return `the table refused a request of ${who(said)}: too many at once. It asks again.`;
     case "told":
-      return `${job(said.job)} was told that it has a slot. It slept until now, and never had to ask.`;
+      return said.once ? `${job(said.job)} was told that it has a slot. It slept until now, and asked only once.` : `${job(said.job)} was told after ${span(said.waited_ms)} that it has a slot.`;
     case "gave_up":
       return `${job(said.job)} gave up after ${span(said.waited_ms)}.`;
     case "limit":
       if (said.step === "asked") return `an operator changes the limit from ${number(said.from)} to ${number(said.to)} while everything runs.`;
-      return `the limit is ${number(said.to)} now; it was ${number(said.from)}.`;
+      return said.to === said.from ? `the limit stays ${number(said.to)}.` : `the limit is ${number(said.to)} now; it was ${number(said.from)}.`;
     default:
       return "";
   }
@@ -168,7 +168,10 @@ function countedTooFew(said) {
   const now = `Now ${number(said.held)} ${said.counted + others + 1 > said.held ? "of them run" : "run"}; ${theLimit(said)}.`;
   const unseen = said.held - 1 - others - said.counted;
   const counted = `counted ${number(said.counted)}`;
-  if (unseen > 0) return `${job(said.job)} counted only ${number(said.counted)}: by its clock ${plural(unseen, "lease")} had run out. ${unseen === 1 ? "It is" : "They are"} still in use. ${now}`;
+  // Of who put its lease once more nobody knows when: only of who ran before is it sure that a lease had run out.
+  const passed = said.passed ?? 0;
+  if (unseen > 0 && passed >= unseen) return `${job(said.job)} counted only ${number(said.counted)}: by its clock ${plural(passed, "lease")} had run out. ${passed === 1 ? "It is" : "They are"} still in use. ${now}`;
+  if (unseen > 0) return `${job(said.job)} counted only ${number(said.counted)}. It did not see all the leases that are in use now. ${now}`;
   if (same > 0 && same === others) return `${same === 1 ? "two" : number(same + 1)} jobs ${counted} at the same moment, and ${same === 1 ? "both" : "all"} got in. ${now}`;
   if (others > 0) return `${job(said.job)} ${counted}. Before it put its lease, ${others === 1 ? "another job" : `${number(others)} other jobs`} put theirs. ${now}`;
   return `${job(said.job)} ${counted} and put its lease. ${now}`;
@@ -184,6 +187,11 @@ function tookTooEarly(said) {
   }
   if (!isNumber(cell)) return `${job(said.job)} got a slot. ${now}`;
   return `${job(said.job)} got slot ${cell}${cell >= said.limit ? ", by a limit of before" : ""}. ${now}`;
+}
+
+/** How many run of how many; after a lowering, more than the limit do. @param {Said} said */
+function ofLimit({ held, limit }) {
+  return held > limit ? `${number(held)} ${held === 1 ? "runs" : "run"}; the limit is ${number(limit)}` : `${number(held)} of ${number(limit)} run`;
 }
 
 /** That a slot lies above a limit that was lowered, where it does. @param {Said} said */
@@ -214,10 +222,11 @@ function quietly(said, pools) {
   }
 }
 
-/** How things stand, where nothing just happened. @param {{held: number, limit: number, waiting: number, settles_at_ms: number|null}[]} pools @param {string[]} names */
+/** How things stand, where nothing just happened. @param {{held: number, limit: number, waiting: number, settles_at_ms: number|null, effective: number}[]} pools @param {string[]} names */
 export function standing(pools, names) {
   const each = pools.slice(0, 3).map((pool, at) => {
-    const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so few jobs get in, or none`;
+    const shut = closedOf(pool);
+    const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so ${shut === null ? "all slots stay" : `${plural(shut, "slot")} ${shut === 1 ? "stays" : "stay"}`} closed`;
     return `${pools.length > 1 ? `${names[at]}: ` : ""}${number(pool.held)} of ${number(pool.limit)} run, ${waitsFor(pool.waiting)}${closed}.`;
   });
   if (pools.length > each.length) each.push(`And ${plural(pools.length - each.length, "more pool")}.`);
@@ -259,7 +268,7 @@ export class Captions {
    * @param {{events: Said[], next: number}} news since the last time
    * @param {string[]} pools their names, short
    * @param {number} real ms of real time
-   * @param {{patient: boolean, since: number, frame: any, grace: number, jobs: () => ArrayLike<number>}} how patient: keep a caption
+   * @param {{patient: boolean, since: number, frame: any, grace: number, jobs: (door: number) => ArrayLike<number>}} how patient: keep a caption
    *   long enough to be read; since: older things (ms) are not told; frame: how things stand now; grace and jobs: as Past reads
    */
   take(news, pools, real, { patient, since, frame, grace, jobs }) {

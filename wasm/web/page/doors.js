@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import * as rows from "./rows.js";
 import { Stage } from "./stage.js";
 import { term } from "./terms.js";
-import { harmless, moment, notPromised, number, sides, span, waitsFor } from "./words.js";
+import { closedOf, harmless, moment, notPromised, number, plural, sides, span, waitsFor } from "./words.js";
 
 /** More than so many requests on their way at once, and no number is written beside them. */
 const mostCounts = 100;
@@ -205,14 +205,14 @@ class Band {
     this.last = "";
   }
 
-  say({ limit, wished, ceiling, held, waiting, settles_at_ms: settles }) {
+  say({ limit, wished, ceiling, held, waiting, effective, settles_at_ms: settles }) {
     const over = Math.max(0, held - ceiling);
-    const now = `${limit} ${wished} ${held} ${waiting} ${over} ${settles}`;
+    const now = `${limit} ${wished} ${held} ${waiting} ${over} ${effective} ${settles}`;
     if (now === this.last) return;
     this.last = now;
     this.held.textContent = number(held);
     this.limit.textContent = number(limit);
-    const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, held, settles });
+    const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, held, effective, settles });
     this.over.textContent = text;
     this.over.title = why;
     this.element.classList.toggle("passing", over === 0 && text !== "");
@@ -241,10 +241,11 @@ function breach({ limit, ceiling, over }) {
 }
 
 /** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */
-function passing({ limit, wished, held, settles }) {
+function passing({ limit, wished, held, effective, settles }) {
   if (wished !== limit) return [`limit ${number(wished)} asked for`, "It counts once the table says it."];
   if (held > limit) return [`${number(held - limit)} above the limit may finish`, lowered];
-  if (settles !== null) return [`closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];
+  const shut = closedOf({ limit, effective });
+  if (settles !== null) return [`${shut === null ? "" : `${plural(shut, "slot")} `}closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];
   return ["", ""];
 }
 

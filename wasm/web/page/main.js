@@ -9,7 +9,6 @@ import { latest, readLink, scenarioLink, storyLink } from "./link.js";
 import { priceNote, showNumbers, whyOneWaits } from "./numbers.js";
 import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
-import { LEASEHOLD } from "./rows.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { withTerms } from "./terms.js";
 import { TraceShow } from "./trace.js";
@@ -325,7 +324,7 @@ const hooks = {
     const due = (moment) => (still || real >= moment) && room-- > 0;
     if (due(dueCaptions)) {
       dueCaptions = real + 90;
-      captions.take(world.events(captions.next), poolNames, real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame, grace: controls.scenario.leases.grace_ms, jobs: () => world.jobs(LEASEHOLD) });
+      captions.take(world.events(captions.next), poolNames, real, { patient: stepped === null && !jumped, since: jumped ? frame.now_ms - Math.min(100, 2000 * player.speed) : 0, frame, grace: controls.scenario.leases.grace_ms, jobs: (door) => world.jobs(door) });
     }
     if (stepped !== null) captions.step(stepped, poolNames);
     if (!scrubbing) {

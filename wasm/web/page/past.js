@@ -12,40 +12,52 @@ export class Past {
     this.ranOut = new Map();
     /** The slot that a job was told of last. @type {Map<number, number>} */
     this.slots = new Map();
-    /** The limits that were lowered, and not raised since, by pool. @type {Map<number, number>} */
-    this.lowered = new Map();
+    /** The limits that were changed, by pool, once the table said so. @type {Map<number, number>} */
+    this.limits = new Map();
+    /** Who has come and asked for nothing yet (false), or is in the queue after asking once (true). @type {Map<number, boolean>} */
+    this.once = new Map();
   }
 
   /**
    * @param {Said[]} events
-   * @param {{grace: number, jobs: () => ArrayLike<number>}} how grace, ms; jobs: who is there at Leasehold now, in rows of numbers
+   * @param {{grace: number, jobs: (door: number) => ArrayLike<number>}} how grace, ms; jobs: who is there now, in rows of numbers
    */
   read(events, { grace, jobs }) {
-    let there = null;
+    const there = [null, null];
     // Who runs now ran before, too, if it began before.
-    const ran = (pool, at) => (there ??= runningOf(jobs())).filter((one) => one.pool === pool && one.since <= at);
+    const ran = ({ door, pool }, at) => (there[door] ??= runningOf(jobs(door))).filter((one) => one.pool === pool && one.since <= at);
     for (const said of events) {
-      if (said.door === COUNTING) this.#compare(said);
+      if (said.what === "arrived") this.once.set(said.job, false);
+      else if (said.door === COUNTING) this.#compare(said, ran);
       else if (said.door === LEASEHOLD) this.#note(said, grace, ran);
     }
   }
 
-  // Who counted the same number before the other put its lease?
-  #compare(said) {
+  // Who counted the same number before the other put its lease? And how many ran when it counted, and were not counted?
+  #compare(said, ran) {
     if (said.counted === undefined || said.counted === null) return;
     this.counted.set(said.job, said.counted);
-    if (said.what === "over_limit") said.same = (said.together ?? []).filter((other) => other !== said.job && this.counted.get(other) === said.counted).length;
+    if (said.what !== "over_limit") return;
+    said.same = (said.together ?? []).filter((other) => other !== said.job && this.counted.get(other) === said.counted).length;
+    said.passed = ran(said, said.counted_at_ms).length - said.counted;
   }
 
   #note(said, grace, ran) {
     const { what, at_ms: at, job, cell } = said;
     // Whoever knows of the new limit gives nobody a slot above it.
-    if (["acquired", "released", "reclaimed", "freed"].includes(what) && cell >= this.lowered.get(said.pool)) said.follows = this.lowered.get(said.pool);
+    if (["acquired", "released", "reclaimed", "freed"].includes(what) && cell >= (said.limit ?? this.limits.get(said.pool))) said.follows = said.limit ?? this.limits.get(said.pool);
     switch (what) {
       case "limit":
-        if (said.step === "asked") break;
-        if (said.to < said.from) this.lowered.set(said.pool, said.to);
-        else this.lowered.delete(said.pool);
+        if (said.step !== "asked") this.limits.set(said.pool, said.to);
+        break;
+      case "queued":
+        // Nobody whose coming is not known has surely asked once.
+        if (this.once.get(job) === false) this.once.set(job, true);
+        else this.once.delete(job);
+        break;
+      case "told":
+        said.once = this.once.get(job) === true;
+        this.once.delete(job);
         break;
       case "acquired":
         this.ranOut.delete(job);
@@ -55,7 +67,7 @@ export class Past {
         this.ranOut.set(job, at);
         break;
       case "reclaimed":
-        said.runs = ran(said.pool, at).some((one) => one.job === job && one.slot === cell);
+        said.runs = ran(said, at).some((one) => one.job === job && one.slot === cell);
         break;
       case "freed":
         if (this.ranOut.has(job)) said.late = at < this.ranOut.get(job) + grace ? "in the grace" : "after it";
@@ -63,7 +75,7 @@ export class Past {
         break;
       case "over_limit": {
         said.cell = this.slots.get(job);
-        const pairs = twoOnOne(ran(said.pool, at));
+        const pairs = twoOnOne(ran(said, at));
         said.early = pairs.find((pair) => pair.job === job) ?? pairs[0];
         break;
       }
@@ -71,6 +83,15 @@ export class Past {
       case "died":
       case "gave_up":
         this.slots.delete(job);
+        this.once.delete(job);
+        break;
+      case "refused":
+      case "failed":
+      case "call_died":
+      case "lost":
+      case "throttled":
+      case "lost_lease":
+        this.once.delete(job);
         break;
       default:
     }

@@ -55,6 +55,11 @@ export function notPromised({ clocks, leases }) {
   return clocks.skew_ms > leases.grace_ms ? ["clocks differ by more than the ", "grace"] : ["the ", "quiet period", " is too short"];
 }
 
+/** How many slots of a settling pool are closed; null: all are. @param {{limit: number, effective: number}} pool */
+export function closedOf({ limit, effective }) {
+  return effective > 0 && effective < limit ? limit - effective : null;
+}
+
 /** How many wait. @param {number} count */
 export function waitsFor(count) {
   return count === 0 ? "nobody waits" : plural(count, "waits", "wait");
