@@ -267,10 +267,10 @@ describe("traces", () => {
       return document.querySelector(".trace-view .pool-over").textContent;
     }, pool);
     assert.equal(await toldOf(closed), "closed until 08:20:14 UTC");
-    // In the words of the dashboard.
     const lowered = { ...closed, open: 0, limit_was: 7 };
-    assert.equal(await toldOf(lowered), "closed until 08:20:14 UTC (limit was 7)");
-    assert.equal(await toldOf({ ...lowered, state: "full", held: 4 }), "closed until 08:20:14 UTC (limit was 7)");
+    assert.equal(await toldOf(lowered), "3 slots closed until 08:20:14 UTC (limit was 7)", "one slot may be had once nobody holds it");
+    assert.equal(await toldOf({ ...lowered, state: "full", held: 4 }), "3 slots closed until 08:20:14 UTC (limit was 7)");
+    assert.equal(await toldOf({ ...lowered, limit_was: 8 }), "closed until 08:20:14 UTC (limit was 8)");
     assert.equal(await toldOf({ ...lowered, state: "ok", open: 1 }), "3 slots closed until 08:20:14 UTC (limit was 7)");
     assert.equal(await toldOf({ ...lowered, limit: 0 }), "nobody is let in any more from 08:20:14 UTC on (limit was 7)");
     assert.equal(await toldOf({ ...lowered, state: "ok", settles_at_ms: null, limit_was: null }), "");
@@ -282,6 +282,22 @@ describe("traces", () => {
     const unread = { ...lowered, limit_was: 10_000 };
     assert.equal(await toldOf(unread), "closed until 08:20:14 UTC (limit was up to 10000, the highest there is)");
     assert.equal(await toldOf({ ...unread, state: "ok", open: 1 }), "up to 9996 slots closed until 08:20:14 UTC (limit was up to 10000, the highest there is)");
+    await close();
+  });
+
+  test("say of a length that nobody knows the most it can be", async () => {
+    const { page, close } = await open();
+    await drop(page, "demo.jsonl", recorded);
+    const told = new Set();
+    for (let thousandth = 50; thousandth <= 1000; thousandth += 50) {
+      await page.getByLabel("Moment of the recording").fill(String(thousandth));
+      for (const text of await page.locator(".trace-log li").allInnerTexts()) told.add(text);
+    }
+    const over = [...told].filter((text) => /gave slot|left the queue/.test(text));
+    assert.ok(over.length > 5, `${told.size} told`);
+    for (const text of over) assert.match(text, / after at most \d/);
+    // When a lease was granted, its row says.
+    for (const text of [...told].filter((text) => /has slot/.test(text))) assert.doesNotMatch(text, /at most/);
     await close();
   });
 

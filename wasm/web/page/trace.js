@@ -479,7 +479,7 @@ function stateOf(pool) {
   }
 }
 
-/** What a lowered limit means while it settles, in the words of the dashboard. */
+/** What a lowered limit means while it settles. */
 function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }) {
   if (!Number.isFinite(until)) return "";
   // The highest limit stands for one that nobody could read, too.
@@ -487,7 +487,8 @@ function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }) {
   const before = unread ? ` (limit was up to ${was}, the highest there is)` : Number.isFinite(was) ? ` (limit was ${was})` : "";
   const moment = `${written(time, until)} UTC`;
   if (limit === 0) return `nobody is let in any more from ${moment} on${before}`;
-  if (open > 0 && Number.isFinite(was)) return `${unread ? "up to " : ""}${slots(Math.max(0, was - limit))} closed until ${moment}${before}`;
+  // The others go from hand to hand, also where none of them is open just now.
+  if (Number.isFinite(was) && (open > 0 || was - limit < limit)) return `${unread ? "up to " : ""}${slots(Math.max(0, was - limit))} closed until ${moment}${before}`;
   return `closed until ${moment}${before}`;
 }
 
@@ -537,16 +538,18 @@ function named(holder) {
 
 /** An event of the core, in words. @param {any} event */
 function tell(event) {
+  // What ended between two looks may have ended just after the first.
+  const after = (length) => ` after ${event.exact === false ? "at most " : ""}${span(length)}`;
   const who = event.holder ? named(event.holder) : "";
   switch (event.what) {
     case "limit_changed":
       return `the limit is ${event.to}, it was ${event.from}${event.override ? ` (${shorten(event.override.who, 60)}: ${shorten(event.override.why, 200)})` : ""}`;
     case "granted":
-      return `${who} has slot ${event.slot}${event.waited_ms ? ` after ${span(event.waited_ms)}` : ""}`;
+      return `${who} has slot ${event.slot}${event.waited_ms ? after(event.waited_ms) : ""}`;
     case "granted_again":
       return `${who} asked again and has slot ${event.slot} under fence ${event.fence}`;
     case "released":
-      return `${who} gave slot ${event.slot} back after ${span(event.held_for_ms)}`;
+      return `${who} gave slot ${event.slot} back${after(event.held_for_ms)}`;
     case "reclaimed":
       return `slot ${event.slot}, whose lease had run out, was taken from ${who}`;
     case "ended":
@@ -570,7 +573,7 @@ function tell(event) {
     case "queued":
       return `${who} joined the queue`;
     case "left_queue":
-      return `${who} left the queue after ${span(event.waited_ms)}${event.gave_up ? ": it gave up" : ""}`;
+      return `${who} left the queue${after(event.waited_ms)}${event.gave_up ? ": it gave up" : ""}`;
     default:
       return harmless(event.what).replaceAll("_", " ");
   }
