@@ -28,6 +28,26 @@ describe("a longer wait", () => {
     assert.doesNotMatch(lasting, /too short/);
   });
 
+  test("of leases too short for the clocks is said to be that", async () => {
+    const pools = ["analytics", "batch"].map((prefix) => ({ prefix, limit: 30 }));
+    const workloads = [["analytics", 30, 220], ["batch", 20, 55]].map(([pool, burst, per_minute]) => ({ name: `${pool} items`, pool, burst, burst_every_ms: 60_000, per_minute }));
+    const { text, doors } = await why({ pools, workloads, clocks: { skew_ms: 800 }, leases: { lease_ms: 1000 } }, 40_000);
+    assert.ok(doors[1].lost_leases > 100 && doors[1].made_wait < 30 && doors[0].most_over === 1, "few wait for room");
+    assert.match(text, /: a lease of 1 s is too short where clocks differ by up to 800 ms\. Many leases run out before they are renewed, and their jobs ask again\.$/);
+  });
+
+  test("of a lowered limit is none before that is in force", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    const told = [];
+    for (const at of [30_050, 31_000, 50_000]) {
+      await show(page, at);
+      const { limit } = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0]);
+      told.push([limit, / A limit was lowered\. Leasehold keeps slots closed until nobody can follow the limit of before, so jobs may wait longer\.$/.test(await page.locator("#why").innerText())]);
+    }
+    assert.deepEqual(told, [[18, false], [9, true], [9, true]]);
+    await close();
+  });
+
   test("of lost messages is no matter of a queue", async () => {
     const pools = ["analytics", "batch"].map((prefix) => ({ prefix, limit: 200 }));
     const { text, doors } = await why({ seed: 3, pools, failures: { request_lost: 40, reply_lost: 40 } }, 40_000);

@@ -9,6 +9,7 @@ import { latest, readLink, scenarioLink, storyLink } from "./link.js";
 import { priceNote, showNumbers, whyOneWaits } from "./numbers.js";
 import { Player, speeds } from "./player.js";
 import { Requests } from "./requests.js";
+import { LEASEHOLD } from "./rows.js";
 import { hasPace, markStory, offerStories, scoreOf } from "./stories.js";
 import { withTerms } from "./terms.js";
 import { TraceShow } from "./trace.js";
@@ -133,20 +134,19 @@ function failsOften({ failures }) {
 
 /** What of a scenario decides how long jobs wait, besides limits. @param {any} scenario */
 function waitingIn(scenario) {
-  const { leases, network, poll } = scenario;
-  // To be renewed in time, a lease has to outlast some ten messages.
-  const hasty = leases.lease_ms <= 10 * network.delay_ms ? { lease: leases.lease_ms, delay: network.delay_ms } : null;
+  const { leases: { lease_ms: lease }, network: { delay_ms: delay }, clocks: { skew_ms: skew }, poll } = scenario;
+  // To be renewed in time, a lease has to outlast some ten messages; it is renewed after half its time, by its holder's clock.
+  const hasty = lease <= 10 * delay ? { lease, delay } : lease <= 2 * skew ? { lease, skew } : null;
   return { failing: failsOften(scenario), worse: notPromised(scenario).join(""), every: poll.every_ms, hasty };
 }
 
-/** Whether a limit was lowered by now. @param {any} scenario @param {number} now ms */
-function wasLowered({ pools, actions }, now) {
-  const limits = new Map(pools.map((pool) => [pool.prefix, pool.limit]));
-  return actions.some((action) => {
-    if (action.do !== "limit" || action.at_ms > now) return false;
-    const before = limits.get(action.pool);
-    limits.set(action.pool, action.limit);
-    return action.limit < before;
+/** Whether a limit was lowered by now, as the table says. @param {any} scenario @param {any} frame */
+function wasLowered({ pools, actions }, { now_ms: now, doors }) {
+  return pools.some(({ prefix, limit }, at) => {
+    const limits = [limit, ...actions.filter((action) => action.do === "limit" && action.pool === prefix && action.at_ms <= now).map((action) => action.limit)];
+    // What is only asked for has changed nothing yet.
+    while (limits.length > 1 && limits.at(-1) !== doors[LEASEHOLD].pools[at].limit) limits.pop();
+    return limits.some((one, index) => one < limits[index - 1]);
   });
 }
 
@@ -339,7 +339,7 @@ const hooks = {
       showNumbers(parts.numbers, numbers);
       doors.verdicts(numbers, controls.scenario);
       controls.limits(limitsInForce(actions, frame.now_ms));
-      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame.now_ms), ...waitingIn(controls.scenario) })]]) {
+      for (const [place, text] of [[parts.prices, priceNote(prices, numbers)], [parts.why, whyOneWaits(numbers, { queues: player.queues, lowered: wasLowered(controls.scenario, frame), ...waitingIn(controls.scenario) })]]) {
         if (place.textContent !== text) place.textContent = text;
       }
       parts.scrub.setAttribute("aria-valuetext", moment(frame.now_ms));

@@ -30,10 +30,10 @@ export function showNumbers(body, numbers) {
 /**
  * Why does one side wait longer? In one or two sentences, with the figures that stand above; and who could not come at all.
  * @param {any} numbers
- * @param {{queues: boolean, lowered: boolean, failing: boolean, worse: string, every: number, hasty: {lease: number, delay: number}|null}} how
- *   queues: jobs wait in a queue at leasehold; lowered: a limit was lowered by now; failing: many messages and calls fail; worse: what
+ * @param {{queues: boolean, lowered: boolean, failing: boolean, worse: string, every: number, hasty: {lease: number, delay?: number, skew?: number}|null}} how
+ *   queues: jobs wait in a queue at leasehold; lowered: a lower limit has been in force; failing: many messages and calls fail; worse: what
  *   is worse than Leasehold's promise allows, if anything is; every: after how long who was refused asks again, ms; hasty: how long a
- *   lease lasts and how long a message takes, ms, where the lease may be too short for that
+ *   lease lasts, and how long a message takes or by how much clocks differ, ms, where the lease may be too short for that
  */
 export function whyOneWaits(numbers, how) {
   return unbroken(`${reason(numbers, how)}${turnedAway(numbers)}`);
@@ -45,12 +45,13 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   if (!Number.isFinite(there) || !Number.isFinite(here)) return `The waits are compared here once jobs have got in on both sides.${unkept}`;
   const waits = `Leasehold\u2019s median wait is ${span(here)} against ${span(there)}`;
   // A settling pool is told of where it makes the difference.
-  const settled = lowered && here > there ? " After the limit was lowered, Leasehold let few jobs in, or none, until the old limit was surely forgotten." : "";
+  const settled = lowered && here > there ? " A limit was lowered. Leasehold keeps slots closed until nobody can follow the limit of before, so jobs may wait longer." : "";
   const more = here > there ? " A job makes more requests at Leasehold before it runs." : "";
   if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another.${more}${unkept}`;
   if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
-  if (hasty && [counting, leasehold].some((door) => door.lost_leases * 10 >= door.waited)) {
-    return `${waits}: a lease of ${span(hasty.lease)} is too short where a message takes ${span(hasty.delay)} one way. Many leases run out before they are renewed, and their jobs ask again.`;
+  if ((hasty || !failing) && [counting, leasehold].some((door) => door.waited > 0 && door.lost_leases * 10 >= door.waited)) {
+    const short = hasty ? `a lease of ${span(hasty.lease)} is too short where ${hasty.delay ? `a message takes ${span(hasty.delay)} one way` : `clocks differ by up to ${span(hasty.skew)}`}. Many` : "many";
+    return `${waits}: ${short} leases run out before they are renewed, and their jobs ask again.`;
   }
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   // Of those who got in, the median had to wait for another only if half of them had to.
