@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use leasehold_core::occupancy::series::{Sample, Span, thin_out};
 use leasehold_core::occupancy::trace::{PoolSeen, Trace, TraceError, TraceHeader};
-use leasehold_core::occupancy::{Occupancy, PoolEvent, changes};
+use leasehold_core::occupancy::{Detail, Occupancy, PoolEvent, PoolEventKind, changes};
 use leasehold_core::{Millis, PoolName, Timestamp};
 use serde::Serialize;
 
@@ -63,6 +63,15 @@ fn whole(seen: &PoolSeen) -> Option<&Occupancy> {
         PoolSeen::Pool(pool) => Some(pool),
         PoolSeen::Gone(_) | PoolSeen::Broken(_) => None,
     }
+}
+
+/// What happened since the last look at rows, where looks that only counted came after it: those tell of the limit alone.
+fn over_summaries(before: &[(Timestamp, PoolSeen)], now: &Occupancy) -> impl Iterator<Item = PoolEvent> {
+    let mut looks = before.iter().rev().map_while(|(_, seen)| whole(seen));
+    let counted = looks.next().filter(|last| (last.detail, now.detail) == (Detail::Summary, Detail::Rows));
+    let rows = counted.and_then(|_| looks.find(|look| look.detail == Detail::Rows));
+    let told = rows.map(|rows| changes(rows, now)).unwrap_or_default();
+    told.into_iter().filter(|event| !matches!(event.what, PoolEventKind::LimitChanged { .. }))
 }
 
 /// The usual time between two of these looks: three of four come no later. None if there are not two.
@@ -233,7 +242,8 @@ impl Recording {
                     Some(PoolSeen::Gone(_)) | None => vec![],
                 },
                 (Some(before), PoolSeen::Pool(now)) => {
-                    changes(before, now).into_iter().map(RecordedChange::Event).collect()
+                    let told = changes(before, now).into_iter().chain(over_summaries(&looks[..*look], now));
+                    told.map(RecordedChange::Event).collect()
                 }
                 _ => match before {
                     Some(PoolSeen::Gone(_)) => made("made_again"),

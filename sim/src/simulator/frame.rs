@@ -60,8 +60,8 @@ pub struct PoolFrame {
     pub peak: u32,
     /// The slots below this may be claimed.
     pub effective: u32,
-    /// Settling: slots look free, but until this moment nobody may be let in, as somebody may still follow the limit from
-    /// before it was lowered.
+    /// Settling: slots look free, but until this moment those from the effective limit on stay closed, as somebody may
+    /// still follow the limit from before it was lowered.
     pub settles_at_ms: Option<f64>,
 }
 
@@ -146,13 +146,11 @@ impl Lane {
         settings.effective_limit(&slots, self.clock(0))
     }
 
-    /// Until when nobody may be let in although slots look free.
+    /// Until when slots stay closed although they look free.
     fn settles_at(&self, pool: &Pool, held: u32) -> Option<Timestamp> {
         let (settings, now) = (pool.settings_now(), self.clock(0));
         let until = settings.followed_at(settings.lowered.filter(|_| held < settings.limit.count())?);
-        let effective = self.effective_limit(pool);
-        let taken = pool.table.slots().filter(|row| row.slot.0 < effective && row.held.is_some()).count();
-        (now < until && taken >= effective as usize).then_some(until)
+        (now < until && self.effective_limit(pool) < settings.limit.count()).then_some(until)
     }
 
     /// How many leases a caller counted, of the reply that tells it so and of the put that rests on it.

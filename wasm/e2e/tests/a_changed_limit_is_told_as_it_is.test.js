@@ -132,6 +132,13 @@ describe("a changed limit", () => {
     }
   });
 
+  test("that is not known yet is why a job got in above it", async () => {
+    const { page, close } = await open();
+    const text = await page.evaluate(async () => (await import("./page/captions.js")).sentence({ what: "over_limit", door: 0, job: 7, counted: 12, held: 14, limit: 3, ceiling: 13, together: [] }, null));
+    assert.equal(text, "Job 7 counted 12, fewer than the limit of before, which it still follows (it is 3 now), and put its lease. Now 14 run; the limit is 3 (13 may still run, as it was lowered).");
+    await close();
+  });
+
   test("that changes back before it counts is not said to change", async () => {
     const { page, close } = await open();
     const text = await page.evaluate(async () => (await import("./page/captions.js")).sentence({ what: "limit", step: "set", from: 15, to: 15, door: 1 }, null));

@@ -309,6 +309,29 @@ describe("traces", () => {
       trace.show(trace.replay.to());
     }, [[header, ...lines].map((line) => JSON.stringify(line)).join("\n"), pool]);
 
+  test("tell what happened over a look that only counted", async () => {
+    const { page, close } = await open();
+    const { prefix } = looks.find((look) => look.pool?.detail === "rows" && look.pool.held > 0).pool;
+    const rows = looks.filter((look) => look.pool?.prefix === prefix && look.pool.detail === "rows");
+    const first = rows[0];
+    const last = rows.findLast((look) => look.pool.limit === first.pool.limit);
+    const at = Math.round((first.at_ms + last.at_ms) / 2);
+    const summary = { at_ms: at, pool: { ...first.pool, at_ms: at, detail: "summary", limit: first.pool.limit + 1, slots: [], queue: [] } };
+    const told = async (lines) => {
+      await play(page, lines);
+      return page.evaluate(() => {
+        const { replay } = globalThis.leasehold.trace;
+        return replay.events(replay.from() - 1, replay.to()).map((event) => [event.at_ms, event.what, event.slot ?? null].join(" ")).sort();
+      });
+    };
+    const direct = await told([first, last]);
+    assert.ok(direct.length > 3 && direct.every((one) => !one.includes("limit_changed")), direct.join());
+    const over = await told([first, summary, last]);
+    assert.deepEqual(over.filter((one) => !one.includes("limit_changed")), direct);
+    assert.equal(over.length, direct.length + 2, "the limit there and back, each once");
+    await close();
+  });
+
   test("list what happened to the chosen pool alone", async () => {
     const { page, close } = await open();
     const { pool } = looks.find((look) => look.pool?.held > 0);

@@ -224,7 +224,11 @@ describe("the two doors", () => {
       await show(page, at);
       const { pool, written } = await numbered(page);
       assert.ok(written.every((slot) => slot < pool.effective), `at ${at}: ${written}, ${JSON.stringify(pool)}`);
-      if (pool.effective > 0 && pool.effective < pool.limit && pool.settles_at_ms === null) partly += 1;
+      if (pool.effective > 0 && pool.effective < pool.limit && pool.held < pool.limit) {
+        partly += 1;
+        const shut = pool.limit - pool.effective;
+        assert.match(await page.locator('[data-door="leasehold"] .pool-over').innerText(), new RegExp(`^${shut} slots? closed until `), `at ${at}: ${JSON.stringify(pool)}`);
+      }
     }
     assert.ok(partly > 0, "some may be had, and some not");
     assert.match(await page.locator(".legend").innerText(), /closed, as the limit was lowered/);

@@ -168,7 +168,9 @@ function countedTooFew(said) {
   const now = `Now ${number(said.held)} ${said.counted + others + 1 > said.held ? "of them run" : "run"}; ${theLimit(said)}.`;
   const unseen = said.held - 1 - others - said.counted;
   const counted = `counted ${number(said.counted)}`;
-  // Of who put its lease once more nobody knows when: only of who ran before is it sure that a lease had run out.
+  // By the limit that there is, nobody gets in who counted so many.
+  if (said.counted >= said.limit) return `${job(said.job)} ${counted}, fewer than ${ofBefore(said.limit)}, and put its lease. ${now}`;
+  // When a job put its lease once more is not known: a lease had surely run out only where its job ran before the count.
   const passed = said.passed ?? 0;
   if (unseen > 0 && passed >= unseen) return `${job(said.job)} counted only ${number(said.counted)}: by its clock ${plural(passed, "lease")} had run out. ${passed === 1 ? "It is" : "They are"} still in use. ${now}`;
   if (unseen > 0) return `${job(said.job)} counted only ${number(said.counted)}. It did not see all the leases that are in use now. ${now}`;

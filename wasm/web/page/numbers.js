@@ -1,6 +1,6 @@
 // What does it come to at each door? The table of peaks, waits, requests and dollars.
 
-import { decimal, dollars, number, percent, plural, span, unbroken } from "./words.js";
+import { capital, decimal, dollars, number, percent, plural, span, unbroken } from "./words.js";
 
 /** What stands in each row, by its name in the page; and when that is bad. @type {Record<string, [(door: any) => string, ((door: any) => boolean)?]>} */
 const measures = {
@@ -60,7 +60,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
     const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";
     // A limit that has changed since is not the one that was exceeded.
     const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
-    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${full ? ` And ${order(queues, counting, leasehold)}` : ""}${settled}`;
+    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${full ? ` ${capital(order(queues, counting, leasehold))}` : ""}${settled}`;
   }
   if (here > there && failing) return `${waits}: messages and calls fail here. A job makes more requests at Leasehold before it runs, and meets more of the failures.${settled}`;
   if (here > there) return `${waits}${full ? `: ${order(queues, counting, leasehold)}` : `.${more}`}${settled}`;
@@ -86,8 +86,8 @@ function sooner(queues, counting, every) {
 
 /** Who is served first, and what that comes to for the last. */
 function order(queues, counting, leasehold) {
-  const first = queues ? "its queue serves the jobs in the order in which they came" : "on both sides a job that finds no room asks again later";
-  return `${first}. Count, then put lets in the jobs that happen to ask when there is room. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.`;
+  const first = queues ? "the queue of Leasehold serves the jobs in the order in which they came. Count, then put lets in the jobs that happen to ask when there is room" : "on both sides a job that finds no room asks again later, and luck decides who is next";
+  return `${first}. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.`;
 }
 
 /** That not all jobs could come: no more than 10,000 are in flight (sim/src/simulator/fleet.rs). */
