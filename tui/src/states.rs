@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
 use crate::output::{OutputFormat, complain};
-use rendered::{RenderedStates, StateNames};
+use rendered::{RenderedStates, StateNames, two_of_a_name};
 
 /// Print the workflow states that take and give back a lease, for people who do not use Terraform
 ///
@@ -153,10 +153,7 @@ impl StatesOptions {
                         .function_timeout(self.function_timeout_seconds)
                         .release_all("key_prefix", self.value(self.release_all_key_prefix_path.as_deref()));
                 let branches_catch = around.get("Catch").cloned().unwrap_or_default();
-                let mut all = states.keys().chain(release_all_states.keys());
-                if let Some(twice) =
-                    all.find(|name| states.contains_key(*name) && release_all_states.contains_key(*name))
-                {
+                if let Some(twice) = states.keys().find(|name| release_all_states.contains_key(*name)) {
                     return Err(two_of_a_name(twice));
                 }
                 print(&StatesOutput { start_at, states, work_catch: catch, branches_catch, release_all_states })
@@ -290,10 +287,6 @@ impl StatesOptions {
             _ => Ok(Some(work)),
         }
     }
-}
-
-fn two_of_a_name(name: &str) -> CliError {
-    CliError::Usage(format!("two states are called {name}: give each another name"))
 }
 
 /// The first name, of this state and those inside it, that another has; the others are put to the `names`.

@@ -235,10 +235,15 @@ impl StateNames {
         let mut all: Vec<_> = always.into_iter().chain(poll.into_iter().filter(|_| !queue)).collect();
         all.sort();
         match all.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(CliError::Usage(format!("two states are called {}: give each another name", pair[0]))),
+            Some(pair) => Err(two_of_a_name(pair[0])),
             None => Ok(()),
         }
     }
+}
+
+/// No machine may have two states of one name.
+pub(crate) fn two_of_a_name(name: &str) -> CliError {
+    CliError::Usage(format!("two states are called {name}: give each another name"))
 }
 
 /// The event that a state sends to the lease manager.
