@@ -237,7 +237,13 @@ impl Wait {
                 let more = if waiting_more { " or more" } else { "" };
                 let full = format!("{held} of {} are held and {waiting}{more} wait", settings.limit);
                 let closed = Box::pin(why_closed(&self.connection, &self.pool)).await;
-                AcquireResult::Full(closed.map_or(full.clone(), |closed| format!("it {closed}; {full}")))
+                AcquireResult::Full(match closed {
+                    Some(closed) => format!("it {closed}; {full}"),
+                    None if held < settings.limit.count() && waiting == 0 => {
+                        format!("{full}; a lease that has expired is kept for its grace")
+                    }
+                    None => full,
+                })
             }
         })
     }

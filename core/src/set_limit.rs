@@ -302,6 +302,20 @@ mod tests {
     }
 
     #[test]
+    fn a_lowering_that_was_dated_later_meanwhile_is_told_as_it_is() {
+        let (mut machine, _) = start(3, ExpectedOverride::Any);
+        machine.resume(replies(own_rows(five(), None)), NOW);
+        machine.resume(replies(vec![Reply::Unknown]), NOW);
+        // It happened, and then the quiet period was made shorter: the lowering lasts as long as it would have.
+        let lowered = Some(Lowered { from: limit(5), at: NOW + Millis::seconds(20) });
+        machine.resume(replies(own_rows(five(), Some(OverrideRow { lowered, ..by_ann(3, NOW) }))), NOW + Millis(50));
+        machine.resume(replies(vec![Reply::Written]), NOW + Millis(55));
+        let changed = LimitChanged { from: limit(5), to: limit(3), lowered };
+        let step = machine.resume(replies(empty_pool()), NOW + Millis(60));
+        assert_eq!(step, Step::Done(Ok(SetLimitOutcome::Set(changed))));
+    }
+
+    #[test]
     fn an_override_that_is_ended_meanwhile_is_not_made_anew() {
         let (mut machine, _) = start(7, ExpectedOverride::Any);
         machine.resume(replies(own_rows(five(), Some(by_ann(3, Timestamp::seconds(900))))), NOW);

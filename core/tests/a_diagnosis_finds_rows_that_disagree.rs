@@ -7,8 +7,8 @@ mod spoiled_pool;
 
 use leasehold_core::diagnosis::{Finding, FoundLease, Remedy};
 use leasehold_core::{
-    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Limit, Lowered, Millis, OverrideRow, PoolRow, Repair, RowKey,
-    Slot, SlotRow, Unreadable, WaitRow,
+    Attempt, Fence, HighWaterRow, HolderRow, HolderState, Limit, Lowered, Lowering, Millis, OverrideRow, PoolRow,
+    Repair, RowKey, Slot, SlotRow, Unreadable, WaitRow,
 };
 use spoiled_pool::*;
 
@@ -335,12 +335,18 @@ fn a_lease_at_or_above_the_mark_raises_it() {
     let marked = |slots: u32| HighWaterRow { slots, fence: Fence(3), lower: None };
     assert_eq!(found(|it| it.0.mark = Some(marked(2))), []);
     let above = |mark: HighWaterRow, lease: FoundLease| {
-        let to = HighWaterRow { slots: 2, ..mark };
+        // A lowering that a sweep had begun is off: a lease lies above it.
+        let to = HighWaterRow { slots: 2, lower: None, ..mark };
         (Finding::SlotAboveMark { lease, mark: mark.slots }, write(Repair::RaiseMark { found: Some(mark), to }))
     };
     for slots in [1, 0] {
         assert_eq!(found(|it| it.0.mark = Some(marked(slots))), [above(marked(slots), lease(1, Millis(0)))]);
     }
+    let begun = HighWaterRow {
+        lower: Some(Lowering { to: Limit::try_from(1).expect("a limit"), since: seconds_ago(90) }),
+        ..marked(1)
+    };
+    assert_eq!(found(|it| it.0.mark = Some(begun)), [above(begun, lease(1, Millis(0)))]);
     let nobody_there = found(|it| {
         it.0.mark = Some(marked(1));
         it.slots([held(0, 7, "a"), free(1, 9)]);

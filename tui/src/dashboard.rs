@@ -21,7 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::error::CliError;
 use crate::output::{colours, complain};
-use crate::recording::{RecordingFile, between_looks, region};
+use crate::recording::{RecordingFile, between_looks, recording_file, region};
 use crate::stop_signal::stop_signal;
 use crate::stored_demo;
 use crate::target::{CliRunner, Target, account};
@@ -50,7 +50,7 @@ pub(crate) struct WatchOptions {
     every: Duration,
 
     /// Also save it all in this file, as `leasehold record` does
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = recording_file)]
     record: Option<PathBuf>,
 }
 

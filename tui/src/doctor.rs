@@ -19,6 +19,7 @@ use self::code::Code;
 pub(crate) use self::report::FindingReport;
 use self::report::Report;
 use self::table_findings::{TableExamination, clock_wrong, examine_table, read_denied};
+use crate::advised_command::advised;
 use crate::confirm::Yes;
 use crate::error::CliError;
 use crate::output::OutputFormat;
@@ -84,13 +85,19 @@ impl DoctorOptions {
         } else if self.repair {
             text += match &report.findings[..] {
                 [] => "there is nothing to repair\n",
-                _ => "`leasehold doctor --repair` can do nothing about what was found; nothing was changed\n",
+                _ => "--repair can do nothing about what was found; nothing was changed\n",
             };
         } else if !work.is_empty() {
-            text += &format!("of these, `leasehold doctor --repair` can do something about {}\n", work.len());
+            text += &format!("of these, `{}` can do something about {}\n", self.repairing(), work.len());
         }
         output.tell(&text, &report)?;
         Ok(report.status())
+    }
+
+    /// The command that repairs what this one found.
+    fn repairing(&self) -> String {
+        let prefix = self.prefix.as_ref().map(|prefix| format!(" {prefix}")).unwrap_or_default();
+        advised(format_args!("doctor{prefix} --repair"))
     }
 
     async fn look<'t>(&self, table: &'t Table, clock: &OnceLock<WrongClock>) -> Result<Report<'t>, CliError> {

@@ -9,6 +9,7 @@ use leasehold_store::{PoolExamination, RowError, StoreError, examine, limit_rows
 use leasehold_tui::watch::text::{held, how_to_open, settling, timestamp};
 use serde::Serialize;
 
+use crate::advised_command::flags;
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::look;
@@ -247,7 +248,7 @@ fn words(
     if let Some(live) = live {
         text += &live.words(prefix);
     }
-    if let Some(opens) = how_to_open(pool) {
+    if let Some(opens) = how_to_open(pool, flags()) {
         text += &format!("{opens}\n");
     }
     if !leases.is_empty() {

@@ -1,6 +1,7 @@
 //! The `leasehold` command: what does it do with its arguments?
 //! It parses them, hands them to the command they name, and turns whatever comes back into words and an exit status.
 
+mod advised_command;
 mod completions;
 mod confirm;
 mod dashboard;
@@ -133,6 +134,7 @@ fn arguments() -> clap::Command {
 
 /// Runs what was asked for: the exit status, where nothing is to be said.
 fn run(Leasehold { command, target, output }: Leasehold) -> Result<u8, CliError> {
+    advised_command::remember(target.given());
     match command {
         TopCommand::Demo(mut options) => {
             target.refuse("leasehold demo makes a table of its own; --store PATH keeps it in a file")?;

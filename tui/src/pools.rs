@@ -12,6 +12,7 @@ use leasehold_tui::watch::state::{PoolOrder, has_name, passes};
 use leasehold_tui::watch::text::time_until;
 use serde::Serialize;
 
+use crate::advised_command::advised;
 use crate::duration;
 use crate::error::CliError;
 use crate::output::{Alignment, OutputFormat, columns_that_fit, words_cell};
@@ -204,8 +205,7 @@ impl PoolsOptions {
     }
 
     fn terms(&self) -> Vec<String> {
-        let words = self.filter.as_deref().unwrap_or_default().to_ascii_lowercase();
-        words.split_whitespace().map(str::to_owned).collect()
+        terms(self.filter.as_deref().unwrap_or_default())
     }
 
     /// Whether a pool of this name can be listed, whatever its state is.
@@ -315,15 +315,17 @@ fn told_foreign(foreign: &[String]) -> String {
         text += &format!("and {} more such rows\n", foreign.len() - FOREIGN_TOLD);
     }
     if !foreign.is_empty() {
-        text +=
-            "all pools are listed all the same, but each such row costs reading; `leasehold doctor` says what to do\n";
+        let doctor = advised("doctor");
+        text += &format!(
+            "all pools are listed all the same, but each such row costs reading; `{doctor}` says what to do\n"
+        );
     }
     text
 }
 
 fn words(table: &str, pools: &[PoolsRow], now: Timestamp) -> String {
     if pools.is_empty() {
-        return format!("table {table} has no pools; make one with `leasehold pool set PREFIX --limit N`\n");
+        return format!("table {table} has no pools; make one with `{}`\n", advised("pool set PREFIX --limit N"));
     }
     let headings = [
         ("PREFIX", Alignment::Left),
@@ -350,9 +352,23 @@ fn others(all: usize) -> String {
     if all == 1 { "1 has another name or state".into() } else { format!("{all} have other names or states") }
 }
 
+/// The words of a filter; a state's name in JSON means its words.
+fn terms(filter: &str) -> Vec<String> {
+    let in_json = |word: &str| ListedState::ALL.into_iter().find(|state| state.as_str().replace(' ', "_") == word);
+    let words = filter.to_ascii_lowercase();
+    let words = words.split_whitespace().map(|word| in_json(word).map_or(word, |state| state.as_str()));
+    words.flat_map(str::split_whitespace).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_may_be_named_as_in_json() {
+        assert_eq!(terms("Team_A over_limit full"), ["team_a", "over", "limit", "full"]);
+        assert_eq!(terms(""), Vec::<String>::new());
+    }
 
     #[test]
     fn one_other_pool_is_told_as_one() {

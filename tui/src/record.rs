@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::error::CliError;
 use crate::output::{complain, shown};
-use crate::recording::{between_looks, recorder, region};
+use crate::recording::{between_looks, recorder, recording_file, region};
 use crate::stop_signal::stop_signal;
 use crate::target::Target;
 
@@ -26,7 +26,7 @@ use crate::target::Target;
 #[command(after_long_help = AFTER_RECORD)]
 pub(crate) struct RecordOptions {
     /// The file; one that is there is replaced
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = recording_file)]
     out: PathBuf,
 
     /// Record this pool alone, with its slots and queue (may be given several times; by default all pools)

@@ -58,6 +58,14 @@ pub(crate) fn region(table: &Table) -> Option<&str> {
     table.region().map(AsRef::as_ref)
 }
 
+/// A recording's file, as an option gives it.
+pub(crate) fn recording_file(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" | "-" => Err("expected a file's path: a recording goes into a file".into()),
+        path => Ok(path.into()),
+    }
+}
+
 /// The time between two looks, as an option gives it.
 pub(crate) fn between_looks(text: &str) -> Result<Duration, String> {
     let time = duration::between(Millis(100), Millis::seconds(86_400), text)?;

@@ -95,15 +95,26 @@ impl Target {
         }
     }
 
-    /// For a command that uses no table at AWS: none of the flags may be given that say which.
-    pub(crate) fn refuse(&self, why: &str) -> Result<(), CliError> {
-        let given = [
+    /// What was given of the flags that say which table is meant.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let store = self.store.as_ref().map(|file| ("--store", file.display().to_string()));
+        let others = self.at_aws().map(|(flag, value)| value.as_ref().map(|value| (flag, value.clone())));
+        others.into_iter().chain([store]).flatten()
+    }
+
+    /// The flags that say which table at AWS is meant.
+    fn at_aws(&self) -> [(&'static str, &Option<String>); 4] {
+        [
             ("--table", &self.table),
             ("--region", &self.region),
             ("--profile", &self.profile),
             ("--endpoint-url", &self.endpoint_url),
-        ];
-        match given.iter().find(|(_, value)| value.is_some()) {
+        ]
+    }
+
+    /// For a command that uses no table at AWS: none of the flags may be given that say which.
+    pub(crate) fn refuse(&self, why: &str) -> Result<(), CliError> {
+        match self.at_aws().into_iter().find(|(_, value)| value.is_some()) {
             Some((flag, _)) => Err(CliError::Usage(format!("{flag}: {why}"))),
             None => Ok(()),
         }

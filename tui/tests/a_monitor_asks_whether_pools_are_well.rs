@@ -137,6 +137,9 @@ async fn a_pool_that_lets_nobody_in_is_in_no_trouble() {
     for asked in [&["leases", "p"][..], &["pool", "show", "p"], &["pool", "override", "p", "--end", "--yes"]] {
         assert!(told(name, asked).contains(opens), "{asked:?}");
     }
+    // Copied as it stands, it reaches the same table.
+    let same = format!("leasehold pool set p --limit N --table {name} --region eu-central-1\n");
+    assert!(told(name, &["--table", name, "leases", "p", "--region", "eu-central-1"]).contains(&same));
     let well = check(name, &[]);
     assert!(well.status == Some(0) && well.told.contains("  drained  "), "{well:?}");
     assert_eq!(listed(&told(name, &["pools", "--filter", "drained"])), ["p"]);

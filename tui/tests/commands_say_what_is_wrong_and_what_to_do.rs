@@ -324,6 +324,16 @@ fn a_complaint_names_the_program_once() {
 }
 
 #[test]
+fn a_recording_goes_into_a_file_that_is_named() {
+    for (command, option) in [("record", "--out"), ("watch", "--record")] {
+        for path in ["-", ""] {
+            let wrong = refused(unreachable(), 2, &[command, option, path]);
+            assert!(wrong.contains("a recording goes into a file"), "{command}: {wrong}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_no_store_is_told_as_that() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no-store-{}", std::process::id()));
     std::fs::write(&file, "# notes, and no database\n").expect("a file");

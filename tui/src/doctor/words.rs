@@ -8,6 +8,7 @@ use leasehold_tui::watch::text::timestamp;
 
 use super::code::{Code, Severity};
 use super::report::FindingReport;
+use crate::advised_command::advised;
 use crate::duration;
 
 const NOTHING_TO_DO: &str = "Nothing has to be done.";
@@ -88,15 +89,24 @@ impl Pool<'_> {
         LeaseId { prefix: self.0.clone(), slot: lease.slot, fence: lease.fence }.to_string()
     }
 
+    fn set(&self, options: &str) -> String {
+        advised(format_args!("pool set {} {options}", self.0))
+    }
+
+    fn end_override(&self) -> String {
+        advised(format_args!("pool override {} --end", self.0))
+    }
+
+    fn release(&self, lease: &FoundLease) -> String {
+        advised(format_args!("release {}", self.id(lease)))
+    }
+
     fn words(&self, finding: Finding) -> FindingReport {
-        let prefix = self.0;
         let time = |length: Millis| duration::words(length);
         let ago = |length: Millis| duration::seconds(length);
         let set = |option: &str| match option.split_once(", ") {
-            Some((option, time)) => {
-                format!("Set it: `leasehold pool set {prefix} {option}` (TIME: {time}), or Terraform.")
-            }
-            None => format!("Set it: `leasehold pool set {prefix} {option}`, or Terraform."),
+            Some((option, time)) => format!("Set it: `{}` (TIME: {time}), or Terraform.", self.set(option)),
+            None => format!("Set it: `{}`, or Terraform.", self.set(option)),
         };
         match finding {
             Finding::PoolMissing => FindingReport::new(
@@ -104,15 +114,15 @@ impl Pool<'_> {
                 "There are rows of this pool, and no settings.",
                 "Nobody is granted a lease. A retired pool looks like this; its slots stay, for their fences.",
                 format!(
-                    "If it is to be used, make it: `leasehold pool set {prefix} --limit N`, or Terraform. If it was retired, \
-                     let the rows lie."
+                    "If it is to be used, make it: `{}`, or Terraform. If it was retired, let the rows lie.",
+                    self.set("--limit N")
                 ),
             ),
             Finding::SettingsInvalid(wrong) => FindingReport::new(
                 Code::SettingsInvalid,
                 format!("The settings make no sense: {wrong}."),
                 "Every call of the pool fails with PoolMisconfigured.",
-                format!("Set them again: `leasehold pool set {prefix} --lease 5m --limit N`, or Terraform."),
+                format!("Set them again: `{}`, or Terraform.", self.set("--lease 5m --limit N")),
             )
             .of_row("pool"),
             Finding::QuietShort { quiet, least } => FindingReport::new(
@@ -181,7 +191,7 @@ impl Pool<'_> {
                     time(whole_hours(since))
                 ),
                 "An override is for an incident. As long as it is there, no deploy changes the limit.",
-                format!("If it is still meant, put it into the settings; then end it: `leasehold pool override {prefix} --end`."),
+                format!("If it is still meant, put it into the settings; then end it: `{}`.", self.end_override()),
             )
             .of_row("override"),
             Finding::Drained { overridden } => FindingReport::new(
@@ -189,9 +199,9 @@ impl Pool<'_> {
                 format!("The limit is 0, by {}.", if overridden { "an override" } else { "the pool's settings" }),
                 "Nobody is granted a lease; callers wait.",
                 if overridden {
-                    format!("To let them in: `leasehold pool override {prefix} --end`.")
+                    format!("To let them in: `{}`.", self.end_override())
                 } else {
-                    format!("To let them in: `leasehold pool set {prefix} --limit N`.")
+                    format!("To let them in: `{}`.", self.set("--limit N"))
                 },
             ),
             Finding::SweepNotRunning { last, sweep_every } => {
@@ -219,8 +229,9 @@ impl Pool<'_> {
                          says.",
                         format!(
                             "See whether its execution runs. If it does, drain the pool until it ends, and see why no sweep \
-                             extended its lease (runbook: extensions-missed, sweeps-stopped). If not: `leasehold release {id}`. \
-                             `--repair` does no sweep meanwhile: from here it cannot ask."
+                             extended its lease (runbook: extensions-missed, sweeps-stopped). If not: `{}`. \
+                             `--repair` does no sweep meanwhile: from here it cannot ask.",
+                            self.release(&lease)
                         ),
                     ),
                     (false, true) => (
@@ -246,8 +257,8 @@ impl Pool<'_> {
                 "If its holder died, the slot stays closed until then. That is right only where the settings were made shorter since \
                  it was granted.",
                 format!(
-                    "See whether its holder still works. If not, free it: `leasehold release {}`.",
-                    self.id(&lease)
+                    "See whether its holder still works. If not, free it: `{}`.",
+                    self.release(&lease)
                 ),
             )
             .of_row(self.slot(lease.slot)),
@@ -314,8 +325,8 @@ impl Pool<'_> {
                         format!("Let the row point at the lease. {BY_REPAIR}")
                     } else {
                         format!(
-                            "See whether it still works under that lease. If not, free it: `leasehold release {}`.",
-                            self.id(&lease)
+                            "See whether it still works under that lease. If not, free it: `{}`.",
+                            self.release(&lease)
                         )
                     },
                 )
@@ -326,9 +337,9 @@ impl Pool<'_> {
                 format!("{} holds leases {} and {}.", first.holder, self.id(&first), self.id(&second)),
                 "One of them keeps a slot from others until it expires.",
                 format!(
-                    "Find out under which of them it works, and free the other: `leasehold release {}` or `{}`.",
-                    self.id(&first),
-                    self.id(&second)
+                    "Find out under which of them it works, and free the other: `{}` or `{}`.",
+                    self.release(&first),
+                    self.release(&second)
                 ),
             )
             .of_row(self.slot(second.slot)),

@@ -13,6 +13,7 @@ use leasehold_tui::watch::text::{how_to_open, settling, time_until, timestamp};
 use serde::Serialize;
 
 use super::author::ChangedBy;
+use crate::advised_command::{advised, flags};
 use crate::confirm::Yes;
 use crate::duration;
 use crate::error::CliError;
@@ -103,7 +104,8 @@ impl OverrideOutput {
         let OverrideOutput { at_ms, until_ms, who, why, .. } = self;
         let at = timestamp(*at_ms);
         let until = until_ms.map(|until| format!(" until {}", timestamp(until))).unwrap_or_default();
-        format!("an override by {who} since {at}{until} ({why}); end it with: leasehold pool override {prefix} --end\n")
+        let end = advised(format_args!("pool override {prefix} --end"));
+        format!("an override by {who} since {at}{until} ({why}); end it with: {end}\n")
     }
 }
 
@@ -159,7 +161,7 @@ impl AfterChange {
     pub(super) fn notes(&self) -> String {
         let settling = self.seen.as_ref().and_then(settling);
         let settling = settling.map(|words| format!("{words}; leases that are held are kept\n")).unwrap_or_default();
-        let opens = self.seen.as_ref().and_then(how_to_open);
+        let opens = self.seen.as_ref().and_then(|seen| how_to_open(seen, flags()));
         settling + &opens.map(|words| format!("{words}\n")).unwrap_or_default()
     }
 }

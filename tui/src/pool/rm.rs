@@ -9,6 +9,7 @@ use leasehold_store::{StoreError, Table, WrongRow};
 use serde::Serialize;
 
 use super::author::ChangedBy;
+use crate::advised_command::advised;
 use crate::confirm::Yes;
 use crate::error::CliError;
 use crate::operation::{look, own_row_as_it_is};
@@ -126,7 +127,8 @@ impl PoolRmOptions {
         let first = if drained {
             "it is drained: let who holds a lease end, and use --force for who waits".to_owned()
         } else {
-            format!("let nobody in any more (leasehold pool set {prefix} --drain) and let them end, or use --force")
+            let drain = advised(format_args!("pool set {prefix} --drain"));
+            format!("let nobody in any more ({drain}) and let them end, or use --force")
         };
         Err(CliError::NotDone(format!(
             "pool {prefix} in table {table} was not retired: {busy}; {first} (--help says what becomes of them)"

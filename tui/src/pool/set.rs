@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::author::ChangedBy;
 use super::overriding::{AfterChange, OverrideOutput, limit, tell_change};
+use crate::advised_command::advised;
 use crate::confirm::Yes;
 use crate::doctor::{FindingReport, misfits};
 use crate::duration;
@@ -387,8 +388,8 @@ impl PoolChange {
         text += &after.notes();
         if let Some(why) = &after.senseless_override {
             text += &format!(
-                "! nobody is let in until its override is ended, which makes no sense ({why}): `leasehold pool override \
-                 {prefix} --end`\n"
+                "! nobody is let in until its override is ended, which makes no sense ({why}): `{}`\n",
+                advised(format_args!("pool override {prefix} --end"))
             );
         }
         if let Some(OverrideOutput { limit, who, why, .. }) = &after.live {

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::history::ChangeOutput;
 use super::overriding::OverrideOutput;
 use super::set::PoolSettingsOutput;
+use crate::advised_command::flags;
 use crate::error::CliError;
 use crate::leases::{UNREADABLE, Unread, what_can_be_read};
 use crate::output::OutputFormat;
@@ -128,7 +129,7 @@ impl PoolShowOutput<'_> {
         };
         text += &settling(seen).map(|words| format!("; {words}\n")).unwrap_or_else(|| "\n".into());
         text += &self.live.as_ref().map(|live| live.words(prefix)).unwrap_or_default();
-        text += &how_to_open(seen).map(|words| format!("{words}\n")).unwrap_or_default();
+        text += &how_to_open(seen, flags()).map(|words| format!("{words}\n")).unwrap_or_default();
         let effective = self.effective_limit.map_or_else(|| "not known".into(), |limit| limit.to_string());
         for (label, value) in [("effective limit", effective), ("edition", self.edition.to_string())] {
             text += &format!("  {label:16}{value}\n");

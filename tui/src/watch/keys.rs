@@ -3,7 +3,7 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::session::DashboardMode;
+use super::session::{DashboardMode, Session};
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,11 +323,17 @@ pub fn command(event: KeyEvent, mode: DashboardMode) -> Option<KeyAction> {
         KeyCode::Char(c) if control => Control(c.to_ascii_lowercase()),
         code => Plain(code),
     };
-    rows(mode).find(|row| row.keys.contains(&pressed)).map(|row| row.does)
+    rows_of(mode).find(|row| row.keys.contains(&pressed)).map(|row| row.does)
 }
 
-/// The rows that work here.
-pub fn rows(mode: DashboardMode) -> impl Iterator<Item = &'static KeyBinding> {
+/// The rows that work in this session: where no other table can be chosen, none chooses one.
+pub fn rows(session: &Session) -> impl Iterator<Item = &'static KeyBinding> {
+    let can_choose = session.chosen.is_some();
+    rows_of(session.mode).filter(move |row| can_choose || row.does != KeyAction::Choose)
+}
+
+/// The rows that work in this mode.
+fn rows_of(mode: DashboardMode) -> impl Iterator<Item = &'static KeyBinding> {
     KEYS.iter().filter(move |row| row.on.is(mode))
 }
 
@@ -346,7 +352,7 @@ mod tests {
     fn no_key_does_two_things() {
         for mode in MODES {
             let keys: Vec<(Keystroke, KeyAction)> =
-                rows(mode).flat_map(|row| row.keys.iter().map(|key| (*key, row.does))).collect();
+                rows_of(mode).flat_map(|row| row.keys.iter().map(|key| (*key, row.does))).collect();
             for (index, (key, does)) in keys.iter().enumerate() {
                 let other = keys[..index].iter().find(|(other, _)| other == key);
                 assert_eq!(other, None, "{key:?} in {mode:?} does {does:?}");
@@ -359,14 +365,14 @@ mod tests {
         for mode in [DashboardMode::Watch { read_only: true }, DashboardMode::Replay] {
             let changes =
                 [KeyAction::Raise, KeyAction::Lower, KeyAction::EndOverride, KeyAction::Release, KeyAction::Kill];
-            assert!(rows(mode).all(|row| !changes.contains(&row.does)), "{mode:?}");
+            assert!(rows_of(mode).all(|row| !changes.contains(&row.does)), "{mode:?}");
         }
     }
 
     #[test]
     fn every_mode_says_how_to_get_help_and_out() {
         for mode in MODES {
-            let footer: Vec<KeyAction> = rows(mode).filter(|row| row.footer.is_some()).map(|row| row.does).collect();
+            let footer: Vec<KeyAction> = rows_of(mode).filter(|row| row.footer.is_some()).map(|row| row.does).collect();
             assert_eq!(footer[..2], [KeyAction::Help, KeyAction::Quit], "{mode:?}");
         }
     }

@@ -57,11 +57,12 @@ pub fn time_until(moment_to_come: Timestamp, now: Timestamp) -> String {
     if far { moment(moment_to_come) } else { moment_to_come.time_of_day() }
 }
 
-/// How a pool is opened again that its settings drain, if they do: everywhere in the same words. No override is there to be
-/// ended.
-pub fn how_to_open(pool: &Occupancy) -> Option<String> {
+/// How a pool is opened again that its settings drain, if they do: everywhere in the same words, with the flags that name its
+/// table, each after a blank. No override is there to be ended.
+pub fn how_to_open(pool: &Occupancy, flags: &str) -> Option<String> {
     let drained = pool.limit.count() == 0 && pool.overridden.is_none();
-    drained.then(|| format!("drained by its settings; to let jobs in: leasehold pool set {} --limit N", pool.prefix))
+    let open = || format!("leasehold pool set {} --limit N{flags}", pool.prefix);
+    drained.then(|| format!("drained by its settings; to let jobs in: {}", open()))
 }
 
 /// How many hold a lease of how many that may, and how many slots carry an expired one: everywhere in the same words.

@@ -53,7 +53,7 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
 /// Keys and what they do; keys that do the same are one.
 fn pairs(dashboard: &DashboardState) -> Vec<(String, &'static str)> {
     let mut pairs: Vec<(String, &'static str)> = vec![];
-    let rows = keys::rows(dashboard.session.mode);
+    let rows = keys::rows(&dashboard.session);
     for (KeyBinding { shown, .. }, word) in rows.filter_map(|row| Some((row, row.footer?))) {
         match pairs.iter_mut().find(|(_, other)| *other == word) {
             Some((keys, _)) => keys.push_str(shown),

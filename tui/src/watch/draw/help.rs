@@ -39,7 +39,7 @@ fn rows(dashboard: &DashboardState, columns: usize) -> Vec<HelpRow> {
         }
     };
     let mut keys: Vec<(String, &str)> = vec![];
-    for row in keys::rows(dashboard.session.mode) {
+    for row in keys::rows(&dashboard.session) {
         match keys.iter_mut().find(|(_, help)| *help == row.help) {
             Some((shown, _)) => *shown += &format!(" {}", row.shown),
             None => keys.push((row.shown.to_owned(), row.help)),

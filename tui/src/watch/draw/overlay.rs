@@ -81,7 +81,7 @@ fn slot_facts(dashboard: &DashboardState, prefix: &PoolName, slot: &SlotView) ->
             0 => "It was never granted.".to_owned(),
             fence => format!("Its last lease had fence {fence}."),
         };
-        return vec![("", format!("It is free. {used}"))];
+        return vec![("", format!("Nobody holds it. {used}"))];
     };
     let id = LeaseId { prefix: prefix.clone(), slot: slot.slot, fence: slot.fence };
     let mut facts: Vec<Fact> = vec![];

@@ -69,7 +69,7 @@ impl DashboardState {
 
     /// How the chosen pool is opened again, if its settings drain it and its rows were read.
     pub fn how_to_open(&self) -> Option<String> {
-        self.seen_in_rows().and_then(text::how_to_open)
+        self.seen_in_rows().and_then(|pool| text::how_to_open(pool, ""))
     }
 
     /// What rows that can not be read mean for the chosen pool, if there are any beside others that can.
