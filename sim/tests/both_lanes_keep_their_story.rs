@@ -66,6 +66,42 @@ fn who_is_one_too_many_counted_before_others_had_put() {
     }
 }
 
+/// A job that loses its lease and starts again has not waited while it worked.
+#[test]
+fn the_time_at_work_is_no_wait() {
+    let mut world = world(&json!({
+        "pools": [{ "prefix": "p", "limit": 2 }],
+        "workloads": [{ "name": "w", "pool": "p", "burst": 2, "per_minute": 1, "job_ms": 20_000 }],
+        "failures": { "request_lost": 60 },
+        "leases": { "lease_ms": 3_000, "grace_ms": 1_000 },
+    }));
+    let (mut began, mut lost, mut events, mut next) = (BTreeMap::new(), 0, vec![], 0);
+    for second in 1..=60 {
+        world.advance_to(f64::from(second) * 1_000.0, u64::MAX);
+        let (new, after) = world.events(next);
+        events.extend(new);
+        next = after;
+    }
+    for event in events.iter().filter(|event| event.lane != Some(Strategy::CountThenPut)) {
+        match event.kind {
+            SimEventKind::Arrived { job, .. } => drop(began.insert(job, event.at_ms)),
+            SimEventKind::LostLease { job } => {
+                lost += 1;
+                began.insert(job, event.at_ms);
+            }
+            SimEventKind::Acquired { job, waited_ms, .. } => {
+                let began = began.get(&job).expect("it came");
+                assert!(
+                    (event.at_ms - began - waited_ms).abs() < 0.01,
+                    "job {job} waited {waited_ms} ms since {began}"
+                );
+            }
+            _ => {}
+        }
+    }
+    assert!(lost > 1, "{lost} leases were lost");
+}
+
 /// What is written beside a caller while it flies.
 #[test]
 fn what_a_caller_counted_is_shown_on_its_way_and_with_its_put() {

@@ -41,6 +41,8 @@ pub(crate) struct Job {
     pub(crate) holder: Holder,
     /// Moments and lengths are microseconds, unless they are what a clock shows.
     pub(crate) arrived: u64,
+    /// Since when it has waited for the lease that it asks for: since it came, or since it lost the one before.
+    pub(crate) wait_since: u64,
     pub(crate) work: u64,
     /// After how much of its work its worker dies, if it does.
     pub(crate) dies_after: Option<u64>,
@@ -85,6 +87,7 @@ impl Job {
             pool,
             holder,
             arrived: arrival.at,
+            wait_since: arrival.at,
             work: arrival.work,
             dies_after: arrival.dies_after,
             skew,
@@ -174,7 +177,7 @@ impl Job {
     pub(crate) fn works(&mut self, now: u64, lease: &Lease) {
         self.closes();
         self.holds = true;
-        self.waited = Some(now - self.arrived);
+        self.waited = Some(now - self.wait_since);
         self.lease = Some(KnownLease { id: lease.id.clone(), expires_at: lease.expires_at });
         self.is(Phase::Working, now, Some(now + self.work));
     }

@@ -112,7 +112,7 @@ impl Lane {
         let Some(job) = self.fleet.jobs.get_mut(number) else { return };
         job.works(now, lease);
         let (pool, epoch, skew, work, dies_after) = (job.pool, job.epoch, job.skew, job.work, job.dies_after);
-        let (cell, counted, waited) = (job.cell, job.counted, now - job.arrived);
+        let (cell, counted, waited) = (job.cell, job.counted, now - job.wait_since);
         self.remind_at(now + work, number, epoch, JobTimer::WorkDone);
         self.remind_at(when(lease.expires_at, skew), number, epoch, JobTimer::LeaseEnds);
         if self.scenario.workers.renew {
@@ -292,9 +292,11 @@ impl Lane {
 
     /// A worker learns that it has no lease any more: it stops and starts again.
     fn loses_lease(&mut self, number: u32) {
+        let now = self.queue.now();
         let Some(job) = self.fleet.jobs.get_mut(number).filter(|job| job.phase == Phase::Working) else { return };
         let pool = job.pool;
         job.lost = true;
+        job.wait_since = now;
         job.lease = None;
         if std::mem::take(&mut job.holds) {
             self.one_leaves(pool);
