@@ -27,7 +27,10 @@ use crate::lease_timer::{ClockReading, LeaseTimer};
 use crate::pauses::{Backoff, LookPauses};
 use crate::reopening::Reopening;
 
-/// How long leaving the queue may take, and how long after the wait is over a lease that was perhaps granted is asked for.
+/// How long after the wait is over a lease that was perhaps granted is asked for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long leaving the queue may take.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long one that does not wait goes on asking a table that is too busy to say whether a slot is free.
@@ -219,7 +222,7 @@ impl Wait {
             Err(RunError { failure: Failure::Throttled, .. }) if Instant::now() < until => {
                 return Ok(AcquireResult::NoAnswer);
             }
-            Err(error) if patient && may_pass(&error) && Instant::now() < until + LEAVE_WITHIN => {
+            Err(error) if patient && may_pass(&error) && Instant::now() < until + ANSWER_WITHIN => {
                 return Ok(AcquireResult::NoAnswer);
             }
             Err(error) => {
