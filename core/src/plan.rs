@@ -288,6 +288,20 @@ mod tests {
     }
 
     #[test]
+    fn slots_are_granted_from_the_one_that_is_chosen() {
+        let settings = settings();
+        let round = Round { settings: &settings, now: NOW, thorough: true, last_try: false, unsure: &[] };
+        let granted = |start| {
+            let waiters = ["a", "b"].map(waiter).to_vec();
+            round.plan_all(&[], waiters, start, |_| None).candidates
+        };
+        assert_eq!(slots(&granted(0)), [("grant", 0), ("grant", 1)]);
+        assert_eq!(slots(&granted(4)), [("grant", 4), ("grant", 0)]);
+        // More than there are: counted on from the first.
+        assert_eq!(slots(&granted(7)), [("grant", 2), ("grant", 3)]);
+    }
+
+    #[test]
     fn whoever_waits_comes_before_what_is_only_cleared_away() {
         // Slots are looked at from one that is chosen: those above the limit may come first.
         let planned = pair(&[(5, Opening::Expired), (0, Opening::Expired)], &["a"], 1);

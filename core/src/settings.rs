@@ -392,6 +392,25 @@ mod tests {
     }
 
     #[test]
+    fn a_change_to_what_may_be_in_use_lowers_nothing() {
+        let lowered = |limit: u64, from: u64| {
+            let from = Limit::try_from(from).expect("limit");
+            Settings { lowered: Some(Lowered { from, at: Timestamp::seconds(100) }), ..settings(limit) }
+        };
+        let by = |to: u64| lowered(3, 5).lowered_by(Limit::try_from(to).expect("limit"), Timestamp::seconds(110));
+        assert_eq!((by(5), by(6)), (None, None));
+        assert_eq!(by(4).map(|lowered| (lowered.from.count(), lowered.at)), Some((5, Timestamp::seconds(110))));
+        // An override lapses to the limit that it gave: what settled before settles no longer.
+        let row = PoolRow { lowered: lowered(5, 8).lowered, ..PoolRow::new(Limit::try_from(5).expect("limit")) };
+        let until = Timestamp::seconds(120);
+        let (made_at, who, why) = (Timestamp::seconds(90), "ann".into(), "a test".into());
+        let live = OverrideRow { limit: row.limit, lowered: None, at: made_at, until: Some(until), who, why };
+        let now = until + Millis::seconds(1);
+        let read = Settings::from_rows("p".parse().expect("prefix"), &row, Some(&live), None, now).expect("sense");
+        assert_eq!(read.lowered, row.lowered);
+    }
+
+    #[test]
     fn with_nothing_above_every_slot_below_the_limit_is_free() {
         assert_eq!(settings(3).effective_limit(&held(&[0, 2]), Timestamp(0)), 3);
         assert_eq!(settings(0).effective_limit(&[], Timestamp(0)), 0);

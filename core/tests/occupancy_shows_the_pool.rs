@@ -193,6 +193,9 @@ fn a_limit_that_settles_may_leave_slots_open_or_find_all_held() {
     assert_eq!((settles(&some), some.open, some.is_closed()), ((PoolState::Ok, Some(175)), 5, false));
     let all = look_by(&lowered(5, 2), 110, vec![held(0, "a", 90, 390), held(1, "b", 90, 390)], vec![]);
     assert_eq!((settles(&all), all.is_closed()), ((PoolState::Full, Some(175)), true));
+    // A free slot above the limit is none that could be had.
+    let above = look_by(&lowered(5, 2), 110, vec![held(0, "a", 90, 390), held(1, "b", 90, 390), free(2)], vec![]);
+    assert_eq!(above.state, PoolState::Full);
     // Those who hold above a lowered limit are expected; more than the limit before are not.
     let above = |limit_was| {
         let three = vec![held(0, "a", 90, 390), held(1, "b", 90, 390), held(2, "c", 90, 390)];

@@ -357,6 +357,8 @@ fn a_limit_changes_also_from_a_summary() {
         [seen(102, PoolEventKind::LimitChanged { from: five, to: three, overridden: None })]
     );
     let rows = Occupancy { limit: five, ..look(100, vec![held(0, 9, "a", 50, 350)], vec![waits("b", 60)]) };
+    // A change within the millisecond of both looks is told, too.
+    assert_eq!(changes(&Occupancy { at: after.at, ..rows.clone() }, &after).len(), 1);
     assert_eq!(
         changes(&rows, &after),
         [seen(102, PoolEventKind::LimitChanged { from: five, to: three, overridden: None })]

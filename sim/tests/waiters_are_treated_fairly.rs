@@ -22,6 +22,20 @@ fn a_raise_wakes_a_waiter_at_once() {
 }
 
 #[test]
+fn a_raise_finds_who_waits_behind_the_places_of_those_who_hold() {
+    let mut pool = Pool::new(60);
+    // More than are read at once: callers died between their grant and the removal of the place.
+    for (at, slot) in (1..).zip(0..60) {
+        let name = format!("holder-{slot:02}");
+        pool.joined(queue(&name, Some(T)), T + at);
+        pool.hold(slot, &name, T + 300_000);
+    }
+    pool.joined(queue("late", Some(T)), T + 100);
+    pool.change(61, T + 200);
+    assert!(pool.has_a_lease("late"));
+}
+
+#[test]
 fn a_raise_wakes_the_first_of_the_queue() {
     let names = ["b", "c", "d", "e", "f", "g", "h"];
     let mut pool = Pool::new(1);
