@@ -111,3 +111,52 @@ fn a_late_release_by_name_fails_nobody_elses_task() {
     assert!(pool.heard("b").len() == 1 && pool.has_a_lease("b"), "{:?}", pool.heard("b"));
     assert_eq!(pool.holder_of(0).as_deref(), Some("b"));
 }
+
+/// A sweep of a pool in which of the grants that are tried together one is written and the others come to this: what it
+/// granted.
+fn swept_while_others_fail(tries: u8, fails: impl Fn(&Request) -> Reply + 'static) -> u32 {
+    let mut pool = Pool::new(60);
+    pool.settings.tries = tries;
+    for at in 1..=60 {
+        pool.joined(queue(&format!("holder-{at:02}"), Some(1)), T + at);
+    }
+    let mut granted = false;
+    pool.trouble = Box::new(move |_, request| {
+        let grants = request.writes().iter().any(|write| matches!(write.intent, Intent::Grant(..)));
+        match std::mem::replace(&mut granted, grants) {
+            true if grants => Some(fails(request)),
+            _ => None,
+        }
+    });
+    pool.sweep(T + 100).granted
+}
+
+#[test]
+fn a_sweep_on_a_busy_table_tries_a_few_times_though_it_gets_on() {
+    for tries in [1, 3, 8] {
+        assert_eq!(swept_while_others_fail(tries, |_| Reply::Throttled), u32::from(tries) + 1);
+    }
+}
+
+#[test]
+fn a_sweep_that_gets_on_among_others_ends_all_the_same() {
+    let refused = |request: &Request| Reply::Refused(request.writes().iter().map(|_| Refusal::Passed).collect());
+    // Sixteen rounds of which each gets something done; then each is a try.
+    assert_eq!([1, 3].map(|tries| swept_while_others_fail(tries, refused)), [18, 20]);
+}
+
+#[test]
+fn a_round_that_was_just_full_is_not_looked_for_more() {
+    let looks = |waiters: u64| {
+        let mut pool = Pool::new(waiters);
+        for at in 1..=waiters {
+            pool.joined(queue(&format!("holder-{at:02}"), Some(1)), T + at);
+        }
+        pool.asked.clear();
+        assert_eq!(u64::from(pool.sweep(T + 100).granted), waiters);
+        pool.asked.iter().filter(|asked| matches!(asked, Request::Queue(_))).count()
+    };
+    // One round does 25 things at most.
+    assert_eq!(looks(25), looks(24));
+    assert!(looks(26) > looks(25));
+}

@@ -5,8 +5,8 @@
 mod scripted_pool;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, ExecutionStatus, Failure, HighWaterRow, Intent, LossReason, Lowered, Millis,
-    OverrideRow, PoolRow, Released, Renewed, Reply, Request, Row, SetLimitOutcome, Timestamp,
+    AcquireOutcome, AcquireRequest, Delivery, ExecutionStatus, Failure, HighWaterRow, Intent, LossReason, Lowered,
+    Millis, OverrideRow, PoolRow, Released, Renewed, Reply, Request, Row, SetLimitOutcome, Timestamp,
 };
 use scripted_pool::{Pool, T, limit, poll, queue, task};
 
@@ -94,6 +94,30 @@ fn a_sweep_frees_who_has_ended_and_nobody_it_knows_not_of() {
         pool.status = life;
         pool.sweep(T + 250_000);
         assert_eq!(pool.held(), held, "{life:?}");
+    }
+}
+
+#[test]
+fn who_was_found_ended_and_renewed_its_lease_meanwhile_keeps_it() {
+    for renews in [false, true] {
+        let mut pool = Pool::new(1);
+        pool.joined(queue("a", Some(1)), T);
+        pool.delivery = Delivery::Unknown;
+        pool.sweep(T + 1);
+        assert_eq!(pool.held(), 1, "whether its task was told is not known");
+        (pool.delivery, pool.status) = (Delivery::Closed, ExecutionStatus::Ended);
+        // It was redriven after it was asked about, and before its lease is given back.
+        pool.trouble = Box::new(move |table, request| {
+            let frees = request.writes().iter().any(|write| matches!(write.intent, Intent::Free(..)));
+            let row = table.slots().next().cloned();
+            if let Some(mut row) = row.filter(|_| frees && renews) {
+                row.held.as_mut().expect("its lease").renewed_at = Some(Timestamp(T + 10));
+                table.put(Row::Slot(row));
+            }
+            None
+        });
+        pool.sweep(T + 20);
+        assert_eq!(pool.held(), usize::from(renews));
     }
 }
 
