@@ -152,6 +152,13 @@ fn a_holders_row_that_points_at_nothing_is_mended() {
     for state in [HolderState::Ended, waiting(&place("a", seconds_ago(30)))] {
         assert_eq!(elsewhere(row("a", state), one()), [(finding(state), None)]);
     }
+    // Its other lease, which it got between the two looks, is what its row points at.
+    let just_granted = found(|it| {
+        it.slots([held(0, 7, "a"), free(1, 8)]);
+        it.0.after.slots[1] = held(1, 9, "a");
+        it.rows([row("a", holding(1, 9)), row("w", waiting(&place("w", seconds_ago(30))))]);
+    });
+    assert_eq!(just_granted, [(finding(holding(1, 9)), None)]);
     // The fence counts as well as the slot.
     let older = row("a", holding(0, 6));
     assert_eq!(elsewhere(older.clone(), one()), [(finding(older.state), pointed(Some(older)))]);

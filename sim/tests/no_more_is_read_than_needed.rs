@@ -91,6 +91,10 @@ fn who_did_not_see_all_slots_is_told_that_all_are_held() {
             pool.acquire(queue(&format!("h{name}"), Some(1)), T);
         }
         assert_eq!(pool.held() as u64, of);
+        pool.asked.clear();
+        pool.acquire(poll("asks", Some(1)), T + 1);
+        // Up to sixteen slots are seen in one read.
+        assert_eq!(looks(&pool), if of <= 16 { 1 } else { 2 }, "of {of}");
         for name in 0..20 {
             let outcome = pool.acquire(poll(&format!("asks{name}"), Some(1)), T + 1);
             let Ok(AcquireOutcome::Wait(RetryAdvice { held, waiting: 0, .. })) = outcome else { panic!("{outcome:?}") };

@@ -6,8 +6,8 @@ mod scripted_pool;
 
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Delivery, ExecutionStatus, Failure, FailureReason, HighWaterRow, Intent,
-    LossReason, Millis, Mode, Notice, ReleaseTarget, Released, Reply, Request, RetryAdvice, Row, RowKey, SummaryRow,
-    Tally, TaskResult, TaskToken, Ticket, Timestamp, WaitRow, Write,
+    LossReason, Millis, Mode, Notice, Refusal, ReleaseTarget, Released, Reply, Request, RetryAdvice, Row, RowKey,
+    SummaryRow, Tally, TaskResult, TaskToken, Ticket, Timestamp, WaitRow, Write,
 };
 use scripted_pool::{Pool, T, holder, limit, poll, queue, task};
 
@@ -19,6 +19,31 @@ fn a_raise_wakes_a_waiter_at_once() {
     pool.change(2, T);
     assert!(pool.has_a_lease("b"));
     assert_eq!(pool.queue(), []);
+}
+
+#[test]
+fn after_one_collision_one_of_the_first_sixteen_is_served() {
+    let grants = |request: &Request| request.writes().iter().any(|write| matches!(write.intent, Intent::Grant(..)));
+    let served = |entropy| {
+        let mut pool = Pool::new(1);
+        let lease = pool.lease(poll("a", Some(1)), T);
+        let names: Vec<String> = (1..=60).map(|at| format!("waits-{at:02}")).collect();
+        for (at, name) in (1..).zip(&names) {
+            pool.joined(queue(name, Some(1)), T + at);
+        }
+        let mut first = true;
+        pool.trouble = Box::new(move |_, request| {
+            let collides = grants(request) && std::mem::take(&mut first);
+            collides.then(|| Reply::Refused(request.writes().iter().map(|_| Refusal::Passed).collect()))
+        });
+        pool.entropy = entropy;
+        pool.give_back(&lease, T + 100);
+        names.iter().position(|name| pool.has_a_lease(name)).expect("somebody is served")
+    };
+    let served: Vec<usize> = (1..=40).map(served).collect();
+    assert!(served.iter().all(|at| *at < 16), "{served:?}");
+    // Those who collided together do not meet again at the same one.
+    assert!(served.iter().any(|at| *at != served[0]), "{served:?}");
 }
 
 #[test]
