@@ -65,8 +65,8 @@
 //! - **A runtime that shuts down gives nothing back.** Await [`Client::settled`] before; else the lease ends by itself.
 //! - **A lease does not survive its process.** Another attempt of the same work takes it over at once if both are
 //!   [numbered](Acquire::attempt).
-//! - **It is not quick.** A lease takes about six requests from its first to its last, and one that is waited for is noticed within about two seconds
-//!   of its grant: for work of seconds and more.
+//! - **It is not quick.** A lease takes about six requests from its first to its last. One that is waited for is noticed
+//!   within 2.5 seconds of its grant. It is for work of seconds and more.
 //!
 //! # Errors, and what to do
 //!

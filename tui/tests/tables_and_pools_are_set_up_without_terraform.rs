@@ -405,6 +405,12 @@ async fn a_pool_in_use_is_retired_only_by_force() {
         assert!(wrong.contains(words), "{words:?}: {wrong}");
     }
     assert_eq!(pool_row(name).await, before);
+    // In a drained pool those who wait would stay: that comes second.
+    assert!(wrong.contains("let those who wait get in; then drain it"), "{wrong}");
+    told(name, &["pool", "set", "p", "--drain", "--yes"]);
+    let wrong = refused(on(name), 1, &["pool", "rm", "p", "--yes"]);
+    assert!(wrong.contains("those who wait do so until they give up: let them in first"), "{wrong}");
+    told(name, &["pool", "set", "p", "--limit", "1", "--yes"]);
     let left = document(name, &["pool", "rm", "p", "--yes", "--force"]);
     let expected =
         json!({"table": name, "prefix": "p", "retired": true, "held": 1, "waiting": 1, "waiting_more": false});

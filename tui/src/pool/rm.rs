@@ -20,8 +20,11 @@ use crate::target::{CliRunner, Target};
 ///
 /// Its settings, an operator's override and its summary go. Its slots stay, a row each, because their fences must not start
 /// again if a pool of this name is made later, and so does its history. If it is made again, it settles first, as
-/// callers may still follow the limit of before. Refused while leases are held or somebody waits: first let
-/// nobody in any more (`leasehold pool set PREFIX --drain`) and let them end, or use --force.
+/// callers may still follow the limit of before.
+///
+/// Refused while leases are held or somebody waits. Start nothing new, and let those who wait get their lease: in a
+/// drained pool they would wait until they give up. Once nobody waits, let nobody in any more (`leasehold pool set
+/// PREFIX --drain`), and let those end who hold a lease. Or use --force.
 ///
 /// A pool made by Terraform: the next `terraform apply` makes it again; remove it there.
 #[derive(Clone, Debug, clap::Args)]
@@ -123,12 +126,18 @@ impl PoolRmOptions {
 
     fn refuse_busy(&self, table: &str, occupants: Option<&Occupants>) -> Result<(), CliError> {
         let Some(busy) = occupants.filter(|occupants| !self.force && occupants.busy()) else { return Ok(()) };
-        let (prefix, drained, busy) = (&self.prefix, busy.drained, words(busy));
-        let first = if drained {
-            "it is drained: let who holds a lease end, and use --force for who waits".to_owned()
-        } else {
-            let drain = advised(format_args!("pool set {prefix} --drain"));
-            format!("let nobody in any more ({drain}) and let them end, or use --force")
+        let (prefix, drained, waits, busy) = (&self.prefix, busy.drained, busy.waiting > 0, words(busy));
+        let drain = advised(format_args!("pool set {prefix} --drain"));
+        let first = match (drained, waits) {
+            (true, true) => {
+                "it is drained, and those who wait do so until they give up: let them in first, or use --force"
+                    .to_owned()
+            }
+            (true, false) => "it is drained: let those end who hold a lease, or use --force".to_owned(),
+            (false, true) => {
+                format!("start nothing new and let those who wait get in; then drain it ({drain}); or use --force")
+            }
+            (false, false) => format!("let nobody in any more ({drain}) and let them end, or use --force"),
         };
         Err(CliError::NotDone(format!(
             "pool {prefix} in table {table} was not retired: {busy}; {first} (--help says what becomes of them)"
