@@ -69,7 +69,14 @@ pub struct Places {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
     /// There are no settings.
-    PoolMissing,
+    PoolMissing {
+        /// How many leases last yet.
+        held: usize,
+        /// How many wait, as far as they were read.
+        waiting: usize,
+        /// Whether its summary is there.
+        summary: bool,
+    },
     /// The settings make no sense.
     SettingsInvalid(InvalidValue),
     /// The quiet period is shorter than settings are cached.
@@ -313,7 +320,11 @@ pub fn diagnose(prefix: &PoolName, reading: &PoolReading, cached_for: Millis) ->
     if known {
         settings_rules::judge(&settings, reading, cached_for, &mut found);
     } else if reading.pool.is_none() && !reading.damaged.contains(&RowKey::Pool) {
-        found.push((Finding::PoolMissing, None));
+        let lasts = |row: &&SlotRow| row.held.as_ref().is_some_and(|held| reading.at < held.expires_at);
+        let held = reading.after.slots.iter().filter(lasts).count();
+        let (waiting, summary) = (reading.after.queue.len(), reading.summary.is_some());
+        let remedy = summary.then(|| Remedy::Write(Box::new(Repair::RemoveSummary)));
+        found.push((Finding::PoolMissing { held, waiting, summary }, remedy));
     }
     row_rules::judge(&settings, known, reading, &mut found);
     found

@@ -332,7 +332,16 @@ impl Occupancy {
         };
         // When they were granted is not known.
         let broken = summary.held > 0 && settings.lowered.is_none();
-        unjudged.judged(free, starving, broken)
+        let judged = unjudged.judged(free, starving, broken);
+        // The sweep saw no more than were allowed then: whether they have ended since, or may last, it does not tell.
+        let were_allowed = summary.held <= summary.limit.count();
+        match judged.state {
+            PoolState::OverLimit if were_allowed && settings.limit.count() == 0 => {
+                Occupancy { state: PoolState::Draining, ..judged }
+            }
+            PoolState::OverLimit if were_allowed => Occupancy { state: PoolState::Full, ..judged },
+            _ => judged,
+        }
     }
 
     /// Whether nobody is let in while a lowered limit settles.

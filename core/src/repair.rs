@@ -1,6 +1,7 @@
 //! Repairs: how is a row put right that agrees with no other, while callers go on?
 //!
-//! One conditional write each, on what was read: whatever changed meanwhile is left alone. None takes a lease from anybody,
+//! One write each, on the condition that what was read is there still: whatever changed meanwhile is left alone. (A summary
+//! needs none: nobody decides by it.) None takes a lease from anybody,
 //! none lets a fence start again, and each leads to a state that the protocol knows. The task of a place that is nothing is
 //! told first that it will not be granted anything.
 
@@ -70,6 +71,9 @@ pub enum Repair {
         /// What it becomes.
         to: HighWaterRow,
     },
+    /// The summary of a pool that has no settings any more is removed: a caller that did not know yet swept it. Nobody
+    /// decides by it, and the next sweep of a pool that is made again writes it anew.
+    RemoveSummary,
 }
 
 /// What became of a repair.
@@ -139,6 +143,7 @@ impl Repair {
             Repair::WriteOverrideAgain(row) => writes::set_limit_again(row),
             Repair::ReplaceMark { found, to } => writes::replace_high_water(found, to),
             Repair::RaiseMark { found, to } => writes::move_high_water(found, to),
+            Repair::RemoveSummary => writes::remove_summary(),
         }
     }
 }

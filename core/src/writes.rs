@@ -419,6 +419,11 @@ pub(crate) fn retire_pool(mark: Option<HighWaterRow>, noted: HistoryRow) -> Requ
     Request::Transact(deleted.into_iter().chain([note(noted)]).chain(marked).collect())
 }
 
+/// The summary of a pool without settings is removed.
+pub(crate) fn remove_summary() -> Request {
+    Request::Write(delete(RowKey::Summary, vec![], Intent::RetirePool))
+}
+
 /// The lease that lies on a slot, as its holder is told.
 pub(crate) fn lease_on(settings: &Settings, slot: Slot, fence: Fence, held: &Held) -> Lease {
     Lease {

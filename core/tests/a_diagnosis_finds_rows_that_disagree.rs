@@ -282,7 +282,8 @@ fn a_mark_that_is_gone_is_made_again_above_all_that_is_known() {
         it.without("b");
     });
     // Callers may follow any limit.
-    assert_eq!(limit_unread, [(Finding::PoolMissing, None), made(10_000, 7, 1)]);
+    let missing = Finding::PoolMissing { held: 1, waiting: 1, summary: true };
+    assert_eq!(limit_unread, [(missing, write(Repair::RemoveSummary)), made(10_000, 7, 1)]);
     // A limit that was lowered is still followed, and slots up to it are still granted.
     let settles = gone(|it| {
         let at = seconds_ago(10);

@@ -7,7 +7,7 @@ mod spoiled_pool;
 
 use leasehold_core::diagnosis::{Finding, Remedy, misfits};
 use leasehold_core::{
-    Holder, HolderState, Lowered, Millis, Notice, OverrideRow, RowKey, Settings, SummaryRow, Timestamp, WaitRow,
+    Holder, HolderState, Lowered, Millis, Notice, OverrideRow, Repair, RowKey, Settings, SummaryRow, Timestamp, WaitRow,
 };
 use spoiled_pool::*;
 
@@ -78,7 +78,10 @@ fn settings_of_a_pool_are_judged_along_with_its_rows() {
 
 #[test]
 fn a_pool_without_settings_is_missing_unless_damaged() {
-    assert_eq!(found(|it| it.0.pool = None), [(Finding::PoolMissing, None)]);
+    // Those who hold and wait are told of; the summary, by which nobody decides, can be removed.
+    let missing = |held, summary| Finding::PoolMissing { held, waiting: 1, summary };
+    let removal = Some(Remedy::Write(Box::new(Repair::RemoveSummary)));
+    assert_eq!(found(|it| it.0.pool = None), [(missing(2, true), removal)]);
     let damaged = found(|it| {
         it.0.pool = None;
         it.0.damaged.insert(RowKey::Pool);
@@ -90,7 +93,7 @@ fn a_pool_without_settings_is_missing_unless_damaged() {
         it.0.summary = None;
         it.lease(0).expires_at = seconds_ago(9_000);
     });
-    assert_eq!(lapsed, [(Finding::PoolMissing, None)]);
+    assert_eq!(lapsed, [(missing(1, false), None)]);
 }
 
 fn overridden(to: u64, at: Timestamp) -> OverrideRow {

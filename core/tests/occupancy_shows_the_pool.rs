@@ -276,7 +276,24 @@ fn a_summary_drains_too() {
     assert_eq!((at(1_074, 0, Some(7)), at(1_075, 0, Some(7))), (PoolState::Draining, PoolState::Drained));
     assert_eq!((at(1_010, 7, Some(7)), at(1_010, 8, Some(7))), (PoolState::Draining, PoolState::OverLimit));
     assert_eq!(at(1_075, 7, Some(7)), PoolState::Draining);
-    assert_eq!((at(1_075, 0, None), at(1_075, 1, None)), (PoolState::Drained, PoolState::OverLimit));
+    // The sweep saw fewer than the limit was then; it has been lowered since.
+    assert_eq!((at(1_075, 0, None), at(1_075, 1, None)), (PoolState::Drained, PoolState::Draining));
+    // It saw one of none.
+    let of_none = SummaryRow { limit: settings(0).limit, ..summary(1, 0, None) };
+    let seen = Occupancy::summarised(&of_none, &settings(0), Timestamp::seconds(1_075));
+    assert_eq!(seen.state, PoolState::OverLimit);
+}
+
+#[test]
+fn a_summary_from_before_a_lowered_limit_alarms_nobody() {
+    let lowered = Some(Lowered { from: settings(5).limit, at: Timestamp::seconds(1_000) });
+    let settings = Settings { lowered, ..settings(1) };
+    let at =
+        |held, seconds| Occupancy::summarised(&summary(held, 0, None), &settings, Timestamp::seconds(seconds)).state;
+    // Settled, and none of the leases that it saw need last any more.
+    assert_eq!((at(3, 1_074), at(3, 1_075), at(5, 1_075)), (PoolState::Settling, PoolState::Full, PoolState::Full));
+    // More than were ever allowed.
+    assert_eq!((at(6, 1_074), at(6, 1_075)), (PoolState::OverLimit, PoolState::OverLimit));
 }
 
 #[test]

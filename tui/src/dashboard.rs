@@ -16,7 +16,9 @@ use leasehold_tui::watch::replay::ReplayPlayer;
 use leasehold_tui::watch::screen::{Channels, LeaveReason, show};
 use leasehold_tui::watch::session::{DashboardMode, Session, TableChoice};
 use leasehold_tui::watch::state::DashboardState;
+use leasehold_tui::watch::under_way::{self, UnderWay};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::error::CliError;
@@ -120,6 +122,7 @@ impl WatchOptions {
             let (config, name, inputs) = (reached.config.clone(), table.name().to_owned(), inputs.clone());
             tokio::spawn(async move { inputs.send(Input::Account(account(&config, &name).await)).await });
         }
+        let mut changes = JoinSet::new();
         let carry_out = |effect| match effect {
             DashboardEffect::ReadHistory(prefix) => {
                 let (table, inputs) = (table.clone(), inputs.clone());
@@ -132,8 +135,8 @@ impl WatchOptions {
                 }
             }
             effect => {
-                if let Some(runner) = runner {
-                    changes(Arc::clone(runner), effect, inputs.clone());
+                if let Some(runner) = runner.as_ref().filter(|_| under_way::words(&effect).is_some()) {
+                    changes.spawn(change(Arc::clone(runner), effect, inputs.clone()));
                 }
             }
         };
@@ -142,8 +145,34 @@ impl WatchOptions {
         let left = show(&mut dashboard, channels, || table.now(), |input| keeping.keep(input), carry_out).await;
         reading.abort();
         keeping.over()?;
-        Ok(left?)
+        let left = left?;
+        answered(changes, &dashboard.under_way, left).await?;
+        Ok(left)
     }
+}
+
+/// Whoever leaves is told what came of the changes that the table had not answered yet. Ctrl-C leaves without.
+async fn answered(mut changes: JoinSet<Input>, under_way: &UnderWay, left: LeaveReason) -> Result<(), CliError> {
+    let Some((count, waits)) = under_way.changes().zip(under_way.words()) else { return Ok(()) };
+    if left == LeaveReason::Interrupt {
+        complain(&format!("{waits}; whether that happens is not known: look again"));
+        return Ok(());
+    }
+    complain(&format!("{waits}; waiting for that (ctrl-C leaves without knowing)"));
+    // In the order in which they are answered: the dashboard heard of the first.
+    let mut told = vec![];
+    while let Some(answer) = changes.join_next().await {
+        told.extend(answer);
+    }
+    let mut wrong = vec![];
+    for answer in told.split_off(told.len().saturating_sub(count)) {
+        match answer {
+            Input::LimitChanged { what, .. } | Input::ActionDone { done: true, what } => complain(&what),
+            Input::ActionDone { what, .. } => wrong.push(what),
+            _ => {}
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(CliError::NotDone(wrong.join("; "))) }
 }
 
 /// A table that is watched.
@@ -190,7 +219,7 @@ async fn choose(target: &Target, choice: TableChoice, next: &Mutex<Option<Watche
             *next.lock().unwrap_or_else(PoisonError::into_inner) = Some(watched);
             Input::Switched
         }
-        Err(wrong) => Input::ActionDone { done: false, what: not_reached(&name, &wrong) },
+        Err(wrong) => Input::NotReached(not_reached(&name, &wrong)),
     }
 }
 
@@ -225,35 +254,33 @@ fn tell_wrong_clock(table: &Table, inputs: mpsc::Sender<Input>) {
     });
 }
 
-/// Carries out what somebody asked for, beside the dashboard, and tells it.
-fn changes(runner: Arc<CliRunner>, effect: DashboardEffect, inputs: mpsc::Sender<Input>) {
-    tokio::spawn(async move {
-        let changed = match &effect {
-            DashboardEffect::ChangeLimit { prefix, .. } | DashboardEffect::EndOverride { prefix, .. } => {
-                Some(prefix.clone())
-            }
-            _ => None,
-        };
-        let did = match effect {
-            DashboardEffect::ChangeLimit { prefix, limit, why, lasts, expected } => {
-                let by = Author { who: actions::who(), why: why.into() };
-                actions::change_limit(&runner, &prefix, limit, by, lasts, expected).await
-            }
-            DashboardEffect::EndOverride { prefix, why, expected } => {
-                let by = Author { who: actions::who(), why: why.into() };
-                actions::end_override(&runner, &prefix, by, expected).await
-            }
-            DashboardEffect::Release(lease) => actions::release(&runner, &lease).await,
-            // Everything else is the demo's or a replay's.
-            _ => return,
-        };
-        // Whoever asked may have left.
-        let _ = inputs.send(did).await;
-        if let Some(prefix) = changed {
-            // Where that fails, the next sweep does it.
-            let _ = actions::settle_again(&runner, &prefix).await;
+/// Carries out what somebody asked for, beside the dashboard, and tells it what came of that, if it is still there.
+async fn change(runner: Arc<CliRunner>, effect: DashboardEffect, inputs: mpsc::Sender<Input>) -> Input {
+    let changed = match &effect {
+        DashboardEffect::ChangeLimit { prefix, .. } | DashboardEffect::EndOverride { prefix, .. } => {
+            Some(prefix.clone())
         }
-    });
+        _ => None,
+    };
+    let did = match effect {
+        DashboardEffect::ChangeLimit { prefix, limit, why, lasts, expected } => {
+            let by = Author { who: actions::who(), why: why.into() };
+            actions::change_limit(&runner, &prefix, limit, by, lasts, expected).await
+        }
+        DashboardEffect::EndOverride { prefix, why, expected } => {
+            let by = Author { who: actions::who(), why: why.into() };
+            actions::end_override(&runner, &prefix, by, expected).await
+        }
+        DashboardEffect::Release(lease) => actions::release(&runner, &lease).await,
+        // Everything else is the demo's or a replay's.
+        _ => return Input::ActionDone { done: false, what: "that is not done here".into() },
+    };
+    let _ = inputs.send(did.clone()).await;
+    if let Some(prefix) = changed {
+        // Where that fails, the next sweep does it.
+        tokio::spawn(async move { actions::settle_again(&runner, &prefix).await });
+    }
+    did
 }
 
 async fn replay(file: &Path) -> Result<LeaveReason, CliError> {

@@ -10,6 +10,12 @@ const LONGEST: Millis = Millis::seconds(366 * 24 * 3_600);
 
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
+/// How a unit may be written: as it is printed, or as a word.
+const UNIT_NAMES: [&str; 17] = [
+    "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes", "h", "hour", "hours", "d",
+    "day", "days",
+];
+
 const EXPECTED: &str = "a length of time, as in 500ms, 5s, 10m, 1h30m or 2d; a bare number is of seconds";
 
 /// Any length.
@@ -52,6 +58,11 @@ pub fn at_least(shortest: Millis, text: &str) -> Result<Millis, String> {
 pub fn between(shortest: Millis, longest: Millis, text: &str) -> Result<Millis, String> {
     let bare = text.starts_with(|c: char| c.is_ascii_digit()) && text.bytes().all(|c| c.is_ascii_digit() || c == b'.');
     let read = if bare { format!("{text}s") } else { text.to_owned() };
+    let known = |unit: &str| unit.is_empty() || UNIT_NAMES.contains(&unit);
+    // A capital M would be a month.
+    if !read.split(|c: char| !c.is_alphabetic()).all(known) {
+        return Err(format!("expected {EXPECTED}"));
+    }
     let length = humantime::parse_duration(&read).map_err(|_| format!("expected {EXPECTED}"))?;
     let whole = length.subsec_nanos() % 1_000_000 == 0;
     match u64::try_from(length.as_millis()).map(Millis) {
@@ -111,10 +122,26 @@ mod tests {
 
     #[test]
     fn what_is_no_length_is_refused_with_what_was_expected() {
-        for text in ["", ".", "1..5", "soon", "-5", "-5s", "5x", "s", "99999999999999999999s"] {
+        for text in [
+            "",
+            ".",
+            "1..5",
+            "soon",
+            "-5",
+            "-5s",
+            "5x",
+            "s",
+            "99999999999999999999s",
+            "10M",
+            "1h30M",
+            "1month",
+            "2w",
+            "1y",
+            "5us",
+        ] {
             assert!(parse(text).expect_err(text).contains("500ms, 5s, 10m"), "{text:?}");
         }
-        assert!(parse("1us").expect_err("too fine").contains("whole milliseconds"));
+        assert!(parse("0.5ms").expect_err("too fine").contains("whole milliseconds"));
         assert!(parse("367d").expect_err("too long").contains("to 366d"));
         assert!(above_zero("0s").expect_err("zero").contains("from 1ms"));
     }

@@ -74,9 +74,9 @@ The table and the credentials are found as the AWS CLI finds them: by these opti
 (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...), else by the files in ~/.aws.
 
 Exit status: 0 done, or there was nothing to do; 1 not done (the pool does not exist, leases are in the way,
-the answer was no); 2 the options make no sense, or nobody is there to be asked (add --yes); 3 the table cannot be
-used (it is missing, no credentials, not allowed, no answer), or what was found cannot be written; 128 + N ended by
-signal N. `leasehold demo --help`, `doctor --help` and `run --help` list their own.";
+the answer was no); 2 the options make no sense, a file that they name cannot be read or written, or nobody is
+there to be asked (add --yes); 3 the table cannot be used (it is missing, no credentials, not allowed, no
+answer), or standard output cannot be written; 128 + N ended by signal N. `leasehold demo --help`, `doctor --help` and `run --help` list their own.";
 
 fn main() -> ExitCode {
     let given: Vec<_> = std::env::args_os().collect();

@@ -94,9 +94,10 @@ pub(crate) fn states_in_json() -> String {
 
 const AFTER: &str = "
 LIMIT is the one in force now; OVERRIDE says who made it, if an operator did. HELD and the columns right of it are what
-the last sweep saw; SWEPT says how long ago that was. With --check they are of now. They are of now, too, if no sweep
-came in the time of three sweeps, nor in the last 3m: as where only `leasehold run` is used, and nobody runs anything
-now. No more than 100 such pools are read; the others show what their last sweep saw.
+the last sweep saw; SWEPT says how long ago that was. With --check they are of now. They are of now, too, if the limit
+has changed since that sweep, or if no sweep came in the time of three sweeps, nor in the last 3m: as where only
+`leasehold run` is used, and nobody runs anything now. No more than 100 such pools are read; the others show what their
+last sweep saw.
 
 --check reads the slots and the head of the queue of each listed pool (about one read unit a pool of 15 slots). Below
 the list it says which pool has which trouble:
@@ -160,6 +161,9 @@ struct PoolsRow {
     /// How old its last sweep may be.
     #[serde(skip)]
     oldest_sweep: Option<Millis>,
+    /// Whether the limit in force is another than the one that its last sweep knew.
+    #[serde(skip)]
+    limit_is_newer: bool,
     #[serde(skip)]
     seen: Option<Occupancy>,
 }
@@ -237,6 +241,8 @@ impl PoolsRow {
         let settling = settings.and_then(|settings| settings.settling(now));
         let oldest_sweep = settings.map(Settings::oldest_sweep);
         let stale = seen.as_ref().zip(oldest_sweep).map(|(seen, oldest)| now.since(seen.at) > oldest);
+        let swept_under = listed.summary.as_ref().map(|summary| summary.limit);
+        let limit_is_newer = swept_under.zip(settings).is_some_and(|(then, now)| then != now.limit);
         let mut row = PoolsRow {
             limit: settings.map(|settings| settings.limit),
             held: None,
@@ -252,6 +258,7 @@ impl PoolsRow {
             prefix,
             trouble,
             oldest_sweep,
+            limit_is_newer,
             seen: None,
         };
         row.see(seen);

@@ -75,7 +75,7 @@ impl RecordOptions {
             }
         });
         let mut stop = std::pin::pin!(stop_signal());
-        let mut told_broken = BTreeSet::new();
+        let (mut told_broken, mut failed) = (BTreeSet::new(), 0_u64);
         loop {
             let mut input = tokio::select! {
                 Some(input) = incoming.recv() => input,
@@ -91,7 +91,10 @@ impl RecordOptions {
                     subscription.send_replace(Subscription { pools, ..Subscription::default() });
                 }
                 // Whoever reads standard error is told; the recording goes on when it can.
-                Input::Failed { why, .. } => complain(&format!("{why}; trying again")),
+                Input::Failed { why, .. } => {
+                    failed += 1;
+                    complain(&format!("{why}; trying again"));
+                }
                 Input::Unreadable { prefix, why } if told_broken.insert(prefix.clone()) => {
                     complain(&format!("pool {prefix} cannot be read, and is recorded as broken: {why}"));
                 }
@@ -111,7 +114,7 @@ impl RecordOptions {
         }
         reading.abort();
         let (looks, pools) = recorder.kept();
-        let told = shown(&format!("{} in {}", kept(looks, pools), self.out.display()));
+        let told = shown(&format!("{} in {}{}", kept(looks, pools), self.out.display(), gaps(failed)));
         drop(writeln!(std::io::stderr(), "{told}"));
         Ok(())
     }
@@ -124,6 +127,15 @@ fn kept(looks: u64, pools: usize) -> String {
     format!("{looks} {look} at {pools} {pool} {are}")
 }
 
+/// That a recording has gaps, if it has some.
+fn gaps(failed: u64) -> String {
+    match failed {
+        0 => String::new(),
+        1 => ", which has a gap: the table could not be read once".into(),
+        failed => format!(", which has gaps: the table could not be read {failed} times"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +146,8 @@ mod tests {
         let expected =
             ["0 looks at 0 pools are", "1 look at 1 pool is", "2 looks at 1 pool are", "7 looks at 2 pools are"];
         assert_eq!(told, expected);
+        let told = [0, 1, 4].map(gaps);
+        let times = ", which has gaps: the table could not be read 4 times";
+        assert_eq!(told, ["", ", which has a gap: the table could not be read once", times]);
     }
 }

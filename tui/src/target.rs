@@ -259,6 +259,12 @@ impl Target {
             loader = loader.endpoint_url(url);
         }
         let config = loader.load().await;
+        // A variable, or a line in ~/.aws, that is set to nothing says nothing.
+        if config.endpoint_url() == Some("") {
+            let mut without = config.into_builder();
+            without.set_endpoint_url(None);
+            return Ok(without.build());
+        }
         if self.endpoint_url.is_none()
             && let Some(url) = config.endpoint_url()
         {
@@ -376,10 +382,25 @@ fn region(text: &str) -> Result<String, String> {
     if fits { Ok(text.into()) } else { Err("expected a region, as in eu-central-1".into()) }
 }
 
+/// Whether this is a host's name or address, and perhaps a port.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.'), port),
+        None => {
+            let end = text.find(':').unwrap_or(text.len());
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+            (end > 0 && text[..end].bytes().all(plain), &text[end..])
+        }
+    };
+    host && (port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()))
+}
+
 fn endpoint(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     match rest {
-        Some(rest) if rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') => Ok(text.into()),
+        Some(rest) if is_host(rest.split('/').next().unwrap_or_default()) && !text.contains(char::is_whitespace) => {
+            Ok(text.into())
+        }
         _ => Err("expected http:// or https:// and a host, as in http://127.0.0.1:8000".into()),
     }
 }

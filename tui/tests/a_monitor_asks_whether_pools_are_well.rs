@@ -101,6 +101,19 @@ async fn a_pool_that_no_sweep_tells_of_is_read() {
 }
 
 #[tokio::test]
+async fn what_a_sweep_saw_before_the_limit_was_lowered_alarms_nobody() {
+    let name = "lowered-since";
+    told(name, &["table", "create"]);
+    put_row(&table(name), &prefix("p"), Row::Pool(PoolRow::new(Limit::try_from(1).expect("a limit")))).await;
+    let limit = Limit::try_from(3).expect("a limit");
+    let now = table(name).now();
+    let seen = SummaryRow { at: now, limit, held: 3, waiting: 0, waiting_more: false, waiting_since: None };
+    put_row(&table(name), &prefix("p"), Row::Summary(seen)).await;
+    let pool = document(name, &["pools"])["pools"][0].clone();
+    assert_eq!((&pool["held"], &pool["state"]), (&json!(0), &json!("idle")));
+}
+
+#[tokio::test]
 async fn a_sweep_that_is_missing_is_no_idle_pool() {
     let name = "stale";
     told(name, &["table", "create"]);

@@ -9,9 +9,10 @@ use aws_sdk_dynamodb::types::{
 };
 use leasehold_core::{
     AcquireOutcome, AcquireRequest, Author, ExpectedOverride, Holder, Lease, Limit, LimitChanged, Millis, Mode,
-    PoolName, PoolRow, Reply, Request, Row, RowKey, SetLimit, SetLimitOutcome,
+    PoolName, PoolRow, Reply, Request, Row, RowKey, SetLimit, SetLimitOutcome, SummaryRow, Timestamp,
 };
 use leasehold_store::{Runner, TableCreated, create_table};
+use leasehold_testkit::put_row;
 use leasehold_tui::watch::actions::change_limit;
 use leasehold_tui::watch::input::Input;
 use local_aws::{config, damage, document, on, refused, run, table, told, typed};
@@ -416,6 +417,25 @@ async fn a_pool_in_use_is_retired_only_by_force() {
         json!({"table": name, "prefix": "p", "retired": true, "held": 1, "waiting": 1, "waiting_more": false});
     assert_eq!(left, expected);
     assert_eq!(pool_row(name).await, None);
+}
+
+#[tokio::test]
+async fn who_does_not_know_yet_that_a_pool_is_retired_leaves_nothing_in_the_lists() {
+    let name = "left-behind";
+    told(name, &["table", "create"]);
+    told(name, &["pool", "set", "p", "--limit", "1"]);
+    granted(name, "one").await;
+    let mut command = on(name);
+    let mut retiring = command.args(["pool", "rm", "p", "--yes", "--force"]).spawn().expect("the binary");
+    while pool_row(name).await.is_some() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // A caller with settings from before sweeps.
+    let late =
+        SummaryRow { at: Timestamp(9), limit: limit(1), held: 1, waiting: 0, waiting_more: false, waiting_since: None };
+    put_row(&table(name), &prefix("p"), Row::Summary(late)).await;
+    assert!(retiring.wait().expect("its end").success());
+    assert_eq!(document(name, &["doctor"])["findings"], json!([]));
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ fn written(repair: &Repair) -> String {
         Repair::ReplaceMark { to, .. } | Repair::RaiseMark { to, .. } => {
             format!("the high-water mark is {} now, its fence {}", to.slots, to.fence.0)
         }
+        Repair::RemoveSummary => "the summary was removed".into(),
     }
 }
 

@@ -109,15 +109,22 @@ impl Pool<'_> {
             None => format!("Set it: `{}`, or Terraform.", self.set(option)),
         };
         match finding {
-            Finding::PoolMissing => FindingReport::new(
-                Code::PoolMissing,
-                "There are rows of this pool, and no settings.",
-                "Nobody is granted a lease. A retired pool looks like this; its slots stay, for their fences.",
-                format!(
-                    "If it is to be used, make it: `{}`, or Terraform. If it was retired, let the rows lie.",
-                    self.set("--limit N")
-                ),
-            ),
+            Finding::PoolMissing { held, waiting, summary } => {
+                let left = match (held, waiting) {
+                    (0, 0) => String::new(),
+                    _ => format!(" Leases that last yet: {held}; waiters: {waiting}."),
+                };
+                let repair = if summary { " Its summary is left: `--repair` removes that." } else { "" };
+                FindingReport::new(
+                    Code::PoolMissing,
+                    format!("There are rows of this pool, and no settings.{left}"),
+                    "Nobody is granted a lease. A retired pool looks like this; its slots stay, for their fences.",
+                    format!(
+                        "If it is to be used, make it: `{}`, or Terraform. If it was retired, let the rows lie.{repair}",
+                        self.set("--limit N")
+                    ),
+                )
+            }
             Finding::SettingsInvalid(wrong) => FindingReport::new(
                 Code::SettingsInvalid,
                 format!("The settings make no sense: {wrong}."),

@@ -52,7 +52,7 @@ pub(crate) struct PoolOverrideOptions {
     #[arg(long)]
     end: bool,
 
-    /// How long it lasts, as in 30m or 2h: then the limit of the settings is in force again; without it, until --end
+    /// How long it lasts, as in 30m or 2h, at least 1m: then the limit of the settings is in force again; without it, until --end
     #[arg(long = "for", value_name = "TIME", value_parser = lasts, conflicts_with = "end", allow_hyphen_values = true)]
     lasts: Option<Millis>,
 
@@ -152,9 +152,21 @@ impl AfterChange {
         self.seen.as_ref()?.limit_was
     }
 
-    /// Whether somebody waits, whom a raised limit may let in.
-    pub(super) fn has_waiters(&self) -> bool {
-        self.seen.as_ref().is_some_and(|pool| pool.waiting > 0)
+    /// Whether somebody waits, whom a raised limit may let in once all callers follow it: not in a pool that is closed then.
+    pub(super) fn may_let_in(&self) -> bool {
+        let soon = Millis(u64::try_from(ALL_FOLLOW_AFTER.as_millis()).unwrap_or(u64::MAX));
+        let opens = |pool: &Occupancy| pool.settles_at.is_none_or(|at| !pool.is_closed() || at <= pool.at + soon);
+        self.seen.as_ref().is_some_and(|pool| pool.waiting > 0 && opens(pool))
+    }
+
+    /// That somebody else changed the limit right after this change, if it shows.
+    fn changed_again(&self, result: &LimitResult) -> String {
+        let to = match result {
+            LimitResult::Overridden(changed) | LimitResult::Ended(changed) => changed.to,
+            LimitResult::NoOverride(_) => return String::new(),
+        };
+        let now = self.seen.as_ref().map(|seen| seen.limit).filter(|now| *now != to);
+        now.map(|now| format!("somebody changed it again meanwhile: the limit is {now}\n")).unwrap_or_default()
     }
 
     /// What a lowered limit means for now, and how a drained pool is opened, as every list says it: a line each.
@@ -206,6 +218,7 @@ impl PoolOverrideOptions {
         };
         let after = AfterChange::of(&runner, prefix).await;
         let mut text = result.words(prefix, table.name());
+        text += &after.changed_again(&result);
         text += &after.notes();
         if let Some(live) = &after.live {
             text += &live.words(prefix);
@@ -216,7 +229,7 @@ impl PoolOverrideOptions {
             LimitResult::NoOverride(limit) => (limit, limit, false),
         };
         let (settles_at_ms, limit_was) = (after.settles_at(), after.limit_was());
-        let (table, raised_for_waiters) = (table.name(), to > from && after.has_waiters());
+        let (table, raised_for_waiters) = (table.name(), to > from && after.may_let_in());
         let answer =
             PoolOverrideOutput { table, prefix, from, to, changed, settles_at_ms, limit_was, live: after.live };
         tell_change((&runner, prefix), raised_for_waiters, output, text, &answer).await
@@ -242,8 +255,9 @@ impl PoolOverrideOptions {
                 rows.in_force.limit
             ),
         };
-        if let Some(OverrideRow { who, why, .. }) = rows.live_in_force() {
-            about += &format!(" It replaces the override by {who} ({why}).");
+        if let Some(OverrideRow { who, why, until, .. }) = rows.live_in_force() {
+            let until = until.map(|until| format!(" until {}", timestamp(until))).unwrap_or_default();
+            about += &format!(" It replaces the override by {who}{until} ({why}).");
         }
         let lowered = rows.lowered_by_override(limit, runner.now());
         let settles_for = rows.in_force.settles_for();

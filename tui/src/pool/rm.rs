@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use leasehold_core::occupancy::Occupancy;
-use leasehold_core::{PoolName, RetirePool, Row, RowKey, Settings};
+use leasehold_core::{PoolName, Repair, RetirePool, Row, RowKey, Settings};
 use leasehold_store::{StoreError, Table, WrongRow};
+use leasehold_tui::watch::actions::ALL_FOLLOW_AFTER;
 use serde::Serialize;
 
 use super::author::ChangedBy;
@@ -115,7 +116,15 @@ impl PoolRmOptions {
             waiting: left.as_ref().map(|left| left.waiting),
             waiting_more: left.as_ref().map(|left| left.waiting_more),
         };
-        output.tell(&text, &answer)
+        output.tell(&text, &answer)?;
+        if left.is_none_or(|left| left.busy()) {
+            // Until then a caller that knows the settings yet may sweep, and leave a summary. Else doctor removes it.
+            tokio::time::sleep(ALL_FOLLOW_AFTER).await;
+            if matches!(runner.settings(prefix).await, Err(StoreError::PoolNotFound { .. })) {
+                let _ = runner.administer(prefix, Repair::RemoveSummary).await;
+            }
+        }
+        Ok(())
     }
 
     /// Its settings and its override, as they lie there.

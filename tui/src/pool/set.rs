@@ -182,7 +182,7 @@ impl PoolSetOptions {
         let done = self.set(&runner).await?;
         let after = AfterChange::of(&runner, &self.prefix).await;
         let text = done.words(table, &after);
-        let raised_for_waiters = done.raises() && after.live.is_none() && after.has_waiters();
+        let raised_for_waiters = done.raises() && after.live.is_none() && after.may_let_in();
         let answer = PoolSetOutput {
             table: table.name(),
             prefix: &self.prefix,

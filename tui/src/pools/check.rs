@@ -38,9 +38,12 @@ pub(super) async fn read_now(table: &Table, pools: &mut Vec<PoolsRow>) -> Result
     read_some(table, pools, usize::MAX, |_| true).await
 }
 
-/// The same for as many as `most` of which no sweep has told lately, as where only `leasehold run` is used.
+/// The same for as many as `most` of which no sweep has told lately, as where only `leasehold run` is used, or since the limit
+/// was changed.
 pub(super) async fn read_unswept(table: &Table, pools: &mut Vec<PoolsRow>, most: usize) -> Result<(), CliError> {
-    let unswept = |pool: &PoolsRow| pool.trouble.is_none() && (pool.seen.is_none() || pool.tells_the_past());
+    let unswept = |pool: &PoolsRow| {
+        pool.trouble.is_none() && (pool.seen.is_none() || pool.tells_the_past() || pool.limit_is_newer)
+    };
     match read_some(table, pools, most, unswept).await {
         // Whoever may read the directory alone is told what that says.
         Err(CliError::Store(StoreError::Denied { .. })) => Ok(()),

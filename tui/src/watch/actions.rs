@@ -9,7 +9,8 @@ use leasehold_core::{
     PoolName, ReleaseTarget, SetLimit, SetLimitOutcome, SweepRequest,
 };
 use leasehold_store::{
-    Clock, ExecutionStatusSource, NotedChanges, Notifier, RunError, Runner, SETTINGS_FRESH_FOR, Table, history,
+    Clock, ExecutionStatusSource, NotedChanges, Notifier, RunError, Runner, SETTINGS_FRESH_FOR, StoreError, Table,
+    history,
 };
 
 use super::input::{Input, ReadChanges};
@@ -38,7 +39,7 @@ pub async fn change_limit<N: Notifier, L: ExecutionStatusSource, C: Clock>(
         }
         Err(error) => {
             let why = error.explain(runner.table().name(), prefix, "changing the limit of");
-            not_done(format!("the limit of {prefix} is not changed: {why}"))
+            not_done(failed(&format!("the limit of {prefix} is"), "changed", &why))
         }
     }
 }
@@ -63,7 +64,7 @@ pub async fn end_override<N: Notifier, L: ExecutionStatusSource, C: Clock>(
         }
         Err(error) => {
             let why = error.explain(runner.table().name(), prefix, "ending the override of");
-            not_done(format!("the override of {prefix} is not ended: {why}"))
+            not_done(failed(&format!("the override of {prefix} is"), "ended", &why))
         }
     }
 }
@@ -105,7 +106,18 @@ pub async fn release<N: Notifier, L: ExecutionStatusSource, C: Clock>(
             not_done(format!("that lease on {slot} of {prefix} had already ended: there was nothing to free"))
         }
         Ok(_) => did(format!("{slot} of {prefix} was taken from its holder")),
-        Err(why) => not_done(format!("{slot} of {prefix} is not freed: {why}")),
+        Err(error) => {
+            let why = error.explain(runner.table().name(), prefix, "freeing a lease of");
+            not_done(failed(&format!("{slot} of {prefix} is"), "freed", &why))
+        }
+    }
+}
+
+/// That something failed, and why. A write without an answer may have happened.
+fn failed(is: &str, done: &str, why: &StoreError) -> String {
+    match why {
+        StoreError::NoAnswer { .. } => format!("it is not known whether {is} {done}: {why}"),
+        _ => format!("{is} not {done}: {why}"),
     }
 }
 
@@ -148,6 +160,16 @@ mod tests {
     use leasehold_core::{OverrideRow, Timestamp};
 
     use super::*;
+
+    #[test]
+    fn a_write_without_an_answer_is_not_said_to_have_failed() {
+        let context = || leasehold_store::ErrorContext("writing the row".into());
+        let no_answer = StoreError::NoAnswer { context: context(), table: "t".into(), why: "timed out".into() };
+        let told = failed("the limit of p is", "changed", &no_answer);
+        assert!(told.starts_with("it is not known whether the limit of p is changed: writing the row"), "{told}");
+        let denied = StoreError::Denied { context: context(), table: "t".into(), why: "no".into() };
+        assert!(failed("the limit of p is", "changed", &denied).starts_with("the limit of p is not changed: "));
+    }
 
     #[test]
     fn who_changed_the_limit_meanwhile_is_told() {

@@ -1,12 +1,15 @@
 //! Forms: how is a change asked for, so that nobody makes it by a slip?
 //! Fields to fill in, the last of which must be the pool's name, typed.
 
-use leasehold_core::occupancy::{Occupancy, Overridden};
-use leasehold_core::{ExpectedOverride, LeaseId, Limit, Millis, PoolName, Timestamp, is_harmless};
+mod about_limit;
+
+use leasehold_core::occupancy::Occupancy;
+use leasehold_core::{ExpectedOverride, LeaseId, Limit, Millis, PoolName, is_harmless};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 use tui_input::{Input as LineInput, InputRequest};
 
+use self::about_limit::SeenLimit;
 use super::input::{DashboardEffect, LimitRules};
 use super::session::TableChoice;
 use super::text;
@@ -17,9 +20,6 @@ const LONGEST: usize = 200;
 
 /// The most digits that a limit has.
 const LIMIT_DIGITS: usize = 5;
-
-/// Which of what should be known before says what a new limit comes to.
-const CONSEQUENCE: usize = 2;
 
 /// A form on the screen.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,23 +38,6 @@ pub struct Form {
     /// What was seen of the pool when it was last looked at; none: nothing yet.
     seen: Option<SeenLimit>,
     rules: Option<LimitRules>,
-}
-
-/// What whoever fills in a form has seen of a pool's limit.
-#[derive(Clone, Debug, PartialEq)]
-struct SeenLimit {
-    limit: Limit,
-    live: Option<Overridden>,
-}
-
-impl SeenLimit {
-    fn of(pool: &Occupancy) -> SeenLimit {
-        SeenLimit { limit: pool.limit, live: pool.overridden.clone() }
-    }
-
-    fn made_at(&self) -> Option<Timestamp> {
-        self.live.as_ref().map(|live| live.at)
-    }
 }
 
 /// Something to fill in.
@@ -157,109 +140,6 @@ impl Form {
         form
     }
 
-    /// Says what is in force, and what becomes of it.
-    fn tell(&mut self) {
-        let limit = self.seen.as_ref().map(|seen| seen.limit);
-        let now = match self.seen.as_ref().map(|seen| (seen.limit, &seen.live)) {
-            Some((limit, Some(Overridden { who, why, .. }))) => {
-                format!("The limit is {limit}, by an override of {who}: {}.", text::clip(why, LONGEST))
-            }
-            Some((limit, None)) => format!("The limit is {limit}, by the pool's settings."),
-            None => "The limit in force is being read.".into(),
-        };
-        let replaces = self.seen.as_ref().is_some_and(|seen| seen.live.is_some());
-        let then = match &self.change {
-            FormChange::Limit(_) if replaces => "Yours replaces that one, and outlives a deploy.",
-            FormChange::Limit(_) => "An override outlives a deploy.",
-            FormChange::End(_) if self.seen.is_some() && !replaces => {
-                "The override is over already: nothing is to be ended."
-            }
-            FormChange::End(_) => "Ended, the limit of the settings is in force again.",
-            FormChange::Release(_) | FormChange::Table => return,
-        };
-        if let (FormChange::Limit(_), Some(limit)) = (&self.change, limit) {
-            self.fields[0].hint = format!("0 to 10000, now {limit}");
-        }
-        let consequence = self.consequence();
-        self.about = vec![now, then.into(), consequence];
-    }
-
-    /// What the change comes to: a rise is in force at once, a lowering settles.
-    fn consequence(&self) -> String {
-        let from = self.seen.as_ref().map(|seen| seen.limit);
-        let to = match &self.change {
-            FormChange::End(_) => self.rules.map(|rules| rules.limit),
-            _ => self.fields[0].value().parse::<u64>().ok().and_then(|to| Limit::try_from(to).ok()),
-        };
-        match (from.zip(to), self.rules) {
-            (Some((from, to)), Some(LimitRules { settling_from: Some(was), .. })) if from < to && to < was => {
-                format!("The limit becomes {to}; slots up to {was} still count as held, so few or none may be had yet.")
-            }
-            (Some((from, to)), _) if to > from => format!("The limit becomes {to} at once; held leases stay."),
-            (Some((from, to)), _) if to == from => format!("The limit stays {to}; held leases stay."),
-            (to, Some(LimitRules { settles_for, .. })) => {
-                let drains = to.is_some_and(|(_, to)| to.count() == 0);
-                let to = to.map(|(_, to)| format!("The limit becomes {to}. ")).unwrap_or_default();
-                let settles = settles_for.0.div_ceil(1_000);
-                if drains {
-                    return format!(
-                        "{to}For {settles} s somebody may still follow the old one and be let in; held leases stay."
-                    );
-                }
-                format!("{to}For {settles} s few or no slots may be had; held leases stay.")
-            }
-            (_, None) => {
-                "After a lowering few or no slots may be had for about two quiet periods; held leases stay.".into()
-            }
-        }
-    }
-
-    /// The pool was looked at: what it is about may have changed since somebody read it, who is then asked again.
-    pub fn follow(&mut self, pool: &Occupancy) {
-        match &self.change {
-            FormChange::Limit(prefix) | FormChange::End(prefix) if *prefix == pool.prefix => {
-                let now = SeenLimit::of(pool);
-                let before = self.seen.replace(now.clone());
-                if before.as_ref() == Some(&now) {
-                    return;
-                }
-                self.tell();
-                if before.is_some() {
-                    let by = now.live.map(|live| format!(" by {}", live.who)).unwrap_or_default();
-                    self.ask_again(format!("the limit was changed meanwhile{by}: it is {} now", now.limit));
-                }
-            }
-            FormChange::Release(lease) if lease.prefix == pool.prefix && !pool.slots.is_empty() => {
-                let slot = pool.slots.iter().find(|row| row.slot == lease.slot);
-                let held = slot.is_some_and(|row| row.fence == lease.fence && row.lease.is_some());
-                if !held && self.wrong.is_none() {
-                    self.ask_again("that lease has ended meanwhile: there is nothing to free".into());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The pool was retired: there is nothing that could be changed.
-    pub fn lose(&mut self, retired: &PoolName) {
-        let about = match &self.change {
-            FormChange::Limit(prefix) | FormChange::End(prefix) => prefix,
-            FormChange::Release(lease) => &lease.prefix,
-            FormChange::Table => return,
-        };
-        if about == retired {
-            self.ask_again(format!("pool {retired} was retired meanwhile: there is nothing to change"));
-        }
-    }
-
-    /// What was confirmed is not what it was: the name is asked for again.
-    fn ask_again(&mut self, why: String) {
-        if let Some(confirm) = self.fields.last_mut() {
-            confirm.set(String::new());
-        }
-        self.wrong = Some(why);
-    }
-
     fn expected(&self) -> ExpectedOverride {
         self.seen.as_ref().map_or(ExpectedOverride::Any, |seen| ExpectedOverride::Made(seen.made_at()))
     }
@@ -330,7 +210,7 @@ impl Form {
             request => field.edit(request, longest),
         }
         if numeric {
-            self.about[CONSEQUENCE] = self.consequence();
+            self.tell();
         }
     }
 
@@ -411,7 +291,8 @@ fn confirmation(prefix: &PoolName) -> FormField {
 
 #[cfg(test)]
 mod tests {
-    use leasehold_core::{Settings, Snapshot};
+    use leasehold_core::occupancy::Overridden;
+    use leasehold_core::{Settings, Snapshot, Timestamp};
 
     use super::*;
 
@@ -513,6 +394,15 @@ mod tests {
         form.follow(&pool(2, Some(("ann", 7))));
         assert_eq!(form.wrong.as_deref(), Some("the limit was changed meanwhile by ann: it is 2 now"));
         assert_eq!(form.about[0], "The limit is 2, by an override of ann: slow.");
+        assert_eq!(form.about[1], "Yours replaces that one, and outlives a deploy.");
+        // One that ends by itself takes its end with it.
+        let until = Some(Timestamp(1_000));
+        let ending = pool(2, Some(("ann", 7)));
+        let ending = Occupancy { overridden: ending.overridden.map(|live| Overridden { until, ..live }), ..ending };
+        let mut told = form.clone();
+        told.follow(&ending);
+        assert_eq!(told.about[0], "The limit is 2, by an override of ann until 1970-01-01 00:00:01 UTC: slow.");
+        assert_eq!(told.about[1], "Yours replaces that one and its end: without For it stays until it is ended.");
         assert_eq!(types(&mut form, "\n"), FormResult::NotYet, "the name is asked for again");
         let FormResult::Done(DashboardEffect::ChangeLimit { expected, .. }) = types(&mut form, "batch\n") else {
             panic!("{form:?}")

@@ -64,6 +64,8 @@ pub enum Input {
     Shared(SharedText),
     /// Another table was reached, and is to be shown instead.
     Switched,
+    /// Another table was not reached: why, in words.
+    NotReached(String),
     /// A pool's history was read, the newest change first; or why not.
     History(PoolName, Result<ReadChanges, String>),
     /// Something that happened beside the table, for the log.

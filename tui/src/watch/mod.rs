@@ -25,3 +25,4 @@ pub mod session;
 pub mod state;
 pub mod terminal;
 pub mod text;
+pub mod under_way;

@@ -2,7 +2,7 @@
 //! The directory for all pools, then the pools on screen, and now and then those that no sweep tells of; never more than
 //! a small budget, so that what the watching costs follows what is shown and not how large the table is.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -107,6 +107,8 @@ struct TableReader {
     inputs: mpsc::Sender<Input>,
     directory_due: Instant,
     read_at: HashMap<PoolName, Instant>,
+    /// The pools that had no settings when they were read: what is left of one in the directory is no news.
+    retired: HashSet<PoolName>,
     /// The pools that no sweep has told of lately, the next to be read first.
     unswept: VecDeque<PoolName>,
     budget: ReadBudget,
@@ -124,6 +126,7 @@ impl TableReader {
             inputs,
             directory_due: now,
             read_at: HashMap::new(),
+            retired: HashSet::new(),
             unswept: VecDeque::new(),
             budget: ReadBudget::of(UNITS_A_SECOND),
             unswept_budget: ReadBudget::of(UNSWEPT_UNITS_A_SECOND),
@@ -226,7 +229,9 @@ impl TableReader {
     }
 
     async fn directory(&mut self) -> Result<PoolDirectory, StoreError> {
-        let pools = list_pools(&self.table).await?;
+        let mut pools = list_pools(&self.table).await?;
+        self.retired.retain(|prefix| pools.get(prefix).is_some_and(|row| row.pool.is_none()));
+        pools.retain(|prefix, row| row.trouble.is_some() || !self.retired.contains(prefix));
         let spent = self.costs.spend(&self.table);
         self.directory_due = Instant::now() + DIRECTORY_EVERY.max(self.every).max(DIRECTORY_UNIT.mul_f64(spent));
         let at = self.table.now();
@@ -246,7 +251,10 @@ impl TableReader {
                 Ok(Some(PoolLook { pool, damaged })) if damaged.is_empty() => Input::Seen(Box::new(pool)),
                 Ok(Some(look)) => Input::Damaged(Box::new(damaged(look))),
                 // Retired since the directory was read.
-                Ok(None) => Input::Gone(prefix.clone()),
+                Ok(None) => {
+                    self.retired.insert(prefix.clone());
+                    Input::Gone(prefix.clone())
+                }
                 Err(error @ (StoreError::PoolMisconfigured { .. } | StoreError::BadRow { .. })) => {
                     unreadable(error.to_string())
                 }

@@ -2,25 +2,24 @@
 //! Changed by inputs only: it reads no clock and no table, so the same inputs give the same screen.
 
 mod keymap;
+mod looks;
 mod pool;
 mod selectors;
 
 use std::collections::HashMap;
 
-use leasehold_core::occupancy::{Detail, Occupancy, PoolEventKind, changes};
 use leasehold_core::{Limit, Millis, PoolName, Timestamp};
 
 pub use pool::{PoolOrder, PoolPane, has_name, passes};
 
 use super::form::Form;
-use super::input::{
-    DamagedPool, DashboardEffect, Input, PoolDirectory, ReadChanges, ReadCost, ReplayPosition, SharedText,
-};
+use super::input::{DashboardEffect, Input, ReadChanges, ReadCost, ReplayPosition, SharedText};
 use super::layout::Pane;
 use super::log::{DashboardLogLine, Log, Weight};
 use super::palette::Palette;
-use super::session::{DashboardMode, Session};
-use super::text::{length, width};
+use super::session::Session;
+use super::text::width;
+use super::under_way::UnderWay;
 
 /// How long a message stays on screen at most: the keys are below it.
 const SAID_FOR: Millis = Millis::seconds(5);
@@ -151,6 +150,8 @@ pub struct DashboardState {
     pub failure: Option<ReadFailure>,
     /// A message.
     pub said: Option<Message>,
+    /// What was asked of the table and not answered yet.
+    pub under_way: UnderWay,
     /// What is watched has come to its end: what to do now.
     pub over: Option<String>,
     /// The table's account, once it was asked for; none inside: it can not be known.
@@ -198,6 +199,7 @@ impl DashboardState {
             log: Log::default(),
             failure: None,
             said: None,
+            under_way: UnderWay::default(),
             over: None,
             account: None,
             cost: None,
@@ -225,11 +227,13 @@ impl DashboardState {
 
     fn take(&mut self, input: Input) -> Vec<DashboardEffect> {
         let mut effects = vec![];
+        self.under_way.hear(&input);
         match input {
             Input::Key(key) => {
                 // Whatever came before it is on the dashboard that the key was pressed for.
                 self.settle();
                 effects = self.key(key);
+                self.asks(&effects);
             }
             Input::Resize(columns, rows) => self.size = (columns, rows),
             Input::Tick(now) => self.tick(now),
@@ -237,9 +241,10 @@ impl DashboardState {
             Input::Listed(_) | Input::Seen(_) | Input::Gone(_) | Input::Unreadable { .. } | Input::Damaged(_)
                 if self.paused.is_some() => {}
             Input::Listed(listed) => self.list(listed),
-            Input::Seen(look) => self.see(*look),
-            Input::Gone(prefix) => self.forget(&prefix),
             // One that was forgotten meanwhile does not come back for this.
+            Input::Seen(look) if self.may_be_there(&look.prefix) || self.listed_at.is_none() => self.see(*look),
+            Input::Seen(_) => {}
+            Input::Gone(prefix) => self.retired(&prefix),
             Input::Unreadable { prefix, why } => {
                 if self.may_be_there(&prefix) {
                     let now = self.now;
@@ -252,6 +257,7 @@ impl DashboardState {
             Input::Failed { why, retry_at } => self.failure = Some(ReadFailure { why, retry_at }),
             Input::Cost(cost) => self.cost = Some(cost),
             Input::ActionDone { done, what } => self.did(done, what),
+            Input::NotReached(what) => self.did(false, what),
             Input::LimitChanged { prefix, to, what } => {
                 self.did(true, what);
                 if let Some(said) = &mut self.said {
@@ -300,158 +306,6 @@ impl DashboardState {
         }
     }
 
-    fn list(&mut self, listed: PoolDirectory) {
-        self.failure = None;
-        self.listed_at = Some(listed.at);
-        self.moved = None;
-        let there: std::collections::HashSet<&PoolName> = listed.pools.iter().map(|pool| &pool.prefix).collect();
-        let gone: Vec<PoolName> =
-            self.pools.iter().filter(|pool| !there.contains(&pool.prefix)).map(|pool| pool.prefix.clone()).collect();
-        gone.iter().for_each(|prefix| self.forget(prefix));
-        for listing in listed.pools {
-            let pool = self.pool_mut(&listing.prefix);
-            if pool.seen.is_none() {
-                pool.limit = listing.limit;
-            }
-            pool.rules = listing.rules;
-            pool.stale = listing.stale;
-            // What its rows said themselves is newer.
-            if pool.read_at.is_none_or(|read| listed.at.since(read) > CONNECTED) {
-                (pool.trouble, pool.damaged) = (None, None);
-                if let Some(why) = listing.trouble {
-                    self.breaks(&listing.prefix, why, listed.at);
-                }
-            }
-            if let Some(summary) = listing.summary {
-                self.see(summary);
-            }
-        }
-    }
-
-    /// A pool is not what it was.
-    fn moves(&mut self, prefix: &PoolName) {
-        if let (Some(moved), Some(place)) = (&mut self.moved, self.places.get(prefix)) {
-            moved.push(*place);
-            if moved.len() > MOVED {
-                self.moved = None;
-            }
-        }
-    }
-
-    fn see(&mut self, look: Occupancy) {
-        self.moves(&look.prefix);
-        if look.detail == Detail::Rows {
-            self.failure = None;
-        }
-        let pool = self.pool_mut(&look.prefix);
-        // A sweep's summary from before what is known already says nothing new.
-        let older = pool.seen.as_ref().is_some_and(|seen| look.at < seen.at);
-        if older || (pool.damaged.is_some() && look.detail == Detail::Summary) {
-            return;
-        }
-        if let Some(Overlay::Form(form)) = &mut self.overlay {
-            form.follow(&look);
-        }
-        let other = |(prefix, limit): &(PoolName, Limit)| *prefix == look.prefix && *limit != look.limit;
-        // Somebody else changed it again, or what was read is still from before: it is said no longer.
-        if self.said.as_ref().is_some_and(|said| said.of_limit.as_ref().is_some_and(other)) {
-            self.said = None;
-        }
-        let pool = self.pool_mut(&look.prefix);
-        pool.history.see(&look);
-        pool.limit = Some(look.limit);
-        pool.asked = pool.asked.filter(|asked| *asked != look.limit);
-        if look.detail == Detail::Rows {
-            (pool.trouble, pool.read_at) = (None, Some(look.at));
-            if std::mem::take(&mut pool.told_broken) {
-                let (at, prefix) = (look.at, Some(look.prefix.clone()));
-                let (sign, verb, rest) = ("✓", "mended", "every row makes sense again".to_owned().into());
-                self.add(DashboardLogLine { at, prefix, sign, verb, rest, weight: Weight::Notable });
-            }
-        }
-        // What could not be read before is no news.
-        let whole = self.pool_mut(&look.prefix).damaged.take().is_none();
-        self.tell_changes(look, whole);
-    }
-
-    /// Tells what this look shows that the one before did not; of one that is not `whole`, only whether the limit changed.
-    fn tell_changes(&mut self, look: Occupancy, whole: bool) {
-        let pool = self.pool_mut(&look.prefix);
-        let before = match look.detail {
-            // A summary tells of no slot: what comes after it is compared with the rows before it.
-            Detail::Rows => pool.rows_before.take().or(pool.seen.take()),
-            Detail::Summary => pool.seen.take(),
-        };
-        // A pool that comes back on screen is not told of with everything that happened meanwhile.
-        let lately = |before: &Occupancy| look.at.since(before.at) <= CONNECTED;
-        let unread = before.as_ref().filter(|before| !lately(before)).and_then(|before| unread(before, &look));
-        let before = before.filter(lately);
-        let mut events = before.as_ref().map(|before| changes(before, &look)).unwrap_or_default();
-        events.retain(|event| whole || matches!(event.what, PoolEventKind::LimitChanged { .. }));
-        let between = (before.as_ref().map_or(look.at, |before| before.at), look.at);
-        if look.detail == Detail::Summary {
-            let rows = before.filter(|before| before.detail == Detail::Rows).or(pool.rows_before.take());
-            // A limit is not told twice.
-            let (limit, overridden) = (look.limit, look.overridden.clone());
-            pool.rows_before = rows.filter(lately).map(|rows| Occupancy { limit, overridden, ..rows });
-        }
-        let prefix = pool.prefix.clone();
-        pool.seen = Some(look);
-        if let Some(rest) = unread {
-            let (at, prefix) = (between.1, Some(prefix.clone()));
-            self.add(DashboardLogLine {
-                at,
-                prefix,
-                sign: "…",
-                verb: "unread",
-                rest: rest.into(),
-                weight: Weight::Plain,
-            });
-        }
-        if !events.is_empty() {
-            let before = self.log.lines().len();
-            self.log.tell(&prefix, events, between);
-            self.keep_log_in_place(before);
-        }
-    }
-
-    /// A pool has a row that makes no sense: nobody is let in. It is told once, until all make sense again.
-    fn breaks(&mut self, prefix: &PoolName, why: String, at: Timestamp) {
-        let pool = self.pool_mut(prefix);
-        pool.trouble = Some(why.clone());
-        if !std::mem::replace(&mut pool.told_broken, true) {
-            let (prefix, sign, verb, rest) = (Some(prefix.clone()), "×", "broken", why.into());
-            self.add(DashboardLogLine { at, prefix, sign, verb, rest, weight: Weight::Alarm });
-        }
-        self.moves(prefix);
-    }
-
-    fn add(&mut self, line: DashboardLogLine) {
-        let before = self.log.lines().len();
-        self.log.add(line);
-        self.keep_log_in_place(before);
-    }
-
-    /// Whether a pool that is told of is there: one that is listed, or in a recording, which has no lists, any.
-    fn may_be_there(&self, prefix: &PoolName) -> bool {
-        self.session.mode == DashboardMode::Replay || self.places.contains_key(prefix)
-    }
-
-    /// A pool of which some rows can not be read: the others are shown.
-    fn see_the_rest(&mut self, DamagedPool { rest, slots, why }: DamagedPool) {
-        if !self.may_be_there(&rest.prefix) {
-            return;
-        }
-        self.failure = None;
-        if let Some(Overlay::Form(form)) = &mut self.overlay {
-            form.follow(&rest);
-        }
-        let pool = self.pool_mut(&rest.prefix);
-        (pool.damaged, pool.read_at, pool.limit) = (Some(slots), Some(rest.at), Some(rest.limit));
-        self.breaks(&rest.prefix.clone(), why, rest.at);
-        self.tell_changes(rest, false);
-    }
-
     /// Whoever reads further down the log is not carried away by what comes in above.
     fn keep_log_in_place(&mut self, before: usize) {
         if self.log_cursor.at > 0 {
@@ -459,21 +313,6 @@ impl DashboardState {
             self.log_cursor.at += more;
             self.log_cursor.top += more;
         }
-    }
-
-    fn forget(&mut self, prefix: &PoolName) {
-        let Some(place) = self.places.remove(prefix) else { return };
-        self.pools.swap_remove(place);
-        self.moved = None;
-        if let Some(moved) = self.pools.get(place) {
-            self.places.insert(moved.prefix.clone(), place);
-        }
-        if let Some(Overlay::Form(form)) = &mut self.overlay {
-            form.lose(prefix);
-        }
-        let rest = format!("pool {prefix}").into();
-        let (at, prefix) = (self.now, Some(prefix.clone()));
-        self.log.add(DashboardLogLine { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
     }
 
     fn forget_all(&mut self) {
@@ -581,15 +420,4 @@ impl DashboardState {
             }
         }
     }
-}
-
-/// What is told of a pool whose rows were not read for long, if it is not as it was.
-fn unread(before: &Occupancy, look: &Occupancy) -> Option<String> {
-    let rows = (before.detail, look.detail) == (Detail::Rows, Detail::Rows);
-    let count = |pool: &Occupancy| (pool.held, pool.limit, pool.waiting);
-    (rows && count(before) != count(look)).then(|| {
-        let held = |pool: &Occupancy| format!("{}/{}", pool.held, pool.limit);
-        let (unread, was, is) = (length(look.at.since(before.at)), held(before), held(look));
-        format!("for {unread}: held {was} → {is}, waiting {} → {}", before.waiting, look.waiting)
-    })
 }

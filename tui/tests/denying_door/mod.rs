@@ -43,6 +43,11 @@ impl DenyingDoor {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.at
+    }
+
     /// The binary with this door as its AWS.
     pub(crate) fn command(&self, table: &str) -> Command {
         let mut command = bare();

@@ -9,7 +9,7 @@ use leasehold_core::{
 };
 use leasehold_tui::watch::draw::draw;
 use leasehold_tui::watch::input::{DirectoryEntry, Input, LimitRules, PoolDirectory, ReadCost};
-use leasehold_tui::watch::session::{DashboardMode, Session};
+use leasehold_tui::watch::session::{DashboardMode, Session, TableChoice};
 use leasehold_tui::watch::state::DashboardState;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -34,7 +34,11 @@ pub(crate) fn limit(count: u32) -> Limit {
 
 pub(crate) fn dashboard(mode: DashboardMode, (columns, rows): (u16, u16)) -> DashboardState {
     let (table, location) = ("regional-concurrency-leases".to_owned(), "eu-central-1".to_owned());
-    let mut dashboard = DashboardState::new(Session::of(table, location, mode, true, Millis(2_000)));
+    let mut session = Session::of(table.clone(), location.clone(), mode, true, Millis(2_000));
+    if matches!(mode, DashboardMode::Watch { .. }) {
+        session.chosen = Some(TableChoice { table, region: location, profile: String::new() });
+    }
+    let mut dashboard = DashboardState::new(session);
     dashboard.apply(Input::Resize(columns, rows));
     dashboard.apply(Input::Tick(ago(100_000)));
     if matches!(mode, DashboardMode::Watch { .. }) {

@@ -35,6 +35,11 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, buf: &mut Buffer) {
         }
         return;
     }
+    if let Some(words) = dashboard.under_way.words() {
+        let columns = usize::from(area.width.saturating_sub(2));
+        put(buf, area, 1, 0, &text::clip(&words, columns), palette.heading());
+        return;
+    }
     let mut x = 1;
     if let Some(over) = &dashboard.over {
         x += put(buf, area, x, 0, &text::clip(over, usize::from(area.width - 2)), palette.heading()) + 2;

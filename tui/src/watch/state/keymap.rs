@@ -258,7 +258,10 @@ impl DashboardState {
         let seen = self.chosen().and_then(|pool| pool.seen.as_ref());
         match seen.filter(|seen| seen.overridden.is_some()) {
             Some(seen) => self.overlay = Some(Overlay::Form(Form::end(seen.prefix.clone(), seen, rules))),
-            None => self.say(true, "no override is in force".into()),
+            None => {
+                let of = self.chosen().map(|pool| format!(" of {}", pool.prefix)).unwrap_or_default();
+                self.say(true, format!("no override{of} is in force"));
+            }
         }
     }
 
@@ -320,6 +323,15 @@ impl DashboardState {
                 self.say(true, "its holder is no execution of Step Functions: the console has no page of it".into());
                 None
             }
+        }
+    }
+
+    /// Not in a demo: it answers at once, and not to each.
+    pub(super) fn asks(&mut self, effects: &[DashboardEffect]) {
+        if matches!(self.session.mode, DashboardMode::Watch { .. }) {
+            let waits = effects.iter().filter(|effect| self.under_way.ask(effect)).count();
+            // What was said before is over.
+            self.said = self.said.take().filter(|_| waits == 0);
         }
     }
 

@@ -1,0 +1,81 @@
+//! A change that the table has not answered yet: is it shown as such, and does whoever leaves the dashboard learn what came of
+//! it? Against a local AWS, behind a door that holds writes back.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+
+mod denying_door;
+mod local_aws;
+mod tmux;
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use denying_door::DenyingDoor;
+use local_aws::{document, told};
+use serde_json::json;
+use tmux::Tmux;
+
+/// Holds back whatever writes while it is shut.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn set(&self, shut: bool) {
+        *self.0.0.lock().expect("no panic") = shut;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until it is open.
+    fn pass(&self) {
+        let shut = self.0.0.lock().expect("no panic");
+        drop(self.0.1.wait_while(shut, |shut| *shut).expect("no panic"));
+    }
+}
+
+#[test]
+fn a_change_without_an_answer_is_shown_and_told_to_whoever_leaves() {
+    let table = "unanswered";
+    told(table, &["table", "create"]);
+    told(table, &["pool", "set", "p", "--limit", "3"]);
+    let gate = Gate::default();
+    let held_back = gate.clone();
+    let door = DenyingDoor::that_allows(move |action| {
+        if ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"].contains(&action) {
+            held_back.pass();
+        }
+        true
+    });
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ENDPOINT_URL", door.endpoint()),
+        ("LEASEHOLD_TABLE", table),
+    ];
+    let tmux = Tmux::shell((120, 40), &variables);
+    let lowered = || {
+        tmux.start("watch --every 0.3");
+        tmux.shows(&["Pools 1", "● live"]);
+        gate.set(true);
+        tmux.text("-");
+        tmux.shows(&["Override the limit of p"]);
+        tmux.key("Enter");
+        tmux.line("a test");
+        tmux.key("Enter");
+        tmux.line("p");
+    };
+    lowered();
+    tmux.shows(&["changing the limit of p to 2: the table has not answered yet"]);
+    tmux.text("q");
+    tmux.shows(&["waiting for that (ctrl-C leaves"]);
+    gate.set(false);
+    tmux.shows(&["the limit of p is 2 now, it was 3", "LEFT 0"]);
+    assert_eq!(document(table, &["leases", "p"])["limit"], json!(2));
+
+    // Who cannot wait is told that nobody knows.
+    tmux.line("clear");
+    lowered();
+    tmux.shows(&["changing the limit of p to 1: the table has not answered yet"]);
+    tmux.key("C-c");
+    tmux.shows(&["whether that happens is not known: look again", "LEFT 130"]);
+    gate.set(false);
+}
