@@ -17,6 +17,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use clap::Parser;
 use leasehold_store::{BestEffortNotifier, NoCallbacks, SystemClock, Table, https, step_functions_client};
 
@@ -259,18 +260,22 @@ impl Target {
             loader = loader.endpoint_url(url);
         }
         let config = loader.load().await;
-        // A variable, or a line in ~/.aws, that is set to nothing says nothing.
-        if config.endpoint_url() == Some("") {
-            let mut without = config.into_builder();
-            without.set_endpoint_url(None);
-            return Ok(without.build());
+        if self.endpoint_url.is_some() {
+            return Ok(config);
         }
-        if self.endpoint_url.is_none()
-            && let Some(url) = config.endpoint_url()
-        {
-            endpoint(url).map_err(|wrong| CliError::Usage(format!("endpoint_url in ~/.aws={url:?}: {wrong}")))?;
+        match endpoint_found(&config).as_deref() {
+            None => Ok(config),
+            // A variable, or a line in ~/.aws, that is set to nothing says nothing, as for AWS's own command.
+            Some("") => {
+                let mut without = config.into_builder();
+                without.set_endpoint_url(None).set_service_config(Some(NoServiceConfig));
+                Ok(without.build())
+            }
+            Some(url) => {
+                endpoint(url).map_err(|wrong| CliError::Usage(format!("endpoint_url in ~/.aws={url:?}: {wrong}")))?;
+                Ok(config)
+            }
         }
-        Ok(config)
     }
 
     async fn find_region(&self, metadata: &imds::Client) -> Option<Region> {
@@ -310,6 +315,23 @@ impl Target {
                 SharedCredentialsProvider::new(chain.build().await)
             }
         }
+    }
+}
+
+/// The endpoint of DynamoDB that the environment or a file in ~/.aws names, for all of AWS or for it alone.
+fn endpoint_found(config: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder().service_id("DynamoDB").env(ENDPOINT_VARIABLE).profile("endpoint_url").build();
+    let own = config.service_config().zip(key.ok()).and_then(|(services, key)| services.load_config(key));
+    own.or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// Says nothing of any service.
+#[derive(Debug)]
+struct NoServiceConfig;
+
+impl LoadServiceConfig for NoServiceConfig {
+    fn load_config(&self, _: ServiceConfigKey<'_>) -> Option<String> {
+        None
     }
 }
 

@@ -243,13 +243,38 @@ fn a_web_page_is_not_taken_for_an_answer_of_dynamodb() {
 #[test]
 fn an_endpoint_of_the_environment_is_checked_as_an_option_is() {
     for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"] {
-        for url in ["localhost:8000", "localhost", "//localhost"] {
+        for url in ["localhost:8000", "localhost", "//localhost", "http://[::1", "http://a/x y", "http://a:99999"] {
             let mut command = signed_in();
             command.env(variable, url);
             let wrong = refused(command, 2, &["pools"]);
             let told = format!("{variable}={url:?}: expected http:// or https:// and a host");
             assert!(wrong.contains(&told) && wrong.lines().count() == 1, "{wrong}");
         }
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_set_to_nothing_is_none() {
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"] {
+        let mut command = signed_in();
+        command.env(variable, "");
+        let command = command.args(["--region", "nowhere-1", "pools"]).output().expect("the binary");
+        // It looks for AWS's own, which no machine reaches in such a region.
+        let wrong = String::from_utf8_lossy(&command.stderr).into_owned();
+        assert!(command.status.code() == Some(3) && wrong.contains("got no usable answer"), "{variable}: {wrong}");
+    }
+}
+
+#[test]
+fn an_endpoint_in_a_profile_is_checked_as_an_option_is() {
+    let config = Path::new(env!("CARGO_TARGET_TMPDIR")).join("endpoints-config");
+    let profile = "[profile bad]\nendpoint_url = foo\n[profile own]\nservices = s\n[services s]\ndynamodb =\n  endpoint_url = foo\n";
+    std::fs::write(&config, profile).expect("a file");
+    for profile in ["bad", "own"] {
+        let mut command = signed_in();
+        command.env("AWS_CONFIG_FILE", &config).env("AWS_PROFILE", profile);
+        let wrong = refused(command, 2, &["pools"]);
+        assert!(wrong.contains("endpoint_url in ~/.aws=\"foo\": expected http:// or https:// and a host"), "{wrong}");
     }
 }
 

@@ -376,3 +376,44 @@ pub(super) fn limit(text: &str) -> Result<Limit, String> {
             .ok_or("expected a whole number from 1 to 10000".into()),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test that cannot go on says why and fails")]
+mod tests {
+    use leasehold_core::{Settings, Snapshot};
+
+    use super::*;
+
+    fn limit(count: u64) -> Limit {
+        Limit::try_from(count).expect("a limit")
+    }
+
+    /// An empty pool for which one waits, so long after its limit was changed.
+    fn after(now: u64, lowered_from: Option<u64>, later: Millis) -> AfterChange {
+        let lowered = lowered_from.map(|from| Lowered { from: limit(from), at: Timestamp::seconds(100) });
+        let settings = Settings { lowered, ..Settings::new("p".parse().expect("a prefix"), limit(now)) };
+        let at = Timestamp::seconds(100) + later;
+        let snapshot = Snapshot { at, limit: settings.limit, slots: vec![], queue: vec![], more: false };
+        let seen = Occupancy { waiting: 1, ..Occupancy::of(&snapshot, &settings) };
+        AfterChange { live: None, senseless_override: None, seen: Some(seen) }
+    }
+
+    #[test]
+    fn who_was_overtaken_is_told_the_limit_that_is_in_force() {
+        let changed = |to| LimitResult::Overridden(LimitChanged { from: limit(1), to: limit(to), lowered: None });
+        let told = |to| after(3, None, Millis::seconds(1)).changed_again(&changed(to));
+        assert_eq!(told(2), "somebody changed it again meanwhile: the limit is 3\n");
+        assert_eq!(told(3), "");
+    }
+
+    #[test]
+    fn grants_are_promised_only_where_a_slot_can_be_had_by_then() {
+        assert!(after(1, None, Millis(0)).may_let_in());
+        // Closed for 75 s by default.
+        assert!(!after(1, Some(3), Millis(0)).may_let_in());
+        assert!(!after(1, Some(3), Millis(68_000)).may_let_in());
+        assert!(after(1, Some(3), Millis(70_000)).may_let_in());
+        // Some slots can be had all the while.
+        assert!(after(5, Some(6), Millis(0)).may_let_in());
+    }
+}
