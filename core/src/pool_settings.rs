@@ -282,6 +282,7 @@ fn change_of(before: Option<&SettingsRow>, after: &PoolRow) -> PoolChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::LimitRows;
     use crate::limit::script::{by_ann as overridden_by_ann, limit, own_rows, replies, settings};
     use crate::operation::Effect;
     use crate::request::{Condition, Guard, Mutation, Write};
@@ -498,6 +499,15 @@ mod tests {
             assert_eq!(made(4, mark), PoolRow { lowered, ..PoolRow::new(limit(4)) });
         }
         assert_eq!(made(4, None), PoolRow::new(limit(4)), "nobody was ever let in");
+        assert_eq!(made(10_000, mark(4)), PoolRow::new(Limit::HIGHEST), "it is no lower than any");
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_no_missing_pool() {
+        let SettingsRow::Unreadable(row) = unreadable() else { unreachable!() };
+        let replies = [Reply::Row(Some(Row::Unreadable(RowKey::Pool, row.clone()))), Reply::Row(None)];
+        let read = LimitRows::from_replies(&"p".parse().expect("a prefix"), replies, NOW);
+        assert_eq!(read, Err(Failure::PoolMisconfigured(row.as_invalid("the pool's row"))));
     }
 
     #[test]

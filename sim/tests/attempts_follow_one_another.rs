@@ -8,7 +8,7 @@ use leasehold_core::{
     AcquireOutcome, AcquireRequest, Attempt, Delivery, Failure, FailureReason, Fence, LeaseId, LossReason, Millis,
     Mode, ReleaseTarget, Released, RenewRequest, Row, TaskResult, Timestamp,
 };
-use scripted_pool::{Pool, T, attempt, holder, poll, queue, task};
+use scripted_pool::{Pool, T, attempt, holder, limit, poll, queue, task};
 
 const NOTHING: Result<Released, Failure> = Ok(Released { lease: None, already: true });
 
@@ -277,4 +277,19 @@ fn releasing_twice_says_that_it_was_gone() {
     assert_eq!(pool.give_back(&lease, T), gone);
     assert_eq!(pool.release(ReleaseTarget::Holder(holder("a"), None), T), gone);
     assert_eq!(pool.release(ReleaseTarget::Holder(holder("nobody"), None), T), NOTHING);
+}
+
+#[test]
+fn who_comes_for_its_lease_gets_it_though_the_limit_was_lowered_meanwhile() {
+    let waits = |name| AcquireRequest { mode: Mode::Queue(None), ..queue(name, Some(1)) };
+    let mut pool = Pool::new(2);
+    let leases = ["a", "b"].map(|name| pool.lease(poll(name, Some(1)), T));
+    assert_eq!(pool.acquire(waits("c"), T + 1), Ok(AcquireOutcome::Queued));
+    let above = leases.iter().find(|lease| lease.id.slot.0 == 1).expect("the second slot");
+    pool.give_back(above, T + 2).expect("given back");
+    assert_eq!(pool.holder_of(1).as_deref(), Some("c"));
+    pool.change(1, T + 3).expect("a lower limit");
+    pool.settings.limit = limit(1);
+    let lease = pool.lease(waits("c"), T + 4);
+    assert_eq!(lease.id.slot.0, 1);
 }

@@ -98,7 +98,7 @@ fn read_last(table: &RowTree, mut reading: PoolReading) -> PoolReading {
 fn is_damage(finding: &Finding) -> bool {
     matches!(
         finding,
-        Finding::PoolMissing
+        Finding::PoolMissing { .. }
             | Finding::SettingsInvalid(_)
             | Finding::HolderHoldsTwice { .. }
             | Finding::HolderMissing(_)
