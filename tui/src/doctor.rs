@@ -30,14 +30,15 @@ use crate::target::Target;
 ///
 /// Reads the table's shape and every row of the pool that matters. It compares settings with each other, slots with
 /// holders and the queue, and this machine's clock with the table's. It says what sweeps left undone, and what these
-/// credentials may not read. Without PREFIX it looks at all pools of the table. It never writes to find out.
+/// credentials may not read. Without PREFIX it looks at all pools that are in the list of pools; one that the list has
+/// lost is found by its name alone. It never writes to find out.
 ///
 /// With --repair it makes only repairs that are safe while callers go on: a sweep, or one write on the condition that
 /// the row is as it was read. It takes no lease from anybody, and asks first.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct DoctorOptions {
-    /// The pool [default: all pools of the table]
+    /// The pool [default: all that are listed]
     prefix: Option<PoolName>,
 
     /// Make the safe repairs
