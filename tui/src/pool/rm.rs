@@ -43,7 +43,8 @@ pub(crate) struct PoolRmOptions {
     /// Even while leases are held or somebody waits. Holders keep their lease until it expires, and cannot renew it: a
     /// `leasehold run` whose command lasts longer ends that. Those who wait get no lease: a `leasehold run` ends with
     /// status 125 within about a minute, as the pool does not exist. A workflow's task is told nothing: it waits until
-    /// its own timeout, asks again, and fails with PoolNotFound
+    /// its own timeout, asks again, and fails with PoolNotFound. The command ends 6 s later, when no caller goes by the
+    /// settings any more, and clears away what one may have written
     #[arg(long, verbatim_doc_comment)]
     force: bool,
 }
