@@ -455,7 +455,7 @@ mod tests {
     /// They are in the rows: versions that share a table must come to the same. Reckoned by another program: the first bytes of
     /// SHA-256.
     #[test]
-    fn what_rows_keep_of_holders_and_tasks_is_the_same_in_every_version() {
+    fn what_rows_keep_of_holders_is_the_same_in_every_version() {
         let execution = "arn:aws:states:eu-central-1:123456789012:execution:nightly:7";
         let holder = |parent| Holder::new(execution, "item-1", parent).expect("a holder").hashed();
         let own = 0x17c0b7e299fef34c5750219a03e9afd3;

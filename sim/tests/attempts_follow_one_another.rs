@@ -280,7 +280,7 @@ fn releasing_twice_says_that_it_was_gone() {
 }
 
 #[test]
-fn who_comes_for_its_lease_gets_it_though_the_limit_was_lowered_meanwhile() {
+fn who_comes_for_its_lease_gets_it_above_a_lowered_limit() {
     let waits = |name| AcquireRequest { mode: Mode::Queue(None), ..queue(name, Some(1)) };
     let mut pool = Pool::new(2);
     let leases = ["a", "b"].map(|name| pool.lease(poll(name, Some(1)), T));

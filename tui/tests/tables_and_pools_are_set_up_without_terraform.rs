@@ -420,7 +420,7 @@ async fn a_pool_in_use_is_retired_only_by_force() {
 }
 
 #[tokio::test]
-async fn who_does_not_know_yet_that_a_pool_is_retired_leaves_nothing_in_the_lists() {
+async fn a_late_sweep_of_a_retired_pool_leaves_nothing_behind() {
     let name = "left-behind";
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "1"]);

@@ -32,7 +32,7 @@ impl Gate {
 }
 
 #[test]
-fn a_change_without_an_answer_is_shown_and_told_to_whoever_leaves() {
+fn a_change_without_an_answer_is_shown_and_told() {
     let table = "unanswered";
     told(table, &["table", "create"]);
     told(table, &["pool", "set", "p", "--limit", "3"]);
