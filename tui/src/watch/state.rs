@@ -244,7 +244,7 @@ impl DashboardState {
             // One that was forgotten meanwhile does not come back for this.
             Input::Seen(look) if self.may_be_there(&look.prefix) || self.listed_at.is_none() => self.see(*look),
             Input::Seen(_) => {}
-            Input::Gone(prefix) => self.retired(&prefix),
+            Input::Gone(prefix) => self.forget(&prefix),
             Input::Unreadable { prefix, why } => {
                 if self.may_be_there(&prefix) {
                     let now = self.now;

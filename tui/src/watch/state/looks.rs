@@ -13,11 +13,6 @@ use crate::watch::session::DashboardMode;
 use crate::watch::text::length;
 
 impl DashboardState {
-    /// A pool has no settings any more.
-    pub(super) fn retired(&mut self, prefix: &PoolName) {
-        self.forget(prefix, "retired", format!("pool {prefix}"));
-    }
-
     pub(super) fn list(&mut self, listed: PoolDirectory) {
         self.failure = None;
         self.listed_at = Some(listed.at);
@@ -25,10 +20,7 @@ impl DashboardState {
         let there: HashSet<&PoolName> = listed.pools.iter().map(|pool| &pool.prefix).collect();
         let gone: Vec<PoolName> =
             self.pools.iter().filter(|pool| !there.contains(&pool.prefix)).map(|pool| pool.prefix.clone()).collect();
-        // Why is not known: its row may be there and no longer in the index.
-        for prefix in gone {
-            self.forget(&prefix, "gone", format!("pool {prefix} is in no list any more: retired, or doctor tells why"));
-        }
+        gone.iter().for_each(|prefix| self.forget(prefix));
         for listing in listed.pools {
             let pool = self.pool_mut(&listing.prefix);
             if pool.seen.is_none() {
@@ -173,8 +165,8 @@ impl DashboardState {
         self.tell_changes(rest, false);
     }
 
-    /// A pool is there no more, which is told in these words; nothing is told of one that nobody ever saw there.
-    fn forget(&mut self, prefix: &PoolName, verb: &'static str, rest: String) {
+    /// A pool is there no more: it has no settings, or is in no list. Nothing is told of one that nobody ever saw there.
+    pub(super) fn forget(&mut self, prefix: &PoolName) {
         let Some(place) = self.places.remove(prefix) else { return };
         let was_there = self.pools.swap_remove(place).limit.is_some();
         self.moved = None;
@@ -185,8 +177,8 @@ impl DashboardState {
             form.lose(prefix);
         }
         if was_there {
-            let (at, prefix, rest) = (self.now, Some(prefix.clone()), rest.into());
-            self.add(DashboardLogLine { at, prefix, sign: "×", verb, rest, weight: Weight::Notable });
+            let (at, rest, prefix) = (self.now, format!("pool {prefix}").into(), Some(prefix.clone()));
+            self.add(DashboardLogLine { at, prefix, sign: "×", verb: "retired", rest, weight: Weight::Notable });
         }
     }
 }
