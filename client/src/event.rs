@@ -22,6 +22,13 @@ pub enum Event {
         /// lowered)"; none: all are held.
         closed: Option<String>,
     },
+    /// The table gives no usable answer to whoever asks for a lease; it is asked again. Told once until it answers.
+    NoAnswer {
+        /// Which pool.
+        pool: PoolName,
+        /// What went wrong.
+        why: String,
+    },
     /// A renewal did not get through; it is tried again.
     RenewalFailed {
         /// Which lease.
@@ -65,6 +72,9 @@ impl fmt::Display for Event {
             Event::Queued { pool, patience, closed } => {
                 let state = closed.as_deref().unwrap_or("is full");
                 write!(f, "pool {pool} {state}: waiting in its queue, for at most {patience:?}")
+            }
+            Event::NoAnswer { pool, why } => {
+                write!(f, "no lease of pool {pool} yet, and no place in its queue; trying again: {why}")
             }
             Event::RenewalFailed { lease, why, .. } => {
                 write!(f, "lease {lease} could not be renewed; trying again: {why}")

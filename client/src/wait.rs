@@ -81,7 +81,8 @@ enum AcquireResult {
     Full(String),
     /// This attempt has ended.
     Over,
-    NoAnswer,
+    /// Nobody knows what came of it, and why, if that is not only that others were at work.
+    NoAnswer(Option<String>),
 }
 
 /// What its own row says.
@@ -118,7 +119,7 @@ impl Wait {
         let until = began + if patient { Duration::from_millis(patience.0) } else { ASK_FOR };
         let (mut pauses, mut backoff) = (LookPauses::new(&settings), Backoff::new());
         let (mut sweep, mut reopening) = (FallbackSweeper::new(&settings), Reopening::new(&settings));
-        let mut told = false;
+        let (mut told, mut trouble) = (false, None);
         // By the table's time, which the settings' reply told.
         self.ask.attempt.get_or_insert_with(|| Attempt::first(self.connection.runner.now()));
         let mut first = true;
@@ -136,10 +137,11 @@ impl Wait {
                     pause(pauses.next(), cancelled).await?;
                     continue;
                 }
-                AcquireResult::Over => return Err(self.no_lease(patience, waited(patience)).into()),
+                AcquireResult::Over => return Err(self.no_lease(patience, waited(patience, trouble)).into()),
                 AcquireResult::Full(why) => return Err(self.no_lease(Millis(0), why).into()),
                 AcquireResult::Queued => {
                     backoff.reset();
+                    trouble = None;
                     if !std::mem::replace(&mut told, true) {
                         let (pool, closed) = (self.pool.clone(), why_closed(&self.connection, &self.pool).await);
                         let patience = Duration::from_millis(patience.0);
@@ -147,7 +149,15 @@ impl Wait {
                     }
                 }
                 // A crowd that collided, or a table that is too busy: not all again at once.
-                AcquireResult::NoAnswer => {
+                AcquireResult::NoAnswer(why) => {
+                    if let Some(why) = why {
+                        // A table that answers nothing is told of once, not at each try.
+                        if trouble.is_none() {
+                            let (pool, why) = (self.pool.clone(), why.clone());
+                            self.connection.tell(&Event::NoAnswer { pool, why });
+                        }
+                        trouble = Some(why);
+                    }
                     let left = until.saturating_duration_since(Instant::now());
                     pause(backoff.next().min(left), cancelled).await?;
                     if !patient {
@@ -164,7 +174,7 @@ impl Wait {
                 }
                 match self.look().await? {
                     QueueStanding::Turn => break,
-                    _ if last => return Err(self.no_lease(patience, waited(patience)).into()),
+                    _ if last => return Err(self.no_lease(patience, waited(patience, trouble)).into()),
                     QueueStanding::Waits(_) if sweep.may_have_lapsed() => {
                         sweep.if_lapsed(&self.connection, &settings).await?;
                     }
@@ -206,7 +216,7 @@ impl Wait {
             Ok(all) => all,
             // It is still there, and the same attempt may have it for longer.
             Err(RunError { failure: Failure::Lost(LossReason::ExpiredUntold), .. }) if patient => {
-                return Ok(AcquireResult::NoAnswer);
+                return Ok(AcquireResult::NoAnswer(None));
             }
             // An attempt that the caller numbered has ended if it was over before it began.
             Err(RunError { failure: failure @ Failure::Lost(_), .. }) => {
@@ -220,10 +230,11 @@ impl Wait {
                 return Err(self.superseded(&failure).into());
             }
             Err(RunError { failure: Failure::Throttled, .. }) if Instant::now() < until => {
-                return Ok(AcquireResult::NoAnswer);
+                return Ok(AcquireResult::NoAnswer(None));
             }
             Err(error) if patient && may_pass(&error) && Instant::now() < until + ANSWER_WITHIN => {
-                return Ok(AcquireResult::NoAnswer);
+                let why = error.explain(runner.table().name(), &self.pool, "asking for a lease of");
+                return Ok(AcquireResult::NoAnswer(Some(why.to_string())));
             }
             Err(error) => {
                 return Err(error.explain(runner.table().name(), &self.pool, "asking for a lease of").into());
@@ -303,8 +314,12 @@ impl Wait {
     }
 }
 
-fn waited(patience: Millis) -> String {
-    format!("it waited for {:?}", Duration::from_millis(patience.0))
+/// What it did all the time; `trouble`: why it never got into the queue.
+fn waited(patience: Millis, trouble: Option<String>) -> String {
+    match trouble {
+        Some(why) => format!("it could not join the queue: {why}"),
+        None => format!("it waited for {:?}", Duration::from_millis(patience.0)),
+    }
 }
 
 fn check(cancelled: &mut Cancelled) -> Result<(), WaitEnd> {

@@ -303,7 +303,6 @@ fn not_granted(error: Error) -> CliError {
         Error::NoLease { pool, table, patience, why } => {
             let within =
                 if patience.is_zero() { "just now".into() } else { format!("within {}", duration::whole(patience)) };
-            let why = if patience.is_zero() { why } else { format!("it waited for {}", duration::whole(patience)) };
             let words = format!(
                 "no lease of pool {pool} in table {table} {within}: {why}; the command was not started; try again later"
             );

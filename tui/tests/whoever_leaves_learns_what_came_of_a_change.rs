@@ -7,6 +7,9 @@ mod denying_door;
 mod local_aws;
 mod tmux;
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 
 use denying_door::DenyingDoor;
@@ -78,4 +81,44 @@ fn a_change_without_an_answer_is_shown_and_told() {
     tmux.key("C-c");
     tmux.shows(&["whether that happens is not known: look again", "LEFT 130"]);
     gate.set(false);
+}
+
+#[test]
+fn a_command_whose_asking_gets_no_answer_says_so() {
+    let table = "no-writes";
+    told(table, &["table", "create"]);
+    told(table, &["pool", "set", "p", "--limit", "1"]);
+    let cut = Arc::new(AtomicBool::new(true));
+    let cuts = Arc::clone(&cut);
+    let door = DenyingDoor::that_allows(move |action| {
+        let writes = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"].contains(&action);
+        if writes && cuts.load(Relaxed) {
+            // The connection ends with its thread.
+            std::panic::resume_unwind(Box::new(()));
+        }
+        true
+    });
+    let run = |options: &[&str]| {
+        let mut command = door.command(table);
+        command.args(["run", "--prefix", "p"]).args(options).args(["--", "echo", "started"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary")
+    };
+    let words = "no lease of pool p yet, and no place in its queue; trying again: ";
+    // It goes on, and says so once.
+    let mut patient = run(&[]);
+    let mut said = BufReader::new(patient.stderr.take().expect("its standard error")).lines();
+    let first = said.next().expect("a line").expect("words");
+    assert!(first.contains(words) && first.contains("got no usable answer"), "{first}");
+    // Whoever gives up names the reason.
+    let mut late = run(&["--wait", "2s"]);
+    let mut wrong = String::new();
+    late.stderr.take().expect("its standard error").read_to_string(&mut wrong).expect("words");
+    assert_ne!(late.wait().expect("its end").code(), Some(0));
+    let last = wrong.lines().last().unwrap_or_default();
+    assert!(last.contains("got no usable answer") && !last.contains("it waited for"), "{wrong}");
+    cut.store(false, Relaxed);
+    let mut done = String::new();
+    patient.stdout.take().expect("its output").read_to_string(&mut done).expect("words");
+    assert!(patient.wait().expect("its end").success() && done == "started\n", "{done}");
+    assert!(said.all(|line| !line.expect("words").contains(words)));
 }

@@ -104,6 +104,35 @@ describe("what is said", () => {
     await close();
   });
 
+  test("of too many is drawn on as many as are too many", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    for (const moment of [1500, 2000]) {
+      await show(page, moment);
+      await drawn(page);
+      const head = await page.locator('[data-door="counting"] .pool-over').first().innerText();
+      const shapes = await page.evaluate(() => {
+        const { doors, player } = globalThis.leasehold;
+        const { stage } = doors.bands[0][0];
+        const draw = stage.draw;
+        const { closePath } = Path2D.prototype;
+        let closed = 0;
+        stage.draw = (view) => {
+          Path2D.prototype.closePath = function () {
+            closed += 1;
+            return closePath.call(this);
+          };
+          draw.call(stage, view);
+          Path2D.prototype.closePath = closePath;
+        };
+        player.redraw();
+        stage.draw = draw;
+        return closed;
+      });
+      assert.equal(head, `${shapes} too many`);
+    }
+    await close();
+  });
+
   for (const dark of [false, true]) {
     test(`of a slot with two jobs is drawn, ${dark ? "dark" : "light"}`, async () => {
       const { page, close } = await open({ hash: await wrongClocks(), dark });

@@ -431,6 +431,7 @@ export class Stage {
     const tooMany = new Path2D();
     const dead = new Path2D();
     const second = view.places && view.over ? secondOn(this.spots.values(), view.excess) : none;
+    const last = !view.places && view.over ? lastAbove([...this.spots.values()], view.limit) : none;
     for (const { job, x, y, phase, cell, size, since, until } of this.spots.values()) {
       if (phase === rows.phase.dead) {
         const arm = Math.max(2, Math.min(6, size * 0.28));
@@ -445,7 +446,7 @@ export class Stage {
       } else if (this.#asks(phase, cell)) {
         const radius = Math.max(1.2, Math.min(4.5, size * 0.34));
         dot(asking, x, y, radius);
-      } else if (view.over && (cell >= view.limit || second.has(job))) {
+      } else if (view.over && phase === rows.phase.working && ((view.places && cell >= view.limit) || second.has(job) || last.has(job))) {
         const half = Math.max(1.5, size * 0.44);
         tooMany.moveTo(x, y - half);
         tooMany.lineTo(x + half, y);
@@ -496,6 +497,13 @@ export class Stage {
 
 /** @type {Set<number>} */
 const none = new Set();
+
+// Who runs above the limit where no slots are: the last ones, as many as run more than it. Who gives back runs no more.
+function lastAbove(spots, limit) {
+  const running = spots.filter((spot) => spot.phase === rows.phase.working);
+  const above = running.sort((one, other) => other.cell - one.cell).slice(0, Math.max(0, running.length - limit));
+  return new Set(above.map((spot) => spot.job));
+}
 
 // Who runs on a slot on which another has run for longer: of these jobs the last ones, as many as are too many.
 function secondOn(spots, most) {
