@@ -74,7 +74,7 @@ impl fmt::Display for Event {
                 write!(f, "pool {pool} {state}: waiting in its queue, for at most {patience:?}")
             }
             Event::NoAnswer { pool, why } => {
-                write!(f, "no lease of pool {pool} yet, and no place in its queue; trying again: {why}")
+                write!(f, "no lease of pool {pool} yet, and perhaps no place in its queue; trying again: {why}")
             }
             Event::RenewalFailed { lease, why, .. } => {
                 write!(f, "lease {lease} could not be renewed; trying again: {why}")

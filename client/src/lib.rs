@@ -86,6 +86,7 @@
 
 mod acquire;
 mod builder;
+mod cancellation;
 mod client;
 mod closure;
 mod connection;

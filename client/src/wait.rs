@@ -5,7 +5,8 @@
 //! Whoever gives a slot back hands it to the head of the queue, so a waiter has nothing to do, but to look now and then
 //! whether a lease has lapsed, as that of a waiter that died, or the pool has opened again. What is left, a sweep sees to.
 //!
-//! What was sent to the table may still happen: a wait that is cancelled ends its request first, then leaves the queue.
+//! What was sent to the table may still happen: a wait that is cancelled lets its request end, if that is soon, then leaves
+//! the queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use leasehold_store::{RunError, StoreError};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::cancellation::{ANSWER_WITHIN, Cancellation, Cancelled};
 use crate::closure::why_closed;
 use crate::connection::{Connection, Ending};
 use crate::error::{Error, may_pass, trouble_may_pass};
@@ -27,11 +29,8 @@ use crate::lease_timer::{ClockReading, LeaseTimer};
 use crate::pauses::{Backoff, LookPauses};
 use crate::reopening::Reopening;
 
-/// How long after the wait is over a lease that was perhaps granted is asked for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
 /// How long leaving the queue may take.
-const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long one that does not wait goes on asking a table that is too busy to say whether a slot is free.
 const ASK_FOR: Duration = Duration::from_secs(5);
@@ -52,14 +51,16 @@ pub(crate) struct Granted {
     pub(crate) settings: Arc<Settings>,
 }
 
-/// Resolves when nobody waits for the answer any more.
-pub(crate) type Cancelled = oneshot::Receiver<Ending>;
-
 /// Why waiting ended without a lease.
 enum WaitEnd {
     Error(Error),
-    /// And what is counted until the place is given up; none: nobody counts.
-    Cancelled(Option<Ending>),
+    Cancelled(Cancelled),
+}
+
+impl From<Cancelled> for WaitEnd {
+    fn from(cancelled: Cancelled) -> WaitEnd {
+        WaitEnd::Cancelled(cancelled)
+    }
 }
 
 impl From<Error> for WaitEnd {
@@ -96,9 +97,14 @@ enum QueueStanding {
 
 impl Wait {
     /// Until there is a lease, or no hope of one. Whatever else it comes to, the place in the queue is given up.
-    pub(crate) async fn wait(mut self, mut cancelled: Cancelled) -> Result<Granted, Error> {
+    pub(crate) async fn wait(mut self, cancelled: oneshot::Receiver<Ending>) -> Result<Granted, Error> {
+        let mut cancelled = Cancellation::new(cancelled);
         // Nothing is asked for yet: what goes wrong here is told at once.
-        let settings = self.connection.runner.settings(&self.pool).await?;
+        let reading = self.connection.runner.settings(&self.pool);
+        let Ok(settings) = cancelled.unless_cancelled(reading).await else {
+            return Err(Error::GivenUp { pool: self.pool, left: "nothing was asked for".into() });
+        };
+        let settings = settings?;
         match Box::pin(self.wait_in_line(settings, &mut cancelled)).await {
             Ok(granted) => Ok(granted),
             Err(WaitEnd::Error(error)) => {
@@ -112,7 +118,7 @@ impl Wait {
         }
     }
 
-    async fn wait_in_line(&mut self, settings: Arc<Settings>, cancelled: &mut Cancelled) -> Result<Granted, WaitEnd> {
+    async fn wait_in_line(&mut self, settings: Arc<Settings>, cancelled: &mut Cancellation) -> Result<Granted, WaitEnd> {
         let began = Instant::now();
         let patience = self.ask.wait.map_or(settings.longest_wait, |wait| wait.min(settings.longest_wait));
         let patient = self.ask.mode != Mode::Poll;
@@ -124,8 +130,13 @@ impl Wait {
         self.ask.attempt.get_or_insert_with(|| Attempt::first(self.connection.runner.now()));
         let mut first = true;
         loop {
-            check(cancelled)?;
-            match self.once(until, first).await? {
+            cancelled.check()?;
+            let Some(asked) = cancelled.within(until, self.once(until, first)).await? else {
+                let patience = if patient { patience } else { Millis(0) };
+                let why = trouble.unwrap_or_else(|| "the table did not answer in time".into());
+                return Err(self.no_lease(patience, waited(patience, told, Some(why))).into());
+            };
+            match asked? {
                 AcquireResult::Granted(granted) => return Ok(*granted),
                 // It was granted a lease, and did not look before that expired and went to another: it joins again.
                 AcquireResult::Over if Instant::now() < until => {
@@ -134,10 +145,10 @@ impl Wait {
                     self.ask.attempt = self.ask.attempt.map(Attempt::next);
                     first = false;
                     // Leases so short that none is ever seen in time are not asked for without end.
-                    pause(pauses.next(), cancelled).await?;
+                    cancelled.pause(pauses.next()).await?;
                     continue;
                 }
-                AcquireResult::Over => return Err(self.no_lease(patience, waited(patience, trouble)).into()),
+                AcquireResult::Over => return Err(self.no_lease(patience, waited(patience, told, trouble)).into()),
                 AcquireResult::Full(why) => return Err(self.no_lease(Millis(0), why).into()),
                 AcquireResult::Queued => {
                     backoff.reset();
@@ -159,7 +170,7 @@ impl Wait {
                         trouble = Some(why);
                     }
                     let left = until.saturating_duration_since(Instant::now());
-                    pause(backoff.next().min(left), cancelled).await?;
+                    cancelled.pause(backoff.next().min(left)).await?;
                     if !patient {
                         continue;
                     }
@@ -170,28 +181,35 @@ impl Wait {
                 let left = until.saturating_duration_since(Instant::now());
                 let last = left.is_zero();
                 if !last {
-                    pause(pauses.next().min(left).min(reopening.due_in()), cancelled).await?;
+                    cancelled.pause(pauses.next().min(left).min(reopening.due_in())).await?;
                 }
-                match self.look().await? {
+                let standing = cancelled.within(until, self.look()).await?;
+                match standing.unwrap_or(Ok(QueueStanding::NoAnswer))? {
                     QueueStanding::Turn => break,
-                    _ if last => return Err(self.no_lease(patience, waited(patience, trouble)).into()),
+                    _ if last => {
+                        let closed = cancelled.within(until, why_closed(&self.connection, &self.pool)).await?.flatten();
+                        let closed = closed.map(|closed| format!("; the pool {closed}")).unwrap_or_default();
+                        return Err(self.no_lease(patience, waited(patience, told, trouble) + &closed).into());
+                    }
                     QueueStanding::Waits(_) if sweep.may_have_lapsed() => {
-                        sweep.if_lapsed(&self.connection, &settings).await?;
+                        let swept = sweep.if_lapsed(&self.connection, &settings);
+                        cancelled.within(until, swept).await?.unwrap_or(Ok(()))?;
                     }
                     QueueStanding::Waits(ticket) => {
                         backoff.reset();
                         waits_at = Some(ticket);
                     }
-                    QueueStanding::NoAnswer => pause(backoff.next().min(left), cancelled).await?,
+                    QueueStanding::NoAnswer => cancelled.pause(backoff.next().min(left)).await?,
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
                     QueueStanding::Nowhere => break,
                 }
-                reopening.see_to_it(&self.connection, &self.pool, sweep.crowd()).await;
+                let seen = reopening.see_to_it(&self.connection, &self.pool, sweep.crowd());
+                cancelled.within(until, seen).await?;
                 if sweep.is_due() {
-                    sweep.unless_fresh(&self.connection, &self.pool).await;
+                    cancelled.within(until, sweep.unless_fresh(&self.connection, &self.pool)).await?;
                     // Somebody deleted its place by hand, and no granter sees it any more: asking again puts it back.
                     if let Some(ticket) = waits_at.take()
-                        && self.has_no_place(ticket).await
+                        && cancelled.within(until, self.has_no_place(ticket)).await? == Some(true)
                     {
                         break;
                     }
@@ -314,26 +332,12 @@ impl Wait {
     }
 }
 
-/// What it did all the time; `trouble`: why it never got into the queue.
-fn waited(patience: Millis, trouble: Option<String>) -> String {
+/// What it did all the time: whether it was `told` its place in the queue, and the `trouble` it had with the table last.
+fn waited(patience: Millis, told: bool, trouble: Option<String>) -> String {
     match trouble {
+        Some(why) if told => format!("the table gave no usable answer in the end: {why}"),
         Some(why) => format!("it could not join the queue: {why}"),
         None => format!("it waited for {:?}", Duration::from_millis(patience.0)),
-    }
-}
-
-fn check(cancelled: &mut Cancelled) -> Result<(), WaitEnd> {
-    match cancelled.try_recv() {
-        Ok(ending) => Err(WaitEnd::Cancelled(Some(ending))),
-        Err(oneshot::error::TryRecvError::Closed) => Err(WaitEnd::Cancelled(None)),
-        Err(oneshot::error::TryRecvError::Empty) => Ok(()),
-    }
-}
-
-async fn pause(length: Duration, cancelled: &mut Cancelled) -> Result<(), WaitEnd> {
-    match timeout(length, cancelled).await {
-        Err(_) => Ok(()),
-        Ok(ending) => Err(WaitEnd::Cancelled(ending.ok())),
     }
 }
 

@@ -203,6 +203,30 @@ async fn who_never_gets_an_answer_waits_no_longer_than_it_said() {
 }
 
 #[tokio::test]
+async fn a_table_that_answers_no_write_holds_nobody_up() {
+    let engine = Engine::new();
+    engine.pool(2, 30_000, 1_000).await;
+    let client = engine.client();
+    client.check("p").await.expect("settings");
+    engine.ignore_writes();
+    // What the one request may still take, and leaving the queue: far less than each of all tries would.
+    let soon = Duration::from_secs(15);
+    let asking = client.acquire("p").patience(Duration::from_millis(200)).into_future();
+    let late = tokio::time::timeout(soon, asking).await.expect("it ends").expect_err("no answer");
+    assert!(matches!(late, Error::NoLease { .. }) && late.may_pass(), "{late:?}");
+    assert!(late.to_string().contains("it could not join the queue: the table did not answer in time"), "{late}");
+
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    engine.until_it_came().await;
+    let asking = client.acquire("p").give_up_on(async { drop(stopped.await) }).into_future();
+    let asking = tokio::spawn(asking);
+    engine.until_it_came().await;
+    stop.send(()).expect("it listens");
+    let given_up = tokio::time::timeout(soon, asking).await.expect("it ends").expect("no panic");
+    assert!(matches!(given_up, Err(Error::GivenUp { .. })), "{given_up:?}");
+}
+
+#[tokio::test]
 async fn a_waiter_whose_place_was_deleted_is_put_back_in_line() {
     let engine = Engine::new();
     engine.pool_swept_every(Duration::from_secs(2), 1, 30_000, 1_000).await;

@@ -52,6 +52,10 @@ fn who_is_not_let_in_reads_why_and_until_when() {
     let drained = format!("its limit is 0: drained by {}: db migration", live.as_str().expect("who"));
     let wrong = refused_words(table);
     assert!(wrong.contains(&drained), "{wrong}");
+    // Also one that waited in vain, at the end.
+    let (status, _, wrong) = Run::start(table, &["--wait", "1s"], "echo started").end();
+    let last = wrong.lines().last().unwrap_or_default();
+    assert!(status == Some(124) && last.contains("it waited for 1s; the pool ") && last.contains(&drained), "{wrong}");
     Run::start(table, &[], "echo started").wrong(&drained);
 }
 

@@ -103,7 +103,7 @@ fn a_command_whose_asking_gets_no_answer_says_so() {
         command.args(["run", "--prefix", "p"]).args(options).args(["--", "echo", "started"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary")
     };
-    let words = "no lease of pool p yet, and no place in its queue; trying again: ";
+    let words = "no lease of pool p yet, and perhaps no place in its queue; trying again: ";
     // It goes on, and says so once.
     let mut patient = run(&[]);
     let mut said = BufReader::new(patient.stderr.take().expect("its standard error")).lines();

@@ -45,6 +45,8 @@ struct Script {
     cut: bool,
     /// What writes gets through, and its answer does not.
     lose_answers: bool,
+    /// What writes is never answered.
+    ignore_writes: bool,
 }
 
 impl Engine {
@@ -91,6 +93,11 @@ impl Engine {
     /// Loses the answer to every write, or not.
     pub(crate) fn lose_answers(&self, lose: bool) {
         self.script.lock().expect("a script").lose_answers = lose;
+    }
+
+    /// Answers no write any more, and breaks no connection.
+    pub(crate) fn ignore_writes(&self) {
+        self.script.lock().expect("a script").ignore_writes = true;
     }
 
     /// A pool `p`.
@@ -180,13 +187,18 @@ impl HttpConnector for Engine {
             );
             let writes =
                 ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"].iter().any(|it| said.contains(it));
-            let (met, lost) = {
+            let (met, lost, ignored) = {
                 let mut script = own.script.lock().expect("a script");
                 if script.cut {
                     return Err(ConnectorError::io("cut".into()));
                 }
-                (script.hold.take_if(|words| said.contains(&**words)).is_some(), writes && script.lose_answers)
+                let met = script.hold.take_if(|words| said.contains(&**words)).is_some();
+                (met, writes && script.lose_answers, writes && script.ignore_writes)
             };
+            if ignored {
+                own.met.notify_one();
+                return std::future::pending().await;
+            }
             let reply = own.engine.call(request).await;
             if lost {
                 return Err(ConnectorError::io("lost".into()));

@@ -103,7 +103,7 @@ impl OverrideOutput {
     pub(crate) fn words(&self, prefix: &PoolName) -> String {
         let OverrideOutput { at_ms, until_ms, who, why, .. } = self;
         let at = timestamp(*at_ms);
-        let until = until_ms.map(|until| format!(" until {}", timestamp(until))).unwrap_or_default();
+        let until = until_its_end(*until_ms);
         let end = advised(format_args!("pool override {prefix} --end"));
         format!("an override by {who} since {at}{until} ({why}); end it with: {end}\n")
     }
@@ -113,6 +113,11 @@ impl From<OverrideRow> for OverrideOutput {
     fn from(OverrideRow { limit, at, until, who, why, .. }: OverrideRow) -> OverrideOutput {
         OverrideOutput { limit, at_ms: at, until_ms: until, who, why }
     }
+}
+
+/// Until when an override lasts, to stand behind its maker; nothing if it stays until it is ended.
+fn until_its_end(until: Option<Timestamp>) -> String {
+    until.map(|until| format!(" until {}", timestamp(until))).unwrap_or_default()
 }
 
 /// A pool after a change: what is in force, and until when it settles. The change is told even where this cannot be read.
@@ -256,7 +261,7 @@ impl PoolOverrideOptions {
             ),
         };
         if let Some(OverrideRow { who, why, until, .. }) = rows.live_in_force() {
-            let until = until.map(|until| format!(" until {}", timestamp(until))).unwrap_or_default();
+            let until = until_its_end(*until);
             about += &format!(" It replaces the override by {who}{until} ({why}).");
         }
         let lowered = rows.lowered_by_override(limit, runner.now());
