@@ -67,7 +67,9 @@ impl Cancellation {
     /// What this comes to; none if it does not end soon after `until`. If nobody waits any more, it may still end soon, and
     /// the next look tells of that; else this fails.
     pub(crate) async fn within<T>(
-        &mut self, until: Instant, doing: impl Future<Output = T>,
+        &mut self,
+        until: Instant,
+        doing: impl Future<Output = T>,
     ) -> Result<Option<T>, Cancelled> {
         let mut doing = pin!(doing);
         tokio::select! {

@@ -118,7 +118,11 @@ impl Wait {
         }
     }
 
-    async fn wait_in_line(&mut self, settings: Arc<Settings>, cancelled: &mut Cancellation) -> Result<Granted, WaitEnd> {
+    async fn wait_in_line(
+        &mut self,
+        settings: Arc<Settings>,
+        cancelled: &mut Cancellation,
+    ) -> Result<Granted, WaitEnd> {
         let began = Instant::now();
         let patience = self.ask.wait.map_or(settings.longest_wait, |wait| wait.min(settings.longest_wait));
         let patient = self.ask.mode != Mode::Poll;
