@@ -362,6 +362,9 @@ fn a_lowered_pool_says_until_when_it_is_closed() {
     let until = closed.settles_at_ms.expect("closed until a moment");
     assert!(closed.held == 0 && closed.waiting > 0 && (14_000.0..17_000.0).contains(&until), "{closed:?}");
     assert_eq!(at(&mut world, until - 50.0).held, 0);
+    // Also at a moment at which nothing happens.
+    assert_eq!(at(&mut world, until - 1.0).settles_at_ms, Some(until));
+    assert_eq!(at(&mut world, until).settles_at_ms, None);
     let open = at(&mut world, until + 5_000.0);
     assert_eq!((open.held, open.settles_at_ms), (4, None));
     assert_eq!(world.statistics().lanes[Strategy::Leasehold].all.breaches, 0);

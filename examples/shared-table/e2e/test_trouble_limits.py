@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 
 import histories
+from aws import Aws, eventually
 from pools import Pool
 from stage import Trouble, long
 from test_trouble_work import items
 
 # By the first deploy, by the second, by the third; then by overrides.
 BEFORE, DEPLOYED, RAISED, LOWERED, AFTER = 8, 4, 8, 5, 15
-# More than are done until the last change on a slow machine.
-ITEMS = 300
+# So many items at a time, and again as soon as no more than so many are left: however slow the machine, somebody waits until
+# the last change.
+BATCH, LEAST = 150, 120
 
 
 def deploy(trouble: Trouble, limit: int) -> tuple[float, float]:
@@ -45,6 +48,32 @@ def change(pool: Pool, limit: int, was: int) -> float:
     return at
 
 
+@dataclass
+class Work:
+    """The items that are worked on: more of them, as they run out."""
+
+    aws: Aws
+    machine: str
+    executions: list[str] = field(default_factory=list)
+
+    def top_up(self) -> None:
+        """Starts another execution if few items are left."""
+        if sum(BATCH - histories.map_counts(self.aws, arn).get("succeeded", 0) for arn in self.executions) > LEAST:
+            return
+        arn = histories.start(self.aws, self.machine, {"items": items(BATCH, seconds=2)})
+        runs = self.aws.client("stepfunctions").list_map_runs
+        eventually(f"the map of {arn} runs", lambda: runs(executionArn=arn)["mapRuns"])
+        self.executions.append(arn)
+
+    def done(self) -> list[histories.Execution]:
+        """What became of all items: each is done."""
+        for arn in self.executions:
+            whole = histories.ended(self.aws, arn, seconds=300)
+            assert whole.status == "SUCCEEDED", (whole.error, whole.cause)
+            assert histories.map_counts(self.aws, arn) == {"total": BATCH, "succeeded": BATCH}
+        return [child for arn in self.executions for child in histories.children(self.aws, arn)]
+
+
 @long
 def test_a_limit_that_changes_meanwhile_is_kept(trouble: Trouble) -> str:
     pool = trouble.pool("changing")
@@ -57,9 +86,11 @@ def test_a_limit_that_changes_meanwhile_is_kept(trouble: Trouble) -> str:
     # before has forgotten them one quiet period later, and is done with what it began then after one operation more.
     lambdas = trouble.aws.client("lambda")
     settled = quiet + int(lambdas.get_function_configuration(FunctionName=pool.function)["Timeout"])
-    arn = histories.start(trouble.aws, trouble.machine("changing").arn, {"items": items(ITEMS, seconds=2)})
+    work = Work(trouble.aws, trouble.machine("changing").arn)
+    work.top_up()
 
     def held(limit: int, since: float = 0) -> bool:
+        work.top_up()
         return time.time() >= since and len(pool.held()) == limit
 
     def grants() -> int:
@@ -75,10 +106,7 @@ def test_a_limit_that_changes_meanwhile_is_kept(trouble: Trouble) -> str:
     lowered_at = change(pool, LOWERED, was=RAISED)
     pool.once("all of the lowered limit is used", lambda: held(LOWERED, lowered_at + all_quiet), 120)
     again_at = change(pool, AFTER, was=LOWERED)
-    whole = histories.ended(trouble.aws, arn, seconds=300)
-    assert whole.status == "SUCCEEDED", (whole.error, whole.cause)
-    assert histories.map_counts(trouble.aws, arn) == {"total": ITEMS, "succeeded": ITEMS}
-    done = histories.children(trouble.aws, arn)
+    done = work.done()
 
     # Until when each limit may be in use.
     limits = [
@@ -98,7 +126,7 @@ def test_a_limit_that_changes_meanwhile_is_kept(trouble: Trouble) -> str:
     ]
     assert peaks[1] > 0, "somebody worked under the limit that the deploy lowered"
     return (
-        f"{ITEMS} of {ITEMS} items; limit {BEFORE}, {DEPLOYED} by terraform apply ({settled:g} s until in force), "
+        f"{len(done)} of {len(done)} items; limit {BEFORE}, {DEPLOYED} by terraform apply ({settled:g} s until in force), "
         f"{RAISED} by terraform apply, {LOWERED} by an override ({quiet:g} s until it is in force), {AFTER} by an "
         f"override: peaks {peaks}, makespan {histories.makespan(done):.2f} s"
     )

@@ -6,7 +6,7 @@ use leasehold_core::{Effect, EffectReply, Holder, Reply, Request, SlotRow, Times
 use serde::Serialize;
 
 use super::call::{Call, CallPurpose, Leg, Sent};
-use super::clock::{BEGIN, micros, ms};
+use super::clock::{BEGIN, micros, ms, shown};
 use super::job::{Job, Phase};
 use super::lane::Lane;
 use super::pool::Pool;
@@ -106,7 +106,8 @@ impl Job {
 }
 
 impl Lane {
-    fn frame(&self) -> LaneFrame {
+    /// At this moment, which may be between two events.
+    fn frame(&self, now: Timestamp) -> LaneFrame {
         let pools = self.pools.iter().zip(&self.observer.pools).map(|(pool, seen)| PoolFrame {
             prefix: pool.prefix.to_string(),
             limit: seen.limit,
@@ -121,11 +122,11 @@ impl Lane {
             peak: seen.stats.peak,
             effective: match self.strategy {
                 Strategy::CountThenPut => seen.limit,
-                Strategy::Leasehold => self.effective_limit(pool),
+                Strategy::Leasehold => self.effective_limit(pool, now),
             },
             settles_at_ms: match self.strategy {
                 Strategy::CountThenPut => None,
-                Strategy::Leasehold => self.settles_at(pool, seen.held).map(moment),
+                Strategy::Leasehold => self.settles_at(pool, seen.held, now).map(moment),
             },
         });
         LaneFrame {
@@ -135,7 +136,7 @@ impl Lane {
         }
     }
 
-    fn effective_limit(&self, pool: &Pool) -> u32 {
+    fn effective_limit(&self, pool: &Pool, now: Timestamp) -> u32 {
         let settings = pool.settings_now();
         let limit = settings.limit.count();
         let above = pool.table.slots().any(|row| row.slot.0 >= limit && row.held.is_some());
@@ -143,14 +144,14 @@ impl Lane {
             return limit;
         }
         let slots: Vec<SlotRow> = pool.table.slots().cloned().collect();
-        settings.effective_limit(&slots, self.clock(0))
+        settings.effective_limit(&slots, now)
     }
 
     /// Until when slots stay closed although they look free.
-    fn settles_at(&self, pool: &Pool, held: u32) -> Option<Timestamp> {
-        let (settings, now) = (pool.settings_now(), self.clock(0));
+    fn settles_at(&self, pool: &Pool, held: u32, now: Timestamp) -> Option<Timestamp> {
+        let settings = pool.settings_now();
         let until = settings.followed_at(settings.lowered.filter(|_| held < settings.limit.count())?);
-        (now < until && self.effective_limit(pool) < settings.limit.count()).then_some(until)
+        (now < until && self.effective_limit(pool, now) < settings.limit.count()).then_some(until)
     }
 
     /// How many leases a caller counted, of the reply that tells it so and of the put that rests on it.
@@ -198,7 +199,7 @@ impl Lane {
     }
 
     /// Draws every slot of a pool of leasehold's.
-    fn draw_slots(&self, pool: &Pool, limit: u32, draw: &mut impl FnMut(SlotState)) {
+    fn draw_slots(&self, pool: &Pool, limit: u32, now: Timestamp, draw: &mut impl FnMut(SlotState)) {
         let mut rows = pool.table.slots().peekable();
         let mut cell = 0;
         while cell < limit || rows.peek().is_some() {
@@ -207,7 +208,7 @@ impl Lane {
                 Some((fence, held)) => {
                     let job = Job::of_holder(&held.holder);
                     let dead = job.and_then(|job| self.fleet.jobs.get(job)).is_none_or(|job| job.dead);
-                    let state = if held.expires_at <= self.clock(0) {
+                    let state = if held.expires_at <= now {
                         EXPIRED
                     } else if dead {
                         ORPHANED
@@ -230,13 +231,13 @@ impl Lane {
 impl World {
     /// What there is to draw besides slots, jobs and requests.
     pub fn frame(&self) -> Frame {
-        let lanes = PerStrategy::new(|strategy| self.lane(strategy).frame());
+        let lanes = PerStrategy::new(|strategy| self.lane(strategy).frame(shown(self.micros(), 0)));
         Frame { now_ms: self.now(), promised: self.is_promised(), lanes }
     }
 
     /// Every slot of a lane: pool, cell, state, job, fence, acquired, expires, flags.
     pub fn slots(&self, strategy: Strategy) -> Vec<f64> {
-        let lane = self.lane(strategy);
+        let (lane, now) = (self.lane(strategy), shown(self.micros(), 0));
         let mut all = vec![];
         for (at, (pool, seen)) in lane.pools.iter().zip(&lane.observer.pools).enumerate() {
             let limit = seen.limit;
@@ -257,7 +258,7 @@ impl World {
             };
             match strategy {
                 Strategy::CountThenPut => lane.draw_cells(pool, limit, &mut draw),
-                Strategy::Leasehold => lane.draw_slots(pool, limit, &mut draw),
+                Strategy::Leasehold => lane.draw_slots(pool, limit, now, &mut draw),
             }
         }
         all

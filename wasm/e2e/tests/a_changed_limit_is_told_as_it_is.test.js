@@ -175,4 +175,29 @@ describe("a changed limit", () => {
       await close();
     });
   }
+
+  test("of 0 drains a pool: that is told as it is, and no longer than it settles", async () => {
+    const scenario = {
+      pools: [{ prefix: "p", limit: 4 }],
+      workloads: [{ name: "w", pool: "p", burst: 8, per_minute: 40, job_ms: 6000 }],
+      actions: [{ at_ms: 4000, do: "limit", pool: "p", limit: 0 }],
+    };
+    const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}` });
+    const over = (side) => page.locator(`[data-door="${side}"] .pool-over`).first().innerText();
+    await show(page, 4600);
+    assert.deepEqual([await over("counting"), await over("leasehold")], ["draining: 4 may finish", "draining: 4 may finish"]);
+    await show(page, 30_000);
+    assert.deepEqual([await over("counting"), await over("leasehold")], ["drained", "drained"]);
+    await close();
+  });
+
+  test("says that a pool is closed until a moment, and not after it", async () => {
+    const { page, close } = await open({ hash: "#story=raise-the-limit&at=42900" });
+    const told = () => page.locator('[data-door="leasehold"] .pool-over, [data-door="leasehold"] [data-caption]').allInnerTexts();
+    const { settles_at_ms: until } = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[1].pools[0]);
+    assert.ok((await told()).every((text) => /until 43\.050\ss/.test(text)), `${await told()}`);
+    await show(page, until);
+    assert.ok((await told()).every((text) => !text.includes("until")), `${await told()}`);
+    await close();
+  });
 });

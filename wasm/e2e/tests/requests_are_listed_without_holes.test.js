@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { open, withBrowser } from "../browser.js";
+import { open, show, withBrowser } from "../browser.js";
 
 const listed = (page) => page.locator(".request[data-id]").evaluateAll((items) => items.map((item) => [item.querySelector(".what").textContent.startsWith("Count") ? 0 : 1, Number(item.dataset.id)]));
 
@@ -40,6 +40,15 @@ describe("requests are listed", () => {
     // The first of them is reached with one key.
     await page.locator("#request-list").press("End");
     assert.equal(await page.locator('.request[aria-selected="true"] time').innerText(), await page.locator(".request time").last().innerText());
+    await close();
+  });
+
+  test("a sweep's with the pool that it sweeps, where there are several", async () => {
+    const { page, close } = await open();
+    await show(page, 30_100);
+    await page.locator(".request[data-id]").first().waitFor();
+    const sweeps = (await page.locator(".request .what").allInnerTexts()).filter((text) => text.includes("the sweep"));
+    assert.ok(sweeps.length > 0 && sweeps.every((text) => /the sweep of (analytics|batch) /.test(text)), `${sweeps}`);
     await close();
   });
 });

@@ -210,6 +210,21 @@ describe("the page is read once", () => {
     await close();
   });
 
+  test("from the first request on a side is judged, also at the very beginning", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    const verdict = () => page.locator("[data-verdict-text]").nth(1).innerText();
+    const stepUntil = (there) => page.evaluate((there) => {
+      const { player } = globalThis.leasehold;
+      const asked = ({ arrived, requests }) => (there === "a job" ? arrived : requests.reads) > 0;
+      for (let steps = 0; steps < 400 && !asked(player.world.numbers().doors[1]); steps += 1) player.step();
+    }, there);
+    await stepUntil("a job");
+    assert.equal(await verdict(), "No job has asked yet");
+    await stepUntil("a request");
+    assert.equal(await verdict(), "Never above its limit");
+    await close();
+  });
+
   test("before the first request no side is praised", async () => {
     const { page, close } = await open();
     for (const id of await stories(page)) {

@@ -9,8 +9,8 @@ import { closedOf, harmless, moment, notPromised, number, plural, sides, span, w
 /** More than so many requests on their way at once, and no number is written beside them. */
 const mostCounts = 100;
 
-/** The verdict before there is anything to judge. */
-const unasked = "No job has come yet";
+/** The verdicts before there is anything to judge. */
+const unasked = ["No job has come yet", "No job has asked yet"];
 
 /** A longer name has a line of its own, so that what stands beside it moves nothing at one side alone. */
 const longName = 15;
@@ -163,10 +163,10 @@ export class Doors {
       const whole = parts.map((part) => part.textContent ?? part).join("");
       if (place.textContent !== whole) place.replaceChildren(...parts);
       article.classList.toggle("broke", broke);
-      article.classList.toggle("unasked", text === unasked);
+      article.classList.toggle("unasked", unasked.includes(text));
     };
     const verdict = (door) => {
-      if (door.breaches === 0 && door.most_over === 0) return door.arrived === 0 || numbers.now_ms === 0 ? unasked : "Never above its limit";
+      if (door.breaches === 0 && door.most_over === 0) return hasAsked(door) ? "Never above its limit" : unasked[door.arrived === 0 ? 0 : 1];
       return `Up to ${number(door.most_over)} too many`;
     };
     say(0, verdict(counting), counting.most_over > 0);
@@ -230,6 +230,11 @@ function waitingIn(jobs, pools) {
   return waiting;
 }
 
+/** Whether anything was asked of the table at this door. */
+function hasAsked({ requests: { reads, writes, transactions } }) {
+  return reads + writes + transactions > 0;
+}
+
 /** Why some may run above a limit. */
 const lowered = "The limit was lowered: jobs that run may finish. Until every caller knows of it, more may get in by the limit of before.";
 
@@ -243,6 +248,8 @@ function breach({ limit, ceiling, over }) {
 /** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */
 function passing({ limit, wished, held, effective, settles }) {
   if (wished !== limit) return [`limit ${number(wished)} asked for`, "It counts once the table says it."];
+  if (limit === 0 && held > 0) return [`draining: ${number(held)} may finish`, lowered];
+  if (limit === 0) return settles === null ? ["drained", "The limit is 0: nobody is let in."] : [`nobody is let in from ${moment(settles)} on`, lowered];
   if (held > limit) return [`${number(held - limit)} above the limit may finish`, lowered];
   const shut = closedOf({ limit, effective });
   if (settles !== null) return [`${shut === null ? "" : `${plural(shut, "slot")} `}closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];

@@ -77,6 +77,7 @@ const doors = new Doors(get("doors"), (job, door) => {
 const requests = new Requests(get("request-list"), get("request-detail"), { whose: get("request-whose"), all: get("request-all") }, {
   world: () => player?.world ?? null,
   kept: () => player.World.kept(),
+  pools: () => poolNames,
   chosen: (job) => {
     doors.chosen = job;
     player.redraw();

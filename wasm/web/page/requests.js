@@ -28,7 +28,7 @@ export class Requests {
    * @param {HTMLElement} list
    * @param {HTMLElement} detail
    * @param {{whose: HTMLElement, all: HTMLButtonElement}} only says whose requests are listed, and goes back to everybody's
-   * @param {{world: () => any, kept: () => number, chosen: (job: number) => void}} hooks
+   * @param {{world: () => any, kept: () => number, pools: () => string[], chosen: (job: number) => void}} hooks
    */
   constructor(list, detail, only, hooks) {
     this.list = list;
@@ -159,6 +159,7 @@ export class Requests {
 
   #drawList() {
     const items = this.list.children;
+    const pools = this.hooks.pools();
     while (items.length > this.briefs.length) items[items.length - 1].remove();
     this.briefs.forEach((brief, index) => {
       const item = items[index] ?? this.list.appendChild(emptyItem());
@@ -175,7 +176,7 @@ export class Requests {
       time.textContent = moment(brief.asked_ms);
       mark.textContent = sign;
       mark.title = spoken;
-      what.textContent = `${doors[brief.door]} \u00b7 ${who(brief)} ${does(brief)}${brief.reply ? `: ${brief.reply}` : ""}`;
+      what.textContent = `${doors[brief.door]} \u00b7 ${who(brief)}${ofPool(brief, pools)} ${does(brief)}${brief.reply ? `: ${brief.reply}` : ""}`;
     });
     if (this.briefs.length === 0) {
       const empty = emptyItem();
@@ -240,6 +241,11 @@ function hasJob(brief) {
 
 export function who(brief) {
   return hasJob(brief) ? `job ${brief.job}` : (nobodys[brief.operation] ?? "the sweep");
+}
+
+/** Of which pool, where there are several and no job says it. */
+function ofPool(brief, pools) {
+  return hasJob(brief) || pools.length < 2 ? "" : ` of ${pools[brief.pool]}`;
 }
 
 /** What it does, in words; whoever is told of its own lease is told by its own call. */
