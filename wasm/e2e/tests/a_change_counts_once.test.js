@@ -243,4 +243,24 @@ describe("a change", () => {
     assert.equal(await problem.isVisible(), false);
     await close();
   });
+
+  test("of how many pools and workloads there are gives no two workloads one name", async () => {
+    const { page, close } = await open();
+    const twice = await page.evaluate(async () => {
+      const { Shelf } = await import("./page/controls.js");
+      const begin = () => structuredClone(globalThis.leasehold.player.world.scenario());
+      const found = [];
+      // All ways of four moves, from the story of two pools.
+      const moves = [["setPools", 2], ["setPools", 3], ["setWorkloads", 2], ["setWorkloads", 3], ["setWorkloads", 4]];
+      for (let way = 0; way < moves.length ** 4; way += 1) {
+        const [scenario, shelf] = [begin(), new Shelf()];
+        for (let at = 0, left = way; at < 4; at += 1, left = Math.floor(left / moves.length)) shelf[moves[left % moves.length][0]](scenario, moves[left % moves.length][1]);
+        const names = scenario.workloads.map((one) => one.name);
+        if (new Set(names).size < names.length) found.push([way, names]);
+      }
+      return found;
+    });
+    assert.deepEqual(twice, []);
+    await close();
+  });
 });

@@ -76,7 +76,7 @@ describe("a longer wait", () => {
     const { page, close } = await open();
     const [shorter, longer, rare, often] = await page.evaluate(async () => {
       const { whyOneWaits } = await import("./page/numbers.js");
-      const door = (wait, more = {}) => ({ most_over: 0, wait_p50_ms: wait, wait_p99_ms: 2 * wait, waited: 10, made_wait: 10, lost_leases: 0, died: 0, turned_away: 0, pools: [{ prefix: "p", limit: 3, peak: 3, most_over: 0 }], ...more });
+      const door = (wait, more = {}) => ({ most_over: 0, wait_p50_ms: wait, wait_p99_ms: 2 * wait, waited: 10, made_wait: 10, waiting: 0, lost_leases: 0, died: 0, turned_away: 0, pools: [{ prefix: "p", limit: 3, peak: 3, most_over: 0 }], ...more });
       const told = (there, here, how) => whyOneWaits({ doors: [there, here] }, { queues: false, lowered: false, failing: false, every: 2000, hasty: null, ...how });
       return [told(door(93), door(70)), told(door(70), door(93)), told(door(9000), door(2000), { every: 10_000 }), told(door(9000), door(2000))];
     });
@@ -85,6 +85,23 @@ describe("a longer wait", () => {
     assert.match(rare, /: Leasehold\u2019s reply says when to ask again\. At Count, then put a job that was refused waits 10\u00a0s\.$/);
     assert.match(often, /against 9\u00a0s\.$/, "a reason that nobody knows is not given");
     await close();
+  });
+
+  test("is one of the jobs that got in: where more wait still, that is said", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const scenario = await page.evaluate(() => globalThis.leasehold.player.world.scenario());
+    await close();
+    const jammed = { ...scenario, failures: { ...scenario.failures, worker_dies: 40, call_dies: 40 }, leases: { ...scenario.leases, lease_ms: 300_000 } };
+    const { text, doors: [counting, leasehold] } = await why(jammed, 60_000);
+    assert.ok(counting.wait_p50_ms < leasehold.wait_p50_ms && counting.waiting > counting.waited, "few got in, and those at once");
+    assert.match(text, / These are the waits of the jobs that got in\. \d+ still wait at Count, then put, where the lease of a dead job counts until it runs out\.$/);
+  });
+
+  test("of workers that die is put down to no message", async () => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const { text } = await why({ seed, mode: "poll", pools: [{ prefix: "p", limit: 8 }], workloads: [{ name: "p", pool: "p", burst: 12, per_minute: 105, job_ms: 4000 }], failures: { worker_dies: 20 } }, 20_000);
+      assert.doesNotMatch(text, /messages and calls/, `seed ${seed}`);
+    }
   });
 
   test("is not all: who could not come is told, too", async () => {

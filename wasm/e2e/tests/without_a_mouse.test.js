@@ -242,4 +242,15 @@ describe("without a mouse", () => {
       await close();
     }
   });
+
+  test("says nothing aloud of what was long ago when a moment is gone to", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows&at=20000" });
+    const said = () => page.locator("#announce").innerText();
+    assert.doesNotMatch(await said(), /Now \d+ run/);
+    await page.locator("#scrub").focus();
+    await page.keyboard.press("End");
+    await page.waitForFunction(() => globalThis.leasehold.player.now > 20_000);
+    assert.doesNotMatch(await said(), /Now \d+ run/);
+    await close();
+  });
 });

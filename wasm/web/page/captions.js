@@ -284,7 +284,8 @@ export class Captions {
           this.broke[door] = true;
           said.first = true;
         }
-        if (isLoud(said)) this.#remember(said, door, pools);
+        // What is long over when a moment is gone to is not said aloud as if it were now.
+        if (isLoud(said) && said.at_ms >= since) this.#remember(said, door, pools);
         const value = this.#worth(said, real);
         if (said.at_ms >= since && value > 0 && (best === null || value >= this.#worth(best, real))) best = said;
       }

@@ -268,7 +268,7 @@ export class Shelf {
     while (workloads.length < count) {
       const back = this.workloads.findLastIndex((one) => names.includes(one.pool));
       if (back >= 0) workloads.push(...this.workloads.splice(back, 1));
-      else workloads.push(copyOf(scenario, names[workloads.length % names.length]));
+      else workloads.push(this.#copyOf(scenario, names[workloads.length % names.length]));
     }
   }
 
@@ -295,7 +295,7 @@ export class Shelf {
       if (taken === undefined) {
         const prefix = freeName(pools.map((one) => one.prefix), "pool");
         pools.push({ ...pools[0], prefix });
-        if (scenario.workloads.length < mostWorkloads) scenario.workloads.push(copyOf(scenario, prefix));
+        if (scenario.workloads.length < mostWorkloads) scenario.workloads.push(this.#copyOf(scenario, prefix));
         continue;
       }
       pools.push(taken.pool);
@@ -304,16 +304,16 @@ export class Shelf {
       scenario.actions = [...scenario.actions, ...taken.actions].sort((one, other) => one.at_ms - other.at_ms);
     }
   }
+
+  /** One more workload, like one of those that are there, for this pool. Its name is none of a workload that may come back. */
+  #copyOf({ workloads }, pool) {
+    const all = [...workloads, ...this.workloads, ...this.pools.flatMap((taken) => taken.workloads.map(({ workload }) => workload))];
+    return { ...workloads[0], name: freeName(all.map((one) => one.name), "workload", workloads.length + 1), pool };
+  }
 }
 
 const mostWorkloads = 8;
 
-/** One more workload, like one of those that are there, for this pool. */
-function copyOf(scenario, pool) {
-  const { workloads } = scenario;
-  return { ...workloads[0], name: freeName(workloads.map((one) => one.name), "workload"), pool };
-}
-
-function freeName(taken, stem) {
-  for (let index = taken.length + 1; ; index += 1) if (!taken.includes(`${stem}-${index}`)) return `${stem}-${index}`;
+function freeName(taken, stem, from = taken.length + 1) {
+  for (let index = from; ; index += 1) if (!taken.includes(`${stem}-${index}`)) return `${stem}-${index}`;
 }

@@ -1,6 +1,6 @@
 // What does it come to at each door? The table of peaks, waits, requests and dollars.
 
-import { capital, decimal, dollars, number, percent, plural, span, unbroken } from "./words.js";
+import { capital, decimal, dollars, number, percent, plural, sides, span, unbroken } from "./words.js";
 
 /** What stands in each row, by its name in the page; and when that is bad. @type {Record<string, [(door: any) => string, ((door: any) => boolean)?]>} */
 const measures = {
@@ -10,6 +10,7 @@ const measures = {
   utilisation: [(door) => percent(door.utilisation), (door) => door.utilisation > 1],
   p50: [(door) => (door.waited > 0 ? span(door.wait_p50_ms) : "\u2013")],
   p99: [(door) => (door.waited > 0 ? span(door.wait_p99_ms) : "\u2013")],
+  waiting: [(door) => number(door.waiting)],
   requests: [(door) => (door.per_job ? decimal(door.per_job.requests) : "\u2013")],
   dollars: [(door) => dollars(door.dollars_per_million_jobs?.total)],
 };
@@ -36,7 +37,8 @@ export function showNumbers(body, numbers) {
  *   lease lasts, and how long a message takes or by how much clocks differ, ms, where the lease may be too short for that
  */
 export function whyOneWaits(numbers, how) {
-  return unbroken(`${reason(numbers, how)}${turnedAway(numbers)}`);
+  const why = reason(numbers, how);
+  return unbroken(`${why}${stillWaiting(numbers, why.includes(gotIn))}${turnedAway(numbers)}`);
 }
 
 function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, worse, every, hasty }) {
@@ -47,7 +49,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " A limit was lowered. Leasehold keeps slots closed until nobody can follow the limit of before, so jobs may wait longer." : "";
   const more = here > there ? " A job makes more requests at Leasehold before it runs." : "";
-  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another.${more}${unkept}`;
+  if (Math.max(here, there) < shortWait) return `${waits}: ${gotIn}, at least half hardly had to wait for another.${more}${unkept}`;
   if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
   if ((hasty || !failing) && [counting, leasehold].some((door) => door.waited > 0 && door.lost_leases * 10 >= door.waited)) {
     const short = hasty ? `a lease of ${span(hasty.lease)} is too short where ${hasty.delay ? `a message takes ${span(hasty.delay)} one way` : `clocks differ by up to ${span(hasty.skew)}`}. Many` : "many";
@@ -88,6 +90,20 @@ function sooner(queues, counting, every) {
 function order(queues, counting, leasehold) {
   const first = queues ? "the queue of Leasehold serves the jobs in the order in which they came. Count, then put lets in the jobs that happen to ask when there is room" : "on both sides a job that finds no room asks again later, and luck decides who is next";
   return `${first}. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.`;
+}
+
+/** Whose waits they are. */
+const gotIn = "of the jobs that got in";
+
+/** That the shorter waits are those of few: of the jobs that got in, where more wait still. @param {any} numbers @param {boolean} told whose they are */
+function stillWaiting({ doors }, told) {
+  const [there, here] = doors.map((door) => door.wait_p50_ms);
+  if (!Number.isFinite(there) || !Number.isFinite(here) || there === here) return "";
+  const quicker = there < here ? 0 : 1;
+  const [door, other] = [doors[quicker], doors[1 - quicker]];
+  if (door.waiting <= door.waited || door.waiting <= other.waiting) return "";
+  const dead = quicker === 0 && door.died > 0 ? ", where the lease of a dead job counts until it runs out" : "";
+  return `${told ? "" : ` These are the waits ${gotIn}.`} ${number(door.waiting)} still wait at ${sides[quicker]}${dead}.`;
 }
 
 /** That not all jobs could come: no more than 10,000 are in flight (sim/src/simulator/fleet.rs). */

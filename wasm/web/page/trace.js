@@ -9,6 +9,8 @@ import { capital, harmless, number, plural, shorten, span, unbroken } from "./wo
 
 const largest = 256 * 1024 * 1024;
 const together = 6;
+/** So many things that happened are told at most. */
+const mostTold = 8;
 /** The last moment that a date can show. */
 const lastMoment = 8.64e15;
 /** The highest limit that a pool can have (core/src/types.rs). */
@@ -326,7 +328,7 @@ export class TraceShow {
     const span = Math.max(10_000, (this.replay.to() - this.replay.from()) / 20);
     const told = this.replay.events(Math.max(this.replay.from(), moment - span), moment);
     const seen = told.filter((event) => this.chosen === null || event.prefix === this.chosen);
-    const events = seen.sort((one, other) => one.at_ms - other.at_ms).slice(-8).reverse();
+    const events = seen.sort((one, other) => one.at_ms - other.at_ms).slice(-mostTold).reverse();
     this.parts.log.replaceChildren(
       ...events.map((event) => {
         const item = document.createElement("li");
@@ -341,6 +343,12 @@ export class TraceShow {
         return item;
       }),
     );
+    if (seen.length > events.length) {
+      const item = document.createElement("li");
+      item.className = "soft";
+      item.textContent = `${number(seen.length - events.length)} more in the last ${Math.round(span / 1000)} s.`;
+      this.parts.log.append(item);
+    }
     if (events.length === 0) {
       const item = document.createElement("li");
       item.className = "soft";
