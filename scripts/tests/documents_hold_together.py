@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Do the documents hold together? Links lead somewhere, every alarm and error has its heading and a command in the
-runbook, every item of the first run its commands, every picture is well-formed, and the guide's dollars are those of the
-measured units.
+runbook, every item of the first run its commands, what is to be pasted can be pasted, every picture is well-formed, and the
+guide's dollars are those of the measured units.
 
     documents_hold_together.py
 """
@@ -20,6 +20,9 @@ RUNBOOK = ROOT / "docs/guide/runbook.md"
 TRANSITION, WRITE, READ, CALL, GB_SECOND, LOG_GB = 25.0, 0.625, 0.125, 0.20, 16.6667, 0.50
 # What docs/guide/cost.md assumes of a call: GB of memory, seconds, kB of log.
 MEMORY, SECONDS, LOG_KB = 0.25, 0.030, 0.9
+
+# A block of commands, as it is to be pasted; what it is indented by comes first.
+SHELL = re.compile(r"^( *)```(?:sh|bash|shell|console)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 def read(path):
@@ -89,6 +92,20 @@ class Links(unittest.TestCase):
 
 
 class Pictures(unittest.TestCase):
+    def test_what_is_to_be_pasted_can_be_pasted_into_bash_and_zsh(self):
+        wrong = []
+        for page in pages():
+            for _, block in SHELL.findall(read(page)):
+                for line in block.splitlines():
+                    comment = re.search(r"(?:^|\s)#\s(.*)", line)
+                    # Where a shell takes no comments at its prompt, a quote in one swallows the lines that follow.
+                    if comment and re.search("['\"`]", comment[1]):
+                        wrong.append(f"{page.relative_to(ROOT)}: a quote in a comment: {line.strip()}")
+                    # zsh has these for itself.
+                    if re.search(r"(?:\bfor|\bread(?: -r)?|^\s*local) +(?:status|path|argv|pipestatus)\b|^\s*(?:status|path|argv)=", line):
+                        wrong.append(f"{page.relative_to(ROOT)}: a variable of zsh's own: {line.strip()}")
+        self.assertEqual([], wrong, "\n".join(wrong))
+
     def test_every_drawn_picture_is_well_formed_and_has_nothing_to_run(self):
         pictures = sorted((ROOT / "docs").glob("*.svg"))
         self.assertTrue(pictures)

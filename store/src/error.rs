@@ -12,7 +12,8 @@ pub enum StoreError {
     /// There is no such table where the request went: a wrong name, region, account or endpoint.
     #[error(
         "{context}: table {table} does not exist in this region and account; check the table's name and the region, \
-         or make it (`leasehold table create`, or Terraform's `table` module)"
+         or make it (`leasehold table create`, or Terraform's `table` module). If it was there and is lost, first let all work \
+         under its leases end: a new table knows nothing of that"
     )]
     TableMissing {
         /// What was being done.
