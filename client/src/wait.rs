@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_core::{
-    AcquireOutcome, AcquireRequest, Attempt, Failure, HolderState, InvalidValue, Lease, LossReason, Millis, Mode,
-    PoolName, ReleaseTarget, RetryAdvice, Row, RowKey, Settings, Ticket,
+    AcquireOutcome, AcquireRequest, Attempt, Failure, HolderState, InvalidValue, Lease, Limit, LossReason, Millis,
+    Mode, PoolName, ReleaseTarget, RetryAdvice, Row, RowKey, Settings, Ticket,
 };
 use leasehold_store::{RunError, StoreError};
 use tokio::sync::oneshot;
@@ -79,7 +79,8 @@ impl From<StoreError> for WaitEnd {
 enum AcquireResult {
     Granted(Box<Granted>),
     Queued,
-    Full(String),
+    /// In words; and whether a slot is open all the same, for those in the queue.
+    Full(String, bool),
     /// This attempt has ended.
     Over,
     /// Nobody knows what came of it, and why, if that is not only that others were at work.
@@ -105,14 +106,14 @@ impl Wait {
             return Err(Error::GivenUp { pool: self.pool, left: "nothing was asked for".into() });
         };
         let settings = settings?;
-        match Box::pin(self.wait_in_line(settings, &mut cancelled)).await {
+        match Box::pin(self.wait_in_line(Arc::clone(&settings), &mut cancelled)).await {
             Ok(granted) => Ok(granted),
             Err(WaitEnd::Error(error)) => {
-                let _ = self.leave().await;
+                let _ = self.leave(&settings).await;
                 Err(error)
             }
             Err(WaitEnd::Cancelled(_ending)) => {
-                let left = self.leave().await;
+                let left = self.leave(&settings).await;
                 Err(Error::GivenUp { pool: self.pool, left })
             }
         }
@@ -129,7 +130,7 @@ impl Wait {
         let until = began + if patient { Duration::from_millis(patience.0) } else { ASK_FOR };
         let (mut pauses, mut backoff) = (LookPauses::new(&settings), Backoff::new());
         let (mut sweep, mut reopening) = (FallbackSweeper::new(&settings), Reopening::new(&settings));
-        let (mut told, mut trouble) = (false, None);
+        let (mut told, mut trouble, mut swept) = (false, None, false);
         // By the table's time, which the settings' reply told.
         self.ask.attempt.get_or_insert_with(|| Attempt::first(self.connection.runner.now()));
         let mut first = true;
@@ -153,7 +154,12 @@ impl Wait {
                     continue;
                 }
                 AcquireResult::Over => return Err(self.no_lease(patience, waited(patience, told, trouble)).into()),
-                AcquireResult::Full(why) => return Err(self.no_lease(Millis(0), why).into()),
+                // Those who wait may be dead, and where no lease manager is, nobody else may come who sweeps.
+                AcquireResult::Full(_, true) if !std::mem::replace(&mut swept, true) => {
+                    self.put_in_order(&mut sweep, &settings, until, cancelled).await?;
+                    continue;
+                }
+                AcquireResult::Full(why, _) => return Err(self.no_lease(Millis(0), why).into()),
                 AcquireResult::Queued => {
                     backoff.reset();
                     trouble = None;
@@ -184,7 +190,9 @@ impl Wait {
             loop {
                 let left = until.saturating_duration_since(Instant::now());
                 let last = left.is_zero();
-                if !last {
+                if last && !std::mem::replace(&mut swept, true) {
+                    self.put_in_order(&mut sweep, &settings, until, cancelled).await?;
+                } else if !last {
                     cancelled.pause(pauses.next().min(left).min(reopening.due_in())).await?;
                 }
                 let standing = cancelled.within(until, self.look()).await?;
@@ -220,6 +228,19 @@ impl Wait {
                 }
             }
         }
+    }
+
+    /// Sees to what is left of those who died, if nobody does: whoever asks for a moment only would never do it otherwise.
+    async fn put_in_order(
+        &self,
+        sweep: &mut FallbackSweeper,
+        settings: &Settings,
+        until: Instant,
+        cancelled: &mut Cancellation,
+    ) -> Result<(), WaitEnd> {
+        cancelled.within(until, sweep.if_lapsed(&self.connection, settings)).await?.unwrap_or(Ok(()))?;
+        cancelled.within(until, sweep.unless_fresh(&self.connection, &self.pool)).await?;
+        Ok(())
     }
 
     /// Asks once. `until` then it may be asked again if nothing came of it; a little longer by who may have been granted a
@@ -273,13 +294,13 @@ impl Wait {
                 let more = if waiting_more { " or more" } else { "" };
                 let full = format!("{held} of {} are held and {waiting}{more} wait", settings.limit);
                 let closed = Box::pin(why_closed(&self.connection, &self.pool)).await;
-                AcquireResult::Full(match closed {
+                let open = closed.is_none() && held < settings.limit.count();
+                let why = match closed {
                     Some(closed) => format!("it {closed}; {full}"),
-                    None if held < settings.limit.count() && waiting == 0 => {
-                        format!("{full}; a lease that has expired is kept for its grace")
-                    }
+                    None if open && waiting == 0 => format!("{full}; a lease that has expired is kept for its grace"),
                     None => full,
-                })
+                };
+                AcquireResult::Full(why, open && waiting > 0)
             }
         })
     }
@@ -306,7 +327,7 @@ impl Wait {
     }
 
     /// Gives up the place in the queue, or the slot that was granted meanwhile. What became of it, in words.
-    async fn leave(&self) -> String {
+    async fn leave(&self, settings: &Settings) -> String {
         // Of whichever attempt it is, where nobody else has its name; else only of its own.
         let what = ReleaseTarget::Holder(self.ask.holder.clone(), self.ask.attempt.filter(|_| self.numbered));
         let release = async {
@@ -314,6 +335,11 @@ impl Wait {
             loop {
                 match Box::pin(self.connection.runner.run_on(&self.pool, what.clone())).await {
                     Err(error) if may_pass(&error) => sleep(backoff.next()).await,
+                    // The pool is retired: its place would lie there, also when the pool is made again. Nobody is let in.
+                    Err(RunError { failure: Failure::PoolNotFound, .. }) => {
+                        let retired = Settings { limit: Limit::ZERO, ..settings.clone() };
+                        return Box::pin(self.connection.runner.run(what.clone(), Arc::new(retired))).await;
+                    }
                     done => return done,
                 }
             }

@@ -145,3 +145,52 @@ async fn a_waiter_that_dies_costs_the_next_one_seconds() {
     // Six seconds of a first lease, and the looks; not the minute of a lease or of a sweep.
     assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
 }
+
+/// Has somebody wait for a lease who dies then, as a killed process does.
+async fn dies_waiting(engine: &Engine, waiting: u32) {
+    // In a runtime of its own, which dies with all its tasks.
+    let other = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let dead = engine.client();
+    let dying = other.spawn(async move { dead.acquire("p").await });
+    engine.until("it waits", |seen| seen.waiting == waiting).await;
+    other.shutdown_background();
+    drop(dying);
+}
+
+#[tokio::test]
+async fn dead_waiters_lock_nobody_out_who_asks_for_a_moment_only() {
+    let engine = Engine::new();
+    engine.pool(1, 60_000, 200).await;
+    let client = engine.client();
+    let held = client.acquire("p").await.expect("a lease");
+    dies_waiting(&engine, 1).await;
+    dies_waiting(&engine, 2).await;
+    held.release().await.expect("given back");
+    // Nobody else is there who sweeps: neither a lease manager nor one that waits.
+    let asking = async {
+        loop {
+            match client.acquire("p").patience(Duration::ZERO).await {
+                Ok(lease) => return lease,
+                Err(wrong) => assert!(wrong.may_pass(), "{wrong:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    let lease = tokio::time::timeout(one_pool::PATIENCE, asking).await.expect("the dead are cleared away");
+    assert_eq!(lease.fence(), 4, "each of the dead was granted the slot before");
+}
+
+#[tokio::test]
+async fn a_waiter_of_a_pool_that_is_retired_leaves_nothing_behind() {
+    let engine = Engine::new();
+    engine.pool(1, 60_000, 200).await;
+    let client = engine.client();
+    let _held = client.acquire("p").await.expect("a lease");
+    let waiting = tokio::spawn(engine.client().acquire("p").into_future());
+    engine.until("it waits", |seen| seen.waiting == 1).await;
+    engine.retire().await;
+    let wrong = waiting.await.expect("no panic").expect_err("there is no pool");
+    assert!(wrong.to_string().contains("pool p does not exist"), "{wrong}");
+    engine.pool(1, 60_000, 200).await;
+    assert_eq!(engine.look().await.waiting, 0);
+}

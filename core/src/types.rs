@@ -119,6 +119,9 @@ impl fmt::Display for PoolName {
 pub struct Limit(u32);
 
 impl Limit {
+    /// Nobody may hold one.
+    pub const ZERO: Limit = Limit(0);
+
     /// The highest there can be.
     pub const HIGHEST: Limit = Limit(HIGHEST_LIMIT);
 

@@ -16,7 +16,7 @@ mod status;
 use std::ffi::OsString;
 use std::path::Path;
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use leasehold::{Acquire, Client, Error, Event, Lease};
 use leasehold_core::{Holder, InvalidValue, Millis, PoolName, Timestamp};
@@ -46,7 +46,8 @@ use crate::target::Target;
 /// people. If the lease cannot be renewed, CMD and all that it started are ended before another may run.
 ///
 /// Signals (INT, TERM, HUP, QUIT, USR1, USR2, TSTP, CONT) are passed on to CMD, except those that a terminal sends to
-/// it anyway. While waiting, INT, TERM, HUP and QUIT leave the queue.
+/// it anyway. While waiting, INT, TERM, HUP and QUIT leave the queue; one that comes more than a second after the first
+/// ends the run at once, and its place ends by itself.
 #[derive(Clone, Debug, clap::Args)]
 #[command(verbatim_doc_comment, after_long_help = AFTER)]
 pub(crate) struct RunOptions {
@@ -106,6 +107,9 @@ enum WaitFor {
     /// CMD alone: its background processes go on without a lease
     Cmd,
 }
+
+/// Signals that come together ask for the same thing.
+const SAME_WISH_WITHIN: Duration = Duration::from_secs(1);
 
 const AFTER: &str = "\
 How soon CMD starts after a slot is free: while it waits, this command looks at its own row in the table. It looks after
@@ -207,7 +211,7 @@ impl RunOptions {
         kill_after.into_iter().for_each(|after| told("--kill-after", self.kill_after, after.of(lease), half));
     }
 
-    /// Waits for a lease. A signal leaves the queue; a second one is not kept waiting.
+    /// Waits for a lease. A signal leaves the queue; a second one, later, is not kept waiting.
     async fn wait_for_lease(&self, target: &Target, signals: &mut Signals) -> Result<Lease, CliError> {
         let (table, config) = target.table_and_config().await?;
         let (quiet, kill) = (self.quiet, !self.warn_on_loss);
@@ -216,15 +220,18 @@ impl RunOptions {
         let (stop, stopped) = oneshot::channel::<()>();
         let asking = self.acquire(&client).give_up_on(async { drop(stopped.await) });
         let (mut asking, mut stop, mut first) = (pin!(asking.into_future()), Some(stop), None);
+        let mut began_to_leave = Instant::now();
         let granted = loop {
             tokio::select! {
                 biased;
                 granted = &mut asking => break granted,
                 signal = signals.stop() => match stop.take() {
                     Some(stop) => {
-                        first = Some(signal);
+                        (first, began_to_leave) = (Some(signal), Instant::now());
                         let _ = stop.send(());
                     }
+                    // A terminal that is closed, or a system that shuts down, sends more than one at once.
+                    None if began_to_leave.elapsed() < SAME_WISH_WITHIN => {}
                     None => {
                         let left = "its place in the queue was not given up: it ends by itself; the command was not started";
                         return Err(CliError::Stopped { signal, left: left.into() });

@@ -396,6 +396,22 @@ fn ctrl_c_while_waiting_leaves_the_queue() {
 }
 
 #[test]
+fn signals_that_come_together_leave_the_queue() {
+    let table = "closed-terminal";
+    pool(table, &["--limit", "1"]);
+    let mut holder = Run::start(table, &[], "echo ready; read end");
+    assert_eq!(holder.line(), "ready");
+    let mut run = Run::start(table, &[], "echo started");
+    run.wrong("pool p is full: waiting in its queue");
+    // As a terminal that is closed sends them, and a system that shuts down.
+    run.signal("TERM");
+    run.signal("HUP");
+    let (status, _, wrong) = run.end();
+    assert!(status == Some(143) && wrong.contains("left the queue; the command was not started"), "{wrong}");
+    assert_eq!(waiting(table), 0);
+}
+
+#[test]
 fn the_pools_longest_wait_ends_before_a_longer_one_of_ones_own() {
     let table = "longest-wait";
     pool(table, &["--limit", "1", "--longest-wait", "1s", "--sweep-every", "1s"]);

@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use leasehold::{Client, ClientBuilder, PoolName};
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{
-    Author, ExpectedSettings, LeaseId, Millis, PoolPatch, ReleaseTarget, Reply, Request, RowKey, SetPool,
+    Author, ExpectedSettings, LeaseId, Millis, PoolPatch, ReleaseTarget, Reply, Request, RetirePool, RowKey, SetPool,
 };
 use leasehold_store::{Embedded, Runner, Table, create_table, look, rows};
 use tokio::sync::{Notify, watch};
@@ -164,6 +164,12 @@ impl Engine {
         let patch = PoolPatch { limit: Some(limit.try_into().expect("a limit")), ..PoolPatch::default() };
         let set = SetPool { patch, expected: ExpectedSettings::Any, by: Author::new("the test", "") };
         Runner::new(self.table()).administer(&p(), set).await.expect("a limit that is set");
+    }
+
+    /// Retires the pool, as an operator does.
+    pub(crate) async fn retire(&self) {
+        let by = Author { who: "ann".into(), why: "a test".into() };
+        Runner::new(self.table()).administer(&p(), RetirePool { by }).await.expect("retired");
     }
 
     /// Takes a lease away, as an operator does.

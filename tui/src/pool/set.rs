@@ -74,7 +74,8 @@ pub(crate) struct PoolSetOptions {
     longest_hold: Option<Millis>,
 
     /// How long after a change somebody may still follow the old settings: 5s of caching, the least, and the longest call
-    /// [default: 35s]
+    /// [default: 35s]. Calls from before a shortening may last as long as before: lower no limit until then, or in the
+    /// same command
     #[arg(long, value_name = "TIME", value_parser = quiet, verbatim_doc_comment)]
     #[arg(allow_hyphen_values = true)]
     quiet: Option<Millis>,
