@@ -150,8 +150,10 @@ impl Lane {
     /// Until when slots stay closed although they look free.
     fn settles_at(&self, pool: &Pool, held: u32, now: Timestamp) -> Option<Timestamp> {
         let settings = pool.settings_now();
-        let until = settings.followed_at(settings.lowered.filter(|_| held < settings.limit.count())?);
-        (now < until && self.effective_limit(pool, now) < settings.limit.count()).then_some(until)
+        let limit = settings.limit.count();
+        // Of a limit of 0 no slot looks free, and somebody may be let in all the same.
+        let until = settings.followed_at(settings.lowered.filter(|_| held < limit || limit == 0)?);
+        (now < until && (limit == 0 || self.effective_limit(pool, now) < limit)).then_some(until)
     }
 
     /// How many leases a caller counted, of the reply that tells it so and of the put that rests on it.

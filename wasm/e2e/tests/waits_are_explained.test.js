@@ -87,6 +87,17 @@ describe("a longer wait", () => {
     await close();
   });
 
+  test("is put down to no race where most found room", async () => {
+    const { page, close } = await open({ hash: "#story=a-bad-day" });
+    const scenario = await page.evaluate(() => globalThis.leasehold.player.world.scenario());
+    await close();
+    const slow = { ...scenario, workloads: scenario.workloads.map((one) => ({ ...one, job_ms: 100 })), network: { ...scenario.network, delay_ms: 150 } };
+    const { text, doors: [counting, leasehold] } = await why(slow, 120_000);
+    assert.ok(counting.most_over > 0 && leasehold.wait_p50_ms > counting.wait_p50_ms && leasehold.made_wait * 2 < leasehold.waited);
+    assert.doesNotMatch(text, /ran up to/);
+    assert.match(text, /A job makes more requests at Leasehold before it runs/);
+  });
+
   test("is one of the jobs that got in: where more wait still, that is said", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     const scenario = await page.evaluate(() => globalThis.leasehold.player.world.scenario());

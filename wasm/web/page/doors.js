@@ -98,6 +98,9 @@ export class Doors {
     }
     // Whoever is drawn as waiting is counted, in every word on it.
     frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => (pool.waiting = this.waiting[which][index])));
+    // A slot that is taken for a job which is not told yet is no free one.
+    const taken = world.taken();
+    frame.doors[rows.LEASEHOLD].pools.forEach((pool, index) => (pool.taken = takenIn(taken, index)));
     if (dt === 0 || real >= this.wordsDue) {
       this.wordsDue = real + 70;
       frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => this.bands[which][index].say(pool)));
@@ -205,20 +208,27 @@ class Band {
     this.last = "";
   }
 
-  say({ limit, wished, ceiling, held, waiting, effective, settles_at_ms: settles }) {
+  say({ limit, wished, ceiling, held, waiting, effective, settles_at_ms: settles, taken = 0 }) {
     const over = Math.max(0, held - ceiling);
-    const now = `${limit} ${wished} ${held} ${waiting} ${over} ${effective} ${settles}`;
+    const now = `${limit} ${wished} ${held} ${waiting} ${over} ${effective} ${settles} ${taken} ${ceiling > limit}`;
     if (now === this.last) return;
     this.last = now;
     this.held.textContent = number(held);
     this.limit.textContent = number(limit);
-    const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, held, effective, settles });
+    const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, ceiling, held, effective, settles, taken });
     this.over.textContent = text;
     this.over.title = why;
     this.element.classList.toggle("passing", over === 0 && text !== "");
     this.waits.textContent = waitsFor(waiting);
     this.element.classList.toggle("over", over > 0);
   }
+}
+
+/** How many slots of a pool are taken though no job is drawn in them, of rows of numbers. */
+function takenIn(taken, pool) {
+  let count = 0;
+  for (let at = 0; at < taken.length; at += rows.taken.stride) if (taken[at + rows.taken.pool] === pool) count += 1;
+  return count;
 }
 
 /** How many wait in each pool, of jobs in rows of numbers. */
@@ -246,10 +256,11 @@ function breach({ limit, ceiling, over }) {
 }
 
 /** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */
-function passing({ limit, wished, held, effective, settles }) {
+function passing({ limit, wished, ceiling, held, effective, settles, taken }) {
   if (wished !== limit) return [`limit ${number(wished)} asked for`, "It counts once the table says it."];
-  if (limit === 0 && held > 0) return [`draining: ${number(held)} may finish`, lowered];
-  if (limit === 0) return settles === null ? ["drained", "The limit is 0: nobody is let in."] : [`nobody is let in from ${moment(settles)} on`, lowered];
+  if (limit === 0 && held + taken > 0) return [`draining: ${number(held + taken)} may finish`, lowered];
+  if (limit === 0 && settles !== null) return [`nobody is let in from ${moment(settles)} on`, lowered];
+  if (limit === 0) return ceiling > 0 ? ["draining", lowered] : ["drained", "The limit is 0: nobody is let in."];
   if (held > limit) return [`${number(held - limit)} above the limit may finish`, lowered];
   const shut = closedOf({ limit, effective });
   if (settles !== null) return [`${shut === null ? "" : `${plural(shut, "slot")} `}closed until ${moment(settles)}`, "Settling: some callers may still follow the limit from before it was lowered."];

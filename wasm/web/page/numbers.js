@@ -58,11 +58,12 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   // Of those who got in, the median had to wait for another only if half of them had to.
   const [fullThere, full] = [counting, leasehold].map((door) => door.made_wait * 2 >= door.waited);
-  if (here > there && worst.most_over > 0) {
+  // Where most found room, it is not the room that others took wrongly.
+  if (here > there && worst.most_over > 0 && full) {
     const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";
     // A limit that has changed since is not the one that was exceeded.
     const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
-    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait.${full ? ` ${capital(order(queues, counting, leasehold))}` : ""}${settled}`;
+    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait. ${capital(order(queues, counting, leasehold))}${settled}`;
   }
   if (here > there && failing) return `${waits}: messages and calls fail here. A job makes more requests at Leasehold before it runs, and meets more of the failures.${settled}`;
   if (here > there) return `${waits}${full ? `: ${order(queues, counting, leasehold)}` : `.${more}`}${settled}`;
