@@ -443,6 +443,18 @@ mod tests {
     }
 
     #[test]
+    fn a_rise_while_a_lowering_settles_is_not_said_to_be_at_once() {
+        let mut form = form();
+        assert_eq!(form.about[2], "The limit becomes 6 at once; held leases stay.");
+        let settling = Occupancy { limit_was: Some(limit(9)), ..pool(1, Some(("ann", 8))) };
+        form.follow(&settling);
+        let still = "The limit becomes 6; slots up to 9 still count as held, so few or none may be had yet.";
+        assert_eq!(form.about[2], still);
+        form.follow(&pool(1, Some(("ann", 8))));
+        assert_eq!(form.about[2], "The limit becomes 6 at once; held leases stay.");
+    }
+
+    #[test]
     fn an_override_lasts_a_minute_at_least() {
         let mut form = form();
         types(&mut form, "\nbecause\n10s\n");

@@ -94,7 +94,13 @@ impl Form {
             FormChange::Limit(prefix) | FormChange::End(prefix) if *prefix == pool.prefix => {
                 let now = SeenLimit::of(pool);
                 let before = self.seen.replace(now.clone());
+                // A lowering may have begun to settle since the rules were read, or be over.
+                let settling = self.rules.as_mut().map(|rules| &mut rules.settling_from);
+                let settles = settling.is_some_and(|from| std::mem::replace(from, pool.limit_was) != pool.limit_was);
                 if before.as_ref() == Some(&now) {
+                    if settles {
+                        self.tell();
+                    }
                     return;
                 }
                 self.tell();
