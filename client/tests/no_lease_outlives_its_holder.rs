@@ -129,13 +129,7 @@ async fn a_waiter_that_dies_costs_the_next_one_seconds() {
     engine.pool(1, 60_000, 200).await;
     let client = engine.client();
     let held = client.acquire("p").await.expect("a lease");
-    // In a runtime of its own, which dies with all its tasks, as a killed process does.
-    let other = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let dead = engine.client();
-    let dying = other.spawn(async move { dead.acquire("p").await });
-    engine.until("it waits", |seen| seen.waiting == 1).await;
-    other.shutdown_background();
-    drop(dying);
+    dies_waiting(&engine, 1).await;
     let next = tokio::spawn(engine.client().acquire("p").into_future());
     engine.until("the next one waits behind it", |seen| seen.waiting == 2).await;
     let began = std::time::Instant::now();

@@ -21,8 +21,8 @@ TRANSITION, WRITE, READ, CALL, GB_SECOND, LOG_GB = 25.0, 0.625, 0.125, 0.20, 16.
 # What docs/guide/cost.md assumes of a call: GB of memory, seconds, kB of log.
 MEMORY, SECONDS, LOG_KB = 0.25, 0.030, 0.9
 
-# A block of commands, as it is to be pasted; what it is indented by comes first.
-SHELL = re.compile(r"^( *)```(?:sh|bash|shell|console)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+# A block of commands, as it is to be pasted.
+SHELL = re.compile(r"^ *```(?:sh|bash|shell|console)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
 
 def read(path):
@@ -91,11 +91,11 @@ class Links(unittest.TestCase):
                 self.assertIn(page.name, index)
 
 
-class Pictures(unittest.TestCase):
+class Commands(unittest.TestCase):
     def test_what_is_to_be_pasted_can_be_pasted_into_bash_and_zsh(self):
         wrong = []
         for page in pages():
-            for _, block in SHELL.findall(read(page)):
+            for block in SHELL.findall(read(page)):
                 for line in block.splitlines():
                     comment = re.search(r"(?:^|\s)#\s(.*)", line)
                     # Where a shell takes no comments at its prompt, a quote in one swallows the lines that follow.
@@ -106,6 +106,8 @@ class Pictures(unittest.TestCase):
                         wrong.append(f"{page.relative_to(ROOT)}: a variable of zsh's own: {line.strip()}")
         self.assertEqual([], wrong, "\n".join(wrong))
 
+
+class Pictures(unittest.TestCase):
     def test_every_drawn_picture_is_well_formed_and_has_nothing_to_run(self):
         pictures = sorted((ROOT / "docs").glob("*.svg"))
         self.assertTrue(pictures)

@@ -44,8 +44,8 @@ pub(crate) struct PoolRmOptions {
     /// `leasehold run` whose command lasts longer ends that. Those who wait get no lease: a `leasehold run` ends with
     /// status 125 within about a minute, as the pool does not exist. A workflow's task is told nothing: it waits until
     /// its own timeout, asks again, and fails with PoolNotFound. The command ends 6 s later, when no caller goes by the
-    /// settings any more, and clears away what one may have written. What the rows of holders and waiters name stays until the
-    /// pool is made again and swept
+    /// settings any more, and clears away what one may have written. What the rows of holders and waiters name stays
+    /// until the pool is made again and swept
     #[arg(long, verbatim_doc_comment)]
     force: bool,
 }

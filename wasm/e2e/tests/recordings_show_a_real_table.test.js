@@ -345,6 +345,16 @@ describe("traces", () => {
     await close();
   });
 
+  test("say of how many more things they do not tell", async () => {
+    const { page, close } = await open();
+    const { pool } = looks.find((look) => look.pool?.held > 0);
+    const lines = [0, 1].flatMap((later) => Array.from({ length: 11 }, (_, at) => ({ at_ms: 1000 + later * 5000, pool: { ...pool, prefix: `pool-${at}`, at_ms: 1000 + later * 5000, limit: 10 + later } })));
+    await play(page, lines);
+    assert.equal(await page.locator(".trace-log .mono").count(), 8);
+    assert.equal(await page.locator(".trace-log li").last().innerText(), "3 more in the last 10 s.");
+    await close();
+  });
+
   test("tell when a pool was retired, also the chosen one", async () => {
     const { page, seen, close } = await open();
     const { pool } = looks.find((look) => look.pool?.held > 0);

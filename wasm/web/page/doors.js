@@ -72,9 +72,9 @@ export class Doors {
   draw(world, frame, { dt, speed, window, real, heavy = false }) {
     this.turn = 1 - this.turn;
     const doors = heavy && dt > 0 ? [this.turn] : [0, 1];
+    const taken = world.taken();
     for (const which of doors) {
-      const taken = which === rows.LEASEHOLD ? world.taken() : rows.none;
-      const arrays = { jobs: world.jobs(which), requests: world.requests(which), taken };
+      const arrays = { jobs: world.jobs(which), requests: world.requests(which), taken: which === rows.LEASEHOLD ? taken : rows.none };
       this.#learnOverflow(which, arrays.jobs, frame);
       this.waiting[which] = waitingIn(arrays.jobs, frame.doors[which].pools.length);
       frame.doors[which].pools.forEach((pool, index) => {
@@ -99,7 +99,6 @@ export class Doors {
     // Whoever is drawn as waiting is counted, in every word on it.
     frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => (pool.waiting = this.waiting[which][index])));
     // A slot that is taken for a job which is not told yet is no free one.
-    const taken = world.taken();
     frame.doors[rows.LEASEHOLD].pools.forEach((pool, index) => (pool.taken = takenIn(taken, index)));
     if (dt === 0 || real >= this.wordsDue) {
       this.wordsDue = real + 70;

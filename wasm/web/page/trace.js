@@ -343,18 +343,14 @@ export class TraceShow {
         return item;
       }),
     );
-    if (seen.length > events.length) {
-      const item = document.createElement("li");
-      item.className = "soft";
-      item.textContent = `${number(seen.length - events.length)} more in the last ${Math.round(span / 1000)} s.`;
-      this.parts.log.append(item);
-    }
-    if (events.length === 0) {
-      const item = document.createElement("li");
-      item.className = "soft";
-      item.textContent = unseen ? "Nobody looked in this time." : "No change was seen in this time.";
-      this.parts.log.append(item);
-    }
+    let note = null;
+    if (events.length === 0) note = unseen ? "Nobody looked in this time." : "No change was seen in this time.";
+    else if (seen.length > events.length) note = `${number(seen.length - events.length)} more in the last ${Math.round(span / 1000)} s.`;
+    if (note === null) return;
+    const item = document.createElement("li");
+    item.className = "soft";
+    item.textContent = note;
+    this.parts.log.append(item);
   }
 }
 
