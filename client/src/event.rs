@@ -22,10 +22,12 @@ pub enum Event {
         /// lowered)"; none: all are held.
         closed: Option<String>,
     },
-    /// The table gives no usable answer to whoever asks for a lease; it is asked again. Told once until it answers.
+    /// The table gives no usable answer to whoever asks or waits for a lease; it is asked again. Told once until it answers.
     NoAnswer {
         /// Which pool.
         pool: PoolName,
+        /// Whether a place in its queue was taken before.
+        queued: bool,
         /// What went wrong.
         why: String,
     },
@@ -73,7 +75,10 @@ impl fmt::Display for Event {
                 let state = closed.as_deref().unwrap_or("is full");
                 write!(f, "pool {pool} {state}: waiting in its queue, for at most {patience:?}")
             }
-            Event::NoAnswer { pool, why } => {
+            Event::NoAnswer { pool, queued: true, why } => {
+                write!(f, "pool {pool}: still waiting, but whether it is its turn is not known; trying again: {why}")
+            }
+            Event::NoAnswer { pool, queued: false, why } => {
                 write!(f, "no lease of pool {pool} yet, and perhaps no place in its queue; trying again: {why}")
             }
             Event::RenewalFailed { lease, why, .. } => {

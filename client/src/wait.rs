@@ -87,13 +87,17 @@ enum AcquireResult {
     NoAnswer(Option<String>),
 }
 
+/// Of a table whose answer nobody waits for any more.
+const TOO_LATE: &str = "the table did not answer in time";
+
 /// What its own row says.
 enum QueueStanding {
     /// In this place.
     Waits(Ticket),
     Turn,
     Nowhere,
-    NoAnswer,
+    /// Why, unless the table is only busy.
+    NoAnswer(Option<String>),
 }
 
 impl Wait {
@@ -138,7 +142,7 @@ impl Wait {
             cancelled.check()?;
             let Some(asked) = cancelled.within(until, self.once(until, first)).await? else {
                 let patience = if patient { patience } else { Millis(0) };
-                let why = trouble.unwrap_or_else(|| "the table did not answer in time".into());
+                let why = trouble.unwrap_or_else(|| TOO_LATE.into());
                 return Err(self.no_lease(patience, waited(patience, told, Some(why))).into());
             };
             match asked? {
@@ -171,14 +175,7 @@ impl Wait {
                 }
                 // A crowd that collided, or a table that is too busy: not all again at once.
                 AcquireResult::NoAnswer(why) => {
-                    if let Some(why) = why {
-                        // A table that answers nothing is told of once, not at each try.
-                        if trouble.is_none() {
-                            let (pool, why) = (self.pool.clone(), why.clone());
-                            self.connection.tell(&Event::NoAnswer { pool, why });
-                        }
-                        trouble = Some(why);
-                    }
+                    self.in_trouble(&mut trouble, told, why);
                     let left = until.saturating_duration_since(Instant::now());
                     cancelled.pause(backoff.next().min(left)).await?;
                     if !patient {
@@ -196,7 +193,15 @@ impl Wait {
                     cancelled.pause(pauses.next().min(left).min(reopening.due_in())).await?;
                 }
                 let standing = cancelled.within(until, self.look()).await?;
-                match standing.unwrap_or(Ok(QueueStanding::NoAnswer))? {
+                let late = || Ok(QueueStanding::NoAnswer(Some(TOO_LATE.into())));
+                let standing = standing.unwrap_or_else(late)?;
+                match &standing {
+                    QueueStanding::NoAnswer(why) => self.in_trouble(&mut trouble, told, why.clone()),
+                    QueueStanding::Waits(_) | QueueStanding::Turn => trouble = None,
+                    // What it asked for may still happen.
+                    QueueStanding::Nowhere => {}
+                }
+                match standing {
                     QueueStanding::Turn => break,
                     _ if last => {
                         let closed = cancelled.within(until, why_closed(&self.connection, &self.pool)).await?.flatten();
@@ -211,7 +216,7 @@ impl Wait {
                         backoff.reset();
                         waits_at = Some(ticket);
                     }
-                    QueueStanding::NoAnswer => cancelled.pause(backoff.next().min(left)).await?,
+                    QueueStanding::NoAnswer(_) => cancelled.pause(backoff.next().min(left)).await?,
                     // It was not there when it was asked for: a reply was lost. Or it was released by force.
                     QueueStanding::Nowhere => break,
                 }
@@ -227,6 +232,14 @@ impl Wait {
                     }
                 }
             }
+        }
+    }
+
+    /// The table gives no usable answer. That is told once, not at each try.
+    fn in_trouble(&self, trouble: &mut Option<String>, queued: bool, why: Option<String>) {
+        let Some(why) = why else { return };
+        if trouble.replace(why.clone()).is_none() {
+            self.connection.tell(&Event::NoAnswer { pool: self.pool.clone(), queued, why });
         }
     }
 
@@ -315,7 +328,8 @@ impl Wait {
                 HolderState::Ended => QueueStanding::Nowhere,
             }),
             Ok(_) => Ok(QueueStanding::Nowhere),
-            Err(wrong) if trouble_may_pass(&wrong) => Ok(QueueStanding::NoAnswer),
+            Err(StoreError::Throttled { .. }) => Ok(QueueStanding::NoAnswer(None)),
+            Err(wrong) if trouble_may_pass(&wrong) => Ok(QueueStanding::NoAnswer(Some(wrong.to_string()))),
             Err(wrong) => Err(wrong.into()),
         }
     }

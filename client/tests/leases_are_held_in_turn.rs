@@ -227,6 +227,34 @@ async fn a_table_that_answers_no_write_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn a_waiter_says_once_that_the_table_answers_nothing() {
+    let engine = Engine::new();
+    engine.pool(1, 120_000, 1_000).await;
+    let held = engine.client().acquire("p").await.expect("a lease");
+    let (told, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let client = engine.builder().on_event(move |event| drop(told.send(event.clone())));
+    let client = client.build().expect("a client");
+    let asking = tokio::spawn(client.acquire("p").patience(Duration::from_secs(16)).into_future());
+    let mut next = async || tokio::time::timeout(Duration::from_secs(30), events.recv()).await.expect("it is told");
+    assert!(matches!(next().await, Some(Event::Queued { .. })));
+    engine.ignore_all(true);
+    let Some(quiet @ Event::NoAnswer { queued: true, .. }) = next().await else { panic!("what is wrong") };
+    assert!(quiet.to_string().contains("still waiting, but whether it is its turn is not known"), "{quiet}");
+    // It answers for a while, and is silent again: its end says what it did last.
+    engine.ignore_all(false);
+    engine.hold_up("holder#");
+    engine.until_it_came().await;
+    engine.ignore_all(true);
+    engine.go_on();
+    assert!(matches!(next().await, Some(Event::NoAnswer { queued: true, .. })));
+    let late = asking.await.expect("no panic").expect_err("no lease");
+    assert!(late.to_string().contains("the table gave no usable answer in the end"), "{late}");
+    assert!(events.try_recv().is_err(), "it is told once");
+    engine.ignore_all(false);
+    drop(held);
+}
+
+#[tokio::test]
 async fn a_waiter_whose_place_was_deleted_is_put_back_in_line() {
     let engine = Engine::new();
     engine.pool_swept_every(Duration::from_secs(2), 1, 30_000, 1_000).await;

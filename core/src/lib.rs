@@ -37,6 +37,7 @@ mod harmless;
 mod held_by_ancestors;
 mod history;
 mod limit;
+mod long_leases;
 pub mod occupancy;
 mod operation;
 mod plan;

@@ -249,6 +249,8 @@ pub enum Intent {
     Regrant,
     /// The holder's row points at what it now holds.
     PointToSlot,
+    /// The holder's row is kept for longer.
+    PointLonger,
     /// The holder's row points at its place in the queue.
     PointToPlace,
     /// A waiter leaves the queue.

@@ -6,7 +6,8 @@
 //! them are asked for at once, as that can be done in bulk, those first that end soonest; those that could not be asked for
 //! in time, and which no later sweep can extend, are counted.
 //!
-//! An override that has lapsed is cleared away once nobody can be following it any more.
+//! An override that has lapsed is cleared away once nobody can be following it any more. What says who holds a lease for
+//! days is kept (`long_leases`).
 //!
 //! Slots above a limit that was lowered are folded away once nobody can be following the old one and nothing is held up
 //! there: the high-water mark first takes over their highest fence, so that a slot which is made again begins above it;
@@ -15,6 +16,7 @@
 
 use std::sync::Arc;
 
+use crate::long_leases;
 use crate::operation::{ExecutionStatus, Machine, Operation, Replies, Step};
 use crate::reads::PoolView;
 use crate::request::{Reply, Request};
@@ -43,6 +45,8 @@ pub struct Sweep {
     tally: Tally,
     /// What it saw at the end, to be written.
     summary: Option<SummaryRow>,
+    /// The leases whose holders' rows it looks at after that.
+    long: Vec<SlotRow>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,9 +62,13 @@ enum Phase {
     Marking(HighWaterRow, Vec<(Slot, Fence)>),
     /// Deleting them; whether these are all.
     Folding(HighWaterRow, bool),
-    /// Moving the high-water mark, after everything else.
+    /// Moving the high-water mark.
     Moving,
     Writing,
+    /// Reading the rows of these leases' holders.
+    LookingAfter(Vec<SlotRow>),
+    /// Keeping those that would go soon.
+    KeepingRows,
     Taken,
 }
 
@@ -80,7 +88,8 @@ impl Operation for SweepRequest {
 
     fn start(self, settings: Arc<Settings>, now: Timestamp, entropy: u64) -> (Sweep, Step<Tally>) {
         let (settle, step) = Settle::start(settings.clone(), entropy, Scope::Sweep, now);
-        (Sweep { settings, entropy, phase: Phase::Settling(settle), tally: Tally::default(), summary: None }, step)
+        let (phase, tally) = (Phase::Settling(settle), Tally::default());
+        (Sweep { settings, entropy, phase, tally, summary: None, long: vec![] }, step)
     }
 }
 
@@ -119,9 +128,12 @@ impl Machine for Sweep {
                 Err(_) => self.done_so_far(),
             },
             Phase::Writing => match replies.table() {
-                [Reply::Written, _] => Step::done(self.tally),
+                [Reply::Written, _] => self.look_after_next(),
                 _ => self.done_so_far(),
             },
+            Phase::LookingAfter(leases) => self.keep_rows(&leases, replies, now),
+            // What was not written, or not read, a later sweep does in time.
+            Phase::KeepingRows => self.look_after_next(),
             Phase::Marking(mark, slots) => match replies.table() {
                 [Reply::Written] => self.fold(mark, slots),
                 // Somebody moved it: the next sweep looks again.
@@ -226,6 +238,8 @@ impl Sweep {
 
     fn summarise(&mut self, view: PoolView, now: Timestamp) -> Step<Tally> {
         let step = self.follow_limit(&view, now);
+        let long = |row: &&SlotRow| long_leases::is_looked_after(&self.settings, row, now);
+        self.long = view.slots.iter().filter(long).cloned().collect();
         self.summary = Some(Snapshot::of(view, self.settings.limit, now).summary());
         step.unwrap_or_else(|| self.write_summary())
     }
@@ -236,6 +250,29 @@ impl Sweep {
         // Who replaced the lapsed override meanwhile noted that already.
         let cleared = self.settings.lapsed.as_deref().map(|lapsed| writes::clear_override(lapsed, self.settings.limit));
         Step::send([writes::summarise(summary)].into_iter().chain(cleared))
+    }
+
+    /// A number at a time, after everything else.
+    fn look_after_next(&mut self) -> Step<Tally> {
+        if self.long.is_empty() {
+            return Step::done(self.tally);
+        }
+        let rest = self.long.split_off(self.long.len().min(BATCH));
+        let leases = std::mem::replace(&mut self.long, rest);
+        let step = Step::send(long_leases::reads(&leases));
+        self.phase = Phase::LookingAfter(leases);
+        step
+    }
+
+    fn keep_rows(&mut self, leases: &[SlotRow], replies: Replies, now: Timestamp) -> Step<Tally> {
+        let read = leases.iter().zip(replies.of_table());
+        let kept = read.filter_map(|(lease, found)| long_leases::kept_longer(&self.settings, lease, &found, now));
+        let requests: Vec<Request> = kept.collect();
+        if requests.is_empty() {
+            return self.look_after_next();
+        }
+        self.phase = Phase::KeepingRows;
+        Step::send(requests)
     }
 
     /// The high-water mark follows a limit that was lowered.

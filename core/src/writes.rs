@@ -300,6 +300,22 @@ pub(crate) fn point_again(
     Request::Transact(vec![put(row, unchanged, Intent::PointToSlot), check])
 }
 
+/// The row of a lease's holder is written as it was, or anew if there is none, to be kept for longer. The slot is written as it
+/// is, and not only checked: that needs no permission which callers lack.
+pub(crate) fn point_longer(settings: &Settings, lease: &SlotRow, held: &Held, found: Option<&HolderRow>) -> Request {
+    let SlotRow { slot, fence, .. } = *lease;
+    let Held { expires_at, ref holder, attempt, .. } = *held;
+    let row = holder_row(settings, holder, attempt, HolderState::Holding { slot, fence }, expires_at);
+    let unchanged = vec![(Guard::ClaimHolderUnchanged, as_read(found))];
+    let same = vec![
+        (Guard::RegrantSameLease, Condition::SlotLease(fence)),
+        (Guard::RenewNeverShortens, Condition::SlotExpiresBy(expires_at)),
+    ];
+    let mutation = Mutation::Extend(expires_at, None);
+    let slot = Write { key: RowKey::Slot(slot), conditions: same, mutation, intent: Intent::PointLonger };
+    Request::Transact(vec![put(row, unchanged, Intent::PointLonger), slot])
+}
+
 /// A free slot has a higher fence, as if a lease under that one had been given back.
 pub(crate) fn raise_fence(slot: Slot, found: Option<Fence>, lowest: Fence, to: Fence) -> Request {
     let condition = match found {

@@ -162,7 +162,7 @@ impl RowError {
                 "correct that row, but not its fence (under another one its holder has lost the lease), and do not delete it"
             }
             _ if self.sk.starts_with(SLOTS) || self.sk.starts_with("pool#") => {
-                "correct that row, with a fence higher than any before, and do not delete it"
+                "correct that row, with the fence of its holder's row or one higher than any before, and do not delete it"
             }
             _ if self.sk.starts_with(WAITS) => {
                 "correct that row; if you delete it, whoever waits there is never told: stop that job and start it again"

@@ -5,7 +5,7 @@ use leasehold_core::diagnosis::Places;
 use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, WaiterView};
 use leasehold_core::{COUNTED, Fence, LeaseId, Limit, PoolName, RowKey, Settings, Slot, Snapshot, Timestamp};
 use leasehold_store::rows::row_key;
-use leasehold_store::{PoolExamination, RowError, StoreError, examine, limit_rows};
+use leasehold_store::{PoolExamination, RowError, StoreError, WrongRow, examine, limit_rows};
 use leasehold_tui::watch::text::{held, how_to_open, settling, timestamp};
 use serde::Serialize;
 
@@ -53,14 +53,14 @@ const AFTER_STATE: &str = "\
      \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its callback may not have arrived}],
      \"queue\": [{\"holder\", \"since_ms\", \"waits_for_ms\", \"give_up_at_ms\"}]}
 
-`key` and `parent` are there if the holder has them. Times are milliseconds; moments since 1970.";
+`key` and `parent` are there if the holder has them. Where the limit is null, the default grace of 5 s is assumed. Times are milliseconds; moments since 1970.";
 
 #[derive(Debug, Serialize)]
 struct LeasesOutput<'a> {
     table: &'a str,
     prefix: &'a PoolName,
     at_ms: Timestamp,
-    limit: Limit,
+    limit: Option<Limit>,
     held: Option<u32>,
     waiting: Option<u32>,
     waiting_more: Option<bool>,
@@ -88,22 +88,35 @@ impl LeasesOptions {
     /// The exit status.
     pub(crate) async fn run(self, target: &Target, output: OutputFormat) -> Result<u8, CliError> {
         let runner = target.runner().await?;
-        let settings = runner.settings(&self.prefix).await?;
-        let (mut pool, unread) = match look(&runner, &settings).await {
-            Err(CliError::Store(StoreError::BadRow { .. })) => what_can_be_read(&runner, &settings).await?,
-            looked => (looked?, Unread::default()),
+        let (mut pool, unread, live) = match runner.settings(&self.prefix).await {
+            Err(wrong) if is_damage(&wrong) => {
+                complain(&wrong.to_string());
+                // Of the settings nothing but the time that a lease has to go is told, and that only where it is over.
+                let settings = Settings::new(self.prefix.clone(), Limit::HIGHEST);
+                let (pool, unread) = what_can_be_read(&runner, &settings, Some(wrong)).await?;
+                (pool, unread, None)
+            }
+            settings => {
+                let settings = settings?;
+                let (pool, unread) = match look(&runner, &settings).await {
+                    Err(CliError::Store(StoreError::BadRow { .. })) => {
+                        what_can_be_read(&runner, &settings, None).await?
+                    }
+                    looked => (looked?, Unread::default()),
+                };
+                (pool, unread, limit_rows(runner.table(), &self.prefix).await?.live_in_force().cloned())
+            }
         };
-        let live = limit_rows(runner.table(), &self.prefix).await?;
-        pool.overridden = live.live_in_force().cloned().map(Into::into);
+        pool.overridden = live.clone().map(Into::into);
         let leases: Vec<LeaseRow<'_>> = pool.slots.iter().filter_map(|slot| LeaseRow::of(&self.prefix, slot)).collect();
-        let live = live.live_in_force().cloned().map(OverrideOutput::from);
+        let live = live.map(OverrideOutput::from);
         let table = runner.table().name();
         let text = words(table, &pool, &unread, live.as_ref(), &leases);
         let answer = LeasesOutput {
             table,
             prefix: &self.prefix,
             at_ms: pool.at,
-            limit: pool.limit,
+            limit: unread.knows_settings().then_some(pool.limit),
             held: unread.knows_slots().then_some(pool.held),
             waiting: unread.knows_places().then_some(pool.waiting),
             waiting_more: unread.knows_places().then_some(pool.waiting_more),
@@ -130,6 +143,17 @@ pub(crate) struct Unread {
     slots: Vec<RowError>,
     places: Vec<RowError>,
     others: Vec<RowError>,
+    /// Why the pool's settings are not known.
+    settings: Option<StoreError>,
+}
+
+/// Whether a pool's own rows make no sense, which says nothing of its other rows. Those of another edition may mean something
+/// else.
+fn is_damage(wrong: &StoreError) -> bool {
+    matches!(
+        wrong,
+        StoreError::PoolMisconfigured { row: WrongRow::Settings | WrongRow::Override | WrongRow::HighWater, .. }
+    )
 }
 
 impl Unread {
@@ -151,7 +175,12 @@ impl Unread {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows().next().is_none()
+        self.rows().next().is_none() && self.knows_settings()
+    }
+
+    /// Whether the pool's own rows can be read.
+    fn knows_settings(&self) -> bool {
+        self.settings.is_none()
     }
 
     /// Whether every slot can be read.
@@ -166,12 +195,16 @@ impl Unread {
 
     /// What is wrong with them, in the words of the other lists.
     fn trouble(&self) -> Option<String> {
-        let told: Vec<String> = self.rows().map(|row| format!("{row}; {}", row.advice())).collect();
+        let rows = self.rows().map(|row| format!("{row}; {}", row.advice()));
+        let told: Vec<String> = self.settings.iter().map(StoreError::to_string).chain(rows).collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 
     /// How many cannot be read, for the line that counts the others.
     pub(crate) fn counted(&self) -> String {
+        if !self.knows_settings() {
+            return "broken: nobody is let in, as its own rows make no sense".into();
+        }
         let counted = [(self.slots.len(), "slot"), (self.places.len(), "place"), (self.others.len(), "other row")];
         let some = counted.into_iter().filter(|(count, _)| *count > 0);
         let words = some.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
@@ -180,9 +213,17 @@ impl Unread {
 }
 
 /// The pool without its rows that make no sense, each of which is complained of: who holds those slots is not known.
-pub(crate) async fn what_can_be_read(runner: &CliRunner, settings: &Settings) -> Result<(Occupancy, Unread), CliError> {
+/// `misconfigured`: why its settings are not known, which was complained of.
+pub(crate) async fn what_can_be_read(
+    runner: &CliRunner,
+    settings: &Settings,
+    misconfigured: Option<StoreError>,
+) -> Result<(Occupancy, Unread), CliError> {
     let table = runner.table();
-    let PoolExamination { reading, damaged, .. } = examine(table, &settings.prefix, || table.now()).await?;
+    let PoolExamination { reading, mut damaged, .. } = examine(table, &settings.prefix, || table.now()).await?;
+    if misconfigured.is_some() {
+        damaged.retain(|row| !matches!(row_key(&row.sk), Some(RowKey::Pool | RowKey::Override | RowKey::HighWater)));
+    }
     for row in &damaged {
         complain(&format!("not shown: {row}; {}", row.advice()));
     }
@@ -191,7 +232,7 @@ pub(crate) async fn what_can_be_read(runner: &CliRunner, settings: &Settings) ->
     let more = queue.len() > most;
     queue.truncate(most);
     let snapshot = Snapshot { at: reading.at, limit: settings.limit, slots, queue, more };
-    Ok((Occupancy::of(&snapshot, settings), Unread::of(damaged)))
+    Ok((Occupancy::of(&snapshot, settings), Unread { settings: misconfigured, ..Unread::of(damaged) }))
 }
 
 impl<'a> LeaseRow<'a> {
@@ -236,11 +277,10 @@ fn words(
     // What cannot be read may be a lease.
     let at_least = |rows: &[RowError]| if rows.is_empty() { "" } else { "at least " };
     let (least_held, least_waiting) = (at_least(&unread.slots), at_least(&unread.places));
+    let held = if unread.knows_settings() { held(pool) } else { format!("{} held", pool.held) };
     let state = if unread.is_empty() { state.to_string() } else { unread.counted() };
-    let mut text = format!(
-        "pool {prefix} in table {table}: {least_held}{}, {least_waiting}{waiting}{more} waiting, {state}",
-        held(pool)
-    );
+    let mut text =
+        format!("pool {prefix} in table {table}: {least_held}{held}, {least_waiting}{waiting}{more} waiting, {state}");
     match settling(pool) {
         Some(words) => text += &format!("; {words}\n"),
         None => text.push('\n'),
@@ -248,7 +288,7 @@ fn words(
     if let Some(live) = live {
         text += &live.words(prefix);
     }
-    if let Some(opens) = how_to_open(pool, flags()) {
+    if let Some(opens) = how_to_open(pool, flags()).filter(|_| unread.knows_settings()) {
         text += &format!("{opens}\n");
     }
     if !leases.is_empty() {

@@ -102,7 +102,8 @@ last sweep saw.
 --check reads the slots and the head of the queue of each listed pool (about one read unit a pool of 15 slots). Below
 the list it says which pool has which trouble:
     broken        a row makes no sense: `leasehold doctor PREFIX` says what to do
-    over limit    more hold a lease than the limit allows
+    over limit    more hold a lease than the limit allows; while a lowered limit settles: than the limit before it. If
+                  they are leases from before, it passes
     starving      somebody waits and nothing moves
     waits         the first in the queue has waited for longer than --max-wait
     sweeps        the pool is in use, and was not swept for three sweeps, or never; with --max-sweep-age: not for so

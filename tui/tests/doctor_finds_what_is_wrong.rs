@@ -219,7 +219,7 @@ async fn damaged_rows_are_found_and_no_slot_is_to_be_deleted() {
     let damaged = ["row-damaged"; 6];
     let said = finds(&patient, &[&damaged[..], &["mark-unreadable"]].concat(), 1);
     for (row, advice) in [
-        (&*held, "with a fence higher than any before, and do not delete it"),
+        (&*held, "with the fence of its holder's row or one higher than any before, and do not delete it"),
         ("pool#high-water", "--repair"),
         ("pool", "pool set"),
         ("override", "--end"),

@@ -47,6 +47,8 @@ struct Script {
     lose_answers: bool,
     /// What writes is never answered.
     ignore_writes: bool,
+    /// Nothing is ever answered.
+    ignore_all: bool,
 }
 
 impl Engine {
@@ -98,6 +100,11 @@ impl Engine {
     /// Answers no write any more, and breaks no connection.
     pub(crate) fn ignore_writes(&self) {
         self.script.lock().expect("a script").ignore_writes = true;
+    }
+
+    /// Answers nothing any more, or again, and breaks no connection.
+    pub(crate) fn ignore_all(&self, ignore: bool) {
+        self.script.lock().expect("a script").ignore_all = ignore;
     }
 
     /// A pool `p`.
@@ -199,10 +206,12 @@ impl HttpConnector for Engine {
                     return Err(ConnectorError::io("cut".into()));
                 }
                 let met = script.hold.take_if(|words| said.contains(&**words)).is_some();
-                (met, writes && script.lose_answers, writes && script.ignore_writes)
+                (met, writes && script.lose_answers, (writes && script.ignore_writes, script.ignore_all))
             };
-            if ignored {
+            if ignored.0 {
                 own.met.notify_one();
+            }
+            if ignored.0 || ignored.1 {
                 return std::future::pending().await;
             }
             let reply = own.engine.call(request).await;

@@ -23,6 +23,7 @@ pub(crate) enum RequestEffect {
     HandsOver(u32, Option<u32>),
     Frees(u32),
     GrantsAgain(u32),
+    KeepsRow(u32),
     Joins,
     TakesPlace,
     Leaves(Option<u32>),
@@ -137,6 +138,7 @@ impl RequestEffect {
             Intent::Grant(..) => RequestEffect::Grants(slot, holder_in(writes)),
             Intent::Free(..) => RequestEffect::Frees(slot),
             Intent::Regrant | Intent::PointToSlot => RequestEffect::GrantsAgain(slot),
+            Intent::PointLonger => RequestEffect::KeepsRow(slot),
             Intent::Enqueue | Intent::PointToPlace => RequestEffect::Joins,
             Intent::Replace => RequestEffect::TakesPlace,
             Intent::Leave => RequestEffect::Leaves(None),
@@ -176,6 +178,7 @@ impl RequestEffect {
             RequestEffect::HandsOver(slot, next) => format!("hands slot {slot} over to {}, which waits", whom(next)),
             RequestEffect::Frees(slot) => format!("frees slot {slot}"),
             RequestEffect::GrantsAgain(slot) => format!("grants slot {slot} again, to a newer attempt of its holder"),
+            RequestEffect::KeepsRow(slot) => format!("keeps the row of the holder of slot {slot} for longer"),
             RequestEffect::Joins => "joins the queue".to_owned(),
             RequestEffect::TakesPlace => "takes its older attempt's place in the queue".to_owned(),
             RequestEffect::Leaves(_) => "takes a waiter out of the queue".to_owned(),
@@ -207,6 +210,7 @@ impl RequestEffect {
             | RequestEffect::ReadsSettings
             | RequestEffect::Counts => 0,
             RequestEffect::Renews(_)
+            | RequestEffect::KeepsRow(_)
             | RequestEffect::Confirms(_)
             | RequestEffect::Resends(_)
             | RequestEffect::MovesHighWater
@@ -231,6 +235,7 @@ impl RequestEffect {
             | RequestEffect::HandsOver(slot, _)
             | RequestEffect::Frees(slot)
             | RequestEffect::GrantsAgain(slot)
+            | RequestEffect::KeepsRow(slot)
             | RequestEffect::Renews(slot)
             | RequestEffect::Confirms(slot)
             | RequestEffect::Resends(slot)

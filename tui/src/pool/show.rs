@@ -82,7 +82,7 @@ impl PoolShowOptions {
                 }
                 // The settings are wanted all the more.
                 Err(StoreError::BadRow { .. }) => {
-                    let (seen, unread) = what_can_be_read(&runner, &in_force).await?;
+                    let (seen, unread) = what_can_be_read(&runner, &in_force, None).await?;
                     (seen, None, unread)
                 }
                 Err(wrong) => return Err(wrong.into()),
