@@ -164,7 +164,15 @@ impl LimitRows {
         }
         let next = self.lapses_soon(now).then_some(self.pool.limit);
         let in_use = next.into_iter().fold(self.in_force.highest_in_use(now), Limit::max);
-        (limit < in_use).then_some(Lowered { from: in_use, at: now })
+        (limit < in_use).then(|| Lowered { from: in_use, at: self.dated(limit, now) })
+    }
+
+    /// As [`Settings::dated`], and no earlier than what settles by the pool's own row. A lapse meanwhile is a change, too.
+    fn dated(&self, limit: Limit, now: Timestamp) -> Timestamp {
+        let in_force = self.in_force.dated(limit, now);
+        let own = self.pool.lowered.filter(|lowered| now < self.in_force.followed_at(*lowered));
+        let lapse = self.lapses_soon(now).then_some(now);
+        own.map(|own| own.at).into_iter().chain(lapse).fold(in_force, Timestamp::max)
     }
 
     /// The same once an override gives this limit. One that gives the limit of the override before, for another reason or
@@ -305,6 +313,29 @@ mod tests {
         let lapse = found(NOW).lapse().expect("it has lapsed");
         assert_eq!(lapse.change, PoolChange::Lapsed { from: limit(8), to: limit(5) });
         assert_eq!(found(NOW + Millis(1)).lapse(), None);
+    }
+
+    #[test]
+    fn a_change_is_dated_no_earlier_than_what_settles_still() {
+        let seconds = Timestamp::seconds;
+        let lowered = |from, at| Some(Lowered { from: limit(from), at: seconds(at) });
+        let found = |pool: PoolRow, live: Option<OverrideRow>| {
+            let [pool, live] = own_rows(Some(pool), live).try_into().expect("two rows");
+            LimitRows::from_replies(&"p".parse().expect("a name"), [pool, live], NOW).expect("rows")
+        };
+        let of = |count, lowered| PoolRow { lowered, ..PoolRow::new(limit(count)) };
+        let live = |to, lowered| Some(OverrideRow { lowered, ..by_ann(to, seconds(990)) });
+        // A quiet period became shorter: the pool's own row is dated later, and stands for every change.
+        assert_eq!(found(of(5, lowered(5, 1_050)), None).lowered_by(limit(3), NOW), lowered(5, 1_050));
+        assert_eq!(found(of(5, lowered(5, 1_050)), live(8, None)).lowered_by(limit(3), NOW), lowered(8, 1_050));
+        assert_eq!(found(of(5, None), live(5, lowered(5, 1_050))).lowered_by(limit(3), NOW), lowered(5, 1_050));
+        // A rise below the limit of before leaves the date; a second lowering does not.
+        assert_eq!(found(of(5, None), live(4, lowered(8, 980))).lowered_by(limit(6), NOW), lowered(8, 980));
+        assert_eq!(found(of(5, None), live(4, lowered(8, 980))).lowered_by(limit(3), NOW), lowered(8, 1_000));
+        assert_eq!(found(of(5, lowered(8, 990)), live(4, lowered(8, 980))).lowered_by(limit(6), NOW), lowered(8, 990));
+        // One that lapses soon is a change itself.
+        let lapses = live(4, lowered(8, 980)).map(|live| OverrideRow { until: Some(seconds(1_010)), ..live });
+        assert_eq!(found(of(5, None), lapses).lowered_by(limit(6), NOW), lowered(8, 1_000));
     }
 
     #[test]

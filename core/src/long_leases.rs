@@ -17,10 +17,9 @@ const LOOKED_AT_FOR: u64 = 8;
 /// In so many sweeps at least, as one may fail.
 const SWEEPS_THAT_LOOK: u64 = 3;
 
-/// The reads that bring the rows of these leases' holders.
-pub(crate) fn reads(leases: &[SlotRow]) -> Vec<Request> {
-    let holders = leases.iter().filter_map(|row| row.held.as_ref()).map(|held| held.holder.hashed());
-    holders.map(|holder| Request::Get(RowKey::Holder(holder))).collect()
+/// The read that brings the row of a lease's holder.
+pub(crate) fn read(lease: &SlotRow) -> Option<Request> {
+    lease.held.as_ref().map(|held| Request::Get(RowKey::Holder(held.holder.hashed())))
 }
 
 /// What keeps the row of a lease's holder; none: it is kept long enough, or nothing can be said about it now.

@@ -13,7 +13,7 @@ use crate::operation::{Machine, Operation, Replies, Step};
 use crate::reads::{OwnRows, failure_of};
 use crate::request::Reply;
 use crate::rows::{Lowered, PoolPatch, PoolRow, Row, SettingsRow};
-use crate::settings::Settings;
+use crate::settings::{Settings, Shortening};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Limit, PoolName};
 use crate::writes;
@@ -59,22 +59,18 @@ impl PoolPatch {
             *setting = named.or(*setting);
         }
         Settings::from_rows(name.clone(), &row, None, None, now).map_err(Failure::PoolMisconfigured)?;
-        let sooner = sooner(name, before, &row, now);
-        row.lowered = row.lowered.map(|lowered| lowered.later(sooner));
+        if let Some(shortening) = shortening(name, before, &row, now) {
+            row.lowered = Some(shortening.keep(row.lowered, row.limit));
+        }
         Ok(row)
     }
 }
 
-/// How much sooner a lowering would settle by the settings after than by those before. Callers who still follow the limit of
-/// before may take as long as the settings of before say: so it is dated so much later.
-fn sooner(name: &PoolName, before: Option<&SettingsRow>, after: &PoolRow, now: Timestamp) -> Millis {
-    let settles_for =
-        |row| Settings::from_rows(name.clone(), row, None, None, now).map(|rules| rules.settles_for()).ok();
-    let before = if let Some(SettingsRow::Valid(row)) = before { settles_for(row) } else { None };
-    match (before, settles_for(after)) {
-        (Some(before), Some(after)) => Millis(before.0.saturating_sub(after.0)),
-        _ => Millis(0),
-    }
+/// Whether a lowering settles in less time by the settings after.
+fn shortening(name: &PoolName, before: Option<&SettingsRow>, after: &PoolRow, now: Timestamp) -> Option<Shortening> {
+    let settings = |row| Settings::from_rows(name.clone(), row, None, None, now).ok();
+    let before = if let Some(SettingsRow::Valid(row)) = before { settings(row) } else { None };
+    Shortening::between(&before?, &settings(after)?, now)
 }
 
 impl PoolPatch {
@@ -237,8 +233,8 @@ impl PoolSetting {
             change: change_of(found.as_ref(), &after),
             by: self.request.by.clone(),
         };
-        let sooner = sooner(&self.settings.prefix, found.as_ref(), &after, self.asked_at);
-        let request = writes::set_pool(after.clone(), &rows, sooner, noted);
+        let shortening = shortening(&self.settings.prefix, found.as_ref(), &after, self.asked_at);
+        let request = writes::set_pool(after.clone(), &rows, shortening, noted);
         self.phase = Phase::Writing(found, after);
         Step::send([request])
     }
@@ -344,9 +340,9 @@ mod tests {
         };
         let lowered = |seconds| Some(Lowered { from: limit(9), at: Timestamp::seconds(seconds) });
         let live = |lowered| OverrideRow { lowered, ..overridden_by_ann(3, Timestamp::seconds(990)) };
-        // Twice 35 s become twice 10 s, so it is dated 50 s later.
+        // Twice 35 s become twice 10 s: from now on it takes those 50 s besides.
         let write = beside(quiet(10), Some(live(lowered(990)))).expect("a write of the override");
-        assert_eq!(write.mutation, Mutation::Put(Row::Override(live(lowered(1_040)))));
+        assert_eq!(write.mutation, Mutation::Put(Row::Override(live(lowered(1_050)))));
         let made = Condition::OverrideMade(Some(Timestamp::seconds(990)));
         assert_eq!(write.conditions, [(Guard::SetLimitOverrideUnchanged, made)]);
         // One that is made meanwhile would settle by the settings of before.
@@ -479,6 +475,52 @@ mod tests {
         // A longer one counts in full.
         let longer = PoolPatch { quiet: quiet(90), ..PoolPatch::default() };
         assert_eq!(settles_at(&set(longer, &lowered)), NOW + Millis::seconds(90 + 90 + 5));
+    }
+
+    #[test]
+    fn a_lowering_soon_after_a_shorter_quiet_period_settles_no_sooner() {
+        let rules = |row: &PoolRow, now| {
+            Settings::from_rows("p".parse().expect("a name"), row, None, None, now).expect("settings")
+        };
+        let set = |patch: &PoolPatch, before: &PoolRow, now| {
+            patch
+                .apply(&"p".parse().expect("a name"), Some(&SettingsRow::Valid(before.clone())), now)
+                .expect("settings")
+        };
+        let settles_at = |row: &PoolRow, now| rules(row, now).followed_at(row.lowered.expect("it is lowered"));
+        let before = PoolRow { quiet: Some(Millis::seconds(60)), ..PoolRow::new(limit(5)) };
+        let shorter = PoolPatch { quiet: Some(Millis::seconds(6)), ..PoolPatch::default() };
+        let until = NOW + Millis::seconds(60 + 60 + 5);
+        let soon = NOW + Millis::seconds(1);
+
+        // By itself it closes nothing.
+        let short = set(&shorter, &before, NOW);
+        assert_eq!((rules(&short, soon).settling(soon), rules(&short, soon).is_level(soon)), (None, true));
+        let lowered = set(&to_limit(1), &short, soon);
+        assert_eq!(rules(&lowered, soon).settling(soon), Some((until, limit(5))));
+        // Neither does a second lowering, nor one long ago prolong anything.
+        assert_eq!(settles_at(&set(&to_limit(0), &lowered, soon), soon), until);
+        let both = set(&PoolPatch { limit: Some(limit(3)), ..shorter.clone() }, &before, NOW);
+        assert_eq!(settles_at(&set(&to_limit(1), &both, soon), soon), until);
+        let later = until + Millis(1);
+        assert_eq!(settles_at(&set(&to_limit(1), &short, later), later), later + Millis::seconds(6 + 6 + 5));
+        let long_ago = PoolRow { lowered: Some(Lowered { from: limit(9), at: Timestamp(0) }), ..before };
+        assert_eq!(rules(&set(&shorter, &long_ago, NOW), soon).settling(soon), None);
+    }
+
+    #[test]
+    fn a_rise_while_a_lowering_settles_closes_nothing_for_longer() {
+        let set = |to, before: &PoolRow, seconds| {
+            let now = NOW + Millis::seconds(seconds);
+            to_limit(to).apply(&"p".parse().expect("a name"), Some(&SettingsRow::Valid(before.clone())), now)
+        };
+        let five = set(5, &PoolRow::new(limit(10)), 0).expect("settings");
+        let six = set(6, &five, 6).expect("settings");
+        let lowered = Some(Lowered { from: limit(10), at: NOW });
+        assert_eq!((five.lowered, six.lowered), (lowered, lowered));
+        // A second lowering counts from its own moment.
+        let again = set(5, &six, 12).expect("settings");
+        assert_eq!(again.lowered, Some(Lowered { from: limit(10), at: NOW + Millis::seconds(12) }));
     }
 
     #[test]

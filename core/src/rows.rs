@@ -186,11 +186,6 @@ impl Lowered {
     pub(crate) fn from_unknown(limit: Limit, now: Timestamp) -> Option<Lowered> {
         (limit < Limit::HIGHEST).then_some(Lowered { from: Limit::HIGHEST, at: now })
     }
-
-    /// The same lowering, dated so much later.
-    pub(crate) fn later(self, by: Millis) -> Lowered {
-        Lowered { at: self.at + by, ..self }
-    }
 }
 
 /// A live change by an operator. It wins over the settings and survives a deploy.

@@ -332,7 +332,42 @@ impl Settings {
     /// one is no lower.
     pub fn lowered_by(&self, limit: Limit, now: Timestamp) -> Option<Lowered> {
         let in_use = self.highest_in_use(now);
-        (limit < in_use).then_some(Lowered { from: in_use, at: now })
+        (limit < in_use).then(|| Lowered { from: in_use, at: self.dated(limit, now) })
+    }
+
+    /// When a change to `limit` at `now` is dated. While an earlier lowering settles, a rise leaves its date: nobody begins to
+    /// follow a higher limit than before. Where that is dated later, so is this.
+    pub(crate) fn dated(&self, limit: Limit, now: Timestamp) -> Timestamp {
+        match self.lowered.filter(|lowered| now < self.followed_at(*lowered)) {
+            Some(lowered) if limit >= self.limit => lowered.at,
+            Some(lowered) => lowered.at.max(now),
+            None => now,
+        }
+    }
+}
+
+/// A change of settings by which a lowering settles in less time than before it. Callers from before it may take as long as
+/// they said then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shortening {
+    before: Millis,
+    by: Millis,
+    at: Timestamp,
+}
+
+impl Shortening {
+    /// None: it takes no less time.
+    pub(crate) fn between(before: &Settings, after: &Settings, at: Timestamp) -> Option<Shortening> {
+        let (before, after) = (before.settles_for(), after.settles_for());
+        (after < before).then(|| Shortening { before, by: Millis(before.0 - after.0), at })
+    }
+
+    /// What becomes of a lowering to this limit: it is dated so much later. Where none settles, the limit itself stands for it: that
+    /// closes no slot, and dates the next lowering.
+    pub(crate) fn keep(self, lowered: Option<Lowered>, limit: Limit) -> Lowered {
+        let lowered = lowered.filter(|lowered| self.at < lowered.at + self.before);
+        let Lowered { from, at } = lowered.unwrap_or(Lowered { from: limit, at: self.at });
+        Lowered { from, at: at.max(self.at) + self.by }
     }
 }
 
@@ -399,7 +434,8 @@ mod tests {
         };
         let by = |to: u64| lowered(3, 5).lowered_by(Limit::try_from(to).expect("limit"), Timestamp::seconds(110));
         assert_eq!((by(5), by(6)), (None, None));
-        assert_eq!(by(4).map(|lowered| (lowered.from.count(), lowered.at)), Some((5, Timestamp::seconds(110))));
+        let dated = |to| by(to).map(|lowered| (lowered.from.count(), lowered.at));
+        assert_eq!((dated(4), dated(2)), (Some((5, Timestamp::seconds(100))), Some((5, Timestamp::seconds(110)))));
         // An override lapses to the limit that it gave: what settled before settles no longer.
         let row = PoolRow { lowered: lowered(5, 8).lowered, ..PoolRow::new(Limit::try_from(5).expect("limit")) };
         let until = Timestamp::seconds(120);

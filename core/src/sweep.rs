@@ -65,10 +65,10 @@ enum Phase {
     /// Moving the high-water mark.
     Moving,
     Writing,
-    /// Reading the rows of these leases' holders.
-    LookingAfter(Vec<SlotRow>),
-    /// Keeping those that would go soon.
-    KeepingRows,
+    /// Reading the rows of holders of long leases, from this one on.
+    LookingAfter(usize),
+    /// Keeping those that would go soon; then those from this one on.
+    KeepingRows(usize),
     Taken,
 }
 
@@ -128,12 +128,12 @@ impl Machine for Sweep {
                 Err(_) => self.done_so_far(),
             },
             Phase::Writing => match replies.table() {
-                [Reply::Written, _] => self.look_after_next(),
+                [Reply::Written, _] => self.look_after(0),
                 _ => self.done_so_far(),
             },
-            Phase::LookingAfter(leases) => self.keep_rows(&leases, replies, now),
+            Phase::LookingAfter(from) => self.keep_rows(from, replies, now),
             // What was not written, or not read, a later sweep does in time.
-            Phase::KeepingRows => self.look_after_next(),
+            Phase::KeepingRows(next) => self.look_after(next),
             Phase::Marking(mark, slots) => match replies.table() {
                 [Reply::Written] => self.fold(mark, slots),
                 // Somebody moved it: the next sweep looks again.
@@ -238,8 +238,11 @@ impl Sweep {
 
     fn summarise(&mut self, view: PoolView, now: Timestamp) -> Step<Tally> {
         let step = self.follow_limit(&view, now);
-        let long = |row: &&SlotRow| long_leases::is_looked_after(&self.settings, row, now);
-        self.long = view.slots.iter().filter(long).cloned().collect();
+        for row in &view.slots {
+            if long_leases::is_looked_after(&self.settings, row, now) {
+                self.long.push(row.clone());
+            }
+        }
         self.summary = Some(Snapshot::of(view, self.settings.limit, now).summary());
         step.unwrap_or_else(|| self.write_summary())
     }
@@ -252,26 +255,24 @@ impl Sweep {
         Step::send([writes::summarise(summary)].into_iter().chain(cleared))
     }
 
-    /// A number at a time, after everything else.
-    fn look_after_next(&mut self) -> Step<Tally> {
-        if self.long.is_empty() {
+    /// A number at a time, after everything else: those from this one on.
+    fn look_after(&mut self, from: usize) -> Step<Tally> {
+        if from >= self.long.len() {
             return Step::done(self.tally);
         }
-        let rest = self.long.split_off(self.long.len().min(BATCH));
-        let leases = std::mem::replace(&mut self.long, rest);
-        let step = Step::send(long_leases::reads(&leases));
-        self.phase = Phase::LookingAfter(leases);
-        step
+        self.phase = Phase::LookingAfter(from);
+        Step::send(self.long[from..].iter().take(BATCH).filter_map(long_leases::read))
     }
 
-    fn keep_rows(&mut self, leases: &[SlotRow], replies: Replies, now: Timestamp) -> Step<Tally> {
-        let read = leases.iter().zip(replies.of_table());
-        let kept = read.filter_map(|(lease, found)| long_leases::kept_longer(&self.settings, lease, &found, now));
-        let requests: Vec<Request> = kept.collect();
-        if requests.is_empty() {
-            return self.look_after_next();
+    fn keep_rows(&mut self, from: usize, replies: Replies, now: Timestamp) -> Step<Tally> {
+        let mut requests = vec![];
+        for (lease, found) in self.long[from..].iter().zip(replies.of_table()) {
+            requests.extend(long_leases::kept_longer(&self.settings, lease, &found, now));
         }
-        self.phase = Phase::KeepingRows;
+        if requests.is_empty() {
+            return self.look_after(from + BATCH);
+        }
+        self.phase = Phase::KeepingRows(from + BATCH);
         Step::send(requests)
     }
 

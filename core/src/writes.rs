@@ -14,7 +14,7 @@ use crate::rows::{
     Held, HighWaterRow, HolderRow, HolderState, LiveRow, Notice, OverrideRow, PoolRow, Row, RowKey, SettingsRow,
     SlotRow, SummaryRow, Unreadable, WaitRow,
 };
-use crate::settings::Settings;
+use crate::settings::{Settings, Shortening};
 use crate::time::{Millis, Timestamp};
 use crate::types::{Attempt, Fence, Holder, Lease, LeaseId, Limit, Slot, TaskDigest, TaskToken, Ticket};
 
@@ -235,12 +235,16 @@ fn change_lease(slot: Slot, conditions: Conditions, mutation: Mutation, intent: 
 
 /// A lease ends later.
 pub(crate) fn extend(slot: Slot, fence: Fence, expires_at: Timestamp, by_holder: Option<Timestamp>) -> Request {
+    Request::Write(extension(slot, fence, expires_at, by_holder))
+}
+
+fn extension(slot: Slot, fence: Fence, expires_at: Timestamp, by_holder: Option<Timestamp>) -> Write {
     let conditions = vec![
         (Guard::RenewSameLease, Condition::SlotLease(fence)),
         (Guard::RenewNeverShortens, Condition::SlotExpiresBy(expires_at)),
     ];
     let intent = if by_holder.is_some() { Intent::Renew } else { Intent::Extend };
-    change_lease(slot, conditions, Mutation::Extend(expires_at, by_holder), intent)
+    Write { key: RowKey::Slot(slot), conditions, mutation: Mutation::Extend(expires_at, by_holder), intent }
 }
 
 /// A holder that waited without a token comes for its lease.
@@ -307,13 +311,7 @@ pub(crate) fn point_longer(settings: &Settings, lease: &SlotRow, held: &Held, fo
     let Held { expires_at, ref holder, attempt, .. } = *held;
     let row = holder_row(settings, holder, attempt, HolderState::Holding { slot, fence }, expires_at);
     let unchanged = vec![(Guard::ClaimHolderUnchanged, as_read(found))];
-    let same = vec![
-        (Guard::RegrantSameLease, Condition::SlotLease(fence)),
-        (Guard::RenewNeverShortens, Condition::SlotExpiresBy(expires_at)),
-    ];
-    let mutation = Mutation::Extend(expires_at, None);
-    let slot = Write { key: RowKey::Slot(slot), conditions: same, mutation, intent: Intent::PointLonger };
-    Request::Transact(vec![put(row, unchanged, Intent::PointLonger), slot])
+    Request::Transact(vec![put(row, unchanged, Intent::PointLonger), extension(slot, fence, expires_at, None)])
 }
 
 /// A free slot has a higher fence, as if a lease under that one had been given back.
@@ -393,15 +391,15 @@ pub(crate) fn clear_override(lapsed: &OverrideRow, to: Limit) -> Request {
     Request::Transact(vec![delete(RowKey::Override, unchanged, Intent::ClearOverride), note_lapse(lapsed, to)])
 }
 
-/// The pool's settings are set, where they are as they were read. Where a lowering would settle `sooner` by them, so is the
-/// override, whose lowering is dated so much later.
-pub(crate) fn set_pool(row: PoolRow, read: &OwnRows, sooner: Millis, noted: HistoryRow) -> Request {
+/// The pool's settings are set, where they are as they were read. Where a lowering settles in less time by them, so is the
+/// override, whose lowering is dated later.
+pub(crate) fn set_pool(row: PoolRow, read: &OwnRows, shortening: Option<Shortening>, noted: HistoryRow) -> Request {
     let unchanged = vec![(Guard::SetPoolUnchanged, settings_as_read(read.settings.as_ref()))];
     let mut writes = vec![put(Row::Pool(row), unchanged, Intent::SetPool), note(noted)];
-    if sooner > Millis(0) {
+    if let Some(shortening) = shortening {
         let mutation = match &read.live {
             Some(LiveRow::Valid(live)) => {
-                let lowered = live.lowered.map(|lowered| lowered.later(sooner));
+                let lowered = Some(shortening.keep(live.lowered, live.limit));
                 Mutation::Put(Row::Override(OverrideRow { lowered, ..live.clone() }))
             }
             Some(LiveRow::Unreadable(_)) | None => Mutation::Check,

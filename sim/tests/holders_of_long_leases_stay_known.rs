@@ -251,7 +251,7 @@ fn whatever_happens_meanwhile_no_lease_and_no_pointer_changes() {
 
 #[test]
 fn each_condition_of_that_write_is_needed() {
-    assert!(!changes_nothing(another_holds_it, false, Some(Guard::RegrantSameLease)));
+    assert!(!changes_nothing(another_holds_it, false, Some(Guard::RenewSameLease)));
     assert!(!changes_nothing(renews, false, Some(Guard::RenewNeverShortens)));
     assert!(!changes_nothing(asks_again, true, Some(Guard::ClaimHolderUnchanged)));
 }

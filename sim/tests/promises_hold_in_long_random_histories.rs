@@ -59,6 +59,12 @@ fn a_limit_lowered_below_what_is_held() {
 }
 
 #[test]
+fn a_limit_raised_while_an_earlier_lowering_settles() {
+    let faults = Faults { lose: 0, ..everything() };
+    walks(CheckedWorld { name: "raised again", ..large().change(1, 1, 3).and_change(2).faults(faults) });
+}
+
+#[test]
 fn branches_that_share_a_name() {
     walks(CheckedWorld { name: "shared names", ..large().share_name(0, 1) });
 }

@@ -208,6 +208,10 @@ async fn an_override_that_wins_over_the_limit_is_told() {
     let ran = Runner::new(table("overridden")).run_on(&prefix("p"), new).await.expect("changed");
     let SetLimitOutcome::Set(LimitChanged { from, to, .. }) = ran else { panic!("{ran:?}") };
     assert_eq!((from, to), (limit(15), limit(4)));
+    // Also whoever is asked, if it is about the limit.
+    let asked = |option, value| typed("overridden", &["pool", "set", "p", option, value], "no\n").1;
+    let wins = "an override by ann wins over this limit";
+    assert!(asked("--limit", "20").contains(wins) && !asked("--lease", "7m").contains(wins));
     let words = told("overridden", &["pool", "set", "p", "--limit", "20", "--yes"]);
     assert!(words.contains("an override by ann wins over this limit: 4 (the partner is slow)"), "{words}");
     let live = &document("overridden", &["pool", "set", "p", "--limit", "20"])["override"];
@@ -246,7 +250,7 @@ async fn a_row_that_makes_no_sense_can_be_set_right_or_removed() {
     told(name, &["table", "create"]);
     told(name, &["pool", "set", "p", "--limit", "5"]);
     damage(name, &prefix("p"), RowKey::Pool, "lease_ms", 0).await;
-    let wrong = refused(on(name), 3, &["leases", "p"]);
+    let wrong = refused(on(name), 3, &["pool", "show", "p"]);
     assert!(wrong.contains("pool p in table senseless is misconfigured"), "{wrong}");
     // Not even to the default is it set without asking.
     assert!(refused(on(name), 2, &["pool", "set", "p", "--lease", "5m"]).contains("no terminal to ask on"));
@@ -305,7 +309,7 @@ async fn an_override_that_cannot_be_read_is_ended_or_replaced() {
     told(name, &["pool", "set", "p", "--limit", "5"]);
     told(name, &["pool", "override", "p", "--limit", "3", "--reason", "slow", "--yes"]);
     damage(name, &prefix("p"), RowKey::Override, "limit", -5).await;
-    refused(on(name), 3, &["leases", "p"]);
+    refused(on(name), 3, &["pool", "show", "p"]);
     let (status, shown) = typed(name, &["pool", "override", "p", "--end"], "no\n");
     assert_eq!(status, Some(1), "{shown}");
     assert!(shown.contains("The override of pool p in table unreadable-override makes no sense"), "{shown}");

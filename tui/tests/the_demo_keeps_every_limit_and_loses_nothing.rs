@@ -181,7 +181,9 @@ fn two_runs_one_after_another_share_a_file() {
     assert_eq!(pool(&report(&first), "batch")["limit"], 1);
     let second = quick(&["--json", "--store", &file]);
     let told = String::from_utf8_lossy(&second.stderr);
-    assert!(told.contains("batch: limit 1 set by leasehold demo") && told.contains("back to limit 2"), "{told}");
+    let removed =
+        "batch: the override that lay there, limit 1 set by leasehold demo (as planned), is removed; the demo begins";
+    assert!(told.contains(removed) && told.contains("with limit 2"), "{told}");
     let report = report(&second);
     assert_eq!((&report["store"], &pool(&report, "batch")["peak_held"]), (&file.as_str().into(), &2.into()));
     // A pool that was made again settles for nobody: nobody follows the limit of a run that is over.

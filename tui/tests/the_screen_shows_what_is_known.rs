@@ -203,6 +203,20 @@ fn dialogs_fit_a_very_small_screen() {
 }
 
 #[test]
+fn a_long_reason_gives_way_to_what_a_change_comes_to() {
+    let mut dashboard = with((40, 12), &example());
+    let why: std::sync::Arc<str> = "incident 4711, the partner's database is slow ".repeat(20).into();
+    let live = Overridden { at: ago(60_000), who: "ann@desk".into(), why, until: None };
+    let look = scene("analytics", 15, 9, 4).look();
+    dashboard.apply(Input::Seen(Box::new(Occupancy { overridden: Some(live), ..look })));
+    press(&mut dashboard, KeyCode::Char('+'));
+    let shown = screen(&dashboard);
+    for words in ["ann@desk: incident 4711", "Yours replaces that one", "The limit becomes 16 at once"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+}
+
+#[test]
 fn a_limit_that_settles_says_until_when_nobody_gets_in() {
     let mut dashboard = with(WIDE, &example());
     // Lowered from 20, with quiet periods of 35 s and a grace of 5 s; 9 of 15 slots are held.

@@ -54,7 +54,7 @@ pub(crate) struct DemoOptions {
     #[arg(long)]
     pub(crate) plain: bool,
 
-    /// Save what the dashboard shows in this file, for `leasehold watch --replay`
+    /// Save what the dashboard shows in this file, for `leasehold watch --replay`; it needs a terminal
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plain", "json"])]
     pub(crate) record: Option<PathBuf>,
 

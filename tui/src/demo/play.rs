@@ -98,7 +98,9 @@ impl DemoRun {
             if let Some(left) = left {
                 let (prefix, limit) = (&plan.prefix, plan.limit);
                 let was = format!("limit {} set by {} ({})", left.limit, left.who, left.why);
-                notes.push(format!("{prefix}: {was} was left by an earlier run; back to limit {limit}"));
+                notes.push(format!(
+                    "{prefix}: the override that lay there, {was}, is removed; the demo begins with limit {limit}"
+                ));
             }
             pools.push((plan, pool));
         }

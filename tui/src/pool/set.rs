@@ -6,8 +6,8 @@ use leasehold_core::{
     SettingsRow, Timestamp,
 };
 use leasehold_store::{
-    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, WrongRow, shown_attribute,
-    table_shape,
+    DIRECTORY_KEYS, KEYS, RunError, SETTINGS_FRESH_FOR, StoreError, TABLE_SHAPE, Table, WrongRow, limit_rows,
+    shown_attribute, table_shape,
 };
 use serde::Serialize;
 
@@ -74,8 +74,8 @@ pub(crate) struct PoolSetOptions {
     longest_hold: Option<Millis>,
 
     /// How long after a change somebody may still follow the old settings: 5s of caching, the least, and the longest call
-    /// [default: 35s]. Calls from before a shortening may last as long as before: lower no limit until then, or in the
-    /// same command
+    /// [default: 35s]. Calls from before a shortening may last as long as before: a limit that is lowered soon after it
+    /// settles as late
     #[arg(long, value_name = "TIME", value_parser = quiet, verbatim_doc_comment)]
     #[arg(allow_hyphen_values = true)]
     quiet: Option<Millis>,
@@ -236,9 +236,18 @@ impl PoolSetOptions {
                 is_ours(table).await?;
             }
             if matches!(shown.before, PoolBefore::Unreadable(_)) || !shown.changed().is_empty() {
+                let live = match limit_rows(table, prefix).await {
+                    Ok(rows) if shown.changed().contains(&"limit") => rows.live_in_force().cloned(),
+                    _ => None,
+                };
+                let wins = live.map(|live| format!("\n{}", wins(&live.into()))).unwrap_or_default();
                 let meanwhile =
                     if tried == 0 { "" } else { "Nothing was changed: somebody else set this pool meanwhile.\n" };
-                self.yes.or_told("changing a pool", &format!("{meanwhile}{}", shown.about(table)), prefix.as_str())?;
+                self.yes.or_told(
+                    "changing a pool",
+                    &format!("{meanwhile}{}{wins}", shown.about(table)),
+                    prefix.as_str(),
+                )?;
             }
             let expected = ExpectedSettings::Exactly(seen.map(Box::new));
             match runner
@@ -393,11 +402,16 @@ impl PoolChange {
                 advised(format_args!("pool override {prefix} --end"))
             );
         }
-        if let Some(OverrideOutput { limit, who, why, .. }) = &after.live {
-            text += &format!("an override by {who} wins over this limit: {limit} ({why})\n");
+        if let Some(live) = &after.live {
+            text += &format!("{}\n", wins(live));
         }
         text
     }
+}
+
+/// That the limit of the settings is not the one in force.
+fn wins(OverrideOutput { limit, who, why, .. }: &OverrideOutput) -> String {
+    format!("an override by {who} wins over this limit: {limit} ({why})")
 }
 
 /// What does not fit in these settings: a line each.

@@ -106,4 +106,15 @@ describe("in forced colours", () => {
       await close();
     });
   }
+
+  test("what is drawn keeps the colours of its legend", async () => {
+    const { page, close } = await open();
+    const colours = () => page.evaluate(async () => ({ ...(await import(new URL("page/colours.js", location.href).href)).colours }));
+    const plain = await colours();
+    await page.emulateMedia({ forcedColors: "active" });
+    await page.waitForFunction(() => matchMedia("(forced-colors: active)").matches);
+    assert.deepEqual(await colours(), plain);
+    assert.ok(new Set(Object.values(plain)).size > 10, JSON.stringify(plain));
+    await close();
+  });
 });

@@ -50,10 +50,10 @@ describe("recordings", () => {
     assert.equal(await waits.innerText(), "nobody waits", "the next look may be late");
     await showAt(page, 12);
     assert.deepEqual([await waits.innerText(), await old()], ["nobody waits. The last look was 9\u00a0s before", true]);
-    assert.deepEqual(await logged(page), ["Nobody looked in this time."]);
+    assert.deepEqual(await logged(page), ["Nobody has looked for a while."]);
     await showAt(page, 14);
     assert.deepEqual([await waits.innerText(), await old()], ["nobody waits", false]);
-    assert.deepEqual(await logged(page), ["No change was seen in this time."]);
+    assert.deepEqual(await logged(page), ["No change was seen in the last 10 s."]);
     assert.deepEqual(seen.complaints, []);
     await close();
   });

@@ -351,7 +351,7 @@ describe("traces", () => {
     const lines = [0, 1].flatMap((later) => Array.from({ length: 11 }, (_, at) => ({ at_ms: 1000 + later * 5000, pool: { ...pool, prefix: `pool-${at}`, at_ms: 1000 + later * 5000, limit: 10 + later } })));
     await play(page, lines);
     assert.equal(await page.locator(".trace-log .mono").count(), 8);
-    assert.equal(await page.locator(".trace-log li").last().innerText(), "3 more in the last 10 s.");
+    assert.equal(await page.locator(".trace-log li").last().innerText(), "3 more in the last 5 s.");
     await close();
   });
 

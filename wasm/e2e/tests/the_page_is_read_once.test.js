@@ -219,7 +219,7 @@ describe("the page is read once", () => {
       for (let steps = 0; steps < 400 && !asked(player.world.numbers().doors[1]); steps += 1) player.step();
     }, there);
     await stepUntil("a job");
-    assert.equal(await verdict(), "No job has asked yet");
+    assert.equal(await verdict(), "No job has got an answer yet");
     await stepUntil("a request");
     assert.equal(await verdict(), "Never above its limit");
     await close();

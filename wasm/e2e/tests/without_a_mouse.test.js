@@ -243,6 +243,21 @@ describe("without a mouse", () => {
     }
   });
 
+  test("how many wait is read beside what a drained pool says", async () => {
+    for (const width of [1200, 1280, 1300, 1366]) {
+      const { page, close } = await open({ width, hash: "#story=two-workflows&at=5000" });
+      await page.evaluate(() => globalThis.leasehold.player.act({ do: "limit", pool: "analytics", limit: 0 }));
+      await show(page, 9500);
+      const { text, cut } = await page.locator("[data-door] .pool").nth(2).evaluate((pool) => {
+        const [waits, frame] = [pool.querySelector(".pool-waits"), pool].map((one) => one.getBoundingClientRect());
+        return { text: pool.innerText, cut: waits.right > frame.right || pool.querySelector(".pool-waits").scrollWidth > Math.ceil(waits.width) };
+      });
+      assert.match(text, /nobody is let in from .* on[\s\S]*\d+ wait/, `${width}`);
+      assert.equal(cut, false, `${width}`);
+      await close();
+    }
+  });
+
   test("says nothing aloud of what was long ago when a moment is gone to", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows&at=20000" });
     const said = () => page.locator("#announce").innerText();
@@ -251,6 +266,25 @@ describe("without a mouse", () => {
     await page.keyboard.press("End");
     await page.waitForFunction(() => globalThis.leasehold.player.now > 20_000);
     assert.doesNotMatch(await said(), /Now \d+ run/);
+    await close();
+  });
+
+  test("nothing that was said aloud outlasts its story or its moment", async () => {
+    const { page, close } = await open({ hash: "#story=thundering-herd" });
+    const said = () => page.locator("#announce").innerText();
+    const step = async () => {
+      await page.evaluate(() => {
+        for (let steps = 0; steps < 200 && document.getElementById("announce").textContent === ""; steps += 1) globalThis.leasehold.player.step();
+      });
+      assert.notEqual(await said(), "");
+    };
+    await step();
+    await page.locator('.story input[value="clocks-disagree"]').check();
+    assert.equal(await said(), "");
+    await step();
+    await page.locator("#scrub").focus();
+    await page.keyboard.press("End");
+    assert.equal(await said(), "");
     await close();
   });
 });

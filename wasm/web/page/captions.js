@@ -258,6 +258,8 @@ export class Captions {
     /** What is still to be said aloud. @type {{text: string, value: number}|null} */
     this.unsaid = null;
     this.places.forEach((place) => place.replaceChildren("\u00a0"));
+    // What was said of another moment, or of another story, is not there to be read.
+    this.announcer.textContent = "";
   }
 
   /** What a visitor just did is told before anything else. @param {string[]} whats @param {number} real */
@@ -321,7 +323,7 @@ export class Captions {
     if (before !== null && (real - this.shownAt[door] < 3000 || frame.now_ms - before.at_ms < 1000)) return;
     this.shown[door] = null;
     this.shownAt[door] = real;
-    const text = frame.now_ms === 0 ? "The first job has not come yet." : unbroken(standing(frame.doors[door].pools, pools));
+    const text = frame.now_ms === 0 ? "The jobs come from now on." : unbroken(standing(frame.doors[door].pools, pools));
     if (this.places[door].textContent !== text) this.places[door].textContent = text;
     this.places[door].classList.remove("alarm");
   }

@@ -9,6 +9,8 @@ export const colours = {};
 export function readColours() {
   const probe = document.createElement("span");
   probe.hidden = true;
+  // In forced colours all would be one: a canvas draws with its own, as a picture does.
+  probe.style.forcedColorAdjust = "none";
   document.body.append(probe);
   for (const name of names) {
     probe.style.color = `var(--${name})`;
@@ -24,5 +26,5 @@ export function onColours(changed) {
     changed();
   };
   document.addEventListener("themechange", again);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  for (const media of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) matchMedia(media).addEventListener("change", again);
 }

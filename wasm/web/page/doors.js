@@ -10,7 +10,7 @@ import { closedOf, harmless, moment, notPromised, number, plural, sides, span, w
 const mostCounts = 100;
 
 /** The verdicts before there is anything to judge. */
-const unasked = ["No job has come yet", "No job has asked yet"];
+const unasked = ["No job has come yet", "No job has got an answer yet"];
 
 /** A longer name has a line of its own, so that what stands beside it moves nothing at one side alone. */
 const longName = 15;
@@ -239,7 +239,7 @@ function waitingIn(jobs, pools) {
   return waiting;
 }
 
-/** Whether anything was asked of the table at this door. */
+/** Whether the table has served anything at this door. */
 function hasAsked({ requests: { reads, writes, transactions } }) {
   return reads + writes + transactions > 0;
 }

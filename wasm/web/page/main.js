@@ -481,7 +481,10 @@ function connect() {
 // Where there is little room, what can be changed waits to be asked for.
 if (!matchMedia("(min-width: 40rem)").matches) get("scenario").open = false;
 
-const trace = new TraceShow(get("trace"), () => writeLink());
+const trace = new TraceShow(get("trace"), (said) => {
+  writeLink();
+  if (said !== "") captions.say(said);
+});
 
 async function start() {
   readColours();

@@ -154,7 +154,10 @@ export class Requests {
     } catch {
       // It has not come yet, at this moment.
     }
-    return this.briefs.length < asked ? ` ${this.briefs.length === 0 ? "None" : this.briefs.length} of ${asked} ${this.briefs.length < 2 ? "is" : "are"} still kept.` : "";
+    if (this.briefs.length >= asked) return "";
+    const at = new Set(this.briefs.map((brief) => brief.door));
+    const whose = at.size === 1 ? `, of ${sides[this.briefs[0].door]}` : "";
+    return ` ${this.briefs.length === 0 ? "None" : this.briefs.length} of ${asked} ${this.briefs.length < 2 ? "is" : "are"} still kept${whose}.`;
   }
 
   #drawList() {

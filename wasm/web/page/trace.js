@@ -39,10 +39,12 @@ const frameOf = `
   <ol class="trace-log" data-log></ol>`;
 
 export class TraceShow {
-  /** @param {HTMLElement} section @param {() => void} opened called when a visitor chose another recording */
+  /** @param {HTMLElement} section @param {(said: string) => void} opened called when a visitor chose another recording, with what is told of it */
   constructor(section, opened) {
     this.section = section;
     this.opened = opened;
+    /** What the recording is, and what of it is not shown. */
+    this.said = "";
     /** Where on this site the recording is; none if it is a visitor's file. @type {string|null} */
     this.address = null;
     this.Replay = null;
@@ -86,7 +88,7 @@ export class TraceShow {
       if (file.files[0]) this.#take(file.files[0]);
       file.value = "";
     });
-    const load = () => this.fetch(address.value).then(this.opened);
+    const load = () => this.fetch(address.value).then(() => this.opened(this.said));
     document.getElementById("trace-load").addEventListener("click", load);
     address.addEventListener("keydown", (event) => {
       if (event.key === "Enter") load();
@@ -116,11 +118,13 @@ export class TraceShow {
   /** @param {File} file */
   async #take(file) {
     await this.read(file);
-    this.opened();
+    this.opened(this.said);
   }
 
   /** @param {string} text */
   refuse(text) {
+    // It is told as an alert.
+    this.said = "";
     this.message.textContent = harmless(text);
     this.message.hidden = false;
     this.section.scrollIntoView({ block: "nearest" });
@@ -212,6 +216,7 @@ export class TraceShow {
     const notes = [note && `${capital(harmless(note))}.`, looks === 0 && "It holds no look at any pool: the recording ended before the first.", ...without].filter(Boolean);
     part("note").textContent = notes.join(" ");
     part("note").hidden = notes.length === 0;
+    this.said = [`${part("title").textContent}: ${part("about").textContent}.`, ...notes].join(" ");
     // Without a look there is nothing to play.
     for (const one of ["time", "happened", "log"]) part(one).hidden = looks === 0;
     this.parts.play.addEventListener("click", () => (this.playing ? this.pause() : this.play()));
@@ -344,8 +349,9 @@ export class TraceShow {
       }),
     );
     let note = null;
-    if (events.length === 0) note = unseen ? "Nobody looked in this time." : "No change was seen in this time.";
-    else if (seen.length > events.length) note = `${number(seen.length - events.length)} more in the last ${Math.round(span / 1000)} s.`;
+    const lately = `in the last ${number(Math.max(1, Math.round(Math.min(span, moment - this.replay.from()) / 1000)))} s`;
+    if (events.length === 0) note = unseen ? "Nobody has looked for a while." : `No change was seen ${lately}.`;
+    else if (seen.length > events.length) note = `${number(seen.length - events.length)} more ${lately}.`;
     if (note === null) return;
     const item = document.createElement("li");
     item.className = "soft";

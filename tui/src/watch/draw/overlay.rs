@@ -226,7 +226,7 @@ pub(super) fn form(dashboard: &DashboardState, form: &Form, area: Rect, buf: &mu
     }
     let room = usize::from(area.height.saturating_sub(fields + 2));
     first.truncate(room);
-    let about = shortened_to(wrapped(area.width), room - first.len());
+    let about = about_in(form, columns, room - first.len());
     let height = first.len() as u16 + about.len() as u16 + fields + 2;
     let inner = popup(dashboard, &text::clip(&form.title, columns.saturating_sub(2)), (area.width, height), area, buf);
     let mut y = 0;
@@ -239,6 +239,15 @@ pub(super) fn form(dashboard: &DashboardState, form: &Form, area: Rect, buf: &mu
     }
     let frame = Rect { x: inner.x, y: inner.y + inner.height, width: inner.width, height: 1 };
     put(buf, frame.intersection(area), 1, 0, " enter goes on · esc cancels ", palette.quiet());
+}
+
+/// What a form says of itself, in so many lines. Its first words, which quote somebody, give way to what follows from the change.
+fn about_in(form: &Form, columns: usize, room: usize) -> Vec<String> {
+    let mut parts = form.about.iter().map(|words| wrap(words, columns));
+    let first = parts.next().unwrap_or_default();
+    let rest: Vec<String> = parts.flatten().collect();
+    let lines = shortened_to(first, room.saturating_sub(rest.len()).max(1)).into_iter().chain(rest).collect();
+    shortened_to(lines, room)
 }
 
 /// So many lines; where there were more, the last one says so.
