@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lowering_soon_after_a_shorter_quiet_period_settles_no_sooner() {
+    fn a_lowering_soon_after_a_shorter_quiet_settles_no_sooner() {
         let rules = |row: &PoolRow, now| {
             Settings::from_rows("p".parse().expect("a name"), row, None, None, now).expect("settings")
         };
