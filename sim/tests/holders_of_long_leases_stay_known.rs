@@ -93,6 +93,9 @@ fn rows_of_long_leases_are_seldom_read_and_written_twice_a_day() {
     let (reads, writes) = (reads_of_holders(&pool), pool.asked.iter().filter(written).count());
     // The first of each are those of the lease itself.
     assert!((days as usize..=2 * days as usize + 1).contains(&writes), "{writes} writes");
+    // The lease manager's role may not check a row without writing it.
+    let checks = |request: &Request| request.writes().iter().any(|write| write.mutation == Mutation::Check);
+    assert!(!pool.asked.iter().any(checks));
     // An eighth of the sweeps, of which there are 1,440 a day.
     assert!(reads <= 180 * days as usize + 1, "{reads} reads");
 }
