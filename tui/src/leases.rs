@@ -53,7 +53,8 @@ const AFTER_STATE: &str = "\
      \"held_for_ms\", \"expires_in_ms\", \"expired\", \"lapsed\", \"unconfirmed\": its callback may not have arrived}],
      \"queue\": [{\"holder\", \"since_ms\", \"waits_for_ms\", \"give_up_at_ms\"}]}
 
-`key` and `parent` are there if the holder has them. Where the limit is null, the default grace of 5 s is assumed. Times are milliseconds; moments since 1970.";
+`key` and `parent` are there if the holder has them. Times are milliseconds; moments since 1970. Where the limit is
+null, the default grace of 5 s is assumed.";
 
 #[derive(Debug, Serialize)]
 struct LeasesOutput<'a> {
