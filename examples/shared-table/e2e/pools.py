@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -68,5 +69,12 @@ class Pool:
         assert (status["current_running"], status["waiting"]) == (0, 0), status
 
     def once(self, what: str, ask: Callable[[], Any], seconds: float = 60) -> Any:
-        """What `ask` gives once it gives something."""
-        return eventually(f"pool {self.prefix}: {what}", ask, seconds)
+        """What `ask` gives once it gives something. If it does not, the error tells of the pool's rows too."""
+        try:
+            return eventually(f"pool {self.prefix}: {what}", ask, seconds)
+        except AssertionError as error:
+            error.add_note(f"{len(self.waiting())} wait; the other rows, at {time.time():.3f}:")
+            for row in self.rows():
+                if not str(row["SK"]).startswith(("wait#", "holder#")):
+                    error.add_note(f"  {row}")
+            raise

@@ -33,12 +33,13 @@ locals {
       acquire_timeout = 20
       timeout         = 10
     }
-    # The shortest quiet period there can be: the settings cache of 5 s and the shortest timeout.
+    # The shortest quiet period there can be: the settings cache of 5 s and the shortest timeout. A task whose call was not
+    # answered asks again soon.
     changing = {
       limit           = var.changing_limit
       lease_seconds   = 60
       longest_hold    = 0
-      acquire_timeout = 200
+      acquire_timeout = 90
       timeout         = 10
     }
     large = {
