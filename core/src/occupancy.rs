@@ -113,7 +113,7 @@ pub enum PoolState {
     /// as nobody could be let in. A summary has no slots: only the first reason shows.
     Starving,
     /// The limit was lowered, perhaps by the end of an override, and not everybody surely follows yet: nobody is let in
-    /// until [`settles_at`](Occupancy::settles_at), though fewer than the limit hold a lease; or more do, as before.
+    /// until [`settles_at`](Occupancy::settles_at), also where somebody gives a lease back.
     Settling,
     /// The limit is 0, and leases from before have not all ended; or somebody may still follow the limit before. A lease
     /// that was granted after that makes it [`OverLimit`](PoolState::OverLimit), as far as slots were read.
@@ -353,7 +353,9 @@ impl Occupancy {
     /// limit of 0 are not all from before that if it is `broken`.
     fn judged(self, free: u32, starving: bool, broken: bool) -> Occupancy {
         let (limit, highest) = (self.limit.count(), self.limit_was.unwrap_or(self.limit).count());
-        let settling = self.is_closed() && (free > 0 || self.held > limit);
+        // Where not all slots are closed, a slot that is held goes to the next once its holder gives it back.
+        let all_closed = highest - limit >= limit;
+        let settling = self.is_closed() && (free > 0 || self.held > limit || all_closed);
         let state = if self.held > highest && (limit > 0 || broken || self.settles_at.is_some()) {
             PoolState::OverLimit
         } else if limit == 0 && (self.held, self.expired, self.settles_at) == (0, 0, None) {

@@ -191,11 +191,19 @@ fn a_limit_that_settles_may_leave_slots_open_or_find_all_held() {
     // Two of ten count as held: the rest is open.
     let some = look_by(&lowered(10, 8), 110, vec![held(0, "a", 90, 390)], vec![]);
     assert_eq!((settles(&some), some.open, some.is_closed()), ((PoolState::Ok, Some(175)), 5, false));
-    let all = look_by(&lowered(5, 2), 110, vec![held(0, "a", 90, 390), held(1, "b", 90, 390)], vec![]);
+    // One of two counts as held: the other goes to the next once its holder gives it back.
+    let both = || vec![held(0, "a", 90, 390), held(1, "b", 90, 390)];
+    let all = look_by(&lowered(3, 2), 110, both(), vec![]);
     assert_eq!((settles(&all), all.is_closed()), ((PoolState::Full, Some(175)), true));
     // A free slot above the limit is none that could be had.
-    let above = look_by(&lowered(5, 2), 110, vec![held(0, "a", 90, 390), held(1, "b", 90, 390), free(2)], vec![]);
+    let above = look_by(&lowered(3, 2), 110, vec![held(0, "a", 90, 390), held(1, "b", 90, 390), free(2)], vec![]);
     assert_eq!(above.state, PoolState::Full);
+    // Both count as held: nobody is let in before that, also if a holder gives its lease back.
+    for was in [4, 5] {
+        let closed = look_by(&lowered(was, 2), 110, both(), vec![waits("c", 95)]);
+        assert_eq!((settles(&closed), closed.is_closed()), ((PoolState::Settling, Some(175)), true));
+        assert_eq!(look_by(&lowered(was, 2), 175, both(), vec![]).state, PoolState::Full);
+    }
     // Those who hold above a lowered limit are expected; more than the limit before are not.
     let above = |limit_was| {
         let three = vec![held(0, "a", 90, 390), held(1, "b", 90, 390), held(2, "c", 90, 390)];

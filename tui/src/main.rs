@@ -26,6 +26,7 @@ mod synopsis;
 mod table;
 mod target;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::{ContextValue, ErrorKind};
@@ -76,7 +77,8 @@ The table and the credentials are found as the AWS CLI finds them: by these opti
 Exit status: 0 done, or there was nothing to do; 1 not done (the pool does not exist, leases are in the way,
 the answer was no); 2 the options make no sense, a file that they name cannot be read or written, or nobody is
 there to be asked (add --yes); 3 the table cannot be used (it is missing, no credentials, not allowed, no
-answer), or standard output cannot be written; 128 + N ended by signal N. `leasehold demo --help`, `doctor --help` and `run --help` list their own.";
+answer), or standard output cannot be written; 128 + N ended by signal N. 
+`demo`, `doctor`, `pools`, `record`, `run` and the dashboard say more in their --help.";
 
 fn main() -> ExitCode {
     let given: Vec<_> = std::env::args_os().collect();
@@ -99,7 +101,15 @@ const LONGEST_SHOWN: usize = 80;
 /// wrote. What is wrong begins as every complaint does: `leasehold run` ends with statuses that its command may end with too.
 fn refuse(wrong: clap::Error) -> ! {
     if !wrong.use_stderr() {
-        wrong.exit()
+        // As every other text: where standard output cannot be written, the status says so.
+        let told = output::written(wrong.print().and_then(|()| std::io::stdout().flush()));
+        std::process::exit(told.map_or_else(
+            |error| {
+                output::complain(&error.to_string());
+                error.status().into()
+            },
+            |()| wrong.exit_code(),
+        ))
     }
     let mut text = wrong.to_string();
     if wrong.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

@@ -69,7 +69,12 @@ pub(crate) fn colours() -> bool {
 
 /// Writes it to standard output.
 pub(crate) fn write(told: &[u8]) -> Result<(), CliError> {
-    match std::io::stdout().write_all(told) {
+    written(std::io::stdout().write_all(told))
+}
+
+/// What came of writing to standard output.
+pub(crate) fn written(told: std::io::Result<()>) -> Result<(), CliError> {
+    match told {
         // Whoever closed the pipe has read enough.
         Err(wrong) if wrong.kind() != ErrorKind::BrokenPipe => Err(CliError::Output(wrong)),
         _ => Ok(()),

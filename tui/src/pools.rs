@@ -254,7 +254,8 @@ impl PoolsRow {
             settles_at_ms: settling.map(|(until, _)| until),
             limit_was: settling.map(|(_, was)| was),
             live: listed.live_at(now).cloned().map(OverrideOutput::from),
-            swept_at_ms: seen.as_ref().map(|seen| seen.at),
+            // Also of a pool whose settings make no sense.
+            swept_at_ms: listed.summary.as_ref().map(|summary| summary.at),
             stale,
             prefix,
             trouble,

@@ -86,6 +86,48 @@ async fn a_damaged_row_hides_no_setting() {
     assert_eq!((&json["waiting"], &json["settings"]["limit"]), (&0.into(), &3.into()), "{json:#}");
 }
 
+/// When a pool was swept last is told of one whose settings make no sense, too: "never" would lead to look for its sweeps.
+#[tokio::test]
+async fn a_damaged_setting_hides_no_sweep() {
+    let patient = Patient::with_limit(2).await;
+    patient.sweep().await;
+    patient.put_item("pool", &[("limit", s("abc"))]).await;
+    let pools = |output: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let ended =
+            command.args(["pools", "--output", output, "--store"]).arg(&patient.file).output().expect("it runs");
+        String::from_utf8(ended.stdout).expect("text")
+    };
+    let told = pools("text");
+    assert!(told.contains("broken") && told.contains("s ago") && !told.contains("never"), "{told}");
+    let json: serde_json::Value = serde_json::from_str(&pools("json")).expect("JSON");
+    assert!(json["pools"][0]["swept_at_ms"].is_u64(), "{json:#}");
+}
+
+/// Until when somebody may still be let in by the limit before, whoever lowers a limit has to know, damaged row or not.
+#[tokio::test]
+async fn a_damaged_row_hides_no_settling() {
+    let patient = damaged_slot().await;
+    let run = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let ended = command.args(args).arg("--store").arg(&patient.file).output().expect("it runs");
+        let wrong = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!((ended.status.code(), wrong.contains("slot#00001")), (Some(0), true), "{args:?}: {wrong}");
+        String::from_utf8(ended.stdout).expect("text")
+    };
+    let settles = |told: &str, was: u64| {
+        let json: serde_json::Value = serde_json::from_str(told).expect("JSON");
+        assert_eq!(json["limit_was"], was, "{json:#}");
+        assert!(json["settles_at_ms"].as_u64().is_some_and(|at| at > now().0), "{json:#}");
+    };
+    let told = run(&["pool", "override", "p", "--limit", "2", "--reason", "load", "-y", "--output", "json"]);
+    settles(&told, 3);
+    let told = run(&["pool", "override", "p", "--drain", "--reason", "incident", "-y"]);
+    assert!(told.contains("nobody is let in any more from ") && told.contains("(limit was 3)"), "{told}");
+    run(&["pool", "override", "p", "--end", "--reason", "over", "-y"]);
+    settles(&run(&["pool", "set", "p", "--limit", "1", "-y", "--output", "json"]), 3);
+}
+
 #[tokio::test]
 async fn nobody_is_told_of_a_free_pool_that_may_be_held() {
     let patient = Patient::with_limit(2).await;

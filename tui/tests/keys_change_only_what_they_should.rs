@@ -254,6 +254,26 @@ fn of_two_people_the_second_is_asked_again() {
 }
 
 #[test]
+fn what_changed_meanwhile_is_told_to_its_end() {
+    let who = "nightly-deploy-pipeline@build-runner-0123.ci.example.com";
+    for size in [(40, 12), (60, 20), (80, 24), (100, 30), (160, 50)] {
+        let mut dashboard = dashboard(WATCH, size);
+        watched(&mut dashboard, &example());
+        press(&mut dashboard, KeyCode::Char('+'));
+        let live = Overridden { at: Timestamp(NOW.0 + 100), who: who.into(), why: "slow".into(), until: None };
+        let look = scene("analytics", 2, 2, 0).look();
+        dashboard.apply(Input::Seen(Box::new(Occupancy { overridden: Some(live), ..look })));
+        let shown = screen(&dashboard);
+        let lines = shown.lines().skip_while(|line| !line.contains("! the limit was"));
+        let column = lines.clone().next().and_then(|line| line.chars().position(|c| c == '!')).expect("it is told");
+        let inside = lines.flat_map(|line| line.chars().skip(column).take_while(|c| *c != '│'));
+        let told: String = inside.filter(|c| !c.is_whitespace()).collect();
+        assert!(told.starts_with(&format!("!thelimitwaschangedmeanwhileby{who}:itis2now")), "{size:?}: {shown}");
+        assert!(shown.contains("enter goes on"), "{size:?}: {shown}");
+    }
+}
+
+#[test]
 fn a_message_goes_when_it_is_false_or_a_key_is_pressed() {
     let mut dashboard = dashboard(WATCH, (120, 40));
     watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);

@@ -288,6 +288,19 @@ fn a_report_that_cannot_be_written_is_told() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // For its device that is always full.
+fn help_that_cannot_be_written_is_told() {
+    for asked in [&["--help"][..], &["pools", "--help"], &["--version"], &["help", "run"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let output = command.args(asked).stdout(full).output().expect("the binary runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{asked:?}: {told}");
+        assert!(told.contains("standard output cannot be written: No space left on device"), "{asked:?}: {told}");
+    }
+}
+
+#[test]
 fn an_item_nobody_does_in_time_is_lost_and_the_status_is_1() {
     let folder = Folder::new("losing");
     let file = folder.file("slow.toml");

@@ -217,6 +217,21 @@ fn a_long_reason_gives_way_to_what_a_change_comes_to() {
 }
 
 #[test]
+fn time_in_which_nothing_was_read_is_drawn_as_unknown() {
+    let mut dashboard = with(WIDE, &[scene("analytics", 15, 9, 0)]);
+    let filled = |dashboard: &DashboardState| screen(dashboard).matches('█').count();
+    let before = filled(&dashboard);
+    let later = Timestamp(NOW.0 + 25_000);
+    dashboard.apply(Input::Tick(later));
+    let silent = screen(&dashboard);
+    assert!(silent.contains("× stale") && filled(&dashboard) <= before, "{silent}");
+    // Then as many hold a lease as before; what was between nobody knows.
+    let look = Occupancy { at: later, ..scene("analytics", 15, 9, 0).look() };
+    dashboard.apply(Input::Seen(Box::new(look)));
+    assert_snapshot!(screen(&dashboard));
+}
+
+#[test]
 fn a_limit_that_settles_says_until_when_nobody_gets_in() {
     let mut dashboard = with(WIDE, &example());
     // Lowered from 20, with quiet periods of 35 s and a grace of 5 s; 9 of 15 slots are held.
@@ -242,6 +257,12 @@ fn a_limit_of_0_drains_and_is_drained() {
     dashboard.apply(Input::Seen(Box::new(later)));
     let shown = screen(&dashboard);
     assert!(shown.contains("□ drained") && shown.contains("□ 1 drained") && !shown.contains("full"), "{shown}");
+    // A slot that was granted before is nobody's, and nobody can have it.
+    let free = (0..2).map(|number| SlotRow { held: None, ..nobody.slot(number) }).collect();
+    let closed = Occupancy { at: Timestamp(NOW.0 + 1), ..nobody.look_by(free, lowered(90_000)) };
+    dashboard.apply(Input::Seen(Box::new(closed)));
+    let shown = screen(&dashboard);
+    assert_eq!((shown.matches(" closed ").count(), shown.matches(" free ").count()), (2, 0), "{shown}");
 }
 
 #[test]

@@ -4,12 +4,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use leasehold_core::{
-    Author, ExecutionFreed, ExpectedOverride, HistoryRow, LimitChanged, ReleaseAll, SetLimit, SetLimitOutcome, SlotRow,
-    Snapshot, StatusRequest, SweepRequest,
+    Author, ExecutionFreed, ExpectedOverride, HistoryRow, LeaseId, LimitChanged, ReleaseAll, SetLimit, SetLimitOutcome,
+    SlotRow, Snapshot, StatusRequest, SweepRequest,
 };
 use leasehold_store::{NotedChanges, Table, history};
 use leasehold_tui::watch::actions::superseded;
@@ -82,7 +81,7 @@ pub(crate) struct ForeignChange {
 /// Something that happened.
 enum RunEvent {
     Ended { pool: usize, item: usize, replaces: u32, ending: WorkerEnd },
-    Back { pool: usize, after: Option<Duration> },
+    Back { pool: usize, lease: LeaseId, after: Option<Duration> },
 }
 
 impl DemoRun {
@@ -147,7 +146,7 @@ impl DemoRun {
                 Ok(RunEvent::Ended { pool, item, replaces, ending }) => {
                     self.ended(&mut events, &mut done, (pool, item), replaces, ending);
                 }
-                Ok(RunEvent::Back { pool, after }) => self.back(&mut done[pool], pool, after),
+                Ok(RunEvent::Back { pool, lease, after }) => self.back(&mut done[pool], pool, &lease, after),
                 // A worker that panicked: its item is found missing below.
                 Err(_) => {}
             }
@@ -247,7 +246,10 @@ impl DemoRun {
                 let (prefix, slot) = (&workload.plan.prefix, dead.lease.id.slot);
                 self.progress.say(&format!("{prefix}: {} died holding {slot}; another takes its item", dead.who));
                 let workload = Arc::clone(workload);
-                events.spawn(async move { RunEvent::Back { pool, after: comes_back(&workload, &dead).await } });
+                events.spawn(async move {
+                    let after = comes_back(&workload, &dead).await;
+                    RunEvent::Back { pool, lease: dead.lease.id, after }
+                });
                 self.start_worker(events, done, (pool, item), replaces + 1, false);
             }
             WorkerEnd::Lost(why) => {
@@ -257,9 +259,9 @@ impl DemoRun {
         }
     }
 
-    fn back(&self, done: &mut PoolOutcome, pool: usize, after: Option<Duration>) {
+    fn back(&self, done: &mut PoolOutcome, pool: usize, lease: &LeaseId, after: Option<Duration>) {
         let workload = &self.workloads[pool];
-        workload.counts.held.fetch_sub(1, Relaxed);
+        workload.counts.held.back(lease.slot, lease.fence);
         if let Some(after) = after {
             done.back.push(after);
             let after = after.as_secs_f64();

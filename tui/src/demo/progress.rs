@@ -176,7 +176,7 @@ fn told(workload: &PoolWorkload) -> String {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
     let (limit, items) = (count(&workload.counts.limit), workload.plan.items.len());
     let (held, waiting, done) = (&workload.counts.held, &workload.counts.waiting, &workload.counts.done);
-    let held = format!("{}/{limit}", count(held));
+    let held = format!("{}/{limit}", held.count());
     let done = format!("{}/{items}", count(done));
     format!("{held:>7} held {:>5} waiting {done:>7} done", count(waiting))
 }

@@ -106,7 +106,7 @@ impl Worker {
                 Ok(lease) => lease,
                 Err(why) => return WorkerEnd::Lost(why),
             };
-            let held = CountGuard::in_(&workload.counts.held);
+            let held = workload.counts.held.granted(&lease.id);
             let (at, ends) = (workload.start.elapsed(), workload.start.moment(lease.expires_at));
             let line = workload.ledger().told(&self.who, (lease.id.slot.0, lease.id.fence.0), at, ends);
             match self.process(&lease, line, at).await {

@@ -1,11 +1,12 @@
 //! Workloads: what does everybody who works on one pool share?
 //! Its plan, its table, its ledger and its counts.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use leasehold_core::{AcquireOutcome, AcquireRequest, Holder, Millis, Snapshot, Timestamp};
+use leasehold_core::{AcquireOutcome, AcquireRequest, Fence, Holder, LeaseId, Millis, Slot, Snapshot, Timestamp};
 use leasehold_store::RunError;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -47,8 +48,8 @@ pub(crate) struct WorkloadCounts {
     pub(crate) limit: AtomicU64,
     /// Workers that wait for a lease.
     pub(crate) waiting: AtomicU64,
-    /// Workers that hold one; who died holding one counts until its slot is back.
-    pub(crate) held: AtomicU64,
+    /// The slots they hold; who died holding one counts until its slot is back, or granted anew.
+    pub(crate) held: HeldSlots,
     /// Items done.
     pub(crate) done: AtomicU64,
     /// Questions repeated after something went wrong.
@@ -67,10 +68,57 @@ impl<'a> CountGuard<'a> {
         counter.fetch_add(1, Relaxed);
         CountGuard(counter)
     }
+}
 
+/// The slots that are held, each under the fence it was granted by: a slot that is granted anew is still one.
+#[derive(Debug, Default)]
+pub(crate) struct HeldSlots(Mutex<BTreeMap<Slot, Fence>>);
+
+impl HeldSlots {
+    fn slots(&self) -> MutexGuard<'_, BTreeMap<Slot, Fence>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many.
+    pub(crate) fn count(&self) -> usize {
+        self.slots().len()
+    }
+
+    /// Held by this lease, until the guard is dropped.
+    pub(crate) fn granted(&self, lease: &LeaseId) -> HeldGuard<'_> {
+        let mut slots = self.slots();
+        // A grant that is told late is over already where the slot was granted anew since.
+        let newest = slots.entry(lease.slot).or_insert(lease.fence);
+        *newest = lease.fence.max(*newest);
+        HeldGuard { slots: self, slot: lease.slot, fence: lease.fence }
+    }
+
+    /// Not held any more, if it still is by that lease.
+    pub(crate) fn back(&self, slot: Slot, fence: Fence) {
+        let mut slots = self.slots();
+        if slots.get(&slot) == Some(&fence) {
+            slots.remove(&slot);
+        }
+    }
+}
+
+/// A slot that is held until this is dropped.
+pub(crate) struct HeldGuard<'a> {
+    slots: &'a HeldSlots,
+    slot: Slot,
+    fence: Fence,
+}
+
+impl HeldGuard<'_> {
     /// Counts on for as long as somebody else says.
     pub(crate) fn keep(self) {
         std::mem::forget(self);
+    }
+}
+
+impl Drop for HeldGuard<'_> {
+    fn drop(&mut self) {
+        self.slots.back(self.slot, self.fence);
     }
 }
 
@@ -168,5 +216,45 @@ impl PoolWorkload {
     /// How long each grant was waited for.
     pub(crate) fn waits(&self) -> MutexGuard<'_, Vec<Duration>> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    fn lease(slot: u32, fence: u64) -> LeaseId {
+        let prefix = "batch".parse().unwrap_or_else(|why| panic!("{why:?}"));
+        LeaseId { prefix, slot: Slot(slot), fence: Fence(fence) }
+    }
+
+    #[test]
+    fn a_slot_of_a_dead_worker_that_is_granted_anew_counts_once() {
+        let held = HeldSlots::default();
+        held.granted(&lease(0, 4)).keep();
+        let other = held.granted(&lease(1, 7));
+        assert_eq!(held.count(), 2);
+        // Its slot is granted before anybody notices that it is back.
+        let next = held.granted(&lease(0, 5));
+        assert_eq!(held.count(), 2);
+        held.back(Slot(0), Fence(4));
+        assert_eq!(held.count(), 2, "it is held by the next");
+        drop(other);
+        assert_eq!(held.count(), 1);
+        // Somebody is told late of a lease that is over.
+        drop(held.granted(&lease(0, 4)));
+        assert_eq!(held.count(), 1);
+        drop(next);
+        assert_eq!(held.count(), 0);
+    }
+
+    #[test]
+    fn a_slot_of_a_dead_worker_counts_until_it_is_back() {
+        let held = HeldSlots::default();
+        held.granted(&lease(2, 9)).keep();
+        assert_eq!(held.count(), 1);
+        held.back(Slot(2), Fence(9));
+        assert_eq!(held.count(), 0);
     }
 }

@@ -13,7 +13,7 @@ use crate::target::Target;
 /// It is billed on demand, and has the index `directory`. TTL (time to live) is on for the attribute `ttl`: so DynamoDB
 /// deletes the rows of holders that ended long ago, at no cost. The command returns when the table can be used.
 ///
-/// For local use: on AWS, Terraform's `table` module makes the table, with encryption, point-in-time recovery and
+/// On AWS, Terraform's `table` module is the better way: it makes the table with encryption, point-in-time recovery and
 /// deletion protection as options.
 ///
 /// A table of this name that is there already is kept. If its TTL is off, it is turned on; nothing else is changed. A

@@ -23,6 +23,8 @@ const HOLDS_FOR: Millis = Millis::seconds(150);
 struct Stretch {
     from: Timestamp,
     to: Timestamp,
+    /// From when nothing could be read, if that came next: it does not count beyond.
+    ends: Option<Timestamp>,
     sample: Sample,
 }
 
@@ -37,16 +39,26 @@ impl History {
         let at = look.at;
         match self.0.back_mut() {
             Some(last) if at < last.to => return,
-            Some(last) if last.sample == sample && at.since(last.to) <= HOLDS_FOR => last.to = at,
-            _ => self.0.push_back(Stretch { from: at, to: at, sample }),
+            Some(last) if last.sample == sample && last.ends.is_none() && at.since(last.to) <= HOLDS_FOR => {
+                last.to = at
+            }
+            _ => self.0.push_back(Stretch { from: at, to: at, ends: None, sample }),
         }
         while self.0.front().is_some_and(|first| first.to + KEPT + HOLDS_FOR < at) {
             self.0.pop_front();
         }
     }
 
-    /// The `count` equal parts of the time up to `end`: the fullest moment of each, none where nothing is known.
-    pub fn parts(&self, end: Timestamp, window: Millis, count: usize) -> Vec<Option<Sample>> {
+    /// Nothing could be read from `since` on, until now: what was seen before does not count for that time.
+    pub fn unread(&mut self, since: Timestamp) {
+        if let Some(last) = self.0.back_mut() {
+            last.ends = Some(last.ends.map_or(since, |ends| ends.min(since)).max(last.to));
+        }
+    }
+
+    /// The `count` equal parts of the time up to `end`: the fullest moment of each, none where nothing is known. Nothing
+    /// is known of what comes after `known`, when the table was read last.
+    pub fn parts(&self, end: Timestamp, known: Timestamp, window: Millis, count: usize) -> Vec<Option<Sample>> {
         if count == 0 || window.0 == 0 {
             return vec![None; count];
         }
@@ -55,7 +67,8 @@ impl History {
         let part_of = |at: u64| (at.saturating_sub(start) as usize * count / window.0 as usize).min(count - 1);
         for (index, stretch) in self.0.iter().enumerate() {
             let next = self.0.get(index + 1).map_or(u64::MAX, |next| next.from.0.saturating_sub(1));
-            let until = (stretch.to + HOLDS_FOR).0.min(next).min(end.0);
+            let ends = stretch.ends.unwrap_or(known).0.max(stretch.to.0);
+            let until = (stretch.to + HOLDS_FOR).0.min(next).min(end.0).min(ends);
             if until < start || stretch.from.0 > end.0 {
                 continue;
             }
@@ -118,7 +131,8 @@ mod tests {
     }
 
     fn held(history: &History, end: u64, window: u64, count: usize) -> Vec<Option<u32>> {
-        let parts = history.parts(Timestamp::seconds(end), Millis::seconds(window), count);
+        let end = Timestamp::seconds(end);
+        let parts = history.parts(end, end, Millis::seconds(window), count);
         parts.into_iter().map(|part| part.map(|sample| sample.held)).collect()
     }
 
@@ -135,6 +149,23 @@ mod tests {
         assert_eq!(parts[0], Some(3));
         assert_eq!(parts[3..8], [None; 5]);
         assert_eq!(parts[8], Some(4));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_known() {
+        let mut history = history(&[(1_000, 3), (1_010, 3)]);
+        let now = Timestamp::seconds(1_060);
+        let known = |history: &History| {
+            let parts = history.parts(now, Timestamp::seconds(1_012), Millis::seconds(60), 6);
+            parts.into_iter().map(|part| part.map(|sample| sample.held)).collect::<Vec<_>>()
+        };
+        assert_eq!(known(&history), [Some(3), Some(3), None, None, None, None]);
+        history.unread(Timestamp::seconds(1_012));
+        // The same is seen again: it was not for all of the time between.
+        history.see(&look(1_050, 3));
+        assert_eq!(held(&history, 1_060, 60, 6), [Some(3), Some(3), None, None, None, Some(3)]);
+        history.see(&look(1_051, 3));
+        assert_eq!(history.0.len(), 2);
     }
 
     #[test]

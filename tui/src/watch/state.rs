@@ -160,6 +160,8 @@ pub struct DashboardState {
     pub cost: Option<ReadCost>,
     /// When the directory was read last.
     pub listed_at: Option<Timestamp>,
+    /// When the table last answered at all.
+    heard_at: Option<Timestamp>,
     /// How far a replay is.
     pub played: Option<ReplayPosition>,
     /// How fast the demo's work goes.
@@ -204,6 +206,7 @@ impl DashboardState {
             account: None,
             cost: None,
             listed_at: None,
+            heard_at: None,
             played: None,
             speed: 1.0,
             stale: false,
@@ -280,7 +283,7 @@ impl DashboardState {
             }
             Input::ClockCorrected { now, what } => {
                 // What was dated by the wrong clock has no place beside what follows.
-                self.since = None;
+                (self.since, self.heard_at) = (None, None);
                 self.tick(now);
                 self.say(true, what.clone());
                 self.note(what);
@@ -320,7 +323,7 @@ impl DashboardState {
         self.places.clear();
         self.moved = None;
         self.log.clear();
-        self.since = None;
+        (self.since, self.heard_at) = (None, None);
         (self.now, self.clock) = (Timestamp(0), Timestamp(0));
     }
 

@@ -45,7 +45,7 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
     }
     let count = usize::from(plot.width);
     let (end, window) = history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, count);
-    let parts = pool.history.parts(end, window, count);
+    let parts = pool.history.parts(end, dashboard.known_until(), window, count);
     if parts.iter().all(Option::is_none) {
         nothing(dashboard, "Not looked at yet.", inner, buf);
         return;

@@ -117,7 +117,13 @@ pub(super) fn slots(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mu
                 if lease.expired { style } else { tone },
             );
         } else {
-            put(buf, inner, name.0, y, if seen.is_closed() { "closed for now" } else { "free" }, quiet);
+            let word = match () {
+                // Whoever has not heard of the limit may still take it while that settles; then nobody.
+                () if row.above_limit && seen.settles_at.is_none() => "closed",
+                () if seen.is_closed() => "closed for now",
+                () => "free",
+            };
+            put(buf, inner, name.0, y, word, quiet);
         }
         let number = if row.fence.0 == 0 { "·".to_owned() } else { row.fence.0.to_string() };
         if damage.is_none() {

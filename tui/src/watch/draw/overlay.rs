@@ -195,7 +195,9 @@ pub(super) fn form(dashboard: &DashboardState, form: &Form, area: Rect, buf: &mu
         form.about.iter().flat_map(|words| wrap(words, usize::from(width.saturating_sub(4)))).collect()
     };
     let (about, fields) = (wrapped(width), form.fields.len() as u16);
-    let roomy = about.len() as u16 + fields * 2 + 5;
+    let wrong_in = |columns: usize| form.wrong.iter().flat_map(move |wrong| wrap(&format!("! {wrong}"), columns));
+    let wrong: Vec<String> = wrong_in(usize::from(width.saturating_sub(6))).collect();
+    let roomy = about.len() as u16 + fields * 2 + 4 + wrong.len().max(1) as u16;
     let keys = "enter goes on · tab moves · esc changes nothing";
     if roomy <= area.height && text::width(keys) + 4 <= usize::from(width) {
         let inner = popup(dashboard, &form.title, (width, roomy), area, buf);
@@ -208,18 +210,15 @@ pub(super) fn form(dashboard: &DashboardState, form: &Form, area: Rect, buf: &mu
             self::field(dashboard, form, index, inner, y + 1, buf);
             y += 2;
         }
-        if let Some(wrong) = &form.wrong {
-            put(buf, inner, 2, y, &format!("! {wrong}"), palette.warn());
+        for (line, words) in wrong.iter().enumerate() {
+            put(buf, inner, 2, y + line as u16, words, palette.warn());
         }
         put(buf, inner, 0, inner.height.saturating_sub(1), keys, palette.quiet());
         return;
     }
     let columns = usize::from(area.width.saturating_sub(4));
     // What is wrong is what has to be known first; then what is to be typed, if its field is too small to say it.
-    let mut first: Vec<(String, Style)> = vec![];
-    if let Some(wrong) = &form.wrong {
-        first.extend(wrap(&format!("! {wrong}"), columns).into_iter().map(|line| (line, palette.warn())));
-    }
+    let mut first: Vec<(String, Style)> = wrong_in(columns).map(|line| (line, palette.warn())).collect();
     let hint = &form.fields[form.at].hint;
     if form.fields[form.at].value().is_empty() && text::width(hint) + 3 > columns.saturating_sub(FIELD_NAMES) {
         first.extend(wrap(hint, columns).into_iter().map(|line| (line, palette.quiet())));

@@ -167,7 +167,7 @@ fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y:
     if at.spark.1 > 0 {
         let count = usize::from(at.spark.1);
         let (end, window) = history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, count);
-        let spark = history::sparkline(&pool.history.parts(end, window, count));
+        let spark = history::sparkline(&pool.history.parts(end, dashboard.known_until(), window, count));
         put(buf, area, at.spark.0, y, &spark, style.remove_modifier(Modifier::BOLD));
     }
     put(buf, area, at.state.0, y, word, style);

@@ -15,6 +15,7 @@ use crate::watch::text::length;
 impl DashboardState {
     pub(super) fn list(&mut self, listed: PoolDirectory) {
         self.failure = None;
+        self.hear(listed.at);
         self.listed_at = Some(listed.at);
         self.moved = None;
         let there: HashSet<&PoolName> = listed.pools.iter().map(|pool| &pool.prefix).collect();
@@ -41,6 +42,15 @@ impl DashboardState {
         }
     }
 
+    /// The table answered. What was seen before it was silent does not count for the time between.
+    fn hear(&mut self, at: Timestamp) {
+        let heard = self.heard_at.replace(self.heard_at.map_or(at, |heard| heard.max(at)));
+        let silent = heard.filter(|heard| self.session.mode != DashboardMode::Replay && at.since(*heard) > self.late());
+        if let Some(since) = silent {
+            self.pools.iter_mut().for_each(|pool| pool.history.unread(since));
+        }
+    }
+
     /// A pool is not what it was.
     fn moves(&mut self, prefix: &PoolName) {
         if let (Some(moved), Some(place)) = (&mut self.moved, self.places.get(prefix)) {
@@ -55,6 +65,7 @@ impl DashboardState {
         self.moves(&look.prefix);
         if look.detail == Detail::Rows {
             self.failure = None;
+            self.hear(look.at);
         }
         let pool = self.pool_mut(&look.prefix);
         // A sweep's summary from before what is known already says nothing new.

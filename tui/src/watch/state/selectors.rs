@@ -1,8 +1,8 @@
 //! Selectors: what is there to be shown, and so to be read?
 //! Asked by drawing, by the keys and by the poller.
 
-use leasehold_core::Millis;
 use leasehold_core::occupancy::{Detail, Occupancy, Overridden, SlotView, WaiterView};
+use leasehold_core::{Millis, Timestamp};
 
 use super::{DashboardState, PoolPane};
 use crate::watch::input::Subscription;
@@ -119,9 +119,21 @@ impl DashboardState {
     }
 
     pub(super) fn too_old(&self) -> bool {
-        let late = self.session.every.0 * 2 + LATE.0;
-        let old = self.age().is_some_and(|age| age.0 > late);
+        let old = self.age().is_some_and(|age| age > self.late());
         self.session.mode != DashboardMode::Replay && self.paused.is_none() && (self.failure.is_some() || old)
+    }
+
+    /// After how long without an answer the table is not read as it should be.
+    pub(super) fn late(&self) -> Millis {
+        Millis(self.session.every.0 * 2) + LATE
+    }
+
+    /// Until when something is known: until now, if the table is read as it should be.
+    pub fn known_until(&self) -> Timestamp {
+        let heard = self
+            .heard_at
+            .filter(|heard| self.session.mode != DashboardMode::Replay && self.now.since(*heard) > self.late());
+        heard.unwrap_or(self.now)
     }
 
     /// How long ago this was so. What is stale stands still: nobody knows what became of it since.
