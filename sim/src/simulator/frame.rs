@@ -342,13 +342,15 @@ impl World {
         all
     }
 
-    /// Held leases against the limit of a pool: from, most held, held, limit, waiting, and how many might hold one (more than
-    /// the limit after a lowering); at most so many points.
+    /// Held leases against the limit of a pool: from, most held, held, limit, waiting, and how many of the most held one by
+    /// right (more than the limit after a lowering); at most so many points.
     pub fn series(&self, strategy: Strategy, pool: usize, from_ms: f64, to_ms: f64, points: usize) -> Vec<f64> {
         let Some(pool) = self.lane(strategy).observer.pools.get(pool) else { return vec![] };
         let stretches = pool.series.between(micros(from_ms), micros(to_ms).min(self.micros()), points);
-        let draw = |(from, Stretch { span: Span { most_held, last, .. }, ceiling }): (u64, Stretch)| {
-            [ms(from), most_held.into(), last.held.into(), last.limit.into(), last.waiting.into(), ceiling.into()]
+        let draw = |(from, stretch): (u64, Stretch)| {
+            let Span { most_held, last, .. } = stretch.span;
+            let counts = [most_held, last.held, last.limit, last.waiting, stretch.by_right()].map(f64::from);
+            std::iter::once(ms(from)).chain(counts)
         };
         stretches.into_iter().flat_map(draw).collect()
     }

@@ -8,20 +8,28 @@ const NARROWEST: u64 = 2_000;
 /// How many buckets are kept.
 const MOST: usize = 2_048;
 
-/// What a stretch of time came to, and how many might hold a lease at its end: more than the limit says after a lowering.
+/// What a stretch of time came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) span: Span,
-    pub(crate) ceiling: u32,
+    /// How many might hold a lease at its end: more than the limit says after a lowering.
+    ceiling: u32,
+    /// By how many too many held one, at its worst moment: each moment against its own ceiling.
+    over: u32,
 }
 
 impl Stretch {
     pub(crate) fn at(sample: Sample, ceiling: u32) -> Stretch {
-        Stretch { span: sample.into(), ceiling }
+        Stretch { span: sample.into(), ceiling, over: sample.held.saturating_sub(ceiling) }
+    }
+
+    /// How many of the most that held a lease did so by right.
+    pub(crate) fn by_right(&self) -> u32 {
+        self.span.most_held - self.over
     }
 
     fn then(self, next: Stretch) -> Stretch {
-        Stretch { span: self.span.then(next.span), ceiling: next.ceiling }
+        Stretch { span: self.span.then(next.span), ceiling: next.ceiling, over: self.over.max(next.over) }
     }
 }
 
@@ -32,17 +40,19 @@ struct Bucket {
     held: u16,
     limit: u16,
     ceiling: u16,
+    over: u16,
     waiting: u16,
 }
 
 impl From<Stretch> for Bucket {
-    fn from(Stretch { span: Span { most_held, last, .. }, ceiling }: Stretch) -> Bucket {
+    fn from(Stretch { span: Span { most_held, last, .. }, ceiling, over }: Stretch) -> Bucket {
         let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
         Bucket {
             most_held: narrow(most_held),
             held: narrow(last.held),
             limit: narrow(last.limit),
             ceiling: narrow(ceiling),
+            over: narrow(over),
             waiting: narrow(last.waiting),
         }
     }
@@ -53,7 +63,7 @@ impl From<Bucket> for Stretch {
     fn from(bucket: Bucket) -> Stretch {
         let last = Sample { held: bucket.held.into(), limit: bucket.limit.into(), waiting: bucket.waiting.into() };
         let span = Span { most_held: bucket.most_held.into(), ..Span::from(last) };
-        Stretch { span, ceiling: bucket.ceiling.into() }
+        Stretch { span, ceiling: bucket.ceiling.into(), over: bucket.over.into() }
     }
 }
 
@@ -128,6 +138,32 @@ mod tests {
             assert!(seen.len() <= 100, "{}", seen.len());
             assert_eq!(seen.iter().map(|(_, seen)| seen.span.most_held).max(), Some(9));
             assert_eq!(seen.last().map(|(_, seen)| seen.span.last.held), Some(3));
+        }
+    }
+
+    /// After a lowering, with every job that ends one fewer may hold: the most of a bucket is more than may at its end.
+    #[test]
+    fn who_held_by_right_stays_so_though_fewer_may_at_a_buckets_end() {
+        let mut series = PoolSeries::default();
+        let lowered = |held| Stretch::at(Sample { held, limit: 3, waiting: 0 }, held);
+        series.is_now(0, lowered(7));
+        series.is_now(1_000_000, lowered(6));
+        series.is_now(1_000_500, lowered(5));
+        // One too many for a moment, and no more than may at the end of the bucket.
+        series.is_now(2_000_000, Stretch::at(Sample { held: 6, limit: 3, waiting: 0 }, 5));
+        series.is_now(2_000_500, lowered(4));
+        for now in [3_000_000, 200_000_000, 20_000_000_000] {
+            series.is_now(now, lowered(4));
+            for points in [1, 2, 100, 2_000] {
+                let seen = series.between(0, now, points);
+                let over = |(_, seen): &(u64, Stretch)| seen.span.most_held - seen.by_right();
+                assert_eq!(seen.iter().map(over).max(), Some(1), "{points} points until {now}");
+                assert_eq!(seen.iter().filter(|seen| over(seen) > 0).count(), 1, "{points} points until {now}");
+            }
+            let early = series.between(0, 1_900_000, 100);
+            if now == 3_000_000 {
+                assert!(early.iter().all(|(_, seen)| seen.by_right() == seen.span.most_held), "{early:?}");
+            }
         }
     }
 

@@ -274,6 +274,14 @@ describe("traces", () => {
     assert.equal(await toldOf({ ...lowered, state: "ok", open: 1 }), "3 slots closed until 08:20:14 UTC (limit was 7)");
     assert.equal(await toldOf({ ...lowered, limit: 0 }), "nobody is let in any more from 08:20:14 UTC on (limit was 7)");
     assert.equal(await toldOf({ ...lowered, state: "ok", settles_at_ms: null, limit_was: null }), "");
+    // A look from before that moment, where no later one is.
+    const passed = (pool) => page.evaluate(([shown, moment]) => {
+      const band = [...globalThis.leasehold.trace.bands.values()][0];
+      band.show(shown, { from: 0, to: 1, moment, dt: 0 });
+      return document.querySelector(".trace-view .pool-over").textContent;
+    }, [pool, at + 15_000]);
+    assert.equal(await passed({ ...lowered, limit_was: 8 }), "was closed until 08:20:14 UTC (limit was 8)");
+    assert.equal(await passed(lowered), "3 slots were closed until 08:20:14 UTC (limit was 7)");
     // A limit of 0.
     const none = { ...lowered, limit: 0, open: 0, settles_at_ms: null, limit_was: null };
     assert.equal(await toldOf({ ...none, state: "draining", held: 2 }), "draining");

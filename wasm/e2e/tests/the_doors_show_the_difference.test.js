@@ -235,6 +235,17 @@ describe("the two doors", () => {
     await close();
   });
 
+  test("judge nobody where no job has come", async () => {
+    const scenario = { pools: [{ prefix: "db", limit: 5 }], workloads: [{ name: "w", pool: "db", burst: 0, per_minute: 0, job_ms: 3000 }] };
+    const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}` });
+    // Also after Leasehold's first sweep.
+    for (const moment of [500, 5000, 120_000]) {
+      await show(page, moment);
+      assert.deepEqual(await page.locator("[data-verdict-text]").allInnerTexts(), ["No job has come yet", "No job has come yet"]);
+    }
+    await close();
+  });
+
   test("show nobody above the limit while there is room below it", async () => {
     const { page, close } = await open({ hash: "#story=raise-the-limit" });
     let above = 0;

@@ -180,7 +180,7 @@ describe("the page is read once", () => {
     const { page, close } = await open();
     const told = await page.evaluate(async () => {
       const { whyOneWaits } = await import("./page/numbers.js");
-      const door = (over, wait) => ({ most_over: over, wait_p50_ms: wait, wait_p99_ms: 2 * wait, waited: 9, made_wait: 9, waiting: 0, pools: [{ prefix: "p", limit: 3, peak: 3 + over, most_over: over }] });
+      const door = (over, wait) => ({ most_over: over, breaches: 0, wait_p50_ms: wait, wait_p99_ms: 2 * wait, waited: 9, made_wait: 9, leaseless: 0, pools: [{ prefix: "p", limit: 3, peak: 3 + over, most_over: over }] });
       const both = whyOneWaits({ doors: [door(2, 1000), door(1, 3000)] }, { queues: true, lowered: false, worse: "clocks differ by more than the grace" });
       const short = whyOneWaits({ doors: [door(1, 70), door(0, 93)] }, { queues: true, lowered: false });
       const swift = whyOneWaits({ doors: [door(0, 93), door(0, 70)] }, { queues: true, lowered: false });

@@ -22,7 +22,7 @@ describe("a longer wait", () => {
   test("of leases too short for the network is said to be that", async () => {
     const { text, doors } = await why({ network: { delay_ms: 300 }, leases: { lease_ms: 1000 } }, 60_000);
     assert.ok(doors[1].lost_leases > 0 && doors[1].per_job === null, "no job is done");
-    assert.match(text, /: a lease of 1 s is too short where a message takes 300 ms one way\. Many leases run out before they are renewed, and their jobs ask again\.$/);
+    assert.match(text, /: a lease of 1 s is too short where a message takes 300 ms one way\. Many leases run out before they are renewed, and their jobs ask again\. Count, then put let in a job [\d,]+ times, [\d,]+ of them above its limit\.$/);
     // A lease that lasts is no reason.
     const { text: lasting } = await why({ network: { delay_ms: 300 } }, 60_000);
     assert.doesNotMatch(lasting, /too short/);
@@ -53,7 +53,7 @@ describe("a longer wait", () => {
     const { text, doors } = await why({ seed: 3, pools, failures: { request_lost: 40, reply_lost: 40 } }, 40_000);
     assert.ok(doors[1].wait_p50_ms < doors[0].wait_p50_ms, "it is Leasehold that is quicker");
     assert.deepEqual(doors.map((door) => door.made_wait), [0, 0], "there is room for everybody");
-    assert.match(text, /: messages and calls fail here, and a job that meets a failure asks again\.$/);
+    assert.match(text, /: messages and calls fail here\. A job makes more requests at Leasehold before it runs, and meets more of the failures\. These are the waits of the jobs that got in, 9 times at Leasehold and 30 times at Count, then put\. 27 have no lease yet at Leasehold\.$/);
   });
 
   test("in another pool is no reason", async () => {
@@ -76,7 +76,7 @@ describe("a longer wait", () => {
     const { page, close } = await open();
     const [shorter, longer, rare, often] = await page.evaluate(async () => {
       const { whyOneWaits } = await import("./page/numbers.js");
-      const door = (wait, more = {}) => ({ most_over: 0, wait_p50_ms: wait, wait_p99_ms: 2 * wait, waited: 10, made_wait: 10, waiting: 0, lost_leases: 0, died: 0, turned_away: 0, pools: [{ prefix: "p", limit: 3, peak: 3, most_over: 0 }], ...more });
+      const door = (wait, more = {}) => ({ most_over: 0, breaches: 0, wait_p50_ms: wait, wait_p99_ms: 2 * wait, waited: 10, made_wait: 10, leaseless: 0, lost_leases: 0, died: 0, turned_away: 0, pools: [{ prefix: "p", limit: 3, peak: 3, most_over: 0 }], ...more });
       const told = (there, here, how) => whyOneWaits({ doors: [there, here] }, { queues: false, lowered: false, failing: false, every: 2000, hasty: null, ...how });
       return [told(door(93), door(70)), told(door(70), door(93)), told(door(9000), door(2000), { every: 10_000 }), told(door(9000), door(2000))];
     });
@@ -105,7 +105,49 @@ describe("a longer wait", () => {
     const jammed = { ...scenario, failures: { ...scenario.failures, worker_dies: 40, call_dies: 40 }, leases: { ...scenario.leases, lease_ms: 300_000 } };
     const { text, doors: [counting, leasehold] } = await why(jammed, 60_000);
     assert.ok(counting.wait_p50_ms < leasehold.wait_p50_ms && counting.waiting > counting.waited, "few got in, and those at once");
-    assert.match(text, / These are the waits of the jobs that got in\. \d+ still wait at Count, then put, where the lease of a dead job counts until it runs out\.$/);
+    assert.match(text, / These are the waits of the jobs that got in, \d+ times at Count, then put and \d+ times at Leasehold\. \d+ have no lease yet at Count, then put, where the lease of a dead job counts until it runs out\.$/);
+  });
+
+  test("is one of few jobs, where failures keep the others out: no queue makes that wait shorter", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const scenario = await page.evaluate(() => globalThis.leasehold.player.world.scenario());
+    await close();
+    const lossy = { ...scenario, failures: { ...scenario.failures, request_lost: 40, reply_lost: 40 } };
+    const { page: shown, close: end } = await open({ hash: hashOf(lossy) });
+    await show(shown, 60_000);
+    const text = (await shown.locator("#why").innerText()).replaceAll("\u00a0", " ");
+    const { doors: [counting, leasehold] } = await numbers(shown);
+    assert.ok(leasehold.wait_p50_ms < counting.wait_p50_ms && leasehold.waited * 3 < counting.waited, "few got in");
+    assert.match(text, /: messages and calls fail here\. A job makes more requests at Leasehold before it runs, and meets more of the failures\. These are the waits of the jobs that got in, /);
+    // Who asks has no lease either, and is told of wherever it is said who waits.
+    const without = leasehold.in_flight - leasehold.pools.reduce((sum, pool) => sum + pool.held, 0);
+    const [, told] = text.match(/(\d+) have no lease yet at Leasehold\.$/);
+    assert.ok(Math.abs(Number(told) - without) <= 5, `${told} told, ${without} of those in flight do not run`);
+    assert.equal(await shown.locator('[data-measure="leaseless"] td').nth(1).innerText(), told);
+    const labels = await shown.locator('[data-door="leasehold"] .pool-waits').allInnerTexts();
+    for (const label of labels) assert.match(label, /^\d+ waits?, \d+ ask$/);
+    assert.equal(labels.flatMap((label) => label.match(/\d+/g)).reduce((sum, count) => sum + Number(count), 0), Number(told));
+    await end();
+  });
+
+  test("of jobs that got in above the limit at Count is put down to that, failures or not", async () => {
+    const jobs = (more) => [{ name: "w", pool: "db", burst_every_ms: 600_000, per_minute: 60, job_ms: 30_000, job_spread: 30, ...more }];
+    // Leasehold waits longer: few can be done under a limit of 1, and Count does more than that.
+    for (const failures of [{ request_lost: 10, reply_lost: 10 }, { worker_dies: 20, call_dies: 20, throttled: 10 }]) {
+      const { text, doors: [counting, leasehold] } = await why({ pools: [{ prefix: "db", limit: 1 }], seed: 1, workloads: jobs({ burst: 30 }), network: { delay_ms: 150 }, failures }, 130_000);
+      assert.ok(leasehold.wait_p50_ms > counting.wait_p50_ms && counting.most_over > 5);
+      assert.match(text, /Count, then put ran up to \d+ jobs at once, where 1 may/);
+      assert.doesNotMatch(text, /fail here/);
+    }
+    // Leasehold waits shorter: of those whom it let in, most came before the limit was lowered.
+    const lowered = { actions: [{ at_ms: 4500, do: "limit", pool: "db", limit: 1 }], pools: [{ prefix: "db", limit: 10 }], seed: 2, workloads: jobs({ burst: 10 }), network: { delay_ms: 150 } };
+    const deaths = { actions: [{ at_ms: 500, do: "limit", pool: "db", limit: 5 }, { at_ms: 4500, do: "limit", pool: "db", limit: 1 }], pools: [{ prefix: "db", limit: 10 }], seed: 103, workloads: jobs({ burst: 5, burst_every_ms: 60_000, per_minute: 240 }), network: { delay_ms: 150 }, failures: { worker_dies: 20, call_dies: 20, throttled: 10 } };
+    for (const scenario of [lowered, deaths]) {
+      const { text, doors: [counting, leasehold] } = await why(scenario, 130_000);
+      assert.ok(leasehold.wait_p50_ms < counting.wait_p50_ms && counting.breaches * 5 > counting.waited, "many got in above the limit");
+      assert.ok(text.includes(`. Count, then put let in a job ${counting.waited} times, ${counting.breaches} of them above its limit. These are the waits of the jobs that got in, ${leasehold.waited} times at Leasehold and ${counting.waited} times at Count, then put. `), text);
+      assert.doesNotMatch(text, /fail here|goes to the first/);
+    }
   });
 
   test("of workers that die is put down to no message", async () => {

@@ -269,6 +269,20 @@ describe("without a mouse", () => {
     await close();
   });
 
+  test("goes a tenth of a second with a key of the time", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows&at=2000" });
+    await page.locator("#scrub").focus();
+    for (const [key, moment] of [["ArrowRight", 2100], ["ArrowUp", 2200], ["ArrowLeft", 2100], ["ArrowDown", 2000]]) {
+      await page.keyboard.press(key);
+      await page.waitForFunction((moment) => globalThis.leasehold.player.now === moment, moment);
+    }
+    await page.keyboard.press("Home");
+    await page.waitForFunction(() => globalThis.leasehold.player.now === 0);
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await page.evaluate(() => globalThis.leasehold.player.now), 0);
+    await close();
+  });
+
   test("nothing that was said aloud outlasts its story or its moment", async () => {
     const { page, close } = await open({ hash: "#story=thundering-herd" });
     const said = () => page.locator("#announce").innerText();

@@ -130,6 +130,7 @@ function words(said) {
     case "gave_up":
       return `${job(said.job)} gave up after ${span(said.waited_ms)}.`;
     case "limit":
+      if (said.step === "asked" && said.to === said.from) return `an operator asks for the limit ${number(said.to)} again.`;
       if (said.step === "asked") return `an operator changes the limit from ${number(said.from)} to ${number(said.to)} while everything runs.`;
       return said.to === said.from ? `the limit stays ${number(said.to)}.` : `the limit is ${number(said.to)} now; it was ${number(said.from)}.`;
     default:
@@ -224,12 +225,21 @@ function quietly(said, pools) {
   }
 }
 
-/** How things stand, where nothing just happened. @param {{held: number, limit: number, waiting: number, settles_at_ms: number|null, effective: number}[]} pools @param {string[]} names */
+/** From when on nobody is let in, where the limit is 0. */
+function nobodyIsLetIn({ settles_at_ms: settles, ceiling = 0 }) {
+  if (settles !== null) return `nobody is let in from ${moment(settles)} on, when nobody can follow the old limit any more`;
+  return ceiling > 0 ? "nobody is let in any more once all callers know of it" : "nobody is let in";
+}
+
+/** How things stand, where nothing just happened. @param {{held: number, limit: number, waiting: number, asks?: number, ceiling?: number, settles_at_ms: number|null, effective: number}[]} pools @param {string[]} names */
 export function standing(pools, names) {
   const each = pools.slice(0, 3).map((pool, at) => {
     const shut = closedOf(pool);
     const closed = pool.settles_at_ms === null ? "" : `. Settling until ${moment(pool.settles_at_ms)}: some callers may still follow the old limit, so ${shut === null ? "all slots stay" : `${plural(shut, "slot")} ${shut === 1 ? "stays" : "stay"}`} closed`;
-    return `${pools.length > 1 ? `${names[at]}: ` : ""}${number(pool.held)} of ${number(pool.limit)} run, ${waitsFor(pool.waiting)}${closed}.`;
+    const waits = waitsFor(pool.waiting, pool.asks);
+    const named = pools.length > 1 ? `${names[at]}: ` : "";
+    if (pool.limit === 0) return `${named}${number(pool.held)} ${pool.held === 1 ? "runs" : "run"}, ${waits}. The limit is 0: ${nobodyIsLetIn(pool)}.`;
+    return `${named}${number(pool.held)} of ${number(pool.limit)} run, ${waits}${closed}.`;
   });
   if (pools.length > each.length) each.push(`And ${plural(pools.length - each.length, "more pool")}.`);
   return each.join(" ");
@@ -336,7 +346,9 @@ export class Captions {
     const value = worth(said);
     if (this.unsaid !== null && this.unsaid.value > value) return;
     const text = sentence(said, pools.length > 1 && said.pool !== null ? pools[said.pool] : null);
-    this.unsaid = { value, text: spoken(said.door, text) };
+    // What an operator asks for is asked for at both doors.
+    const of = said.what === "limit" && said.step === "asked" ? null : said.door;
+    this.unsaid = { value, text: spoken(of, text) };
   }
 
   /**

@@ -10,8 +10,8 @@ import { colours } from "./colours.js";
  * @property {number} to ms
  * @property {string} said what to write below it: what is counted, and of which time
  * @property {number} most the top of the scale, the same at both doors
- * @property {{at: number, most: number, limit: number, ceiling: number, until: number}[]} points in order; ceiling: how many may hold,
- *   more than the limit after a lowering; each lasts until the next or until its own end, whichever comes first
+ * @property {{at: number, most: number, limit: number, ceiling: number, until: number}[]} points in order; ceiling: how many of
+ *   the most may hold, more than the limit after a lowering; each lasts until the next or until its own end, whichever comes first
  */
 
 const foot = 13;

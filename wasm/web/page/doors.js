@@ -76,7 +76,7 @@ export class Doors {
     for (const which of doors) {
       const arrays = { jobs: world.jobs(which), requests: world.requests(which), taken: which === rows.LEASEHOLD ? taken : rows.none };
       this.#learnOverflow(which, arrays.jobs, frame);
-      this.waiting[which] = waitingIn(arrays.jobs, frame.doors[which].pools.length);
+      this.waiting[which] = withoutLease(arrays.jobs, frame.doors[which].pools.length);
       frame.doors[which].pools.forEach((pool, index) => {
         this.bands[which][index].stage.draw({
           now: frame.now_ms,
@@ -97,7 +97,13 @@ export class Doors {
       });
     }
     // Whoever is drawn as waiting is counted, in every word on it.
-    frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => (pool.waiting = this.waiting[which][index])));
+    frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => Object.assign(pool, this.waiting[which][index])));
+    // Who asks is told of at both doors, or at none: so that one compares the same.
+    this.bands[0].forEach((_, index) => {
+      const both = frame.doors.map((door) => door.pools[index]);
+      const told = both.some(({ waiting, asking }) => asking >= 5 && asking * 10 >= waiting);
+      for (const pool of both) pool.asks = told ? pool.asking : 0;
+    });
     // A slot that is taken for a job which is not told yet is no free one.
     frame.doors[rows.LEASEHOLD].pools.forEach((pool, index) => (pool.taken = takenIn(taken, index)));
     if (dt === 0 || real >= this.wordsDue) {
@@ -168,7 +174,7 @@ export class Doors {
       article.classList.toggle("unasked", unasked.includes(text));
     };
     const verdict = (door) => {
-      if (door.breaches === 0 && door.most_over === 0) return hasAsked(door) ? "Never above its limit" : unasked[door.arrived === 0 ? 0 : 1];
+      if (door.breaches === 0 && door.most_over === 0) return hasAsked(door) ? "Never above its limit" : unasked[door.arrived > 0 ? 1 : 0];
       return `Up to ${number(door.most_over)} too many`;
     };
     say(0, verdict(counting), counting.most_over > 0);
@@ -207,9 +213,9 @@ class Band {
     this.last = "";
   }
 
-  say({ limit, wished, ceiling, held, waiting, effective, settles_at_ms: settles, taken = 0 }) {
+  say({ limit, wished, ceiling, held, waiting, asks, effective, settles_at_ms: settles, taken = 0 }) {
     const over = Math.max(0, held - ceiling);
-    const now = `${limit} ${wished} ${held} ${waiting} ${over} ${effective} ${settles} ${taken} ${ceiling > limit}`;
+    const now = `${limit} ${wished} ${held} ${waiting} ${asks} ${over} ${effective} ${settles} ${taken} ${ceiling > limit}`;
     if (now === this.last) return;
     this.last = now;
     this.held.textContent = number(held);
@@ -218,7 +224,7 @@ class Band {
     this.over.textContent = text;
     this.over.title = why;
     this.element.classList.toggle("passing", over === 0 && text !== "");
-    this.waits.textContent = waitsFor(waiting);
+    this.waits.textContent = waitsFor(waiting, asks);
     this.element.classList.toggle("over", over > 0);
   }
 }
@@ -230,18 +236,20 @@ function takenIn(taken, pool) {
   return count;
 }
 
-/** How many wait in each pool, of jobs in rows of numbers. */
-function waitingIn(jobs, pools) {
-  const waiting = new Array(pools).fill(0);
+/** How many wait in each pool, and how many ask, of jobs in rows of numbers. */
+function withoutLease(jobs, pools) {
+  const counts = Array.from({ length: pools }, () => ({ waiting: 0, asking: 0 }));
   for (let at = 0; at < jobs.length; at += rows.job.stride) {
-    if (rows.isWaiting(jobs[at + rows.job.phase])) waiting[jobs[at + rows.job.pool]] += 1;
+    const phase = jobs[at + rows.job.phase];
+    if (rows.isWaiting(phase)) counts[jobs[at + rows.job.pool]].waiting += 1;
+    else if (phase === rows.phase.asking) counts[jobs[at + rows.job.pool]].asking += 1;
   }
-  return waiting;
+  return counts;
 }
 
-/** Whether the table has served anything at this door. */
-function hasAsked({ requests: { reads, writes, transactions } }) {
-  return reads + writes + transactions > 0;
+/** Whether the table has served anything at this door since a job came. */
+function hasAsked({ arrived, requests: { reads, writes, transactions } }) {
+  return arrived > 0 && reads + writes + transactions > 0;
 }
 
 /** Why some may run above a limit. */
@@ -255,9 +263,18 @@ function breach({ limit, ceiling, over }) {
 }
 
 /** What is right, and passes, while a limit is changed; and why. @returns {[string, string]} */
-function passing({ limit, wished, ceiling, held, effective, settles, taken }) {
-  if (wished !== limit) return [`limit ${number(wished)} asked for`, "It counts once the table says it."];
-  if (limit === 0 && held + taken > 0) return [`draining: ${number(held + taken)} may finish`, lowered];
+function passing(pool) {
+  const [text, why] = inForce(pool);
+  if (pool.wished === pool.limit) return [text, why];
+  return [`${text === "" ? "" : `${text}, `}limit ${number(pool.wished)} asked for`, `It counts once the table says it.${why === "" ? "" : ` ${why}`}`];
+}
+
+/** The same, by the limit that the table says. @returns {[string, string]} */
+function inForce({ limit, ceiling, held, effective, settles, taken }) {
+  if (limit === 0 && held + taken > 0) {
+    const parts = [held > 0 ? `${number(held)} may finish` : "", taken > 0 ? `${plural(taken, "slot is", "slots are")} taken` : ""];
+    return [`draining: ${parts.filter(Boolean).join(", ")}`, `${lowered}${taken > 0 ? " A slot may be taken for a job that is not told yet, or that runs no more." : ""}`];
+  }
   if (limit === 0 && settles !== null) return [`nobody is let in from ${moment(settles)} on`, lowered];
   if (limit === 0) return ceiling > 0 ? ["draining", lowered] : ["drained", "The limit is 0: nobody is let in."];
   if (held > limit) return [`${number(held - limit)} above the limit may finish`, lowered];

@@ -337,8 +337,8 @@ const hooks = {
     if (due(dueNumbers)) {
       dueNumbers = real + 250;
       const numbers = world.numbers();
-      // As many as are drawn.
-      numbers.doors.forEach((door, which) => (door.waiting = frame.doors[which].pools.reduce((sum, pool) => sum + pool.waiting, 0)));
+      // As many as are drawn: who waits, and who asks.
+      numbers.doors.forEach((door, which) => (door.leaseless = frame.doors[which].pools.reduce((sum, pool) => sum + pool.waiting + pool.asking, 0)));
       showNumbers(parts.numbers, numbers);
       doors.verdicts(numbers, controls.scenario);
       controls.limits(limitsInForce(actions, frame.now_ms));
@@ -413,6 +413,15 @@ function connect() {
     },
     chosen: () => (scrubbing = false),
     ended: () => (scrubbing = false),
+  });
+  // A key goes a tenth of a second, whatever a range's own step is: one of a millisecond shows nothing new.
+  parts.scrub.addEventListener("keydown", (event) => {
+    const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (way === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    parts.scrub.value = String(Number(parts.scrub.value) + way * 100);
+    player.pause();
+    player.seek(Number(parts.scrub.value));
   });
   parts.speed.addEventListener("input", () => player.setSpeed(speeds[Number(parts.speed.value)]));
   parts.kill.addEventListener("click", () => act({ do: "kill" }, killed));

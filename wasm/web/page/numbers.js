@@ -10,7 +10,7 @@ const measures = {
   utilisation: [(door) => percent(door.utilisation), (door) => door.utilisation > 1],
   p50: [(door) => (door.waited > 0 ? span(door.wait_p50_ms) : "\u2013")],
   p99: [(door) => (door.waited > 0 ? span(door.wait_p99_ms) : "\u2013")],
-  waiting: [(door) => number(door.waiting)],
+  leaseless: [(door) => number(door.leaseless)],
   requests: [(door) => (door.per_job ? decimal(door.per_job.requests) : "\u2013")],
   dollars: [(door) => dollars(door.dollars_per_million_jobs?.total)],
 };
@@ -38,7 +38,7 @@ export function showNumbers(body, numbers) {
  */
 export function whyOneWaits(numbers, how) {
   const why = reason(numbers, how);
-  return unbroken(`${why}${stillWaiting(numbers, why.includes(gotIn))}${turnedAway(numbers)}`);
+  return unbroken(`${why}${whoseWaits(numbers)}${turnedAway(numbers)}`);
 }
 
 function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, worse, every, hasty }) {
@@ -49,13 +49,17 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " A limit was lowered. Leasehold keeps slots closed until nobody can follow the limit of before, so jobs may wait longer." : "";
   const more = here > there ? " A job makes more requests at Leasehold before it runs." : "";
-  if (Math.max(here, there) < shortWait) return `${waits}: ${gotIn}, at least half hardly had to wait for another.${more}${unkept}`;
+  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another.${more}${unkept}`;
   if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
   if ((hasty || !failing) && [counting, leasehold].some((door) => door.waited > 0 && door.lost_leases * 10 >= door.waited)) {
     const short = hasty ? `a lease of ${span(hasty.lease)} is too short where ${hasty.delay ? `a message takes ${span(hasty.delay)} one way` : `clocks differ by up to ${span(hasty.skew)}`}. Many` : "many";
-    return `${waits}: ${short} leases run out before they are renewed, and their jobs ask again.`;
+    return `${waits}: ${short} leases run out before they are renewed, and their jobs ask again.${breaches(counting)}`;
   }
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
+  const breached = breaches(counting);
+  const failures = here > there || leasehold.waited * 2 < counting.waited ? "A job makes more requests at Leasehold before it runs, and meets more of the failures." : "A job that meets a failure asks again.";
+  // Failures come before who is served first: where they keep most jobs out, there is hardly a queue.
+  if (failing && here !== there && breached === "" && fewGotIn(counting, leasehold)) return `${waits}: messages and calls fail here. ${failures}${settled}`;
   // Of those who got in, the median had to wait for another only if half of them had to.
   const [fullThere, full] = [counting, leasehold].map((door) => door.made_wait * 2 >= door.waited);
   // Where most found room, it is not the room that others took wrongly.
@@ -65,11 +69,20 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
     const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
     return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait. ${capital(order(queues, counting, leasehold))}${settled}`;
   }
-  if (here > there && failing) return `${waits}: messages and calls fail here. A job makes more requests at Leasehold before it runs, and meets more of the failures.${settled}`;
+  // Waits of jobs that should not have got in say nothing of who is served sooner.
+  if (here < there && breached !== "") return `${waits}.${breached}`;
+  if (here > there && failing) return `${waits}: messages and calls fail here. ${failures}${settled}`;
   if (here > there) return `${waits}${full ? `: ${order(queues, counting, leasehold)}` : `.${more}`}${settled}`;
   if (here === there) return `The median wait is ${span(here)} on both sides.`;
+  if (fewGotIn(counting, leasehold)) return `${waits}.`;
   if (fullThere) return `${waits}${sooner(queues, counting, every)}.`;
-  return `${waits}${failing ? ": messages and calls fail here, and a job that meets a failure asks again" : ""}.`;
+  return failing ? `${waits}: messages and calls fail here. ${failures}` : `${waits}.`;
+}
+
+/** How often Count, then put let in a job that should have waited, where that is not seldom. */
+function breaches({ breaches, waited }) {
+  if (breaches * 5 < waited || breaches === 0) return "";
+  return ` Count, then put let in a job ${plural(waited, "time")}, ${number(breaches)} of them above its limit.`;
 }
 
 /** A median wait below this is made of requests, ms. */
@@ -93,18 +106,22 @@ function order(queues, counting, leasehold) {
   return `${first}. 99 of 100 wait up to ${span(counting.wait_p99_ms)} there, ${span(leasehold.wait_p99_ms)} at Leasehold.`;
 }
 
-/** Whose waits they are. */
-const gotIn = "of the jobs that got in";
+/** Whether one side has let in less than half as many as the other, and more of its jobs have no lease yet. */
+function fewGotIn(...doors) {
+  const [few, many] = doors.sort((one, other) => one.waited - other.waited);
+  return few.waited * 2 < many.waited && few.leaseless > many.leaseless;
+}
 
-/** That the shorter waits are those of few: of the jobs that got in, where more wait still. @param {any} numbers @param {boolean} told whose they are */
-function stillWaiting({ doors }, told) {
+/** Whose waits they are, where the shorter ones are those of few: many others have no lease yet. @param {any} numbers */
+function whoseWaits({ doors }) {
   const [there, here] = doors.map((door) => door.wait_p50_ms);
   if (!Number.isFinite(there) || !Number.isFinite(here) || there === here) return "";
   const quicker = there < here ? 0 : 1;
   const [door, other] = [doors[quicker], doors[1 - quicker]];
-  if (door.waiting <= door.waited || door.waiting <= other.waiting) return "";
+  const most = door.leaseless > door.waited && door.leaseless > other.leaseless;
+  if (!most && !(door.waited < other.waited && fewGotIn(door, other))) return "";
   const dead = quicker === 0 && door.died > 0 ? ", where the lease of a dead job counts until it runs out" : "";
-  return `${told ? "" : ` These are the waits ${gotIn}.`} ${number(door.waiting)} still wait at ${sides[quicker]}${dead}.`;
+  return ` These are the waits of the jobs that got in, ${plural(door.waited, "time")} at ${sides[quicker]} and ${plural(other.waited, "time")} at ${sides[1 - quicker]}. ${number(door.leaseless)} have no lease yet at ${sides[quicker]}${dead}.`;
 }
 
 /** That not all jobs could come: no more than 10,000 are in flight (sim/src/simulator/fleet.rs). */

@@ -430,8 +430,7 @@ export class Stage {
     const givingBack = new Path2D();
     const tooMany = new Path2D();
     const dead = new Path2D();
-    const second = view.places && view.over ? secondOn(this.spots.values(), view.excess) : none;
-    const last = !view.places && view.over ? lastAbove([...this.spots.values()], view.limit) : none;
+    const over = view.over ? (view.places ? overOnSlots : overInNone)([...this.spots.values()], view) : none;
     for (const { job, x, y, phase, cell, size, since, until } of this.spots.values()) {
       if (phase === rows.phase.dead) {
         const arm = Math.max(2, Math.min(6, size * 0.28));
@@ -446,7 +445,7 @@ export class Stage {
       } else if (this.#asks(phase, cell)) {
         const radius = Math.max(1.2, Math.min(4.5, size * 0.34));
         dot(asking, x, y, radius);
-      } else if (view.over && phase === rows.phase.working && ((view.places && cell >= view.limit) || second.has(job) || last.has(job))) {
+      } else if (over.has(job)) {
         const half = Math.max(1.5, size * 0.44);
         tooMany.moveTo(x, y - half);
         tooMany.lineTo(x + half, y);
@@ -498,15 +497,16 @@ export class Stage {
 /** @type {Set<number>} */
 const none = new Set();
 
-// Who runs above the limit where no slots are: the last ones, as many as run more than it. Who gives back runs no more.
-function lastAbove(spots, limit) {
+// Who is one too many where no slots are: the last ones, no more than are above the limit. Who gives back runs no more.
+function overInNone(spots, { limit, excess = Infinity }) {
   const running = spots.filter((spot) => spot.phase === rows.phase.working);
-  const above = running.sort((one, other) => other.cell - one.cell).slice(0, Math.max(0, running.length - limit));
+  const above = running.sort((one, other) => other.cell - one.cell).slice(0, Math.max(0, Math.min(excess, running.length - limit)));
   return new Set(above.map((spot) => spot.job));
 }
 
-// Who runs on a slot on which another has run for longer: of these jobs the last ones, as many as are too many.
-function secondOn(spots, most) {
+// Who is one too many on slots: the last ones, as many as are too many, of who runs on a slot on which another has run for
+// longer, and then of who runs on a slot above the limit.
+function overOnSlots(spots, { limit, excess = Infinity }) {
   const first = new Map();
   const second = [];
   for (const spot of spots) {
@@ -516,7 +516,9 @@ function secondOn(spots, most) {
     if (other !== undefined) second.push(later);
     if (later !== spot || other === undefined) first.set(spot.cell, spot);
   }
-  return new Set(second.sort((one, other) => other.since - one.since).slice(0, most).map((spot) => spot.job));
+  const latest = (those) => those.sort((one, other) => other.since - one.since);
+  const above = spots.filter((spot) => spot.phase === rows.phase.working && spot.cell >= limit && !second.includes(spot));
+  return new Set([...latest(second), ...latest(above)].slice(0, excess).map((spot) => spot.job));
 }
 
 // Where dots are too small to tell round from square, squares are quicker to draw.

@@ -397,8 +397,10 @@ class TraceBand {
     // A lease may lie on a row that cannot be read.
     this.element.querySelector("strong").textContent = unknown ? "?" : `${broken === undefined ? "" : "at least "}${number(pool.held)}`;
     this.element.querySelector(".pool-held span").textContent = unknown ? "?" : number(pool.limit);
-    const over = broken === undefined && pool.state === "over_limit";
-    this.element.querySelector(".pool-over").textContent = broken === undefined ? stateOf(pool) : `broken: ${shorten(broken, 400)}`;
+    const points = courseOf(this.line, how.moment);
+    // Who held a lease as the limit was lowered may finish.
+    const over = broken === undefined && pool.state === "over_limit" && pool.held > (points.at(-1)?.ceiling ?? pool.limit);
+    this.element.querySelector(".pool-over").textContent = broken === undefined ? stateOf(pool, over, how.moment) : `broken: ${shorten(broken, 400)}`;
     const summary = pool.detail === "summary";
     const waits = pool.waiting > 0 ? `${number(pool.waiting)}${pool.waiting_more ? "+" : ""} ${pool.waiting === 1 ? "waits" : "wait"}, the first for ${span(pool.oldest_wait_ms ?? 0)}` : "nobody waits";
     const told = [unknown ? "" : waits, summary && !unknown ? `As the last sweep counted it, ${span(Math.max(0, how.moment - pool.at_ms))} before` : "", how.old === undefined ? "" : `The last look was ${span(how.old)} before`];
@@ -438,7 +440,6 @@ class TraceBand {
       haste: 1,
     });
 
-    const points = courseOf(this.line, how.moment);
     const most = 1.12 * Math.max(4, ...points.map((point) => Math.max(point.most, point.limit)));
     this.chart.draw({ from: how.from, to: how.to, most, points, said: how.to > how.from ? `leases held, the whole ${span(how.to - how.from)}` : "leases held" });
   }
@@ -469,11 +470,11 @@ function unreadable(moment) {
 }
 
 /** All that is told of a pool in a few words, where that is not plain to see. */
-function stateOf(pool) {
-  const settles = settlingOf(pool);
+function stateOf(pool, over, moment) {
+  const settles = settlingOf(pool, moment);
   switch (pool.state) {
     case "over_limit":
-      return `${number(pool.held - pool.limit)} above the limit`;
+      return `${number(pool.held - pool.limit)} above the limit${over ? "" : " may finish"}`;
     case "settling":
     case "draining":
       return settles === "" ? pool.state : settles;
@@ -490,7 +491,7 @@ function stateOf(pool) {
 }
 
 /** What a lowered limit means while it settles. */
-function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }) {
+function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }, now) {
   if (!Number.isFinite(until)) return "";
   // The highest limit stands for one that nobody could read, too.
   const unread = was === highestLimit;
@@ -498,8 +499,11 @@ function settlingOf({ limit, limit_was: was, open, settles_at_ms: until }) {
   const moment = `${written(time, until)} UTC`;
   if (limit === 0) return `nobody is let in any more from ${moment} on${before}`;
   // The others go from hand to hand, also where none of them is open just now.
-  if (Number.isFinite(was) && (open > 0 || was - limit < limit)) return `${unread ? "up to " : ""}${slots(Math.max(0, was - limit))} closed until ${moment}${before}`;
-  return `closed until ${moment}${before}`;
+  const some = Number.isFinite(was) && (open > 0 || was - limit < limit) ? Math.max(0, was - limit) : null;
+  const subject = some === null ? "" : `${unread ? "up to " : ""}${slots(some)} `;
+  // The last look may be from before that moment.
+  const over = until > now ? "" : some === null || some === 1 ? "was " : "were ";
+  return `${subject}${over}closed until ${moment}${before}`;
 }
 
 /** As the dashboard writes it: no number is grouped. @param {number} count */

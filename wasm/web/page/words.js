@@ -60,9 +60,10 @@ export function closedOf({ limit, effective }) {
   return effective > 0 && effective < limit ? limit - effective : null;
 }
 
-/** How many wait. @param {number} count */
-export function waitsFor(count) {
-  return count === 0 ? "nobody waits" : plural(count, "waits", "wait");
+/** How many wait; and how many ask, where these are told of. @param {number} count @param {number} asks who has had no answer */
+export function waitsFor(count, asks = 0) {
+  const waits = count === 0 ? "nobody waits" : plural(count, "waits", "wait");
+  return asks > 0 ? `${count === 0 ? "" : `${waits}, `}${plural(asks, "asks", "ask")}` : waits;
 }
 
 /** @param {number} share 0 to 1 */
