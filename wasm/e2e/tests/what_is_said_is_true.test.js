@@ -307,7 +307,7 @@ describe("what is said", () => {
 
   test("to wait is who is drawn as waiting, on both sides", async () => {
     const { page, close } = await open({ hash: await badDay() });
-    const cases = { none: 0, some: 0, failed: 0 };
+    const cases = { none: 0, some: 0, failed: 0, asked: 0 };
     for (const moment of [100, 20_000, 60_000]) {
       await show(page, moment);
       const pools = await page.evaluate(() => {
@@ -315,12 +315,18 @@ describe("what is said", () => {
         return doors.bands.flatMap((bands, door) =>
           bands.map(({ element, stage }, pool) => {
             const phases = [...stage.spots.values()].map((spot) => spot.phase);
-            return { said: element.querySelector(".pool-waits").textContent, rings: phases.filter((phase) => [1, 2, 6].includes(phase)).length, failed: phases.filter((phase) => phase === 6).length };
+            return { said: element.querySelector(".pool-waits").textContent, dots: phases.filter((phase) => phase === 0).length, rings: phases.filter((phase) => [1, 2, 6].includes(phase)).length, failed: phases.filter((phase) => phase === 6).length };
           }),
         );
       });
-      for (const { said, rings, failed } of pools) {
-        assert.equal(said, rings === 0 ? "nobody waits" : `${rings} wait${rings === 1 ? "s" : ""}`, `at ${moment}`);
+      // Who asks is told of on both sides or on neither.
+      const asks = pools.map(({ said }) => / asks?$|^\d+ asks?$/.test(said));
+      assert.ok(pools.every(({ dots }, at) => dots === 0 || asks[at] === asks[(at + pools.length / 2) % pools.length] || pools[(at + pools.length / 2) % pools.length].dots === 0), `at ${moment}`);
+      for (const { said, rings, dots, failed } of pools) {
+        const waits = rings === 0 ? "nobody waits" : `${rings} wait${rings === 1 ? "s" : ""}`;
+        const ask = `${rings === 0 ? "" : `${waits}, `}${dots} ask${dots === 1 ? "s" : ""}`;
+        assert.ok(said === waits || (dots > 0 && said === ask), `at ${moment}: ${said}, where ${rings} wait and ${dots} ask`);
+        if (said !== waits) cases.asked += 1;
         cases[rings === 0 ? "none" : "some"] += 1;
         if (failed > 0) cases.failed += 1;
       }
@@ -335,7 +341,7 @@ describe("what is said", () => {
       return standing(frame.doors[1].pools, ["a", "b"]);
     });
     const heads = await page.locator(at("leasehold", ".pool-waits")).allInnerTexts();
-    assert.deepEqual(standing.match(/(nobody|[\d,]+) waits?/g), heads);
+    assert.deepEqual(standing.match(/nobody waits|[\d,]+ waits?(, [\d,]+ asks?)?|(?<=run, )[\d,]+ asks?/g), heads);
     await close();
   });
 
