@@ -26,7 +26,7 @@ use crate::output::{colours, complain};
 use crate::recording::{RecordingFile, between_looks, recording_file, region};
 use crate::stop_signal::stop_signal;
 use crate::stored_demo;
-use crate::target::{CliRunner, Target, account};
+use crate::target::{CliRunner, Target, account, endpoint_found};
 
 /// How often a replay moves.
 const STEP: Duration = Duration::from_millis(50);
@@ -105,7 +105,7 @@ impl WatchOptions {
         // A demo judges itself by the limits that it set.
         let mode = DashboardMode::Watch { read_only: self.read_only || runner.is_none() };
         let mut session = session(table.name(), location, mode, self.every);
-        session.endpoint = reached.as_ref().and_then(|reached| reached.config.endpoint_url().map(str::to_owned));
+        session.endpoint = reached.as_ref().and_then(|reached| endpoint_found(&reached.config));
         // A recording is of one table.
         let switches = reached.as_ref().filter(|_| self.record.is_none());
         session.chosen = switches.map(|reached| reached.target.choice(table.name(), location));

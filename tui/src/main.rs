@@ -72,7 +72,7 @@ enum TopCommand {
 
 const AFTER: &str = "\
 The table and the credentials are found as the AWS CLI finds them: by these options, else by the environment
-(AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...), else by the files in ~/.aws.
+(AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...), else by the files in ~/.aws.
 
 Exit status: 0 done, or there was nothing to do; 1 not done (the pool does not exist, leases are in the way,
 the answer was no); 2 the options make no sense, a file that they name cannot be read or written, or nobody is

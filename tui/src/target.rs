@@ -66,7 +66,7 @@ pub(crate) struct Target {
     #[arg(long, global = true, value_name = "NAME", value_parser = profile_name)]
     profile: Option<String>,
 
-    /// Where DynamoDB's API is, if not at AWS: http://127.0.0.1:8000 [default: $AWS_ENDPOINT_URL]
+    /// Where DynamoDB's API is, if not at AWS: http://127.0.0.1:8000 [default: $AWS_ENDPOINT_URL_DYNAMODB, else $AWS_ENDPOINT_URL]
     #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     endpoint_url: Option<String>,
 
@@ -202,7 +202,7 @@ impl Target {
         let name = self.table_name()?;
         let config = self.config(&name).await?;
         let region = config.region().map(Region::as_ref).unwrap_or_default();
-        let endpoint = config.endpoint_url().map(|url| format!(", endpoint {url}")).unwrap_or_default();
+        let endpoint = endpoint_found(&config).map(|url| format!(", endpoint {url}")).unwrap_or_default();
         let _ = self.asked.set(format!("region {region}{endpoint}"));
         Ok((Table::new(&config, name), config))
     }
@@ -318,8 +318,13 @@ impl Target {
     }
 }
 
-/// The endpoint of DynamoDB that the environment or a file in ~/.aws names, for all of AWS or for it alone.
-fn endpoint_found(config: &SdkConfig) -> Option<String> {
+/// The endpoint of DynamoDB that is asked, if it is not AWS's own: the option's, or what the environment or a file in ~/.aws
+/// names, for it alone or for all of AWS.
+pub(crate) fn endpoint_found(config: &SdkConfig) -> Option<String> {
+    // The SDK asks the option's before any other.
+    if config.get_origin("endpoint_url").is_client_config() {
+        return config.endpoint_url().map(str::to_owned);
+    }
     let key = ServiceConfigKey::builder().service_id("DynamoDB").env(ENDPOINT_VARIABLE).profile("endpoint_url").build();
     let own = config.service_config().zip(key.ok()).and_then(|(services, key)| services.load_config(key));
     own.or_else(|| config.endpoint_url().map(str::to_owned))

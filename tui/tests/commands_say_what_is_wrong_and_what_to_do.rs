@@ -254,6 +254,21 @@ fn an_endpoint_of_the_environment_is_checked_as_an_option_is() {
 }
 
 #[test]
+fn an_error_names_the_endpoint_that_was_asked() {
+    // The one for DynamoDB alone comes before the one for all of AWS, whether or not that is set.
+    for all in ["http://127.0.0.1:9", ""] {
+        let mut command = signed_in();
+        command.env("AWS_ENDPOINT_URL", all).env("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:7");
+        let wrong = refused(command, 3, &["pools"]);
+        assert!(wrong.contains("endpoint http://127.0.0.1:7]") && !wrong.contains("127.0.0.1:9"), "{wrong}");
+    }
+    let mut command = signed_in();
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:7");
+    let wrong = refused(command, 3, &["--endpoint-url", "http://127.0.0.1:11", "pools"]);
+    assert!(wrong.contains("endpoint http://127.0.0.1:11]") && !wrong.contains("127.0.0.1:7"), "{wrong}");
+}
+
+#[test]
 fn an_endpoint_that_is_set_to_nothing_is_none() {
     for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"] {
         let mut command = signed_in();
