@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::confirm::Yes;
 use crate::error::CliError;
 use crate::operation::look;
-use crate::output::OutputFormat;
+use crate::output::{OutputFormat, complain};
 use crate::target::Target;
 
 /// Free a lease by force: its slot goes to the first that waits
@@ -58,7 +58,10 @@ impl ReleaseOptions {
         let (runner, id) = (target.runner().await?, &self.lease);
         let table = runner.table().name();
         let settings = runner.settings(&id.prefix).await?;
-        let pool = look(&runner, &settings).await?;
+        let pool = look(&runner, &settings).await.inspect_err(|_| {
+            // A row that makes no sense may be another slot's.
+            complain(&format!("lease {id} in table {table} is not released, as not all of its pool can be read"));
+        })?;
         let slot = pool.slots.iter().find(|row| (row.slot, row.fence) == (id.slot, id.fence));
         let why = match slot.and_then(|row| row.lease.as_ref()) {
             None => Some(missing(id, &pool, &settings)),

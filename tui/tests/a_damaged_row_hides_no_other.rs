@@ -86,6 +86,19 @@ async fn a_damaged_row_hides_no_setting() {
     assert_eq!((&json["waiting"], &json["settings"]["limit"]), (&0.into(), &3.into()), "{json:#}");
 }
 
+#[tokio::test]
+async fn a_damaged_row_in_the_way_of_a_release_is_told_with_what_became_of_it() {
+    let patient = damaged_slot().await;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    let ended = command.args(["release", "p:0:4", "--yes", "--store"]).arg(&patient.file).output().expect("it runs");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("lease p:0:4 in table ") && told.contains(" is not released, ") && told.contains("slot#00001"),
+        "{told}"
+    );
+}
+
 /// When a pool was swept last is told of one whose settings make no sense, too: "never" would lead to look for its sweeps.
 #[tokio::test]
 async fn a_damaged_setting_hides_no_sweep() {

@@ -393,6 +393,10 @@ async fn a_lease_that_expired_is_nobodys_in_every_list() {
     assert_eq!(ask(name, "waits", Mode::Queue(None), None).await, AcquireOutcome::Queued);
     let leases = told(name, &["leases", "p"]);
     assert!(leases.contains("0 of 1 held, 1 expired, 1 waiting, full\n"), "{leases}");
+    // Nobody may have a slot above the limit.
+    told(name, &["pool", "override", "p", "--drain", "--reason", "over", "--yes"]);
+    let leases = told(name, &["leases", "p"]);
+    assert!(leases.contains("expired, above the limit") && !leases.contains("may have it"), "{leases}");
 }
 
 #[tokio::test]

@@ -274,6 +274,29 @@ fn what_changed_meanwhile_is_told_to_its_end() {
 }
 
 #[test]
+fn a_broken_pool_is_not_drawn_as_it_was() {
+    let mut dashboard = dashboard(WATCH, (120, 40));
+    watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);
+    let later = |seconds: u64| Timestamp(NOW.0 + seconds * 1_000);
+    let known = |dashboard: &DashboardState, at: u64| {
+        let history = &dashboard.chosen().expect("a pool").history;
+        let parts = history.parts(later(at), later(at), leasehold_core::Millis::seconds(60), 60);
+        parts[60 - at as usize - 1..].iter().map(Option::is_some).collect::<Vec<_>>()
+    };
+    for second in 1..20 {
+        dashboard.apply(Input::Tick(later(second)));
+        dashboard.apply(Input::Unreadable { prefix: prefix("batch"), why: "a row makes no sense".into() });
+    }
+    assert!(known(&dashboard, 19)[4..].iter().all(|known| !known), "{:?}", known(&dashboard, 19));
+    // It is mended, and is as before: the time between stays unknown.
+    dashboard.apply(Input::Tick(later(20)));
+    let look = Occupancy { at: later(20), ..scene("batch", 5, 3, 0).look() };
+    dashboard.apply(Input::Seen(Box::new(look)));
+    let seen = known(&dashboard, 20);
+    assert!(seen[4..18].iter().all(|known| !known) && seen[20], "{seen:?}");
+}
+
+#[test]
 fn a_message_goes_when_it_is_false_or_a_key_is_pressed() {
     let mut dashboard = dashboard(WATCH, (120, 40));
     watched(&mut dashboard, &[scene("batch", 5, 3, 0)]);

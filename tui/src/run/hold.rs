@@ -25,6 +25,9 @@ const OVERDUE_AFTER: Duration = Duration::from_millis(1_500);
 /// What ends so soon after the command is not spoken of.
 const LEFT_UNSAID: Duration = Duration::from_secs(1);
 
+/// How long a lease may take to be given back that could not be renewed until its end.
+const UNRENEWED_GIVEN_BACK_WITHIN: Duration = Duration::from_secs(2);
+
 /// How much later than its command, which has ended of it, this process may learn of a ctrl-C that both were sent.
 const SAME_KEY_WITHIN: Duration = Duration::from_millis(500);
 
@@ -129,10 +132,12 @@ impl Hold {
         command.leave();
         let id = lease.id().clone();
         let killed = loss.filter(|_| kill);
-        match lease.release().await {
+        // What was not renewed for so long is not given back soon, either, and is over by itself: the loss is told first.
+        let within = if killed == Some(Loss::NotRenewed) { UNRENEWED_GIVEN_BACK_WITHIN } else { Duration::MAX };
+        match timeout(within, lease.release()).await {
             // It was told as an event.
-            Ok(()) | Err(Error::Lost { .. } | Error::Table(_)) => {}
-            Err(other) => complain(&other.to_string()),
+            Err(_) | Ok(Ok(()) | Err(Error::Lost { .. } | Error::Table(_))) => {}
+            Ok(Err(other)) => complain(&other.to_string()),
         }
         Ok(match killed {
             Some(loss) => CommandEnd::Killed(format!("its lease {id} is lost: {loss}")),

@@ -251,6 +251,7 @@ impl DashboardState {
             Input::Unreadable { prefix, why } => {
                 if self.may_be_there(&prefix) {
                     let now = self.now;
+                    self.hear(now);
                     let pool = self.pool_mut(&prefix);
                     (pool.damaged, pool.read_at) = (None, Some(now));
                     self.breaks(&prefix, why, now);

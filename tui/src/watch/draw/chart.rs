@@ -47,7 +47,8 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
     let (end, window) = history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, count);
     let parts = pool.history.parts(end, dashboard.known_until(), window, count);
     if parts.iter().all(Option::is_none) {
-        nothing(dashboard, "Not looked at yet.", inner, buf);
+        let broken = pool.trouble.is_some();
+        nothing(dashboard, if broken { "Its rows cannot all be read." } else { "Not looked at yet." }, inner, buf);
         return;
     }
     let picture = picture(&parts, usize::from(plot.height));

@@ -43,7 +43,7 @@ impl DashboardState {
     }
 
     /// The table answered. What was seen before it was silent does not count for the time between.
-    fn hear(&mut self, at: Timestamp) {
+    pub(super) fn hear(&mut self, at: Timestamp) {
         let heard = self.heard_at.replace(self.heard_at.map_or(at, |heard| heard.max(at)));
         let silent = heard.filter(|heard| self.session.mode != DashboardMode::Replay && at.since(*heard) > self.late());
         if let Some(since) = silent {
@@ -143,6 +143,8 @@ impl DashboardState {
     pub(super) fn breaks(&mut self, prefix: &PoolName, why: String, at: Timestamp) {
         let pool = self.pool_mut(prefix);
         pool.trouble = Some(why.clone());
+        // What it was before does not count from now on, until it is read again.
+        pool.history.unread(at);
         if !std::mem::replace(&mut pool.told_broken, true) {
             let (prefix, sign, verb, rest) = (Some(prefix.clone()), "×", "broken", why.into());
             self.add(DashboardLogLine { at, prefix, sign, verb, rest, weight: Weight::Alarm });
@@ -167,6 +169,7 @@ impl DashboardState {
             return;
         }
         self.failure = None;
+        self.hear(rest.at);
         if let Some(Overlay::Form(form)) = &mut self.overlay {
             form.follow(&rest);
         }
