@@ -171,6 +171,39 @@ describe("a changed limit", () => {
     await close();
   });
 
+  test("of 0 is not drained while a lease of a dead job lasts, and lets nobody in once it has settled", async () => {
+    const scenarioOf = (page, actions, more) => page.evaluate(([actions, more]) => {
+      const { player } = globalThis.leasehold;
+      const scenario = player.world.scenario();
+      const pool = scenario.pools[0].prefix;
+      for (const workload of scenario.workloads) Object.assign(workload, { job_ms: 60_000, ...more.workload });
+      Object.assign(scenario.leases, more.leases);
+      scenario.workers = { ...scenario.workers, reported: false };
+      scenario.pools[0].limit = 3;
+      scenario.actions = [{ at_ms: 5000, do: "limit", pool, limit: 0 }, ...actions];
+      player.load(scenario);
+    }, [actions, more]);
+    const { page, close } = await open({ hash: "#story=raise-the-limit" });
+    await scenarioOf(page, [6000, 6500, 7000].map((at_ms) => ({ at_ms, do: "kill" })), { workload: { job_ms: 30_000 }, leases: { lease_ms: 60_000 } });
+    await show(page, 40_000);
+    const dead = await page.evaluate(() => [0, 1].map((door) => { const jobs = globalThis.leasehold.player.world.jobs(door); return jobs.filter((_, at) => at % 8 === 2 && jobs[at] === 5).length; }));
+    assert.ok(dead[1] > 0, `${dead} dead`);
+    for (const [door, which] of [["counting", 0], ["leasehold", 1]]) {
+      const label = await page.locator(`[data-door="${door}"] .pool-over`).innerText();
+      assert.ok(dead[which] === 0 || label.endsWith(`${dead[which]} dead job${dead[which] === 1 ? " has" : "s have"} a lease`), label);
+    }
+    await scenarioOf(page, [], { workload: {}, leases: {} });
+    await show(page, 20_000);
+    const { pool, text } = await page.evaluate(async () => {
+      const { standing } = await import("./page/captions.js");
+      const [pool] = globalThis.leasehold.player.world.frame().doors[1].pools;
+      return { pool, text: standing([pool], ["elastic"]) };
+    });
+    assert.ok(pool.held > 0 && pool.settles_at_ms === null, JSON.stringify(pool));
+    assert.ok(text.endsWith("The limit is 0: nobody is let in."), text);
+    await close();
+  });
+
   test("that is asked for hides not why more run than the one before", async () => {
     const { page, close } = await open({ hash: "#story=two-workflows" });
     await show(page, 5000);

@@ -226,9 +226,9 @@ function quietly(said, pools) {
 }
 
 /** From when on nobody is let in, where the limit is 0. */
-function nobodyIsLetIn({ settles_at_ms: settles, ceiling = 0 }) {
+function nobodyIsLetIn({ settles_at_ms: settles, ceiling = 0, held }) {
   if (settles !== null) return `nobody is let in from ${moment(settles)} on, when nobody can follow the old limit any more`;
-  return ceiling > 0 ? "nobody is let in any more once all callers know of it" : "nobody is let in";
+  return ceiling > held ? "nobody is let in any more once all callers know of it" : "nobody is let in";
 }
 
 /** How things stand, where nothing just happened. @param {{held: number, limit: number, waiting: number, asks?: number, ceiling?: number, settles_at_ms: number|null, effective: number}[]} pools @param {string[]} names */

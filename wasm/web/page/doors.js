@@ -213,14 +213,14 @@ class Band {
     this.last = "";
   }
 
-  say({ limit, wished, ceiling, held, waiting, asks, effective, settles_at_ms: settles, taken = 0 }) {
+  say({ limit, wished, ceiling, held, waiting, asks, effective, settles_at_ms: settles, taken = 0, dead = 0 }) {
     const over = Math.max(0, held - ceiling);
-    const now = `${limit} ${wished} ${held} ${waiting} ${asks} ${over} ${effective} ${settles} ${taken} ${ceiling > limit}`;
+    const now = `${limit} ${wished} ${held} ${waiting} ${asks} ${over} ${effective} ${settles} ${taken} ${dead} ${ceiling > limit} ${ceiling > held}`;
     if (now === this.last) return;
     this.last = now;
     this.held.textContent = number(held);
     this.limit.textContent = number(limit);
-    const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, ceiling, held, effective, settles, taken });
+    const [text, why] = over > 0 ? breach({ limit, ceiling, over }) : passing({ limit, wished, ceiling, held, effective, settles, taken, dead });
     this.over.textContent = text;
     this.over.title = why;
     this.element.classList.toggle("passing", over === 0 && text !== "");
@@ -236,13 +236,14 @@ function takenIn(taken, pool) {
   return count;
 }
 
-/** How many wait in each pool, and how many ask, of jobs in rows of numbers. */
+/** How many wait in each pool, how many ask, and of how many dead ones the lease lasts, of jobs in rows of numbers. */
 function withoutLease(jobs, pools) {
-  const counts = Array.from({ length: pools }, () => ({ waiting: 0, asking: 0 }));
+  const counts = Array.from({ length: pools }, () => ({ waiting: 0, asking: 0, dead: 0 }));
   for (let at = 0; at < jobs.length; at += rows.job.stride) {
     const phase = jobs[at + rows.job.phase];
     if (rows.isWaiting(phase)) counts[jobs[at + rows.job.pool]].waiting += 1;
     else if (phase === rows.phase.asking) counts[jobs[at + rows.job.pool]].asking += 1;
+    else if (phase === rows.phase.dead) counts[jobs[at + rows.job.pool]].dead += 1;
   }
   return counts;
 }
@@ -270,10 +271,12 @@ function passing(pool) {
 }
 
 /** The same, by the limit that the table says. @returns {[string, string]} */
-function inForce({ limit, ceiling, held, effective, settles, taken }) {
-  if (limit === 0 && held + taken > 0) {
-    const parts = [held > 0 ? `${number(held)} may finish` : "", taken > 0 ? `${plural(taken, "slot is", "slots are")} taken` : ""];
-    return [`draining: ${parts.filter(Boolean).join(", ")}`, `${lowered}${taken > 0 ? " A slot may be taken for a job that is not told yet, or that runs no more." : ""}`];
+function inForce({ limit, ceiling, held, effective, settles, taken, dead }) {
+  if (limit === 0 && held + taken + dead > 0) {
+    const parts = [[held, "may finish"], [taken, taken === 1 ? "slot is taken" : "slots are taken"], [dead, dead === 1 ? "dead job has a lease" : "dead jobs have a lease"]];
+    const told = parts.filter(([count]) => count > 0).map(([count, words]) => `${number(count)} ${words}`);
+    const why = settles === null && ceiling <= held ? "The limit is 0: nobody is let in." : lowered;
+    return [`draining: ${told.join(", ")}`, `${why}${taken > 0 ? " A slot may be taken for a job that is not told yet, or that runs no more." : ""}`];
   }
   if (limit === 0 && settles !== null) return [`nobody is let in from ${moment(settles)} on`, lowered];
   if (limit === 0) return ceiling > 0 ? ["draining", lowered] : ["drained", "The limit is 0: nobody is let in."];

@@ -38,7 +38,7 @@ export function showNumbers(body, numbers) {
  */
 export function whyOneWaits(numbers, how) {
   const why = reason(numbers, how);
-  return unbroken(`${why}${whoseWaits(numbers)}${turnedAway(numbers)}`);
+  return unbroken(`${why}${whoseWaits(numbers, why.includes(gotIn))}${turnedAway(numbers)}`);
 }
 
 function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, worse, every, hasty }) {
@@ -49,7 +49,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   // A settling pool is told of where it makes the difference.
   const settled = lowered && here > there ? " A limit was lowered. Leasehold keeps slots closed until nobody can follow the limit of before, so jobs may wait longer." : "";
   const more = here > there ? " A job makes more requests at Leasehold before it runs." : "";
-  if (Math.max(here, there) < shortWait) return `${waits}: of the jobs that got in, at least half hardly had to wait for another.${more}${unkept}`;
+  if (Math.max(here, there) < shortWait) return `${waits}: ${gotIn}, at least half hardly had to wait for another.${more}${unkept}`;
   if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
   if ((hasty || !failing) && [counting, leasehold].some((door) => door.waited > 0 && door.lost_leases * 10 >= door.waited)) {
     const short = hasty ? `a lease of ${span(hasty.lease)} is too short where ${hasty.delay ? `a message takes ${span(hasty.delay)} one way` : `clocks differ by up to ${span(hasty.skew)}`}. Many` : "many";
@@ -57,7 +57,7 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   }
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
   const breached = breaches(counting);
-  const failures = here > there || leasehold.waited * 2 < counting.waited ? "A job makes more requests at Leasehold before it runs, and meets more of the failures." : "A job that meets a failure asks again.";
+  const failures = here > there ? "A job makes more requests at Leasehold before it runs, and meets more of the failures." : leasehold.waited * 2 < counting.waited ? "A job makes more requests at Leasehold before it runs, so fewer have got in." : "A job that meets a failure asks again.";
   // Failures come before who is served first: where they keep most jobs out, there is hardly a queue.
   if (failing && here !== there && breached === "" && fewGotIn(counting, leasehold)) return `${waits}: messages and calls fail here. ${failures}${settled}`;
   // Of those who got in, the median had to wait for another only if half of them had to.
@@ -78,6 +78,9 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   if (fullThere) return `${waits}${sooner(queues, counting, every)}.`;
   return failing ? `${waits}: messages and calls fail here. ${failures}` : `${waits}.`;
 }
+
+/** Whose waits they are. */
+const gotIn = "of the jobs that got in";
 
 /** How often Count, then put let in a job that should have waited, where that is not seldom. */
 function breaches({ breaches, waited }) {
@@ -112,16 +115,19 @@ function fewGotIn(...doors) {
   return few.waited * 2 < many.waited && few.leaseless > many.leaseless;
 }
 
-/** Whose waits they are, where the shorter ones are those of few: many others have no lease yet. @param {any} numbers */
-function whoseWaits({ doors }) {
+/**
+ * Whose waits they are, where many others have no lease yet: at either side more than got in, or so that the shorter waits are those of few.
+ * @param {any} numbers @param {boolean} told that they are those of the jobs that got in
+ */
+function whoseWaits({ doors }, told) {
   const [there, here] = doors.map((door) => door.wait_p50_ms);
-  if (!Number.isFinite(there) || !Number.isFinite(here) || there === here) return "";
-  const quicker = there < here ? 0 : 1;
-  const [door, other] = [doors[quicker], doors[1 - quicker]];
-  const most = door.leaseless > door.waited && door.leaseless > other.leaseless;
-  if (!most && !(door.waited < other.waited && fewGotIn(door, other))) return "";
-  const dead = quicker === 0 && door.died > 0 ? ", where the lease of a dead job counts until it runs out" : "";
-  return ` These are the waits of the jobs that got in, ${plural(door.waited, "time")} at ${sides[quicker]} and ${plural(other.waited, "time")} at ${sides[1 - quicker]}. ${number(door.leaseless)} have no lease yet at ${sides[quicker]}${dead}.`;
+  if (!Number.isFinite(there) || !Number.isFinite(here)) return "";
+  const few = (door, other) => door.wait_p50_ms < other.wait_p50_ms && door.waited < other.waited && fewGotIn(door, other);
+  const many = [0, 1].filter((which) => doors[which].leaseless > doors[which].waited || few(doors[which], doors[1 - which]));
+  if (many.length === 0) return "";
+  const times = doors.map((door, which) => `${plural(door.waited, "time")} at ${sides[which]}`).join(" and ");
+  const without = many.map((which, at) => `${number(doors[which].leaseless)} ${at === 0 ? "have no lease yet " : ""}at ${sides[which]}${which === 0 && doors[0].died > 0 && many.length === 1 ? ", where the lease of a dead job counts until it runs out" : ""}`);
+  return `${told ? "" : ` These are the waits of the jobs that got in, ${times}.`} ${without.join(" and ")}.`;
 }
 
 /** That not all jobs could come: no more than 10,000 are in flight (sim/src/simulator/fleet.rs). */
