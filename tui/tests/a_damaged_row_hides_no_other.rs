@@ -87,7 +87,7 @@ async fn a_damaged_row_hides_no_setting() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_in_the_way_of_a_release_is_told_with_what_became_of_it() {
+async fn a_release_that_a_damaged_row_stops_is_told_as_not_done() {
     let patient = damaged_slot().await;
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
     let ended = command.args(["release", "p:0:4", "--yes", "--store"]).arg(&patient.file).output().expect("it runs");
