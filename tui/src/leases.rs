@@ -1,6 +1,8 @@
 //! `leasehold leases`: who holds a lease of a pool and who waits, since when and until when?
 //! One pool, read live.
 
+use std::sync::Arc;
+
 use leasehold_core::diagnosis::Places;
 use leasehold_core::occupancy::{LeaseView, Occupancy, PoolState, SlotView, WaiterView};
 use leasehold_core::{COUNTED, Fence, LeaseId, Limit, PoolName, RowKey, Settings, Slot, Snapshot, Timestamp};
@@ -99,12 +101,7 @@ impl LeasesOptions {
             }
             settings => {
                 let settings = settings?;
-                let (pool, unread) = match look(&runner, &settings).await {
-                    Err(CliError::Store(StoreError::BadRow { .. })) => {
-                        what_can_be_read(&runner, &settings, None).await?
-                    }
-                    looked => (looked?, Unread::default()),
-                };
+                let (pool, unread) = look_at_what_can_be_read(&runner, &settings).await?;
                 (pool, unread, limit_rows(runner.table(), &self.prefix).await?.live_in_force().cloned())
             }
         };
@@ -210,6 +207,17 @@ impl Unread {
         let some = counted.into_iter().filter(|(count, _)| *count > 0);
         let words = some.map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }));
         format!("broken: {} cannot be read", words.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// A look at the pool; without its rows that make no sense, if there are any.
+pub(crate) async fn look_at_what_can_be_read(
+    runner: &CliRunner,
+    settings: &Arc<Settings>,
+) -> Result<(Occupancy, Unread), CliError> {
+    match look(runner, settings).await {
+        Err(CliError::Store(StoreError::BadRow { .. })) => what_can_be_read(runner, settings, None).await,
+        looked => Ok((looked?, Unread::default())),
     }
 }
 

@@ -90,26 +90,19 @@ fn main() -> ExitCode {
     if completions::answered(&given, arguments) {
         return ExitCode::SUCCESS;
     }
-    let matches = arguments().try_get_matches_from(given).unwrap_or_else(|wrong| refuse(wrong));
-    output::status(run(Leasehold::from_arg_matches(&matches).unwrap_or_else(|wrong| refuse(wrong))))
+    let parsed = arguments().try_get_matches_from(given).and_then(|matches| Leasehold::from_arg_matches(&matches));
+    output::status(parsed.map_or_else(|wrong| refuse(&wrong), run))
 }
 
 /// How many characters of an argument are told, if it is what is wrong.
 const LONGEST_SHOWN: usize = 80;
 
-/// Tells what is wrong with the arguments, or the help that was asked for, and ends. An argument may be a name that others
+/// Tells what is wrong with the arguments, or the help that was asked for: the exit status. An argument may be a name that others
 /// wrote. What is wrong begins as every complaint does: `leasehold run` ends with statuses that its command may end with too.
-fn refuse(wrong: clap::Error) -> ! {
+fn refuse(wrong: &clap::Error) -> Result<u8, CliError> {
+    let status = u8::try_from(wrong.exit_code()).unwrap_or(u8::MAX);
     if !wrong.use_stderr() {
-        // As every other text: where standard output cannot be written, the status says so.
-        let told = output::written(wrong.print().and_then(|()| std::io::stdout().flush()));
-        std::process::exit(told.map_or_else(
-            |error| {
-                output::complain(&error.to_string());
-                error.status().into()
-            },
-            |()| wrong.exit_code(),
-        ))
+        return output::written(wrong.print().and_then(|()| std::io::stdout().flush())).map(|()| status);
     }
     let mut text = wrong.to_string();
     if wrong.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -123,7 +116,7 @@ fn refuse(wrong: clap::Error) -> ! {
         text = text.replace(long.as_str(), &format!("{beginning}…"));
     }
     output::complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
-    std::process::exit(wrong.exit_code())
+    Ok(status)
 }
 
 /// The commands that use no table.

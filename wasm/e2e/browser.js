@@ -104,6 +104,27 @@ export function drawn(page) {
   return page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(undefined)))));
 }
 
+/** How many jobs are drawn as too many in the first pool at Count: nothing else drawn there is a closed shape. @param {import("playwright-core").Page} page */
+export function drawnAsTooMany(page) {
+  return page.evaluate(() => {
+    const { doors, player } = globalThis.leasehold;
+    const { stage } = doors.bands[0][0];
+    const { closePath } = Path2D.prototype;
+    let closed = 0;
+    stage.draw = (view) => {
+      Path2D.prototype.closePath = function () {
+        closed += 1;
+        return closePath.call(this);
+      };
+      delete stage.draw;
+      stage.draw(view);
+      Path2D.prototype.closePath = closePath;
+    };
+    player.redraw();
+    return closed;
+  });
+}
+
 /** Records what the page's thread does from now on. @param {import("playwright-core").Page} page */
 export function trace(page) {
   return shared.browser.startTracing(page, { categories: ["devtools.timeline"] });

@@ -7,7 +7,7 @@ use leasehold_core::{
     EndOverride, EndOverrideOutcome, ExpectedOverride, Limit, LimitChanged, LimitRows, LimitSuperseded, LiveRow,
     Lowered, Millis, OverrideRow, PoolName, SetLimit, SetLimitOutcome, Timestamp,
 };
-use leasehold_store::{StoreError, limit_rows};
+use leasehold_store::limit_rows;
 use leasehold_tui::watch::actions::{ALL_FOLLOW_AFTER, settle_again, superseded};
 use leasehold_tui::watch::text::{how_to_open, settling, time_until, timestamp};
 use serde::Serialize;
@@ -17,8 +17,7 @@ use crate::advised_command::{advised, flags};
 use crate::confirm::Yes;
 use crate::duration;
 use crate::error::CliError;
-use crate::leases::what_can_be_read;
-use crate::operation::look;
+use crate::leases::look_at_what_can_be_read;
 use crate::output::{OutputFormat, complain};
 use crate::target::{CliRunner, Target};
 
@@ -140,15 +139,9 @@ impl AfterChange {
                     return AfterChange { live, senseless_override, seen };
                 }
                 let overridden = rows.live_in_force().cloned().map(Into::into);
-                let looked = match look(runner, &Arc::new(rows.in_force.clone())).await {
-                    // Until when the pool settles is told of a damaged pool, too.
-                    Err(CliError::Store(StoreError::BadRow { .. })) => {
-                        what_can_be_read(runner, &rows.in_force, None).await.map(|(pool, _)| pool)
-                    }
-                    looked => looked,
-                };
-                match looked {
-                    Ok(pool) => seen = Some(Occupancy { overridden, ..pool }),
+                // Until when the pool settles is told of a damaged pool, too.
+                match look_at_what_can_be_read(runner, &Arc::new(rows.in_force)).await {
+                    Ok((pool, _)) => seen = Some(Occupancy { overridden, ..pool }),
                     Err(wrong) => complain(&format!("the leases of the pool cannot be shown: {wrong}")),
                 }
             }

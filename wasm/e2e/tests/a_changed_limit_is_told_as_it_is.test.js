@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { open, show, withBrowser } from "../browser.js";
+import { drawnAsTooMany, open, show, withBrowser } from "../browser.js";
 
 const head = (page, side) => page.locator(`[data-door="${side}"] .pool-head`).first().innerText().then((text) => text.replace(/\s+/g, " "));
 
@@ -107,24 +107,8 @@ describe("a changed limit", () => {
     let seen = 0;
     for (let at = 5100; at < 8000; at += 100) {
       await show(page, at);
-      const { pool, diamonds } = await page.evaluate(() => {
-        const { doors, player } = globalThis.leasehold;
-        const { stage } = doors.bands[0][0];
-        const { closePath } = Path2D.prototype;
-        const { draw } = stage;
-        let diamonds = 0;
-        stage.draw = function (view) {
-          Path2D.prototype.closePath = function () {
-            diamonds += 1;
-            return closePath.call(this);
-          };
-          draw.call(stage, view);
-          Path2D.prototype.closePath = closePath;
-        };
-        player.redraw();
-        stage.draw = draw;
-        return { pool: player.world.frame().doors[0].pools[0], diamonds };
-      });
+      const diamonds = await drawnAsTooMany(page);
+      const pool = await page.evaluate(() => globalThis.leasehold.player.world.frame().doors[0].pools[0]);
       const over = Math.max(0, pool.held - pool.ceiling);
       assert.ok(diamonds <= over && (over === 0) === (diamonds === 0), `at ${at}: ${diamonds} drawn, ${over} too many`);
       if (over > 0 && pool.ceiling > pool.limit) seen += 1;

@@ -26,8 +26,8 @@ export class Doors {
     /** @type {Band[][]} */
     this.bands = [[], []];
     this.chosen = -1;
-    /** How many wait in each pool of each door, as they were drawn last. @type {number[][]} */
-    this.waiting = [[], []];
+    /** How many wait, ask and are dead in each pool of each door, as they were drawn last. @type {Counts[][]} */
+    this.counts = [[], []];
     this.overflow = [];
     this.chartDue = 0;
     this.wordsDue = 0;
@@ -76,7 +76,7 @@ export class Doors {
     for (const which of doors) {
       const arrays = { jobs: world.jobs(which), requests: world.requests(which), taken: which === rows.LEASEHOLD ? taken : rows.none };
       this.#learnOverflow(which, arrays.jobs, frame);
-      this.waiting[which] = withoutLease(arrays.jobs, frame.doors[which].pools.length);
+      this.counts[which] = countsIn(arrays.jobs, frame.doors[which].pools.length);
       frame.doors[which].pools.forEach((pool, index) => {
         this.bands[which][index].stage.draw({
           now: frame.now_ms,
@@ -97,7 +97,7 @@ export class Doors {
       });
     }
     // Whoever is drawn as waiting is counted, in every word on it.
-    frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => Object.assign(pool, this.waiting[which][index])));
+    frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => Object.assign(pool, this.counts[which][index])));
     // Who asks is told of at both doors, or at none: so that one compares the same.
     this.bands[0].forEach((_, index) => {
       const both = frame.doors.map((door) => door.pools[index]);
@@ -236,14 +236,22 @@ function takenIn(taken, pool) {
   return count;
 }
 
-/** How many wait in each pool, how many ask, and of how many dead ones the lease lasts, of jobs in rows of numbers. */
-function withoutLease(jobs, pools) {
+/**
+ * @typedef {object} Counts
+ * @property {number} waiting
+ * @property {number} asking
+ * @property {number} dead jobs whose lease lasts
+ */
+
+/** How many of each in each pool, of jobs in rows of numbers. @returns {Counts[]} */
+function countsIn(jobs, pools) {
   const counts = Array.from({ length: pools }, () => ({ waiting: 0, asking: 0, dead: 0 }));
   for (let at = 0; at < jobs.length; at += rows.job.stride) {
     const phase = jobs[at + rows.job.phase];
-    if (rows.isWaiting(phase)) counts[jobs[at + rows.job.pool]].waiting += 1;
-    else if (phase === rows.phase.asking) counts[jobs[at + rows.job.pool]].asking += 1;
-    else if (phase === rows.phase.dead) counts[jobs[at + rows.job.pool]].dead += 1;
+    const pool = counts[jobs[at + rows.job.pool]];
+    if (rows.isWaiting(phase)) pool.waiting += 1;
+    else if (phase === rows.phase.asking) pool.asking += 1;
+    else if (phase === rows.phase.dead) pool.dead += 1;
   }
   return counts;
 }

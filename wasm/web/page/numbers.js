@@ -50,16 +50,16 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   const settled = lowered && here > there ? " A limit was lowered. Leasehold keeps slots closed until nobody can follow the limit of before, so jobs may wait longer." : "";
   const more = here > there ? " A job makes more requests at Leasehold before it runs." : "";
   if (Math.max(here, there) < shortWait) return `${waits}: ${gotIn}, at least half hardly had to wait for another.${more}${unkept}`;
+  const breached = breaches(counting);
   if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
   if ((hasty || !failing) && [counting, leasehold].some((door) => door.waited > 0 && door.lost_leases * 10 >= door.waited)) {
     const short = hasty ? `a lease of ${span(hasty.lease)} is too short where ${hasty.delay ? `a message takes ${span(hasty.delay)} one way` : `clocks differ by up to ${span(hasty.skew)}`}. Many` : "many";
-    return `${waits}: ${short} leases run out before they are renewed, and their jobs ask again.${breaches(counting)}`;
+    return `${waits}: ${short} leases run out before they are renewed, and their jobs ask again.${breached}`;
   }
   const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
-  const breached = breaches(counting);
-  const failures = here > there ? "A job makes more requests at Leasehold before it runs, and meets more of the failures." : leasehold.waited * 2 < counting.waited ? "A job makes more requests at Leasehold before it runs, so fewer have got in." : "A job that meets a failure asks again.";
+  const failed = `${waits}: messages and calls fail here. ${failures(counting, leasehold)}${settled}`;
   // Failures come before who is served first: where they keep most jobs out, there is hardly a queue.
-  if (failing && here !== there && breached === "" && fewGotIn(counting, leasehold)) return `${waits}: messages and calls fail here. ${failures}${settled}`;
+  if (failing && here !== there && breached === "" && fewGotIn(counting, leasehold)) return failed;
   // Of those who got in, the median had to wait for another only if half of them had to.
   const [fullThere, full] = [counting, leasehold].map((door) => door.made_wait * 2 >= door.waited);
   // Where most found room, it is not the room that others took wrongly.
@@ -71,12 +71,19 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   }
   // Waits of jobs that should not have got in say nothing of who is served sooner.
   if (here < there && breached !== "") return `${waits}.${breached}`;
-  if (here > there && failing) return `${waits}: messages and calls fail here. ${failures}${settled}`;
+  if (here > there && failing) return failed;
   if (here > there) return `${waits}${full ? `: ${order(queues, counting, leasehold)}` : `.${more}`}${settled}`;
   if (here === there) return `The median wait is ${span(here)} on both sides.`;
   if (fewGotIn(counting, leasehold)) return `${waits}.`;
   if (fullThere) return `${waits}${sooner(queues, counting, every)}.`;
-  return failing ? `${waits}: messages and calls fail here. ${failures}` : `${waits}.`;
+  return failing ? failed : `${waits}.`;
+}
+
+/** What failures of messages and calls come to. */
+function failures(counting, leasehold) {
+  if (leasehold.wait_p50_ms > counting.wait_p50_ms) return "A job makes more requests at Leasehold before it runs, and meets more of the failures.";
+  if (leasehold.waited * 2 < counting.waited) return "A job makes more requests at Leasehold before it runs, so fewer have got in.";
+  return "A job that meets a failure asks again.";
 }
 
 /** Whose waits they are. */
@@ -126,8 +133,9 @@ function whoseWaits({ doors }, told) {
   const many = [0, 1].filter((which) => doors[which].leaseless > doors[which].waited || few(doors[which], doors[1 - which]));
   if (many.length === 0) return "";
   const times = doors.map((door, which) => `${plural(door.waited, "time")} at ${sides[which]}`).join(" and ");
-  const without = many.map((which, at) => `${number(doors[which].leaseless)} ${at === 0 ? "have no lease yet " : ""}at ${sides[which]}${which === 0 && doors[0].died > 0 && many.length === 1 ? ", where the lease of a dead job counts until it runs out" : ""}`);
-  return `${told ? "" : ` These are the waits of the jobs that got in, ${times}.`} ${without.join(" and ")}.`;
+  const without = many.map((which, at) => `${number(doors[which].leaseless)} ${at === 0 ? "have no lease yet " : ""}at ${sides[which]}`).join(" and ");
+  const dead = many.length === 1 && many[0] === 0 && doors[0].died > 0 ? ", where the lease of a dead job counts until it runs out" : "";
+  return `${told ? "" : ` These are the waits ${gotIn}, ${times}.`} ${without}${dead}.`;
 }
 
 /** That not all jobs could come: no more than 10,000 are in flight (sim/src/simulator/fleet.rs). */

@@ -44,8 +44,7 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
         return;
     }
     let count = usize::from(plot.width);
-    let (end, window) = history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, count);
-    let parts = pool.history.parts(end, dashboard.known_until(), window, count);
+    let parts = dashboard.course(pool, count);
     if parts.iter().all(Option::is_none) {
         let broken = pool.trouble.is_some();
         nothing(dashboard, if broken { "Its rows cannot all be read." } else { "Not looked at yet." }, inner, buf);
@@ -77,7 +76,7 @@ pub(super) fn draw(dashboard: &DashboardState, area: Rect, wide: bool, buf: &mut
         }
     }
     let bottom = inner.height - 1;
-    let ago = format!("{} ago", history::named(window));
+    let ago = format!("{} ago", history::named(dashboard.window(count).1));
     put(buf, inner, numbers, bottom, &ago, quiet);
     put_right(buf, inner, (numbers, plot.width), bottom, "now", quiet);
 }

@@ -122,8 +122,7 @@ fn headings(dashboard: &DashboardState, at: &Columns, area: Rect, buf: &mut Buff
         put_right(buf, area, at.oldest, 0, "oldest", quiet);
     }
     if at.spark.1 > 0 {
-        let (_, window) =
-            history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, usize::from(at.spark.1));
+        let (_, window) = dashboard.window(usize::from(at.spark.1));
         let last = if at.spark.1 >= 11 { "last " } else { "" };
         put(buf, area, at.spark.0, 0, &format!("{last}{}", history::named(window)), quiet);
     }
@@ -166,8 +165,7 @@ fn row(dashboard: &DashboardState, pool: &PoolPane, at: &Columns, area: Rect, y:
     }
     if at.spark.1 > 0 {
         let count = usize::from(at.spark.1);
-        let (end, window) = history::window(dashboard.since.unwrap_or(dashboard.now), dashboard.now, count);
-        let spark = history::sparkline(&pool.history.parts(end, dashboard.known_until(), window, count));
+        let spark = history::sparkline(&dashboard.course(pool, count));
         put(buf, area, at.spark.0, y, &spark, style.remove_modifier(Modifier::BOLD));
     }
     put(buf, area, at.state.0, y, word, style);

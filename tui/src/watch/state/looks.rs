@@ -44,11 +44,10 @@ impl DashboardState {
 
     /// The table answered. What was seen before it was silent does not count for the time between.
     pub(super) fn hear(&mut self, at: Timestamp) {
-        let heard = self.heard_at.replace(self.heard_at.map_or(at, |heard| heard.max(at)));
-        let silent = heard.filter(|heard| self.session.mode != DashboardMode::Replay && at.since(*heard) > self.late());
-        if let Some(since) = silent {
+        if let Some(since) = self.silent_since(at) {
             self.pools.iter_mut().for_each(|pool| pool.history.unread(since));
         }
+        self.heard_at = self.heard_at.max(Some(at));
     }
 
     /// A pool is not what it was.

@@ -5,6 +5,7 @@ use leasehold_core::occupancy::{Detail, Occupancy, Overridden, SlotView, WaiterV
 use leasehold_core::{Millis, Timestamp};
 
 use super::{DashboardState, PoolPane};
+use crate::watch::history::{self, Sample};
 use crate::watch::input::Subscription;
 use crate::watch::layout::{Layout, ListLengths, Pane};
 use crate::watch::session::DashboardMode;
@@ -128,12 +129,21 @@ impl DashboardState {
         Millis(self.session.every.0 * 2) + LATE
     }
 
-    /// Until when something is known: until now, if the table is read as it should be.
-    pub fn known_until(&self) -> Timestamp {
-        let heard = self
-            .heard_at
-            .filter(|heard| self.session.mode != DashboardMode::Replay && self.now.since(*heard) > self.late());
-        heard.unwrap_or(self.now)
+    /// Since when the table had been silent at that moment, if for longer than it should be.
+    pub(super) fn silent_since(&self, at: Timestamp) -> Option<Timestamp> {
+        self.heard_at.filter(|heard| self.session.mode != DashboardMode::Replay && at.since(*heard) > self.late())
+    }
+
+    /// The end and the length of the time that is drawn in so many columns.
+    pub fn window(&self, columns: usize) -> (Timestamp, Millis) {
+        history::window(self.since.unwrap_or(self.now), self.now, columns)
+    }
+
+    /// How full a pool was in that time, column by column; none where nothing is known.
+    pub fn course(&self, pool: &PoolPane, columns: usize) -> Vec<Option<Sample>> {
+        let (end, window) = self.window(columns);
+        let known = self.silent_since(self.now).unwrap_or(self.now);
+        pool.history.parts(end, known, window, columns)
     }
 
     /// How long ago this was so. What is stale stands still: nobody knows what became of it since.
