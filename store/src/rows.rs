@@ -149,8 +149,7 @@ impl RowError {
         found.parse().ok().filter(|edition| *edition > EDITION_SPOKEN)
     }
 
-    /// What to do about it: a clause. A row that keeps a fence is never deleted, or the fence would start again and a late
-    /// holder of an older lease would pass for the new one.
+    /// What to do about it: a clause. No row with a fence is deleted: it would begin again, and a late holder pass for the new.
     pub fn advice(&self) -> String {
         let advice = match row_key(&self.sk) {
             Some(RowKey::Pool | RowKey::Override | RowKey::HighWater) => self.wrong_row().advice(),
@@ -165,7 +164,8 @@ impl RowError {
                 "correct that row, with the fence of its holder's row or one higher than any before, and do not delete it"
             }
             _ if self.sk.starts_with(WAITS) => {
-                "correct that row; if you delete it, whoever waits there is never told: stop that job and start it again"
+                "correct that row; if you delete it, a `leasehold run` that waits there puts itself back, and a workflow is \
+                 never told: stop its execution and start it again"
             }
             _ if is_note(&self.sk) => "delete that row: only the pool's history reads it",
             _ => "correct or delete that row",
