@@ -452,7 +452,8 @@ describe("traces", () => {
       return page.locator(".trace-view .pool-head").innerText();
     };
     assert.match(await show({ state: "starving", waiting: 3, oldest_wait_ms: 600_000 }), /starving: jobs wait, and nothing moves/);
-    assert.match(await show({ state: "full" }), /\nfull\n/);
+    assert.match(await show({ state: "full", expired: 0 }), /\nfull\n/);
+    assert.match(await show({ state: "full", held: 2, expired: 1 }), /\nfull: 1 lease just expired\n/);
     assert.doesNotMatch(await show({ state: "ok" }), /override|starving|full/);
     const override = { at_ms: at - 5000, who: "ana\u202e", why: "the database is slow", until_ms: at + 60_000 };
     assert.match(await show({ state: "idle", override }), /limit by override of ana\ufffd until 08:21:00 UTC: the database is slow/);

@@ -481,7 +481,9 @@ function stateOf(pool, over, moment) {
     case "starving":
       return "starving: jobs wait, and nothing moves";
     case "full":
-      return settles === "" ? "full" : settles;
+      if (settles !== "") return settles;
+      // So lately that nobody else may have the slot yet.
+      return pool.expired > 0 ? `full: ${plural(pool.expired, "lease")} just expired` : "full";
     case "ok":
     case "idle":
       return settles;
