@@ -72,7 +72,10 @@ fn going_back_and_forth_is_the_same_as_going_there_at_once() {
     for to in [90_000.0, 12_345.678, 12_345.0, 0.0, 60_000.0, 59_999.999, 3_000.0, 70_000.0] {
         scrubbed.seek(to);
         let mut fresh = world(&eventful());
-        fresh.advance_to(to, u64::MAX);
+        // The start is before all that happens at that moment.
+        if to > 0.0 {
+            fresh.advance_to(to, u64::MAX);
+        }
         assert_eq!(seen(&scrubbed), seen(&fresh), "at {to} ms");
     }
     assert!((scrubbed.reached() - 90_000.0).abs() < f64::EPSILON);
@@ -121,6 +124,21 @@ fn doing_something_in_the_past_forgets_what_was_done_later() {
     let mut again = world(&live.scenario().json());
     again.advance_to(20_000.0, u64::MAX);
     assert_eq!(seen(&live), seen(&again));
+}
+
+#[test]
+fn a_job_comes_to_all_lanes_in_one_step() {
+    let mut world = world(&eventful());
+    let mut came = 0;
+    while came < 40 {
+        let step = world.step().expect("something happens");
+        let arrived = Strategy::ALL.map(|strategy| world.statistics().lanes[strategy].arrived);
+        assert!(arrived.iter().all(|count| *count == arrived[0]), "{arrived:?} after {step:?}");
+        came = arrived[0];
+    }
+    // Back at the start nobody has come.
+    world.seek(0.0);
+    assert!(Strategy::ALL.iter().all(|strategy| world.statistics().lanes[*strategy].arrived == 0));
 }
 
 #[test]

@@ -60,10 +60,18 @@ pub struct Stepped {
 }
 
 impl WorldMoment {
-    /// The lane in which something is due next, and when.
+    /// The lane in which something is due next, and when. A job that came to one lane comes to the others first.
     fn next(&self) -> Option<(u64, Strategy)> {
         let next = |strategy: Strategy| self.lanes[strategy].queue.next_at().map(|at| (at, strategy));
-        Strategy::ALL.into_iter().filter_map(next).min()
+        Strategy::ALL
+            .into_iter()
+            .filter_map(next)
+            .min_by_key(|(at, strategy)| (*at, self.arrived(*strategy), *strategy))
+    }
+
+    /// How many jobs have come to a lane.
+    fn arrived(&self, strategy: Strategy) -> u64 {
+        self.lanes[strategy].fleet.arrived
     }
 
     /// Takes over what happened in a lane. `replayed`: a seek runs past it once more.
@@ -200,16 +208,19 @@ impl World {
         self.kept.push(self.state.clone());
     }
 
-    /// Goes to a moment, back or forth. It is then exactly as after a fresh run to there.
+    /// Goes to a moment, back or forth. It is then exactly as after a fresh run to there. To 0: to the start, before the
+    /// first job comes.
     pub fn seek(&mut self, to_ms: f64) -> f64 {
         let to = micros(to_ms);
-        if to < self.state.now {
-            let kept = self.kept.iter().rev().find(|state| state.now <= to).or(self.kept.first());
+        if to < self.state.now || to == 0 {
+            let kept = self.kept.iter().rev().find(|state| state.now <= to && to > 0).or(self.kept.first());
             if let Some(kept) = kept.cloned() {
                 self.state = kept;
             }
         }
-        self.run(to, u64::MAX);
+        if to > 0 {
+            self.run(to, u64::MAX);
+        }
         self.now()
     }
 
@@ -235,7 +246,8 @@ impl World {
         Ok(())
     }
 
-    /// Runs up to and including the next thing worth showing. None: nothing will happen any more.
+    /// Runs up to and including the next thing worth showing; a job that comes has come to all lanes then. None: nothing
+    /// will happen any more.
     pub fn step(&mut self) -> Option<Stepped> {
         /// Sweeps of an empty pool go on for ever.
         const ENOUGH: u32 = 10_000;
@@ -245,6 +257,9 @@ impl World {
                 return None;
             }
             let lane = self.one(u64::MAX >> 1)?;
+            while self.arrives_still() {
+                self.one(self.state.now)?;
+            }
             let request = self.served()[lane].filter(|_| self.served() != served);
             if request.is_some() || self.state.next_event > next_event {
                 let (events, _) = self.events(next_event);
@@ -252,6 +267,13 @@ impl World {
             }
         }
         None
+    }
+
+    /// Whether a job that came to one lane has still to come to another.
+    fn arrives_still(&self) -> bool {
+        let mut arrived = Strategy::ALL.into_iter().map(|strategy| self.state.arrived(strategy));
+        let first = arrived.next();
+        arrived.any(|other| Some(other) != first)
     }
 
     /// The request that was served last in each lane.

@@ -101,6 +101,12 @@ describe("recordings", () => {
     const told = await page.locator(".trace").getByRole("alert").innerText();
     assert.doesNotMatch(`${given} ${told}`, /demo/);
     assert.equal(told, "Write the address of a recording first: of a file on this site.");
+    // It stands no longer than until the next thing is done there.
+    await drop(page, "some.jsonl", [header, look("p", 0), look("p", 9)].map((line) => JSON.stringify(line)).join("\n"));
+    await page.getByRole("button", { name: "Load", exact: true }).click();
+    assert.equal(await page.locator(".trace").getByRole("alert").isVisible(), true);
+    await page.locator(".trace-view [data-play]").click();
+    assert.equal(await page.locator(".trace").getByRole("alert").isVisible(), false);
     await close();
   });
 });

@@ -274,6 +274,8 @@ describe("traces", () => {
     assert.equal(await toldOf({ ...lowered, state: "ok", open: 1 }), "3 slots closed until 08:20:14 UTC (limit was 7)");
     assert.equal(await toldOf({ ...lowered, limit: 0 }), "nobody is let in any more from 08:20:14 UTC on (limit was 7)");
     assert.equal(await toldOf({ ...lowered, state: "ok", settles_at_ms: null, limit_was: null }), "");
+    const above = { ...lowered, limit_was: 8, held: 6 };
+    assert.equal(await toldOf(above), "2 above the limit may finish, closed until 08:20:14 UTC (limit was 8)");
     // A look from before that moment, where no later one is.
     const passed = (pool) => page.evaluate(([shown, moment]) => {
       const band = [...globalThis.leasehold.trace.bands.values()][0];

@@ -190,6 +190,37 @@ describe("what is said", () => {
     await close();
   });
 
+  test("at the start is the same after a later moment", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    const seen = () => page.locator(".doors, [data-measure]").allInnerTexts();
+    const before = await seen();
+    assert.match(before.join(" "), /No job has come yet/);
+    await show(page, 3000);
+    assert.notDeepEqual(await seen(), before);
+    await page.locator("#again").click();
+    await page.waitForFunction(() => globalThis.leasehold.player.now === 0);
+    await drawn(page);
+    assert.deepEqual(await seen(), before);
+    await close();
+  });
+
+  test("of who waits and asks comes to what the table says, while it stands still", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    let few = 0;
+    for (let step = 0; step < 40; step += 1) {
+      await page.locator("#step").click();
+      await drawn(page);
+      for (const [door, which] of [["counting", 0], ["leasehold", 1]]) {
+        const labels = await page.locator(`[data-door="${door}"] .pool-waits`).allInnerTexts();
+        const counted = labels.flatMap((label) => label.match(/\d+/g) ?? []).reduce((sum, count) => sum + Number(count), 0);
+        assert.equal(String(counted), await page.locator('[data-measure="leaseless"] td').nth(which).innerText(), `${step}: ${labels}`);
+        if (counted > 0 && counted < 5) few += 1;
+      }
+    }
+    assert.ok(few > 4);
+    await close();
+  });
+
   test("of many has its thousands apart, in words and picture", async () => {
     const scenario = { pools: [{ prefix: "p", limit: 1000 }], workloads: [{ name: "w", pool: "p", burst: 2000, burst_over_ms: 50, job_ms: 60_000 }] };
     const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}` });

@@ -333,7 +333,9 @@ export class Captions {
     if (before !== null && (real - this.shownAt[door] < 3000 || frame.now_ms - before.at_ms < 1000)) return;
     this.shown[door] = null;
     this.shownAt[door] = real;
-    const text = frame.now_ms === 0 ? "The jobs come from now on." : unbroken(standing(frame.doors[door].pools, pools));
+    const { pools: seen } = frame.doors[door];
+    const none = seen.every((pool) => pool.held + pool.waiting + pool.asking === 0);
+    const text = frame.now_ms === 0 && none ? "The jobs come from now on." : unbroken(standing(seen, pools));
     if (this.places[door].textContent !== text) this.places[door].textContent = text;
     this.places[door].classList.remove("alarm");
   }

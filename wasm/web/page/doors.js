@@ -67,9 +67,9 @@ export class Doors {
   /**
    * @param {import("./player.js").World} world
    * @param {any} frame
-   * @param {{dt: number, speed: number, window: number, real: number, heavy?: boolean}} how speed: simulated over real time; heavy: one door a frame, in turn
+   * @param {{dt: number, speed: number, window: number, real: number, heavy?: boolean, paused?: boolean}} how speed: simulated over real time; heavy: one door a frame, in turn
    */
-  draw(world, frame, { dt, speed, window, real, heavy = false }) {
+  draw(world, frame, { dt, speed, window, real, heavy = false, paused = false }) {
     this.turn = 1 - this.turn;
     const doors = heavy && dt > 0 ? [this.turn] : [0, 1];
     const taken = world.taken();
@@ -98,10 +98,10 @@ export class Doors {
     }
     // Whoever is drawn as waiting is counted, in every word on it.
     frame.doors.forEach((door, which) => door.pools.forEach((pool, index) => Object.assign(pool, this.counts[which][index])));
-    // Who asks is told of at both doors, or at none: so that one compares the same.
+    // Who asks is told of at both doors, or at none: so that one compares the same. Few of them come and go too fast to be read.
     this.bands[0].forEach((_, index) => {
       const both = frame.doors.map((door) => door.pools[index]);
-      const told = both.some(({ waiting, asking }) => asking >= 5 && asking * 10 >= waiting);
+      const told = both.some(({ waiting, asking }) => (paused ? asking > 0 : asking >= 5 && asking * 10 >= waiting));
       for (const pool of both) pool.asks = told ? pool.asking : 0;
     });
     // A slot that is taken for a job which is not told yet is no free one.

@@ -318,7 +318,7 @@ const hooks = {
       captions.clear();
       requests.rewound(frame.now_ms);
     }
-    doors.draw(world, frame, { dt: calm.matches && !player.playing ? 0 : dt, speed: player.playing ? player.speed : 1, window: chartWindow(player.speed), real, heavy });
+    doors.draw(world, frame, { dt: calm.matches && !player.playing ? 0 : dt, speed: player.playing ? player.speed : 1, window: chartWindow(player.speed), real, heavy, paused: !player.playing });
     // In a heavy frame the words wait for each other, one kind of them a frame.
     const still = dt === 0 || stepped !== null;
     let room = heavy && !still ? 1 : 9;

@@ -50,40 +50,46 @@ function reason({ doors: [counting, leasehold] }, { queues, lowered, failing, wo
   const settled = lowered && here > there ? " A limit was lowered. Leasehold keeps slots closed until nobody can follow the limit of before, so jobs may wait longer." : "";
   const more = here > there ? " A job makes more requests at Leasehold before it runs." : "";
   if (Math.max(here, there) < shortWait) return `${waits}: ${gotIn}, at least half hardly had to wait for another.${more}${unkept}`;
-  const breached = breaches(counting);
   if (unkept !== "") return `${waits}.${unkept}${counting.most_over > 0 ? " Count, then put did not keep it, either." : ""}${settled}`;
-  if ((hasty || !failing) && [counting, leasehold].some((door) => door.waited > 0 && door.lost_leases * 10 >= door.waited)) {
-    const short = hasty ? `a lease of ${span(hasty.lease)} is too short where ${hasty.delay ? `a message takes ${span(hasty.delay)} one way` : `clocks differ by up to ${span(hasty.skew)}`}. Many` : "many";
-    return `${waits}: ${short} leases run out before they are renewed, and their jobs ask again.${breached}`;
+  // What goes wrong on both sides stands behind: a wait would often be as long without it.
+  const trouble = `${settled}${wrong(counting, leasehold, failing, hasty)}`;
+  // Of those who got in, the median had to wait for another only if about half of them had to.
+  const [fullThere, full] = [counting, leasehold].map((door) => door.made_wait * 5 >= door.waited * 2);
+  const breached = breaches(counting);
+  // Where failures keep most jobs out, there is hardly a queue.
+  if (here > there && full && !(failing && breached === "" && fewGotIn(counting, leasehold))) {
+    const ran = ranAbove(counting);
+    if (ran === "") return `${waits}: ${order(queues, counting, leasehold)}${trouble}`;
+    if (counting.breaches * 10 < counting.waited) return `${waits}: ${order(queues, counting, leasehold)} ${ran}.${trouble}`;
+    return `${waits}. ${ran}: a job that gets in although there is no room does not wait. ${capital(order(queues, counting, leasehold))}${trouble}`;
   }
-  const worst = counting.pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
-  const failed = `${waits}: messages and calls fail here. ${failures(counting, leasehold)}${settled}`;
-  // Failures come before who is served first: where they keep most jobs out, there is hardly a queue.
-  if (failing && here !== there && breached === "" && fewGotIn(counting, leasehold)) return failed;
-  // Of those who got in, the median had to wait for another only if half of them had to.
-  const [fullThere, full] = [counting, leasehold].map((door) => door.made_wait * 2 >= door.waited);
-  // Where most found room, it is not the room that others took wrongly.
-  if (here > there && worst.most_over > 0 && full) {
-    const named = counting.pools.length > 1 ? ` in ${worst.prefix}` : "";
-    // A limit that has changed since is not the one that was exceeded.
-    const ran = worst.peak === worst.limit + worst.most_over ? `${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may` : `${plural(worst.most_over, "job")} more than its limit allowed${named}`;
-    return `${waits}. Count, then put ran up to ${ran}: a job that gets in although there is no room does not wait. ${capital(order(queues, counting, leasehold))}${settled}`;
-  }
+  // Two or three requests take no seconds.
+  if (here > there) return `${waits}.${here - there < 1500 ? more : ""}${trouble}${breached}`;
   // Waits of jobs that should not have got in say nothing of who is served sooner.
   if (here < there && breached !== "") return `${waits}.${breached}`;
-  if (here > there && failing) return failed;
-  if (here > there) return `${waits}${full ? `: ${order(queues, counting, leasehold)}` : `.${more}`}${settled}`;
   if (here === there) return `The median wait is ${span(here)} on both sides.`;
-  if (fewGotIn(counting, leasehold)) return `${waits}.`;
-  if (fullThere) return `${waits}${sooner(queues, counting, every)}.`;
-  return failing ? failed : `${waits}.`;
+  return `${waits}${fullThere && !fewGotIn(counting, leasehold) ? sooner(queues, counting, every) : ""}.${trouble}`;
 }
 
-/** What failures of messages and calls come to. */
-function failures(counting, leasehold) {
-  if (leasehold.wait_p50_ms > counting.wait_p50_ms) return "A job makes more requests at Leasehold before it runs, and meets more of the failures.";
-  if (leasehold.waited * 2 < counting.waited) return "A job makes more requests at Leasehold before it runs, so fewer have got in.";
-  return "A job that meets a failure asks again.";
+/** How many ran above a limit at Count, then put, in the pool where it was worst. */
+function ranAbove({ pools }) {
+  const worst = pools.reduce((most, pool) => (pool.most_over > most.most_over ? pool : most));
+  if (worst.most_over === 0) return "";
+  const named = pools.length > 1 ? ` in ${worst.prefix}` : "";
+  // A limit that has changed since is not the one that was exceeded.
+  if (worst.peak !== worst.limit + worst.most_over) return `Count, then put ran up to ${plural(worst.most_over, "job")} more than its limit allowed${named}`;
+  return `Count, then put ran up to ${plural(worst.peak, "job")} at once${named}, where ${number(worst.limit)} may`;
+}
+
+/** What goes wrong often enough to be felt: leases that run out, or else messages and calls that fail. */
+function wrong(counting, leasehold, failing, hasty) {
+  if ((hasty || !failing) && [counting, leasehold].some((door) => door.waited > 0 && door.lost_leases * 10 >= door.waited)) {
+    const short = hasty ? `: a lease of ${span(hasty.lease)} is too short where ${hasty.delay ? `a message takes ${span(hasty.delay)} one way` : `clocks differ by up to ${span(hasty.skew)}`}` : "";
+    return ` Many leases run out before they are renewed, and their jobs ask again${short}.`;
+  }
+  if (!failing) return "";
+  const fewer = leasehold.wait_p50_ms < counting.wait_p50_ms && leasehold.waited * 2 < counting.waited ? " A job makes more requests at Leasehold before it runs, so fewer have got in." : "";
+  return ` Messages and calls fail here: a job that meets a failure asks again.${fewer}`;
 }
 
 /** Whose waits they are. */

@@ -248,6 +248,7 @@ export class TraceShow {
 
   play() {
     if (this.moment >= this.replay.to()) this.moment = this.replay.from();
+    this.message.hidden = true;
     this.playing = true;
     this.before = 0;
     this.#label();
@@ -477,7 +478,7 @@ function stateOf(pool, over, moment) {
       return `${number(pool.held - pool.limit)} above the limit${over ? "" : " may finish"}`;
     case "settling":
     case "draining":
-      return settles === "" ? pool.state : settles;
+      return `${pool.held > pool.limit && pool.limit > 0 ? `${number(pool.held - pool.limit)} above the limit may finish, ` : ""}${settles === "" ? pool.state : settles}`;
     case "starving":
       return "starving: jobs wait, and nothing moves";
     case "full":
