@@ -224,6 +224,9 @@ pub struct LeaseView {
     pub expired: bool,
     /// It expired longer than the grace ago: another may take it.
     pub lapsed: bool,
+    /// Another may take it, and its work may go on: sweeps were to make it last longer, and none did.
+    #[serde(skip)]
+    pub work_may_go_on: bool,
     /// Its holder is not known to have been told.
     pub unconfirmed: bool,
 }
@@ -422,6 +425,7 @@ impl LeaseView {
             expires_in: held.expires_at.since(at),
             expired: at >= held.expires_at,
             lapsed: at >= lapses_at,
+            work_may_go_on: settings.work_may_go_on(held, at),
             unconfirmed: held.pending_token().is_some(),
         }
     }

@@ -209,11 +209,15 @@ fn no_sweep_takes_a_lease_whose_work_may_go_on() {
             it.queue([]);
             it.rows([]);
         });
+        // A pool is in use while work may go on in it.
+        let swept = !found.iter().any(|(finding, _)| matches!(finding, Finding::SweepNotRunning { .. }));
         let left = found.into_iter().find_map(|(finding, remedy)| match finding {
             Finding::LeaseLeft { works, .. } => Some((works, remedy)),
             _ => None,
         });
-        left.expect("a lease that is left")
+        let (works, remedy) = left.expect("a lease that is left");
+        assert_eq!(swept, !works, "{holder}");
+        (works, remedy)
     };
     let safe = (false, Some(Remedy::Sweep));
     assert_eq!(left(arn, begun + 1), (true, None));

@@ -254,10 +254,11 @@ impl<'a> LeaseRow<'a> {
 
     fn cells(&self) -> [String; 6] {
         let LeaseView { holder, acquired_at, expires_at, label, .. } = self.lease;
-        let LeaseView { expired, lapsed, lapses_at, .. } = self.lease;
+        let LeaseView { expired, lapsed, lapses_at, work_may_go_on, .. } = self.lease;
         let expired = expired.then(|| match lapsed {
             // Nobody may have a slot above the limit.
             _ if self.above_limit => "expired".to_owned(),
+            true if *work_may_go_on => "expired, the next may have it, its work may go on".to_owned(),
             true => "expired, the next may have it".to_owned(),
             false => format!("expired, the next may have it from {} UTC on", lapses_at.time_of_day()),
         });

@@ -107,7 +107,7 @@ the list it says which pool has which trouble:
     starving      somebody waits and nothing moves
     waits         the first in the queue has waited for longer than --max-wait
     sweeps        the pool is in use, and was not swept for three sweeps, or never; with --max-sweep-age: not for so
-                  long, in use or not
+                  long, in use or not. In use is also one in which work may go on though its lease has ended
 Where only `leasehold run` is used, it sweeps while it waits or holds a lease; a pool that nobody uses misses no sweep.
 
 Exit status: 0 done, and with --check nothing is wrong; 1 with --check: something is wrong with a listed pool, or no

@@ -194,6 +194,30 @@ async fn a_pool_whose_holders_end_is_in_no_trouble() {
 }
 
 #[tokio::test]
+async fn work_that_has_lost_its_lease_is_trouble() {
+    let name = "outlasted";
+    told(name, &["table", "create"]);
+    for pool in ["long", "short"] {
+        told(name, &["pool", "set", pool, "--limit", "1"]);
+        // Its lease has ended, and no sweep made it last longer or gave it back.
+        let mut row = held_for(400);
+        let held = row.held.as_mut().expect("a lease");
+        let execution = "arn:aws:states:eu-central-1:123456789012:execution:orders:one";
+        held.holder = Holder::new(execution, "", None).expect("a holder");
+        held.expires_at = ago(100);
+        put_row(&table(name), &prefix(pool), Row::Slot(row)).await;
+        swept(name, pool, 300).await;
+    }
+    told(name, &["pool", "set", "long", "--longest-hold", "8h", "--yes"]);
+    let stopped = check(name, &[]);
+    assert!(stopped.told.contains("! long: sweeps: the last was 5m"), "{stopped:?}");
+    assert_eq!(stopped.status, Some(1));
+    assert!(stopped.told.ends_with("2 pools checked: 1 in trouble\n"), "{stopped:?}");
+    assert!(told(name, &["leases", "long"]).contains("expired, the next may have it, its work may go on"));
+    assert!(!told(name, &["leases", "short"]).contains("go on"));
+}
+
+#[tokio::test]
 async fn a_check_ends_with_the_status_that_a_monitor_needs() {
     let name = "checked";
     told(name, &["table", "create"]);

@@ -407,8 +407,11 @@ impl Pool<'_> {
                 Code::OverLimit,
                 format!("{held} leases are held; the limit is {limit}."),
                 "That is right while leases from before the limit was lowered last. Otherwise it must not happen.",
-                "If the limit was not lowered: drain the pool, save `leasehold leases --output json` and the log, and report \
-                 it (runbook: over-limit).",
+                format!(
+                    "If the limit was not lowered: save `leasehold leases {} --output json`, drain the pool, save the log, and \
+                     report it (runbook: over-limit).",
+                    self.0
+                ),
             ),
             Finding::SlotsAboveLimit { leases, limit } => FindingReport::new(
                 Code::SlotsAboveLimit,
