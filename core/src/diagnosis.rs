@@ -295,7 +295,8 @@ pub fn misfits(settings: &Settings, cached_for: Millis) -> Vec<Finding> {
 /// Since when somebody has held a lease of the pool or waited for one without a break, as far as it shows. Until nobody
 /// does, sweeps are due. A lease that another may take is held by nobody, unless its work may go on.
 pub fn used_since(seen: &Occupancy) -> Option<Timestamp> {
-    let leases = seen.slots.iter().filter_map(|slot| slot.lease.as_ref()).filter(|lease| !lease.lapsed || lease.work_may_go_on);
+    let leases =
+        seen.slots.iter().filter_map(|slot| slot.lease.as_ref()).filter(|lease| !lease.lapsed || lease.work_may_go_on);
     leases.map(|lease| lease.acquired_at).chain(seen.queue.iter().map(|waiter| waiter.since)).min()
 }
 
