@@ -103,14 +103,16 @@ enum QueueStanding {
 impl Wait {
     /// Until there is a lease, or no hope of one. Whatever else it comes to, the place in the queue is given up.
     pub(crate) async fn wait(mut self, cancelled: oneshot::Receiver<Ending>) -> Result<Granted, Error> {
-        let mut cancelled = Cancellation::new(cancelled);
-        // Nothing is asked for yet: what goes wrong here is told at once.
-        let reading = self.connection.runner.settings(&self.pool);
-        let Ok(settings) = cancelled.unless_cancelled(reading).await else {
-            return Err(Error::GivenUp { pool: self.pool, left: "nothing was asked for".into() });
+        let (mut cancelled, began) = (Cancellation::new(cancelled), Instant::now());
+        let settings = match self.settings(began, &mut cancelled).await {
+            Ok(settings) => settings,
+            Err(WaitEnd::Error(error)) => return Err(error),
+            // Nothing was asked for yet.
+            Err(WaitEnd::Cancelled(_ending)) => {
+                return Err(Error::GivenUp { pool: self.pool, left: "nothing was asked for".into() });
+            }
         };
-        let settings = settings?;
-        match Box::pin(self.wait_in_line(Arc::clone(&settings), &mut cancelled)).await {
+        match Box::pin(self.wait_in_line(Arc::clone(&settings), began, &mut cancelled)).await {
             Ok(granted) => Ok(granted),
             Err(WaitEnd::Error(error)) => {
                 let _ = self.leave(&settings).await;
@@ -123,12 +125,43 @@ impl Wait {
         }
     }
 
+    /// The settings. A table that is too busy is asked again for as long as it is waited at all; one that gives no answer, only
+    /// for a moment: perhaps there is none where it is looked for.
+    async fn settings(&self, began: Instant, cancelled: &mut Cancellation) -> Result<Arc<Settings>, WaitEnd> {
+        // Of one that does not wait: none.
+        let wait = self.ask.wait.filter(|_| self.ask.mode != Mode::Poll);
+        let moment = wait.map_or(ASK_FOR, |wait| ASK_FOR.min(Duration::from_millis(wait.0)));
+        let (mut backoff, mut trouble) = (Backoff::new(), None);
+        loop {
+            let wrong = match cancelled.unless_cancelled(self.connection.runner.settings(&self.pool)).await? {
+                Ok(settings) => return Ok(settings),
+                Err(wrong) if trouble_may_pass(&wrong) => wrong,
+                Err(wrong) => return Err(wrong.into()),
+            };
+            let busy = matches!(wrong, StoreError::Throttled { .. });
+            let most = match self.ask.mode {
+                Mode::Queue(_) if busy => wait.map_or(Duration::MAX, |wait| Duration::from_millis(wait.0)),
+                _ => moment,
+            };
+            let left = most.saturating_sub(began.elapsed());
+            match wait.filter(|_| busy) {
+                Some(wait) if left.is_zero() => {
+                    return Err(self.no_lease(wait, waited(wait, false, Some(wrong.to_string()))).into());
+                }
+                _ if left.is_zero() => return Err(wrong.into()),
+                _ => {}
+            }
+            self.in_trouble(&mut trouble, false, Some(wrong.to_string()));
+            cancelled.pause(backoff.next().min(left)).await?;
+        }
+    }
+
     async fn wait_in_line(
         &mut self,
         settings: Arc<Settings>,
+        began: Instant,
         cancelled: &mut Cancellation,
     ) -> Result<Granted, WaitEnd> {
-        let began = Instant::now();
         let patience = self.ask.wait.map_or(settings.longest_wait, |wait| wait.min(settings.longest_wait));
         let patient = self.ask.mode != Mode::Poll;
         let until = began + if patient { Duration::from_millis(patience.0) } else { ASK_FOR };

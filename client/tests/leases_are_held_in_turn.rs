@@ -179,14 +179,52 @@ async fn a_waiter_outlasts_a_table_that_does_not_answer() {
     engine.pool(2, 30_000, 1_000).await;
     engine.cut(true);
     let client = engine.client();
-    assert!(client.acquire("p").await.is_err_and(|wrong| wrong.may_pass()), "nothing was asked for yet");
+    let soon = Duration::from_secs(30);
+    let none = tokio::time::timeout(soon, client.acquire("p").into_future()).await.expect("it ends");
+    assert!(none.is_err_and(|wrong| wrong.may_pass()), "nothing was asked for yet, and perhaps there is no table");
+    // It was only gone for a moment.
+    let waiting = tokio::spawn(client.acquire("p").into_future());
+    tokio::time::sleep(Duration::from_millis(300)).await;
     engine.cut(false);
-    client.check("p").await.expect("settings");
+    waiting.await.expect("no panic").expect("a lease").release().await.expect("given back");
     engine.cut(true);
     let waiting = client.acquire("p").into_future();
     tokio::time::sleep(Duration::from_millis(300)).await;
     engine.cut(false);
     waiting.await.expect("a lease").release().await.expect("given back");
+}
+
+#[tokio::test]
+async fn a_waiter_outlasts_a_table_that_is_too_busy_at_first() {
+    let engine = Engine::new();
+    engine.pool(2, 30_000, 1_000).await;
+    engine.busy(true);
+    let (told, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let client = engine.builder().on_event(move |event| drop(told.send(event.clone()))).build().expect("a client");
+    let waiting = tokio::spawn(client.acquire("p").patience(Duration::from_secs(600)).into_future());
+    // Longer than a table is asked that gives no answer at all.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert!(!waiting.is_finished());
+    let Some(busy @ Event::NoAnswer { queued: false, .. }) = events.recv().await else { panic!("what is wrong") };
+    assert!(busy.to_string().contains("too much traffic"), "{busy}");
+    engine.busy(false);
+    let granted = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it ends").expect("no panic");
+    granted.expect("a lease").release().await.expect("given back");
+
+    engine.busy(true);
+    let client = engine.client();
+    let late = client.acquire("p").patience(Duration::from_secs(1)).await.expect_err("no lease");
+    assert!(matches!(late, Error::NoLease { .. }) && late.may_pass(), "{late:?}");
+    assert!(late.to_string().contains("it could not join the queue: "), "{late}");
+    let wrong = client.try_acquire("p").await.expect_err("no answer");
+    assert!(wrong.may_pass(), "{wrong:?}");
+    // Whoever gives up is not kept until the table has time.
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let asking = tokio::spawn(client.acquire("p").give_up_on(async { drop(stopped.await) }).into_future());
+    engine.until_it_came().await;
+    stop.send(()).expect("it listens");
+    let given_up = tokio::time::timeout(Duration::from_secs(15), asking).await.expect("it ends").expect("no panic");
+    assert!(matches!(given_up, Err(Error::GivenUp { .. })), "{given_up:?}");
 }
 
 #[tokio::test]

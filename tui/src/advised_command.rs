@@ -24,6 +24,26 @@ pub(crate) fn advised(words: impl Display) -> String {
     format!("leasehold {words}{}", flags())
 }
 
+/// Commands that read or change a table: those that an error may advise.
+const ON_A_TABLE: [&str; 7] = ["leases ", "pool ", "pools", "table ", "sweep ", "doctor", "release "];
+
+/// An advice in which each command reaches the table that this process is about.
+pub(crate) fn with_flags(advice: &str) -> String {
+    complete(advice, flags())
+}
+
+fn complete(advice: &str, flags: &str) -> String {
+    let mut parts = advice.split('`');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let command = part.strip_prefix("leasehold ").filter(|rest| ON_A_TABLE.iter().any(|it| rest.starts_with(it)));
+        text += "`";
+        text += part;
+        text += command.filter(|rest| !rest.ends_with(flags)).map_or("", |_| flags);
+    }
+    text
+}
+
 /// A word that any POSIX shell reads as this text.
 fn shell_word(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&b);
@@ -36,6 +56,22 @@ fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_command_of_an_advice_reaches_the_same_table() {
+        let flags = " --store 'my s.db'";
+        let (given, told) = (
+            "pool p does not exist; make it (`leasehold pool set p --limit N`, or Terraform's `pool` module)",
+            "pool p does not exist; make it (`leasehold pool set p --limit N --store 'my s.db'`, or Terraform's `pool` module)",
+        );
+        assert_eq!(complete(given, flags), told);
+        // Once.
+        assert_eq!(complete(told, flags), told);
+        assert_eq!(complete(given, ""), given);
+        for whole in ["a `leasehold run` that waits", "`leasehold", "no command", ""] {
+            assert_eq!(complete(whole, flags), whole);
+        }
+    }
 
     #[test]
     fn a_shell_reads_a_word_as_it_was() {

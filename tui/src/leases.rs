@@ -11,7 +11,7 @@ use leasehold_store::{PoolExamination, RowError, StoreError, WrongRow, examine, 
 use leasehold_tui::watch::text::{held, how_to_open, settling, timestamp};
 use serde::Serialize;
 
-use crate::advised_command::flags;
+use crate::advised_command::{flags, with_flags};
 use crate::duration;
 use crate::error::CliError;
 use crate::operation::look;
@@ -194,7 +194,8 @@ impl Unread {
     /// What is wrong with them, in the words of the other lists.
     fn trouble(&self) -> Option<String> {
         let rows = self.rows().map(|row| format!("{row}; {}", row.advice()));
-        let told: Vec<String> = self.settings.iter().map(StoreError::to_string).chain(rows).collect();
+        let told = self.settings.iter().map(StoreError::to_string).chain(rows);
+        let told: Vec<String> = told.map(|advice| with_flags(&advice)).collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 

@@ -10,6 +10,7 @@ use leasehold_tui::watch::text::{clip, shorten, width};
 use ratatui::crossterm::terminal::size;
 use serde::Serialize;
 
+use crate::advised_command::with_flags;
 use crate::error::CliError;
 
 /// In which form.
@@ -48,7 +49,7 @@ pub(crate) fn complain(words: &str) {
 }
 
 fn complaint(words: &str) -> String {
-    format!("leasehold: {}", harmless(words))
+    format!("leasehold: {}", harmless(&with_flags(words)))
 }
 
 /// The exit status of a command that came to this; what is wrong goes to standard error.

@@ -12,7 +12,7 @@ use leasehold_tui::watch::state::{PoolOrder, has_name, passes};
 use leasehold_tui::watch::text::time_until;
 use serde::Serialize;
 
-use crate::advised_command::advised;
+use crate::advised_command::{advised, with_flags};
 use crate::duration;
 use crate::error::CliError;
 use crate::output::{Alignment, OutputFormat, columns_that_fit, words_cell};
@@ -234,7 +234,7 @@ impl PoolsRow {
     fn of(prefix: PoolName, listed: ListedPool, now: Timestamp) -> PoolsRow {
         let (settings, trouble) = match listed.settings(&prefix, now) {
             Ok(settings) => (settings, None),
-            Err(trouble) => (None, Some(trouble)),
+            Err(trouble) => (None, Some(with_flags(&trouble))),
         };
         let settings = settings.as_ref();
         // A summary without settings is of a pool that was just retired, or whose settings make no sense.

@@ -1,7 +1,7 @@
 //! Recordings on disk: how is what a dashboard sees kept in a file?
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,13 +13,21 @@ use leasehold_tui::watch::recorder::Recorder;
 use crate::duration;
 use crate::error::CliError;
 
-/// A recorder on a file.
+/// How a database begins, as that of an embedded store.
+const DATABASE: &[u8] = b"SQLite format 3\0";
+
+/// A recorder on a file. A database is not replaced: it may be the very table that is recorded.
 pub(crate) fn recorder(
     file: &Path,
     table: &Table,
     region: Option<&str>,
 ) -> Result<Recorder<BufWriter<File>>, CliError> {
     let unwritable = |why| CliError::Unwritable { path: file.into(), why };
+    let mut begins = [0; DATABASE.len()];
+    if File::open(file).and_then(|mut there| there.read_exact(&mut begins)).is_ok() && begins == DATABASE {
+        let why = "it is a database, such as `leasehold demo --store` makes; a recording goes into a file of its own";
+        return Err(CliError::Usage(format!("{} is not replaced: {why}", file.display())));
+    }
     let out = BufWriter::new(File::create(file).map_err(unwritable)?);
     Recorder::new(out, table.name(), region, table.now()).map_err(unwritable)
 }

@@ -59,6 +59,41 @@ async fn a_recording_has_a_damaged_pool_with_its_trouble() {
 }
 
 #[tokio::test]
+async fn an_advised_command_reaches_the_same_table() {
+    let patient = Patient::with_limit(3).await;
+    let store = patient.file.display().to_string();
+    let told = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+        let ended = command.args(arguments).args(["--store", &store]).output().expect("the binary runs");
+        String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned()
+    };
+    for asked in [&["leases", "nope"][..], &["pool", "show", "nope"], &["pool", "history", "nope"], &["doctor", "nope"]]
+    {
+        let words = told(asked);
+        assert!(words.contains(&format!("`leasehold pool set nope --limit N --store {store}`")), "{asked:?}: {words}");
+    }
+    patient.put_item("override", &[("limit", s("many"))]).await;
+    for asked in [&["leases", "p"][..], &["pools", "--check"], &["doctor", "p"]] {
+        let words = told(asked);
+        assert!(words.contains(&format!("`leasehold pool override p --end --store {store}`")), "{asked:?}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn a_recording_replaces_no_table() {
+    let patient = Patient::with_limit(3).await;
+    let before = std::fs::read(&patient.file).expect("a store");
+    let mut record = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));
+    let ended = record.args(["record", "--for", "1s", "--out"]).arg(&patient.file).arg("--store").arg(&patient.file);
+    let ended = ended.output().expect("the binary runs");
+    let wrong = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{wrong}");
+    assert!(wrong.contains("is not replaced: it is a database"), "{wrong}");
+    assert_eq!(std::fs::read(&patient.file).expect("a store").get(..16), before.get(..16));
+    assert_eq!(patient.examined(&["p"]).status, Some(0));
+}
+
+#[tokio::test]
 async fn a_damaged_row_is_told_once_by_the_list() {
     let patient = damaged_slot().await;
     let mut leases = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));

@@ -451,6 +451,13 @@ fn a_dialog_stays_about_what_it_was_opened_for() {
         press(&mut dashboard, KeyCode::Esc);
         press(&mut dashboard, KeyCode::Tab);
         assert_eq!(dashboard.focus, Pane::Queue);
+        // A waiter has no lease: no other's is freed in its place.
+        if dashboard.waiter().is_some() {
+            types(&mut dashboard, "\nxx");
+            assert_eq!((dashboard.focus, &dashboard.overlay), (Pane::Queue, &Some(Overlay::Details(0))));
+            let said = dashboard.said.as_ref().map(|said| said.what.to_string());
+            assert!(said.as_ref().is_some_and(|said| said.contains("no lease to free")), "{said:?}");
+        }
     }
 }
 

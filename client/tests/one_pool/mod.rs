@@ -14,9 +14,10 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
 use leasehold::{Client, ClientBuilder, PoolName};
 use leasehold_core::occupancy::Occupancy;
 use leasehold_core::{
@@ -49,6 +50,8 @@ struct Script {
     ignore_writes: bool,
     /// Nothing is ever answered.
     ignore_all: bool,
+    /// Everything is turned away for too much traffic.
+    busy: bool,
 }
 
 impl Engine {
@@ -105,6 +108,11 @@ impl Engine {
     /// Answers nothing any more, or again, and breaks no connection.
     pub(crate) fn ignore_all(&self, ignore: bool) {
         self.script.lock().expect("a script").ignore_all = ignore;
+    }
+
+    /// Is too busy for anybody, or no more.
+    pub(crate) fn busy(&self, busy: bool) {
+        self.script.lock().expect("a script").busy = busy;
     }
 
     /// A pool `p`.
@@ -202,6 +210,12 @@ impl HttpConnector for Engine {
                 ["PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"].iter().any(|it| said.contains(it));
             let (met, lost, ignored) = {
                 let mut script = own.script.lock().expect("a script");
+                if script.busy {
+                    own.met.notify_one();
+                    let body =
+                        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow down"}"#;
+                    return Ok(HttpResponse::new(400.try_into().expect("a status"), SdkBody::from(body)));
+                }
                 if script.cut {
                     return Err(ConnectorError::io("cut".into()));
                 }

@@ -8,7 +8,7 @@ use leasehold_tui::watch::text::timestamp;
 
 use super::code::{Code, Severity};
 use super::report::FindingReport;
-use crate::advised_command::advised;
+use crate::advised_command::{advised, with_flags};
 use crate::duration;
 
 const NOTHING_TO_DO: &str = "Nothing has to be done.";
@@ -46,7 +46,7 @@ pub(crate) fn damaged(prefix: &PoolName, wrong: &RowError) -> FindingReport {
             None if rows::is_note(&wrong.sk) => "Only the pool's history reads it: that change is not shown.",
             _ => "Calls that read this row fail with TableUnavailable, which may be all calls of the pool.",
         };
-        let advice = wrong.advice();
+        let advice = with_flags(&wrong.advice());
         let mut letters = advice.chars();
         let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
         let advice = format!("Save the row, then: {}{}.", first.to_lowercase(), letters.as_str());

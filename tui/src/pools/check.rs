@@ -8,6 +8,7 @@ use leasehold_store::{StoreError, Table, look};
 use serde::Serialize;
 
 use super::PoolsRow;
+use crate::advised_command::with_flags;
 use crate::duration;
 use crate::error::CliError;
 
@@ -66,13 +67,14 @@ async fn read_some(
                 // What is wrong by the directory stays: a summary is not looked at.
                 Ok(Some(look)) if look.damaged.is_empty() => pool.see(Some(look.pool)),
                 Ok(Some(look)) => {
-                    let rows: Vec<String> = look.damaged.iter().map(|row| format!("{row}; {}", row.advice())).collect();
+                    let rows: Vec<String> =
+                        look.damaged.iter().map(|row| format!("{row}; {}", with_flags(&row.advice()))).collect();
                     pool.trouble = Some(rows.join("; "));
                     pool.see(None);
                 }
                 Ok(None) => gone.push(pool.prefix.clone()),
                 Err(wrong @ StoreError::PoolMisconfigured { .. }) => {
-                    pool.trouble = Some(wrong.to_string());
+                    pool.trouble = Some(with_flags(&wrong.to_string()));
                     pool.see(None);
                 }
                 Err(wrong) => return Err(wrong.into()),

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use leasehold_core::occupancy::Occupancy;
 use leasehold_core::occupancy::series::Span;
+use leasehold_core::occupancy::{Detail, Occupancy};
 use leasehold_core::{Millis, Timestamp};
 
 pub use leasehold_core::occupancy::series::Sample;
@@ -18,6 +18,9 @@ pub const WINDOWS: [Millis; 6] =
 /// How long what was seen counts if nothing newer comes: longer than two sweeps by default.
 const HOLDS_FOR: Millis = Millis::seconds(150);
 
+/// How long a sweep's summary counts if what comes next are the rows and they say otherwise: somewhere in between it changed.
+const SUMMARY_HOLDS_FOR: Millis = Millis::seconds(5);
+
 /// A stretch of time in which nothing changed, as far as it was looked at.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
@@ -26,6 +29,8 @@ struct Stretch {
     /// From when nothing could be read, if that came next: it does not count beyond.
     ends: Option<Timestamp>,
     sample: Sample,
+    /// From where it is known at its end.
+    detail: Detail,
 }
 
 /// What was seen of one pool, in order of time.
@@ -36,13 +41,19 @@ impl History {
     /// Keeps a look; one that is older than what is there is left out.
     pub fn see(&mut self, look: &Occupancy) {
         let sample = Sample::from(look);
-        let at = look.at;
+        let (at, detail) = (look.at, look.detail);
+        if let Some(last) = self.0.back_mut()
+            && (last.detail, detail) == (Detail::Summary, Detail::Rows)
+            && (last.sample != sample && at.since(last.to) > SUMMARY_HOLDS_FOR)
+        {
+            last.ends = Some(last.to);
+        }
         match self.0.back_mut() {
             Some(last) if at < last.to => return,
             Some(last) if last.sample == sample && last.ends.is_none() && at.since(last.to) <= HOLDS_FOR => {
-                last.to = at
+                (last.to, last.detail) = (at, detail);
             }
-            _ => self.0.push_back(Stretch { from: at, to: at, ends: None, sample }),
+            _ => self.0.push_back(Stretch { from: at, to: at, ends: None, sample, detail }),
         }
         while self.0.front().is_some_and(|first| first.to + KEPT + HOLDS_FOR < at) {
             self.0.pop_front();
@@ -166,6 +177,23 @@ mod tests {
         assert_eq!(held(&history, 1_060, 60, 6), [Some(3), Some(3), None, None, None, Some(3)]);
         history.see(&look(1_051, 3));
         assert_eq!(history.0.len(), 2);
+    }
+
+    #[test]
+    fn an_old_summary_does_not_count_until_the_rows_are_read() {
+        let rows = |at, held| Occupancy { detail: Detail::Rows, ..look(at, held) };
+        let chart = |of: &[Occupancy]| {
+            let mut history = History::default();
+            of.iter().for_each(|look| history.see(look));
+            held(&history, 1_060, 60, 6)
+        };
+        // Its lease may have ended at once, or just now.
+        assert_eq!(chart(&[look(1_001, 1), rows(1_051, 0)]), [Some(1), None, None, None, None, Some(0)]);
+        assert_eq!(chart(&[look(1_001, 1), rows(1_051, 1)]), [Some(1); 6]);
+        // The next sweep is the next that is known.
+        assert_eq!(chart(&[look(1_001, 1), look(1_051, 0)]), [Some(1), Some(1), Some(1), Some(1), Some(1), Some(1)]);
+        // Rows are read all the time, and a sweep between them hides nothing.
+        assert_eq!(chart(&[rows(1_001, 1), look(1_028, 1), rows(1_031, 2)])[2..], [Some(1), Some(2), Some(2), Some(2)]);
     }
 
     #[test]

@@ -343,6 +343,10 @@ impl DashboardState {
     }
 
     fn release(&mut self) {
+        // Of whom the details are told, that one is meant.
+        if self.focus == Pane::Queue && matches!(self.overlay, Some(Overlay::Details(_))) {
+            return self.say(true, "whoever waits has no lease to free".into());
+        }
         if self.focus != Pane::Slots {
             self.focus = Pane::Slots;
             self.say(false, "choose a slot, then x".into());
