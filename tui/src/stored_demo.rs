@@ -15,8 +15,11 @@ pub(crate) const AUTHOR: &str = "leasehold demo";
 
 /// The table of a demo that keeps or kept it in this file.
 pub(crate) fn open(file: &Path) -> Result<Table, CliError> {
-    // The engine would make the file.
-    std::fs::metadata(file).map_err(|why| CliError::Unreadable { path: file.into(), why })?;
+    // The engine would make the file, or fill an empty one.
+    let found = std::fs::metadata(file).map_err(|why| CliError::Unreadable { path: file.into(), why })?;
+    if found.is_file() && found.len() == 0 {
+        return Err(CliError::NoDemo { file: file.display().to_string() });
+    }
     Ok(Embedded::file(file)?.table(TABLE))
 }
 

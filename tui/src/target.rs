@@ -240,11 +240,16 @@ impl Target {
             .read_timeout(METADATA_WITHIN);
         let metadata = metadata.max_attempts(2).build();
         let region = self.find_region(&metadata).await.ok_or(CliError::NoRegion)?;
+        self::region(region.as_ref()).map_err(|wrong| {
+            let named = "which AWS_REGION, AWS_DEFAULT_REGION or the profile names";
+            CliError::Usage(format!("the region {:?}, {named}: {wrong}", region.as_ref()))
+        })?;
         let credentials = self.find_credentials(&region, providers, metadata).await;
         let credentials = FetchedCredentials::first(credentials).await.map_err(|why| CliError::NoCredentials {
             table: table.into(),
             profile: self.profile.clone(),
             why: match &why {
+                _ if self.profile.is_none() && half_set().is_some() => half_set().unwrap_or_default(),
                 CredentialsError::CredentialsNotLoaded(_) if why.source().is_none() => match self.profile {
                     Some(_) => "no file in ~/.aws has such a profile with credentials in it".into(),
                     None => "neither the environment nor a file in ~/.aws has any".into(),
@@ -407,6 +412,17 @@ fn profile_name(text: &str) -> Result<String, String> {
 fn region(text: &str) -> Result<String, String> {
     let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if fits { Ok(text.into()) } else { Err("expected a region, as in eu-central-1".into()) }
+}
+
+/// Of the two variables that hold a key only one is set: which is missing, in words.
+fn half_set() -> Option<String> {
+    let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match (is_set(id), is_set(secret)) {
+        (true, false) => Some(format!("{id} is set, and {secret} is not")),
+        (false, true) => Some(format!("{secret} is set, and {id} is not")),
+        _ => None,
+    }
 }
 
 /// Whether this is a host's name or address, and perhaps a port.

@@ -337,6 +337,7 @@ fn a_store_without_a_demos_table_is_told_as_that() {
         let status = if command[0] == "run" { 125 } else { 3 };
         let wrong = refused(bare(), status, &[&["--store", &empty], command].concat());
         assert!(wrong.contains("holds no table of a demo") && !wrong.contains("region"), "{command:?}: {wrong}");
+        assert_eq!(std::fs::metadata(&empty).expect("the file").len(), 0, "only a demo makes a store");
     }
     for (store, why) in [(path(""), "is a folder"), (path("none/of/it"), "could not be opened: unable to open")] {
         let wrong = refused(bare(), 3, &["demo", "--plain", "--store", &store]);
@@ -426,6 +427,17 @@ fn missing_credentials_are_told_with_where_to_get_them() {
     }
 }
 
+#[test]
+fn half_a_key_is_told_as_that() {
+    let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+    for (there, missing) in [(id, secret), (secret, id)] {
+        let mut command = bare();
+        command.env("AWS_REGION", "eu-central-1").env(there, "x");
+        let wrong = refused(command, 3, &["pools"]);
+        assert!(wrong.contains(&format!("{there} is set, and {missing} is not")), "{wrong}");
+    }
+}
+
 /// With credentials in the environment and a profile, named staging, in a file.
 fn with_a_profile(folder: &Path) -> Command {
     let config = folder.join("config");
@@ -459,6 +471,12 @@ fn a_missing_region_is_told_with_how_to_say_it() {
     let mut empty = bare();
     empty.env("AWS_REGION", "");
     assert!(refused(empty, 3, &["pools"]).contains("no region"), "a variable that is set to nothing says nothing");
+    for mistyped in ["eu_central_1", "bad/region"] {
+        let mut command = unreachable();
+        command.env("AWS_REGION", mistyped);
+        let wrong = refused(command, 2, &["leases", "p"]);
+        assert!(wrong.contains(&format!("the region \"{mistyped}\"")) && wrong.contains("eu-central-1"), "{wrong}");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) fn details(dashboard: &DashboardState, scrolled: usize, area: Rect, b
     let (title, facts) = match dashboard.focus {
         Pane::Queue => match dashboard.waiter() {
             Some(waiter) => (format!("Waiter {} of {name}", dashboard.queue_cursor.at + 1), waits(dashboard, waiter)),
+            None if dashboard.age().is_none() => ("Waiter".into(), vec![("", "The queue is not read yet.".into())]),
             None => ("Waiter".into(), vec![("", "It is not in the queue any more.".into())]),
         },
         _ => match dashboard.slot() {
@@ -36,6 +37,7 @@ pub(super) fn details(dashboard: &DashboardState, scrolled: usize, area: Rect, b
                 };
                 (format!("Slot {} of {name}", slot.slot.0), facts)
             }
+            None if dashboard.age().is_none() => ("Slot".into(), vec![("", "The slots are not read yet.".into())]),
             None => ("Slot".into(), vec![("", "There is no such slot any more.".into())]),
         },
     };
