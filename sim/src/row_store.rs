@@ -5,7 +5,7 @@
 
 use leasehold_core::{
     Condition, Fence, Guard, Held, HolderKey, HolderState, Mutation, Notice, Refusal, Reply, Request, Row, RowKey,
-    SettingsRow, Ticket, Timestamp, Write,
+    SettingsRow, SlotRow, Ticket, Timestamp, Write,
 };
 
 use crate::cost::{Cost, ItemSizes, WriteMode, reading};
@@ -129,34 +129,46 @@ fn write(rows: &mut impl RowStore, writes: &[Write], ignored: &[Guard]) -> Reply
 }
 
 fn mutate(rows: &mut impl RowStore, write: &Write) {
-    match &write.mutation {
-        Mutation::Put(row) => rows.put(row.clone()),
-        Mutation::Delete => rows.remove(write.key),
-        Mutation::Extend(expires_at, by_holder) => mutate_lease(rows, write.key, |held| {
-            held.expires_at = *expires_at;
-            held.renewed_at = by_holder.or(held.renewed_at);
-        }),
-        Mutation::Confirm(task) => mutate_lease(rows, write.key, |held| held.notice = Notice::Confirmed(*task)),
-        Mutation::MayBeTold => mutate_lease(rows, write.key, |held| {
-            if let Notice::Claimed(token) | Notice::Untold(token) = &held.notice {
-                held.notice = Notice::MaybeTold(token.clone());
-            }
-        }),
-        Mutation::Collect(expires_at) => mutate_lease(rows, write.key, |held| {
-            held.expires_at = *expires_at;
-            held.notice = Notice::Asked;
-        }),
-        Mutation::Check => {}
+    if matches!(write.mutation, Mutation::Check) {
+        return;
+    }
+    match written(&write.mutation, rows.row(write.key)) {
+        Some(row) => rows.put(row),
+        None => rows.remove(write.key),
     }
 }
 
-fn mutate_lease(rows: &mut impl RowStore, key: RowKey, change: impl FnOnce(&mut Held)) {
-    let Some(Row::Slot(row)) = rows.row(key) else { return };
-    let mut row = row.clone();
-    if let Some(held) = row.held.as_mut() {
-        change(held);
+/// The row that is there after a mutation of this one.
+pub(crate) fn written(mutation: &Mutation, before: Option<&Row>) -> Option<Row> {
+    let mut row = match mutation {
+        Mutation::Put(row) => return Some(row.clone()),
+        Mutation::Delete => return None,
+        _ => before.cloned(),
+    };
+    if let Some(Row::Slot(SlotRow { held: Some(held), .. })) = &mut row {
+        mutate_lease(mutation, held);
     }
-    rows.put(Row::Slot(row));
+    row
+}
+
+fn mutate_lease(mutation: &Mutation, held: &mut Held) {
+    match mutation {
+        Mutation::Extend(expires_at, by_holder) => {
+            held.expires_at = *expires_at;
+            held.renewed_at = by_holder.or(held.renewed_at);
+        }
+        Mutation::Confirm(task) => held.notice = Notice::Confirmed(*task),
+        Mutation::MayBeTold => {
+            if let Notice::Claimed(token) | Notice::Untold(token) = &held.notice {
+                held.notice = Notice::MaybeTold(token.clone());
+            }
+        }
+        Mutation::Collect(expires_at) => {
+            held.expires_at = *expires_at;
+            held.notice = Notice::Asked;
+        }
+        Mutation::Put(_) | Mutation::Delete | Mutation::Check => {}
+    }
 }
 
 fn first<'a, T: Clone + 'a>(limit: u32, mut rows: impl Iterator<Item = &'a T>) -> (Vec<T>, bool) {
@@ -165,7 +177,7 @@ fn first<'a, T: Clone + 'a>(limit: u32, mut rows: impl Iterator<Item = &'a T>) -
 }
 
 /// Whether a condition holds of a row.
-fn met(condition: &Condition, row: Option<&Row>) -> bool {
+pub(crate) fn met(condition: &Condition, row: Option<&Row>) -> bool {
     let slot = match row {
         Some(Row::Slot(row)) => Some(row),
         _ => None,

@@ -49,6 +49,76 @@ fn a_refused_claim_shows_what_failed_and_the_row_as_it_was() {
     );
 }
 
+/// What a write leaves there, and what was there before, by the names of the attributes.
+fn row_of(write: &Value, which: &str) -> std::collections::BTreeMap<String, String> {
+    let pairs = write[which].as_array().expect("a row");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    pairs.iter().map(|pair| (text(&pair[0]), text(&pair[1]))).collect()
+}
+
+#[test]
+fn an_update_shows_all_that_stays_as_it_is() {
+    let mut world = world(&json!({ "leases": { "lease_ms": 3_000 } }));
+    world.advance_to(6_000.0, u64::MAX);
+    let renewal = find(&world, Strategy::Leasehold, "last longer", "written");
+    let write = &renewal["writes"][0];
+    let (before, to) = (row_of(write, "before"), row_of(write, "to"));
+    let changed: Vec<&str> =
+        to.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, _)| &**name).collect();
+    assert_eq!(changed, ["expires_at", "renewed_at"], "{write:#}");
+    assert!(before.keys().all(|name| to.contains_key(name)), "{write:#}");
+}
+
+#[test]
+fn a_refused_write_shows_what_failed_and_changes_nothing() {
+    let mut refused = 0;
+    let mut world = world(&json!({ "leases": { "lease_ms": 3_000 }, "clocks": { "skew_ms": 2_500 } }));
+    for second in 1..=12 {
+        world.advance_to(f64::from(second) * 1_000.0, u64::MAX);
+        for brief in recent(&world, Strategy::Leasehold) {
+            if !brief["reply"].as_str().is_some_and(|reply| reply.starts_with("refused")) {
+                continue;
+            }
+            let found = world.request(brief["id"].as_u64().expect("a number")).expect("it is found");
+            let writes = found["writes"].as_array().expect("writes");
+            let held =
+                |write: &Value| write["conditions"].as_array().expect("some").iter().all(|it| it["held"] == true);
+            assert!(writes.iter().any(|write| !held(write)), "{found:#}");
+            for write in writes.iter().filter(|write| write["before"].is_array()) {
+                assert_eq!(
+                    (row_of(write, "to"), &write["refused"]),
+                    (row_of(write, "before"), &json!(true)),
+                    "{write:#}"
+                );
+            }
+            // One of several.
+            refused += usize::from(writes.iter().any(|write| {
+                let of = |held: bool| {
+                    write["conditions"].as_array().is_some_and(|all| all.iter().any(|it| it["held"] == held))
+                };
+                of(true) && of(false)
+            }));
+        }
+    }
+    assert!(refused > 0);
+}
+
+#[test]
+fn a_message_that_got_lost_is_so_at_once() {
+    let mut world = world(&json!({}));
+    world.advance_to(100.0, u64::MAX);
+    world.act(&json!({ "do": "drop_reply" })).expect("an action");
+    let lost = |world: &World| {
+        let mut all = Strategy::ALL.iter().flat_map(|lane| recent(world, *lane)).collect::<Vec<_>>();
+        all.retain(|brief| brief["lost"] == "reply" && brief["replied_ms"].is_null());
+        all
+    };
+    while lost(&world).is_empty() {
+        world.step().expect("something happens");
+    }
+    assert!(lost(&world)[0]["reply"].is_string(), "the table knows what it did");
+}
+
 #[test]
 fn a_count_shows_the_leases_that_it_counted() {
     let mut world = world(&json!({}));

@@ -127,6 +127,36 @@ fn doing_something_in_the_past_forgets_what_was_done_later() {
 }
 
 #[test]
+fn what_a_scenario_plans_for_later_outlasts_what_somebody_does() {
+    let limit = |pool: &str, limit: u32, at: u32| json!({ "do": "limit", "pool": pool, "limit": limit, "at_ms": at });
+    let planned = json!([limit("analytics", 9, 4_000), limit("batch", 2, 8_000), limit("analytics", 12, 9_000)]);
+    let mut live = world(&json!({ "actions": planned }));
+    live.advance_to(5_000.0, u64::MAX);
+    live.act(&json!({ "do": "kill" })).expect("an action");
+    let actions = |world: &World| world.scenario().json()["actions"].as_array().expect("actions").clone();
+    let at = |world: &World| actions(world).iter().map(|action| action["at_ms"].clone()).collect::<Vec<_>>();
+    assert_eq!(at(&live), [4_000, 5_000, 8_000, 9_000]);
+    live.advance_to(20_000.0, u64::MAX);
+    let mut again = world(&live.scenario().json());
+    again.advance_to(20_000.0, u64::MAX);
+    assert_eq!(seen(&live), seen(&again));
+    // Somebody's own limit of a pool stays; those of others come.
+    live.seek(6_000.0);
+    live.act(&limit("analytics", 3, 0)).expect("an action");
+    assert_eq!(at(&live), [4_000, 5_000, 6_000, 8_000]);
+    live.act(&json!({ "do": "kill" })).expect("an action");
+    assert_eq!(at(&live), [4_000, 5_000, 6_000, 6_000, 8_000]);
+    live.advance_to(20_000.0, u64::MAX);
+    let mut again = world(&live.scenario().json());
+    again.advance_to(20_000.0, u64::MAX);
+    assert_eq!(seen(&live), seen(&again));
+    // Before that, it is forgotten with all that it stood in for.
+    live.seek(1_000.0);
+    live.act(&json!({ "do": "kill" })).expect("an action");
+    assert_eq!(at(&live), [1_000, 4_000, 8_000, 9_000]);
+}
+
+#[test]
 fn a_job_comes_to_all_lanes_in_one_step() {
     let mut world = world(&eventful());
     let mut came = 0;

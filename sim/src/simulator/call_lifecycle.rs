@@ -101,6 +101,7 @@ impl Lane {
             served: None,
             replied: None,
             reply: None,
+            lost: None,
         };
         self.observer.request_sent(entry, &effect, call.skew, together);
         call.sent.push(Sent { number: message_number, effect, leg: Leg::There { from, to, lost } });
@@ -118,6 +119,7 @@ impl Lane {
     fn message_lost(&mut self, purpose: CallPurpose, pool: usize, way: &'static str, number: u64) {
         self.observer.usage.lost += 1;
         let request = self.observer.request_id(number);
+        self.observer.message_lost(number, way);
         self.say(pool, SimEventKind::Lost { job: purpose.job(), operation: purpose.as_str(), way, request });
     }
 

@@ -30,6 +30,7 @@ impl Lane {
             "served_ms": entry.served.map(in_ms),
             "replied_ms": entry.replied.map(in_ms),
             "reply": entry.reply.map(ReplySummary::words),
+            "lost": entry.lost,
         })
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct RequestEntry {
     pub(crate) served: Option<u64>,
     pub(crate) replied: Option<u64>,
     pub(crate) reply: Option<ReplySummary>,
+    /// Which of its messages got lost, if one did.
+    pub(crate) lost: Option<&'static str>,
 }
 
 /// The newest requests, in the order of their numbers, which have no gaps.

@@ -35,6 +35,16 @@ impl LaneObserver {
         }
     }
 
+    /// It gets lost on its way there, or its reply on the way back.
+    pub(crate) fn message_lost(&mut self, number: u64, way: &'static str) {
+        if let Some(entry) = self.requests.get_mut(number) {
+            entry.lost = Some(way);
+        }
+        if let Some(seen) = self.captured(number) {
+            seen.entry.lost = Some(way);
+        }
+    }
+
     /// It got there, and was answered.
     pub(crate) fn request_arrived(&mut self, now: u64, number: u64, reply: ReplySummary) {
         self.last_served = Some(self.request_id(number));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::clock::BEGIN;
 use super::job::Job;
+use crate::row_store::{met, written};
 
 /// A moment on some clock: seconds since the start.
 pub(crate) fn moment(at: Timestamp) -> String {
@@ -212,7 +213,7 @@ pub(crate) fn rows(reply: &Reply, lease: Option<Millis>) -> (Vec<Value>, bool) {
     }
 }
 
-/// The writes of a request: what to which row on which conditions, and how each fared.
+/// The writes of a request: what to which row on which conditions, how each fared, and the row before and after it.
 pub(crate) fn writes(
     request: &Request,
     before: Option<&[Option<Row>]>,
@@ -221,11 +222,15 @@ pub(crate) fn writes(
 ) -> Vec<Value> {
     let write = |(at, write): (usize, &Write)| {
         let was = before.and_then(|before| before.get(at));
-        let fared = match reply {
+        let fared = |condition: &Condition| match reply {
             Some(Reply::Written) => Some(true),
-            Some(Reply::Refused(refusals)) => refusals.get(at).map(|refusal| *refusal == Refusal::Passed),
+            Some(Reply::Refused(refusals)) => match refusals.get(at)? {
+                Refusal::Passed => Some(true),
+                Refusal::Failed(row) => Some(met(condition, row.as_ref())),
+            },
             _ => None,
         };
+        let refused = matches!(reply, Some(Reply::Refused(_)));
         let conditions: Vec<Value> = write
             .conditions
             .iter()
@@ -234,7 +239,7 @@ pub(crate) fn writes(
                     "guard": format!("{guard:?}"),
                     "means": guard.meaning(),
                     "says": says(condition),
-                    "held": fared,
+                    "held": fared(condition),
                 })
             })
             .collect();
@@ -251,10 +256,17 @@ pub(crate) fn writes(
             Mutation::MayBeTold => ("update", json!([["notice", "maybe told"]]), None),
             Mutation::Collect(at) => ("update", list_json(vec![("expires_at", moment(*at))]), None),
         };
+        // What an update leaves as it is stands there, too; and all of it after what was refused.
+        let after = was.and_then(|was| match refused {
+            true => was.clone(),
+            false => written(&write.mutation, was.as_ref()),
+        });
+        let to = after.as_ref().map_or(to, |row| attributes(row, lease));
         json!({
             "row": row_name(&write.key, named),
             "change": change,
-            "to": to,
+            "to": if refused && was.is_some_and(Option::is_none) { json!([]) } else { to },
+            "refused": refused,
             "conditions": conditions,
             "before": was.map(|was| was.as_ref().map(|row| attributes(row, lease))),
         })

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::clock::{micros, ms};
 use super::lane::Lane;
 use super::request_capture::RequestCapture;
-use super::scenario::{InvalidScenario, MOST_ACTIONS, Scenario, VisitorAction};
+use super::scenario::{Act, InvalidScenario, MOST_ACTIONS, Scenario, VisitorAction};
 use super::sim_event::SimEvent;
 use crate::rng::mix;
 use crate::strategy::{PerStrategy, Strategy};
@@ -224,7 +224,8 @@ impl World {
         self.now()
     }
 
-    /// Does something now, and remembers it; what was done at later moments is forgotten.
+    /// Does something now, and remembers it; what was done at later moments is forgotten. What the scenario itself plans for
+    /// later stays, but for other limits of a pool whose limit somebody has set.
     ///
     /// # Errors
     /// When it is no action, names a pool that is not there, or is one more than a scenario may have: a link to it could
@@ -232,18 +233,36 @@ impl World {
     pub fn act(&mut self, json: &Value) -> Result<(), InvalidScenario> {
         let now = self.state.now;
         let action = self.scenario.action(json, now)?;
-        if self.state.next_action >= MOST_ACTIONS {
+        let before = self.state.next_action;
+        let planned: Vec<VisitorAction> = self.planned_after(now, action).collect();
+        if before + planned.len() >= MOST_ACTIONS {
             return Err(InvalidScenario::new("actions", "as long as it may be", &format!("at most {MOST_ACTIONS}")));
         }
         // All that is due at this moment comes before.
         self.run(now, u64::MAX);
-        self.actions.truncate(self.state.next_action);
+        let index = self.state.next_action;
+        self.actions.truncate(index);
         self.actions.push(action);
+        self.actions.extend(planned);
         self.state.next_action += 1;
-        self.kept.retain(|state| state.now <= now && state.next_action < self.actions.len());
+        self.kept.retain(|state| state.now <= now && state.next_action <= index);
         self.reached = now;
         self.apply(action);
         Ok(())
+    }
+
+    /// What the scenario plans for after `now`, if this is done now.
+    fn planned_after(&self, now: u64, action: VisitorAction) -> impl Iterator<Item = VisitorAction> {
+        let planned = &self.scenario.actions;
+        let done = &self.actions[..self.state.next_action];
+        let live = done.iter().copied().filter(|done| !planned.contains(done)).chain([action]);
+        let limited = |action: VisitorAction| match action.what {
+            Act::Limit { pool, .. } => Some(pool),
+            _ => None,
+        };
+        let own: Vec<usize> = live.filter_map(limited).collect();
+        let overruled = move |later: &VisitorAction| limited(*later).is_some_and(|pool| own.contains(&pool));
+        planned.iter().copied().filter(move |later| later.at > now && !overruled(later))
     }
 
     /// Runs up to and including the next thing worth showing; a job that comes has come to all lanes then. None: nothing

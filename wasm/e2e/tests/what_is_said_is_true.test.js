@@ -221,6 +221,51 @@ describe("what is said", () => {
     await close();
   });
 
+  test("of an update strikes out what it changes alone, and of a refused one nothing", async () => {
+    const { page, close } = await open({ hash: "#story=clocks-disagree" });
+    const choose = async (at, words) => {
+      await show(page, at);
+      await page.locator(".request[data-id]", { hasText: words }).first().click();
+      await page.locator("#request-detail .rows").first().waitFor();
+    };
+    const struck = () => page.locator("#request-detail tr", { has: page.locator("del") }).locator("th").allInnerTexts();
+    await choose(5500, /makes the lease on slot \d+ last longer: written/);
+    const changed = await struck();
+    assert.ok(changed.includes("expires_at") && changed.every((name) => ["expires_at", "renewed_at"].includes(name)), changed.join());
+    await choose(7000, /makes the lease on slot \d+ last longer: refused/);
+    assert.deepEqual(await struck(), []);
+    const detail = await page.locator("#request-detail").innerText();
+    assert.match(detail, /Nothing is written\. The row as it was:/);
+    assert.match(detail, /fence = \d+ and it is held \(true\)/);
+    assert.match(detail, /\(not true\)/);
+    await close();
+  });
+
+  test("of a reply that got lost is so in the list, too", async () => {
+    const { page, close } = await open({ hash: "#story=two-workflows" });
+    await show(page, 5000);
+    await page.locator("#drop").click();
+    for (let step = 0; step < 200; step += 1) {
+      await page.locator("#step").click();
+      if (/the reply to job \d+ got lost/.test((await page.locator("[data-caption]").allInnerTexts()).join(" "))) break;
+    }
+    const lost = page.locator(".request.lost", { hasText: /, and the reply got lost$/ }).first();
+    await lost.click();
+    assert.match(await page.locator("#request-detail").innerText(), /The table\u2019s answer, which got lost: /);
+    await close();
+  });
+
+  test("of a drained pool is that, though a job that waits dies", async () => {
+    const { page, close } = await open({ hash: await changed("a-worker-dies", (scenario) => (scenario.actions = [{ at_ms: 8000, do: "limit", pool: scenario.pools[0].prefix, limit: 0 }])) });
+    await show(page, 29_000);
+    const over = page.locator('[data-door="leasehold"] .pool-over');
+    assert.equal(await over.innerText(), "drained");
+    await page.locator("#kill").click();
+    await drawn(page);
+    assert.equal(await over.innerText(), "drained");
+    await close();
+  });
+
   test("of many has its thousands apart, in words and picture", async () => {
     const scenario = { pools: [{ prefix: "p", limit: 1000 }], workloads: [{ name: "w", pool: "p", burst: 2000, burst_over_ms: 50, job_ms: 60_000 }] };
     const { page, close } = await open({ hash: `#s=${Buffer.from(JSON.stringify(scenario)).toString("base64url")}` });

@@ -251,7 +251,8 @@ function countsIn(jobs, pools) {
     const pool = counts[jobs[at + rows.job.pool]];
     if (rows.isWaiting(phase)) pool.waiting += 1;
     else if (phase === rows.phase.asking) pool.asking += 1;
-    else if (phase === rows.phase.dead) pool.dead += 1;
+    // Who died before it had a lease has none that lasts.
+    else if (phase === rows.phase.dead && jobs[at + rows.job.cell] >= 0) pool.dead += 1;
   }
   return counts;
 }

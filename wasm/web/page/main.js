@@ -165,11 +165,12 @@ function leftOutLater(gone, named) {
   return `Left out: ${told.join(", ")}.`;
 }
 
-/** A change at this moment: what was recorded for later is gone, it is no story any more, and the link is another. */
+/** A change at this moment: what somebody did later is gone, it is no story any more, and the link is another. */
 function forked() {
   isStory(null);
   const scenario = player.world.scenario();
-  const gone = actions.filter((action) => action.at_ms > player.now);
+  const kept = new Set(scenario.actions.map((action) => JSON.stringify(action)));
+  const gone = actions.filter((action) => action.at_ms > player.now && !kept.has(JSON.stringify(action)));
   problem(gone.length === 0 ? "" : `From here on the jobs go another way. ${leftOutLater(gone, scenario.pools.length > 1)}`);
   actions = scenario.actions;
   controls.show(scenario, limitsInForce(actions, player.now));

@@ -129,14 +129,14 @@ function fewGotIn(...doors) {
 }
 
 /**
- * Whose waits they are, where many others have no lease yet: at either side more than got in, or so that the shorter waits are those of few.
+ * Whose waits they are, where many others have no lease yet: at either side a fifth as many as got in, or so that the shorter waits are those of few.
  * @param {any} numbers @param {boolean} told that they are those of the jobs that got in
  */
 function whoseWaits({ doors }, told) {
   const [there, here] = doors.map((door) => door.wait_p50_ms);
   if (!Number.isFinite(there) || !Number.isFinite(here)) return "";
   const few = (door, other) => door.wait_p50_ms < other.wait_p50_ms && door.waited < other.waited && fewGotIn(door, other);
-  const many = [0, 1].filter((which) => doors[which].leaseless > doors[which].waited || few(doors[which], doors[1 - which]));
+  const many = [0, 1].filter((which) => doors[which].leaseless * 5 >= doors[which].waited || few(doors[which], doors[1 - which]));
   if (many.length === 0) return "";
   const times = doors.map((door, which) => `${plural(door.waited, "time")} at ${sides[which]}`).join(" and ");
   const without = many.map((which, at) => `${number(doors[which].leaseless)} ${at === 0 ? "have no lease yet " : ""}at ${sides[which]}`).join(" and ");

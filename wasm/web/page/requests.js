@@ -17,7 +17,7 @@ const signs = {
 
 /** @param {any} brief */
 function fate(brief) {
-  if (brief.reply === "no reply") return "lost";
+  if (brief.reply === "no reply" || brief.lost) return "lost";
   if (brief.reply === null || brief.reply === undefined) return "under_way";
   if (/refused|throttled|closed|conflict|full/.test(brief.reply)) return "refused";
   return "done";
@@ -179,7 +179,7 @@ export class Requests {
       time.textContent = moment(brief.asked_ms);
       mark.textContent = sign;
       mark.title = spoken;
-      what.textContent = `${doors[brief.door]} \u00b7 ${who(brief)}${ofPool(brief, pools)} ${does(brief)}${brief.reply ? `: ${brief.reply}` : ""}`;
+      what.textContent = `${doors[brief.door]} \u00b7 ${who(brief)}${ofPool(brief, pools)} ${does(brief)}${brief.reply ? `: ${brief.reply}` : ""}${lostOnItsWay(brief)}`;
     });
     if (this.briefs.length === 0) {
       const empty = emptyItem();
@@ -292,15 +292,22 @@ function describe(detail) {
 }
 
 // What the table did and what the caller learned of it are not the same where a reply got lost.
-function answerOf({ kind: asked, table, caller }) {
+function answerOf({ kind: asked, table, caller, lost }) {
   if (asked === kind.notice || asked === kind.alive) {
+    if (!caller && lost) return lost === "reply" ? "The answer of Step Functions got lost." : "It got lost on its way to Step Functions.";
     if (!caller) return "Step Functions has not answered yet.";
     return caller === "no reply" ? "No answer came from Step Functions." : `Step Functions answered: ${caller}.`;
   }
-  if (!table) return "The table has not answered yet.";
-  if (!caller) return `The table\u2019s answer, still on its way: ${table}.`;
+  if (!table) return lost ? "It got lost on its way to the table." : "The table has not answered yet.";
+  if (!caller) return `The table\u2019s answer, ${lost ? "which got lost" : "still on its way"}: ${table}.`;
   if (caller === table) return `The answer: ${table}.`;
   return `The table\u2019s answer: ${table}. The caller learned: ${caller}.`;
+}
+
+/** That a message of a request got lost, until its caller gives it up. */
+function lostOnItsWay({ lost, reply }) {
+  if (!lost || reply === "no reply") return "";
+  return lost === "reply" && reply ? ", and the reply got lost" : ": lost on its way";
 }
 
 function describeWrite(write, amongOthers) {
@@ -324,6 +331,7 @@ function describeWrite(write, amongOthers) {
   } else {
     parts.push(element("p", "small", amongOthers ? "Without a condition of its own." : "Without any condition: nothing can refuse it."));
   }
+  if (write.refused) parts.push(element("p", "small soft", write.before ? "Nothing is written. The row as it was:" : "Nothing is written. There is no such row."));
   parts.push(rowTable(null, write.to ?? [], write.before ?? null));
   return parts;
 }
