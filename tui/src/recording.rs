@@ -23,8 +23,11 @@ pub(crate) fn recorder(
     region: Option<&str>,
 ) -> Result<Recorder<BufWriter<File>>, CliError> {
     let unwritable = |why| CliError::Unwritable { path: file.into(), why };
+    // A pipe is only written to: to read of it would wait for ever.
+    let is_file = std::fs::metadata(file).is_ok_and(|found| found.is_file());
     let mut begins = [0; DATABASE.len()];
-    if File::open(file).and_then(|mut there| there.read_exact(&mut begins)).is_ok() && begins == DATABASE {
+    let read = |begins: &mut [u8]| File::open(file).and_then(|mut there| there.read_exact(begins));
+    if is_file && read(&mut begins).is_ok() && begins == DATABASE {
         let why = "it is a database, such as `leasehold demo --store` makes; a recording goes into a file of its own";
         return Err(CliError::Usage(format!("{} is not replaced: {why}", file.display())));
     }

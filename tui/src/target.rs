@@ -248,14 +248,13 @@ impl Target {
         let credentials = FetchedCredentials::first(credentials).await.map_err(|why| CliError::NoCredentials {
             table: table.into(),
             profile: self.profile.clone(),
-            why: match &why {
-                _ if self.profile.is_none() && half_set().is_some() => half_set().unwrap_or_default(),
+            why: half_set().filter(|_| self.profile.is_none()).unwrap_or_else(|| match &why {
                 CredentialsError::CredentialsNotLoaded(_) if why.source().is_none() => match self.profile {
                     Some(_) => "no file in ~/.aws has such a profile with credentials in it".into(),
                     None => "neither the environment nor a file in ~/.aws has any".into(),
                 },
                 _ => causes(&why),
-            },
+            }),
         })?;
         let mut loader = https::loader().region(region).credentials_provider(credentials);
         if let Some(profile) = &self.profile {

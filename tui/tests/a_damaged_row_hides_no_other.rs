@@ -94,6 +94,20 @@ async fn a_recording_replaces_no_table() {
 }
 
 #[tokio::test]
+async fn a_recording_goes_down_a_pipe() {
+    let patient = Patient::with_limit(3).await;
+    let store = patient.file.display();
+    let line = format!(
+        "timeout 30 \"$0\" record --for 0.5s --every 0.2s --out >(wc -l) --store '{store}' 2>/dev/null; echo $?"
+    );
+    let mut shell = std::process::Command::new("bash");
+    let ended = shell.args(["-c", &line, env!("CARGO_BIN_EXE_leasehold")]).output().expect("bash");
+    let told = String::from_utf8_lossy(&ended.stdout);
+    let numbers: Vec<u32> = told.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    assert!(numbers.contains(&0) && numbers.iter().any(|lines| *lines > 1 && *lines != 124), "{told}");
+}
+
+#[tokio::test]
 async fn a_damaged_row_is_told_once_by_the_list() {
     let patient = damaged_slot().await;
     let mut leases = std::process::Command::new(env!("CARGO_BIN_EXE_leasehold"));

@@ -408,9 +408,9 @@ impl Pool<'_> {
                 format!("{held} leases are held; the limit is {limit}."),
                 "That is right while leases from before the limit was lowered last. Otherwise it must not happen.",
                 format!(
-                    "If the limit was not lowered: save `leasehold leases {} --output json`, drain the pool, save the log, and \
-                     report it (runbook: over-limit).",
-                    self.0
+                    "If the limit was not lowered: save what `{}` says, drain the pool, save the log, and report it (runbook: \
+                     over-limit).",
+                    advised(format_args!("leases {} --output json", self.0))
                 ),
             ),
             Finding::SlotsAboveLimit { leases, limit } => FindingReport::new(
