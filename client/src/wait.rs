@@ -128,9 +128,9 @@ impl Wait {
     /// The settings. A table that is too busy is asked again for as long as it is waited at all; one that gives no answer, only
     /// for a moment: perhaps there is none where it is looked for.
     async fn settings(&self, began: Instant, cancelled: &mut Cancellation) -> Result<Arc<Settings>, WaitEnd> {
-        // Of one that does not wait: none.
-        let wait = self.ask.wait.filter(|_| self.ask.mode != Mode::Poll);
-        let moment = wait.map_or(ASK_FOR, |wait| ASK_FOR.min(Duration::from_millis(wait.0)));
+        let patient = self.ask.mode != Mode::Poll;
+        let wait = self.ask.wait.map_or(Duration::MAX, |wait| Duration::from_millis(wait.0));
+        let patience = if patient { wait } else { ASK_FOR };
         let (mut backoff, mut trouble) = (Backoff::new(), None);
         loop {
             let wrong = match cancelled.unless_cancelled(self.connection.runner.settings(&self.pool)).await? {
@@ -139,17 +139,13 @@ impl Wait {
                 Err(wrong) => return Err(wrong.into()),
             };
             let busy = matches!(wrong, StoreError::Throttled { .. });
-            let most = match self.ask.mode {
-                Mode::Queue(_) if busy => wait.map_or(Duration::MAX, |wait| Duration::from_millis(wait.0)),
-                _ => moment,
-            };
+            let most = if busy { patience } else { patience.min(ASK_FOR) };
             let left = most.saturating_sub(began.elapsed());
-            match wait.filter(|_| busy) {
-                Some(wait) if left.is_zero() => {
-                    return Err(self.no_lease(wait, waited(wait, false, Some(wrong.to_string()))).into());
-                }
-                _ if left.is_zero() => return Err(wrong.into()),
-                _ => {}
+            if left.is_zero() {
+                return Err(match self.ask.wait.filter(|_| busy && patient) {
+                    Some(wait) => self.no_lease(wait, waited(wait, false, Some(wrong.to_string()))).into(),
+                    None => wrong.into(),
+                });
             }
             self.in_trouble(&mut trouble, false, Some(wrong.to_string()));
             cancelled.pause(backoff.next().min(left)).await?;

@@ -233,14 +233,13 @@ impl World {
     pub fn act(&mut self, json: &Value) -> Result<(), InvalidScenario> {
         let now = self.state.now;
         let action = self.scenario.action(json, now)?;
-        let before = self.state.next_action;
-        let planned: Vec<VisitorAction> = self.planned_after(now, action).collect();
-        if before + planned.len() >= MOST_ACTIONS {
-            return Err(InvalidScenario::new("actions", "as long as it may be", &format!("at most {MOST_ACTIONS}")));
-        }
         // All that is due at this moment comes before.
         self.run(now, u64::MAX);
         let index = self.state.next_action;
+        let planned: Vec<VisitorAction> = self.planned_after(now, action).collect();
+        if index + planned.len() >= MOST_ACTIONS {
+            return Err(InvalidScenario::new("actions", "as long as it may be", &format!("at most {MOST_ACTIONS}")));
+        }
         self.actions.truncate(index);
         self.actions.push(action);
         self.actions.extend(planned);

@@ -473,12 +473,13 @@ function unreadable(moment) {
 /** All that is told of a pool in a few words, where that is not plain to see. */
 function stateOf(pool, over, moment) {
   const settles = settlingOf(pool, moment);
+  const above = `${number(pool.held - pool.limit)} above the limit`;
   switch (pool.state) {
     case "over_limit":
-      return `${number(pool.held - pool.limit)} above the limit${over ? "" : " may finish"}`;
+      return `${above}${over ? "" : " may finish"}`;
     case "settling":
     case "draining":
-      return `${pool.held > pool.limit && pool.limit > 0 ? `${number(pool.held - pool.limit)} above the limit may finish, ` : ""}${settles === "" ? pool.state : settles}`;
+      return `${pool.held > pool.limit && pool.limit > 0 ? `${above} may finish, ` : ""}${settles === "" ? pool.state : settles}`;
     case "starving":
       return "starving: jobs wait, and nothing moves";
     case "full":
